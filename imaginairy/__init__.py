@@ -1,0 +1,50 @@
+"""imaginairy: image generation as software.
+
+`imagine` draws pictures from prompts; `imagine_image_files` saves them. What needs
+torch is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from imaginairy.errors import ImaginairyError
+from imaginairy.schema import ImaginePrompt, WeightedPrompt
+from imaginairy.version import __version__
+
+if TYPE_CHECKING:
+    from imaginairy.api import imagine, imagine_image_files
+    from imaginairy.models.store import ModelStore
+    from imaginairy.observe import Observer, Step
+    from imaginairy.result import ImagineResult
+
+__all__ = [
+    "ImaginairyError",
+    "ImaginePrompt",
+    "ImagineResult",
+    "ModelStore",
+    "Observer",
+    "Step",
+    "WeightedPrompt",
+    "__version__",
+    "imagine",
+    "imagine_image_files",
+]
+
+_LAZY = {
+    "ImagineResult": "imaginairy.result",
+    "ModelStore": "imaginairy.models.store",
+    "Observer": "imaginairy.observe",
+    "Step": "imaginairy.observe",
+    "imagine": "imaginairy.api",
+    "imagine_image_files": "imaginairy.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'imaginairy' has no attribute '{name}'")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

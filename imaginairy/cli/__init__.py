@@ -1,0 +1,1 @@
+"""The commands `imagine` and `aimg`: options to prompts, errors to messages."""

@@ -1,0 +1,72 @@
+"""Where to compute, in what precision, and noise that is the same everywhere."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from imaginairy.errors import BadOptionError
+
+Precision = Literal["autocast", "full"]
+PRECISIONS: tuple[Precision, ...] = ("autocast", "full")
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """Return the device of that name, or the fastest there is: cuda, mps, then cpu.
+
+    Raises:
+        BadOptionError: this machine or this build of torch has no such device.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name is None:
+        return torch.device(next(kind for kind, there in available.items() if there))
+    kind, _, index = name.partition(":")
+    there = available.get(kind, False)
+    if index and (kind != "cuda" or not index.isdigit()):
+        there = False
+    if there and index and int(index) >= torch.cuda.device_count():
+        there = False
+    if not there:
+        usable = ", ".join(kind for kind, there in available.items() if there)
+        raise BadOptionError(
+            f"Device '{name}' is not available here; choose from: {usable}."
+        )
+    return torch.device(name)
+
+
+def choose_dtype(
+    device: torch.device, precision: Precision = "autocast"
+) -> torch.dtype:
+    """Return the type to hold weights in: half precision on CUDA, else float32.
+
+    `full` is float32 everywhere. Half is float16, which every CUDA device computes.
+    """
+    if precision not in PRECISIONS:
+        raise BadOptionError(
+            f"Precision '{precision}' is unknown; choose autocast or full."
+        )
+    if precision == "autocast" and device.type == "cuda":
+        return torch.float16
+    return torch.float32
+
+
+class SeededNoise:
+    """Standard normal noise of one prompt, drawn on the CPU whatever the device.
+
+    The first draw is that of `torch.Generator().manual_seed(seed)`, so that a seed
+    means the same picture on every device, in any order and beside any other prompt.
+    """
+
+    def __init__(self, seed: int, shape: Sequence[int], device: torch.device) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+        self.shape = tuple(shape)
+        self.device = device
+
+    def __call__(self) -> Tensor:
+        """Draw the next noise, float32, on the device."""
+        return torch.randn(self.shape, generator=self.generator).to(self.device)

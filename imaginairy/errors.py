@@ -1,0 +1,59 @@
+"""Everything that can go wrong, as one tree.
+
+ImaginairyError
+├── BadOptionError (ValueError)     a prompt or option has a value it cannot have
+│   ├── BadPromptError              a prompt's text cannot be read
+│   └── InvalidUrlError             a picture's address is not a web address
+├── BadImageError (ValueError)      a file is not a picture we can read
+├── UnknownModelError (ValueError)  no row, file, folder or repository of that name
+├── CheckpointError                 a weight file is broken, unsafe or of another design
+└── DownloadError                   weights could not be fetched
+    └── HubUnreachableError         the hub did not answer at all
+
+Each message is one sentence or two: what was given, what is allowed, what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ImaginairyError(Exception):
+    """Anything that imaginairy reports on purpose; shown without a traceback."""
+
+
+class BadOptionError(ImaginairyError, ValueError):
+    """A prompt or option has a value it cannot have."""
+
+
+class BadPromptError(BadOptionError):
+    """A prompt's text cannot be read."""
+
+
+class InvalidUrlError(BadOptionError):
+    """A picture's address is not a web address."""
+
+
+class BadImageError(ImaginairyError, ValueError):
+    """A file is not a picture that can be read."""
+
+
+class UnknownModelError(ImaginairyError, ValueError):
+    """No catalog row, file, folder or repository goes by the name given."""
+
+
+class CheckpointError(ImaginairyError):
+    """A weight file is broken, unsafe or of another design."""
+
+
+class DownloadError(ImaginairyError):
+    """Weights could not be fetched, or are not what was announced."""
+
+
+class HubUnreachableError(DownloadError):
+    """The hub did not answer at all: no network, or it is switched off."""
+
+
+def near_miss(given: str, allowed: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` for the closest allowed word, or nothing."""
+    close = difflib.get_close_matches(given.lower(), list(allowed), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,294 @@
+"""A diffusion checkpoint taken apart: whose tensors, which naming, what settings."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imaginairy.errors import CheckpointError
+from imaginairy.models import keymaps, sizes
+from imaginairy.models.weightfile import Tensors, open_weights
+from imaginairy.networks.autoencoder import Autoencoder
+from imaginairy.networks.clip_text import ClipText
+from imaginairy.networks.unet import UNet
+from imaginairy.samplers.schedule import ScheduleConfig
+
+NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network of a checkpoint: its class, its size, and where its tensors lie."""
+
+    network: type[nn.Module]
+    config: Any
+    tensors: Tensors
+    names: keymaps.Names
+    """Our modules to theirs."""
+
+    def load(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
+        """Build the network around the tensors on disk; see `assemble`."""
+        with torch.device("meta"):
+            network = self.network(self.config)
+        return assemble(network, self, device, dtype)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a latent diffusion model is made of."""
+
+    unet: Part
+    autoencoder: Part
+    text: Part
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    weight_files: tuple[Path, ...] = ()
+    tokenizer_folder: Path | None = None
+    """Where a vocabulary of the model's own lies, if it has one."""
+
+
+def read_checkpoint(path: Path, *, half: bool = False) -> Checkpoint:
+    """Open a single file in the CompVis naming, or a folder in the diffusers layout.
+
+    Args:
+        half: prefer the fp16 files where a folder holds both.
+
+    Raises:
+        CheckpointError: the path holds no Stable Diffusion 1.x model.
+    """
+    return read_folder(path, half=half) if path.is_dir() else read_file(path)
+
+
+def read_file(path: Path) -> Checkpoint:
+    """Open a single file in the CompVis naming."""
+    whole = open_weights(path)
+    unet = whole.below("model.diffusion_model.")
+    if not unet.shapes:
+        raise CheckpointError(
+            f"'{path}' is no Stable Diffusion checkpoint: no tensor is named "
+            f"'model.diffusion_model...'; it has {_some(whole.shapes)}."
+        )
+    if any(
+        name.startswith(("conditioner.", "cond_stage_model.model."))
+        for name in whole.shapes
+    ):
+        raise CheckpointError(
+            f"'{path}' is a Stable Diffusion 2 or XL checkpoint; only 1.x is supported."
+        )
+    autoencoder = whole.below("first_stage_model.")
+    text = whole.below("cond_stage_model.transformer.")
+    used = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.")
+    _refuse_unexpected(
+        path, [name for name in whole.shapes if not name.startswith(used)]
+    )
+    return Checkpoint(
+        unet=_unet_part(path, unet, None),
+        autoencoder=_autoencoder_part(path, autoencoder, None),
+        text=_text_part(path, text, {}),
+        weight_files=(path,),
+        tokenizer_folder=path.parent if has_tokenizer(path.parent) else None,
+    )
+
+
+def read_folder(path: Path, *, half: bool) -> Checkpoint:
+    """Open a folder in the diffusers layout."""
+    files = [str(file.relative_to(path)) for file in path.glob("*/*") if file.is_file()]
+    weights = [path / pick_weights(files, part, half=half) for part in PARTS]
+    unet, autoencoder, text = (open_weights(file) for file in weights)
+    return Checkpoint(
+        unet=_unet_part(path, unet, _settings(path / "unet")),
+        autoencoder=_autoencoder_part(path, autoencoder, _settings(path / "vae")),
+        text=_text_part(path, text, _settings(path / "text_encoder")),
+        schedule=_schedule(path),
+        weight_files=tuple(weights),
+        tokenizer_folder=path / "tokenizer",
+    )
+
+
+PARTS = ("unet", "vae", "text_encoder")
+WEIGHT_NAME = re.compile(
+    r"(?P<stem>diffusion_pytorch_model|model|pytorch_model)"
+    r"(?P<variant>\.\w+?)?(?P<kind>\.safetensors|\.bin)(?P<index>\.index\S*\.json)?"
+)
+
+
+def pick_weights(files: Collection[str], part: str, *, half: bool) -> str:
+    """Choose the weight file, or the index of its shards, of one part of a folder.
+
+    Safetensors before pickles, whole precision before fp16 unless `half`.
+    """
+    candidates = []
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        match = WEIGHT_NAME.fullmatch(name) if folder == part else None
+        if match is None:
+            continue
+        variant = "fp16" in name
+        if (match["variant"] or "").strip(".") not in ("", "fp16"):
+            continue
+        is_pickle = match["kind"] == ".bin"
+        candidates.append((is_pickle, variant != half, bool(match["index"]), file))
+    if not candidates:
+        raise CheckpointError(
+            f"The model folder has no weights in '{part}/'; a diffusers folder holds "
+            "unet/, vae/, text_encoder/ and tokenizer/."
+        )
+    return min(candidates)[-1]
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Tell whether a folder holds a vocabulary."""
+    return (folder / "tokenizer.json").is_file() or (
+        (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
+    )
+
+
+def assemble(
+    network: nn.Module, part: Part, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
+    """Fill a network built on the meta device with tensors mapped in from disk.
+
+    Nothing is initialised, and each tensor is cast and moved once.
+
+    Raises:
+        CheckpointError: a tensor is missing, unexpected, or of another shape.
+    """
+    wanted = {
+        name: f"{part.names[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}"
+        for name in network.state_dict()
+    }
+    shapes = part.tensors.shapes
+    missing = [theirs for theirs in wanted.values() if theirs not in shapes]
+    misshapen = [
+        f"{wanted[name]} is {shapes[wanted[name]]} instead of {tuple(tensor.shape)}"
+        for name, tensor in network.state_dict().items()
+        if wanted[name] in shapes
+        and _squeezed(shapes[wanted[name]]) != _squeezed(tuple(tensor.shape))
+    ]
+    problems = [
+        f"{len(found)} {problem} ({_some(found)})"
+        for problem, found in (
+            ("missing", missing),
+            ("unexpected", _unexpected(shapes, wanted.values())),
+            ("misshapen", misshapen),
+        )
+        if found
+    ]
+    if problems:
+        raise CheckpointError(
+            f"'{part.tensors.origin}' does not fit the {type(network).__name__} it "
+            f"seems to hold: tensors {'; '.join(problems)}."
+        )
+    filled: dict[str, Tensor] = {
+        name: part.tensors.read(wanted[name])
+        .to(device=device, dtype=dtype)
+        .reshape(tensor.shape)
+        for name, tensor in network.state_dict().items()
+    }
+    network.load_state_dict(filled, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Drop the 1 x 1 of a convolution that is a matrix product."""
+    return shape[:2] if shape[2:] == (1, 1) else shape
+
+
+def _unexpected(found: Collection[str], used: Collection[str]) -> list[str]:
+    ignored = re.compile("|".join(f"(?:{pattern})" for pattern in keymaps.IGNORED))
+    known = set(used)
+    return [name for name in found if name not in known and not ignored.fullmatch(name)]
+
+
+def _refuse_unexpected(path: Path, names: Collection[str]) -> None:
+    if unexpected := _unexpected(names, ()):
+        raise CheckpointError(
+            f"'{path}' holds {len(unexpected)} tensors that no part of the model "
+            f"explains ({_some(unexpected)})."
+        )
+
+
+def _some(names: Collection[str]) -> str:
+    shown = ", ".join(list(names)[:NAMES_SHOWN])
+    return shown + (", ..." if len(names) > NAMES_SHOWN else "")
+
+
+def _settings(folder: Path) -> Mapping[str, Any]:
+    file = folder / "config.json"
+    if not file.is_file():
+        return {}
+    try:
+        settings: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"'{file}' is not valid JSON ({error}).") from error
+    return settings
+
+
+def _schedule(path: Path) -> ScheduleConfig:
+    file = path / "scheduler" / "scheduler_config.json"
+    if not file.is_file():
+        return ScheduleConfig()
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    for name, supported in (
+        ("prediction_type", "epsilon"),
+        ("beta_schedule", "scaled_linear"),
+    ):
+        if settings.get(name, supported) != supported:
+            raise CheckpointError(
+                f"'{file}' has {name} '{settings[name]}'; only '{supported}', that of "
+                "Stable Diffusion 1.x, is supported."
+            )
+    return ScheduleConfig(
+        timesteps=settings.get("num_train_timesteps", ScheduleConfig.timesteps),
+        beta_start=settings.get("beta_start", ScheduleConfig.beta_start),
+        beta_end=settings.get("beta_end", ScheduleConfig.beta_end),
+    )
+
+
+def _unet_part(path: Path, tensors: Tensors, settings: Any) -> Part:
+    with _lacking(path, "UNet"):
+        if settings is None:
+            config = sizes.unet_config_compvis(tensors.shapes)
+            names = keymaps.unet_compvis(config)
+        else:
+            config = sizes.unet_config_diffusers(tensors.shapes, settings)
+            names = keymaps.unet_diffusers(config)
+    return Part(UNet, config, tensors, names)
+
+
+def _autoencoder_part(path: Path, tensors: Tensors, settings: Any) -> Part:
+    with _lacking(path, "autoencoder"):
+        if settings is None:
+            config = sizes.autoencoder_config_compvis(tensors.shapes)
+            names = keymaps.autoencoder_compvis(config)
+        else:
+            config = sizes.autoencoder_config_diffusers(tensors.shapes, settings)
+            old = any(name.endswith(".proj_attn.weight") for name in tensors.shapes)
+            names = keymaps.autoencoder_diffusers(config, old=old)
+    return Part(Autoencoder, config, tensors, names)
+
+
+def _text_part(path: Path, tensors: Tensors, settings: Any) -> Part:
+    # Newer versions of transformers leave the level `text_model` out.
+    if any(name.startswith("text_model.") for name in tensors.shapes):
+        tensors = tensors.below("text_model.")
+    with _lacking(path, "text encoder"):
+        config = sizes.clip_text_config(tensors.shapes, settings)
+    return Part(ClipText, config, tensors, keymaps.clip_text(config))
+
+
+@contextmanager
+def _lacking(path: Path, network: str) -> Iterator[None]:
+    """Turn the lookup of a tensor that is not there into a sentence."""
+    try:
+        yield
+    except (KeyError, IndexError) as error:
+        raise CheckpointError(
+            f"'{path}' holds no {network} of the Stable Diffusion 1.x design: the "
+            f"tensor {error} is missing."
+        ) from error

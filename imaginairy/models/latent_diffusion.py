@@ -1,0 +1,97 @@
+"""Text, picture and noise prediction of one model, in one small object."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from imaginairy.errors import BadOptionError
+from imaginairy.models.tokenizer import ClipTokenizer
+from imaginairy.networks.autoencoder import Autoencoder, sample_latents
+from imaginairy.networks.clip_text import ClipText
+from imaginairy.networks.unet import UNet
+from imaginairy.samplers.schedule import NoiseSchedule
+
+if TYPE_CHECKING:
+    from imaginairy.schema import WeightedPrompt
+
+
+class LatentDiffusion:
+    """A loaded model. Everything it takes and gives is float32."""
+
+    def __init__(
+        self,
+        *,
+        unet: UNet,
+        autoencoder: Autoencoder,
+        text: ClipText,
+        tokenizer: ClipTokenizer,
+        schedule: NoiseSchedule,
+        device: torch.device,
+    ) -> None:
+        self.unet = unet
+        self.autoencoder = autoencoder
+        self.text = text
+        self.tokenizer = tokenizer
+        self.schedule = schedule
+        self.device = device
+
+    @property
+    def downsampling(self) -> int:
+        """Picture pixels per latent pixel, along one side."""
+        return self.autoencoder.config.downsampling
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the latents that are drawn."""
+        return self.autoencoder.config.latent_channels
+
+    def embed(self, prompts: Sequence["WeightedPrompt"]) -> Tensor:
+        """Return the weighted mean of the prompts' embeddings, (1, tokens, dim).
+
+        A negative weight pushes away from its prompt. A text longer than the text
+        encoder's window is read in several windows, laid one after the other; shorter
+        ones beside it are filled up with windows of nothing.
+
+        Raises:
+            BadOptionError: the weights do not add up to more than 0.
+        """
+        total = sum(prompt.weight for prompt in prompts)
+        if total <= 0:
+            raise BadOptionError(
+                f"The weights of the prompt add up to {total:g}; make the sum positive."
+            )
+        embedded = [self.embed_text(prompt.text) for prompt in prompts]
+        length = max(each.shape[1] for each in embedded)
+        weighted = [
+            self.lengthened(each, length) * (prompt.weight / total)
+            for each, prompt in zip(embedded, prompts, strict=True)
+        ]
+        return torch.stack(weighted).sum(dim=0)
+
+    def embed_text(self, text: str) -> Tensor:
+        """Return the embedding of one text, (1, windows * max_tokens, dim)."""
+        windows = torch.tensor(self.tokenizer.windows(text), device=self.device)
+        return self.text(windows).float().flatten(0, 1)[None]
+
+    def lengthened(self, embedding: Tensor, tokens: int) -> Tensor:
+        """Fill an embedding up to so many tokens with windows of the empty text."""
+        while embedding.shape[1] < tokens:
+            embedding = torch.cat([embedding, self.embed_text("")], dim=1)
+        return embedding
+
+    def encode(self, pictures: Tensor, noise: Tensor) -> Tensor:
+        """Return scaled latents of pictures (batch, 3, h, w) in [-1, 1].
+
+        `noise`, standard normal in the latents' shape, draws from the encoder's
+        distribution.
+        """
+        moments = self.autoencoder.encode(pictures.to(self.device))
+        latents = sample_latents(moments, noise.to(self.device))
+        return latents * self.autoencoder.config.scale_factor
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the pictures (batch, 3, h, w), about [-1, 1], of scaled latents."""
+        scaled = latents / self.autoencoder.config.scale_factor
+        return self.autoencoder.decode(scaled)

@@ -1,0 +1,231 @@
+"""From a model's name to the model: found, downloaded where needed, read, assembled."""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from platformdirs import user_cache_path
+
+from imaginairy.errors import CheckpointError, UnknownModelError
+from imaginairy.models import hub
+from imaginairy.models.catalog import (
+    BUNDLED_MODEL,
+    CLIP_TOKENIZER,
+    DEFAULT_MODEL,
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    ModelSpec,
+    find_model,
+    known_model,
+)
+from imaginairy.models.checkpoint import (
+    PARTS,
+    Checkpoint,
+    pick_weights,
+    read_checkpoint,
+)
+from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
+from imaginairy.networks.autoencoder import Autoencoder
+from imaginairy.networks.clip_text import ClipText
+from imaginairy.networks.unet import UNet
+from imaginairy.samplers.schedule import NoiseSchedule
+
+log = logging.getLogger("imaginairy")
+
+REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+HASH_BLOCK = 2**24
+SINGLE_FILE_ENDINGS = (".safetensors", ".ckpt")
+
+
+def locate(name: str | None) -> ModelSpec:
+    """Return the model meant by a catalog name, a path, or `owner/repo[@revision]`.
+
+    None means the default model, or the bundled one while the default is neither on
+    disk nor to be had; that is said in one line.
+
+    Raises:
+        UnknownModelError: nothing goes by that name.
+    """
+    if name is None:
+        return default_model()
+    if spec := find_model(name):
+        return spec
+    path = Path(name).expanduser()
+    if path.exists():
+        return local_model(path)
+    if REPO_NAME.fullmatch(name) and not name.endswith(SINGLE_FILE_ENDINGS):
+        repo, _, revision = name.partition("@")
+        return ModelSpec(
+            name=name,
+            summary="a model from the hub",
+            weights=HubRepo(repo, revision or "main"),
+            licence="see its page on the hub",
+        )
+    return known_model(name)
+
+
+def default_model() -> ModelSpec:
+    """Return the default model, or the bundled one where that cannot be had."""
+    spec = known_model(DEFAULT_MODEL)
+    assert isinstance(spec.weights, HubFile)
+    if hub.cached(spec.weights) and hub.cached(CLIP_TOKENIZER):
+        return spec
+    reason = hub.unreachable_reason()
+    if reason is None:
+        return spec
+    log.warning(
+        "%s is not on this machine and cannot be fetched (%s); drawing with the "
+        "bundled model, %s.",
+        spec.summary,
+        reason,
+        BUNDLED_MODEL,
+    )
+    return known_model(BUNDLED_MODEL)
+
+
+def local_model(path: Path) -> ModelSpec:
+    """Describe a model given by its path; its folder may say its native size."""
+    side = 512
+    config = path / "unet" / "config.json"
+    if config.is_file():
+        try:
+            side = 8 * int(
+                json.loads(config.read_text(encoding="utf-8"))["sample_size"]
+            )
+        except (ValueError, KeyError, TypeError):
+            pass
+    return ModelSpec(
+        name=str(path.resolve()),
+        summary="a model on this machine",
+        weights=LocalPath(path),
+        licence="as stated by whoever made it",
+        width=side,
+        height=side,
+    )
+
+
+def weights_path(spec: ModelSpec, *, half: bool = False) -> Path:
+    """Return where a model's weights lie on this machine, fetching them if need be."""
+    match spec.weights:
+        case HubFile() as file:
+            return hub.fetch(file)
+        case HubRepo() as repo:
+            return fetch_repo(repo, half=half)
+        case BundledFolder(_) | LocalPath(_) as place:
+            return place.path
+
+
+def fetch_repo(repo: HubRepo, *, half: bool) -> Path:
+    """Fetch what is needed of a repository in the diffusers layout, or its one file."""
+    files = hub.repo_files(repo.repo, repo.revision)
+    if "model_index.json" in files:
+        wanted = [
+            file
+            for file in files
+            if file == "model_index.json"
+            or file.startswith("tokenizer/")
+            or (file.startswith(PARTS) and file.endswith("/config.json"))
+            or file == "scheduler/scheduler_config.json"
+        ]
+        for part in PARTS:
+            wanted += with_shards(pick_weights(files, part, half=half), files)
+        return hub.fetch_many(repo.repo, wanted, repo.revision)
+    single = [
+        file for file in files if "/" not in file and file.endswith(SINGLE_FILE_ENDINGS)
+    ]
+    preferred = [file for file in single if file.endswith(".safetensors")] or single
+    if len(preferred) != 1:
+        raise UnknownModelError(
+            f"The repository '{repo.repo}' holds no model_index.json and "
+            f"{len(preferred)} checkpoints ({', '.join(preferred) or 'none'}); "
+            "download the one you want and give its path."
+        )
+    return hub.fetch_many(repo.repo, preferred, repo.revision) / preferred[0]
+
+
+def with_shards(weights: str, files: Sequence[str]) -> list[str]:
+    """Return a weight file, and the shards if it is the index of some."""
+    if not weights.endswith(".json"):
+        return [weights]
+    stem = re.sub(r"(\.safetensors|\.bin)\.index.*", "", weights)
+    shard = re.compile(re.escape(stem) + r"\S*-\d+-of-\d+\S*")
+    return [weights, *(file for file in files if shard.fullmatch(file))]
+
+
+def load(
+    spec: ModelSpec, device: torch.device, dtype: torch.dtype
+) -> tuple[LatentDiffusion, tuple[Path, ...]]:
+    """Load a model; return it and the weight files it was made of.
+
+    Raises:
+        CheckpointError: the weights are broken, unsafe or of another design.
+        DownloadError: they could not be fetched.
+    """
+    checkpoint = read_checkpoint(
+        weights_path(spec, half=dtype != torch.float32), half=dtype != torch.float32
+    )
+    tokenizer = find_tokenizer(spec, checkpoint)
+    if tokenizer.tokenizer.get_vocab_size() > checkpoint.text.config.vocab_size:
+        raise CheckpointError(
+            f"The tokenizer of '{spec.name}' knows "
+            f"{tokenizer.tokenizer.get_vocab_size()} tokens and its text encoder only "
+            f"{checkpoint.text.config.vocab_size}; they do not belong together."
+        )
+    model = LatentDiffusion(
+        unet=cast(UNet, checkpoint.unet.load(device, dtype)),
+        autoencoder=cast(Autoencoder, checkpoint.autoencoder.load(device, dtype)),
+        text=cast(ClipText, checkpoint.text.load(device, dtype)),
+        tokenizer=tokenizer,
+        schedule=NoiseSchedule(checkpoint.schedule),
+        device=device,
+    )
+    return model, checkpoint.weight_files
+
+
+def find_tokenizer(spec: ModelSpec, checkpoint: Checkpoint) -> ClipTokenizer:
+    """Load a model's own vocabulary, or the public one of CLIP."""
+    folder = checkpoint.tokenizer_folder
+    source = folder if folder is not None else hub.fetch(CLIP_TOKENIZER)
+    return load_tokenizer(source, checkpoint.text.config.max_tokens)
+
+
+def weights_sha256(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of a weight file, or of the sums of several, one a line.
+
+    A sum once made is remembered with the file's size and time of change.
+    """
+    sums = [_file_sha256(file.resolve()) for file in files]
+    if len(sums) == 1:
+        return sums[0]
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+
+def _file_sha256(file: Path) -> str:
+    if re.fullmatch(r"[0-9a-f]{64}", file.name):
+        return file.name  # the hub's cache names its files so
+    status = file.stat()
+    key = f"{file}|{status.st_size}|{status.st_mtime_ns}"
+    memory = user_cache_path("imaginairy") / "sha256" / hashlib.md5(
+        key.encode(), usedforsecurity=False
+    ).hexdigest()  # fmt: skip
+    if memory.is_file():
+        return memory.read_text()
+    summed = hashlib.sha256()
+    with file.open("rb") as opened:
+        while block := opened.read(HASH_BLOCK):
+            summed.update(block)
+    digest = summed.hexdigest()
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        memory.write_text(digest)
+    except OSError:
+        pass  # a cache that cannot be written to costs time, no more
+    return digest

@@ -1,0 +1,64 @@
+"""Who owns the loaded models."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from imaginairy.device import Precision, choose_device, choose_dtype
+from imaginairy.models.catalog import ModelSpec
+from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.loading import load, locate, weights_sha256
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory."""
+
+    spec: ModelSpec
+    diffusion: LatentDiffusion
+    weights_sha256: Callable[[], str]
+    """Gives the SHA-256 of the weights; waits where it is still being summed up."""
+
+
+class ModelStore:
+    """Loads models when they are asked for and keeps the last one.
+
+    Args:
+        device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
+        precision: `autocast` holds half-precision weights on CUDA, `full` never does.
+    """
+
+    def __init__(
+        self, device: str | None = None, precision: Precision = "autocast"
+    ) -> None:
+        self.device = choose_device(device)
+        self.precision = precision
+        self.dtype = choose_dtype(self.device, precision)
+        self._located: dict[str | None, ModelSpec] = {}
+        self._loaded: LoadedModel | None = None
+        self._background = ThreadPoolExecutor(max_workers=1)
+
+    def locate(self, name: str | None) -> ModelSpec:
+        """Return the model meant by a name; looked up once, so it stays the same."""
+        if name not in self._located:
+            self._located[name] = locate(name)
+        return self._located[name]
+
+    def get(self, name: str | None) -> LoadedModel:
+        """Return a model, loaded; see `imaginairy.models.loading.locate` for names."""
+        spec = self.locate(name)
+        if self._loaded is None or self._loaded.spec != spec:
+            self.clear()
+            diffusion, files = load(spec, self.device, self.dtype)
+            digest = self._background.submit(partial(weights_sha256, files))
+            self._loaded = LoadedModel(spec, diffusion, digest.result)
+        return self._loaded
+
+    def clear(self) -> None:
+        """Let go of what is loaded and of the memory it took."""
+        self._loaded = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()

@@ -1,0 +1,118 @@
+"""CLIP's byte-pair tokenizer, through the `tokenizers` library."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+
+from imaginairy.errors import CheckpointError
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+"""What CLIP takes as one word: contractions, letters, single digits, other signs."""
+
+
+class ClipTokenizer:
+    """Turn text into windows of token ids.
+
+    Args:
+        tokenizer: knows the vocabulary and how text is cut into it.
+        max_tokens: ids in a window, the start and end tokens included.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.start, self.end = (self._id(token) for token in (START, END))
+
+    def _id(self, token: str) -> int:
+        number = self.tokenizer.token_to_id(token)
+        if number is None:
+            raise CheckpointError(
+                f"The tokenizer's vocabulary lacks '{token}'; it is not CLIP's."
+            )
+        return int(number)
+
+    def ids(self, text: str) -> list[int]:
+        """Return the ids of a text of any length, without start and end."""
+        encoded: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return encoded
+
+    def windows(self, text: str) -> list[list[int]]:
+        """Return the ids of a text in as many windows as it needs, at least one.
+
+        Each window starts with the start token and is filled up with end tokens to
+        `max_tokens`.
+        """
+        ids = self.ids(text)
+        room = self.max_tokens - 2
+        return [
+            self.window(ids[begin : begin + room])
+            for begin in range(0, max(len(ids), 1), room)
+        ]
+
+    def window(self, ids: Sequence[int]) -> list[int]:
+        """Put start and end around ids that fit one window."""
+        filled = [self.start, *ids, self.end]
+        return filled + [self.end] * (self.max_tokens - len(filled))
+
+
+def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
+    """Load a `tokenizer.json`, or the `vocab.json` and `merges.txt` of a folder.
+
+    Args:
+        source: the file, or the folder that holds either kind.
+
+    Raises:
+        CheckpointError: there is no vocabulary there, or it is broken.
+    """
+    file = source / "tokenizer.json" if source.is_dir() else source
+    try:
+        if file.is_file():
+            tokenizer = Tokenizer.from_file(str(file))
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+        else:
+            tokenizer = _from_vocabulary(source)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"'{source}' holds no vocabulary: neither tokenizer.json, nor vocab.json "
+            "with merges.txt."
+        ) from error
+    except Exception as error:  # tokenizers raises nothing more specific
+        raise CheckpointError(
+            f"The vocabulary in '{source}' cannot be read ({error})."
+        ) from error
+    return ClipTokenizer(tokenizer, max_tokens)
+
+
+def _from_vocabulary(folder: Path) -> Tokenizer:
+    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [tuple(line.split()) for line in lines if not line.startswith("#version")]
+    tokenizer = Tokenizer(
+        BPE(
+            vocab=vocabulary,
+            merges=[pair for pair in pairs if len(pair) == 2],
+            continuing_subword_prefix="",
+            end_of_word_suffix="</w>",
+            unk_token=END,
+        )
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Lowercase(),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.add_special_tokens([START, END])
+    return tokenizer

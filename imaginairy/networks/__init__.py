@@ -1,0 +1,1 @@
+"""The networks themselves: plain `torch.nn.Module` classes that know tensors only."""

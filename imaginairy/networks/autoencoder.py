@@ -1,0 +1,186 @@
+"""The KL autoencoder that turns pictures into latents and back.
+
+Rombach et al. 2022 (arXiv:2112.10752), section 3.1, after Esser et al. 2021
+(arXiv:2012.09841).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imaginairy.networks.config import AutoencoderConfig
+from imaginairy.networks.layers import Attention, Conv2d, ResidualBlock, group_norm
+
+EPS = 1e-6
+
+
+def residual(
+    in_channels: int, out_channels: int, config: AutoencoderConfig
+) -> ResidualBlock:
+    return ResidualBlock(
+        in_channels, out_channels, norm_groups=config.norm_groups, eps=EPS
+    )
+
+
+class PictureAttention(nn.Module):
+    """Let every place of a feature map look at every other, with one head."""
+
+    def __init__(self, channels: int, norm_groups: int) -> None:
+        super().__init__()
+        self.norm = group_norm(norm_groups, channels, EPS)
+        self.attention = Attention(channels, heads=1, qkv_bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.norm(x).flatten(2).transpose(1, 2)  # (batch, h * w, channels)
+        return x + self.attention(tokens).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+class Middle(nn.Module):
+    """The coarsest level: residual, attention where configured, residual."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        channels = config.channels[-1]
+        self.first = residual(channels, channels, config)
+        self.attention = (
+            PictureAttention(channels, config.norm_groups)
+            if config.middle_attention
+            else nn.Identity()
+        )
+        self.second = residual(channels, channels, config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.attention(self.first(x)))
+
+
+class EncoderLevel(nn.Module):
+    """The blocks of one resolution, then a halving."""
+
+    def __init__(self, level: int, config: AutoencoderConfig) -> None:
+        super().__init__()
+        channels = config.channels[level]
+        incoming = config.channels[max(level - 1, 0)]
+        self.blocks = nn.Sequential(
+            *(
+                residual(incoming if index == 0 else channels, channels, config)
+                for index in range(config.blocks_per_level)
+            )
+        )
+        last = level == len(config.channels) - 1
+        self.downsample = None if last else Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.blocks(x)
+        if self.downsample is None:
+            return x
+        # One row and column of zeros, at the far side only.
+        return self.downsample(F.pad(x, (0, 1, 0, 1)))
+
+
+class DecoderLevel(nn.Module):
+    """The blocks of one resolution, then a doubling."""
+
+    def __init__(self, level: int, config: AutoencoderConfig) -> None:
+        super().__init__()
+        channels = config.channels[level]
+        incoming = config.channels[min(level + 1, len(config.channels) - 1)]
+        self.blocks = nn.Sequential(
+            *(
+                residual(incoming if index == 0 else channels, channels, config)
+                for index in range(config.blocks_per_level + 1)
+            )
+        )
+        self.upsample = Conv2d(channels, channels, 3, padding=1) if level else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.blocks(x)
+        if self.upsample is None:
+            return x
+        return self.upsample(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class Encoder(nn.Module):
+    """Picture to latent statistics."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.conv_in = Conv2d(config.image_channels, config.channels[0], 3, padding=1)
+        self.levels = nn.Sequential(
+            *(EncoderLevel(level, config) for level in range(len(config.channels)))
+        )
+        self.middle = Middle(config)
+        self.norm_out = group_norm(config.norm_groups, config.channels[-1], EPS)
+        self.conv_out = Conv2d(
+            config.channels[-1], 2 * config.latent_channels, 3, padding=1
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.middle(self.levels(self.conv_in(x)))
+        return self.conv_out(F.silu(self.norm_out(x)))
+
+
+class Decoder(nn.Module):
+    """Latents to picture."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.conv_in = Conv2d(config.latent_channels, config.channels[-1], 3, padding=1)
+        self.middle = Middle(config)
+        self.levels = nn.Sequential(  # coarsest first, the order in which they run
+            *(
+                DecoderLevel(level, config)
+                for level in reversed(range(len(config.channels)))
+            )
+        )
+        self.norm_out = group_norm(config.norm_groups, config.channels[0], EPS)
+        self.conv_out = Conv2d(config.channels[0], config.image_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.levels(self.middle(self.conv_in(x)))
+        return self.conv_out(F.silu(self.norm_out(x)))
+
+
+class Autoencoder(nn.Module):
+    """Encode pictures as Gaussians over latents; decode latents to pictures.
+
+    Latents here are the autoencoder's own; the diffusion model's are those times
+    `config.scale_factor`.
+    """
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        latent = config.latent_channels
+        self.encoder = Encoder(config)
+        self.quantise = Conv2d(2 * latent, 2 * latent, 1)
+        self.unquantise = Conv2d(latent, latent, 1)
+        self.decoder = Decoder(config)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Map pictures (batch, 3, h, w) in [-1, 1] to moments (batch, 8, h / 8, w / 8).
+
+        The first half of the channels is the mean of each latent, the second half
+        the logarithm of its variance; `sample_latents` draws from them.
+        """
+        moments = self.quantise(self.encoder(pictures.to(self.dtype)))
+        return moments.to(pictures.dtype)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map latents (batch, 4, h, w) to pictures (batch, 3, 8h, 8w), about [-1, 1]."""
+        pictures = self.decoder(self.unquantise(latents.to(self.dtype)))
+        return pictures.to(latents.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type the weights are held in."""
+        return self.quantise.weight.dtype
+
+
+def sample_latents(moments: Tensor, noise: Tensor) -> Tensor:
+    """Draw latents from the encoder's moments; `noise` is standard normal.
+
+    The variance's logarithm is kept in [-30, 20], as it was in training
+    (Kingma & Welling 2013, the reparametrised draw).
+    """
+    mean, log_variance = moments.chunk(2, dim=1)
+    return mean + torch.exp(0.5 * log_variance.clamp(-30.0, 20.0)) * noise

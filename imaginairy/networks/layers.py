@@ -1,0 +1,134 @@
+"""Blocks that the UNet and the autoencoder share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Conv2d(nn.Conv2d):
+    """Convolve, with zeros around the picture or with the picture's other side.
+
+    `wrap_x` and `wrap_y` are set for a while by `tiling`; a picture made so can be
+    laid beside itself without a seam.
+    """
+
+    wrap_x = False
+    wrap_y = False
+
+    def forward(self, input: Tensor) -> Tensor:  # the name nn.Conv2d gave it
+        if not (self.wrap_x or self.wrap_y):
+            return super().forward(input)
+        pad_y, pad_x = int(self.padding[0]), int(self.padding[1])
+        for wraps, pad in (
+            (self.wrap_x, (pad_x, pad_x, 0, 0)),
+            (self.wrap_y, (0, 0, pad_y, pad_y)),
+        ):
+            input = F.pad(input, pad, mode="circular" if wraps else "constant")
+        return F.conv2d(
+            input, self.weight, self.bias, self.stride, 0, self.dilation, self.groups
+        )
+
+
+@contextmanager
+def tiling(*modules: nn.Module, x: bool, y: bool) -> Iterator[None]:
+    """Let every padded convolution of the modules wrap around while the block runs."""
+    convolutions = [
+        layer
+        for module in modules
+        for layer in module.modules()
+        if isinstance(layer, Conv2d)
+    ]
+    before = [(layer.wrap_x, layer.wrap_y) for layer in convolutions]
+    try:
+        for layer in convolutions:
+            layer.wrap_x, layer.wrap_y = x, y
+        yield
+    finally:
+        for layer, (wrap_x, wrap_y) in zip(convolutions, before, strict=True):
+            layer.wrap_x, layer.wrap_y = wrap_x, wrap_y
+
+
+def group_norm(groups: int, channels: int, eps: float) -> nn.Module:
+    """Normalise in `groups` groups of channels (Wu & He 2018); 0 does nothing."""
+    return nn.GroupNorm(groups, channels, eps=eps) if groups else nn.Identity()
+
+
+class ResidualBlock(nn.Module):
+    """Two normalised convolutions beside a shortcut, told the time if there is one."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        norm_groups: int,
+        eps: float,
+        time_channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.norm1 = group_norm(norm_groups, in_channels, eps)
+        self.conv1 = Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time = nn.Linear(time_channels, out_channels) if time_channels else None
+        self.norm2 = group_norm(norm_groups, out_channels, eps)
+        self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut = (
+            Conv2d(in_channels, out_channels, 1)
+            if in_channels != out_channels
+            else nn.Identity()
+        )
+
+    def forward(self, x: Tensor, time: Tensor | None = None) -> Tensor:
+        """Map (batch, in, h, w) to (batch, out, h, w), given the time (batch, time)."""
+        hidden = self.conv1(F.silu(self.norm1(x)))
+        if self.time is not None:
+            hidden = hidden + self.time(time)[:, :, None, None]
+        hidden = self.conv2(F.silu(self.norm2(hidden)))
+        return self.shortcut(x) + hidden
+
+
+class Attention(nn.Module):
+    """Attend from tokens to themselves or to a context (Vaswani et al. 2017)."""
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        heads: int,
+        context_width: int | None = None,
+        qkv_bias: bool = False,
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width, bias=qkv_bias)
+        self.key = nn.Linear(context_width or width, width, bias=qkv_bias)
+        self.value = nn.Linear(context_width or width, width, bias=qkv_bias)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, *, causal: bool = False
+    ) -> Tensor:
+        """Map (batch, tokens, width) to the same; `causal` hides later tokens."""
+        context = x if context is None else context
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in (self.query(x), self.key(context), self.value(context))
+        )  # (batch, heads, tokens, width / heads)
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def sinusoid(timesteps: Tensor, dim: int) -> Tensor:
+    """Embed timesteps (batch,) in [0, 1000], fractions too, as (batch, dim) float32.
+
+    The first half are cosines, the second sines, of wavelengths from 2 pi to
+    10000 * 2 pi (Vaswani et al. 2017, section 3.5; cosine first as in Ho et al. 2020).
+    """
+    half = dim // 2
+    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
+    angles = timesteps.float()[:, None] * torch.exp(
+        exponents * -torch.log(torch.tensor(10000.0))
+    )
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)

@@ -1,0 +1,40 @@
+"""What whoever watches a picture being drawn is told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from imaginairy.result import ImagineResult
+    from imaginairy.schema import ImaginePrompt
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a sampler, just done."""
+
+    index: int
+    """From 0."""
+    total: int
+    latents: "Tensor"
+    """Where the walk stands, (1, 4, h / 8, w / 8)."""
+    denoised: "Tensor"
+    """The clean latents that the model expects at the end, in the same shape."""
+    decode: Callable[["Tensor"], "Image"]
+    """Turns latents into a picture; costs time, so it is done only when called."""
+
+
+class Observer:
+    """Told what happens, in this order; override what is of interest."""
+
+    def on_start(self, prompt: "ImaginePrompt", steps: int) -> None:
+        """Be told that a picture is begun; every default of the prompt is filled in."""
+
+    def on_step(self, step: Step) -> None:
+        """Be told that a step is done."""
+
+    def on_result(self, result: "ImagineResult") -> None:
+        """Be told that a picture is ready."""

@@ -1,0 +1,91 @@
+"""What comes back: a picture, and everything that made it."""
+
+import hashlib
+import io
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.metadata import write_image
+from imaginairy.schema import ImaginePrompt
+from imaginairy.version import __version__
+
+GENERATED = "generated"
+
+
+@dataclass(frozen=True)
+class ImagineResult:
+    """One drawn picture, with its variants and its origin."""
+
+    prompt: ImaginePrompt
+    """With every default filled in: drawn again, it gives the same picture."""
+    images: dict[str, Image]
+    """The pictures by type; `generated` is always there."""
+    model_hash: Callable[[], str] = field(repr=False)
+    """Gives the SHA-256 of the model's weights."""
+    device: str = "cpu"
+    precision: str = "autocast"
+    created: datetime = field(default_factory=lambda: datetime.now().astimezone())
+
+    @property
+    def img(self) -> Image:
+        """The picture."""
+        return self.images[GENERATED]
+
+    def image(self, image_type: str) -> Image:
+        """Return the picture of a type; raise BadOptionError if there is none."""
+        if image_type not in self.images:
+            raise BadOptionError(
+                f"This result has no '{image_type}' picture; it has "
+                f"{', '.join(self.images)}." + near_miss(image_type, self.images)
+            )
+        return self.images[image_type]
+
+    def md5(self) -> str:
+        """Return the MD5 of the picture's pixels, whatever file they are saved in."""
+        return hashlib.md5(self.img.tobytes(), usedforsecurity=False).hexdigest()
+
+    def metadata_dict(self) -> dict[str, Any]:
+        """Return everything that made the picture, as plain values."""
+        return {
+            **self.prompt.to_dict(),
+            "model_sha256": self.model_hash(),
+            "conditioning": _fingerprint(self.prompt.conditioning),
+            "precision": self.precision,
+            "device": self.device,
+            "software": f"imaginairy {__version__}",
+            "platform": f"{platform.system()} {platform.machine()}",
+            "created": self.created.isoformat(timespec="seconds"),
+        }
+
+    def save(self, path: str | Path, *, image_type: str = GENERATED) -> Path:
+        """Save a picture with its metadata, as the jpg or png that the name says.
+
+        The file appears under its name only when it is whole.
+
+        Raises:
+            BadOptionError: the name ends otherwise, or there is no such picture.
+        """
+        path = Path(path)
+        write_image(self.image(image_type), path, self.metadata_dict())
+        return path
+
+    def _repr_png_(self) -> bytes:
+        """Show the picture in a notebook."""
+        data = io.BytesIO()
+        self.img.save(data, "PNG")
+        return data.getvalue()
+
+
+def _fingerprint(conditioning: Any) -> str | None:
+    """Name embeddings given ready-made, which are too large to keep in a picture."""
+    if conditioning is None:
+        return None
+    data = conditioning.detach().float().cpu().numpy().tobytes()
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

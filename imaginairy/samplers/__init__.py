@@ -1,0 +1,169 @@
+"""The samplers, one row each; torch is imported only when one runs."""
+
+from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.samplers.table import Sampler, Spacing
+
+_KARRAS = "Karras et al. 2022, arXiv:2206.00364"
+_DPM = "Lu et al. 2022, arXiv:2206.00927"
+_DPMPP = "Lu et al. 2022, arXiv:2211.01095"
+_BOTH: tuple[Spacing, ...] = ("normal", "karras")
+
+_ROWS = (
+    Sampler(
+        name="plms",
+        summary="pseudo linear multi-step, the reference's default",
+        paper="Liu et al. 2022, arXiv:2202.09778",
+        function="plms:sample_plms",
+        family="timesteps",
+    ),
+    Sampler(
+        name="ddim",
+        summary="denoising diffusion implicit model",
+        paper="Song et al. 2020, arXiv:2010.02502",
+        function="ddim:sample_ddim",
+        family="timesteps",
+    ),
+    Sampler(
+        name="k_lms",
+        summary="linear multi-step of fourth order",
+        paper='Hairer et al., "Solving ordinary differential equations I", III.5',
+        function="kdiff:sample_lms",
+        family="sigmas",
+        spacings=_BOTH,
+    ),
+    Sampler(
+        name="k_dpm_2",
+        summary="DPM-Solver-2, two looks a step",
+        paper=_DPM,
+        function="kdiff:sample_dpm_2",
+        family="sigmas",
+        evaluations_per_step=2,
+        spacings=_BOTH,
+    ),
+    Sampler(
+        name="k_dpm_2_a",
+        summary="DPM-Solver-2 with noise added after each step",
+        paper=_DPM,
+        function="kdiff:sample_dpm_2",
+        family="sigmas",
+        evaluations_per_step=2,
+        draws_noise=True,
+        spacings=_BOTH,
+        options={"eta": 1.0},
+    ),
+    Sampler(
+        name="k_euler",
+        summary="straight steps, the simplest of all",
+        paper=_KARRAS,
+        function="kdiff:sample_euler",
+        family="sigmas",
+        spacings=_BOTH,
+    ),
+    Sampler(
+        name="k_euler_a",
+        summary="straight steps with noise added after each; lively, never settles",
+        paper="Song et al. 2021, arXiv:2011.13456",
+        function="kdiff:sample_euler",
+        family="sigmas",
+        draws_noise=True,
+        spacings=_BOTH,
+        options={"eta": 1.0},
+    ),
+    Sampler(
+        name="k_heun",
+        summary="averages the slope at both ends, two looks a step",
+        paper=_KARRAS,
+        function="kdiff:sample_heun",
+        family="sigmas",
+        evaluations_per_step=2,
+        spacings=_BOTH,
+    ),
+    Sampler(
+        name="k_dpm_fast",
+        summary="DPM-Solver-fast, third order on a spacing of its own",
+        paper=_DPM,
+        function="dpm:sample_dpm_fast",
+        family="sigmas",
+    ),
+    Sampler(
+        name="k_dpm_adaptive",
+        summary="DPM-Solver-23, takes as many steps as it finds it needs",
+        paper=_DPM,
+        function="dpm:sample_dpm_adaptive",
+        family="sigmas",
+        evaluations_per_step=3,
+        adaptive=True,
+    ),
+    Sampler(
+        name="k_dpmpp_2s_a",
+        summary="DPM-Solver++(2S) with noise added after each step, two looks a step",
+        paper=_DPMPP,
+        function="dpmpp:sample_dpmpp_2s",
+        family="sigmas",
+        evaluations_per_step=2,
+        draws_noise=True,
+        spacings=_BOTH,
+        options={"eta": 1.0},
+    ),
+    Sampler(
+        name="k_dpmpp_2m",
+        summary="DPM-Solver++(2M), good in few steps",
+        paper=_DPMPP,
+        function="dpmpp:sample_dpmpp_2m",
+        family="sigmas",
+        spacings=_BOTH,
+    ),
+    Sampler(
+        name="k_dpmpp_2m_sde",
+        summary="DPM-Solver++(2M) with noise added after each step",
+        paper=_DPMPP,
+        function="dpmpp:sample_dpmpp_2m",
+        family="sigmas",
+        draws_noise=True,
+        spacings=_BOTH,
+        options={"eta": 1.0},
+    ),
+    Sampler(
+        name="k_dpmpp_3m_sde",
+        summary="like k_dpmpp_2m_sde, looking back one step further",
+        paper=_DPMPP,
+        function="dpmpp:sample_dpmpp_3m",
+        family="sigmas",
+        draws_noise=True,
+        spacings=_BOTH,
+        options={"eta": 1.0},
+    ),
+    Sampler(
+        name="k_dpmpp_sde",
+        summary="DPM-Solver++ on the diffusion SDE, two looks a step",
+        paper=_DPMPP,
+        function="dpmpp:sample_dpmpp_sde",
+        family="sigmas",
+        evaluations_per_step=2,
+        draws_noise=True,
+        spacings=_BOTH,
+        options={"eta": 1.0},
+    ),
+    Sampler(
+        name="k_lcm",
+        summary="for latent consistency models only, in 1 to 8 steps",
+        paper="Luo et al. 2023, arXiv:2310.04378",
+        function="kdiff:sample_lcm",
+        family="sigmas",
+        draws_noise=True,
+        spacings=_BOTH,
+    ),
+)
+
+SAMPLERS: dict[str, Sampler] = {row.name: row for row in _ROWS}
+
+
+def get_sampler(name: str) -> Sampler:
+    """Return the sampler of that name, in any case; raise BadOptionError for another."""
+    sampler = SAMPLERS.get(name.lower())
+    if sampler is None:
+        raise BadOptionError(
+            f"There is no sampler '{name}'; choose one of {', '.join(SAMPLERS)}."
+            + near_miss(name, SAMPLERS)
+        )
+    return sampler

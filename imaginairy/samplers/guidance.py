@@ -1,0 +1,73 @@
+"""What a sampler may ask of a model, and what is wrapped around that from outside."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from imaginairy.samplers.schedule import NoiseSchedule
+
+Unet = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(latents, timesteps, conditioning), each in one batch -> the noise in the latents."""
+PredictNoise = Callable[[Tensor, float], Tensor]
+"""(latents, timestep) -> the noise in them; the timestep may have a fraction."""
+
+
+class Denoiser:
+    """A noise predictor seen in the two ways that samplers use.
+
+    DDIM and PLMS ask for the `noise` of variance-preserving latents at a timestep;
+    the k-diffusion family asks for the `denoised` of latents that hold noise of
+    deviation sigma.
+    """
+
+    def __init__(self, predict: PredictNoise, schedule: NoiseSchedule) -> None:
+        self.noise = predict
+        self.schedule = schedule
+
+    def denoised(self, latents: Tensor, sigma: float) -> Tensor:
+        """Predict the clean latents (Karras et al. 2022, eq. 7, VP)."""
+        timestep = self.schedule.sigma_to_timestep(sigma)
+        scaled = latents / (sigma**2 + 1) ** 0.5
+        return latents - sigma * self.noise(scaled, timestep)
+
+
+def guided(
+    unet: Unet,
+    conditioning: Tensor,
+    unconditional: Tensor | None,
+    strength: float,
+) -> PredictNoise:
+    """Predict noise with classifier-free guidance.
+
+    Ho & Salimans 2022, arXiv:2207.12598, eq. 6, with strength = w + 1.
+    Both predictions are made in one batched call, the unconditional one first. At
+    strength 1 the unconditional half has no say and is not computed.
+
+    Args:
+        conditioning: (1, tokens, dim), as is `unconditional`, for all the latents of a
+            batch; or one for each.
+        strength: 1 is plain prediction; higher follows the prompt more closely.
+    """
+    if unconditional is None or strength == 1:
+
+        def predict_plainly(latents: Tensor, timestep: float) -> Tensor:
+            prompt = conditioning.expand(len(latents), -1, -1)
+            return unet(latents, timesteps_like(latents, timestep), prompt)
+
+        return predict_plainly
+
+    def predict(latents: Tensor, timestep: float) -> Tensor:
+        twice = torch.cat([latents, latents])
+        each = (unconditional, conditioning)
+        prompts = torch.cat([prompt.expand(len(latents), -1, -1) for prompt in each])
+        noise = unet(twice, timesteps_like(twice, timestep), prompts)
+        without, with_prompt = noise.chunk(2)
+        return without + strength * (with_prompt - without)
+
+    return predict
+
+
+def timesteps_like(latents: Tensor, timestep: float) -> Tensor:
+    """Return the timestep once for each picture of the batch."""
+    return torch.full((len(latents),), timestep, device=latents.device)

@@ -1,0 +1,185 @@
+"""Samplers that walk down sigmas, the deviation of the noise in unscaled latents.
+
+Without scaling, the latents follow dx / dsigma = (x - denoised(x, sigma)) / sigma
+(Karras et al. 2022, arXiv:2206.00364, eq. 1 and 3 with sigma(t) = t). In this form an
+Euler step, a DDIM step and a first-order step of DPM-Solver++ (Lu et al. 2022,
+arXiv:2211.01095) are one and the same, `step_to`, and most samplers below differ only
+in the clean latents they step towards.
+
+`levels` are the sigmas, noisiest first, usually with a 0 at the end. Where there is an
+`eta`, 0 draws no noise and 1 as much as the training process, run backwards, would; the
+step to 0 draws none.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod, sqrt
+
+from torch import Tensor
+
+from imaginairy.samplers.guidance import Denoiser
+from imaginairy.samplers.table import DrawNoise, OnStep
+
+
+def slope(latents: Tensor, denoised: Tensor, sigma: float) -> Tensor:
+    """Return dx / dsigma, which is also the unit noise predicted in the latents."""
+    return (latents - denoised) / sigma
+
+
+def step_to(
+    latents: Tensor, denoised: Tensor, sigma: float, sigma_next: float
+) -> Tensor:
+    """Step straight from sigma to sigma_next; at sigma_next = 0 only `denoised` is left."""
+    kept = sigma_next / sigma
+    return kept * latents + (1 - kept) * denoised
+
+
+def split_noise(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
+    """Return (down, up): denoise to `down`, then add noise of deviation `up`.
+
+    Together they are sigma_next. At eta = 1 this is ancestral sampling (Song et al.
+    2021, arXiv:2011.13456, appendix F), below it DDIM's share of that (Song et al. 2020,
+    arXiv:2010.02502, eq. 16).
+    """
+    up = eta * sigma_next * sqrt(1 - (sigma_next / sigma) ** 2)
+    return sqrt(sigma_next**2 - up**2), up
+
+
+def add_noise(latents: Tensor, up: float, draw_noise: DrawNoise) -> Tensor:
+    """Add noise of deviation `up`; at 0 none is drawn."""
+    return latents + up * draw_noise() if up else latents
+
+
+def middle(sigma: float, sigma_next: float) -> float:
+    """Return the sigma half-way in log sigma."""
+    return sqrt(sigma * sigma_next)
+
+
+def sample_euler(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+    eta: float = 0.0,
+) -> Tensor:
+    """Follow the tangent (Karras et al. 2022, algorithm 1 without lines 6 to 8)."""
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        down, up = split_noise(sigma, sigma_next, eta)
+        latents = step_to(latents, denoised, sigma, down)
+        latents = add_noise(latents, up, draw_noise)
+        on_step(index, latents, denoised)
+    return latents
+
+
+def sample_heun(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+) -> Tensor:
+    """Average the slopes at both ends of a step (Karras et al. 2022, algorithm 1)."""
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        ahead = step_to(latents, denoised, sigma, sigma_next)
+        if sigma_next:
+            before = slope(latents, denoised, sigma)
+            denoised = denoiser.denoised(ahead, sigma_next)
+            after = slope(ahead, denoised, sigma_next)
+            ahead = latents + (sigma_next - sigma) * (before + after) / 2
+        latents = ahead
+        on_step(index, latents, denoised)
+    return latents
+
+
+def sample_dpm_2(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+    eta: float = 0.0,
+) -> Tensor:
+    """Take the slope in the middle of each step.
+
+    DPM-Solver-2 with r1 = 1/2: Lu et al. 2022, arXiv:2206.00927, algorithm 1.
+    """
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        down, up = split_noise(sigma, sigma_next, eta)
+        if down:
+            between = middle(sigma, down)
+            halfway = step_to(latents, denoised, sigma, between)
+            denoised = denoiser.denoised(halfway, between)
+            latents = latents + (down - sigma) * slope(halfway, denoised, between)
+        else:
+            latents = denoised
+        latents = add_noise(latents, up, draw_noise)
+        on_step(index, latents, denoised)
+    return latents
+
+
+def sample_lms(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+) -> Tensor:
+    """Integrate the polynomial through the last four slopes: Adams-Bashforth in sigma.
+
+    The linear multi-step method for uneven steps (Hairer, Norsett & Wanner, "Solving
+    ordinary differential equations I", section III.5); the first steps have fewer.
+    """
+    slopes: list[Tensor] = []  # newest first
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        slopes = [slope(latents, denoised, sigma), *slopes][:4]
+        nodes = [levels[index - age] for age in range(len(slopes))]
+        weights = multistep_weights(nodes, sigma_next)
+        for weight, past in zip(weights, slopes, strict=True):
+            latents = latents + weight * past
+        on_step(index, latents, denoised)
+    return latents
+
+
+def multistep_weights(nodes: Sequence[float], end: float) -> list[float]:
+    """Weigh slopes at up to four nodes to integrate them from nodes[0] to `end`.
+
+    Each weight is the integral of a Lagrange polynomial, a cubic at most, for which
+    Gauss-Legendre quadrature with two points is exact.
+    """
+    centre, half = (nodes[0] + end) / 2, (end - nodes[0]) / 2
+    points = (centre - half / sqrt(3), centre + half / sqrt(3))
+    weights = []
+    for node in nodes:
+        others = [other for other in nodes if other != node]
+        values = (prod((p - o) / (node - o) for o in others) for p in points)
+        weights.append(half * sum(values))
+    return weights
+
+
+def sample_lcm(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+) -> Tensor:
+    """Denoise all the way, then add fresh noise up to the next level.
+
+    Multistep latent consistency sampling (Luo et al. 2023, arXiv:2310.04378, algorithm
+    3), for models of which one prediction is already a picture.
+    """
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        latents = add_noise(denoised, sigma_next, draw_noise)
+        on_step(index, latents, denoised)
+    return latents

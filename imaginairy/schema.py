@@ -1,0 +1,267 @@
+"""What is asked for: every field of a prompt, its default and its check, once."""
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from imaginairy.errors import BadOptionError, BadPromptError
+from imaginairy.models.catalog import ModelSpec
+from imaginairy.samplers import get_sampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_RANDOM_SEED = 1_000_000_000
+MAX_TEXT_BYTES = 12_000
+"""What the metadata of a jpg has room for, in every script and with emoji."""
+
+
+@dataclass(frozen=True)
+class WeightedPrompt:
+    """A text and how much it counts; a negative weight pushes away from it."""
+
+    text: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise BadPromptError(
+                f"A prompt is text, not {_kind(self.text)} ({self.text!r})."
+            )
+        if not _is_number(self.weight):
+            raise BadPromptError(f"A prompt's weight is a number, not {self.weight!r}.")
+
+    def __str__(self) -> str:
+        return f"{self.weight:g}*({self.text})"
+
+
+PromptText: TypeAlias = str | WeightedPrompt | Sequence[str | WeightedPrompt]
+
+
+@dataclass(frozen=True)
+class Number:
+    """The range a number may lie in, both ends included."""
+
+    low: float
+    high: float
+    whole: bool = False
+    multiple_of: int = 1
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise BadOptionError unless `value` is such a number."""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (whole if self.whole else _is_number(value)):
+            kind = "a whole number" if self.whole else "a number"
+            raise BadOptionError(f"{name} must be {kind}, not {value!r}.")
+        if not self.low <= value <= self.high:
+            raise BadOptionError(
+                f"{name} {value} is out of range; give one from {self.low:g} to "
+                f"{self.high:g}."
+            )
+        if value % self.multiple_of:
+            near = max(round(value / self.multiple_of), 1) * self.multiple_of
+            raise BadOptionError(
+                f"{name} {value} is not a multiple of {self.multiple_of}; the nearest "
+                f"is {near}."
+            )
+
+
+def _option(help: str, check: Number | None = None) -> Any:
+    """A field that the model decides where the user does not."""
+    return field(default=None, metadata={"help": help, "check": check})
+
+
+SIZE = Number(64, 8192, whole=True, multiple_of=8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImaginePrompt:
+    """One picture to draw.
+
+    A field left None takes what suits the model: its native size, its usual steps,
+    strength and sampler. A seed left None is chosen at random, here, so that the same
+    prompt object always draws the same picture.
+
+    Raises:
+        BadOptionError: a field has a value it cannot have; the message says which
+            values it can.
+    """
+
+    prompt: PromptText = field(kw_only=False)
+    negative_prompt: str = field(
+        default="", metadata={"help": "What to steer away from."}
+    )
+    prompt_strength: float | None = _option(
+        "How closely to follow the prompt; 1 switches guidance off.", Number(0, 100)
+    )
+    seed: int | None = _option(
+        "The number that all noise comes from; same seed, same picture.",
+        Number(0, 2**63 - 1, whole=True),
+    )
+    steps: int | None = _option(
+        "Steps from noise to picture.", Number(1, 1000, whole=True)
+    )
+    width: int | None = _option("Width in pixels, a multiple of 8.", SIZE)
+    height: int | None = _option("Height in pixels, a multiple of 8.", SIZE)
+    sampler_type: str | None = _option("How to walk from noise to picture.")
+    model: str | None = _option("A model's name, path, or owner/repo on the hub.")
+    conditioning: "Tensor | None" = field(default=None, compare=False, repr=False)
+    """Ready-made text embeddings (1, tokens, dim) to use in place of the prompt's."""
+
+    def __post_init__(self) -> None:
+        self._set(
+            prompt=_weighted(self.prompt, allow_blank=self.conditioning is not None)
+        )
+        if not isinstance(self.negative_prompt, str):
+            raise BadPromptError(
+                f"negative_prompt is text, not {_kind(self.negative_prompt)}."
+            )
+        _check_length("negative_prompt", self.negative_prompt)
+        if self.seed is None:
+            self._set(seed=random.randint(1, MAX_RANDOM_SEED))
+        for each in fields(self):
+            check, value = each.metadata.get("check"), getattr(self, each.name)
+            if check is not None and value is not None:
+                check.check(each.name, value)
+        if self.sampler_type is not None:
+            if not isinstance(self.sampler_type, str):
+                raise BadOptionError(
+                    f"sampler_type must be a name, not {self.sampler_type!r}."
+                )
+            self._set(sampler_type=get_sampler(self.sampler_type).name)
+        if self.model is not None:
+            if not str(self.model).strip():
+                raise BadOptionError("model is empty; leave it out or give a name.")
+            self._set(model=str(self.model))
+        _check_conditioning(self.conditioning)
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def prompts(self) -> tuple[WeightedPrompt, ...]:
+        """The texts with their weights; one of weight 1 for plain text."""
+        return self.prompt  # type: ignore[return-value]  # made so by __post_init__
+
+    @property
+    def prompt_text(self) -> str:
+        """The prompt as one line: plain text, or `1*(cat)|0.5*(dog)`."""
+        if len(self.prompts) == 1 and self.prompts[0].weight == 1:
+            return self.prompts[0].text
+        return "|".join(str(prompt) for prompt in self.prompts)
+
+    def filled(self, spec: ModelSpec) -> "ImaginePrompt":
+        """Return a copy with the model's defaults where the user gave none."""
+        defaults: dict[str, Any] = {
+            "model": spec.name,
+            "width": spec.width,
+            "height": spec.height,
+            "steps": spec.steps,
+            "prompt_strength": spec.prompt_strength,
+            "sampler_type": spec.sampler,
+        }
+        missing = {
+            name: value
+            for name, value in defaults.items()
+            if name == "model" or getattr(self, name) is None
+        }
+        return replace(self, **missing)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that `from_dict` makes the same prompt of."""
+        values = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name != "conditioning"
+        }
+        values["prompt"] = [
+            {"text": prompt.text, "weight": prompt.weight} for prompt in self.prompts
+        ]
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ImaginePrompt":
+        """Make a prompt of what `to_dict` or a picture's metadata says.
+
+        Entries that are no fields of a prompt (what a file says about the model or the
+        software) are left out.
+        """
+        names = {each.name for each in fields(cls)}
+        known = {name: value for name, value in values.items() if name in names}
+        if isinstance(known.get("prompt"), list):
+            known["prompt"] = [
+                WeightedPrompt(**part) if isinstance(part, Mapping) else part
+                for part in known["prompt"]
+            ]
+        return cls(**known)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "ImaginePrompt":
+        """Read the prompt that a saved picture was drawn from.
+
+        Raises:
+            BadImageError: the file is no picture, or holds no metadata of ours.
+        """
+        from imaginairy.metadata import read_metadata
+
+        return cls.from_dict(read_metadata(Path(path)))
+
+
+def _weighted(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt, ...]:
+    parts = [prompt] if isinstance(prompt, str | WeightedPrompt) else prompt
+    if not isinstance(parts, Sequence) or isinstance(parts, bytes):
+        raise BadPromptError(
+            "A prompt is text, a WeightedPrompt or a list of them, not "
+            f"{_kind(prompt)}."
+        )
+    weighted = tuple(
+        part if isinstance(part, WeightedPrompt) else WeightedPrompt(part)
+        for part in parts
+    )
+    if not allow_blank and not any(part.text.strip() for part in weighted):
+        raise BadPromptError("The prompt is empty; say what to draw.")
+    total = sum(part.weight for part in weighted)
+    if weighted and total <= 0:
+        raise BadPromptError(
+            f"The weights of the prompt add up to {total:g}; make the sum positive."
+        )
+    _check_length("prompt", "|".join(part.text for part in weighted))
+    return weighted
+
+
+def _check_length(name: str, text: str) -> None:
+    try:
+        length = len(text.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise BadPromptError(
+            f"The {name} holds a character that is not valid text ({error.reason})."
+        ) from error
+    if length > MAX_TEXT_BYTES:
+        raise BadPromptError(
+            f"The {name} is {length} bytes long; at most {MAX_TEXT_BYTES} are possible."
+        )
+
+
+def _check_conditioning(conditioning: Any) -> None:
+    if conditioning is None:
+        return
+    shape = getattr(conditioning, "shape", None)
+    if shape is None or len(shape) != 3 or shape[0] != 1:
+        raise BadOptionError(
+            "conditioning must be a tensor of shape (1, tokens, dim), not "
+            + (_kind(conditioning) if shape is None else f"one of {tuple(shape)}")
+            + "."
+        )
+
+
+def _is_number(value: Any) -> bool:
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return numeric and math.isfinite(value)
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
