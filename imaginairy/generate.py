@@ -32,8 +32,10 @@ def generate(
     prompt = prompt.filled(loaded.spec)
 
     conditioning, unconditional = embed_prompt(prompt, model)
+    model.rest()
     noise = starting_noise(prompt, model)
     latents = sample(prompt, model, conditioning, unconditional, noise, observer)
+    model.rest()
     picture = decode(model, latents)
 
     result = ImagineResult(

@@ -61,7 +61,7 @@ class Number:
                 f"{name} {value} is out of range; give one from {self.low:g} to "
                 f"{self.high:g}."
             )
-        if value % self.multiple_of:
+        if self.whole and value % self.multiple_of:
             near = max(round(value / self.multiple_of), 1) * self.multiple_of
             raise BadOptionError(
                 f"{name} {value} is not a multiple of {self.multiple_of}; the nearest "

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models import keymaps, sizes
@@ -34,7 +35,7 @@ class Part:
 
     def load(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             network = self.network(self.config)
         return assemble(network, self, device, dtype)
 
@@ -158,15 +159,16 @@ def assemble(
     Raises:
         CheckpointError: a tensor is missing, unexpected, or of another shape.
     """
+    unfilled = network.state_dict()
     wanted = {
         name: f"{part.names[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}"
-        for name in network.state_dict()
+        for name in unfilled
     }
     shapes = part.tensors.shapes
     missing = [theirs for theirs in wanted.values() if theirs not in shapes]
     misshapen = [
         f"{wanted[name]} is {shapes[wanted[name]]} instead of {tuple(tensor.shape)}"
-        for name, tensor in network.state_dict().items()
+        for name, tensor in unfilled.items()
         if wanted[name] in shapes
         and _squeezed(shapes[wanted[name]]) != _squeezed(tuple(tensor.shape))
     ]
@@ -188,10 +190,26 @@ def assemble(
         name: part.tensors.read(wanted[name])
         .to(device=device, dtype=dtype)
         .reshape(tensor.shape)
-        for name, tensor in network.state_dict().items()
+        for name, tensor in unfilled.items()
     }
     network.load_state_dict(filled, assign=True)
     return network.eval().requires_grad_(False)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leave out the filling-in of new weights, which has no effect on the meta device."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ import os
 import queue
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -125,7 +126,8 @@ def unreachable_reason(timeout_s: float = 3.0) -> str | None:
 
     def ask() -> None:
         try:
-            get_session().head(endpoint, timeout=2 * timeout_s)
+            session = get_session()
+            session.head(endpoint, timeout=2 * timeout_s, follow_redirects=False)
         except Exception as error:
             answers.put(error)
         else:
@@ -197,22 +199,25 @@ def _remove(path: Path) -> None:
 @contextmanager
 def _explained(what: str, file: HubFile) -> Iterator[None]:
     """Turn whatever the client raises into one of our errors."""
+    before = sys.exc_info()[1]
     try:
         yield
     except ImaginairyError:
         raise
     except Exception as error:
-        raise _explanation(error, what, file) from error
+        raise _explanation(error, what, file, before) from error
 
 
-def _explanation(error: Exception, what: str, file: HubFile) -> ImaginairyError:
+def _explanation(
+    error: Exception, what: str, file: HubFile, before: BaseException | None
+) -> ImaginairyError:
     from huggingface_hub import constants, errors
 
     repo, endpoint, unanswered = file.repo, constants.ENDPOINT, False
     if isinstance(error, errors.LocalEntryNotFoundError):
         error = error.__cause__ if isinstance(error.__cause__, Exception) else error
         unanswered = not isinstance(error, errors.HfHubHTTPError)
-    reason = _reason(error)
+    reason = _reason(error, before)
     closed = DownloadError(
         f"'{repo}' is not open to everyone: accept its licence on {endpoint}/{repo} "
         f"and set HF_TOKEN to a valid access token of that account ({reason})."
@@ -224,8 +229,8 @@ def _explanation(error: Exception, what: str, file: HubFile) -> ImaginairyError:
             return closed
         case errors.RepositoryNotFoundError():
             return UnknownModelError(
-                f"There is no repository '{repo}' on {endpoint}; check the name, or set "
-                "HF_TOKEN if it is private."
+                f"There is no repository '{repo}' on {endpoint}; check the name, or "
+                "set HF_TOKEN if it is private."
             )
         case errors.RevisionNotFoundError():
             return DownloadError(f"'{repo}' has no revision '{file.revision}'.")
@@ -237,8 +242,8 @@ def _explanation(error: Exception, what: str, file: HubFile) -> ImaginairyError:
             return closed
         case errors.FileMetadataError() | json.JSONDecodeError():
             return DownloadError(
-                f"What answers at {endpoint} is not a model hub; check HF_ENDPOINT, the "
-                "proxy and the sign-in page of the network."
+                f"What answers at {endpoint} is not a model hub; check HF_ENDPOINT, "
+                "the proxy and the sign-in page of the network."
             )
         case OSError() if error.errno in _NO_ROOM:
             return DownloadError(
@@ -249,15 +254,18 @@ def _explanation(error: Exception, what: str, file: HubFile) -> ImaginairyError:
     return kind(f"{what} could not be downloaded: {reason}.")
 
 
-def _reason(error: BaseException) -> str:
-    """Say in a few words what is behind an error of the client."""
+def _reason(error: BaseException, before: BaseException | None = None) -> str:
+    """Say in a few words what is behind an error of the client.
+
+    `before` is what the caller was handling already, which the error may be chained to.
+    """
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.HfHubHTTPError):
         said = _first_line(error.server_message or "")
         answer = f"the hub answered {error.response.status_code}"
         return f"{answer}, {said}" if said else answer
-    while (below := error.__cause__ or error.__context__) is not None:
+    while (below := error.__cause__ or error.__context__) not in (None, before):
         error = below
     if isinstance(error, socket.gaierror):
         url = urlsplit(constants.ENDPOINT)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from imaginairy.errors import BadOptionError
 from imaginairy.models.tokenizer import ClipTokenizer
+from imaginairy.models.weightfile import Tensors
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
@@ -29,6 +30,7 @@ class LatentDiffusion:
         tokenizer: ClipTokenizer,
         schedule: NoiseSchedule,
         device: torch.device,
+        sources: Sequence[Tensors] = (),
     ) -> None:
         self.unet = unet
         self.autoencoder = autoencoder
@@ -36,6 +38,7 @@ class LatentDiffusion:
         self.tokenizer = tokenizer
         self.schedule = schedule
         self.device = device
+        self.sources = sources
 
     @property
     def downsampling(self) -> int:
@@ -46,6 +49,15 @@ class LatentDiffusion:
     def latent_channels(self) -> int:
         """Channels of the latents that are drawn."""
         return self.autoencoder.config.latent_channels
+
+    def rest(self) -> None:
+        """Give back the memory of weights that are used straight from disk.
+
+        Called between the stages of a picture, so that it never holds the memory of
+        all networks at once; what is needed again is mapped in again.
+        """
+        for source in self.sources:
+            source.rest()
 
     def embed(self, prompts: Sequence["WeightedPrompt"]) -> Tensor:
         """Return the weighted mean of the prompts' embeddings, (1, tokens, dim).

@@ -186,6 +186,10 @@ def load(
         tokenizer=tokenizer,
         schedule=NoiseSchedule(checkpoint.schedule),
         device=device,
+        sources=[
+            part.tensors
+            for part in (checkpoint.unet, checkpoint.autoencoder, checkpoint.text)
+        ],
     )
     return model, checkpoint.weight_files
 

@@ -8,10 +8,12 @@ empty stand-ins, and any other name is refused.
 """
 
 import json
+import mmap
 import pickle
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,20 @@ NOT_WEIGHTS = {
     b"<html": "a web page; download the file itself",
     b"GGUF": "a GGUF file, which is not supported; give a .safetensors or .ckpt",
 }
+SAFETENSORS_TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 WRAPPERS = ("state_dict", "params_ema", "params")
 """Keys under which checkpoints keep their tensors, the preferred first."""
 
@@ -45,6 +61,12 @@ class Tensors(ABC):
     @abstractmethod
     def read(self, name: str) -> Tensor:
         """Return one tensor, in the type it is stored in, on the CPU."""
+
+    def rest(self) -> None:
+        """Give back the memory of tensors mapped from disk, until they are used again.
+
+        They must not have been changed.
+        """
 
     def below(self, prefix: str) -> "Tensors":
         """Return those whose names start with the prefix, without it."""
@@ -66,22 +88,53 @@ class _Below(Tensors):
     def read(self, name: str) -> Tensor:
         return self.whole.read(self.prefix + name)
 
+    def rest(self) -> None:
+        self.whole.rest()
+
 
 class _Safetensors(Tensors):
+    """Tensors that are views of the mapped file; the library checks its header."""
+
     def __init__(self, path: Path) -> None:
         try:
-            self.file: Any = safe_open(path, framework="pt")
-            names = self.file.keys()
-            shapes = {n: tuple(self.file.get_slice(n).get_shape()) for n in names}
+            with safe_open(path, framework="pt") as opened:
+                file: Any = opened
+                slices = {name: file.get_slice(name) for name in file.offset_keys()}
+                shapes = {name: tuple(s.get_shape()) for name, s in slices.items()}
+                kinds = {name: s.get_dtype() for name, s in slices.items()}
         except SafetensorError as error:
             raise CheckpointError(
                 f"'{path}' is a broken safetensors file ({error}); download it again."
             ) from error
+        if unknown := set(kinds.values()) - set(SAFETENSORS_TYPES):
+            raise CheckpointError(
+                f"'{path}' holds tensors of type {', '.join(sorted(unknown))}; only "
+                f"{', '.join(SAFETENSORS_TYPES)} are read."
+            )
         super().__init__(str(path), shapes)
+        self.types = {name: SAFETENSORS_TYPES[kind] for name, kind in kinds.items()}
+        with path.open("rb") as raw:
+            self.map = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_COPY)
+        self.offsets: dict[str, int] = {}
+        offset = 8 + int.from_bytes(self.map[:8], "little")
+        for name, shape in shapes.items():  # in the order in which they lie there
+            self.offsets[name] = offset
+            offset += prod(shape) * self.types[name].itemsize
 
     def read(self, name: str) -> Tensor:
-        tensor: Tensor = self.file.get_tensor(name)
-        return tensor
+        count, dtype = prod(self.shapes[name]), self.types[name]
+        if not count:
+            return torch.empty(self.shapes[name], dtype=dtype)
+        offset = self.offsets[name]
+        if offset % dtype.itemsize:  # lies askew: copied to where it can be computed on
+            raw = bytearray(self.map[offset : offset + count * dtype.itemsize])
+            return torch.frombuffer(raw, dtype=dtype).view(self.shapes[name])
+        flat = torch.frombuffer(self.map, dtype=dtype, count=count, offset=offset)
+        return flat.view(self.shapes[name])
+
+    def rest(self) -> None:
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.map.madvise(mmap.MADV_DONTNEED)
 
 
 class _Loaded(Tensors):
@@ -103,6 +156,10 @@ class _Shards(Tensors):
 
     def read(self, name: str) -> Tensor:
         return self.holder[name].read(name)
+
+    def rest(self) -> None:
+        for shard in set(self.holder.values()):
+            shard.rest()
 
 
 def open_weights(path: Path) -> Tensors:

@@ -11,7 +11,7 @@ _BOTH: tuple[Spacing, ...] = ("normal", "karras")
 _ROWS = (
     Sampler(
         name="plms",
-        summary="pseudo linear multi-step, the reference's default",
+        summary="pseudo linear multi-step over four predictions",
         paper="Liu et al. 2022, arXiv:2202.09778",
         function="plms:sample_plms",
         family="timesteps",
@@ -25,7 +25,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_lms",
-        summary="linear multi-step of fourth order",
+        summary="linear multi-step over four predictions",
         paper='Hairer et al., "Solving ordinary differential equations I", III.5',
         function="kdiff:sample_lms",
         family="sigmas",
@@ -107,7 +107,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_dpmpp_2m",
-        summary="DPM-Solver++(2M), good in few steps",
+        summary="DPM-Solver++(2M), made for few steps, 15 to 20",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_2m",
         family="sigmas",
@@ -159,7 +159,7 @@ SAMPLERS: dict[str, Sampler] = {row.name: row for row in _ROWS}
 
 
 def get_sampler(name: str) -> Sampler:
-    """Return the sampler of that name, in any case; raise BadOptionError for another."""
+    """Return the sampler of that name, in any case, or raise BadOptionError."""
     sampler = SAMPLERS.get(name.lower())
     if sampler is None:
         raise BadOptionError(

@@ -1,4 +1,4 @@
-"""DPM-Solver, the kind that picks its own noise levels (Lu et al. 2022, arXiv:2206.00927).
+"""DPM-Solver on levels of its own choice (Lu et al. 2022, arXiv:2206.00927).
 
 Of the `levels` given, only the ends and the number count. Both samplers stop at the
 smallest level above 0, as published, and leave that little noise in.
@@ -41,11 +41,11 @@ def sample_dpm_fast(
     bounds = [start * ratio**count for count in range(len(orders))] + [end]
     index = 0
     for order, (sigma, sigma_next) in zip(orders, pairwise(bounds), strict=True):
-        for latents, denoised, _ in solver_stages(
-            denoiser, latents, sigma, sigma_next, order
-        ):
-            on_step(index, latents, denoised)
+        stages = solver_stages(denoiser, latents, sigma, sigma_next, order)
+        for current, denoised, _ in stages:
+            on_step(index, current, denoised)
             index += 1
+        latents = current
     return latents
 
 
@@ -71,20 +71,19 @@ def sample_dpm_adaptive(
 ) -> Tensor:
     """Take steps as long as the second- and third-order solver agree.
 
-    DPM-Solver-23 of the paper, with steps steered by their error as an integral
-    controller, through a smooth limiter, does it (Söderlind & Wang 2006, "Adaptive
-    time-stepping and computational stability", section 3). `on_step` hears of accepted
-    steps only.
+    DPM-Solver-23 of the paper. An integral controller with a smooth limiter sets the
+    length of the next step (Söderlind & Wang 2006, "Adaptive time-stepping and
+    computational stability"). `on_step` hears of accepted steps only.
 
     Args:
-        absolute_tolerance: half a grey level of 256 in [-1, 1].
+        absolute_tolerance: one of 256 grey levels in [-1, 1].
         first_step: in log sigma.
-        accept_above: a step is repeated when the next should be this much shorter.
+        accept_above: a step is repeated when it should have been this much shorter.
     """
     if len(levels) < 2:
         return latents
     sigma, end = levels[0], last_level(denoiser, levels)
-    if not end:
+    if not end:  # one step to 0 is left
         return sample_dpm_fast(
             denoiser, latents, levels, draw_noise=draw_noise, on_step=on_step
         )
@@ -100,7 +99,8 @@ def sample_dpm_adaptive(
         tolerance = tolerance.clamp(min=absolute_tolerance)
         error = float(((second - third) / tolerance).square().mean().sqrt())
         factor = 1 + atan((error + 1e-8) ** (-1 / 3) - 1)
-        if factor >= accept_above or length <= SHORTEST_STEP:
+        rejected = factor < accept_above and length > SHORTEST_STEP
+        if not rejected:  # an error that is not a number is for the caller to see
             previous, latents, sigma = second, third, target
             on_step(index, latents, denoised)
             index += 1
@@ -117,7 +117,7 @@ def last_level(denoiser: Denoiser, levels: Sequence[float]) -> float:
     if len(above_zero) > 1:
         return above_zero[-1]
     smallest = float(denoiser.schedule.sigmas[0])
-    return smallest if smallest < levels[0] else 0.0
+    return smallest if levels[0] > 1.01 * smallest else 0.0
 
 
 def solver_stages(
@@ -125,34 +125,23 @@ def solver_stages(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield (latents, denoised, noise) after each prediction of one solver step.
 
-    DPM-Solver-1, -2 (with r1 = 1/2) and -3 (with r1 = 1/3, r2 = 2/3), the paper's eq.
-    3.7 and algorithms 1 and 2, for unscaled latents: every stage starts again from the
-    step's own latents, along the first noise predicted, corrected by `weight` times
-    how far the noise has changed since. The last latents yielded are the step's.
+    DPM-Solver-1, -2 with r1 = 1/2 and -3 with r1 = 1/3 and r2 = 2/3 (the paper's eq.
+    3.7 and algorithms 1 and 2) for unscaled latents. Each stage goes out from the
+    step's own latents again, along the first noise predicted, corrected by how far the
+    newest one has moved away from that. The last latents yielded are the step's.
     """
-    targets, weights = [sigma_next], [0.0]
-    if order > 1:
-        parts = [part / order for part in range(1, order)]
-        targets = [sigma ** (1 - part) * sigma_next**part for part in parts]
-        targets.append(sigma_next)
-    if order == 2:
-        weights = [0.0, sigma - sigma_next]
-    if order == 3:
-        length = log(sigma / sigma_next)
-        weights = [0.0] + [
-            ((sigma - target) / length - part * target) / before
-            for before, part, target in (
-                (1 / 3, 2 / 3, targets[1]),
-                (2 / 3, 1, sigma_next),
-            )
-        ]
-    at, current, first_noise = sigma, latents, latents
-    for stage, (target, weight) in enumerate(zip(targets, weights, strict=True)):
+    at, current, first_noise = sigma, latents, None
+    for stage in range(order):
         denoised = denoiser.denoised(current, at)
         noise = slope(current, denoised, at)
-        if stage == 0:
-            first_noise = noise
-        current = latents + (target - sigma) * first_noise
-        current = current - weight * (noise - first_noise)
+        first_noise = noise if first_noise is None else first_noise
+        part = (stage + 1) / order
+        at = sigma_next if part == 1 else sigma ** (1 - part) * sigma_next**part
+        current = latents + (at - sigma) * first_noise
+        if stage:
+            length = log(sigma / sigma_next)
+            weight = (
+                (sigma - at) / 2 if order == 2 else (sigma - at) / length - part * at
+            )
+            current = current - weight * order / stage * (noise - first_noise)
         yield current, denoised, noise
-        at = target

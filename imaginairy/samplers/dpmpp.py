@@ -1,7 +1,7 @@
-"""DPM-Solver++: step towards clean latents, seen ahead (Lu et al. 2022, arXiv:2211.01095).
+"""DPM-Solver++: step towards clean latents (Lu et al. 2022, arXiv:2211.01095).
 
-As in `kdiff`, `levels` are sigmas, noisiest first, and `eta` says how much noise is drawn:
-0 solves the diffusion ODE, 1 the diffusion SDE (section 5 of the paper).
+As in `kdiff`, `levels` are sigmas, noisiest first, and `eta` says how much noise is
+drawn: 0 solves the diffusion ODE, 1 the diffusion SDE (section 5 of the paper).
 """
 
 from collections.abc import Sequence
@@ -82,9 +82,9 @@ def sample_dpmpp_2m(
 ) -> Tensor:
     """Step towards clean latents extrapolated from the last two predictions.
 
-    DPM-Solver++(2M), algorithm 2 of the paper, and at eta = 1 SDE-DPM-Solver++(2M) of its
-    section 5. The step to 0, infinitely long in log sigma, takes the newest prediction
-    as it is.
+    DPM-Solver++(2M), algorithm 2 of the paper, and at eta = 1 SDE-DPM-Solver++(2M) of
+    its section 5. The step to 0, infinitely long in log sigma, takes the newest
+    prediction as it is.
     """
     before: Tensor | None = None
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):

@@ -29,7 +29,7 @@ def slope(latents: Tensor, denoised: Tensor, sigma: float) -> Tensor:
 def step_to(
     latents: Tensor, denoised: Tensor, sigma: float, sigma_next: float
 ) -> Tensor:
-    """Step straight from sigma to sigma_next; at sigma_next = 0 only `denoised` is left."""
+    """Step straight from sigma to sigma_next; at 0 only `denoised` is left."""
     kept = sigma_next / sigma
     return kept * latents + (1 - kept) * denoised
 
@@ -38,8 +38,8 @@ def split_noise(sigma: float, sigma_next: float, eta: float) -> tuple[float, flo
     """Return (down, up): denoise to `down`, then add noise of deviation `up`.
 
     Together they are sigma_next. At eta = 1 this is ancestral sampling (Song et al.
-    2021, arXiv:2011.13456, appendix F), below it DDIM's share of that (Song et al. 2020,
-    arXiv:2010.02502, eq. 16).
+    2021, arXiv:2011.13456, appendix F), below it DDIM's share of that (Song et al.
+    2020, arXiv:2010.02502, eq. 16).
     """
     up = eta * sigma_next * sqrt(1 - (sigma_next / sigma) ** 2)
     return sqrt(sigma_next**2 - up**2), up

@@ -1,6 +1,7 @@
 """How much noise each timestep holds, and which timesteps a sampler visits."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 import torch
 from torch import Tensor
@@ -105,7 +106,7 @@ class NoiseSchedule:
     def add_noise(self, latents: Tensor, noise: Tensor, timestep: float) -> Tensor:
         """Noise clean latents up to a timestep (Ho et al. 2020, eq. 4)."""
         alpha = self.alpha(timestep)
-        return alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise
+        return sqrt(alpha) * latents + sqrt(1 - alpha) * noise
 
 
 def karras_sigmas(
@@ -116,5 +117,6 @@ def karras_sigmas(
     Karras et al. 2022, arXiv:2206.00364, eq. 5.
     """
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
-    ramp = torch.linspace(0, 1, steps)
-    return torch.cat([(high + ramp * (low - high)) ** rho, torch.zeros(1)])
+    roots = high + torch.linspace(0, 1, steps) * (low - high)
+    sigmas: Tensor = roots**rho
+    return torch.cat([sigmas, torch.zeros(1)])

@@ -36,7 +36,7 @@ class Sampler:
     family: Literal["timesteps", "sigmas"]
     """Whether it walks timesteps of scaled latents, or sigmas of unscaled ones."""
     evaluations_per_step: int = 1
-    """How often the model is asked in an ordinary step; a first or last one may differ."""
+    """Predictions made in an ordinary step; the first or last may take more or less."""
     adaptive: bool = False
     """Whether it chooses the number of its steps itself and reports as many."""
     draws_noise: bool = False

@@ -1,0 +1,68 @@
+"""The sizes of the networks that improve a finished picture; nothing here needs torch.
+
+The defaults are those of the published weights.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RRDBNetConfig:
+    """Size a Real-ESRGAN upscaler (Wang et al. 2021, arXiv:2107.10833)."""
+
+    scale: int = 4
+    """1, 2 or 4; below 4 the picture is first folded to a quarter of that size."""
+    image_channels: int = 3
+    channels: int = 64
+    growth: int = 32
+    """Channels that each convolution of a dense block adds."""
+    blocks: int = 23
+
+    @property
+    def fold(self) -> int:
+        """Side of the squares of pixels that are folded into channels."""
+        return 4 // self.scale
+
+
+@dataclass(frozen=True)
+class SRVGGConfig:
+    """Size Real-ESRGAN's compact upscaler."""
+
+    scale: int = 4
+    image_channels: int = 3
+    channels: int = 64
+    layers: int = 32
+    """Convolutions between the first and the last."""
+
+
+@dataclass(frozen=True)
+class CodeFormerConfig:
+    """Size a face restorer (Zhou et al. 2022, arXiv:2206.11253).
+
+    Every tuple holds one entry a resolution level, the finest first; each level but
+    the last halves the picture.
+    """
+
+    image_size: int = 512
+    """Side of the square pictures it knows."""
+    image_channels: int = 3
+    channels: tuple[int, ...] = (64, 128, 128, 256, 256, 512)
+    attention: tuple[bool, ...] = (False, False, False, False, False, True)
+    """Whether the blocks of a level are followed by attention."""
+    fused: tuple[bool, ...] = (False, True, True, True, True, False)
+    """Whether the encoder's features of a level may steer the decoder's."""
+    blocks_per_level: int = 2
+    norm_groups: int = 32
+    codes: int = 1024
+    """Entries of the codebook."""
+    code_width: int = 256
+    width: int = 512
+    """Width of the transformer that predicts codes."""
+    layers: int = 9
+    heads: int = 8
+    mlp_width: int = 1024
+
+    @property
+    def code_side(self) -> int:
+        """Side of the square of codes that a picture is written as."""
+        return self.image_size >> (len(self.channels) - 1)

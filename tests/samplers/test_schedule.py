@@ -1,0 +1,116 @@
+"""The noise schedule against the reference's tables."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from imaginairy.errors import BadOptionError
+from imaginairy.samplers.schedule import NoiseSchedule, ScheduleConfig, karras_sigmas
+
+
+def test_betas_and_alphas_equal_the_reference_bit_for_bit(
+    goldens: dict[str, Tensor], schedule: NoiseSchedule
+) -> None:
+    assert torch.equal(schedule.betas, goldens["betas"])
+    assert torch.equal(schedule.alphas_cumprod, goldens["alphas_cumprod"])
+
+
+def test_ddim_timesteps_equal_the_reference(
+    goldens: dict[str, Tensor], schedule: NoiseSchedule
+) -> None:
+    stored = {
+        int(name.partition(".s")[2]): timesteps.tolist()[::-1]
+        for name, timesteps in goldens.items()
+        if name.startswith("ddim_timesteps")
+    }
+    assert len(stored) > 15
+    del stored[1000]  # the reference has 999 of them
+    for steps, timesteps in stored.items():
+        assert schedule.ddim_timesteps(steps) == timesteps, f"{steps} steps"
+
+
+def test_ddim_timesteps_are_as_many_as_asked_for_every_number(
+    schedule: NoiseSchedule,
+) -> None:
+    for steps in range(1, 1001):
+        timesteps = schedule.ddim_timesteps(steps)
+        assert len(set(timesteps)) == steps
+        assert timesteps == sorted(timesteps, reverse=True)
+        assert timesteps[0] <= 999
+        assert timesteps[-1] == (0 if steps == 1000 else 1)
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1001])
+def test_ddim_timesteps_refuse_other_numbers(
+    schedule: NoiseSchedule, steps: int
+) -> None:
+    with pytest.raises(BadOptionError, match=rf"takes 1 to 1000 steps, not {steps}\."):
+        schedule.ddim_timesteps(steps)
+
+
+def test_normal_sigmas_equal_the_reference(
+    goldens: dict[str, Tensor], schedule: NoiseSchedule
+) -> None:
+    for name, sigmas in goldens.items():
+        if name.startswith("kdiff_latest_sigmas"):
+            steps = int(name.partition(".s")[2])
+            torch.testing.assert_close(
+                schedule.normal_sigmas(steps), sigmas, rtol=1e-6, atol=0
+            )
+
+
+def test_karras_sigmas_equal_the_reference(goldens: dict[str, Tensor]) -> None:
+    sigmas = karras_sigmas(10, 0.03, 14.6)
+    torch.testing.assert_close(sigmas, goldens["karras_sigmas.n10"], rtol=1e-6, atol=0)
+
+
+def test_karras_sigmas_span_the_schedule(
+    goldens: dict[str, Tensor], schedule: NoiseSchedule
+) -> None:
+    low, high = goldens["sigma_min_max"].tolist()
+    sigmas = schedule.karras_sigmas(7)
+    assert len(sigmas) == 8
+    assert sigmas[0] == pytest.approx(high, rel=1e-5)
+    assert sigmas[-2] == pytest.approx(low, rel=1e-5)
+    assert sigmas[-1] == 0
+
+
+def test_sigma_to_timestep_equals_the_reference(
+    goldens: dict[str, Tensor], schedule: NoiseSchedule
+) -> None:
+    ours = [schedule.sigma_to_timestep(float(s)) for s in goldens["sigma_to_t.query"]]
+    assert ours == pytest.approx(goldens["sigma_to_t.latest"].tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize("timestep", [0, 0.25, 1, 17.5, 500, 998.9, 999])
+def test_sigma_and_timestep_are_each_other_s_inverse(
+    schedule: NoiseSchedule, timestep: float
+) -> None:
+    sigma = schedule.timestep_to_sigma(timestep)
+    assert schedule.sigma_to_timestep(sigma) == pytest.approx(timestep, abs=2e-4)
+    assert schedule.alpha(timestep) == pytest.approx(1 / (1 + sigma**2), rel=1e-5)
+
+
+@pytest.mark.parametrize(("sigma", "timestep"), [(0.001, 0), (1000.0, 999)])
+def test_sigmas_outside_the_table_are_held_to_its_ends(
+    schedule: NoiseSchedule, sigma: float, timestep: float
+) -> None:
+    assert schedule.sigma_to_timestep(sigma) == timestep
+
+
+def test_add_noise_keeps_unit_deviation(schedule: NoiseSchedule) -> None:
+    generator = torch.Generator().manual_seed(0)
+    latents, noise = torch.randn((2, 100_000), generator=generator)
+    for timestep in (0, 300, 999):
+        assert schedule.add_noise(latents, noise, timestep).std() == pytest.approx(
+            1, abs=0.01
+        )
+    noised = schedule.add_noise(latents, noise, 999)
+    assert float((noised - noise).square().mean()) < 0.01
+
+
+def test_a_schedule_may_be_shorter() -> None:
+    schedule = NoiseSchedule(ScheduleConfig(timesteps=100, beta_start=0.01))
+    assert len(schedule) == 100
+    assert schedule.ddim_timesteps(10)[0] == 91
+    assert schedule.sigma_to_timestep(float(schedule.sigmas[50])) == pytest.approx(50)

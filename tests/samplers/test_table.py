@@ -1,0 +1,206 @@
+"""What holds for every row of the table, whatever its method."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+from imaginairy.errors import BadOptionError
+from imaginairy.samplers import _ROWS, SAMPLERS, get_sampler
+from imaginairy.samplers.guidance import Denoiser
+from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.table import Sampler, Spacing, steps_to_run
+from tests.samplers.gaussian import GaussianDenoiser
+
+SHAPE = (1, 4, 4, 4)
+every_row = pytest.mark.parametrize("row", SAMPLERS.values(), ids=list(SAMPLERS))
+
+
+class Counting(Denoiser):
+    """The exact denoiser in single precision, counting its calls."""
+
+    def __init__(self, exact: GaussianDenoiser) -> None:
+        super().__init__(self.predict, exact.schedule)
+        self.exact = exact
+        self.calls = 0
+
+    def predict(self, latents: Tensor, timestep: float) -> Tensor:
+        self.calls += 1
+        return self.exact.predict(latents, timestep)
+
+
+class Run:
+    """One walk, with all that can be seen of it."""
+
+    def __init__(
+        self,
+        row: Sampler,
+        gaussian: GaussianDenoiser,
+        levels: list[float],
+        *,
+        seed: int = 1,
+    ) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.noises = 0
+        self.steps: list[int] = []
+        self.latents: list[Tensor] = []
+        denoiser = Counting(gaussian)
+
+        def draw_noise() -> Tensor:
+            self.noises += 1
+            return torch.randn(SHAPE, generator=generator)
+
+        def on_step(index: int, latents: Tensor, denoised: Tensor) -> None:
+            assert latents.isfinite().all()
+            assert denoised.isfinite().all()
+            assert latents.shape == denoised.shape == SHAPE
+            self.steps.append(index)
+            self.latents.append(latents)
+
+        noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(9))
+        self.start = row.start(gaussian.schedule, noise, levels[0] if levels else 0)
+        self.out = row.sample(
+            denoiser, self.start, levels, draw_noise=draw_noise, on_step=on_step
+        )
+        self.calls = denoiser.calls
+
+
+@every_row
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 10])
+def test_each_step_is_reported_once(
+    row: Sampler, gaussian: GaussianDenoiser, steps: int
+) -> None:
+    for spacing in row.spacings:
+        levels = row.levels(gaussian.schedule, steps, spacing)
+        assert len(levels) == steps + (row.family == "sigmas")
+        run = Run(row, gaussian, levels)
+        count = len(run.steps) if row.adaptive else steps
+        assert run.steps == list(range(count))
+        assert run.out.dtype == torch.float32
+        assert torch.equal(run.out, run.latents[-1])
+        if not row.adaptive:
+            assert abs(run.calls - row.evaluations_per_step * steps) <= 1
+        assert bool(run.noises) == (row.draws_noise and steps > 1)
+
+
+@every_row
+@pytest.mark.parametrize("last", [1, 2, 3, 9])
+def test_a_cut_list_of_levels_is_walked_to_its_end(
+    row: Sampler, gaussian: GaussianDenoiser, last: int
+) -> None:
+    for spacing in row.spacings:
+        whole = row.levels(gaussian.schedule, 10, spacing)
+        levels = row.levels(gaussian.schedule, 10, spacing, last=last)
+        assert levels == whole[-len(levels) :]
+        run = Run(row, gaussian, levels)
+        count = len(run.steps) if row.adaptive else last
+        assert run.steps == list(range(count))
+        assert run.steps
+
+
+@every_row
+def test_no_steps_left_change_nothing(row: Sampler, gaussian: GaussianDenoiser) -> None:
+    run = Run(row, gaussian, row.levels(gaussian.schedule, 10, last=0))
+    assert torch.equal(run.out, run.start)
+    assert run.calls == run.noises == len(run.steps) == 0
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.029, 0.5, 14.6])
+@pytest.mark.parametrize(
+    "row", [row for row in SAMPLERS.values() if row.family == "sigmas"]
+)
+def test_a_lone_sigma_is_walked_from(
+    row: Sampler, gaussian: GaussianDenoiser, sigma: float
+) -> None:
+    run = Run(row, gaussian, [sigma, 0.0])
+    assert run.steps
+    assert run.noises == 0
+    if row.name not in ("k_dpm_fast", "k_dpm_adaptive") or sigma < 0.0291:
+        exact = gaussian.denoised(run.start, sigma)
+        torch.testing.assert_close(run.out, exact, rtol=0, atol=0.02)
+
+
+@every_row
+def test_one_seed_is_one_picture(row: Sampler, gaussian: GaussianDenoiser) -> None:
+    levels = row.levels(gaussian.schedule, 6)
+    first, again, other = (Run(row, gaussian, levels, seed=s).out for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert torch.equal(first, other) != row.draws_noise
+
+
+@every_row
+def test_rows_describe_themselves(row: Sampler, schedule: NoiseSchedule) -> None:
+    assert row.summary
+    assert len(row.summary) < 80
+    assert not row.summary.endswith(".")
+    assert row.paper
+    assert row.spacing in row.spacings
+    assert row.name == row.name.lower()
+
+
+def test_rows_have_names_of_their_own() -> None:
+    assert len(SAMPLERS) == len(_ROWS) == 16
+
+
+@pytest.mark.parametrize("spacing", ["karras", "cosine"])
+def test_a_spacing_that_a_sampler_cannot_use_is_refused(
+    schedule: NoiseSchedule, spacing: Spacing
+) -> None:
+    with pytest.raises(BadOptionError, match=f"'plms' cannot use .* '{spacing}'"):
+        SAMPLERS["plms"].levels(schedule, 10, spacing)
+
+
+def test_names_are_found_in_any_case() -> None:
+    assert get_sampler("PLMS") is SAMPLERS["plms"]
+    assert get_sampler("K_Euler_A") is SAMPLERS["k_euler_a"]
+
+
+def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
+    with pytest.raises(BadOptionError) as caught:
+        get_sampler("k_eular")
+    assert "no sampler 'k_eular'" in str(caught.value)
+    assert "Did you mean 'k_euler'?" in str(caught.value)
+    assert all(name in str(caught.value) for name in SAMPLERS)
+
+
+def test_the_table_is_read_without_torch() -> None:
+    code = "import sys, imaginairy.samplers; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "run"),
+    [
+        (10, 0.8, 2),  # 10 * (1 - 0.8) is 1.9999999999999996
+        (10, 0.9, 1),  # 0.9999999999999998
+        (10, 0.7, 3),
+        (5, 0.3, 3),  # 3.5
+        (5, 0.75, 1),
+        (10, 0.75, 2),  # 2.5
+        (40, 0.3, 28),
+        (40, 0.75, 10),
+        (50, 0.58, 21),
+        (3, 0.5, 1),
+        (1, 0.4, 1),
+        (1, 0.6, 0),
+        (1, 0.5, 0),
+        (7, 0.0, 7),
+        (1, 0.0, 1),
+        (1000, 0.0, 1000),
+        (40, 1.0, 0),
+        (1, 1.0, 0),
+        (10, 0.999, 0),
+    ],
+)
+def test_steps_to_run_rounds_the_share(steps: int, strength: float, run: int) -> None:
+    assert steps_to_run(steps, strength) == run
+
+
+def test_steps_to_run_never_grows_with_the_strength() -> None:
+    for steps in (1, 7, 10, 40):
+        runs = [steps_to_run(steps, percent / 100) for percent in range(101)]
+        assert runs == sorted(runs, reverse=True)
+        assert runs[0] == steps
+        assert runs[-1] == 0
