@@ -1,5 +1,7 @@
 """One prompt to one picture: the only place that joins all parts."""
 
+from functools import partial
+
 import torch
 from PIL import Image
 from torch import Tensor
@@ -104,17 +106,9 @@ def sample(
     predict = guided(model.unet, conditioning, unconditional, prompt.prompt_strength)
 
     def on_step(index: int, latents: Tensor, denoised: Tensor) -> None:
-        observer.on_step(
-            Step(
-                index,
-                prompt.steps or 0,
-                latents,
-                denoised,
-                lambda latents: decode(model, latents),
-            )
-        )
+        observer.on_step(Step(index, latents, denoised, partial(decode, model)))
 
-    observer.on_start(prompt, prompt.steps)
+    observer.on_start(prompt, None if sampler.adaptive else prompt.steps)
     return sampler.sample(
         Denoiser(predict, model.schedule),
         latents,

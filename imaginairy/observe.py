@@ -18,7 +18,6 @@ class Step:
 
     index: int
     """From 0."""
-    total: int
     latents: "Tensor"
     """Where the walk stands, (1, 4, h / 8, w / 8)."""
     denoised: "Tensor"
@@ -30,8 +29,12 @@ class Step:
 class Observer:
     """Told what happens, in this order; override what is of interest."""
 
-    def on_start(self, prompt: "ImaginePrompt", steps: int) -> None:
-        """Be told that a picture is begun; every default of the prompt is filled in."""
+    def on_start(self, prompt: "ImaginePrompt", steps: int | None) -> None:
+        """Be told that a picture is begun; every default of the prompt is filled in.
+
+        `steps` are those that will be reported; None where the sampler decides as it
+        goes.
+        """
 
     def on_step(self, step: Step) -> None:
         """Be told that a step is done."""

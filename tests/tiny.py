@@ -1,4 +1,4 @@
-"""Reference models of tiny size and random weights, as diffusers makes and saves them."""
+"""Reference models of tiny size and random weights, as diffusers saves them."""
 
 from pathlib import Path
 

@@ -7,6 +7,7 @@ from typing import Any
 from tqdm import tqdm
 
 from imaginairy.observe import Observer, Step
+from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 
 log = logging.getLogger("imaginairy")
@@ -26,7 +27,7 @@ class ProgressBars(Observer):
         self.hidden = quiet or not sys.stderr.isatty()
         self.bar: Any = None
 
-    def on_start(self, prompt: ImaginePrompt, steps: int) -> None:
+    def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
         """Say what is drawn now."""
         self.drawn += 1
         log.info(
@@ -48,10 +49,11 @@ class ProgressBars(Observer):
 
     def on_step(self, step: Step) -> None:
         """Move the bar on."""
-        assert self.bar is not None
         self.bar.update()
-        if step.index + 1 == step.total:
-            self.bar.close()
+
+    def on_result(self, result: ImagineResult) -> None:
+        """Take the bar of a finished picture away."""
+        self.close()
 
     def close(self) -> None:
         """Take the bar away, also when drawing was broken off."""

@@ -197,7 +197,7 @@ def assemble(
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leave out the filling-in of new weights, which has no effect on the meta device."""
+    """Leave out the filling of new weights, which does nothing on the meta device."""
 
     def __torch_function__(
         self,

@@ -41,6 +41,7 @@ from imaginairy.samplers.schedule import NoiseSchedule
 log = logging.getLogger("imaginairy")
 
 REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+MODEL_INDEX = "model_index.json"
 HASH_BLOCK = 2**24
 SINGLE_FILE_ENDINGS = (".safetensors", ".ckpt")
 
@@ -124,31 +125,53 @@ def weights_path(spec: ModelSpec, *, half: bool = False) -> Path:
 
 
 def fetch_repo(repo: HubRepo, *, half: bool) -> Path:
-    """Fetch what is needed of a repository in the diffusers layout, or its one file."""
+    """Return the folder or file of a repository, from disk where it is there."""
+    snapshot = hub.cached_snapshot(repo.repo, repo.revision)
+    if snapshot is not None:
+        there = [
+            str(file.relative_to(snapshot))
+            for file in snapshot.rglob("*")
+            if file.is_file()
+        ]
+        try:
+            wanted = wanted_files(repo, there, half=half)
+        except (CheckpointError, UnknownModelError):
+            pass  # only a part of it was fetched before
+        else:
+            return snapshot if len(wanted) > 1 else snapshot / wanted[0]
     files = hub.repo_files(repo.repo, repo.revision)
-    if "model_index.json" in files:
-        wanted = [
+    wanted = wanted_files(repo, files, half=half)
+    folder = hub.fetch_many(repo.repo, wanted, repo.revision)
+    return folder if len(wanted) > 1 else folder / wanted[0]
+
+
+def wanted_files(repo: HubRepo, files: Sequence[str], *, half: bool) -> list[str]:
+    """Choose what is needed of a repository: a diffusers folder, or its one checkpoint.
+
+    The index of a folder comes last, so that where it is, all the rest is too.
+    """
+    if MODEL_INDEX in files:
+        weights = [pick_weights(files, part, half=half) for part in PARTS]
+        settings = [
             file
             for file in files
-            if file == "model_index.json"
-            or file.startswith("tokenizer/")
-            or (file.startswith(PARTS) and file.endswith("/config.json"))
+            if file.startswith("tokenizer/")
+            or file in (f"{part}/config.json" for part in PARTS)
             or file == "scheduler/scheduler_config.json"
         ]
-        for part in PARTS:
-            wanted += with_shards(pick_weights(files, part, half=half), files)
-        return hub.fetch_many(repo.repo, wanted, repo.revision)
+        shards = [file for chosen in weights for file in with_shards(chosen, files)]
+        return [*shards, *settings, MODEL_INDEX]
     single = [
         file for file in files if "/" not in file and file.endswith(SINGLE_FILE_ENDINGS)
     ]
     preferred = [file for file in single if file.endswith(".safetensors")] or single
     if len(preferred) != 1:
         raise UnknownModelError(
-            f"The repository '{repo.repo}' holds no model_index.json and "
-            f"{len(preferred)} checkpoints ({', '.join(preferred) or 'none'}); "
-            "download the one you want and give its path."
+            f"The repository '{repo.repo}' holds no {MODEL_INDEX} and {len(preferred)} "
+            f"checkpoints ({', '.join(preferred) or 'none'}); download the one you "
+            "want and give its path."
         )
-    return hub.fetch_many(repo.repo, preferred, repo.revision) / preferred[0]
+    return preferred
 
 
 def with_shards(weights: str, files: Sequence[str]) -> list[str]:

@@ -62,7 +62,7 @@ class Tensors(ABC):
     def read(self, name: str) -> Tensor:
         """Return one tensor, in the type it is stored in, on the CPU."""
 
-    def rest(self) -> None:
+    def rest(self) -> None:  # noqa: B027  # only mapped files have something to do
         """Give back the memory of tensors mapped from disk, until they are used again.
 
         They must not have been changed.

@@ -166,7 +166,7 @@ class Autoencoder(nn.Module):
         return moments.to(pictures.dtype)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Map latents (batch, 4, h, w) to pictures (batch, 3, 8h, 8w), about [-1, 1]."""
+        """Map latents (batch, 4, h, w) to pictures (batch, 3, 8h, 8w), in [-1, 1]."""
         pictures = self.decoder(self.unquantise(latents.to(self.dtype)))
         return pictures.to(latents.dtype)
 

@@ -1,0 +1,47 @@
+# One command each for what is done often. `make demo` is the place to start.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Named first, so that nothing else chooses a build of torch.
+TORCH := $(shell grep '^torch==' requirements-dev.txt)
+DEMO_PROMPTS := "a scenic landscape at sunset" "a bowl of strawberries" \
+	"portrait photo of a freckled woman" "photo of a dog"
+
+.PHONY: demo test check format bench storybook clean
+
+demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
+	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
+	@echo "The pictures are in $(CURDIR)/outputs"
+
+test: $(VENV)/tools  ## install what tests need and run them all
+	$(BIN)/python -m pytest
+
+check: $(VENV)/tools  ## format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(VENV)/tools
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/tools  ## ours beside diffusers, in one run
+	$(BIN)/python -m benchmarks
+
+storybook: $(VENV)/tools  ## draw the world and train the bundled models; takes hours
+	$(BIN)/python -m storybook
+
+$(VENV)/package: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/tools: requirements-dev.txt $(VENV)/package
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

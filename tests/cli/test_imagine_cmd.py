@@ -1,0 +1,153 @@
+"""`imagine`, as a user runs it: a real process, real files, real errors."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaginairy import ImaginePrompt
+
+SMALL = ("--width", "64", "--height", "64", "--steps", "3")
+
+
+def imagine(
+    *arguments: str | Path, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "imaginairy", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        timeout=120,
+    )
+
+
+def test_prompts_become_files(tiny_folder: Path, tmp_path: Path) -> None:
+    ran = imagine(
+        "a scenic landscape", "a bowl of fruit", "--model", tiny_folder, *SMALL,
+        "--seed", "7", "--repeats", "2", "--prompt-strength", "5",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert [path.name for path in sorted((tmp_path / "outputs").iterdir())] == [
+        "000001_7_PLMS3_PS5_a_scenic_landscape.jpg",
+        "000002_7_PLMS3_PS5_a_bowl_of_fruit.jpg",
+        "000003_8_PLMS3_PS5_a_scenic_landscape.jpg",
+        "000004_8_PLMS3_PS5_a_bowl_of_fruit.jpg",
+    ]
+    assert "[2/4] a bowl of fruit  64x64 seed:7 strength:5 steps:3" in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_a_second_run_numbers_on(tiny_folder: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        ran = imagine(
+            "a fox", "--model", tiny_folder, *SMALL, "--seed", "7", "-q",
+            "--outdir", "here", "--output-file-extension", "png",
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    first, second = sorted((tmp_path / "here").iterdir())
+    assert first.name.startswith("000001_") and second.name.startswith("000002_")
+    with Image.open(first) as a, Image.open(second) as b:
+        assert np.array_equal(np.asarray(a), np.asarray(b)), "same seed, other picture"
+
+
+def test_without_a_seed_each_repeat_takes_a_fresh_one(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    imagine("a fox", "-r", "3", "--model", tiny_folder, *SMALL, cwd=tmp_path)
+    files = (tmp_path / "outputs").iterdir()
+    assert len({ImaginePrompt.from_file(file).seed for file in files}) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([""], "Error: The prompt is empty; say what to draw."),
+        (["a fox", "--width", "0"], "Error: width 0 is out of range; give one from"),
+        (["a fox", "--steps", "0"], "Error: steps 0 is out of range"),
+        (["a fox", "--sampler", "plsm"], "Did you mean 'plms'?"),
+        (["a fox", "--model", "sd16"], "Error: There is no model 'sd16'; give one of"),
+        (["a fox", "--model", "/no/such"], "Error: There is no model '/no/such'"),
+        (["a fox", "--repeats", "0"], "Error: repeats 0 is out of range"),
+        (["a fox", "--device", "abacus"], "Error: Device 'abacus' is not available"),
+        (["a fox", "--model", "broken.ckpt"], "is neither a safetensors file nor"),
+        ([], "Missing argument 'PROMPT...'"),
+        (["a fox", "--setps", "3"], "No such option"),
+    ],
+)
+def test_bad_use_is_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.ckpt").write_text("not weights")
+    ran = imagine(*arguments, cwd=tmp_path)
+    assert words in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.returncode == (1 if "broken.ckpt" in arguments else 2)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_bad_prompt_is_found_before_the_first_is_drawn(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    ran = imagine("a fox", " ", "--model", tiny_folder, *SMALL, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_an_outdir_that_is_a_file(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("")
+    ran = imagine("a fox", "--model", tiny_folder, *SMALL, cwd=tmp_path)
+    assert ran.returncode == 1
+    assert "Error: The file system refused 'outputs'" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_ctrl_c_keeps_what_is_saved(tiny_folder: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imaginairy", "a fox", "-r", "1000",
+         "--model", str(tiny_folder), *SMALL],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        outputs = tmp_path / "outputs"
+        while not outputs.exists() or len(list(outputs.glob("*.jpg"))) < 2:
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Stopped; what was saved stays." in said
+    assert "Traceback" not in said
+    assert all(path.suffix == ".jpg" for path in outputs.iterdir())
+    for path in outputs.iterdir():
+        ImaginePrompt.from_file(path)
+
+
+def test_offline_without_a_model_the_bundled_one_draws(tmp_path: Path) -> None:
+    ran = imagine("a red circle", "--steps", "4", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    notes = [line for line in ran.stderr.splitlines() if "cannot be fetched" in line]
+    assert len(notes) == 1
+    assert "HF_HUB_OFFLINE" in notes[0] and "storybook" in notes[0]
+    (drawn,) = (tmp_path / "outputs").iterdir()
+    assert ImaginePrompt.from_file(drawn).model == "storybook"
+
+
+def test_a_model_asked_for_by_name_never_falls_back(tmp_path: Path) -> None:
+    ran = imagine("a fox", "--model", "sd15", cwd=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("Error: ")
+    assert "storybook" not in ran.stderr
+    assert not (tmp_path / "outputs").exists()

@@ -1,0 +1,89 @@
+"""Importing is cheap, and lower layers know nothing of higher ones."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "imaginairy"
+HEAVY = {"torch", "transformers", "diffusers", "cv2", "tokenizers", "huggingface_hub"}
+
+MAY_IMPORT = {
+    "errors": set(),
+    "version": set(),
+    "networks.config": set(),
+    "networks": {"networks"},
+    "samplers": {"samplers", "errors"},
+    "models.catalog": {"errors"},
+    "models": {"models", "networks", "samplers", "device", "errors", "schema"},
+    "device": {"errors"},
+    "images": {"errors"},
+    "metadata": {"errors"},
+    "schema": {"errors", "models.catalog", "samplers", "metadata"},
+    "outputs": {"schema"},
+    "result": {"errors", "metadata", "schema", "version"},
+}
+"""What each module or folder of ours may import of ours; others are not held to it."""
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the top-level modules loaded by a fresh interpreter that runs `code`."""
+    script = (
+        f"{code}\nimport sys\nprint(' '.join({{m.split('.')[0] for m in sys.modules}}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(ran.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import imaginairy; imaginairy.ImaginePrompt('a fox')",
+        "import imaginairy.samplers, imaginairy.models.catalog, imaginairy.schema",
+        """
+import contextlib, io
+from imaginairy.cli.imagine_cmd import imagine_cmd
+with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+    imagine_cmd(['--help'])
+assert '--steps' in out.getvalue()
+""",
+    ],
+)
+def test_heavy_packages_are_imported_only_when_used(code: str) -> None:
+    assert not modules_after(code) & HEAVY
+
+
+def imports_of_ours(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports when it runs."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    return {
+        node.module.removeprefix("imaginairy.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("imaginairy.")
+        and id(node) not in typing_only
+        and node.module
+    }
+
+
+@pytest.mark.parametrize("place", MAY_IMPORT)
+def test_layers(place: str) -> None:
+    path = PACKAGE / place.replace(".", "/")
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    for file in files:
+        own = str(file.relative_to(PACKAGE).with_suffix("")).replace("/", ".")
+        allowed = MAY_IMPORT.get(own, MAY_IMPORT[place])
+        for imported in imports_of_ours(file):
+            assert any(
+                imported == name or imported.startswith(f"{name}.") for name in allowed
+            ), f"{own} imports {imported}; it may import {sorted(allowed)}"

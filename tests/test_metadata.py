@@ -1,0 +1,128 @@
+"""What a file says of itself is enough to draw it again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from imaginairy import ImaginePrompt, ImagineResult, WeightedPrompt
+from imaginairy.errors import BadImageError, BadOptionError
+from imaginairy.models.catalog import known_model
+
+
+def result(prompt: ImaginePrompt | None = None) -> ImagineResult:
+    prompt = prompt or ImaginePrompt("a scenic landscape", seed=1)
+    rows = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
+    return ImagineResult(
+        prompt=prompt.filled(known_model("sd15")),
+        images={"generated": Image.fromarray(rows)},
+        model_hash=lambda: "ab" * 32,
+    )
+
+
+@pytest.mark.parametrize("ending", ["jpg", "JPEG", "png"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        ImaginePrompt("a fox", negative_prompt="dog", seed=0, steps=3, width=64),
+        ImaginePrompt(
+            [WeightedPrompt("katze", 1.25), WeightedPrompt("日本 🦊", -0.25)]
+        ),
+        ImaginePrompt('quotes " and \\ and\nlines'),
+        ImaginePrompt("🦊" * 3000),
+    ],
+    ids=["plain", "weighted", "signs", "longest"],
+)
+def test_a_file_gives_its_prompt_back(
+    prompt: ImaginePrompt, ending: str, tmp_path: Path
+) -> None:
+    drawn = result(prompt)
+    path = drawn.save(tmp_path / f"fox.{ending}")
+    assert ImaginePrompt.from_file(path) == drawn.prompt
+
+
+def test_exif_tags(tmp_path: Path) -> None:
+    path = result().save(tmp_path / "fox.jpg")
+    with Image.open(path) as image:
+        exif = image.getexif()
+        comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+    assert exif[ExifTags.Base.ImageDescription] == "a scenic landscape"
+    assert exif[ExifTags.Base.Software].startswith("imaginairy ")
+    assert len(exif[ExifTags.Base.DateTime]) == len("2026:01:01 00:00:00")
+    assert "cpu" in exif[ExifTags.Base.HostComputer]
+    assert comment[:8] == b"ASCII\0\0\0"
+    said = json.loads(comment[8:])
+    assert said["model"] == "sd15"
+    assert said["model_sha256"] == "ab" * 32
+    assert (said["steps"], said["sampler_type"]) == (40, "plms")
+
+
+def test_png_says_it_in_the_words_of_other_tools(tmp_path: Path) -> None:
+    prompt = ImaginePrompt("a fox", negative_prompt="dog", seed=3)
+    path = result(prompt).save(tmp_path / "fox.png")
+    with Image.open(path) as image:
+        lines = image.text["parameters"].splitlines()  # type: ignore[attr-defined]
+    assert lines[0] == "a fox"
+    assert lines[1] == "Negative prompt: dog"
+    assert lines[2].startswith("Steps: 40, Sampler: plms, CFG scale: 7.5, Seed: 3, ")
+    assert "Size: 512x512, Model hash: ababababab, Model: sd15" in lines[2]
+
+
+def test_a_jpg_keeps_colour_at_full_size_and_quality(tmp_path: Path) -> None:
+    drawn = result()
+    with Image.open(drawn.save(tmp_path / "fox.jpg")) as image:
+        assert image.layer[0][1:3] == (1, 1)  # type: ignore[attr-defined]
+        error = np.abs(np.asarray(image, float) - np.asarray(drawn.img, float))
+    assert error.mean() < 2, f"mean error {error.mean()}"
+
+
+def test_a_png_is_exact(tmp_path: Path) -> None:
+    drawn = result()
+    with Image.open(drawn.save(tmp_path / "fox.png")) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(drawn.img))
+
+
+def test_nothing_half_written_stays(tmp_path: Path) -> None:
+    drawn = result()
+    broken = ImagineResult(
+        prompt=ImaginePrompt("a fox"),  # its defaults are not filled in: saving fails
+        images=drawn.images,
+        model_hash=lambda: 1 / 0,  # type: ignore[arg-type, return-value]
+    )
+    with pytest.raises(ZeroDivisionError):
+        broken.save(tmp_path / "fox.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["fox", "fox.gif", "fox.txt"])
+def test_an_ending_that_is_no_picture(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BadOptionError, match=r"end it in \.jpg or \.png"):
+        result().save(tmp_path / name)
+
+
+def test_an_image_type_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadOptionError, match="no 'upscaled' picture; it has generated"):
+        result().save(tmp_path / "fox.jpg", image_type="upscaled")
+
+
+def test_pictures_that_say_nothing(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    (tmp_path / "text.png").write_text("no picture")
+    for name, words in [
+        ("plain.png", "holds no record of how it was drawn"),
+        ("text.png", "not a picture that can be read"),
+        ("missing.png", "There is no file"),
+    ]:
+        with pytest.raises(BadImageError, match=words):
+            ImaginePrompt.from_file(tmp_path / name)
+
+
+def test_md5_is_of_the_pixels() -> None:
+    assert result().md5() == result(ImaginePrompt("another")).md5()
+    assert len(result().md5()) == 32
+
+
+def test_notebooks_show_the_picture() -> None:
+    assert result()._repr_png_().startswith(b"\x89PNG")

@@ -1,0 +1,55 @@
+"""File names, and numbers that no two runs share."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from imaginairy import ImaginePrompt
+from imaginairy.models.catalog import known_model
+from imaginairy.outputs import claimed_number, file_name
+
+
+def named(text: str, **options: object) -> str:
+    prompt = ImaginePrompt(text, seed=557988237, **options)  # type: ignore[arg-type]
+    return file_name(1, prompt.filled(known_model("sd15")), "jpg")
+
+
+def test_a_name_tells_how_it_was_drawn() -> None:
+    assert named("a scenic landscape") == (
+        "000001_557988237_PLMS40_PS7.5_a_scenic_landscape.jpg"
+    )
+
+
+def test_names_are_safe() -> None:
+    assert (
+        named("../../etc/passwd?*|") == "000001_557988237_PLMS40_PS7.5_etc_passwd.jpg"
+    )
+    assert named("!!!") == "000001_557988237_PLMS40_PS7.5.jpg"
+    assert len(named("fox " * 1000).encode()) < 200
+    assert len(named("狐" * 1000).encode()) < 200
+
+
+def test_numbers_follow_the_highest(tmp_path: Path) -> None:
+    (tmp_path / "000041_1_PLMS40_PS7.5_fox.jpg").touch()
+    (tmp_path / "notes.txt").touch()
+    with claimed_number(tmp_path) as number:
+        assert number == 42
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_numbers_are_claimed_while_held(tmp_path: Path) -> None:
+    with claimed_number(tmp_path) as first, claimed_number(tmp_path) as second:
+        assert (first, second) == (1, 2)
+
+
+def test_many_savers_never_collide(tmp_path: Path) -> None:
+    def save(_: int) -> int:
+        with claimed_number(tmp_path) as number:
+            path = tmp_path / f"{number:06d}_x.jpg"
+            with path.open("x"):  # fails if the number was given twice
+                pass
+            return number
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(save, range(200)))
+    assert len(set(numbers)) == 200
+    assert list(tmp_path.glob(".*")) == []

@@ -1,0 +1,117 @@
+"""Every field is checked once, with a message that helps."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaginairy import ImaginePrompt, WeightedPrompt
+from imaginairy.errors import BadOptionError, BadPromptError
+from imaginairy.models.catalog import known_model
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"width": 0}, "width 0 is out of range; give one from 64 to 8192"),
+        ({"width": 100}, "width 100 is not a multiple of 8; the nearest is 96"),
+        ({"height": 64.5}, "height must be a whole number, not 64.5"),
+        ({"height": 10_000}, "out of range"),
+        ({"steps": 0}, "steps 0 is out of range; give one from 1 to 1000"),
+        ({"steps": True}, "steps must be a whole number, not True"),
+        ({"prompt_strength": -1}, "prompt_strength -1 is out of range"),
+        (
+            {"prompt_strength": float("nan")},
+            "prompt_strength must be a number, not nan",
+        ),
+        ({"prompt_strength": "7"}, "prompt_strength must be a number, not '7'"),
+        ({"seed": -1}, "seed -1 is out of range"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"sampler_type": "plsm"}, "There is no sampler 'plsm'.*Did you mean 'plms'"),
+        ({"sampler_type": 3}, "sampler_type must be a name, not 3"),
+        ({"model": " "}, "model is empty"),
+        ({"negative_prompt": 3}, "negative_prompt is text, not int"),
+        ({"conditioning": "x"}, "conditioning must be a tensor of shape"),
+        ({"conditioning": torch.zeros(2, 3)}, r"not one of \(2, 3\)"),
+    ],
+)
+def test_bad_options(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadOptionError, match=words):
+        ImaginePrompt("a fox", **options)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("", "The prompt is empty; say what to draw"),
+        (" \n", "The prompt is empty"),
+        ([], "The prompt is empty"),
+        (3, "not int"),
+        (b"fox", "not bytes"),
+        ([3], "A prompt is text, not int"),
+        ([WeightedPrompt("cat", 1), WeightedPrompt("dog", -1)], "add up to 0"),
+        ("fox" * 10_000, "30000 bytes long; at most"),
+        ("\ud800", "not valid text"),
+    ],
+)
+def test_bad_prompts(prompt: Any, words: str) -> None:
+    with pytest.raises(BadPromptError, match=words):
+        ImaginePrompt(prompt)
+
+
+def test_a_weight_is_a_number() -> None:
+    with pytest.raises(BadPromptError, match="weight is a number, not 'much'"):
+        WeightedPrompt("cat", "much")  # type: ignore[arg-type]
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    with pytest.raises(TypeError, match="setps"):
+        ImaginePrompt("a fox", setps=3)  # type: ignore[call-arg]
+
+
+def test_seeds_left_open_are_chosen_once_and_differ() -> None:
+    prompts = [ImaginePrompt("a fox") for _ in range(20)]
+    assert len({prompt.seed for prompt in prompts}) > 15
+    assert replace(prompts[0]).seed == prompts[0].seed
+
+
+def test_the_model_fills_in_what_was_left_open() -> None:
+    spec = known_model("storybook")
+    filled = ImaginePrompt("a fox", steps=7).filled(spec)
+    assert (filled.width, filled.height) == (spec.width, spec.height)
+    assert filled.steps == 7
+    assert filled.sampler_type == spec.sampler
+    assert filled.model == "storybook"
+    assert filled.filled(known_model("sd15")).width == spec.width
+
+
+def test_weighted_prompts_print_as_they_are_written() -> None:
+    prompt = ImaginePrompt([WeightedPrompt("cat", 2), "dog"])
+    assert prompt.prompt_text == "2*(cat)|1*(dog)"
+    assert ImaginePrompt("a cat").prompt_text == "a cat"
+
+
+@given(
+    prompts=st.lists(
+        st.builds(
+            WeightedPrompt,
+            st.text(st.characters(exclude_categories=("Cs",)), max_size=20).map(
+                lambda text: text + "x"
+            ),
+            st.floats(0.1, 9),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    seed=st.integers(0, 2**63 - 1),
+    steps=st.none() | st.integers(1, 1000),
+    strength=st.none() | st.floats(0, 100),
+)
+def test_dict_and_back(
+    prompts: list[WeightedPrompt], seed: int, steps: int | None, strength: float | None
+) -> None:
+    prompt = ImaginePrompt(prompts, seed=seed, steps=steps, prompt_strength=strength)
+    assert ImaginePrompt.from_dict(prompt.to_dict()) == prompt
