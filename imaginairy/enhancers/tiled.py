@@ -10,11 +10,14 @@ from torch import Tensor
 
 from imaginairy.networks.rrdbnet import mirror
 
-TILE = 192
-"""Side of a tile in pixels of the small picture; 232 are computed for it."""
-OVERLAP = 16
+TILE = 224
+"""Side of a tile in pixels of the small picture; 280 are computed for it."""
+OVERLAP = 24
+"""Pixels that a tile sees on every side beyond what it draws."""
 FADE = 4
 """Pixels on either side of a border across which neighbours fade into each other."""
+MARGIN = 10
+"""Pixels by which the picture is mirrored beyond its right and bottom edges."""
 ALIGNMENT = 4
 """Tiles begin at multiples of this, so that pixels are folded alike in all of them."""
 
@@ -63,8 +66,8 @@ def upscale_tiled(
     """Enlarge a picture (1, 3, h, w) in [0, 1]; return (1, 3, scale h, scale w).
 
     The network computes where the picture lies; the result is put together on the
-    CPU, as float32 in [0, 1]. As in Real-ESRGAN, the picture is mirrored beyond its
-    right and bottom edges, there by the overlap.
+    CPU, as float32 in [0, 1]. As in Real-ESRGAN, the picture is mirrored a little
+    beyond its right and bottom edges.
 
     Args:
         network: maps pictures to pictures `scale` times as large.
@@ -75,7 +78,7 @@ def upscale_tiled(
     """
     height, width = image.shape[2:]
     grid = list(product(*(spans(size, tile=tile or size) for size in (height, width))))
-    extended = mirror(image, right=overlap, bottom=overlap)
+    extended = mirror(image, right=MARGIN, bottom=MARGIN)
     canvas = torch.zeros(*image.shape[:2], scale * height, scale * width)
     with torch.no_grad():
         for done, (rows, columns) in enumerate(grid, start=1):

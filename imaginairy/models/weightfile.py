@@ -9,10 +9,10 @@ empty stand-ins, and any other name is refused.
 
 import json
 import mmap
-import pickle
 import re
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from imaginairy.errors import CheckpointError
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
-SAFETENSORS_HEADER_START = b"{"
+LONGEST_SAFETENSORS_HEADER = 100_000_000
 NOT_WEIGHTS = {
     b"version https://git-lfs": "a Git LFS pointer; fetch the real file (git lfs pull)",
     b"<!DOCTYPE html": "a web page; download the file itself",
@@ -53,10 +53,18 @@ WRAPPERS = ("state_dict", "params_ema", "params")
 class Tensors(ABC):
     """Named tensors that lie on disk until they are asked for."""
 
+    prefix = ""
+    """What the file puts before every name."""
+
     def __init__(self, origin: str, shapes: dict[str, tuple[int, ...]]) -> None:
         self.origin = origin
         """Where they are from, for messages."""
         self.shapes = shapes
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files they lie in."""
+        return (Path(self.origin),)
 
     @abstractmethod
     def read(self, name: str) -> Tensor:
@@ -75,7 +83,8 @@ class Tensors(ABC):
 
 class _Below(Tensors):
     def __init__(self, whole: Tensors, prefix: str) -> None:
-        self.whole, self.prefix = whole, prefix
+        self.whole, self.start = whole, prefix
+        self.prefix = whole.prefix + prefix
         super().__init__(
             whole.origin,
             {
@@ -85,8 +94,12 @@ class _Below(Tensors):
             },
         )
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.whole.files
+
     def read(self, name: str) -> Tensor:
-        return self.whole.read(self.prefix + name)
+        return self.whole.read(self.start + name)
 
     def rest(self) -> None:
         self.whole.rest()
@@ -148,17 +161,22 @@ class _Loaded(Tensors):
 
 
 class _Shards(Tensors):
-    def __init__(self, origin: str, shards: Iterable[Tensors]) -> None:
+    def __init__(self, origin: str, shards: Sequence[Tensors]) -> None:
+        self.shards = shards
         self.holder = {name: shard for shard in shards for name in shard.shapes}
         super().__init__(
             origin, {name: shard.shapes[name] for name, shard in self.holder.items()}
         )
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(file for shard in self.shards for file in shard.files)
+
     def read(self, name: str) -> Tensor:
         return self.holder[name].read(name)
 
     def rest(self) -> None:
-        for shard in set(self.holder.values()):
+        for shard in self.shards:
             shard.rest()
 
 
@@ -169,38 +187,65 @@ def open_weights(path: Path) -> Tensors:
         CheckpointError: the file is something else, is broken, or its pickle names
             anything but tensors.
     """
-    with path.open("rb") as file:
-        start = file.read(64)
+    start = _start_of(path)
+    if _is_index(start):
+        return _open_shards(path)
+    return _open_file(path, start)
+
+
+def _open_file(path: Path, start: bytes) -> Tensors:
     for magic, meaning in NOT_WEIGHTS.items():
         if start.startswith(magic):
             raise CheckpointError(f"'{path}' is not a weight file but {meaning}.")
+    if _is_safetensors(start):
+        return _Safetensors(path)
     if start.startswith((ZIP, PICKLE)):
         return _Loaded(str(path), _unpickle(path, mapped=start.startswith(ZIP)))
-    if start[8:9] == SAFETENSORS_HEADER_START:
-        return _Safetensors(path)
-    if start.lstrip().startswith(b"{"):
-        return _open_shards(path)
     raise CheckpointError(
         f"'{path}' is neither a safetensors file nor a PyTorch checkpoint"
         + (" (it is empty)." if not start else ".")
     )
 
 
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise CheckpointError(f"'{path}' cannot be read ({error.strerror}).") from error
+
+
+def _is_safetensors(start: bytes) -> bool:
+    """Tell by the length of the header and the brace that opens it.
+
+    To be asked before anything else: a length may well start with a pickle's byte.
+    """
+    length = int.from_bytes(start[:8], "little")
+    return start[8:9] == b"{" and length <= LONGEST_SAFETENSORS_HEADER
+
+
+def _is_index(start: bytes) -> bool:
+    return start.lstrip().startswith(b"{") and not _is_safetensors(start)
+
+
 def _open_shards(index: Path) -> Tensors:
     try:
-        names = set(json.loads(index.read_text())["weight_map"].values())
-    except (ValueError, KeyError, AttributeError) as error:
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
+        names_in_order = sorted(names)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise CheckpointError(
-            f"'{index}' is no index of sharded weights: it has no 'weight_map'."
+            f"'{index}' is no index of sharded weights: it has no 'weight_map' of "
+            "tensors to files."
         ) from error
-    for name in sorted(names):
-        if Path(name).name != name or not (index.parent / name).is_file():
+    shards = []
+    for name in names_in_order:
+        shard = index.parent / str(name)
+        if Path(str(name)).name != name or not shard.is_file():
             raise CheckpointError(
                 f"'{index}' lists the file '{name}', which is not beside it."
             )
-    return _Shards(
-        str(index), (open_weights(index.parent / name) for name in sorted(names))
-    )
+        shards.append(_open_file(shard, _start_of(shard)))
+    return _Shards(str(index), shards)
 
 
 class _StandIn:
@@ -231,20 +276,30 @@ FOREIGN_NAMES = (
 
 def _unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     stand_ins: list[Any] = [_stand_in(name) for name in FOREIGN_NAMES]
+    # torch tells safetensors by their ending; a file that merely ends like one is
+    # handed over open, and without its name cannot be mapped.
+    misnamed = path.suffix == ".safetensors"
     try:
-        with torch.serialization.safe_globals(stand_ins):
+        with (
+            torch.serialization.safe_globals(stand_ins),
+            warnings.catch_warnings(),
+            path.open("rb") as opened,
+        ):
+            warnings.simplefilter("ignore")  # about what is refused all the same
             content = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=mapped or None
+                opened if misnamed else path,
+                map_location="cpu",
+                weights_only=True,
+                mmap=(mapped and not misnamed) or None,
             )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError,
-            AttributeError, KeyError, IndexError, AssertionError) as error:  # fmt: skip
+    except Exception as error:  # of any kind, where a broken file leads it astray
         raise CheckpointError(_why_refused(path, error)) from error
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
             break
     tensors = (
-        {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        {name: value for name, value in content.items() if _is_plain(name, value)}
         if isinstance(content, Mapping)
         else {}
     )
@@ -253,12 +308,35 @@ def _unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     return tensors
 
 
+def _is_plain(name: object, value: object) -> bool:
+    """Tell a named tensor of numbers from all else that checkpoints keep."""
+    return (
+        isinstance(name, str)
+        and isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+    )
+
+
 def _why_refused(path: Path, error: Exception) -> str:
-    foreign = re.search(r"(?:GLOBAL|global) `?([\w.]+[.][\w]+)", str(error))
-    if foreign and "magic" not in str(error):
+    said = str(error)
+    if foreign := re.search(r"GLOBAL (\S+)", said):
+        # The unpickler leaves the module of Python's own functions out.
+        name = foreign[1] if "." in foreign[1] else f"builtins.{foreign[1]}"
         return (
-            f"'{path}' asks to load '{foreign[1]}', which could run code, and was "
-            "refused; use a .safetensors version of it."
+            f"'{path}' asks to load '{name}', which could run code, and was refused; "
+            "use a .safetensors version of it."
         )
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else "empty"
-    return f"'{path}' is a broken PyTorch checkpoint ({first_line})."
+    if "Unsupported operand" in said:
+        return (
+            f"'{path}' is pickled in a way that is not read without running code, and "
+            "was refused; use a .safetensors version of it."
+        )
+    if "TorchScript" in said:
+        return (
+            f"'{path}' is a TorchScript program, which could run code, and was refused; "
+            "use a .safetensors version of it."
+        )
+    reason = said.rpartition("WeightsUnpickler error:")[2].strip() or repr(error)
+    return f"'{path}' is a broken PyTorch checkpoint ({reason.splitlines()[0]})."

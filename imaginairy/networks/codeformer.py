@@ -104,6 +104,7 @@ class Encoder(nn.Module):
         for level in self.levels:
             x = level(x)
             features.append(x)
+        # Unlike in VQGAN, nothing is activated before the last convolution.
         return self.conv_out(self.norm_out(self.middle(x))), features
 
 
