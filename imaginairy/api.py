@@ -1,6 +1,5 @@
 """The library's front door: prompts in, pictures out."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -8,12 +7,10 @@ from imaginairy.device import Precision
 from imaginairy.generate import generate
 from imaginairy.metadata import image_format
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import Observer
+from imaginairy.observe import Observer, log
 from imaginairy.outputs import claimed_number, file_name
 from imaginairy.result import GENERATED, ImagineResult
 from imaginairy.schema import ImaginePrompt
-
-log = logging.getLogger("imaginairy")
 
 Prompts = str | ImaginePrompt | Iterable[str | ImaginePrompt]
 

@@ -70,3 +70,19 @@ class SeededNoise:
     def __call__(self) -> Tensor:
         """Draw the next noise, float32, on the device."""
         return torch.randn(self.shape, generator=self.generator).to(self.device)
+
+
+def spherical_mix(first: Tensor, second: Tensor, share: float) -> Tensor:
+    """Go a share of the way along the arc between two noises (Shoemake 1985, slerp).
+
+    Unlike a straight mix it keeps the deviation of noise.
+    """
+    cosine = torch.nn.functional.cosine_similarity(
+        first.flatten(), second.flatten(), dim=0
+    )
+    angle = torch.arccos(cosine.clamp(-1, 1))
+    if torch.sin(angle).abs() < 1e-6:
+        return first + share * (second - first)
+    start = torch.sin((1 - share) * angle) / torch.sin(angle)
+    end = torch.sin(share * angle) / torch.sin(angle)
+    return start * first + end * second

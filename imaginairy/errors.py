@@ -3,7 +3,8 @@
 ImaginairyError
 ├── BadOptionError (ValueError)     a prompt or option has a value it cannot have
 │   ├── BadPromptError              a prompt's text cannot be read
-│   └── InvalidUrlError             a picture's address is not a web address
+│   ├── InvalidUrlError             a picture's address is not a web address
+│   └── MissingFileError            a file is not there (a FileNotFoundError too)
 ├── BadImageError (ValueError)      a file is not a picture we can read
 ├── UnknownModelError (ValueError)  no row, file, folder or repository of that name
 ├── CheckpointError                 a weight file is broken, unsafe or of another design
@@ -31,6 +32,10 @@ class BadPromptError(BadOptionError):
 
 class InvalidUrlError(BadOptionError):
     """A picture's address is not a web address."""
+
+
+class MissingFileError(BadOptionError, FileNotFoundError):
+    """A file that was named is not there."""
 
 
 class BadImageError(ImaginairyError, ValueError):

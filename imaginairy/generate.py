@@ -1,21 +1,40 @@
 """One prompt to one picture: the only place that joins all parts."""
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from imaginairy.device import SeededNoise
+from imaginairy import masks
+from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.errors import BadOptionError
-from imaginairy.images import tensor_to_image
+from imaginairy.images import image_to_tensor, tensor_to_image
+from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.masks import Canvas
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import Observer, Step
-from imaginairy.result import GENERATED, ImagineResult
+from imaginairy.networks.layers import tiling
+from imaginairy.observe import Observer, Step, log
+from imaginairy.result import GENERATED, MODIFIED_ORIGINAL, ImagineResult
 from imaginairy.samplers import get_sampler
-from imaginairy.samplers.guidance import Denoiser, guided
-from imaginairy.schema import ImaginePrompt, WeightedPrompt
+from imaginairy.samplers.guidance import (
+    Denoiser,
+    PredictNoise,
+    Unet,
+    guided,
+    inpainting,
+    seeing_mask,
+)
+from imaginairy.samplers.table import steps_to_run
+from imaginairy.schema import (
+    DEFAULT_INIT_STRENGTH,
+    ImaginePrompt,
+    WeightedPrompt,
+    parse_outpaint,
+)
 
 
 @torch.inference_mode()
@@ -31,24 +50,60 @@ def generate(
     """
     loaded = store.get(prompt.model)
     model = loaded.diffusion
-    prompt = prompt.filled(loaded.spec)
+    prompt, canvas = prepared(prompt.filled(loaded.spec))
 
     conditioning, unconditional = embed_prompt(prompt, model)
     model.rest()
-    noise = starting_noise(prompt, model)
-    latents = sample(prompt, model, conditioning, unconditional, noise, observer)
-    model.rest()
-    picture = decode(model, latents)
+    with tiled(prompt, model):
+        start = starting_point(prompt, model, canvas)
+        latents = sample(prompt, model, start, conditioning, unconditional, observer)
+        model.rest()
+        drawn = decode(model, latents)
 
     result = ImagineResult(
         prompt=prompt,
-        images={GENERATED: picture},
+        images=finished(prompt, drawn, canvas),
         model_hash=loaded.weights_sha256,
         device=str(store.device),
         precision=store.precision,
     )
     observer.on_result(result)
     return result
+
+
+def prepared(prompt: ImaginePrompt) -> tuple[ImaginePrompt, Canvas | None]:
+    """Read the pictures that the prompt starts from, and take over their size."""
+    if prompt.init_image is None:
+        return prompt, None
+    assert prompt.width and prompt.height
+    image, box = as_pillow(prompt.init_image), (prompt.width, prompt.height)
+    strength = DEFAULT_INIT_STRENGTH
+    if prompt.outpaint is not None:
+        canvas = masks.outpainted(image, parse_outpaint(prompt.outpaint), box)
+        strength = 0.0
+    else:
+        canvas = masks.canvas_of(image, box)
+        if prompt.mask_image is not None:
+            canvas = masks.with_mask(
+                canvas, as_pillow(prompt.mask_image), keeps=prompt.mask_mode == "keep"
+            )
+    (width, height), own = canvas.picture.size, canvas.original.size
+    if (width, height) != own:
+        log.info("the picture of %dx%d is worked on at %dx%d", *own, width, height)
+    if prompt.init_image_strength is not None:
+        strength = prompt.init_image_strength
+    return (
+        replace(prompt, width=width, height=height, init_image_strength=strength),
+        canvas,
+    )
+
+
+def as_pillow(image: object) -> Image.Image:
+    """Return a picture given as Pillow's or by its source."""
+    if isinstance(image, LazyLoadingImage):
+        return image.as_pillow()
+    assert isinstance(image, Image.Image)
+    return image
 
 
 def embed_prompt(
@@ -78,46 +133,146 @@ def embed_prompt(
     )
 
 
-def starting_noise(prompt: ImaginePrompt, model: LatentDiffusion) -> SeededNoise:
-    """Return the prompt's own source of noise, in the shape of its latents."""
-    assert prompt.seed is not None and prompt.height and prompt.width
-    shape = (
-        1,
-        model.latent_channels,
-        prompt.height // model.downsampling,
-        prompt.width // model.downsampling,
-    )
-    return SeededNoise(prompt.seed, shape, model.device)
+def tiled(
+    prompt: ImaginePrompt, model: LatentDiffusion
+) -> AbstractContextManager[None]:
+    """Return the scope in which the networks' convolutions wrap around as asked."""
+    x, y = "x" in prompt.tile_mode, "y" in prompt.tile_mode
+    return tiling(model.unet, model.autoencoder, x=x, y=y)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the walk starts."""
+
+    latents: Tensor
+    """At the first of the levels; already clean where there are none to walk."""
+    levels: list[float]
+    noise: Tensor
+    """The noise in them."""
+    draw_noise: SeededNoise
+    """Where a sampler gets more."""
+    init_latents: Tensor | None
+    """Clean latents of the init image."""
+    keep: Tensor | None
+    """How much of each latent stays as in the init image, (1, 1, h, w)."""
+    blanked: Tensor | None
+    """Latents of the init image without what is painted, for models that see it."""
+
+
+def starting_point(
+    prompt: ImaginePrompt, model: LatentDiffusion, canvas: Canvas | None
+) -> Start:
+    """Draw the noise, and put as much of it on the init image as its strength leaves.
+
+    The noise comes in the reference's order: first what the encoder draws, where an
+    init image has a say, then what the walk starts from.
+    """
+    assert prompt.sampler_type and prompt.steps and prompt.height and prompt.width
+    assert prompt.seed is not None
+    size = prompt.height // model.downsampling, prompt.width // model.downsampling
+    shape = (1, model.latent_channels, *size)
+    draw_noise = SeededNoise(prompt.seed, shape, model.device)
+
+    sampler = get_sampler(prompt.sampler_type)
+    runs = steps_to_run(prompt.steps, prompt.init_image_strength or 0.0)
+    levels = sampler.levels(model.schedule, prompt.steps, prompt.schedule, last=runs)
+
+    init_latents = keep = None
+    if canvas is not None and (runs < prompt.steps or canvas.keep is not None):
+        init_latents = model.encode(image_to_tensor(canvas.picture), draw_noise())
+    if canvas is not None and canvas.keep is not None:
+        keep = masks.latent_mask(canvas.keep, model.downsampling).to(model.device)
+    noise = draw_noise()
+    if prompt.variation_strength and prompt.variation_seed is not None:
+        other = SeededNoise(prompt.variation_seed, shape, model.device)()
+        noise = spherical_mix(noise, other, prompt.variation_strength)
+
+    if runs:
+        shown = init_latents if runs < prompt.steps else None
+        latents = sampler.start(model.schedule, noise, levels[0], shown)
+    else:
+        assert init_latents is not None
+        latents = init_latents
+    blanked = None
+    if model.sees_mask:
+        blanked = model.encode(blanked_picture(prompt, canvas), torch.zeros(shape))
+    return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked)
+
+
+def blanked_picture(prompt: ImaginePrompt, canvas: Canvas | None) -> Tensor:
+    """Return the init image with grey where it is painted, (1, 3, h, w) in [-1, 1]."""
+    if canvas is None or canvas.keep is None:
+        return torch.zeros(1, 3, prompt.height or 0, prompt.width or 0)
+    stays = masks.latent_mask(canvas.keep, downsampling=1) >= 0.5
+    return image_to_tensor(canvas.picture) * stays
 
 
 def sample(
     prompt: ImaginePrompt,
     model: LatentDiffusion,
+    start: Start,
     conditioning: Tensor,
     unconditional: Tensor | None,
-    noise: SeededNoise,
     observer: Observer,
 ) -> Tensor:
-    """Walk from noise to the latents of a picture."""
-    assert prompt.sampler_type and prompt.steps and prompt.prompt_strength is not None
+    """Walk from the start to the latents of a picture."""
+    assert prompt.sampler_type and prompt.prompt_strength is not None
     sampler = get_sampler(prompt.sampler_type)
-    levels = sampler.levels(model.schedule, prompt.steps)
-    latents = sampler.start(model.schedule, noise(), levels[0])
-    predict = guided(model.unet, conditioning, unconditional, prompt.prompt_strength)
+    steps = steps_to_run(prompt.steps or 0, prompt.init_image_strength or 0.0)
+    observer.on_start(prompt, None if sampler.adaptive and steps else steps)
+    if not steps:
+        return start.latents
 
     def on_step(index: int, latents: Tensor, denoised: Tensor) -> None:
         observer.on_step(Step(index, latents, denoised, partial(decode, model)))
 
-    observer.on_start(prompt, None if sampler.adaptive else prompt.steps)
+    predict = predictor(prompt, model, start, conditioning, unconditional)
     return sampler.sample(
         Denoiser(predict, model.schedule),
-        latents,
-        levels,
-        draw_noise=noise,
+        start.latents,
+        start.levels,
+        draw_noise=start.draw_noise,
         on_step=on_step,
+    )
+
+
+def predictor(
+    prompt: ImaginePrompt,
+    model: LatentDiffusion,
+    start: Start,
+    conditioning: Tensor,
+    unconditional: Tensor | None,
+) -> PredictNoise:
+    """Wrap guidance and, where there is one, the mask around the UNet."""
+    assert prompt.prompt_strength is not None
+    unet: Unet = model.unet
+    if model.sees_mask:
+        keep = (
+            torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
+        )
+        assert start.blanked is not None
+        unet = seeing_mask(unet, 1 - keep.round(), start.blanked)
+    predict = guided(unet, conditioning, unconditional, prompt.prompt_strength)
+    if start.keep is None or start.init_latents is None:
+        return predict
+    return inpainting(
+        predict, start.init_latents, start.noise, start.keep, model.schedule
     )
 
 
 def decode(model: LatentDiffusion, latents: Tensor) -> Image.Image:
     """Return the picture that latents stand for."""
     return tensor_to_image(model.decode(latents)[0])
+
+
+def finished(
+    prompt: ImaginePrompt, drawn: Image.Image, canvas: Canvas | None
+) -> dict[str, Image.Image]:
+    """Put back what a mask keeps; return the pictures by type."""
+    if canvas is None or canvas.keep is None:
+        return {GENERATED: drawn}
+    images = {GENERATED: masks.pasted(drawn, canvas)}
+    if prompt.mask_modify_original:
+        images[MODIFIED_ORIGINAL] = masks.pasted_into_original(drawn, canvas)
+    return images

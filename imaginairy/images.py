@@ -1,9 +1,28 @@
-"""Pictures between Pillow and tensors."""
+"""Pictures between files, Pillow and tensors: modes, sizes and value ranges."""
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
+
+WHITE_OF = {
+    **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N", "I"), 65535.0),
+    "F": 1.0,
+}
+"""What white is in Pillow's modes for grey of more than 8 bits."""
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Return any picture as RGB, turned as EXIF says, on white where transparent."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in WHITE_OF:
+        scaled = np.asarray(image, dtype=np.float64) / WHITE_OF[image.mode] * 255
+        image = Image.fromarray(scaled.clip(0, 255).round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image)
+    return image.convert("RGB")
 
 
 def tensor_to_image(picture: Tensor) -> Image.Image:

@@ -1,5 +1,6 @@
 """What whoever watches a picture being drawn is told."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
 
     from imaginairy.result import ImagineResult
     from imaginairy.schema import ImaginePrompt
+
+
+log = logging.getLogger("imaginairy")
+"""What the library says in words; a program decides how much of it is shown."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.version import __version__
 
 GENERATED = "generated"
+MODIFIED_ORIGINAL = "modified_original"
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,31 @@
 """What is asked for: every field of a prompt, its default and its check, once."""
 
+import hashlib
 import math
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
-from imaginairy.errors import BadOptionError, BadPromptError
+from PIL.Image import Image
+
+from imaginairy.errors import BadOptionError, BadPromptError, near_miss
+from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.samplers import get_sampler
+from imaginairy.samplers.table import Spacing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_RANDOM_SEED = 1_000_000_000
+DEFAULT_INIT_STRENGTH = 0.6
+TILE_MODES = ("", "x", "y", "xy")
+OUTPAINT_SIDES = ("up", "right", "down", "left", "all")
+MAX_MARGIN = 8192
+IN_MEMORY = "sha256:"
 MAX_TEXT_BYTES = 12_000
 """What the metadata of a jpg has room for, in every script and with emoji."""
 
@@ -38,6 +49,7 @@ class WeightedPrompt:
         return f"{self.weight:g}*({self.text})"
 
 
+ImageLike: TypeAlias = str | Path | Image | LazyLoadingImage
 PromptText: TypeAlias = str | WeightedPrompt | Sequence[str | WeightedPrompt]
 
 
@@ -69,12 +81,32 @@ class Number:
             )
 
 
-def _option(help: str, check: Number | None = None) -> Any:
-    """A field that the model decides where the user does not."""
-    return field(default=None, metadata={"help": help, "check": check})
+@dataclass(frozen=True)
+class Choice:
+    """The words a field may hold, in any case."""
+
+    words: tuple[str, ...]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise BadOptionError unless `value` is one of the words."""
+        if value not in self.words:
+            raise BadOptionError(
+                f"{name} {value!r} is unknown; choose one of "
+                f"{', '.join(word or repr(word) for word in self.words)}."
+                + near_miss(str(value), self.words)
+            )
+
+
+def _option(
+    help: str, check: "Number | Choice | None" = None, default: Any = None
+) -> Any:
+    """A field with its help; where its default is None the model decides."""
+    return field(default=default, metadata={"help": help, "check": check})
 
 
 SIZE = Number(64, 8192, whole=True, multiple_of=8)
+SEED = Number(0, 2**63 - 1, whole=True)
+SHARE = Number(0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +130,7 @@ class ImaginePrompt:
         "How closely to follow the prompt; 1 switches guidance off.", Number(0, 100)
     )
     seed: int | None = _option(
-        "The number that all noise comes from; same seed, same picture.",
-        Number(0, 2**63 - 1, whole=True),
+        "The number that all noise comes from; same seed, same picture.", SEED
     )
     steps: int | None = _option(
         "Steps from noise to picture.", Number(1, 1000, whole=True)
@@ -107,6 +138,47 @@ class ImaginePrompt:
     width: int | None = _option("Width in pixels, a multiple of 8.", SIZE)
     height: int | None = _option("Height in pixels, a multiple of 8.", SIZE)
     sampler_type: str | None = _option("How to walk from noise to picture.")
+    schedule: Spacing | None = _option(
+        "How the noise levels are spaced: normal, or karras for the k samplers.",
+        Choice(get_args(Spacing)),
+    )
+    init_image: ImageLike | None = _option(
+        "A picture to start from; a path or a web address."
+    )
+    init_image_strength: float | None = _option(
+        "How much of the init image stays, from 0 (nothing) to 1 (all of it); "
+        f"{DEFAULT_INIT_STRENGTH} by default, 0 when outpainting.",
+        SHARE,
+    )
+    mask_image: ImageLike | None = _option(
+        "Where to paint on the init image: white is painted, black is left."
+    )
+    mask_mode: str = _option(
+        "replace paints what the mask shows; keep paints everything else.",
+        Choice(("replace", "keep")),
+        "replace",
+    )
+    mask_modify_original: bool = _option(
+        "Also put the painted patch back into the init image at its own size.",
+        default=True,
+    )
+    outpaint: str | None = _option(
+        "Draw beyond the init image's edges: up10,down300,left50,right50 in pixels, "
+        "u10,d300,l50,r50 for short, or all200."
+    )
+    tile_mode: str = _option(
+        "Make a picture that repeats without a seam, along x, y or xy.",
+        Choice(TILE_MODES),
+        "",
+    )
+    variation_strength: float = _option(
+        "How far to go from the seed's picture towards the variation seed's.",
+        SHARE,
+        0.0,
+    )
+    variation_seed: int | None = _option(
+        "The seed to vary towards; random where not given.", SEED
+    )
     model: str | None = _option("A model's name, path, or owner/repo on the hub.")
     conditioning: "Tensor | None" = field(default=None, compare=False, repr=False)
     """Ready-made text embeddings (1, tokens, dim) to use in place of the prompt's."""
@@ -120,8 +192,14 @@ class ImaginePrompt:
                 f"negative_prompt is text, not {_kind(self.negative_prompt)}."
             )
         _check_length("negative_prompt", self.negative_prompt)
-        if self.seed is None:
-            self._set(seed=random.randint(1, MAX_RANDOM_SEED))
+        for name in ("seed", "variation_seed"):
+            if getattr(self, name) is None and (
+                name == "seed" or self.variation_strength
+            ):
+                self._set(**{name: random.randint(1, MAX_RANDOM_SEED)})
+        for name in ("sampler_type", "schedule", "mask_mode", "tile_mode"):
+            if isinstance(value := getattr(self, name), str):
+                self._set(**{name: value.lower()})
         for each in fields(self):
             check, value = each.metadata.get("check"), getattr(self, each.name)
             if check is not None and value is not None:
@@ -137,6 +215,25 @@ class ImaginePrompt:
                 raise BadOptionError("model is empty; leave it out or give a name.")
             self._set(model=str(self.model))
         _check_conditioning(self.conditioning)
+        self._check_images()
+
+    def _check_images(self) -> None:
+        for name in ("init_image", "mask_image"):
+            self._set(**{name: _image(name, getattr(self, name))})
+        if self.outpaint is not None:
+            parse_outpaint(self.outpaint)
+        for name in ("mask_image", "outpaint", "init_image_strength"):
+            if getattr(self, name) is not None and self.init_image is None:
+                raise BadOptionError(f"{name} needs an init_image; give one.")
+        if self.mask_image is not None and self.outpaint is not None:
+            raise BadOptionError(
+                "mask_image and outpaint both say where to paint; give one of them."
+            )
+        if not isinstance(self.mask_modify_original, bool):
+            raise BadOptionError(
+                f"mask_modify_original is true or false, not "
+                f"{self.mask_modify_original!r}."
+            )
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -178,6 +275,8 @@ class ImaginePrompt:
             for each in fields(self)
             if each.name != "conditioning"
         }
+        for name in ("init_image", "mask_image"):
+            values[name] = None if values[name] is None else _source(values[name])
         values["prompt"] = [
             {"text": prompt.text, "weight": prompt.weight} for prompt in self.prompts
         ]
@@ -197,6 +296,12 @@ class ImaginePrompt:
                 WeightedPrompt(**part) if isinstance(part, Mapping) else part
                 for part in known["prompt"]
             ]
+        for name in ("init_image", "mask_image"):
+            if str(known.get(name)).startswith(IN_MEMORY):
+                raise BadOptionError(
+                    f"The {name} was a picture in memory and is not recorded; make the "
+                    "prompt anew with it."
+                )
         return cls(**known)
 
     @classmethod
@@ -209,6 +314,57 @@ class ImaginePrompt:
         from imaginairy.metadata import read_metadata
 
         return cls.from_dict(read_metadata(Path(path)))
+
+
+def parse_outpaint(text: str) -> tuple[int, int, int, int]:
+    """Read `up10,down300,left50,right50`, `u10,d300`, or `all200`.
+
+    Returns:
+        Pixels above, right, below and left; a side that is not named gets 0, or what
+        `all` says.
+
+    Raises:
+        BadOptionError: it cannot be read so.
+    """
+    sides: dict[str, int] = {}
+    for part in str(text).lower().replace(" ", "").split(","):
+        match = re.fullmatch(r"([a-z]+)(\d+)", part)
+        side = next(
+            (side for side in OUTPAINT_SIDES if match and match[1] in (side, side[0])),
+            None,
+        )
+        if match is None or side is None or side in sides:
+            raise BadOptionError(
+                f"outpaint '{text}' cannot be read at '{part}'; write each side once, "
+                "as up10,down300,left50,right50 or u10,d300,l50,r50 or all200."
+            )
+        sides[side] = int(match[2])
+    rest = sides.get("all", 0)
+    margins = tuple(sides.get(side, rest) for side in OUTPAINT_SIDES[:4])
+    if not 0 < max(margins) <= MAX_MARGIN:
+        raise BadOptionError(
+            f"outpaint '{text}' adds {max(margins)} pixels at most; give 1 to "
+            f"{MAX_MARGIN} for at least one side."
+        )
+    return margins  # type: ignore[return-value]  # four of them
+
+
+def _image(name: str, value: Any) -> Any:
+    """Take a path, a web address, a Pillow picture or a LazyLoadingImage."""
+    if isinstance(value, str | Path):
+        return LazyLoadingImage.of(value)
+    if value is None or isinstance(value, LazyLoadingImage | Image):
+        return value
+    raise BadOptionError(
+        f"{name} is a path, a web address or a picture, not {_kind(value)}."
+    )
+
+
+def _source(image: Any) -> str:
+    """Say where a picture is from; one in memory is named by its pixels."""
+    if isinstance(image, LazyLoadingImage):
+        return str(image)
+    return IN_MEMORY + hashlib.sha256(image.tobytes()).hexdigest()
 
 
 def _weighted(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt, ...]:

@@ -1,16 +1,13 @@
 """What the terminal shows while pictures are drawn."""
 
-import logging
 import sys
 from typing import Any
 
 from tqdm import tqdm
 
-from imaginairy.observe import Observer, Step
+from imaginairy.observe import Observer, Step, log
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
-
-log = logging.getLogger("imaginairy")
 
 
 class ProgressBars(Observer):

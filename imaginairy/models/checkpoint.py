@@ -16,7 +16,7 @@ from imaginairy.errors import CheckpointError
 from imaginairy.models import keymaps, sizes
 from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.networks.autoencoder import Autoencoder
-from imaginairy.networks.clip_text import ClipText
+from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import ScheduleConfig
 
@@ -35,8 +35,14 @@ class Part:
 
     def load(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
-        with torch.device("meta"), _Unfilled():
-            network = self.network(self.config)
+        try:
+            with torch.device("meta"), _Unfilled():
+                network = self.network(self.config)
+        except (ValueError, RuntimeError, TypeError, ArithmeticError) as error:
+            raise CheckpointError(
+                f"'{self.tensors.origin}' holds no {self.network.__name__} of a "
+                f"workable size ({error})."
+            ) from error
         return assemble(network, self, device, dtype)
 
 
@@ -83,7 +89,7 @@ def read_file(path: Path) -> Checkpoint:
         )
     autoencoder = whole.below("first_stage_model.")
     text = whole.below("cond_stage_model.transformer.")
-    used = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.")
+    used = (unet.prefix, autoencoder.prefix, text.prefix)
     _refuse_unexpected(
         path, [name for name in whole.shapes if not name.startswith(used)]
     )
@@ -91,22 +97,25 @@ def read_file(path: Path) -> Checkpoint:
         unet=_unet_part(path, unet, None),
         autoencoder=_autoencoder_part(path, autoencoder, None),
         text=_text_part(path, text, {}),
-        weight_files=(path,),
+        weight_files=whole.files,
         tokenizer_folder=path.parent if has_tokenizer(path.parent) else None,
     )
 
 
 def read_folder(path: Path, *, half: bool) -> Checkpoint:
     """Open a folder in the diffusers layout."""
-    files = [str(file.relative_to(path)) for file in path.glob("*/*") if file.is_file()]
-    weights = [path / pick_weights(files, part, half=half) for part in PARTS]
-    unet, autoencoder, text = (open_weights(file) for file in weights)
+    files = [
+        f"{file.parent.name}/{file.name}" for file in path.glob("*/*") if file.is_file()
+    ]
+    unet, autoencoder, text = (
+        open_weights(path / pick_weights(files, part, half=half)) for part in PARTS
+    )
     return Checkpoint(
         unet=_unet_part(path, unet, _settings(path / "unet")),
         autoencoder=_autoencoder_part(path, autoencoder, _settings(path / "vae")),
         text=_text_part(path, text, _settings(path / "text_encoder")),
         schedule=_schedule(path),
-        weight_files=tuple(weights),
+        weight_files=(*unet.files, *autoencoder.files, *text.files),
         tokenizer_folder=path / "tokenizer",
     )
 
@@ -160,11 +169,12 @@ def assemble(
         CheckpointError: a tensor is missing, unexpected, or of another shape.
     """
     unfilled = network.state_dict()
+    prefix = part.tensors.prefix
     wanted = {
-        name: f"{part.names[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}"
+        name: f"{prefix}{part.names[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}"
         for name in unfilled
     }
-    shapes = part.tensors.shapes
+    shapes = {prefix + name: shape for name, shape in part.tensors.shapes.items()}
     missing = [theirs for theirs in wanted.values() if theirs not in shapes]
     misshapen = [
         f"{wanted[name]} is {shapes[wanted[name]]} instead of {tuple(tensor.shape)}"
@@ -186,12 +196,15 @@ def assemble(
             f"'{part.tensors.origin}' does not fit the {type(network).__name__} it "
             f"seems to hold: tensors {'; '.join(problems)}."
         )
-    filled: dict[str, Tensor] = {
-        name: part.tensors.read(wanted[name])
-        .to(device=device, dtype=dtype)
-        .reshape(tensor.shape)
-        for name, tensor in unfilled.items()
-    }
+    filled: dict[str, Tensor] = {}
+    for name, tensor in unfilled.items():
+        stored = part.tensors.read(wanted[name].removeprefix(prefix))
+        if not stored.is_floating_point():
+            raise CheckpointError(
+                f"'{part.tensors.origin}' holds {wanted[name]} as {stored.dtype}; only "
+                "floating-point weights are supported."
+            )
+        filled[name] = stored.to(device=device, dtype=dtype).reshape(tensor.shape)
     network.load_state_dict(filled, assign=True)
     return network.eval().requires_grad_(False)
 
@@ -238,12 +251,16 @@ def _some(names: Collection[str]) -> str:
 
 def _settings(folder: Path) -> Mapping[str, Any]:
     file = folder / "config.json"
-    if not file.is_file():
-        return {}
+    return _json(file) if file.is_file() else {}
+
+
+def _json(file: Path) -> Mapping[str, Any]:
     try:
-        settings: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        settings = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"'{file}' is not valid JSON ({error}).") from error
+    if not isinstance(settings, Mapping):
+        raise CheckpointError(f"'{file}' holds no settings, but {str(settings)[:40]}.")
     return settings
 
 
@@ -251,10 +268,12 @@ def _schedule(path: Path) -> ScheduleConfig:
     file = path / "scheduler" / "scheduler_config.json"
     if not file.is_file():
         return ScheduleConfig()
-    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings = _json(file)
     for name, supported in (
         ("prediction_type", "epsilon"),
         ("beta_schedule", "scaled_linear"),
+        ("trained_betas", None),
+        ("rescale_betas_zero_snr", False),
     ):
         if settings.get(name, supported) != supported:
             raise CheckpointError(
@@ -293,20 +312,30 @@ def _autoencoder_part(path: Path, tensors: Tensors, settings: Any) -> Part:
 
 def _text_part(path: Path, tensors: Tensors, settings: Any) -> Part:
     # Newer versions of transformers leave the level `text_model` out.
-    if any(name.startswith("text_model.") for name in tensors.shapes):
-        tensors = tensors.below("text_model.")
+    level = "text_model."
+    if any(name.startswith(level) for name in tensors.shapes):
+        others = [name for name in tensors.shapes if not name.startswith(level)]
+        _refuse_unexpected(path, [tensors.prefix + name for name in others])
+        tensors = tensors.below(level)
     with _lacking(path, "text encoder"):
         config = sizes.clip_text_config(tensors.shapes, settings)
+    if config.activation not in ACTIVATIONS:
+        raise CheckpointError(
+            f"'{path}' holds a text encoder with the activation "
+            f"'{config.activation}'; only {' and '.join(ACTIVATIONS)} are supported."
+        )
     return Part(ClipText, config, tensors, keymaps.clip_text(config))
 
 
 @contextmanager
 def _lacking(path: Path, network: str) -> Iterator[None]:
-    """Turn the lookup of a tensor that is not there into a sentence."""
+    """Turn a tensor that is not there, or of another rank, into a sentence."""
+    said = f"'{path}' holds no {network} of the Stable Diffusion 1.x design"
     try:
         yield
-    except (KeyError, IndexError) as error:
-        raise CheckpointError(
-            f"'{path}' holds no {network} of the Stable Diffusion 1.x design: the "
-            f"tensor {error} is missing."
-        ) from error
+    except KeyError as error:
+        raise CheckpointError(f"{said}: the tensor {error} is missing.") from error
+    except (IndexError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{said}: a tensor has another shape ({error}).") from (
+            error
+        )

@@ -50,6 +50,11 @@ class LatentDiffusion:
         """Channels of the latents that are drawn."""
         return self.autoencoder.config.latent_channels
 
+    @property
+    def sees_mask(self) -> bool:
+        """Whether the UNet is for inpainting and sees a mask beside the latents."""
+        return self.unet.config.in_channels > self.latent_channels
+
     def rest(self) -> None:
         """Give back the memory of weights that are used straight from disk.
 

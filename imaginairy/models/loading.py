@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +35,8 @@ from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
+from imaginairy.observe import log
 from imaginairy.samplers.schedule import NoiseSchedule
-
-log = logging.getLogger("imaginairy")
 
 REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 MODEL_INDEX = "model_index.json"

@@ -15,6 +15,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 Settings = Mapping[str, Any]
 """What a configuration file says; empty where there is none."""
 
+UNET_INPUTS = (4, 9)
 CLIP_HEAD_WIDTH = 64
 """Channels of one attention head in every published CLIP text transformer."""
 
@@ -79,12 +80,17 @@ def _unet_config(
     heads: int | list[int] = 8,
     norm_groups: int = 32,
 ) -> UNetConfig:
-    projection = shapes.get(f"{middle}.proj_in.weight", ())
+    projection = shapes[f"{middle}.proj_in.weight"]
     deeper = f"{middle}.transformer_blocks.1.norm1.weight" in shapes
     if len(set(blocks)) != 1 or len(projection) != 4 or deeper:
         raise CheckpointError(
             "The UNet of this checkpoint is not of the Stable Diffusion 1.x design "
             "(2.x and XL are others); give a 1.x model or a fine-tune of one."
+        )
+    if shapes[conv_in][1] not in UNET_INPUTS:
+        raise CheckpointError(
+            f"The UNet of this checkpoint takes {shapes[conv_in][1]} channels; only "
+            "ordinary models (4) and inpainting models (9) are supported."
         )
     if isinstance(heads, int):
         heads = [heads] * len(channels)
@@ -127,7 +133,7 @@ def autoencoder_config_diffusers(
 def _autoencoder_config(
     shapes: Shapes, *, block: str, norm: str, attention: str, settings: Settings
 ) -> AutoencoderConfig:
-    levels = _count(shapes, block.format("{}", 0))
+    levels = max(1, _count(shapes, block.format("{}", 0)))
     return AutoencoderConfig(
         channels=tuple(shapes[block.format(level, 0)][0] for level in range(levels)),
         blocks_per_level=_count(shapes, block.format(0, "{}")),

@@ -10,7 +10,10 @@ from tokenizers.models import BPE
 from imaginairy.errors import CheckpointError
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+WORDS = (
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|"
+    r"[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
 """What CLIP takes as one word: contractions, letters, single digits, other signs."""
 
 
@@ -37,7 +40,8 @@ class ClipTokenizer:
 
     def ids(self, text: str) -> list[int]:
         """Return the ids of a text of any length, without start and end."""
-        encoded: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        whole = text.encode(errors="replace").decode()  # without lone surrogates
+        encoded: list[int] = self.tokenizer.encode(whole, add_special_tokens=False).ids
         return encoded
 
     def windows(self, text: str) -> list[list[int]]:
@@ -114,5 +118,5 @@ def _from_vocabulary(folder: Path) -> Tokenizer:
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
-    tokenizer.add_special_tokens([START, END])
+    tokenizer.add_special_tokens([t for t in (START, END) if t in vocabulary])
     return tokenizer

@@ -278,7 +278,7 @@ def _unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     stand_ins: list[Any] = [_stand_in(name) for name in FOREIGN_NAMES]
     # torch tells safetensors by their ending; a file that merely ends like one is
     # handed over open, and without its name cannot be mapped.
-    misnamed = path.suffix == ".safetensors"
+    misnamed = path.name.endswith(".safetensors")
     try:
         with (
             torch.serialization.safe_globals(stand_ins),
@@ -324,19 +324,12 @@ def _why_refused(path: Path, error: Exception) -> str:
     if foreign := re.search(r"GLOBAL (\S+)", said):
         # The unpickler leaves the module of Python's own functions out.
         name = foreign[1] if "." in foreign[1] else f"builtins.{foreign[1]}"
-        return (
-            f"'{path}' asks to load '{name}', which could run code, and was refused; "
-            "use a .safetensors version of it."
-        )
-    if "Unsupported operand" in said:
-        return (
-            f"'{path}' is pickled in a way that is not read without running code, and "
-            "was refused; use a .safetensors version of it."
-        )
-    if "TorchScript" in said:
-        return (
-            f"'{path}' is a TorchScript program, which could run code, and was refused; "
-            "use a .safetensors version of it."
-        )
-    reason = said.rpartition("WeightsUnpickler error:")[2].strip() or repr(error)
-    return f"'{path}' is a broken PyTorch checkpoint ({reason.splitlines()[0]})."
+        trouble = f"asks to load '{name}', which could run code"
+    elif "TorchScript" in said:
+        trouble = "is a TorchScript program, which could run code"
+    elif "Unsupported operand" in said:
+        trouble = "is pickled in a way that is not read without running code"
+    else:
+        reason = said.rpartition("WeightsUnpickler error:")[2].strip() or repr(error)
+        return f"'{path}' is a broken PyTorch checkpoint ({reason.splitlines()[0]})."
+    return f"'{path}' {trouble}, and was refused; use a .safetensors version of it."

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import log
 
 import torch
 from torch import Tensor, nn
@@ -101,6 +102,8 @@ class Attention(nn.Module):
         qkv_bias: bool = False,
     ) -> None:
         super().__init__()
+        if width % heads:
+            raise ValueError(f"{heads} heads cannot share {width} channels evenly")
         self.heads = heads
         self.query = nn.Linear(width, width, bias=qkv_bias)
         self.key = nn.Linear(context_width or width, width, bias=qkv_bias)
@@ -127,8 +130,6 @@ def sinusoid(timesteps: Tensor, dim: int) -> Tensor:
     10000 * 2 pi (Vaswani et al. 2017, section 3.5; cosine first as in Ho et al. 2020).
     """
     half = dim // 2
-    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
-    angles = timesteps.float()[:, None] * torch.exp(
-        exponents * -torch.log(torch.tensor(10000.0))
-    )
+    numbers = torch.arange(half, dtype=torch.float32, device=timesteps.device)
+    angles = timesteps.float()[:, None] * torch.exp(-log(10000) * numbers / half)
     return torch.cat([angles.cos(), angles.sin()], dim=-1)

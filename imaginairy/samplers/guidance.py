@@ -68,6 +68,51 @@ def guided(
     return predict
 
 
+def inpainting(
+    predict: PredictNoise,
+    init_latents: Tensor,
+    noise: Tensor,
+    keep: Tensor,
+    schedule: NoiseSchedule,
+) -> PredictNoise:
+    """Hold a part of the picture to the init image, for any sampler.
+
+    Where `keep` is 1 the model sees the init image at the noise level of each step,
+    and the sampler is told the noise that leads back to it; where it is 0 the model's
+    own prediction counts; between, the two are mixed.
+
+    Args:
+        init_latents: clean latents of the init image, (1, 4, h, w).
+        noise: the noise it is seen under, in the same shape.
+        keep: (1, 1, h, w) in [0, 1].
+    """
+
+    def predict_masked(latents: Tensor, timestep: float) -> Tensor:
+        alpha = schedule.alpha(timestep)
+        known = schedule.add_noise(init_latents, noise, timestep)
+        predicted = predict(keep * known + (1 - keep) * latents, timestep)
+        towards_init = (latents - alpha**0.5 * init_latents) / (1 - alpha) ** 0.5
+        return keep * towards_init + (1 - keep) * predicted
+
+    return predict_masked
+
+
+def seeing_mask(unet: Unet, paint: Tensor, masked_latents: Tensor) -> Unet:
+    """Give an inpainting UNet what it wants to see beside the latents.
+
+    Args:
+        paint: (1, 1, h, w), 1 where it is to paint.
+        masked_latents: latents of the picture with that part blanked out.
+    """
+    seen = torch.cat([paint, masked_latents], dim=1)
+
+    def predict(latents: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+        beside = seen.expand(len(latents), -1, -1, -1)
+        return unet(torch.cat([latents, beside], dim=1), timesteps, conditioning)
+
+    return predict
+
+
 def timesteps_like(latents: Tensor, timestep: float) -> Tensor:
     """Return the timestep once for each picture of the batch."""
     return torch.full((len(latents),), timestep, device=latents.device)

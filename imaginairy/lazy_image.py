@@ -1,0 +1,125 @@
+"""Pictures that are named first and read when they are used."""
+
+import io
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from PIL import Image, UnidentifiedImageError
+
+from imaginairy.errors import (
+    BadImageError,
+    DownloadError,
+    InvalidUrlError,
+    MissingFileError,
+)
+
+URL_SCHEMES = ("http", "https")
+DOWNLOAD_TIMEOUT_S = 30.0
+MAX_DOWNLOAD_BYTES = 200_000_000
+
+
+class LazyLoadingImage:
+    """A picture from a file or the web; it behaves as Pillow's and prints its source.
+
+    What can be known without reading it is checked at once.
+
+    Args:
+        filepath: where the picture lies.
+        url: its web address, starting with http:// or https://.
+
+    Raises:
+        ValueError: not exactly one of the two is given.
+        FileNotFoundError: there is no such file.
+        InvalidUrlError: the address is none of the web.
+    """
+
+    def __init__(
+        self, *, filepath: str | Path | None = None, url: str | None = None
+    ) -> None:
+        if (filepath is None) == (url is None):
+            raise ValueError(
+                "A LazyLoadingImage takes exactly one of filepath and url; "
+                f"{'both' if url else 'neither'} was given."
+            )
+        if filepath is not None:
+            if not Path(filepath).is_file():
+                raise MissingFileError(f"There is no file '{filepath}'.")
+        elif urlsplit(str(url)).scheme not in URL_SCHEMES or not urlsplit(url).netloc:
+            raise InvalidUrlError(
+                f"'{url}' is not a web address; it starts with http:// or https://."
+            )
+        self._source = filepath if filepath is not None else url
+        self._is_url = url is not None
+        self._image: Image.Image | None = None
+
+    @classmethod
+    def of(cls, source: str | Path) -> "LazyLoadingImage":
+        """Take a path or a web address, told apart by how it starts."""
+        if str(source).startswith(tuple(f"{scheme}://" for scheme in URL_SCHEMES)):
+            return cls(url=str(source))
+        return cls(filepath=source)
+
+    def as_pillow(self) -> Image.Image:
+        """Read the picture, once.
+
+        Raises:
+            BadImageError: it cannot be read as a picture.
+            DownloadError: it could not be fetched.
+        """
+        if self._image is None:
+            data = self._fetched() if self._is_url else Path(str(self._source))
+            self._image = read_image(data, str(self._source))
+        return self._image
+
+    def _fetched(self) -> io.BytesIO:
+        request = urllib.request.Request(
+            str(self._source), headers={"User-Agent": "imaginairy"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=DOWNLOAD_TIMEOUT_S) as answer:
+                data: bytes = answer.read(MAX_DOWNLOAD_BYTES + 1)
+        except (OSError, ValueError, urllib.error.URLError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise DownloadError(
+                f"The picture '{self._source}' could not be fetched ({reason})."
+            ) from error
+        if len(data) > MAX_DOWNLOAD_BYTES:
+            raise DownloadError(
+                f"The picture '{self._source}' is larger than "
+                f"{MAX_DOWNLOAD_BYTES // 1_000_000} MB."
+            )
+        return io.BytesIO(data)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copying and pickling look for these
+            raise AttributeError(name)
+        return getattr(self.as_pillow(), name)
+
+    def __str__(self) -> str:
+        return str(self._source)
+
+    def __repr__(self) -> str:
+        return f"LazyLoadingImage({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LazyLoadingImage) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def read_image(source: Path | io.BytesIO, name: str) -> Image.Image:
+    """Read a picture wholly; raise BadImageError where that cannot be done."""
+    try:
+        with Image.open(source) as image:
+            image.load()
+            return image
+    except Image.DecompressionBombError as error:
+        raise BadImageError(
+            f"'{name}' has too many pixels to be read safely ({error})."
+        ) from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise BadImageError(f"'{name}' is not a picture that can be read.") from error

@@ -1,0 +1,113 @@
+"""What is drawn on: a picture made to fit, what of it stays, and the pasting back.
+
+Pictures in, pictures out. A mask here is Pillow's `L`, white where the picture stays.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image, ImageChops, ImageFilter
+from torch import Tensor
+
+from imaginairy.images import upright_rgb
+
+GRID = 8
+"""Working sizes are multiples of this many pixels, one latent."""
+SMALLEST_SIDE = 64
+FEATHER = 3
+"""Blur of the mask's edge when the patch is pasted at the size it was drawn at."""
+ORIGINAL_FEATHER = 5
+"""The same, in the original picture."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture to start from, at the size it is worked on and at its own."""
+
+    original: Image.Image
+    """RGB, upright, of any size."""
+    picture: Image.Image
+    """The same at working size."""
+    original_keep: Image.Image | None = None
+    keep: Image.Image | None = None
+
+
+def canvas_of(image: Image.Image, box: tuple[int, int]) -> Canvas:
+    """Fit a picture into a box (width, height); one that fits keeps its size.
+
+    Both sides then go to the nearest multiple of 8, and are 64 at least.
+    """
+    original = upright_rgb(image)
+    return Canvas(original, _resized(original, fitted_size(original.size, box)))
+
+
+def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+    """Return the working size of a picture; see `canvas_of`."""
+    scale = min(1.0, *(room / side for room, side in zip(box, size, strict=True)))
+    width, height = (
+        max(SMALLEST_SIDE, GRID * round(side * scale / GRID)) for side in size
+    )
+    return width, height
+
+
+def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:
+    """Add a mask: its white is what stays where `keeps`, and what is painted if not.
+
+    A mask of another size than the picture is stretched over it.
+    """
+    mask = upright_rgb(mask).convert("L")
+    keep = mask if keeps else ImageChops.invert(mask)
+    return replace(
+        canvas,
+        original_keep=_resized(keep, canvas.original.size),
+        keep=_resized(keep, canvas.picture.size),
+    )
+
+
+def outpainted(
+    image: Image.Image, margins: tuple[int, int, int, int], box: tuple[int, int]
+) -> Canvas:
+    """Put margins (up, right, down, left), in pixels, around a picture, to be painted.
+
+    They begin as the picture's edge, drawn out, which gives a start its colours.
+    """
+    up, right, down, left = margins
+    around = ((up, down), (left, right))
+    inner = np.asarray(upright_rgb(image))
+    original = Image.fromarray(np.pad(inner, (*around, (0, 0)), mode="edge"))
+    stays = np.pad(np.full(inner.shape[:2], 255, np.uint8), around)
+    return with_mask(canvas_of(original, box), Image.fromarray(stays), keeps=True)
+
+
+def latent_mask(keep: Image.Image, downsampling: int) -> Tensor:
+    """Return how much of each latent stays, (1, 1, h, w) in [0, 1]."""
+    width, height = (side // downsampling for side in keep.size)
+    small = keep.resize((width, height), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None, None]
+
+
+def pasted(drawn: Image.Image, canvas: Canvas) -> Image.Image:
+    """Put back what stays, at working size, with a feathered edge."""
+    assert canvas.keep is not None
+    return _composite(drawn, canvas.picture, canvas.keep, FEATHER)
+
+
+def pasted_into_original(drawn: Image.Image, canvas: Canvas) -> Image.Image:
+    """Put the painted patch into the full-size original, with a feathered edge."""
+    assert canvas.original_keep is not None
+    large = _resized(drawn, canvas.original.size)
+    return _composite(large, canvas.original, canvas.original_keep, ORIGINAL_FEATHER)
+
+
+def _composite(
+    drawn: Image.Image, original: Image.Image, keep: Image.Image, feather: int
+) -> Image.Image:
+    soft = keep.filter(ImageFilter.GaussianBlur(feather))
+    return Image.composite(original, drawn, soft)
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS)
