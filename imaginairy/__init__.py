@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from imaginairy.errors import ImaginairyError
+from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.schema import ImaginePrompt, WeightedPrompt
 from imaginairy.version import __version__
 
@@ -21,6 +22,7 @@ __all__ = [
     "ImaginairyError",
     "ImaginePrompt",
     "ImagineResult",
+    "LazyLoadingImage",
     "ModelStore",
     "Observer",
     "Step",

@@ -7,9 +7,9 @@ from imaginairy.device import Precision
 from imaginairy.generate import generate
 from imaginairy.metadata import image_format
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import Observer, log
-from imaginairy.outputs import claimed_number, file_name
-from imaginairy.result import GENERATED, ImagineResult
+from imaginairy.observe import Observer, Observers
+from imaginairy.outputs import SaveOptions, StepRecorder, save_result
+from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 
 Prompts = str | ImaginePrompt | Iterable[str | ImaginePrompt]
@@ -50,6 +50,9 @@ def imagine_image_files(
     outdir: str | Path,
     *,
     output_file_extension: str = "jpg",
+    record_step_images: bool = False,
+    make_gif: bool = False,
+    make_compare_gif: bool = False,
     device: str | None = None,
     precision: Precision = "autocast",
     observer: Observer | None = None,
@@ -57,28 +60,36 @@ def imagine_image_files(
 ) -> list[Path]:
     """Draw pictures and save each, with its metadata, as soon as it is done.
 
-    The pictures are numbered on from the highest number in `outdir`; variants of a
-    picture go to folders below it that are named for their type. The other arguments
-    are those of `imagine`.
+    The pictures are numbered on from the highest number in `outdir`; whatever else is
+    saved for a picture goes to folders below it that are named for its kind.
+
+    Args:
+        output_file_extension: `jpg` or `png`.
+        record_step_images: save what each step expects the picture to become.
+        make_gif: save an animation of the drawing.
+        make_compare_gif: save one of the init image and the picture in turn.
+
+    The other arguments are those of `imagine`.
 
     Returns:
         The paths of the pictures, in the order of the prompts.
     """
-    outdir = Path(outdir)
-    extension = output_file_extension.lower().lstrip(".")
-    image_format(Path(f"picture.{extension}"))  # a wrong one is refused before any work
-    results = imagine(
-        prompts, device=device, precision=precision, observer=observer, store=store
+    options = SaveOptions(
+        extension=output_file_extension.lower().lstrip("."),
+        step_images=record_step_images,
+        gif=make_gif,
+        compare_gif=make_compare_gif,
     )
-    return [save_result(result, outdir, extension) for result in results]
-
-
-def save_result(result: ImagineResult, outdir: Path, extension: str) -> Path:
-    """Save a result's pictures under the next number; return the main one's path."""
-    with claimed_number(outdir) as number:
-        name = file_name(number, result.prompt, extension)
-        for image_type in result.images:
-            folder = outdir if image_type == GENERATED else outdir / image_type
-            result.save(folder / name, image_type=image_type)
-    log.info("saved %s", outdir / name)
-    return outdir / name
+    image_format(Path(f"picture.{options.extension}"))  # refused before any work
+    recorder = StepRecorder()
+    watching = Observers(
+        *([observer] if observer else []),
+        *([recorder] if options.records_steps else []),
+    )
+    results = imagine(
+        prompts, device=device, precision=precision, observer=watching, store=store
+    )
+    return [
+        save_result(result, Path(outdir), options, recorder.frames)
+        for result in results
+    ]

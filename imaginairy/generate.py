@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from imaginairy import masks
+from imaginairy.animate import labelled
 from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.errors import BadOptionError
 from imaginairy.images import image_to_tensor, tensor_to_image
@@ -33,6 +34,7 @@ from imaginairy.schema import (
     DEFAULT_INIT_STRENGTH,
     ImaginePrompt,
     WeightedPrompt,
+    filled_caption,
     parse_outpaint,
 )
 
@@ -63,6 +65,8 @@ def generate(
     result = ImagineResult(
         prompt=prompt,
         images=finished(prompt, drawn, canvas),
+        init_image=canvas.picture if canvas else None,
+        mask=canvas.keep if canvas else None,
         model_hash=loaded.weights_sha256,
         device=str(store.device),
         precision=store.precision,
@@ -269,10 +273,13 @@ def decode(model: LatentDiffusion, latents: Tensor) -> Image.Image:
 def finished(
     prompt: ImaginePrompt, drawn: Image.Image, canvas: Canvas | None
 ) -> dict[str, Image.Image]:
-    """Put back what a mask keeps; return the pictures by type."""
-    if canvas is None or canvas.keep is None:
-        return {GENERATED: drawn}
-    images = {GENERATED: masks.pasted(drawn, canvas)}
-    if prompt.mask_modify_original:
-        images[MODIFIED_ORIGINAL] = masks.pasted_into_original(drawn, canvas)
+    """Put back what a mask keeps, label what is to be labelled; pictures by type."""
+    images = {GENERATED: drawn}
+    if canvas is not None and canvas.keep is not None:
+        images = {GENERATED: masks.pasted(drawn, canvas)}
+        if prompt.mask_modify_original:
+            images[MODIFIED_ORIGINAL] = masks.pasted_into_original(drawn, canvas)
+    if prompt.caption_text:
+        text = filled_caption(prompt)
+        images = {kind: labelled(image, text) for kind, image in images.items()}
     return images

@@ -46,3 +46,25 @@ class Observer:
 
     def on_result(self, result: "ImagineResult") -> None:
         """Be told that a picture is ready."""
+
+
+class Observers(Observer):
+    """Passes on what it is told to several others."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self.observers = observers
+
+    def on_start(self, prompt: "ImaginePrompt", steps: int | None) -> None:
+        """Pass on that a picture is begun."""
+        for observer in self.observers:
+            observer.on_start(prompt, steps)
+
+    def on_step(self, step: Step) -> None:
+        """Pass on that a step is done."""
+        for observer in self.observers:
+            observer.on_step(step)
+
+    def on_result(self, result: "ImagineResult") -> None:
+        """Pass on that a picture is ready."""
+        for observer in self.observers:
+            observer.on_result(result)

@@ -1,14 +1,22 @@
-"""Names of the files that pictures are saved in, and who may use which number."""
+"""Where pictures are saved: file names, running numbers, and what goes beside them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from PIL.Image import Image
+
+from imaginairy.animate import save_animation
+from imaginairy.observe import Observer, Step, log
+from imaginairy.result import GENERATED, ImagineResult
 from imaginairy.schema import ImaginePrompt
 
 NUMBERED = re.compile(r"\.?(\d{6,})[_.].*")
 MAX_NAME_LENGTH = 150
+COMPARE_FRAME_MS = 1000
+DRAWING_FRAME_MS = 100
 
 
 @contextmanager
@@ -57,3 +65,76 @@ def file_name(number: int, prompt: ImaginePrompt, extension: str) -> str:
     room = MAX_NAME_LENGTH - len(start)
     text = text.encode("utf-8")[:room].decode("utf-8", errors="ignore")
     return f"{start}{text.strip('_')}.{extension}".replace("_.", ".")
+
+
+class StepRecorder(Observer):
+    """Keeps what each step of the picture being drawn expects it to become."""
+
+    def __init__(self) -> None:
+        self.frames: list[Image] = []
+
+    def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
+        """Begin anew with each picture."""
+        self.frames = []
+
+    def on_step(self, step: Step) -> None:
+        """Decode and keep the step's expectation."""
+        self.frames.append(step.decode(step.denoised))
+
+
+@dataclass(frozen=True)
+class SaveOptions:
+    """What is saved for each picture, and how."""
+
+    extension: str = "jpg"
+    step_images: bool = False
+    """Every step, and the mask, in `steps/`."""
+    gif: bool = False
+    """An animation of the drawing in `gif/`."""
+    compare_gif: bool = False
+    """The init image and the picture in turn, in `compare_gif/`."""
+
+    @property
+    def records_steps(self) -> bool:
+        """Whether every step has to be decoded."""
+        return self.step_images or self.gif
+
+
+def save_result(
+    result: ImagineResult,
+    outdir: Path,
+    options: SaveOptions,
+    frames: Sequence[Image] = (),
+) -> Path:
+    """Save a result under the next number; return the path of its main picture.
+
+    Args:
+        frames: the decoded steps, where the options ask for them.
+    """
+    with claimed_number(outdir) as number:
+        name = file_name(number, result.prompt, options.extension)
+        for image_type in result.images:
+            folder = outdir if image_type == GENERATED else outdir / image_type
+            result.save(folder / name, image_type=image_type)
+    stem = Path(name).stem
+    log.info("saved %s", outdir / name)
+    if options.step_images:
+        save_steps(result, frames, outdir / "steps" / stem)
+    if options.gif:
+        path = outdir / "gif" / f"{stem}.gif"
+        save_animation([*frames, result.img], path, frame_ms=DRAWING_FRAME_MS)
+    if options.compare_gif and result.init_image is not None:
+        path = outdir / "compare_gif" / f"{stem}.gif"
+        both = [result.init_image, result.img]
+        save_animation(both, path, frame_ms=COMPARE_FRAME_MS)
+    return outdir / name
+
+
+def save_steps(result: ImagineResult, frames: Sequence[Image], folder: Path) -> None:
+    """Save the decoded steps of a picture, and what it was drawn from and where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, frame in enumerate(frames, start=1):
+        frame.save(folder / f"step_{number:03d}.jpg", quality=95)
+    for name, image in (("init_image", result.init_image), ("mask", result.mask)):
+        if image is not None:
+            image.save(folder / f"{name}.png")

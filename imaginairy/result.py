@@ -30,6 +30,10 @@ class ImagineResult:
     """The pictures by type; `generated` is always there."""
     model_hash: Callable[[], str] = field(repr=False)
     """Gives the SHA-256 of the model's weights."""
+    init_image: Image | None = field(default=None, repr=False)
+    """The picture it was drawn from, at the size it was worked on."""
+    mask: Image | None = field(default=None, repr=False)
+    """White where that picture was kept."""
     device: str = "cpu"
     precision: str = "autocast"
     created: datetime = field(default_factory=lambda: datetime.now().astimezone())

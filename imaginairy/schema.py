@@ -171,6 +171,10 @@ class ImaginePrompt:
         Choice(TILE_MODES),
         "",
     )
+    caption_text: str = _option(
+        "Text drawn at the foot of the picture; {seed} and other fields are filled in.",
+        default="",
+    )
     variation_strength: float = _option(
         "How far to go from the seed's picture towards the variation seed's.",
         SHARE,
@@ -216,6 +220,7 @@ class ImaginePrompt:
             self._set(model=str(self.model))
         _check_conditioning(self.conditioning)
         self._check_images()
+        filled_caption(self)
 
     def _check_images(self) -> None:
         for name in ("init_image", "mask_image"):
@@ -347,6 +352,28 @@ def parse_outpaint(text: str) -> tuple[int, int, int, int]:
             f"{MAX_MARGIN} for at least one side."
         )
     return margins  # type: ignore[return-value]  # four of them
+
+
+def filled_caption(prompt: ImaginePrompt) -> str:
+    """Return the caption with the values of the fields that it names in braces.
+
+    Raises:
+        BadOptionError: it is no text, or names something that is no field.
+    """
+    if not isinstance(prompt.caption_text, str):
+        raise BadOptionError(f"caption_text is text, not {_kind(prompt.caption_text)}.")
+    names = [each.name for each in fields(prompt) if each.name != "conditioning"]
+
+    def value_of(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in names:
+            raise BadOptionError(
+                f"caption_text names '{{{name}}}', which is no field of a prompt; "
+                f"fields are: {', '.join(names)}." + near_miss(name, names)
+            )
+        return prompt.prompt_text if name == "prompt" else str(getattr(prompt, name))
+
+    return re.sub(r"\{(\w+)\}", value_of, prompt.caption_text)
 
 
 def _image(name: str, value: Any) -> Any:

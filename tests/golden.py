@@ -29,7 +29,7 @@ def goldens(name: str) -> dict[str, Tensor]:
 
 
 def tensor_shapes(kind: str) -> Shapes:
-    """Return {tensor: shape} of a kind of checkpoint; `data/trim.py` lists the kinds."""
+    """Return {tensor: shape} of a kind of checkpoint that `data/trim.py` lists."""
     kinds = json.loads(gzip.decompress((DATA / "tensors.json.gz").read_bytes()))
     return {name: tuple(shape) for name, shape in kinds[kind].items()}
 

@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "images": set(),
     "metadata": {"errors"},
     "schema": {"errors", "lazy_image", "models.catalog", "samplers", "metadata"},
-    "outputs": {"schema"},
+    "animate": {"errors"},
+    "sweeps": {"errors", "schema"},
+    "outputs": {"animate", "observe", "result", "schema"},
     "result": {"errors", "metadata", "schema", "version"},
 }
 """What each module or folder of ours may import of ours; others are not held to it."""

@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
+from imaginairy.animate import ANIMATIONS
+from imaginairy.cli.jobs import planned, save_compilation, save_grid
 from imaginairy.cli.options import given, prompt_options
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.errors import BadOptionError
-from imaginairy.schema import ImaginePrompt
 from imaginairy.version import __version__
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -29,6 +30,27 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
     "--output-file-extension", "extension", default="jpg", show_default=True,
     type=click.Choice(["jpg", "png"]), help="How to save the pictures.",
 )  # fmt: skip
+@click.option(
+    "--arg-schedule", "schedules", multiple=True, metavar="FIELD[VALUES]",
+    help="Draw over a range of values: prompt_strength[2:8:0.5] or seed[1,2,3]. "
+    "Several are combined.",
+)  # fmt: skip
+@click.option(
+    "--grid", is_flag=True, help="Also lay the pictures out as one labelled sheet."
+)
+@click.option(
+    "--compilation-anim", "compilation", type=click.Choice(ANIMATIONS),
+    help="Also join the pictures to one animation.",
+)  # fmt: skip
+@click.option(
+    "--show-work", is_flag=True,
+    help="Also save every step, and the mask, in a folder named steps.",
+)  # fmt: skip
+@click.option("--gif", is_flag=True, help="Also save an animation of the drawing.")
+@click.option(
+    "--compare-gif", is_flag=True,
+    help="Also save an animation of the init image and the picture in turn.",
+)  # fmt: skip
 @click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
 @click.option(
     "--precision", default="autocast", show_default=True,
@@ -47,6 +69,12 @@ def imagine_cmd(
     repeats: int,
     outdir: Path,
     extension: str,
+    schedules: tuple[str, ...],
+    grid: bool,
+    compilation: str | None,
+    show_work: bool,
+    gif: bool,
+    compare_gif: bool,
     device: str | None,
     precision: Any,
     log_level: str,
@@ -59,34 +87,29 @@ def imagine_cmd(
     be fetched, and else the small model that comes along.
     """
     show_log("error" if quiet else log_level)
-    wanted = repeated(prompts, repeats, given(options))
+    jobs = planned(prompts, repeats, schedules, given(options))
+    if compare_gif and "init_image" not in given(options):
+        raise BadOptionError("--compare-gif needs an --init-image to compare with.")
 
     from imaginairy.api import imagine_image_files
     from imaginairy.cli.progress import ProgressBars
 
-    bars = ProgressBars(len(wanted), quiet=quiet)
+    bars = ProgressBars(len(jobs), quiet=quiet)
     try:
-        imagine_image_files(
-            wanted,
+        pictures = imagine_image_files(
+            [job.prompt for job in jobs],
             outdir,
             output_file_extension=extension,
+            record_step_images=show_work,
+            make_gif=gif,
+            make_compare_gif=compare_gif,
             device=device,
             precision=precision,
             observer=bars,
         )
     finally:
         bars.close()
-
-
-def repeated(
-    prompts: tuple[str, ...], repeats: int, options: dict[str, Any]
-) -> list[ImaginePrompt]:
-    """Return every prompt `repeats` times; seeds count up from one that is given."""
-    if repeats < 1:
-        raise BadOptionError(f"repeats {repeats} is out of range; give 1 or more.")
-    seed = options.pop("seed", None)
-    return [
-        ImaginePrompt(prompt, **options, seed=None if seed is None else seed + number)
-        for number in range(repeats)
-        for prompt in prompts
-    ]
+    if grid:
+        save_grid(jobs, pictures, outdir)
+    if compilation:
+        save_compilation(pictures, outdir, compilation)

@@ -1,40 +1,84 @@
 """Click options made from the fields of a prompt, so that each fact stands once."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 import click
 
 from imaginairy.samplers import SAMPLERS
-from imaginairy.schema import ImaginePrompt
+from imaginairy.schema import Choice, ImaginePrompt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-HELP = {each.name: each.metadata.get("help", "") for each in fields(ImaginePrompt)}
-OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
-    "negative_prompt": (("-n", "--negative-prompt"), str),
-    "prompt_strength": (("--prompt-strength",), float),
-    "seed": (("--seed",), int),
-    "steps": (("--steps",), int),
-    "width": (("-w", "--width"), int),
-    "height": (("-h", "--height"), int),
-    "sampler_type": (("--sampler-type", "--sampler"), str),
-    "model": (("--model",), str),
+FIELDS = {each.name: each for each in fields(ImaginePrompt)}
+FLAGS: dict[str, tuple[str, ...]] = {
+    "negative_prompt": ("-n", "--negative-prompt"),
+    "prompt_strength": ("--prompt-strength",),
+    "seed": ("--seed",),
+    "steps": ("--steps",),
+    "width": ("-w", "--width"),
+    "height": ("-h", "--height"),
+    "sampler_type": ("--sampler-type", "--sampler"),
+    "schedule": ("--schedule",),
+    "model": ("--model",),
+    "init_image": ("--init-image",),
+    "init_image_strength": ("--init-image-strength",),
+    "mask_image": ("--mask-image",),
+    "mask_mode": ("--mask-mode",),
+    "mask_modify_original": ("--mask-modify-original/--no-mask-modify-original",),
+    "outpaint": ("--outpaint",),
+    "tile_mode": ("--tile-mode",),
+    "caption_text": ("--caption-text",),
+    "variation_strength": ("--variation-strength",),
+    "variation_seed": ("--variation-seed",),
 }
-"""Field names, and the option and type that sets each."""
+"""The fields that the command line can set, and the option for each."""
+WHOLE = ("seed", "steps", "width", "height", "variation_seed")
+FRACTIONS = ("prompt_strength", "init_image_strength", "variation_strength")
 
 
 def prompt_options(command: Command) -> Command:
     """Add an option for every field of a prompt that the command line can set."""
-    for name, (flags, kind) in reversed(OPTIONS.items()):
-        help = HELP[name]
-        if name == "sampler_type":
-            help += f" One of: {', '.join(SAMPLERS)}."
-        command = click.option(*flags, name, type=kind, help=help)(command)
+    command = click.option(
+        "--tile-y", "tile_mode", flag_value="y", help="The same as --tile-mode y."
+    )(command)
+    command = click.option(
+        "--tile-x", "tile_mode", flag_value="x", help="The same as --tile-mode x."
+    )(command)
+    command = click.option(
+        "--tile", "tile_mode", flag_value="xy", help="The same as --tile-mode xy."
+    )(command)
+    for name, flags in reversed(FLAGS.items()):
+        command = click.option(
+            *flags,
+            name,
+            type=_type(name),
+            default=None,
+            help=_help(name),
+        )(command)
     return command
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Keep the prompt fields that the user set; the rest is decided elsewhere."""
-    return {name: values[name] for name in OPTIONS if values.get(name) is not None}
+    return {name: values[name] for name in FLAGS if values.get(name) is not None}
+
+
+def _type(name: str) -> Any:
+    if name == "mask_modify_original":
+        return bool
+    return int if name in WHOLE else float if name in FRACTIONS else str
+
+
+def _help(name: str) -> str:
+    metadata, default = FIELDS[name].metadata, FIELDS[name].default
+    text = str(metadata["help"])
+    if name == "sampler_type":
+        text += f" One of: {', '.join(SAMPLERS)}."
+    elif isinstance(metadata.get("check"), Choice):
+        text += f" One of: {', '.join(filter(None, metadata['check'].words))}."
+    if default not in (MISSING, None, ""):
+        shown = "on" if default is True else default
+        text += f"  [default: {shown}]"
+    return text

@@ -355,6 +355,10 @@ def _error(text: str, at: int, problem: str) -> BadPromptError:
     return BadPromptError(f"The mask prompt {shown!r} {problem}.")
 
 
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 20 else text[:19] + "…")
+
+
 def _problem(text: str, at: int) -> str:
     """Say why reading went no further than `at`, where no white space stands."""
     before, rest, column = text[:at].rstrip(_BLANK), text[at:], at + 1
@@ -383,7 +387,7 @@ def _modifier_problem(rest: str, column: int, *, alone: bool) -> str:
         return f"never closes the modifier opened at column {column}; add a }}"
     modifier = rest[: rest.index("}") + 1]
     strength = re.fullmatch(_STRENGTH, modifier)
-    place = f"{modifier} at column {column}"
+    place = f"{_short(modifier)} at column {column}"
     if alone:
         return f"has {place} with nothing before it to change"
     if re.fullmatch(_GROWTH, modifier):
@@ -420,10 +424,10 @@ def _word_problem(text: str, at: int, *, due: bool) -> str:
     start, word = len(left), text[len(left) : len(text) - len(right)]
     if word != word.lower():
         return (
-            f"has capitals in {word!r} at column {start + 1}; write descriptions in "
-            "lowercase, or in quotes"
+            f"has capitals in {_short(word)} at column {start + 1}; write descriptions "
+            "in lowercase, or in quotes"
         )
-    if rest[0] == "'" and text[:at].strip()[-1:].isalnum():
+    if rest[0] == "'" and text[:at][-1:].isalnum() and not due:
         return (
             f"has an apostrophe at column {column}; put all of the description in "
             "double quotes"

@@ -151,3 +151,30 @@ def test_a_model_asked_for_by_name_never_falls_back(tmp_path: Path) -> None:
     assert ran.stderr.startswith("Error: ")
     assert "storybook" not in ran.stderr
     assert not (tmp_path / "outputs").exists()
+
+
+def test_sweeps_sheets_animations_and_steps(tiny_folder: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (80, 64), "teal").save(tmp_path / "teal.png")
+    ran = imagine(
+        "a fox", "a bowl", "--model", tiny_folder, *SMALL, "--seed", "1", "-q",
+        "--arg-schedule", "prompt_strength[2:4:1]", "--arg-schedule", "seed[1,2]",
+        "--grid", "--compilation-anim", "gif", "--show-work", "--gif",
+        "--init-image", "teal.png", "--init-image-strength", "0.4", "--compare-gif",
+        "--caption-text", "{seed} at {prompt_strength}",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    out = tmp_path / "outputs"
+    pictures = sorted(out.glob("*.jpg"))
+    assert len(pictures) == 2 * 3 * 2
+    assert [ImaginePrompt.from_file(p).seed for p in pictures[:4]] == [1, 2, 1, 2]
+    with Image.open(out / "grids" / "000001_grid.jpg") as sheet:
+        assert sheet.width > 2 * 64 and sheet.height > 6 * 64
+    with Image.open(out / "compilations" / "000001_anim.gif") as animation:
+        assert animation.n_frames == 12  # type: ignore[attr-defined]
+    for folder, ending, count in (("gif", "gif", 12), ("compare_gif", "gif", 12)):
+        assert len(list((out / folder).glob(f"*.{ending}"))) == count
+    steps = out / "steps" / pictures[0].stem
+    assert sorted(path.name for path in steps.iterdir()) == [
+        "init_image.png", "step_001.jpg", "step_002.jpg",
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ is not in the arrays anyway.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def main(folder: Path) -> None:
     """Gather what is wanted and write it beside this file."""
     here = Path(__file__).parent
     full = np.load(folder / "masks.npz")
-    wanted = [name for name in full.files if not name.startswith("api.")]
+    unused = re.compile(r"api\.|.*\.dilated")
+    wanted = [name for name in full.files if not unused.match(name)]
     np.savez_compressed(here / "masks.npz", **{name: full[name] for name in wanted})
     rows = json.loads((folder / "mask_grammar.json").read_text())["grammar_rows"]
     for row in rows:

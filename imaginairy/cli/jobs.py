@@ -1,0 +1,99 @@
+"""What one command asks for: every picture, and its place on a contact sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from imaginairy.animate import contact_sheet, save_animation
+from imaginairy.errors import BadOptionError
+from imaginairy.observe import log
+from imaginairy.outputs import claimed_number
+from imaginairy.schema import ImaginePrompt
+from imaginairy.sweeps import parse_schedule, swept
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to draw, and where it goes on a contact sheet."""
+
+    prompt: ImaginePrompt
+    row: str
+    column: str
+
+
+def planned(
+    prompts: Sequence[str],
+    repeats: int,
+    schedules: Sequence[str],
+    options: dict[str, Any],
+) -> list[Job]:
+    """Return every prompt `repeats` times over all values of the schedules.
+
+    Seeds count up from one that is given; without one each repeat takes a fresh one.
+    On a contact sheet the last schedule runs along the columns, or the repeats where
+    there is none.
+    """
+    if repeats < 1:
+        raise BadOptionError(f"repeats {repeats} is out of range; give 1 or more.")
+    sweeps = [parse_schedule(schedule) for schedule in schedules]
+    seed = options.get("seed")
+    jobs = []
+    for number in range(repeats):
+        seeded = dict(options)
+        if seed is not None:
+            seeded["seed"] = seed + number
+        for text in prompts:
+            for prompt in swept(text, seeded, sweeps):
+                values = [f"{name}={getattr(prompt, name)}" for name, _ in sweeps]
+                repeat = [f"#{number + 1}"] if repeats > 1 else []
+                along = values[-1:] or repeat
+                down = [text, *(repeat if values else []), *values[:-1]]
+                jobs.append(Job(prompt, " ".join(down), " ".join(along)))
+    return jobs
+
+
+def save_grid(jobs: Sequence[Job], pictures: Sequence[Path], outdir: Path) -> Path:
+    """Lay the pictures of a run out as one contact sheet in `outdir/grids`."""
+    rows = list(dict.fromkeys(job.row for job in jobs))
+    columns = list(dict.fromkeys(job.column for job in jobs))
+    if columns == [""]:  # nothing varies but the prompt: as square as can be
+        across = max(1, round(len(jobs) ** 0.5))
+        sheet = contact_sheet(opened(pictures), columns=across)
+    else:
+        place = {
+            (job.row, job.column): p for job, p in zip(jobs, pictures, strict=True)
+        }
+        ordered = [place[row, column] for row in rows for column in columns]
+        sheet = contact_sheet(
+            opened(ordered),
+            columns=len(columns),
+            column_labels=columns,
+            row_labels=rows if len(rows) > 1 else [],
+        )
+    with claimed_number(outdir / "grids") as number:
+        path = outdir / "grids" / f"{number:06d}_grid.jpg"
+        sheet.save(path, quality=95)
+    log.info("saved %s", path)
+    return path
+
+
+def save_compilation(pictures: Sequence[Path], outdir: Path, kind: str) -> Path:
+    """Join the pictures of a run to one animation in `outdir/compilations`."""
+    folder = outdir / "compilations"
+    with claimed_number(folder) as number:
+        path = save_animation(opened(pictures), folder / f"{number:06d}_anim.{kind}")
+    log.info("saved %s", path)
+    return path
+
+
+def opened(paths: Sequence[Path]) -> list[Image.Image]:
+    """Read saved pictures."""
+    images = []
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+            images.append(image)
+    return images

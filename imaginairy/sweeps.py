@@ -1,0 +1,99 @@
+"""Argument schedules: one prompt drawn over a range of values of a field."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import fields
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.schema import ImaginePrompt, Number
+
+MAX_VALUES = 10_000
+FIXED = ("prompt", "conditioning")
+SWEPT = {
+    each.name: each.metadata.get("check")
+    for each in fields(ImaginePrompt)
+    if each.name not in FIXED
+}
+"""The fields that a schedule can change, and their checks."""
+
+Sweep = tuple[str, list[Any]]
+"""A field's name and the values it takes."""
+
+
+def parse_schedule(text: str) -> Sweep:
+    """Read `prompt_strength[2:8:0.5]`, first to last by a step, or `seed[1,2,3]`.
+
+    The last value is among them where the steps meet it.
+
+    Raises:
+        BadOptionError: it cannot be read so, or there is no such field.
+    """
+    match = re.fullmatch(r"\s*([\w-]+)\s*\[(.*)\]\s*", text, re.DOTALL)
+    if match is None:
+        raise BadOptionError(
+            f"The schedule '{text}' cannot be read; write prompt_strength[2:8:0.5] or "
+            "seed[1,2,3]."
+        )
+    name, values = match[1].replace("-", "_"), match[2]
+    if name not in SWEPT:
+        raise BadOptionError(
+            f"The schedule '{text}' names no field of a prompt; fields are: "
+            f"{', '.join(SWEPT)}." + near_miss(name, SWEPT)
+        )
+    check = SWEPT[name]
+    whole = isinstance(check, Number) and check.whole
+    if not isinstance(check, Number):
+        return name, [value.strip() for value in values.split(",")]
+    try:
+        numbers = _range(values) if ":" in values else _listed(values)
+    except (InvalidOperation, ValueError) as error:
+        raise BadOptionError(
+            f"The schedule '{text}' cannot be read; its values are first:last:step or "
+            "numbers with commas between."
+        ) from error
+    if whole and any(number != int(number) for number in numbers):
+        raise BadOptionError(f"The schedule '{text}' gives {name} fractions.")
+    return name, [int(number) if whole else float(number) for number in numbers]
+
+
+def _listed(text: str) -> list[Decimal]:
+    return [Decimal(part.strip()) for part in text.split(",")]
+
+
+def _range(text: str) -> list[Decimal]:
+    first, last, step = (Decimal(part.strip()) for part in text.split(":"))
+    if not step.is_finite() or not step or (last - first) / step < 0:
+        raise ValueError("the step does not lead there")
+    count = int((last - first) / step) + 1
+    if count > MAX_VALUES:
+        raise ValueError("too many")
+    return [first + step * number for number in range(count)]
+
+
+def swept(
+    prompt: str, options: dict[str, Any], sweeps: Sequence[Sweep]
+) -> list[ImaginePrompt]:
+    """Return a prompt for every combination of the values; the last sweep runs fastest.
+
+    They share one seed, so that only what is swept changes.
+    """
+    names = [name for name, _ in sweeps]
+    if len(set(names)) != len(names):
+        raise BadOptionError(f"A field is scheduled twice: {', '.join(names)}.")
+    base = ImaginePrompt(
+        prompt, **{name: value for name, value in options.items() if name not in names}
+    )
+    return [
+        ImaginePrompt(
+            prompt,
+            **{
+                "seed": base.seed,
+                **options,
+                **dict(zip(names, values, strict=True)),
+            },
+        )
+        for values in itertools.product(*(values for _, values in sweeps))
+    ]

@@ -1,0 +1,81 @@
+"""Training pieces on small things: tokenizer alphabet, attention, export's folding."""
+
+import random
+
+import numpy as np
+import torch
+from PIL import Image
+
+from imaginairy.networks.autoencoder import Autoencoder
+from imaginairy.networks.config import AutoencoderConfig
+from imaginairy.networks.layers import Attention
+from storybook.attention import PlainAttention
+from storybook.autoencoder import psnr
+from storybook.export import fold_spread
+from storybook.loop import cosine
+from storybook.report import check, order_for
+from storybook.tokenizer import byte_alphabet
+from storybook.world import draw_scene
+
+
+def test_plain_attention_agrees():
+    torch.manual_seed(1)
+    attention = Attention(64, heads=2, context_width=48)
+    x, context = torch.randn(2, 9, 64), torch.randn(2, 7, 48)
+    expected = attention(x, context)
+    torch.testing.assert_close(PlainAttention(attention)(x, context), expected)
+
+
+def test_plain_attention_hides_later_tokens():
+    torch.manual_seed(1)
+    attention = Attention(64, heads=2, qkv_bias=True)
+    x = torch.randn(2, 9, 64)
+    expected = attention(x, causal=True)
+    torch.testing.assert_close(PlainAttention(attention)(x, causal=True), expected)
+
+
+def test_folding_standardises_latents_and_keeps_pictures():
+    torch.manual_seed(2)
+    config = AutoencoderConfig(
+        channels=(8, 8, 8), blocks_per_level=1, middle_attention=False, norm_groups=0
+    )
+    model = Autoencoder(config)
+    pictures = torch.rand(4, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        mean = model.encode(pictures).chunk(2, dim=1)[0]
+        drawn = model.decode(mean)
+        spread = mean.mean(dim=(0, 2, 3)), mean.std(dim=(0, 2, 3))
+        fold_spread(model, *spread)
+        folded = model.encode(pictures).chunk(2, dim=1)[0]
+        torch.testing.assert_close(model.decode(folded), drawn, atol=1e-4, rtol=1e-3)
+    scaled = folded * config.scale_factor
+    torch.testing.assert_close(
+        scaled.mean(dim=(0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0
+    )
+    torch.testing.assert_close(
+        scaled.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0
+    )
+
+
+def test_byte_alphabet_is_one_sign_a_byte():
+    alphabet = byte_alphabet()
+    assert len(set(alphabet)) == 256
+    assert alphabet[ord("a")] == "a" and alphabet[ord(" ")] == "Ġ"
+
+
+def test_the_color_check_passes_drawings_and_fails_others():
+    rng = random.Random(3)
+    for _ in range(20):
+        scene = draw_scene(rng, "shapes")
+        order = order_for(scene.attributes)
+        assert check(scene.image, order) == (True, True)
+    assert check(Image.new("RGB", (128, 128), "lime"), order) == (False, False)
+
+
+def test_psnr_of_a_known_error():
+    wanted = np.zeros((2, 8, 8, 3), np.uint8)
+    assert abs(psnr(wanted, wanted + 16) - 24.05) < 0.01
+
+
+def test_cosine_falls_from_one_to_zero():
+    assert cosine(0) == 1 and abs(cosine(0.5) - 0.5) < 1e-9 and cosine(2) == 0

@@ -1,0 +1,61 @@
+"""One prompt over a range of values."""
+
+import pytest
+
+from imaginairy.errors import BadOptionError
+from imaginairy.sweeps import parse_schedule, swept
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ("prompt_strength[2:8:0.5]", "prompt_strength", [2 + n / 2 for n in range(13)]),
+        ("prompt-strength[1:0:-0.25]", "prompt_strength", [1, 0.75, 0.5, 0.25, 0]),
+        ("init_image_strength[0:1:0.1]", "init_image_strength",
+         [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]),
+        ("seed[1,2,3]", "seed", [1, 2, 3]),
+        (" steps [10:30:10] ", "steps", [10, 20, 30]),
+        ("sampler_type[plms, ddim]", "sampler_type", ["plms", "ddim"]),
+        ("steps[5:5:1]", "steps", [5]),
+    ],
+)  # fmt: skip
+def test_schedules(text: str, name: str, values: list[object]) -> None:
+    assert parse_schedule(text) == (name, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("seed", "cannot be read; write"),
+        ("seed[]", "cannot be read"),
+        ("seed[1,x]", "cannot be read"),
+        ("seed[1:5]", "cannot be read"),
+        ("seed[1:5:0]", "cannot be read"),
+        ("seed[1:5:-1]", "cannot be read"),
+        ("seed[0:1e9:1]", "cannot be read"),
+        ("seed[nan:5:1]", "cannot be read"),
+        ("steps[1:2:0.5]", "gives steps fractions"),
+        ("sede[1,2]", "names no field.*Did you mean 'seed'"),
+        ("prompt[a,b]", "names no field"),
+    ],
+)
+def test_bad_schedules(text: str, words: str) -> None:
+    with pytest.raises(BadOptionError, match=words):
+        parse_schedule(text)
+
+
+def test_every_combination_with_one_seed() -> None:
+    sweeps = [parse_schedule("steps[10,20]"), parse_schedule("prompt_strength[1:3:1]")]
+    prompts = swept("a fox", {"width": 64}, sweeps)
+    assert [(p.steps, p.prompt_strength) for p in prompts] == [
+        (10, 1), (10, 2), (10, 3), (20, 1), (20, 2), (20, 3),
+    ]  # fmt: skip
+    assert len({prompt.seed for prompt in prompts}) == 1
+    assert all(prompt.width == 64 for prompt in prompts)
+
+
+def test_values_are_checked_like_any_other() -> None:
+    with pytest.raises(BadOptionError, match="steps 0 is out of range"):
+        swept("a fox", {}, [parse_schedule("steps[0,1]")])
+    with pytest.raises(BadOptionError, match="scheduled twice"):
+        swept("a fox", {}, [parse_schedule("seed[1]"), parse_schedule("seed[2]")])
