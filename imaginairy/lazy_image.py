@@ -62,6 +62,11 @@ class LazyLoadingImage:
             return cls(url=str(source))
         return cls(filepath=source)
 
+    @property
+    def address(self) -> str:
+        """The source from wherever it is asked for: a web address or a whole path."""
+        return str(self) if self._is_url else str(Path(str(self)).absolute())
+
     def as_pillow(self) -> Image.Image:
         """Read the picture, once.
 
@@ -94,7 +99,7 @@ class LazyLoadingImage:
         return io.BytesIO(data)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # copying and pickling look for these
+        if name.startswith("_"):  # ours, or looked for by copying and pickling
             raise AttributeError(name)
         return getattr(self.as_pillow(), name)
 
@@ -105,10 +110,10 @@ class LazyLoadingImage:
         return f"LazyLoadingImage({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LazyLoadingImage) and str(self) == str(other)
+        return isinstance(other, LazyLoadingImage) and self.address == other.address
 
     def __hash__(self) -> int:
-        return hash(str(self))
+        return hash(self.address)
 
 
 def read_image(source: Path | io.BytesIO, name: str) -> Image.Image:

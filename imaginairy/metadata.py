@@ -100,23 +100,16 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         "Model": Path(metadata["model"]).name,
         "Version": metadata["software"],
     }
-    lines = [plain_prompt(metadata["prompt"])]
+    lines = [metadata["prompt_text"]]
     if metadata["negative_prompt"]:
         lines.append(f"Negative prompt: {metadata['negative_prompt']}")
     lines.append(", ".join(f"{name}: {value}" for name, value in settings.items()))
     return "\n".join(lines)
 
 
-def plain_prompt(parts: list[dict[str, Any]]) -> str:
-    """Return a prompt's texts as one line."""
-    if len(parts) == 1 and parts[0]["weight"] == 1:
-        return str(parts[0]["text"])
-    return "|".join(f"{part['weight']:g}*({part['text']})" for part in parts)
-
-
 def _exif(metadata: Mapping[str, Any]) -> Image.Exif:
     exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = plain_prompt(metadata["prompt"])
+    exif[ExifTags.Base.ImageDescription] = metadata["prompt_text"]
     exif[ExifTags.Base.Software] = metadata["software"]
     exif[ExifTags.Base.DateTime] = _exif_time(metadata["created"])
     exif[ExifTags.Base.HostComputer] = f"{metadata['platform']}, {metadata['device']}"

@@ -60,6 +60,7 @@ class ImagineResult:
         """Return everything that made the picture, as plain values."""
         return {
             **self.prompt.to_dict(),
+            "prompt_text": self.prompt.prompt_text,
             "model_sha256": self.model_hash(),
             "conditioning": _fingerprint(self.prompt.conditioning),
             "precision": self.precision,

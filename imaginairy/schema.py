@@ -14,6 +14,7 @@ from PIL.Image import Image
 from imaginairy.errors import BadOptionError, BadPromptError, near_miss
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.catalog import ModelSpec
+from imaginairy.prompt_language import WeightedText, parse_prompt, parse_text
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.table import Spacing
 
@@ -32,7 +33,10 @@ MAX_TEXT_BYTES = 12_000
 
 @dataclass(frozen=True)
 class WeightedPrompt:
-    """A text and how much it counts; a negative weight pushes away from it."""
+    """A text and how much it counts; a negative weight pushes away from it.
+
+    Within the text `(word:1.3)` or `(word)1.3` gives emphasis.
+    """
 
     text: str
     weight: float = 1.0
@@ -44,9 +48,10 @@ class WeightedPrompt:
             )
         if not _is_number(self.weight):
             raise BadPromptError(f"A prompt's weight is a number, not {self.weight!r}.")
+        parse_text(self.text)
 
     def __str__(self) -> str:
-        return f"{self.weight:g}*({self.text})"
+        return str(WeightedText(parse_text(self.text), self.weight))
 
 
 ImageLike: TypeAlias = str | Path | Image | LazyLoadingImage
@@ -196,6 +201,7 @@ class ImaginePrompt:
                 f"negative_prompt is text, not {_kind(self.negative_prompt)}."
             )
         _check_length("negative_prompt", self.negative_prompt)
+        parse_text(self.negative_prompt)
         for name in ("seed", "variation_seed"):
             if getattr(self, name) is None and (
                 name == "seed" or self.variation_strength
@@ -390,12 +396,14 @@ def _image(name: str, value: Any) -> Any:
 def _source(image: Any) -> str:
     """Say where a picture is from; one in memory is named by its pixels."""
     if isinstance(image, LazyLoadingImage):
-        return str(image)
+        return image.address
     return IN_MEMORY + hashlib.sha256(image.tobytes()).hexdigest()
 
 
 def _weighted(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt, ...]:
-    parts = [prompt] if isinstance(prompt, str | WeightedPrompt) else prompt
+    if isinstance(prompt, str):
+        prompt = _parts_of(prompt)
+    parts = [prompt] if isinstance(prompt, WeightedPrompt) else prompt
     if not isinstance(parts, Sequence) or isinstance(parts, bytes):
         raise BadPromptError(
             "A prompt is text, a WeightedPrompt or a list of them, not "
@@ -414,6 +422,15 @@ def _weighted(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt, ...]:
         )
     _check_length("prompt", "|".join(part.text for part in weighted))
     return weighted
+
+
+def _parts_of(text: str) -> WeightedPrompt | list[WeightedPrompt]:
+    """Read a prompt given as one text; a plain one stays as it was typed."""
+    parts = parse_prompt(text)
+    plain = [WeightedText(parse_text(text))]
+    if list(parts) == plain:
+        return WeightedPrompt(text)
+    return [WeightedPrompt(part.markup, part.weight) for part in parts]
 
 
 def _check_length(name: str, text: str) -> None:

@@ -12,6 +12,7 @@ from imaginairy.models.weightfile import Tensors
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
+from imaginairy.prompt_language import parse_text
 from imaginairy.samplers.schedule import NoiseSchedule
 
 if TYPE_CHECKING:
@@ -88,14 +89,42 @@ class LatentDiffusion:
         return torch.stack(weighted).sum(dim=0)
 
     def embed_text(self, text: str) -> Tensor:
-        """Return the embedding of one text, (1, windows * max_tokens, dim)."""
-        windows = torch.tensor(self.tokenizer.windows(text), device=self.device)
-        return self.text(windows).float().flatten(0, 1)[None]
+        """Return the embedding of one text, (1, windows * max_tokens, dim).
+
+        Emphasis on a word moves its embedding away from that of the empty text at the
+        same place, or towards it.
+        """
+        fragments = parse_text(text)
+        ids = [self.tokenizer.ids(fragment.text) for fragment in fragments]
+        flat = [number for part in ids for number in part]
+        embedded = self._encoded(
+            [self.tokenizer.window(chunk) for chunk in self.tokenizer.chunks(flat)]
+        )
+        if all(fragment.emphasis == 1 for fragment in fragments):
+            return embedded
+        strengths = [
+            fragment.emphasis
+            for fragment, part in zip(fragments, ids, strict=True)
+            for _ in part
+        ]
+        window = self.tokenizer.max_tokens
+        emphasis = torch.ones(embedded.shape[1], device=self.device)
+        for number, chunk in enumerate(self.tokenizer.chunks(strengths)):
+            first = number * window + 1  # behind the start token
+            emphasis[first : first + len(chunk)] = torch.tensor(chunk)
+        empty = self.lengthened(embedded[:, :0], embedded.shape[1])
+        return empty + emphasis[None, :, None] * (embedded - empty)
+
+    def _encoded(self, windows: list[list[int]]) -> Tensor:
+        """Return the embeddings of windows of ids, one after the other."""
+        ids = torch.tensor(windows, device=self.device)
+        return self.text(ids).float().flatten(0, 1)[None]
 
     def lengthened(self, embedding: Tensor, tokens: int) -> Tensor:
         """Fill an embedding up to so many tokens with windows of the empty text."""
         while embedding.shape[1] < tokens:
-            embedding = torch.cat([embedding, self.embed_text("")], dim=1)
+            empty = self._encoded(self.tokenizer.windows(""))
+            embedding = torch.cat([embedding, empty], dim=1)
         return embedding
 
     def encode(self, pictures: Tensor, noise: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE
@@ -15,6 +16,9 @@ WORDS = (
     r"[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
 """What CLIP takes as one word: contractions, letters, single digits, other signs."""
+
+
+T = TypeVar("T")
 
 
 class ClipTokenizer:
@@ -50,11 +54,14 @@ class ClipTokenizer:
         Each window starts with the start token and is filled up with end tokens to
         `max_tokens`.
         """
-        ids = self.ids(text)
+        return [self.window(ids) for ids in self.chunks(self.ids(text))]
+
+    def chunks(self, values: Sequence[T]) -> list[Sequence[T]]:
+        """Cut what there is one of for each id into what fits each window."""
         room = self.max_tokens - 2
         return [
-            self.window(ids[begin : begin + room])
-            for begin in range(0, max(len(ids), 1), room)
+            values[begin : begin + room]
+            for begin in range(0, max(len(values), 1), room)
         ]
 
     def window(self, ids: Sequence[int]) -> list[int]:

@@ -28,10 +28,11 @@ PICKLE = b"\x80"
 LONGEST_SAFETENSORS_HEADER = 100_000_000
 NOT_WEIGHTS = {
     b"version https://git-lfs": "a Git LFS pointer; fetch the real file (git lfs pull)",
-    b"<!DOCTYPE html": "a web page; download the file itself",
+    b"<!doctype html": "a web page; download the file itself",
     b"<html": "a web page; download the file itself",
-    b"GGUF": "a GGUF file, which is not supported; give a .safetensors or .ckpt",
+    b"gguf": "a GGUF file, which is not supported; give a .safetensors or .ckpt",
 }
+"""How other files start, in small letters."""
 SAFETENSORS_TYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -124,6 +125,8 @@ class _Safetensors(Tensors):
                 f"'{path}' holds tensors of type {', '.join(sorted(unknown))}; only "
                 f"{', '.join(SAFETENSORS_TYPES)} are read."
             )
+        if not shapes:
+            raise CheckpointError(f"'{path}' holds no tensors.")
         super().__init__(str(path), shapes)
         self.types = {name: SAFETENSORS_TYPES[kind] for name, kind in kinds.items()}
         with path.open("rb") as raw:
@@ -195,7 +198,7 @@ def open_weights(path: Path) -> Tensors:
 
 def _open_file(path: Path, start: bytes) -> Tensors:
     for magic, meaning in NOT_WEIGHTS.items():
-        if start.startswith(magic):
+        if start.lstrip().lower().startswith(magic):
             raise CheckpointError(f"'{path}' is not a weight file but {meaning}.")
     if _is_safetensors(start):
         return _Safetensors(path)
@@ -331,5 +334,6 @@ def _why_refused(path: Path, error: Exception) -> str:
         trouble = "is pickled in a way that is not read without running code"
     else:
         reason = said.rpartition("WeightsUnpickler error:")[2].strip() or repr(error)
-        return f"'{path}' is a broken PyTorch checkpoint ({reason.splitlines()[0]})."
+        first = reason.splitlines()[0].split(". ")[0]
+        return f"'{path}' is a broken PyTorch checkpoint ({first}); download it again."
     return f"'{path}' {trouble}, and was refused; use a .safetensors version of it."
