@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from imaginairy.errors import ImaginairyError
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.schema import ImaginePrompt, WeightedPrompt
+from imaginairy.schema import ImaginePrompt
 from imaginairy.version import __version__
+from imaginairy.weighted_prompt import WeightedPrompt
 
 if TYPE_CHECKING:
     from imaginairy.api import imagine, imagine_image_files

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from imaginairy import masks
 from imaginairy.animate import labelled
+from imaginairy.checks import parse_margins
 from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.errors import BadOptionError
 from imaginairy.images import image_to_tensor, tensor_to_image
@@ -33,10 +34,9 @@ from imaginairy.samplers.table import steps_to_run
 from imaginairy.schema import (
     DEFAULT_INIT_STRENGTH,
     ImaginePrompt,
-    WeightedPrompt,
     filled_caption,
-    parse_outpaint,
 )
+from imaginairy.weighted_prompt import WeightedPrompt
 
 
 @torch.inference_mode()
@@ -83,7 +83,7 @@ def prepared(prompt: ImaginePrompt) -> tuple[ImaginePrompt, Canvas | None]:
     image, box = as_pillow(prompt.init_image), (prompt.width, prompt.height)
     strength = DEFAULT_INIT_STRENGTH
     if prompt.outpaint is not None:
-        canvas = masks.outpainted(image, parse_outpaint(prompt.outpaint), box)
+        canvas = masks.outpainted(image, parse_margins(prompt.outpaint), box)
         strength = 0.0
     else:
         canvas = masks.canvas_of(image, box)
@@ -238,6 +238,7 @@ def sample(
         start.levels,
         draw_noise=start.draw_noise,
         on_step=on_step,
+        **({} if prompt.eta is None else {"eta": prompt.eta}),
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.schema import ImaginePrompt, Number
+from imaginairy.schema import ImaginePrompt
 
 MAX_VALUES = 10_000
 FIXED = ("prompt", "conditioning")

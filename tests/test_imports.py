@@ -33,7 +33,11 @@ MAY_IMPORT = {
     "masks": {"images"},
     "images": set(),
     "metadata": {"errors"},
+    "checks": {"errors", "lazy_image", "prompt_language", "samplers"},
+    "weighted_prompt": {"checks", "errors", "prompt_language"},
     "schema": {
+        "checks",
+        "weighted_prompt",
         "errors",
         "lazy_image",
         "models.catalog",
@@ -42,7 +46,7 @@ MAY_IMPORT = {
         "prompt_language",
     },
     "animate": {"errors"},
-    "sweeps": {"errors", "schema"},
+    "sweeps": {"checks", "errors", "schema"},
     "outputs": {"animate", "observe", "result", "schema"},
     "result": {"errors", "metadata", "schema", "version"},
 }

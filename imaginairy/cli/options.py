@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from imaginairy.samplers import SAMPLERS
-from imaginairy.schema import Choice, ImaginePrompt
+from imaginairy.schema import ImaginePrompt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -21,6 +20,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "height": ("-h", "--height"),
     "sampler_type": ("--sampler-type", "--sampler"),
     "schedule": ("--schedule",),
+    "eta": ("--eta",),
     "model": ("--model",),
     "init_image": ("--init-image",),
     "init_image_strength": ("--init-image-strength",),
@@ -35,7 +35,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
 }
 """The fields that the command line can set, and the option for each."""
 WHOLE = ("seed", "steps", "width", "height", "variation_seed")
-FRACTIONS = ("prompt_strength", "init_image_strength", "variation_strength")
+FRACTIONS = ("prompt_strength", "eta", "init_image_strength", "variation_strength")
 
 
 def prompt_options(command: Command) -> Command:
@@ -74,11 +74,7 @@ def _type(name: str) -> Any:
 def _help(name: str) -> str:
     metadata, default = FIELDS[name].metadata, FIELDS[name].default
     text = str(metadata["help"])
-    if name == "sampler_type":
-        text += f" One of: {', '.join(SAMPLERS)}."
-    elif isinstance(metadata.get("check"), Choice):
-        text += f" One of: {', '.join(filter(None, metadata['check'].words))}."
-    if default not in (MISSING, None, ""):
+    if default not in (MISSING, None, "", 0.0):
         shown = "on" if default is True else default
         text += f"  [default: {shown}]"
     return text

@@ -16,7 +16,7 @@ from imaginairy.prompt_language import parse_text
 from imaginairy.samplers.schedule import NoiseSchedule
 
 if TYPE_CHECKING:
-    from imaginairy.schema import WeightedPrompt
+    from imaginairy.weighted_prompt import WeightedPrompt
 
 
 class LatentDiffusion:

@@ -22,6 +22,7 @@ _ROWS = (
         paper="Song et al. 2020, arXiv:2010.02502",
         function="ddim:sample_ddim",
         family="timesteps",
+        options={"eta": 0.0},
     ),
     Sampler(
         name="k_lms",

@@ -47,6 +47,11 @@ class Sampler:
     options: dict[str, Any] = field(default_factory=dict)
     """Further keyword arguments of the function."""
 
+    @property
+    def takes_eta(self) -> bool:
+        """Whether the amount of noise that its steps add can be set."""
+        return "eta" in self.options
+
     def levels(
         self,
         schedule: NoiseSchedule,

@@ -1,0 +1,187 @@
+"""What the fields of a prompt may hold: each check takes a value and gives it cleaned.
+
+A check is called with the field's name and the value, returns the value in its one
+form, and raises BadOptionError with what was given and what is allowed.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from PIL.Image import Image
+
+from imaginairy.errors import BadOptionError, BadPromptError, near_miss
+from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.prompt_language import parse_text
+from imaginairy.samplers import get_sampler
+
+MAX_TEXT_BYTES = 12_000
+"""What the metadata of a jpg has room for, in every script and with emoji."""
+OUTPAINT_SIDES = ("up", "right", "down", "left", "all")
+MAX_MARGIN = 8192
+
+Check: TypeAlias = Callable[[str, Any], Any]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a range, both ends included."""
+
+    low: float
+    high: float
+    whole: bool = False
+    multiple_of: int = 1
+
+    def __call__(self, name: str, value: Any) -> Any:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (whole if self.whole else is_number(value)):
+            kind = "a whole number" if self.whole else "a number"
+            raise BadOptionError(f"{name} must be {kind}, not {value!r}.")
+        if not self.low <= value <= self.high:
+            raise BadOptionError(
+                f"{name} {value} is out of range; give one from {self.low:g} to "
+                f"{self.high:g}."
+            )
+        if self.whole and value % self.multiple_of:
+            near = max(round(value / self.multiple_of), 1) * self.multiple_of
+            raise BadOptionError(
+                f"{name} {value} is not a multiple of {self.multiple_of}; the nearest "
+                f"is {near}."
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words, in any case."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, name: str, value: Any) -> str:
+        word = value.lower() if isinstance(value, str) else value
+        if word not in self.words:
+            raise BadOptionError(
+                f"{name} {value!r} is unknown; choose one of "
+                f"{', '.join(word or repr(word) for word in self.words)}."
+                + near_miss(str(value), self.words)
+            )
+        return str(word)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Take true or false."""
+    if not isinstance(value, bool):
+        raise BadOptionError(f"{name} is true or false, not {value!r}.")
+    return value
+
+
+def text(name: str, value: Any) -> str:
+    """Take text that a picture's metadata has room for."""
+    if not isinstance(value, str):
+        raise BadPromptError(f"{name} is text, not {kind_of(value)}.")
+    try:
+        length = len(value.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise BadPromptError(
+            f"The {name} holds a character that is not valid text ({error.reason})."
+        ) from error
+    if length > MAX_TEXT_BYTES:
+        raise BadPromptError(
+            f"The {name} is {length} bytes long; at most {MAX_TEXT_BYTES} are possible."
+        )
+    return value
+
+
+def emphasised_text(name: str, value: Any) -> str:
+    """Take text in which the emphasis can be read."""
+    parse_text(text(name, value))
+    return str(value)
+
+
+def sampler(name: str, value: Any) -> str:
+    """Take the name of a sampler, in any case."""
+    if not isinstance(value, str):
+        raise BadOptionError(f"{name} must be a name, not {value!r}.")
+    return get_sampler(value).name
+
+
+def model(name: str, value: Any) -> str:
+    """Take what may be a model's name, path or repository; it is looked up later."""
+    if not isinstance(value, str | Path):
+        raise BadOptionError(f"{name} must be a name or a path, not {value!r}.")
+    if not str(value).strip():
+        raise BadOptionError(f"{name} is empty; leave it out or give a name.")
+    return str(value)
+
+
+def picture(name: str, value: Any) -> Image | LazyLoadingImage:
+    """Take a path, a web address, a Pillow picture or a LazyLoadingImage."""
+    if isinstance(value, str | Path):
+        return LazyLoadingImage.of(value)
+    if not isinstance(value, LazyLoadingImage | Image):
+        raise BadOptionError(
+            f"{name} is a path, a web address or a picture, not {kind_of(value)}."
+        )
+    return value
+
+
+def embeddings(name: str, value: Any) -> Any:
+    """Take text embeddings, a tensor (1, tokens, dim)."""
+    shape = getattr(value, "shape", None)
+    if shape is None or len(shape) != 3 or shape[0] != 1:
+        raise BadOptionError(
+            f"{name} must be a tensor of shape (1, tokens, dim), not "
+            + (kind_of(value) if shape is None else f"one of {tuple(shape)}")
+            + "."
+        )
+    return value
+
+
+def margins(name: str, value: Any) -> str:
+    """Take what `parse_margins` can read."""
+    parse_margins(value)
+    return str(value)
+
+
+def parse_margins(value: Any) -> tuple[int, int, int, int]:
+    """Read `up10,down300,left50,right50`, `u10,d300`, or `all200`.
+
+    Returns:
+        Pixels above, right, below and left; a side that is not named gets 0, or what
+        `all` says.
+
+    Raises:
+        BadOptionError: it cannot be read so.
+    """
+    sides: dict[str, int] = {}
+    for part in str(value).lower().replace(" ", "").split(","):
+        match = re.fullmatch(r"([a-z]+)(\d+)", part)
+        named = [s for s in OUTPAINT_SIDES if match and match[1] in (s, s[0])]
+        if match is None or not named or named[0] in sides:
+            raise BadOptionError(
+                f"outpaint '{value}' cannot be read at '{part}'; write each side once, "
+                "as up10,down300,left50,right50 or u10,d300,l50,r50 or all200."
+            )
+        sides[named[0]] = int(match[2])
+    rest = sides.get("all", 0)
+    up, right, down, left = (sides.get(side, rest) for side in OUTPAINT_SIDES[:4])
+    if not 0 < max(up, right, down, left) <= MAX_MARGIN:
+        raise BadOptionError(
+            f"outpaint '{value}' adds {max(up, right, down, left)} pixels at most; "
+            f"give 1 to {MAX_MARGIN} for at least one side."
+        )
+    return up, right, down, left
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return numeric and math.isfinite(value)
+
+
+def kind_of(value: Any) -> str:
+    """Name the type of a value, for messages."""
+    return type(value).__name__
