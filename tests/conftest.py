@@ -3,7 +3,13 @@
 import os
 import socket
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imaginairy import ImagineResult, ModelStore
+    from imaginairy.weighted_prompt import PromptText
 
 _HOME = tempfile.mkdtemp(prefix="imaginairy-tests-")
 os.environ |= {
@@ -43,3 +49,26 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     save_tiny_pipeline(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator["ModelStore"]:
+    """The bundled model, loaded once for all tests."""
+    from imaginairy import ModelStore
+
+    store = ModelStore(device="cpu")
+    store.get("storybook")
+    yield store
+    store.clear()
+
+
+@pytest.fixture(scope="session")
+def draw(store: "ModelStore") -> Callable[..., "ImagineResult"]:
+    """Draw one picture with the bundled model: draw(prompt, **fields)."""
+    from imaginairy import ImaginePrompt, imagine
+
+    def draw(prompt: "PromptText", **options: Any) -> "ImagineResult":
+        options = {"seed": 1, "steps": 15, "model": "storybook"} | options
+        return next(imagine(ImaginePrompt(prompt, **options), store=store))
+
+    return draw

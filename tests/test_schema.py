@@ -51,7 +51,7 @@ def test_bad_options(options: dict[str, Any], words: str) -> None:
         ([], "The prompt is empty"),
         (3, "not int"),
         (b"fox", "not bytes"),
-        ([3], "A prompt is text, not int"),
+        ([3], "prompt is text, not int"),
         ([WeightedPrompt("cat", 1), WeightedPrompt("dog", -1)], "add up to 0"),
         ("fox" * 10_000, "30000 bytes long; at most"),
         ("\ud800", "not valid text"),

@@ -1,0 +1,43 @@
+"""Ways to look at pictures in tests."""
+
+import numpy as np
+from PIL import Image
+
+COLOURS = {
+    "red": (226, 52, 46),
+    "orange": (245, 134, 36),
+    "yellow": (250, 208, 50),
+    "green": (62, 165, 66),
+    "blue": (42, 94, 214),
+    "purple": (132, 68, 178),
+    "white": (250, 248, 245),
+    "black": (30, 28, 34),
+}
+"""The storybook world's plain colours, about."""
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    """Return a picture as (h, w, 3) floats from 0 to 255."""
+    return np.asarray(image.convert("RGB"), dtype=np.float64)
+
+
+def distance(a: Image.Image, b: Image.Image) -> float:
+    """Return the mean difference of two pictures' values, from 0 to 255."""
+    return float(np.abs(pixels(a) - pixels(b)).mean())
+
+
+def share(image: Image.Image, colour: str, box: tuple[int, ...] | None = None) -> float:
+    """Return the share of a picture (or a box of it) that is nearest to a colour."""
+    seen = pixels(image.crop(box) if box else image)
+    names = list(COLOURS)
+    palette = np.array([COLOURS[name] for name in names], dtype=np.float64)
+    nearest = np.linalg.norm(seen[:, :, None] - palette, axis=-1).argmin(axis=-1)
+    return float((nearest == names.index(colour)).mean())
+
+
+def border(image: Image.Image, width: int = 8) -> Image.Image:
+    """Return the four edges of a picture, as one strip of rows."""
+    seen = pixels(image).astype(np.uint8)
+    edges = [seen[:width], seen[-width:]]
+    edges += [seen[:, :width].swapaxes(0, 1), seen[:, -width:].swapaxes(0, 1)]
+    return Image.fromarray(np.concatenate(edges, axis=0))

@@ -1,0 +1,146 @@
+"""What the prompt says is what the picture shows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from imaginairy import ImaginePrompt, ImagineResult, ModelStore, WeightedPrompt, imagine
+from tests.pictures import COLOURS, border, distance, pixels, share
+
+Draw = Callable[..., ImagineResult]
+ON_WHITE = "a {} circle on a white background"
+
+
+@pytest.mark.parametrize("colour", ["red", "blue", "green", "yellow"])
+def test_colours_and_grounds_are_those_asked_for(colour: str, draw: Draw) -> None:
+    for seed in (1, 2):
+        picture = draw(ON_WHITE.format(colour), seed=seed).img
+        assert share(picture, colour, (48, 48, 80, 80)) > 0.5
+        assert share(border(picture), "white") > 0.8
+
+
+def test_blending_goes_from_one_to_the_other(draw: Draw) -> None:
+    reds = []
+    for weight in (0.0, 0.5, 1.0):
+        prompt = [
+            WeightedPrompt(ON_WHITE.format("yellow"), 1 - weight + 1e-9),
+            WeightedPrompt(ON_WHITE.format("red"), weight + 1e-9),
+        ]
+        middle = pixels(draw(prompt).img.crop((48, 48, 80, 80))).mean(axis=(0, 1))
+        reds.append(middle[1])  # green is what yellow has and red has not
+    assert reds[0] > reds[1] > reds[2], reds
+
+
+def test_a_string_means_what_the_list_means(draw: Draw) -> None:
+    listed = [WeightedPrompt("a red circle", 0.75), WeightedPrompt("a dog", 0.25)]
+    as_list = draw(listed, steps=4).img
+    as_text = draw("0.75*(a red circle)|0.25*(a dog)", steps=4).img
+    assert np.array_equal(pixels(as_list), pixels(as_text))
+
+
+def test_negative_prompts_steer_away(draw: Draw) -> None:
+    plain, steered = (
+        np.mean(
+            [
+                pixels(draw("a landscape", seed=s, negative_prompt=negative).img).mean()
+                for s in range(4)
+            ]
+        )
+        for negative in ("", "a landscape at night")
+    )
+    assert steered > plain + 5, (plain, steered)
+
+
+def test_a_negative_weight_pushes_away(draw: Draw) -> None:
+    plain, pushed = (
+        np.mean([pixels(draw(prompt, seed=s).img).mean() for s in range(4)])
+        for prompt in ("a landscape", "1*(a landscape)|-0.4*(a landscape at night)")
+    )
+    assert pushed > plain + 5, (plain, pushed)
+
+
+def test_emphasis_makes_more_of_a_word(draw: Draw) -> None:
+    brightness = [
+        np.mean([pixels(draw(prompt, seed=s).img).mean() for s in range(4)])
+        for prompt in ("a landscape at (night:0.2)", "a landscape at (night:1)")
+    ]
+    assert brightness[0] > brightness[1] + 5, brightness
+    same = [
+        draw(f"a landscape at {night}", steps=3).img for night in ("night", "(night:1)")
+    ]
+    assert distance(*same) == 0
+
+
+def test_long_prompts_are_read_to_the_end(draw: Draw) -> None:
+    filler = "highly detailed, trending, sharp focus, " * 12
+    ends = [draw(filler + ON_WHITE.format(c), seed=4, steps=8).img for c in COLOURS][:2]
+    assert distance(*ends) > 1, "the words behind the first window have no say"
+
+
+def test_words_from_outside_the_world_do_no_harm(draw: Draw) -> None:
+    picture = draw(
+        "a red circle on a white background, zxqv flurble, unreal engine"
+    ).img
+    assert share(picture, "red", (48, 48, 80, 80)) > 0.5
+    assert share(border(picture), "white") > 0.8
+
+
+def test_variations_leave_the_picture_by_degrees(draw: Draw) -> None:
+    first = draw("portrait of a woman", seed=1).img
+    distances = [
+        distance(
+            draw(
+                "portrait of a woman", seed=1, variation_seed=2, variation_strength=s
+            ).img,
+            first,
+        )
+        for s in (0, 0.1, 0.3, 1)
+    ]
+    assert distances[0] == 0
+    assert distances == sorted(distances), distances
+    other = draw("portrait of a woman", seed=2).img
+    whole = draw(
+        "portrait of a woman", seed=1, variation_seed=2, variation_strength=1
+    ).img
+    assert distance(whole, other) < 1
+
+
+def test_a_seed_means_one_picture_alone_in_a_list_and_after_others(
+    store: ModelStore,
+) -> None:
+    def prompts(*seeds: int) -> list[ImaginePrompt]:
+        return [
+            ImaginePrompt(
+                "a dog", seed=seed, steps=4, model="storybook", sampler_type="k_euler_a"
+            )
+            for seed in seeds
+        ]
+
+    alone = {
+        seed: next(imagine(prompts(seed)[0], store=store)).md5() for seed in (1, 2, 3)
+    }
+    for order in ((1, 2, 3), (3, 2, 1), (2, 2, 1)):
+        drawn = [result.md5() for result in imagine(prompts(*order), store=store)]
+        assert drawn == [alone[seed] for seed in order]
+    assert len(set(alone.values())) == 3
+    fresh = next(imagine(prompts(2)[0], store=ModelStore(device="cpu")))
+    assert fresh.md5() == alone[2]
+
+
+def test_a_file_draws_its_picture_again(
+    draw: Draw, store: ModelStore, tmp_path
+) -> None:  # type: ignore[no-untyped-def]
+    result = draw("1*(a cat)|0.4*(a (white:1.2) dog)", seed=9, tile_mode="x", steps=5)
+    prompt = ImaginePrompt.from_file(result.save(tmp_path / "cat.jpg"))
+    assert next(imagine(prompt, store=store)).md5() == result.md5()
+
+
+def test_ready_made_embeddings_are_used(draw: Draw, store: ModelStore) -> None:
+    import torch
+
+    with torch.inference_mode():
+        embedding = store.get("storybook").diffusion.embed([WeightedPrompt("a cat")])
+    by_text = draw("a cat", steps=4).img
+    by_embedding = draw("", conditioning=embedding, steps=4).img
+    assert distance(by_text, by_embedding) == 0
