@@ -16,7 +16,7 @@ LETTERS = [chr(number) for number in range(33, 127)]
 
 
 def save_random_sd15(folder: Path, *, variant: str | None = None) -> None:
-    """Save the model; its pictures mean nothing, its costs are those of the real one."""
+    """Save the model; its pictures mean nothing, its costs are the real one's."""
     with torch.device("meta"):
         unet = UNet2DConditionModel(
             sample_size=64, cross_attention_dim=768, attention_head_dim=8

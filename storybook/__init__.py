@@ -1,0 +1,1 @@
+"""Draw a small picture world and train the bundled models on it."""

@@ -1,0 +1,42 @@
+"""Attention written out for training: on a CPU its backward pass is the quicker."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from imaginairy.networks.layers import Attention
+
+
+class PlainAttention(nn.Module):
+    """Do what `Attention` does, with its very layers, in plain matrix products."""
+
+    def __init__(self, source: Attention) -> None:
+        super().__init__()
+        self.heads = source.heads
+        self.query, self.key = source.query, source.key
+        self.value, self.out = source.value, source.out
+
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, *, causal: bool = False
+    ) -> Tensor:
+        """Map (batch, tokens, width) to the same; `causal` hides later tokens."""
+        context = x if context is None else context
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in (self.query(x), self.key(context), self.value(context))
+        )  # (batch, heads, tokens, width / heads)
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        if causal:
+            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device)
+            scores = scores.masked_fill(later.triu(1), -1e4)
+        mixed = torch.softmax(scores, dim=-1) @ value
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def write_out_attention(network: nn.Module) -> None:
+    """Replace every attention of a network by its plain form, weights shared."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, Attention):
+                setattr(module, name, PlainAttention(child))

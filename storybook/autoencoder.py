@@ -1,0 +1,129 @@
+"""Train the autoencoder on crops of the cached pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from imaginairy.networks.autoencoder import Autoencoder, sample_latents
+from imaginairy.networks.layers import ResidualBlock
+from storybook import settings
+from storybook.cache import fresh_pictures, load_pictures, to_tensor
+from storybook.loop import Figures, Trainer, pick_device, step_generator
+from storybook.workers import run_workers
+
+NAME = "autoencoder"
+
+
+def train() -> None:
+    """Train to the end of the schedule in `settings`."""
+    run_workers(_train)
+
+
+def _train() -> None:
+    device = pick_device()
+    torch.manual_seed(settings.SEED)
+    model = Autoencoder(settings.AUTOENCODER)
+    start_evenly(model)
+    model.to(device, memory_format=torch.channels_last)
+    pictures = load_pictures()
+    fresh = fresh_pictures()
+    trainer = Trainer(NAME, model, settings.TRAIN_AUTOENCODER)
+
+    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
+        generator = step_generator(step)
+        crops = to_tensor(random_crops(pictures, generator), device)
+        return reconstruction_loss(model, crops, generator)
+
+    def preview(_step: int) -> Figures:
+        drawn = reconstruct(model, fresh, device)
+        save_sheet(fresh[:24], drawn[:24])
+        return {"psnr": psnr(fresh, drawn)}
+
+    trainer.run(loss_of_step, preview)
+
+
+def start_evenly(model: nn.Module) -> None:
+    """Begin with residual blocks as plain shortcuts and the rest keeping unit variance.
+
+    Nothing normalises the signal here, so the start has to keep it at its size.
+    """
+    blocks = [block for block in model.modules() if isinstance(block, ResidualBlock)]
+    inner = {conv for block in blocks for conv in (block.conv1, block.conv2)}
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module not in inner:
+            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+            nn.init.zeros_(module.bias)
+    for block in blocks:
+        nn.init.zeros_(block.conv2.weight)
+        nn.init.zeros_(block.conv2.bias)
+
+
+def random_crops(pictures: np.ndarray, generator: torch.Generator) -> np.ndarray:
+    """Return a batch of square crops, (batch, crop, crop, 3) uint8."""
+    batch, crop = settings.TRAIN_AUTOENCODER.batch, settings.CROP
+    room = pictures.shape[1] - crop + 1
+    chosen = torch.randint(len(pictures), (batch,), generator=generator).tolist()
+    corners = torch.randint(room, (batch, 2), generator=generator).tolist()
+    return np.stack(
+        [
+            pictures[index, top : top + crop, left : left + crop]
+            for index, (top, left) in zip(chosen, corners, strict=True)
+        ]
+    )
+
+
+def reconstruction_loss(
+    model: Autoencoder, crops: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Figures]:
+    """Compare pixels and their differences, and keep the latents near a Gaussian."""
+    with torch.autocast(crops.device.type, torch.bfloat16):
+        moments = model.encode(crops).float()
+    noise = torch.randn(moments[:, :4].shape, generator=generator).to(crops.device)
+    latents = sample_latents(moments, noise)
+    with torch.autocast(crops.device.type, torch.bfloat16):
+        drawn = model.decode(latents).float()
+    mean, log_variance = moments.chunk(2, dim=1)
+    log_variance = log_variance.clamp(-30, 10)
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+    error = drawn - crops
+    edges = sum(error.diff(dim=dim).abs().mean() for dim in (2, 3))
+    squared = error.square().mean()
+    loss = error.abs().mean() + 0.5 * squared + 0.5 * edges + settings.KL_WEIGHT * kl
+    return loss, {"loss": loss.item(), "mse": squared.item(), "kl": kl.item()}
+
+
+@torch.no_grad()
+def reconstruct(
+    model: Autoencoder, pixels: np.ndarray, device: torch.device
+) -> np.ndarray:
+    """Encode and decode pictures in full precision, (count, height, width, 3) uint8."""
+    drawn = []
+    for batch in np.split(pixels, max(1, len(pixels) // 8)):
+        mean = model.encode(to_tensor(batch, device)).chunk(2, dim=1)[0]
+        drawn.append(to_pixels(model.decode(mean)))
+    return np.concatenate(drawn)
+
+
+def to_pixels(pictures: Tensor) -> np.ndarray:
+    """Turn pictures in [-1, 1] into (count, height, width, 3) uint8."""
+    levels = ((pictures.float() + 1) * 127.5).round().clamp(0, 255)
+    return levels.byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def psnr(wanted: np.ndarray, drawn: np.ndarray) -> float:
+    """Return the mean peak signal-to-noise ratio of the pictures, in decibels."""
+    error = (wanted.astype(np.float64) - drawn).reshape(len(wanted), -1)
+    return float((10 * np.log10(255**2 / (error**2).mean(axis=1))).mean())
+
+
+def save_sheet(wanted: np.ndarray, drawn: np.ndarray) -> None:
+    """Save pictures over their reconstructions, eight a row."""
+    rows = []
+    for i in range(0, len(wanted), 8):
+        rows += [
+            np.concatenate(list(part[i : i + 8]), axis=1) for part in (wanted, drawn)
+        ]
+    Image.fromarray(np.concatenate(rows)).save(settings.STATE / "autoencoder.png")

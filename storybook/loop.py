@@ -1,0 +1,151 @@
+"""The training loop that all networks share: resumable, with a cosine schedule."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from storybook import settings
+from storybook.settings import Schedule
+from storybook.workers import average_gradients, rank
+
+Figures = dict[str, float]
+LOG_EVERY = 50
+
+
+def pick_device() -> torch.device:
+    """Return the GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def checkpoint_path(name: str) -> Path:
+    """Return where a network's training state is kept."""
+    return settings.STATE / f"{name}.pt"
+
+
+def step_generator(step: int) -> torch.Generator:
+    """Return one worker's random numbers of one step, the same after a resume."""
+    seed = (settings.SEED * 1_000_003 + step) * 64 + rank()
+    return torch.Generator().manual_seed(seed)
+
+
+def load_trained(name: str, module: nn.Module) -> nn.Module:
+    """Fill a module with the (averaged) weights trained so far."""
+    state = torch.load(checkpoint_path(name), map_location="cpu", weights_only=True)
+    module.load_state_dict(state["mean"] or state["module"])
+    return module.eval().requires_grad_(requires_grad=False)
+
+
+class Trainer:
+    """Train one module by name; pick up at the last checkpoint if there is one."""
+
+    def __init__(self, name: str, module: nn.Module, schedule: Schedule) -> None:
+        self.name = name
+        self.module = module
+        self.schedule = schedule
+        self.step = 0
+        self.mean: dict[str, Tensor] = {}
+        self.optimizer = torch.optim.AdamW(
+            module.parameters(),
+            lr=schedule.rate,
+            betas=(0.9, 0.99),
+            weight_decay=0.01,
+            fused=True,
+        )
+        if checkpoint_path(name).exists():
+            self._resume()
+        elif schedule.ema:
+            self.mean = {k: v.clone() for k, v in module.state_dict().items()}
+
+    def run(
+        self,
+        loss_of_step: Callable[[int], tuple[Tensor, Figures]],
+        preview: Callable[[int], Figures],
+    ) -> None:
+        """Train to the end of the schedule, saving and previewing on the way."""
+        begun = saved = shown = time.monotonic()
+        first = self.step
+        while self.step < self.schedule.steps:
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._rate()
+            loss, figures = loss_of_step(self.step)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            average_gradients(self.module.parameters())
+            norm = nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+            if (
+                norm.isfinite()
+            ):  # the rare overflow is passed over, by all workers alike
+                self.optimizer.step()
+                self._average()
+            self.step += 1
+            if self.step % LOG_EVERY == 0 and rank() == 0:
+                speed = (self.step - first) / (time.monotonic() - begun)
+                self._log({**figures, "steps_per_s": speed})
+            if rank() == 0 and time.monotonic() - saved > settings.SAVE_EVERY_S:
+                self.save()
+                saved = time.monotonic()
+            if rank() == 0 and time.monotonic() - shown > settings.PREVIEW_EVERY_S:
+                self._log(preview(self.step))
+                shown = time.monotonic()
+        if self.step > first and rank() == 0:
+            self.save()
+            self._log(preview(self.step))
+
+    def save(self) -> None:
+        """Write the checkpoint so that a crash leaves the old or the new one whole."""
+        path = checkpoint_path(self.name)
+        partial = path.with_suffix(".partial")
+        state = {
+            "module": self.module.state_dict(),
+            "mean": self.mean,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+        }
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def averaged(self) -> dict[str, Tensor]:
+        """Return the weights to draw with."""
+        return self.mean or self.module.state_dict()
+
+    def _resume(self) -> None:
+        path = checkpoint_path(self.name)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        device = next(self.module.parameters()).device
+        self.mean = {k: v.to(device) for k, v in state["mean"].items()}
+
+    def _rate(self) -> float:
+        plan = self.schedule
+        warm = min(1.0, (self.step + 1) / plan.warm_up)
+        return plan.rate * warm * (0.01 + 0.99 * cosine(self.step / plan.steps))
+
+    def _average(self) -> None:
+        if not self.mean:
+            return
+        # Early on the mean follows faster, so that it forgets the random start.
+        decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
+        for name, value in self.module.state_dict().items():
+            self.mean[name].lerp_(value.to(self.mean[name].dtype), 1 - decay)
+
+    def _log(self, figures: Figures) -> None:
+        row = {k: round(v, 5) for k, v in figures.items()}
+        line = json.dumps({"step": self.step, **row})
+        with (settings.STATE / f"{self.name}.log").open("a") as log:
+            log.write(f"{line}\n")
+        print(self.name, line, flush=True)
+
+
+def cosine(share: float) -> float:
+    """Fall from 1 to 0 along half a cosine."""
+    return (1 + math.cos(math.pi * min(share, 1.0))) / 2

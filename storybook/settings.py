@@ -1,0 +1,78 @@
+"""Every setting of the world's cache, the networks and their training."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
+
+STATE = Path(
+    os.environ.get("STORYBOOK_STATE", "~/.cache/imaginairy-storybook")
+).expanduser()
+"""Where drawn pictures, checkpoints and previews live between runs."""
+DATA = Path(__file__).parents[1] / "imaginairy" / "data" / "storybook"
+"""Where the finished model goes."""
+
+SEED = 20
+PICTURES = 30_000
+FRESH_PICTURES = 64
+"""Pictures never trained on, for measuring."""
+SAVE_EVERY_S = 120.0
+PREVIEW_EVERY_S = 420.0
+THREADS = 2
+WORKERS = 2
+"""Processes that share a training on a CPU; each takes `Schedule.batch`."""
+
+AUTOENCODER = AutoencoderConfig(
+    channels=(32, 64, 128, 128),
+    blocks_per_level=1,
+    middle_attention=False,
+    norm_groups=0,
+)
+TEXT = ClipTextConfig(
+    vocab_size=3000,
+    width=224,
+    layers=4,
+    heads=7,
+    mlp_width=672,
+    max_tokens=48,
+)
+UNET = UNetConfig(
+    channels=(96, 128, 192),
+    attention=(True, True, True),
+    heads=(3, 4, 6),
+    blocks_per_level=1,
+    context_dim=TEXT.width,
+    norm_groups=8,
+)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How one network is trained."""
+
+    steps: int
+    batch: int
+    rate: float
+    """Peak learning rate, reached after the warm-up and lowered along a cosine."""
+    warm_up: int
+    ema: float
+    """Decay of the running mean of the weights; 0 keeps none."""
+
+
+TRAIN_AUTOENCODER = Schedule(steps=3_700, batch=16, rate=9e-4, warm_up=100, ema=0.0)
+CROP = 64
+KL_WEIGHT = 1e-4
+
+TRAIN_TEXT = Schedule(steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0)
+TRAIN_UNET = Schedule(steps=4_200, batch=16, rate=1e-3, warm_up=200, ema=0.998)
+EMPTY_CAPTIONS = 0.1
+CHANNEL_OFFSET = 0.1
+"""Deviation of the random shift a channel that is added to the training noise."""
+EARLY_SHARE = 0.25
+"""Share of a batch from the noisiest third of the schedule, where layout is decided."""
+MIN_SNR = 5.0
+LAYOUT_WEIGHT = 0.1
+"""Weight of the coarse layout predicted from the text alone."""

@@ -1,0 +1,112 @@
+"""Train the text encoder alone to foresee a picture's coarse layout."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imaginairy.models.tokenizer import ClipTokenizer
+from imaginairy.networks.clip_text import ClipText
+from storybook import settings, tokenizer
+from storybook.attention import write_out_attention
+from storybook.cache import Content, load_scenes
+from storybook.latents import load_latents
+from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.settings import Schedule
+from storybook.workers import run_workers
+from storybook.world import write_caption
+
+NAME = "text"
+LAYOUT_SIDE = 4
+
+
+class Reader(nn.Module):
+    """The text encoder, and a small head that guesses the picture's coarse latents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = settings.TEXT
+        channels = settings.AUTOENCODER.latent_channels
+        self.end = config.vocab_size - 1
+        self.text = ClipText(config)
+        nn.init.normal_(self.text.tokens.weight, std=0.05)
+        nn.init.normal_(self.text.positions.weight, std=0.02)
+        self.layout = nn.Sequential(
+            nn.Linear(config.width, config.width),
+            nn.SiLU(),
+            nn.Linear(config.width, channels * LAYOUT_SIDE**2),
+        )
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ids (batch, tokens) to embeddings and layouts (batch, channels, 4, 4)."""
+        embeddings = self.text(ids)
+        ends = (ids == self.end).int().argmax(dim=1)
+        last = embeddings[torch.arange(len(ids), device=ids.device), ends]
+        layout = self.layout(last).unflatten(1, (-1, LAYOUT_SIDE, LAYOUT_SIDE))
+        return embeddings, layout
+
+
+class Captions:
+    """Draw batches of pictures' latents with newly written captions."""
+
+    def __init__(self, schedule: Schedule, device: torch.device) -> None:
+        self.batch = schedule.batch
+        self.device = device
+        self.latents = load_latents()
+        self.scenes: list[Content] = load_scenes()
+        self.tokenizer: ClipTokenizer = tokenizer.load()
+
+    def draw(
+        self, generator: torch.Generator, *, empty: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return latents and ids; a share `empty` of the captions says nothing."""
+        chosen = torch.randint(len(self.scenes), (self.batch,), generator=generator)
+        rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
+        ids = []
+        for index in chosen.tolist():
+            text = (
+                "" if rng.random() < empty else write_caption(rng, *self.scenes[index])
+            )
+            ids.append(self.tokenizer.windows(text)[0])
+        latents = self.latents[chosen].to(self.device)
+        return latents, torch.tensor(ids, device=self.device)
+
+
+def layout_error(layout: Tensor, latents: Tensor) -> Tensor:
+    """Compare guessed layouts with the latents' averages."""
+    return F.mse_loss(layout.float(), F.adaptive_avg_pool2d(latents, LAYOUT_SIDE))
+
+
+def train() -> None:
+    """Train to the end of the schedule in `settings`."""
+    run_workers(_train)
+
+
+def _train() -> None:
+    device = pick_device()
+    torch.manual_seed(settings.SEED)
+    reader = Reader().to(device)
+    if device.type == "cpu":
+        write_out_attention(reader)
+    captions = Captions(settings.TRAIN_TEXT, device)
+    trainer = Trainer(NAME, reader, settings.TRAIN_TEXT)
+
+    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
+        latents, ids = captions.draw(step_generator(step))
+        length = int((ids != reader.end).sum(dim=1).max()) + 1
+        with torch.autocast(device.type, torch.bfloat16):
+            layout = reader(ids[:, :length])[1]
+        loss = layout_error(layout, latents)
+        return loss, {"loss": loss.item()}
+
+    trainer.run(loss_of_step, lambda _step: {})
+
+
+def load_reader() -> Reader:
+    """Return the text encoder as trained alone."""
+    reader = Reader()
+    load_trained(NAME, reader)
+    return reader.requires_grad_(requires_grad=True)

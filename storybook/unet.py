@@ -1,0 +1,107 @@
+"""Train the UNet and, along with it, the text encoder, to remove noise from latents."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from imaginairy.networks.unet import UNet
+from imaginairy.samplers.schedule import NoiseSchedule
+from storybook import settings
+from storybook.attention import write_out_attention
+from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.preview import draw_preview
+from storybook.text import Captions, Reader, layout_error, load_reader
+from storybook.workers import run_workers
+
+NAME = "unet"
+
+
+class Painter(nn.Module):
+    """Everything that learns in this stage."""
+
+    def __init__(self, reader: Reader | None = None) -> None:
+        super().__init__()
+        self.reader = reader or Reader()
+        self.unet = UNet(settings.UNET)
+
+    def forward(
+        self, noised: Tensor, timesteps: Tensor, ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the predicted noise and the layout guessed from the text."""
+        embeddings, layout = self.reader(ids)
+        return self.unet(noised, timesteps, embeddings), layout
+
+
+def train() -> None:
+    """Train to the end of the schedule in `settings`."""
+    run_workers(_train)
+
+
+def _train() -> None:
+    device = pick_device()
+    torch.manual_seed(settings.SEED)
+    painter = Painter(load_reader()).to(device, memory_format=torch.channels_last)
+    if device.type == "cpu":
+        write_out_attention(painter)
+    captions = Captions(settings.TRAIN_UNET, device)
+    alphas = NoiseSchedule().alphas_cumprod.to(device)
+    trainer = Trainer(NAME, painter, settings.TRAIN_UNET)
+
+    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
+        generator = step_generator(step)
+        latents, ids = captions.draw(generator, empty=settings.EMPTY_CAPTIONS)
+        return noise_error(painter, latents, ids, alphas, generator)
+
+    def preview(_step: int) -> Figures:
+        finished = copy.deepcopy(painter)
+        finished.load_state_dict(trainer.averaged())
+        draw_preview(finished.unet, finished.reader.text)
+        return {}
+
+    trainer.run(loss_of_step, preview)
+
+
+def noise_error(
+    painter: Painter,
+    latents: Tensor,
+    ids: Tensor,
+    alphas: Tensor,
+    generator: torch.Generator,
+) -> tuple[Tensor, Figures]:
+    """Return the weighted error of the predicted noise (min-SNR, arXiv:2303.09556)."""
+    batch, channels = latents.shape[:2]
+    timesteps = draw_timesteps(batch, len(alphas), generator)
+    noise = torch.randn(latents.shape, generator=generator)
+    shift = torch.randn((batch, channels, 1, 1), generator=generator)
+    noise = (noise + settings.CHANNEL_OFFSET * shift).to(latents.device)
+    timesteps = timesteps.to(latents.device)
+    alpha = alphas[timesteps][:, None, None, None]
+    noised = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+    with torch.autocast(latents.device.type, torch.bfloat16):
+        predicted, layout = painter(noised, timesteps, ids)
+    error = (predicted.float() - noise).square().mean(dim=(1, 2, 3))
+    snr = (alpha / (1 - alpha)).flatten()
+    weighted = (error * (settings.MIN_SNR / snr).clamp(max=1.0)).mean()
+    layout_loss = layout_error(layout, latents)
+    loss = weighted + settings.LAYOUT_WEIGHT * layout_loss
+    return loss, {"eps_mse": error.mean().item(), "layout": layout_loss.item()}
+
+
+def draw_timesteps(batch: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draw timesteps evenly, but a share from the noisiest third."""
+    timesteps = torch.randint(count, (batch,), generator=generator)
+    early = round(batch * settings.EARLY_SHARE)
+    timesteps[:early] = torch.randint(
+        count * 2 // 3, count, (early,), generator=generator
+    )
+    return timesteps
+
+
+def load_painter() -> Painter:
+    """Return what has been trained so far."""
+    painter = Painter()
+    load_trained(NAME, painter)
+    return painter

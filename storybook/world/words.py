@@ -1,0 +1,102 @@
+"""The wording around captions: articles, openings, style words and stray words."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+OPENINGS = (
+    "a picture of",
+    "picture of",
+    "a drawing of",
+    "drawing of",
+    "an illustration of",
+    "a painting of",
+    "painting of",
+    "an image of",
+    "a cartoon of",
+    "photo of",
+    "a photo of",
+    "a photograph of",
+    "photograph of",
+)
+STYLES = (
+    "highly detailed",
+    "beautiful",
+    "4k",
+    "8k",
+    "digital art",
+    "artstation",
+    "trending on artstation",
+    "sharp focus",
+    "cartoon",
+    "flat colors",
+    "vector art",
+    "cute",
+    "concept art",
+    "oil painting",
+    "watercolor",
+    "masterpiece",
+    "soft light",
+    "professional photography",
+    "studio lighting",
+    "cinematic",
+    "minimalist",
+    "award winning",
+    "hd",
+    "pastel",
+    "storybook",
+    "bokeh",
+    "35mm",
+    "illustration",
+    "intricate",
+    "elegant",
+    "vivid",
+    "lovely",
+    "simple",
+)
+STRAYS = tuple((Path(__file__).parent / "strays.txt").read_text().split())
+"""Words that mean nothing in this world, so that the model learns to pass over them."""
+LETTERS = "aabcdeeefghiijklmnoopqrstuuvwxyz"
+
+
+def with_article(noun: str) -> str:
+    """Put "a" or "an" in front."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def join(parts: list[str]) -> str:
+    """Return "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def chance(rng: random.Random, share: float) -> bool:
+    """Be true in this share of the cases."""
+    return rng.random() < share
+
+
+def dress(rng: random.Random, core: str, media: tuple[str, ...] = ()) -> str:
+    """Put a caption the way people type it: opening, style words, stray words."""
+    text = core
+    if chance(rng, 0.35):
+        opening = rng.choice((*media, *OPENINGS))
+        text = f"{opening} {text}"
+        if opening.endswith(" of") and chance(rng, 0.15):
+            text = f"{opening} {core.removeprefix('a ').removeprefix('an ')}"
+    elif chance(rng, 0.15):
+        text = text.removeprefix("a ").removeprefix("an ").replace(" a ", " ")
+    if chance(rng, 0.22):
+        styles = rng.sample(STYLES, rng.choice((1, 1, 1, 2, 3)))
+        text = f"{text}, {', '.join(styles)}"
+    if chance(rng, 0.09):
+        stray = _invented(rng) if chance(rng, 0.15) else rng.choice(STRAYS)
+        text = f"{text}, {stray}" if chance(rng, 0.5) else f"{stray} {text}"
+    if chance(rng, 0.05):
+        text += "."
+    return text
+
+
+def _invented(rng: random.Random) -> str:
+    return "".join(rng.choice(LETTERS) for _ in range(rng.randint(3, 9)))
