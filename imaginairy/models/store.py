@@ -1,9 +1,8 @@
 """Who owns the loaded models."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 
@@ -20,7 +19,7 @@ class LoadedModel:
     spec: ModelSpec
     diffusion: LatentDiffusion
     weights_sha256: Callable[[], str]
-    """Gives the SHA-256 of the weights; waits where it is still being summed up."""
+    """Gives the SHA-256 of the weights, summed up when it is first asked for."""
 
 
 class ModelStore:
@@ -39,7 +38,6 @@ class ModelStore:
         self.dtype = choose_dtype(self.device, precision)
         self._located: dict[str | None, ModelSpec] = {}
         self._loaded: LoadedModel | None = None
-        self._background = ThreadPoolExecutor(max_workers=1)
 
     def locate(self, name: str | None) -> ModelSpec:
         """Return the model meant by a name; looked up once, so it stays the same."""
@@ -53,8 +51,8 @@ class ModelStore:
         if self._loaded is None or self._loaded.spec != spec:
             self.clear()
             diffusion, files = load(spec, self.device, self.dtype)
-            digest = self._background.submit(partial(weights_sha256, files))
-            self._loaded = LoadedModel(spec, diffusion, digest.result)
+            digest = cache(partial(weights_sha256, files))
+            self._loaded = LoadedModel(spec, diffusion, digest)
         return self._loaded
 
     def clear(self) -> None:
