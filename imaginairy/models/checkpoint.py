@@ -20,7 +20,7 @@ from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import ScheduleConfig
 
-NAMES_SHOWN = 5
+NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,13 @@ class Part:
         try:
             with torch.device("meta"), _Unfilled():
                 network = self.network(self.config)
-        except (ValueError, RuntimeError, TypeError, ArithmeticError) as error:
+        except (
+            ValueError,
+            RuntimeError,
+            TypeError,
+            LookupError,
+            ArithmeticError,
+        ) as error:
             raise CheckpointError(
                 f"'{self.tensors.origin}' holds no {self.network.__name__} of a "
                 f"workable size ({error})."
@@ -319,7 +325,7 @@ def _text_part(path: Path, tensors: Tensors, settings: Any) -> Part:
         tensors = tensors.below(level)
     with _lacking(path, "text encoder"):
         config = sizes.clip_text_config(tensors.shapes, settings)
-    if config.activation not in ACTIVATIONS:
+    if config.activation not in list(ACTIVATIONS):
         raise CheckpointError(
             f"'{path}' holds a text encoder with the activation "
             f"'{config.activation}'; only {' and '.join(ACTIVATIONS)} are supported."

@@ -82,7 +82,8 @@ def _unet_config(
 ) -> UNetConfig:
     projection = shapes[f"{middle}.proj_in.weight"]
     deeper = f"{middle}.transformer_blocks.1.norm1.weight" in shapes
-    if len(set(blocks)) != 1 or len(projection) != 4 or deeper:
+    even = bool(channels) and len(set(blocks)) == 1
+    if not even or len(projection) != 4 or deeper:
         raise CheckpointError(
             "The UNet of this checkpoint is not of the Stable Diffusion 1.x design "
             "(2.x and XL are others); give a 1.x model or a fine-tune of one."

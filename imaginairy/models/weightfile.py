@@ -143,8 +143,11 @@ class _Safetensors(Tensors):
             return torch.empty(self.shapes[name], dtype=dtype)
         offset = self.offsets[name]
         if offset % dtype.itemsize:  # lies askew: copied to where it can be computed on
-            raw = bytearray(self.map[offset : offset + count * dtype.itemsize])
-            return torch.frombuffer(raw, dtype=dtype).view(self.shapes[name])
+            size = count * dtype.itemsize
+            raw = torch.frombuffer(
+                self.map, dtype=torch.uint8, count=size, offset=offset
+            )
+            return raw.clone().view(dtype).view(self.shapes[name])
         flat = torch.frombuffer(self.map, dtype=dtype, count=count, offset=offset)
         return flat.view(self.shapes[name])
 

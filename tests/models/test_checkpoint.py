@@ -76,7 +76,7 @@ def refusal(path: Path) -> str:
         load_all(path)
     message = str(caught.value)
     assert "\n" not in message
-    assert len(message) < 2 * len(str(path)) + 600
+    assert len(message) < 2 * len(str(path)) + 800
     return message
 
 
@@ -105,7 +105,7 @@ def compvis(tiny_folder: Path) -> Named:
     ):
         for name, tensor in part.load(CPU, torch.float32).state_dict().items():
             module, _, leaf = name.rpartition(".")
-            if ".attention." in name and prefix == VAE and leaf == "weight":
+            if ".attention." in name and prefix == VAE and tensor.ndim == 2:
                 tensor = tensor[:, :, None, None]
             tensors[f"{prefix}{names[module]}.{leaf}"] = tensor.contiguous()
     return tensors
@@ -340,9 +340,10 @@ def test_weights_in_pickles(folder: Path, wanted: dict[str, Named]) -> None:
 def test_weights_in_shards(tmp_path: Path, wanted: dict[str, Named]) -> None:
     folder = tmp_path / "sharded"
     tiny_pipeline().save_pretrained(folder, max_shard_size="200KB")
-    for part, stem in WEIGHTS.items():
-        assert (folder / part / f"{stem}.safetensors.index.json").is_file()
-        assert not (folder / part / f"{stem}.safetensors").exists()
+    for part in ("unet", "vae"):
+        names = {file.name for file in (folder / part).iterdir()}
+        assert f"{WEIGHTS[part]}.safetensors.index.json" in names
+        assert f"{WEIGHTS[part]}.safetensors" not in names
     assert_same(load_all(folder), wanted)
     files = read_checkpoint(folder).weight_files
     assert len(files) > 6
@@ -473,6 +474,7 @@ def write_hollow(
         end += size * math.prod(shape)
         header[name] = {"dtype": own, "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         file.truncate(8 + len(text) + end)
@@ -574,7 +576,8 @@ def test_any_tensor_that_is_missing_is_reported(compvis: Named, tmp_path: Path) 
     unnamed = set()
     for name in whole:
         write_hollow(file, {n: shape for n, shape in whole.items() if n != name})
-        if name.split(".", 1)[1].removeprefix("diffusion_model.") not in refusal(file):
+        own = name.removeprefix(UNET).removeprefix(VAE).removeprefix(TEXT)
+        if own not in refusal(file):
             unnamed.add(name)
     assert all(read_for_size(name) for name in unnamed), unnamed
 
@@ -586,7 +589,7 @@ def read_for_size(name: str) -> bool:
             ".in_layers.2.weight",
             ".op.weight",
             ".conv1.weight",
-            ".norm.weight",
+            ".1.norm.weight",
             ".norm_out.weight",
             ".attn_1.q.weight",
             ".mlp.fc1.weight",
@@ -659,7 +662,7 @@ def test_a_missing_path_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("text", ["{", "[1]", "3", "null", "\ufeff{}"])
+@pytest.mark.parametrize("text", ["{", "[1]", "3", "null"])
 def test_settings_that_cannot_be_read_are_refused(
     folder: Path, part: str, text: str
 ) -> None:
@@ -841,5 +844,7 @@ def test_settings_that_make_no_sense_are_met_or_refused(
     folder: Path, part: str, given: dict[str, Any]
 ) -> None:
     (folder / part / "config.json").write_text(json.dumps(given))
-    load_or_refuse(folder)
-    (folder / part / "config.json").unlink()
+    try:
+        load_or_refuse(folder)
+    finally:
+        (folder / part / "config.json").unlink()
