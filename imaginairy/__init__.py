@@ -1,7 +1,7 @@
 """imaginairy: image generation as software.
 
-`imagine` draws pictures from prompts; `imagine_image_files` saves them. What needs
-torch is imported when it is first used.
+`imagine` draws pictures from prompts; `imagine_image_files` saves them; `mask` finds
+in a picture what words describe. What needs torch is imported when it is first used.
 """
 
 from importlib import import_module
@@ -15,6 +15,7 @@ from imaginairy.weighted_prompt import WeightedPrompt
 
 if TYPE_CHECKING:
     from imaginairy.api import imagine, imagine_image_files
+    from imaginairy.enhancers.text_mask import TextMask, mask
     from imaginairy.models.store import ModelStore
     from imaginairy.observe import Observer, Step
     from imaginairy.result import ImagineResult
@@ -27,10 +28,12 @@ __all__ = [
     "ModelStore",
     "Observer",
     "Step",
+    "TextMask",
     "WeightedPrompt",
     "__version__",
     "imagine",
     "imagine_image_files",
+    "mask",
 ]
 
 _LAZY = {
@@ -38,8 +41,10 @@ _LAZY = {
     "ModelStore": "imaginairy.models.store",
     "Observer": "imaginairy.observe",
     "Step": "imaginairy.observe",
+    "TextMask": "imaginairy.enhancers.text_mask",
     "imagine": "imaginairy.api",
     "imagine_image_files": "imaginairy.api",
+    "mask": "imaginairy.enhancers.text_mask",
 }
 
 

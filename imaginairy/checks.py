@@ -140,6 +140,14 @@ def embeddings(name: str, value: Any) -> Any:
     return value
 
 
+def mask_prompt(name: str, value: Any) -> str:
+    """Take what the language of mask prompts can read."""
+    from imaginairy.enhancers.mask_language import parse_mask_prompt
+
+    parse_mask_prompt(text(name, value))
+    return str(value)
+
+
 def margins(name: str, value: Any) -> str:
     """Take what `parse_margins` can read."""
     parse_margins(value)

@@ -12,6 +12,7 @@ from imaginairy import masks
 from imaginairy.animate import labelled
 from imaginairy.checks import parse_margins
 from imaginairy.device import SeededNoise, spherical_mix
+from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
 from imaginairy.images import image_to_tensor, tensor_to_image
 from imaginairy.lazy_image import LazyLoadingImage
@@ -20,7 +21,13 @@ from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.store import ModelStore
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step, log
-from imaginairy.result import GENERATED, MODIFIED_ORIGINAL, ImagineResult
+from imaginairy.result import (
+    GENERATED,
+    MASK_BINARY,
+    MASK_GRAYSCALE,
+    MODIFIED_ORIGINAL,
+    ImagineResult,
+)
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.guidance import (
     Denoiser,
@@ -52,7 +59,9 @@ def generate(
     """
     loaded = store.get(prompt.model)
     model = loaded.diffusion
-    prompt, canvas = prepared(prompt.filled(loaded.spec))
+    prompt = prompt.filled(loaded.spec)
+    found = described(prompt, store)
+    prompt, canvas = prepared(prompt, found)
 
     conditioning, unconditional = embed_prompt(prompt, model)
     model.rest()
@@ -64,7 +73,7 @@ def generate(
 
     result = ImagineResult(
         prompt=prompt,
-        images=finished(prompt, drawn, canvas),
+        images=finished(prompt, drawn, canvas, found),
         init_image=canvas.picture if canvas else None,
         mask=canvas.keep if canvas else None,
         model_hash=loaded.weights_sha256,
@@ -75,7 +84,17 @@ def generate(
     return result
 
 
-def prepared(prompt: ImaginePrompt) -> tuple[ImaginePrompt, Canvas | None]:
+def described(prompt: ImaginePrompt, store: ModelStore) -> TextMask | None:
+    """Find in the init image what the mask prompt describes."""
+    if prompt.mask_prompt is None:
+        return None
+    segmenter = store.segmenter(prompt.mask_model)
+    return text_mask(as_pillow(prompt.init_image), prompt.mask_prompt, segmenter)
+
+
+def prepared(
+    prompt: ImaginePrompt, found: TextMask | None
+) -> tuple[ImaginePrompt, Canvas | None]:
     """Read the pictures that the prompt starts from, and take over their size."""
     if prompt.init_image is None:
         return prompt, None
@@ -87,9 +106,10 @@ def prepared(prompt: ImaginePrompt) -> tuple[ImaginePrompt, Canvas | None]:
         strength = 0.0
     else:
         canvas = masks.canvas_of(image, box)
-        if prompt.mask_image is not None:
+        mask = found.binary if found else prompt.mask_image
+        if mask is not None:
             canvas = masks.with_mask(
-                canvas, as_pillow(prompt.mask_image), keeps=prompt.mask_mode == "keep"
+                canvas, as_pillow(mask), keeps=prompt.mask_mode == "keep"
             )
     (width, height), own = canvas.picture.size, canvas.original.size
     if (width, height) != own:
@@ -272,7 +292,10 @@ def decode(model: LatentDiffusion, latents: Tensor) -> Image.Image:
 
 
 def finished(
-    prompt: ImaginePrompt, drawn: Image.Image, canvas: Canvas | None
+    prompt: ImaginePrompt,
+    drawn: Image.Image,
+    canvas: Canvas | None,
+    found: TextMask | None,
 ) -> dict[str, Image.Image]:
     """Put back what a mask keeps, label what is to be labelled; pictures by type."""
     images = {GENERATED: drawn}
@@ -283,4 +306,6 @@ def finished(
     if prompt.caption_text:
         text = filled_caption(prompt)
         images = {kind: labelled(image, text) for kind, image in images.items()}
+    if found is not None:
+        images |= {MASK_BINARY: found.binary, MASK_GRAYSCALE: found.grayscale}
     return images

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,32 @@ def image_format(path: Path) -> str:
     return kind
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Return what `write_image` wrote into a file.
+@dataclass(frozen=True)
+class Written:
+    """What a picture file says about itself."""
+
+    size: tuple[int, int]
+    comment: str
+    """Its EXIF comment."""
+    parameters: str
+    """What other tools of the field write into png files."""
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """What `write_image` wrote, or None."""
+        try:
+            metadata = json.loads(self.comment)
+        except ValueError:
+            return None
+        ours = isinstance(metadata, dict) and "prompt" in metadata
+        return metadata if ours else None
+
+
+def read_written(path: Path) -> Written:
+    """Return what a picture file says about itself.
 
     Raises:
-        BadImageError: the file is missing, is no picture, or holds no such metadata.
+        BadImageError: the file is missing or is no picture.
     """
     try:
         with Image.open(path) as image:
@@ -72,15 +94,27 @@ def read_metadata(path: Path) -> dict[str, Any]:
                 .get_ifd(ExifTags.IFD.Exif)
                 .get(ExifTags.Base.UserComment)
             )
+            parameters = image.info.get("parameters")
+            size = image.size
     except FileNotFoundError as error:
         raise BadImageError(f"There is no file '{path}'.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise BadImageError(f"'{path}' is not a picture that can be read.") from error
-    try:
-        metadata = json.loads(_decode_comment(comment))
-    except (ValueError, TypeError):
-        metadata = None
-    if not isinstance(metadata, dict) or "prompt" not in metadata:
+    return Written(
+        size,
+        _decode_comment(comment),
+        parameters if isinstance(parameters, str) else "",
+    )
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return what `write_image` wrote into a file.
+
+    Raises:
+        BadImageError: the file is missing, is no picture, or holds no such metadata.
+    """
+    metadata = read_written(path).metadata
+    if metadata is None:
         raise BadImageError(
             f"'{path}' holds no record of how it was drawn; only pictures saved by "
             "imaginairy do, as long as no other program has removed it."
@@ -126,10 +160,13 @@ def _exif_time(created: str) -> str:
 
 
 def _decode_comment(comment: Any) -> str:
-    if isinstance(comment, str):
-        return comment
+    if comment is None or isinstance(comment, str):
+        return comment or ""
     encoding = TEXT_CODES.get(bytes(comment[:8]), "utf-8")
-    return bytes(comment[8:]).decode(encoding)
+    try:
+        return bytes(comment[8:]).decode(encoding)
+    except UnicodeDecodeError:
+        return ""
 
 
 def _umask() -> int:

@@ -18,6 +18,8 @@ from imaginairy.version import __version__
 
 GENERATED = "generated"
 MODIFIED_ORIGINAL = "modified_original"
+MASK_BINARY = "mask_binary"
+MASK_GRAYSCALE = "mask_grayscale"
 
 
 @dataclass(frozen=True)

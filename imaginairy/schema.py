@@ -91,6 +91,16 @@ class ImaginePrompt:
         "Where to paint on the init image: white is painted, black is left.",
         checks.picture,
     )
+    mask_prompt: str | None = _option(
+        "Where to paint on the init image, in words, such as: fruit OR bowl{*1.5} AND "
+        "NOT apple.",
+        checks.mask_prompt,
+    )
+    mask_model: str | None = _option(
+        "What finds the mask prompt's places: a mask model's name, path, or owner/repo "
+        "on the hub; the one that suits the model by default.",
+        checks.model,
+    )
     mask_mode: str = _option(
         "replace paints what the mask shows; keep paints everything else.",
         Choice(("replace", "keep")),
@@ -147,13 +157,21 @@ class ImaginePrompt:
         filled_caption(self)
 
     def _check_together(self) -> None:
-        for name in ("mask_image", "outpaint", "init_image_strength"):
+        places = [
+            name
+            for name in ("mask_image", "mask_prompt", "outpaint")
+            if getattr(self, name) is not None
+        ]
+        for name in (*places, "init_image_strength"):
             if getattr(self, name) is not None and self.init_image is None:
                 raise BadOptionError(f"{name} needs an init_image; give one.")
-        if self.mask_image is not None and self.outpaint is not None:
+        if len(places) > 1:
             raise BadOptionError(
-                "mask_image and outpaint both say where to paint; give one of them."
+                f"{places[0]} and {places[1]} both say where to paint; give one of "
+                "them."
             )
+        if self.mask_model is not None and self.mask_prompt is None:
+            raise BadOptionError("mask_model needs a mask_prompt; give one.")
         if self.sampler_type is None:
             return
         if self.eta is not None and not get_sampler(self.sampler_type).takes_eta:
@@ -188,6 +206,8 @@ class ImaginePrompt:
             "prompt_strength": spec.prompt_strength,
             "sampler_type": spec.sampler,
         }
+        if self.mask_prompt is not None:
+            defaults["mask_model"] = spec.mask_model
         missing = {
             name: value
             for name, value in defaults.items()

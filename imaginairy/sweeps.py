@@ -10,6 +10,7 @@ from typing import Any
 from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.schema import ImaginePrompt
+from imaginairy.weighted_prompt import PromptText
 
 MAX_VALUES = 10_000
 FIXED = ("prompt", "conditioning")
@@ -75,7 +76,7 @@ def _range(text: str) -> list[Decimal]:
 
 
 def swept(
-    prompt: str, options: dict[str, Any], sweeps: Sequence[Sweep]
+    prompt: PromptText, options: dict[str, Any], sweeps: Sequence[Sweep]
 ) -> list[ImaginePrompt]:
     """Return a prompt for every combination of the values; the last sweep runs fastest.
 

@@ -10,6 +10,7 @@ import torch
 from storybook import (
     autoencoder,
     cache,
+    decoder,
     export,
     latents,
     report,
@@ -26,6 +27,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "tokenizer": tokenizer.train,
     "text": text.train,
     "unet": unet.train,
+    "decoder": decoder.train,
     "export": export.export,
     "report": report.report,
 }

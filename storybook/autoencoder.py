@@ -11,8 +11,14 @@ from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.layers import ResidualBlock
 from storybook import settings
 from storybook.cache import fresh_pictures, load_pictures, to_tensor
-from storybook.loop import Figures, Trainer, pick_device, step_generator
-from storybook.workers import run_workers
+from storybook.loop import (
+    Figures,
+    Trainer,
+    load_trained,
+    pick_device,
+    step_generator,
+)
+from storybook.workers import Team, run_workers
 
 NAME = "autoencoder"
 
@@ -22,7 +28,7 @@ def train() -> None:
     run_workers(_train)
 
 
-def _train() -> None:
+def _train(team: Team) -> None:
     device = pick_device()
     torch.manual_seed(settings.SEED)
     model = Autoencoder(settings.AUTOENCODER)
@@ -30,11 +36,12 @@ def _train() -> None:
     model.to(device, memory_format=torch.channels_last)
     pictures = load_pictures()
     fresh = fresh_pictures()
-    trainer = Trainer(NAME, model, settings.TRAIN_AUTOENCODER)
+    plan = settings.TRAIN_AUTOENCODER
+    trainer = Trainer(NAME, model, plan, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step)
-        crops = to_tensor(random_crops(pictures, generator), device)
+        generator = step_generator(step, team.rank)
+        crops = to_tensor(random_crops(pictures, plan.batch, generator), device)
         return reconstruction_loss(model, crops, generator)
 
     def preview(_step: int) -> Figures:
@@ -61,9 +68,11 @@ def start_evenly(model: nn.Module) -> None:
         nn.init.zeros_(block.conv2.bias)
 
 
-def random_crops(pictures: np.ndarray, generator: torch.Generator) -> np.ndarray:
+def random_crops(
+    pictures: np.ndarray, batch: int, generator: torch.Generator
+) -> np.ndarray:
     """Return a batch of square crops, (batch, crop, crop, 3) uint8."""
-    batch, crop = settings.TRAIN_AUTOENCODER.batch, settings.CROP
+    crop = settings.CROP
     room = pictures.shape[1] - crop + 1
     chosen = torch.randint(len(pictures), (batch,), generator=generator).tolist()
     corners = torch.randint(room, (batch, 2), generator=generator).tolist()
@@ -88,11 +97,15 @@ def reconstruction_loss(
     mean, log_variance = moments.chunk(2, dim=1)
     log_variance = log_variance.clamp(-30, 10)
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    error = drawn - crops
+    loss = picture_error(drawn, crops) + settings.KL_WEIGHT * kl
+    return loss, {"loss": loss.item(), "kl": kl.item()}
+
+
+def picture_error(drawn: Tensor, wanted: Tensor) -> Tensor:
+    """Compare pixels, and the differences of neighbours, which make edges."""
+    error = drawn - wanted
     edges = sum(error.diff(dim=dim).abs().mean() for dim in (2, 3))
-    squared = error.square().mean()
-    loss = error.abs().mean() + 0.5 * squared + 0.5 * edges + settings.KL_WEIGHT * kl
-    return loss, {"loss": loss.item(), "mse": squared.item(), "kl": kl.item()}
+    return error.abs().mean() + 0.5 * error.square().mean() + 0.5 * edges
 
 
 @torch.no_grad()
@@ -127,3 +140,10 @@ def save_sheet(wanted: np.ndarray, drawn: np.ndarray) -> None:
             np.concatenate(list(part[i : i + 8]), axis=1) for part in (wanted, drawn)
         ]
     Image.fromarray(np.concatenate(rows)).save(settings.STATE / "autoencoder.png")
+
+
+def load_autoencoder() -> Autoencoder:
+    """Return the autoencoder as it was trained in one piece."""
+    model = Autoencoder(settings.AUTOENCODER)
+    load_trained(NAME, model)
+    return model

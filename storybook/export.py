@@ -15,7 +15,8 @@ from imaginairy.models import keymaps
 from imaginairy.models.tokenizer import END, START
 from imaginairy.networks.autoencoder import Autoencoder
 from storybook import settings, tokenizer
-from storybook.latents import load_autoencoder, load_spread
+from storybook.decoder import load_finished
+from storybook.latents import load_spread
 from storybook.unet import load_painter
 from storybook.world.canvas import SIZE
 
@@ -23,7 +24,7 @@ from storybook.world.canvas import SIZE
 def export() -> None:
     """Write everything that drawing needs to `settings.DATA`."""
     painter = load_painter()
-    autoencoder = load_autoencoder()
+    autoencoder = load_finished()
     fold_spread(autoencoder, *load_spread())
     write_part("unet", painter.unet, keymaps.unet_diffusers(settings.UNET))
     names = keymaps.autoencoder_diffusers(settings.AUTOENCODER)

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imaginairy.networks.autoencoder import Autoencoder
 from storybook import settings
-from storybook.autoencoder import NAME
+from storybook.autoencoder import load_autoencoder
 from storybook.cache import load_pictures, to_tensor
-from storybook.loop import load_trained, pick_device
+from storybook.loop import pick_device
 
 LATENTS = settings.STATE / "latents.npy"
 SPREAD = settings.STATE / "latents.json"
@@ -43,13 +42,6 @@ def encode_cache() -> None:
         np.save(file, latents.astype(np.float16))
     partial.replace(LATENTS)
     SPREAD.write_text(json.dumps(spread))
-
-
-def load_autoencoder() -> Autoencoder:
-    """Return the trained autoencoder."""
-    model = Autoencoder(settings.AUTOENCODER)
-    load_trained(NAME, model)
-    return model
 
 
 def load_spread() -> tuple[Tensor, Tensor]:

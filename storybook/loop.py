@@ -14,10 +14,14 @@ from torch import Tensor, nn
 
 from storybook import settings
 from storybook.settings import Schedule
-from storybook.workers import average_gradients, rank
+from storybook.workers import Team
 
 Figures = dict[str, float]
 LOG_EVERY = 50
+MEAN_EVERY = 5
+"""Steps between two updates of the running mean of the weights."""
+MOST_NORM = 1.0
+"""Longer gradients are shortened to this."""
 
 
 def pick_device() -> torch.device:
@@ -30,9 +34,9 @@ def checkpoint_path(name: str) -> Path:
     return settings.STATE / f"{name}.pt"
 
 
-def step_generator(step: int) -> torch.Generator:
+def step_generator(step: int, rank: int) -> torch.Generator:
     """Return one worker's random numbers of one step, the same after a resume."""
-    seed = (settings.SEED * 1_000_003 + step) * 64 + rank()
+    seed = (settings.SEED * 1_000_003 + step) * 64 + rank
     return torch.Generator().manual_seed(seed)
 
 
@@ -46,10 +50,13 @@ def load_trained(name: str, module: nn.Module) -> nn.Module:
 class Trainer:
     """Train one module by name; pick up at the last checkpoint if there is one."""
 
-    def __init__(self, name: str, module: nn.Module, schedule: Schedule) -> None:
+    def __init__(
+        self, name: str, module: nn.Module, schedule: Schedule, team: Team
+    ) -> None:
         self.name = name
         self.module = module
         self.schedule = schedule
+        self.team = team
         self.step = 0
         self.mean: dict[str, Tensor] = {}
         self.optimizer = torch.optim.AdamW(
@@ -71,31 +78,29 @@ class Trainer:
     ) -> None:
         """Train to the end of the schedule, saving and previewing on the way."""
         begun = saved = shown = time.monotonic()
-        first = self.step
+        first, leads = self.step, self.team.rank == 0
+        gradients = self.team.attach(self.module)
         while self.step < self.schedule.steps:
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._rate()
             loss, figures = loss_of_step(self.step)
-            self.optimizer.zero_grad(set_to_none=True)
+            gradients.zero_()
             loss.backward()
-            average_gradients(self.module.parameters())
-            norm = nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-            if (
-                norm.isfinite()
-            ):  # the rare overflow is passed over, by all workers alike
-                self.optimizer.step()
-                self._average()
+            self.team.average()
+            self._update(gradients)
             self.step += 1
-            if self.step % LOG_EVERY == 0 and rank() == 0:
-                speed = (self.step - first) / (time.monotonic() - begun)
-                self._log({**figures, "steps_per_s": speed})
-            if rank() == 0 and time.monotonic() - saved > settings.SAVE_EVERY_S:
+            if not leads:
+                continue
+            now = time.monotonic()
+            if self.step % LOG_EVERY == 0:
+                self._log(
+                    {**figures, "steps_per_s": (self.step - first) / (now - begun)}
+                )
+            if now - saved > settings.SAVE_EVERY_S:
                 self.save()
-                saved = time.monotonic()
-            if rank() == 0 and time.monotonic() - shown > settings.PREVIEW_EVERY_S:
+                saved = now
+            if now - shown > settings.PREVIEW_EVERY_S:
                 self._log(preview(self.step))
-                shown = time.monotonic()
-        if self.step > first and rank() == 0:
+                shown = now
+        if self.step > first and leads:
             self.save()
             self._log(preview(self.step))
 
@@ -125,18 +130,28 @@ class Trainer:
         device = next(self.module.parameters()).device
         self.mean = {k: v.to(device) for k, v in state["mean"].items()}
 
+    def _update(self, gradients: Tensor) -> None:
+        """Take one step; a rare overflow is passed over, by all workers alike."""
+        norm = gradients.norm()
+        if not norm.isfinite():
+            return
+        gradients *= (MOST_NORM / norm).clamp(max=1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        self.optimizer.step()
+        if self.mean and self.step % MEAN_EVERY == 0:
+            self._average()
+
     def _rate(self) -> float:
         plan = self.schedule
         warm = min(1.0, (self.step + 1) / plan.warm_up)
         return plan.rate * warm * (0.01 + 0.99 * cosine(self.step / plan.steps))
 
     def _average(self) -> None:
-        if not self.mean:
-            return
         # Early on the mean follows faster, so that it forgets the random start.
         decay = min(self.schedule.ema, (1 + self.step) / (10 + self.step))
         for name, value in self.module.state_dict().items():
-            self.mean[name].lerp_(value.to(self.mean[name].dtype), 1 - decay)
+            self.mean[name].lerp_(value, 1 - decay**MEAN_EVERY)
 
     def _log(self, figures: Figures) -> None:
         row = {k: round(v, 5) for k, v in figures.items()}

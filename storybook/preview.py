@@ -12,7 +12,8 @@ from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import NoiseSchedule
 from storybook import settings, tokenizer
 from storybook.autoencoder import to_pixels
-from storybook.latents import load_autoencoder, load_spread
+from storybook.decoder import load_finished
+from storybook.latents import load_spread
 
 PROMPTS = (
     "a red circle on a blue background",
@@ -67,7 +68,7 @@ def draw_preview(unet: UNet, text: ClipText) -> None:
     latents = sample(unet, text, PROMPTS, settings.SEED)
     mean, deviation = (each[:, None, None] for each in load_spread())
     latents = latents.cpu() * deviation + mean
-    pixels = to_pixels(load_autoencoder().decode(latents))
+    pixels = to_pixels(load_finished().decode(latents))
     rows = [
         np.concatenate(list(pixels[i : i + COLUMNS]), axis=1)
         for i in range(0, len(pixels), COLUMNS)

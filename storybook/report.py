@@ -14,7 +14,7 @@ from imaginairy import ImaginePrompt, ModelStore, imagine
 from storybook import settings
 from storybook.autoencoder import psnr, reconstruct
 from storybook.cache import fresh_pictures
-from storybook.latents import load_autoencoder
+from storybook.decoder import load_finished
 from storybook.loop import pick_device
 from storybook.preview import PROMPTS
 from storybook.world import draw_scene
@@ -51,7 +51,7 @@ def report() -> None:
     both = [all(row) for row in checks]
     save_sheet(draw(list(PROMPTS), store), FOLDER / "groups.png")
     fresh = fresh_pictures()
-    drawn = reconstruct(load_autoencoder(), fresh, pick_device())
+    drawn = reconstruct(load_finished(), fresh, pick_device())
     figures = {
         "ground_right": share([ground for ground, _ in checks]),
         "color_right": share([color for _, color in checks]),

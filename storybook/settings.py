@@ -24,6 +24,8 @@ PREVIEW_EVERY_S = 420.0
 THREADS = 2
 WORKERS = 2
 """Processes that share a training on a CPU; each takes `Schedule.batch`."""
+MOST_PARAMETERS = 20_000_000
+"""Room for the gradients of the largest network, shared between the workers."""
 
 AUTOENCODER = AutoencoderConfig(
     channels=(32, 64, 128, 128),
@@ -63,11 +65,12 @@ class Schedule:
 
 
 TRAIN_AUTOENCODER = Schedule(steps=3_700, batch=16, rate=9e-4, warm_up=100, ema=0.0)
+TRAIN_DECODER = Schedule(steps=1_500, batch=16, rate=6e-4, warm_up=100, ema=0.99)
 CROP = 64
 KL_WEIGHT = 1e-4
 
 TRAIN_TEXT = Schedule(steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0)
-TRAIN_UNET = Schedule(steps=4_200, batch=16, rate=1e-3, warm_up=200, ema=0.998)
+TRAIN_UNET = Schedule(steps=3_500, batch=16, rate=1e-3, warm_up=200, ema=0.998)
 EMPTY_CAPTIONS = 0.1
 CHANNEL_OFFSET = 0.1
 """Deviation of the random shift a channel that is added to the training noise."""

@@ -16,7 +16,7 @@ from storybook.cache import Content, load_scenes
 from storybook.latents import load_latents
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.settings import Schedule
-from storybook.workers import run_workers
+from storybook.workers import Team, run_workers
 from storybook.world import write_caption
 
 NAME = "text"
@@ -85,17 +85,17 @@ def train() -> None:
     run_workers(_train)
 
 
-def _train() -> None:
+def _train(team: Team) -> None:
     device = pick_device()
     torch.manual_seed(settings.SEED)
     reader = Reader().to(device)
     if device.type == "cpu":
         write_out_attention(reader)
     captions = Captions(settings.TRAIN_TEXT, device)
-    trainer = Trainer(NAME, reader, settings.TRAIN_TEXT)
+    trainer = Trainer(NAME, reader, settings.TRAIN_TEXT, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        latents, ids = captions.draw(step_generator(step))
+        latents, ids = captions.draw(step_generator(step, team.rank))
         length = int((ids != reader.end).sum(dim=1).max()) + 1
         with torch.autocast(device.type, torch.bfloat16):
             layout = reader(ids[:, :length])[1]

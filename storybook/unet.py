@@ -14,7 +14,7 @@ from storybook.attention import write_out_attention
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.preview import draw_preview
 from storybook.text import Captions, Reader, layout_error, load_reader
-from storybook.workers import run_workers
+from storybook.workers import Team, run_workers
 
 NAME = "unet"
 
@@ -40,7 +40,7 @@ def train() -> None:
     run_workers(_train)
 
 
-def _train() -> None:
+def _train(team: Team) -> None:
     device = pick_device()
     torch.manual_seed(settings.SEED)
     painter = Painter(load_reader()).to(device, memory_format=torch.channels_last)
@@ -48,10 +48,10 @@ def _train() -> None:
         write_out_attention(painter)
     captions = Captions(settings.TRAIN_UNET, device)
     alphas = NoiseSchedule().alphas_cumprod.to(device)
-    trainer = Trainer(NAME, painter, settings.TRAIN_UNET)
+    trainer = Trainer(NAME, painter, settings.TRAIN_UNET, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step)
+        generator = step_generator(step, team.rank)
         latents, ids = captions.draw(generator, empty=settings.EMPTY_CAPTIONS)
         return noise_error(painter, latents, ids, alphas, generator)
 

@@ -1,55 +1,81 @@
 """Several single-threaded processes that train one network together.
 
 Small convolutions use two cores badly from one process; two processes that average
-their gradients use them well. On a GPU there is one worker.
+their gradients, in memory they share, use them well. On a GPU there is one worker.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
 
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import Tensor, multiprocessing, nn
 
 from storybook import settings
 
 
-def run_workers(task: Callable[[], None]) -> None:
+class Team:
+    """One worker's view of all workers; the first one logs and saves.
+
+    Args:
+        rank: this worker's number.
+        gradients: one flat buffer a worker, in shared memory.
+        barrier: where workers wait for each other; None for a single worker.
+    """
+
+    def __init__(
+        self, rank: int, gradients: tuple[Tensor, ...], barrier: Barrier | None
+    ) -> None:
+        self.rank = rank
+        self.gradients = gradients
+        self.barrier = barrier
+
+    def attach(self, module: nn.Module) -> Tensor:
+        """Let a module's gradients gather in this worker's buffer; return that part."""
+        place = 0
+        parameters = list(module.parameters())
+        count = sum(each.numel() for each in parameters)
+        if not self.gradients:
+            self.gradients = (torch.zeros(count, device=parameters[0].device),)
+        self.gradients = tuple(each[:count] for each in self.gradients)
+        own = self.gradients[self.rank]
+        for each in parameters:
+            part = own[place : place + each.numel()]
+            each.grad = part.as_strided(each.shape, each.stride())
+            place += each.numel()
+        return own
+
+    def average(self) -> None:
+        """Give every worker the mean of all workers' gradients."""
+        if self.barrier is None:
+            return
+        self.barrier.wait()
+        shares = [each.chunk(len(self.gradients))[self.rank] for each in self.gradients]
+        mean = torch.stack(shares).mean(dim=0)
+        for share in shares:
+            share.copy_(mean)
+        self.barrier.wait()
+
+
+def run_workers(task: Callable[[Team], None]) -> None:
     """Run a module-level function in every worker, and wait for all of them."""
     if torch.cuda.is_available() or settings.WORKERS == 1:
-        task()
+        task(Team(0, (), None))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        meeting = f"file://{Path(folder) / 'meeting'}"
-        multiprocessing.spawn(_work, (task, meeting), nprocs=settings.WORKERS)
-
-
-def _work(rank: int, task: Callable[[], None], meeting: str) -> None:
-    torch.set_num_threads(max(1, settings.THREADS // settings.WORKERS))
-    distributed.init_process_group(
-        "gloo", init_method=meeting, rank=rank, world_size=settings.WORKERS
+    gradients = tuple(
+        torch.zeros(settings.MOST_PARAMETERS).share_memory_()
+        for _ in range(settings.WORKERS)
     )
-    try:
-        task()
-    finally:
-        distributed.destroy_process_group()
+    barrier = multiprocessing.get_context("spawn").Barrier(settings.WORKERS)
+    multiprocessing.spawn(_work, (task, gradients, barrier), nprocs=settings.WORKERS)
 
 
-def rank() -> int:
-    """Return this worker's number; the first one logs and saves."""
-    return distributed.get_rank() if distributed.is_initialized() else 0
-
-
-def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Give every worker the mean of all workers' gradients."""
-    if not distributed.is_initialized():
-        return
-    gradients = [each.grad for each in parameters if each.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    distributed.all_reduce(flat)
-    flat /= distributed.get_world_size()
-    sizes = [gradient.numel() for gradient in gradients]
-    for gradient, part in zip(gradients, flat.split(sizes), strict=True):
-        gradient.copy_(part.view_as(gradient))
+def _work(
+    rank: int,
+    task: Callable[[Team], None],
+    gradients: tuple[Tensor, ...],
+    barrier: Barrier,
+) -> None:
+    torch.set_num_threads(max(1, settings.THREADS // settings.WORKERS))
+    task(Team(rank, gradients, barrier))

@@ -33,7 +33,13 @@ MAY_IMPORT = {
     "masks": {"images"},
     "images": set(),
     "metadata": {"errors"},
-    "checks": {"errors", "lazy_image", "prompt_language", "samplers"},
+    "checks": {
+        "enhancers.mask_language",
+        "errors",
+        "lazy_image",
+        "prompt_language",
+        "samplers",
+    },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
     "schema": {
         "checks",
@@ -46,7 +52,7 @@ MAY_IMPORT = {
         "prompt_language",
     },
     "animate": {"errors"},
-    "sweeps": {"checks", "errors", "schema"},
+    "sweeps": {"checks", "errors", "schema", "weighted_prompt"},
     "outputs": {"animate", "observe", "result", "schema"},
     "result": {"errors", "metadata", "schema", "version"},
 }

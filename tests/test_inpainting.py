@@ -122,12 +122,13 @@ def test_an_inpainting_checkpoint_is_told_by_its_shape(
     tmp_path: Path, source: Image.Image, mask: Image.Image
 ) -> None:
     tiny_pipeline(inpainting=True).save_pretrained(tmp_path / "tiny")
-    options = {"model": str(tmp_path / "tiny"), "steps": 3, "seed": 1}
+    size = {"width": 128, "height": 128}
+    options = {"model": str(tmp_path / "tiny"), "steps": 3, "seed": 1, **size}
     prompt = ImaginePrompt(
         "a fox", init_image=source, mask_image=mask, init_image_strength=0, **options
     )
     result = next(imagine(prompt))
     kept = ~(pixels(mask.filter(ImageFilter.GaussianBlur(3)).convert("RGB")) > 0)
     assert np.array_equal(pixels(result.img)[kept], pixels(source)[kept])
-    other = next(imagine(ImaginePrompt("a fox", width=128, height=128, **options)))
+    other = next(imagine(ImaginePrompt("a fox", **options)))
     assert other.img.size == (128, 128)

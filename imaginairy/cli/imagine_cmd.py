@@ -6,18 +6,37 @@ from typing import Any
 import click
 
 from imaginairy.animate import ANIMATIONS
-from imaginairy.cli.jobs import planned, save_compilation, save_grid
+from imaginairy.cli.completion import any_of
+from imaginairy.cli.drawing import Drawing, draw
+from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given, prompt_options
+from imaginairy.cli.prompts_file import asked_prompts
 from imaginairy.cli.run import reporting_errors, show_log
-from imaginairy.errors import BadOptionError
+from imaginairy.cli.sections import SectionedCommand
+from imaginairy.cli.size import NAMED, SHAPES, asked_size
+from imaginairy.cli.stores import Stores
 from imaginairy.version import __version__
 
+SIZES = (*SHAPES, *NAMED)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-@click.command("imagine", context_settings={"max_content_width": 100})
-@click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
+@click.command(
+    "imagine", cls=SectionedCommand, context_settings={"max_content_width": 100}
+)
+@click.argument("prompts", nargs=-1, metavar="PROMPT...")
 @prompt_options
+@click.option(
+    "--prompts-file", metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Also draw what a file says: one prompt a line, or in a .jsonl file one JSON "
+    "object of fields a line, which win over the options.",
+)  # fmt: skip
+@click.option(
+    "--size", metavar="SIZE", shell_complete=any_of((name, "") for name in SIZES),
+    help="Width and height at once: 512x768, 512 for both, or one of "
+    f"{', '.join(SIZES)}.",
+)  # fmt: skip
 @click.option(
     "-r", "--repeats", default=1, show_default=True,
     help="Pictures of each prompt; their seeds count up from --seed.",
@@ -51,6 +70,11 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
     "--compare-gif", is_flag=True,
     help="Also save an animation of the init image and the picture in turn.",
 )  # fmt: skip
+@click.option(
+    "--json", "as_json", is_flag=True,
+    help="Print one JSON object a picture: its path and everything that made it.",
+)  # fmt: skip
+@click.option("--show", is_flag=True, help="Also draw the pictures in the terminal.")
 @click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
 @click.option(
     "--precision", default="autocast", show_default=True,
@@ -63,53 +87,30 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 )  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.version_option(__version__)
+@click.pass_context
 @reporting_errors
 def imagine_cmd(
+    context: click.Context,
+    /,
     prompts: tuple[str, ...],
+    prompts_file: Path | None,
     repeats: int,
-    outdir: Path,
-    extension: str,
     schedules: tuple[str, ...],
-    grid: bool,
-    compilation: str | None,
-    show_work: bool,
-    gif: bool,
-    compare_gif: bool,
     device: str | None,
-    precision: Any,
+    precision: str,
     log_level: str,
-    quiet: bool,
+    size: str | None,
     **options: Any,
 ) -> None:
-    """Draw a picture of each PROMPT and save it.
+    """Draw a picture of each PROMPT and save it; - reads prompts from standard input.
 
     Without --model, Stable Diffusion 1.5 is used where it is on this machine or can
     be fetched, and else the small model that comes along.
     """
-    show_log("error" if quiet else log_level)
-    jobs = planned(prompts, repeats, schedules, given(options))
-    if compare_gif and "init_image" not in given(options):
-        raise BadOptionError("--compare-gif needs an --init-image to compare with.")
-
-    from imaginairy.api import imagine_image_files
-    from imaginairy.cli.progress import ProgressBars
-
-    bars = ProgressBars(len(jobs), quiet=quiet)
-    try:
-        pictures = imagine_image_files(
-            [job.prompt for job in jobs],
-            outdir,
-            output_file_extension=extension,
-            record_step_images=show_work,
-            make_gif=gif,
-            make_compare_gif=compare_gif,
-            device=device,
-            precision=precision,
-            observer=bars,
-        )
-    finally:
-        bars.close()
-    if grid:
-        save_grid(jobs, pictures, outdir)
-    if compilation:
-        save_compilation(pictures, outdir, compilation)
+    show_log("error" if options["quiet"] else log_level)
+    if not prompts and prompts_file is None:
+        raise click.UsageError("Missing argument 'PROMPT...'.", context)
+    drawing = Drawing.of({**options, "size": asked_size(size, options)})
+    asked = asked_prompts(prompts, prompts_file, given(options))
+    jobs = planned(asked, repeats, schedules)
+    draw(jobs, drawing, context.ensure_object(Stores).get(device, precision))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from imaginairy.animate import contact_sheet, save_animation
+from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadOptionError
 from imaginairy.observe import log
 from imaginairy.outputs import claimed_number
@@ -22,13 +22,12 @@ class Job:
     prompt: ImaginePrompt
     row: str
     column: str
+    extension: str | None = None
+    """How to save it, where that is not the same for all."""
 
 
 def planned(
-    prompts: Sequence[str],
-    repeats: int,
-    schedules: Sequence[str],
-    options: dict[str, Any],
+    asked: Sequence[Asked], repeats: int, schedules: Sequence[str]
 ) -> list[Job]:
     """Return every prompt `repeats` times over all values of the schedules.
 
@@ -39,19 +38,24 @@ def planned(
     if repeats < 1:
         raise BadOptionError(f"repeats {repeats} is out of range; give 1 or more.")
     sweeps = [parse_schedule(schedule) for schedule in schedules]
-    seed = options.get("seed")
     jobs = []
     for number in range(repeats):
-        seeded = dict(options)
-        if seed is not None:
-            seeded["seed"] = seed + number
-        for text in prompts:
-            for prompt in swept(text, seeded, sweeps):
+        for each in asked:
+            seeded = dict(each.fields)
+            if isinstance(seeded.get("seed"), int):
+                seeded["seed"] += number
+            for prompt in swept(each.prompt, seeded, sweeps):
                 values = [f"{name}={getattr(prompt, name)}" for name, _ in sweeps]
                 repeat = [f"#{number + 1}"] if repeats > 1 else []
                 along = values[-1:] or repeat
-                down = [text, *(repeat if values else []), *values[:-1]]
-                jobs.append(Job(prompt, " ".join(down), " ".join(along)))
+                down = [
+                    prompt.prompt_text,
+                    *(repeat if values else []),
+                    *values[:-1],
+                ]
+                jobs.append(
+                    Job(prompt, " ".join(down), " ".join(along), each.extension)
+                )
     return jobs
 
 
@@ -59,7 +63,8 @@ def save_grid(jobs: Sequence[Job], pictures: Sequence[Path], outdir: Path) -> Pa
     """Lay the pictures of a run out as one contact sheet in `outdir/grids`."""
     rows = list(dict.fromkeys(job.row for job in jobs))
     columns = list(dict.fromkeys(job.column for job in jobs))
-    if columns == [""]:  # nothing varies but the prompt: as square as can be
+    places = {(job.row, job.column) for job in jobs}
+    if columns == [""] or len(places) < len(jobs):  # no table: as square as can be
         across = max(1, round(len(jobs) ** 0.5))
         sheet = contact_sheet(opened(pictures), columns=across)
     else:

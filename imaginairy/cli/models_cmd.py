@@ -29,15 +29,16 @@ def size_and_place(spec: ModelSpec) -> tuple[str, str]:
     weights = spec.weights
     if isinstance(weights, BundledFolder):
         files = [file for file in weights.path.rglob("*") if file.is_file()]
-        return _megabytes(sum(file.stat().st_size for file in files)), "bundled"
+        return megabytes(sum(file.stat().st_size for file in files)), "bundled"
     assert isinstance(weights, HubFile)
     from imaginairy.models import hub
 
     return (
-        _megabytes(weights.size) if weights.size else "?",
+        megabytes(weights.size) if weights.size else "?",
         "yes" if hub.cached(weights) else "no",
     )
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """Return a number of bytes as people read it."""
     return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.2f} GB"

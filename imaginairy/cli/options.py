@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from imaginairy.cli.completion import for_field
 from imaginairy.schema import ImaginePrompt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -25,6 +26,8 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "init_image": ("--init-image",),
     "init_image_strength": ("--init-image-strength",),
     "mask_image": ("--mask-image",),
+    "mask_prompt": ("--mask-prompt",),
+    "mask_model": ("--mask-model",),
     "mask_mode": ("--mask-mode",),
     "mask_modify_original": ("--mask-modify-original/--no-mask-modify-original",),
     "outpaint": ("--outpaint",),
@@ -56,6 +59,7 @@ def prompt_options(command: Command) -> Command:
             type=_type(name),
             default=None,
             help=_help(name),
+            shell_complete=for_field(name, FIELDS[name].metadata["check"]),
         )(command)
     return command
 

@@ -10,6 +10,11 @@ from imaginairy.device import Precision, choose_device, choose_dtype
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.loading import load, locate, weights_sha256
+from imaginairy.models.segmentation import (
+    Segmenter,
+    load_segmenter,
+    locate_mask_model,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class LoadedModel:
 
 
 class ModelStore:
-    """Loads models when they are asked for and keeps the last one.
+    """Loads models when they are asked for and keeps the last one of each kind.
 
     Args:
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
@@ -38,6 +43,7 @@ class ModelStore:
         self.dtype = choose_dtype(self.device, precision)
         self._located: dict[str | None, ModelSpec] = {}
         self._loaded: LoadedModel | None = None
+        self._segmenters: dict[str | None, Segmenter] = {}
 
     def locate(self, name: str | None) -> ModelSpec:
         """Return the model meant by a name; looked up once, so it stays the same."""
@@ -55,8 +61,16 @@ class ModelStore:
             self._loaded = LoadedModel(spec, diffusion, digest)
         return self._loaded
 
+    def segmenter(self, name: str | None) -> Segmenter:
+        """Return a mask model, loaded; see `locate_mask_model` for names."""
+        if name not in self._segmenters:
+            spec = locate_mask_model(name)
+            self._segmenters = {name: load_segmenter(spec, self.device)}
+        return self._segmenters[name]
+
     def clear(self) -> None:
         """Let go of what is loaded and of the memory it took."""
         self._loaded = None
+        self._segmenters = {}
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

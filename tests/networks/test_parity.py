@@ -174,6 +174,25 @@ def test_sides_that_are_no_multiple_of_eight_are_encoded_as_by_diffusers(
     assert_close(ours.encode(pictures), moments)
 
 
+def test_nearly_plain_pictures_are_normalised_as_by_diffusers(saver: Saver) -> None:
+    """Where little varies, what normalisation adds to the variance matters."""
+    theirs = tiny_autoencoder()
+    _, ours = saver.loaded("vae", theirs)
+    pictures, latents = 0.01 * noise(1, 3, 64, 64), 0.01 * noise(1, 4, 8, 8)
+    moments = theirs.encode(pictures).latent_dist.parameters
+    assert_close(ours.encode(pictures), moments)
+    assert_close(ours.decode(latents), theirs.decode(latents).sample)
+
+
+def test_nearly_plain_latents_are_normalised_as_by_diffusers(saver: Saver) -> None:
+    theirs = tiny_unet()
+    _, ours = saver.loaded("unet", theirs)
+    latents, context = 0.01 * noise(1, 4, 8, 8), 0.01 * noise(1, 13, 48)
+    timesteps = torch.tensor([500])
+    predicted = theirs(latents, timesteps, context).sample
+    assert_close(ours(latents, timesteps, context), predicted)
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_text_transformer_equals_transformers(saver: Saver, name: str) -> None:
     settings: dict[str, Any] = {

@@ -1,0 +1,122 @@
+"""`aimg again`: pictures drawn again from what they say about themselves."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from imaginairy.cli.drawing import Drawing, draw
+from imaginairy.cli.imagine_cmd import imagine_cmd
+from imaginairy.cli.jobs import planned
+from imaginairy.cli.options import given
+from imaginairy.cli.record import Record, Verdict, read_record
+from imaginairy.cli.run import reporting_errors, show_log
+from imaginairy.cli.sections import SectionedCommand
+from imaginairy.cli.size import asked_size
+from imaginairy.cli.stores import Stores
+from imaginairy.errors import UnknownModelError
+from imaginairy.observe import log
+
+OF_IMAGINE = [
+    param
+    for param in imagine_cmd.params
+    if param.name not in ("prompts", "prompts_file", "version")
+]
+"""Whatever `imagine` takes, this takes too."""
+
+
+@click.command(
+    "again",
+    cls=SectionedCommand,
+    params=list(OF_IMAGINE),
+    context_settings={"max_content_width": 100},
+)
+@click.argument(
+    "pictures", nargs=-1, required=True, metavar="PICTURE...",
+    type=click.Path(dir_okay=False, path_type=Path),
+)  # fmt: skip
+@click.option("--prompt", help="Draw this in place of the picture's own prompt.")
+@click.pass_context
+@reporting_errors
+def again_cmd(
+    context: click.Context,
+    /,
+    pictures: tuple[Path, ...],
+    prompt: str | None,
+    repeats: int,
+    schedules: tuple[str, ...],
+    device: str | None,
+    precision: str,
+    log_level: str,
+    size: str | None,
+    **options: Any,
+) -> None:
+    """Draw each PICTURE again from its own metadata, changed where options say so.
+
+    Reads pictures of imaginairy, and the `parameters` that other tools write. Where
+    nothing is changed the result is compared with the file; the exit code is 1 where
+    a picture of ours turned out otherwise.
+    """
+    show_log("error" if options["quiet"] else log_level)
+    drawing = Drawing.of({**options, "size": asked_size(size, options)})
+    changes = given(options) | ({} if prompt is None else {"prompt": prompt})
+    records = [read_record(picture, changes) for picture in pictures]
+    if size is not None:
+        records = [record.of_size(size) for record in records]
+    if repeats > 1 or schedules:
+        records = [replace(record, compared=False) for record in records]
+
+    asked = [record.asked for record in records]
+    if context.get_parameter_source("extension") is not ParameterSource.DEFAULT:
+        asked = [replace(each, extension=None) for each in asked]
+    store = context.ensure_object(Stores).get(device, precision)
+    for record in records:
+        _require_model(record, store)
+    jobs = planned(asked, repeats, schedules)
+    told = _Teller(drawing, [*records] * (len(jobs) // len(records)))
+    draw(jobs, drawing, store, told)
+    if told.failed:
+        sys.exit(1)
+
+
+def _require_model(record: Record, store: Any) -> None:
+    """Find the model before anything is drawn."""
+    try:
+        store.locate(record.asked.fields.get("model"))
+    except UnknownModelError as error:
+        raise UnknownModelError(
+            f"'{record.path}' cannot be drawn again as it was: {error} Another model "
+            "can be given with --model."
+        ) from error
+
+
+class _Teller:
+    """Says of each picture whether it is what the file shows."""
+
+    def __init__(self, drawing: Drawing, records: list[Record]) -> None:
+        self.drawing = drawing
+        self.left = records
+        self.failed = False
+
+    def __call__(self, drawn: Path) -> None:
+        """Be told of a saved picture."""
+        record = self.left.pop(0)
+        verdict = record.verdict(drawn)
+        self.failed |= verdict.is_failure
+        self.drawing.tell(drawn, again=_as_json(record, verdict))
+        if self.drawing.as_json:
+            log.info("%s: %s", record.path, verdict)
+        elif not self.drawing.quiet:
+            click.echo(f"{record.path}: {verdict}")
+
+
+def _as_json(record: Record, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "of": str(record.path),
+        "result": verdict.result,
+        "mean_difference": verdict.mean_difference,
+        "words": str(verdict),
+    }

@@ -1,0 +1,43 @@
+"""What shells offer for the values of options; click asks while somebody types."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from imaginairy.checks import Choice
+from imaginairy.models.catalog import MODELS
+from imaginairy.samplers import SAMPLERS
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def any_of(words: Iterable[tuple[str, str]], *, or_file: bool = False) -> Complete:
+    """Offer words, each with a line about it, and files where these are possible."""
+    offered = list(words)
+
+    def complete(
+        context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        files = [CompletionItem(incomplete, type="file")] if or_file else []
+        return files + [
+            CompletionItem(word, help=about or None)
+            for word, about in offered
+            if word.startswith(incomplete.lower())
+        ]
+
+    return complete
+
+
+def for_field(name: str, check: Any) -> Complete | None:
+    """Return what is offered for a field of a prompt, or None."""
+    if name == "model":
+        return any_of(((spec.name, spec.summary) for spec in MODELS), or_file=True)
+    if name == "sampler_type":
+        return any_of((row.name, row.summary) for row in SAMPLERS.values())
+    if name in ("init_image", "mask_image"):
+        return any_of((), or_file=True)
+    if isinstance(check, Choice):
+        return any_of((word, "") for word in check.words if word)
+    return None

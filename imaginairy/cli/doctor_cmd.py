@@ -1,0 +1,287 @@
+"""`aimg doctor`: what pictures are drawn with here, what is wrong, and what mends it."""
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from imaginairy.cli.models_cmd import megabytes
+from imaginairy.cli.run import reporting_errors
+from imaginairy.cli.version_cmd import installed
+from imaginairy.models.catalog import (
+    DEFAULT_MODEL,
+    MASK_MODELS,
+    MODELS,
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    known_model,
+)
+from imaginairy.version import __version__
+
+OLDEST_PYTHON = (3, 10)
+ROOM_TO_DRAW = 6e9
+"""Bytes of memory that Stable Diffusion takes in full precision, about."""
+ROOM_TO_SPARE = 1e9
+"""Bytes of disk beyond the default model's own."""
+
+Level = Literal["ok", "note", "broken"]
+COLOURS: dict[Level, str] = {"ok": "green", "note": "yellow", "broken": "red"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    mend: str = ""
+    """The command that mends it, or does without it."""
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+@click.command("doctor")
+@reporting_errors
+def doctor_cmd() -> None:
+    """Look at what pictures are drawn with, and say what is wrong and what mends it.
+
+    The exit code is 1 where something is broken, and 0 where all is well or only noted.
+    """
+    broken = 0
+    for name, check in CHECKS.items():
+        for finding in check():
+            broken += finding.level == "broken"
+            level = click.style(finding.level.ljust(6), COLOURS[finding.level])
+            click.echo(f"{level}  {name:<9} {finding.what}")
+            if finding.mend:
+                click.echo(f"{'':<18}try: {finding.mend}")
+    if broken:
+        things = "1 thing is" if broken == 1 else f"{broken} things are"
+        click.echo(f"\n{things} broken; the commands above mend that.")
+        sys.exit(1)
+    click.echo("\nPictures can be drawn.")
+
+
+def python_check() -> Iterator[Finding]:
+    """Look at the interpreter and at this package."""
+    version = platform.python_version()
+    if sys.version_info < OLDEST_PYTHON:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        yield Finding(
+            "broken", f"{version} is older than {oldest}", f"pyenv install {oldest}"
+        )
+    else:
+        yield Finding("ok", f"{version} at {sys.executable}")
+    yield Finding("ok", f"imaginairy {__version__} at {Path(__file__).parent.parent}")
+
+
+def packages_check() -> Iterator[Finding]:
+    """Compare the installed packages with the oldest that will do."""
+    asked = [
+        match.groups()
+        for line in metadata.requires("imaginairy") or []
+        if (match := re.match(r"([\w.-]+)\s*>=\s*([\d.]+)$", line))
+    ]
+    good = True
+    for name, oldest in asked:
+        version = installed(name)
+        if version is not None and _numbers(version) >= _numbers(oldest):
+            continue
+        good = False
+        what = f"{name} is missing" if version is None else f"{name} {version} is old"
+        yield Finding("broken", what, f"pip install --upgrade '{name}>={oldest}'")
+    if good:
+        yield Finding("ok", f"all {len(asked)} are there and new enough")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.split("+")[0]))
+
+
+def torch_check() -> Iterator[Finding]:
+    """Compute something on the device that pictures would be drawn on."""
+    try:
+        import torch
+
+        from imaginairy.device import choose_device
+
+        device = choose_device()
+        torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum()
+    except Exception as error:  # whatever a broken build raises
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        yield Finding(
+            "broken",
+            f"torch {installed('torch') or ''} does not work: {reason}",
+            "pip install --force-reinstall torch",
+        )
+        return
+    build = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
+    yield Finding("ok", f"{torch.__version__}, {build}; draws on {device}")
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        name = torch.cuda.get_device_name(device)
+        yield Finding("ok", f"{name}: {_of(free, total)} of its memory free")
+    elif shutil.which("nvidia-smi"):
+        yield Finding(
+            "note",
+            "there is an NVIDIA driver, which this build of torch does not use",
+            "pip install --force-reinstall torch; nvidia-smi",
+        )
+
+
+def memory_check() -> Iterator[Finding]:
+    """Look at how much memory there is."""
+    free, total = memory()
+    if free is None or total is None:
+        yield Finding("ok", "this system does not say how much there is")
+    elif free < ROOM_TO_DRAW:
+        yield Finding(
+            "note",
+            f"{_of(free, total)} free; Stable Diffusion takes about "
+            f"{megabytes(int(ROOM_TO_DRAW))} on a CPU",
+            'imagine "a bowl of fruit" --model storybook',
+        )
+    else:
+        yield Finding("ok", f"{_of(free, total)} free")
+
+
+def memory() -> tuple[int | None, int | None]:
+    """Return how many bytes of memory are free, and how many there are."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return None, None
+    try:
+        text = Path("/proc/meminfo").read_text()
+    except OSError:
+        return total, total
+    available = re.search(r"MemAvailable:\s+(\d+) kB", text)
+    return (int(available[1]) * 1024 if available else total), total
+
+
+def cache_check() -> Iterator[Finding]:
+    """Look at the folder that models are kept in."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE)
+    above = next(path for path in (folder, *folder.parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        yield Finding(
+            "broken",
+            f"models cannot be kept in {folder}: {above} cannot be written to",
+            "export HF_HOME=/a/folder/of/yours",
+        )
+        return
+    usage = shutil.disk_usage(above)
+    needed = _missing_bytes() + ROOM_TO_SPARE
+    room = f"{_of(usage.free, usage.total)} free in {folder}"
+    if usage.free < needed:
+        yield Finding(
+            "note",
+            f"{room}; the default model takes {megabytes(int(needed))} more",
+            "export HF_HOME=/a/folder/on/another/disk",
+        )
+    else:
+        yield Finding("ok", room)
+
+
+def _missing_bytes() -> int:
+    from imaginairy.models import hub
+
+    weights = known_model(DEFAULT_MODEL).weights
+    assert isinstance(weights, HubFile)
+    return 0 if hub.cached(weights) else weights.size or 0
+
+
+def hub_check() -> Iterator[Finding]:
+    """Ask whether models can be fetched."""
+    from huggingface_hub import constants
+
+    from imaginairy.models import hub
+
+    reason = hub.unreachable_reason()
+    if reason is None:
+        yield Finding("ok", f"{constants.ENDPOINT} answers")
+        return
+    switch = next((word for word in reason.split() if word.endswith("_OFFLINE")), None)
+    yield Finding(
+        "note",
+        f"models cannot be fetched: {reason}",
+        f"unset {switch}" if switch else f"curl --head {constants.ENDPOINT}",
+    )
+
+
+def models_check() -> Iterator[Finding]:
+    """Look for the models that are known by name."""
+    from imaginairy.models import hub
+
+    for spec in (*MODELS, *MASK_MODELS):
+        match spec.weights:
+            case BundledFolder() as bundled:
+                yield _bundled(spec.name, bundled.path)
+            case HubFile() as file:
+                yield _fetched(spec.name, file, hub.cached(file))
+            case HubRepo() as repo:
+                there = hub.cached_snapshot(repo.repo, repo.revision)
+                yield Finding("ok", f"{spec.name} {_where(there, None)}")
+
+
+def _bundled(name: str, folder: Path) -> Finding:
+    """Look whether the weights that come along are whole."""
+    from safetensors import SafetensorError, safe_open
+
+    mend = "pip install --force-reinstall --no-deps imaginairy"
+    files = sorted(folder.rglob("*.safetensors"))
+    if not files:
+        return Finding("broken", f"{name}, which comes along, is not in {folder}", mend)
+    for file in files:
+        try:
+            with safe_open(file, framework="np"):
+                pass
+        except (SafetensorError, OSError) as error:
+            return Finding("broken", f"{name}: {file} cannot be read ({error})", mend)
+    size = sum(file.stat().st_size for file in files)
+    return Finding("ok", f"{name} comes along, {megabytes(size)}")
+
+
+def _fetched(name: str, file: HubFile, path: Path | None) -> Finding:
+    """Look whether weights that were fetched are as long as announced."""
+    size = path.stat().st_size if path else None
+    if path and file.size and size != file.size:
+        return Finding(
+            "broken",
+            f"{name}: {path} has {size} bytes in place of {file.size}",
+            f"rm '{path.resolve()}' '{path}'",
+        )
+    return Finding("ok", f"{name} {_where(path, file.size)}")
+
+
+def _where(path: Path | None, size: int | None) -> str:
+    if path:
+        return f"is on this machine, {path}"
+    return "is fetched when first used" + (f", {megabytes(size)}" if size else "")
+
+
+def _of(free: int, total: int) -> str:
+    return f"{megabytes(free)} of {megabytes(total)}"
+
+
+CHECKS: dict[str, Check] = {
+    "python": python_check,
+    "packages": packages_check,
+    "torch": torch_check,
+    "memory": memory_check,
+    "disk": cache_check,
+    "hub": hub_check,
+    "models": models_check,
+}

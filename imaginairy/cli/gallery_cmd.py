@@ -1,0 +1,24 @@
+"""`aimg gallery`: a folder of pictures as a page."""
+
+from pathlib import Path
+
+import click
+
+from imaginairy.cli.run import reporting_errors
+
+
+@click.command("gallery")
+@click.argument("folder", default="outputs", type=click.Path(path_type=Path))
+@reporting_errors
+def gallery_cmd(folder: Path) -> None:
+    """Write index.html beside the pictures of FOLDER, `outputs` by default.
+
+    A page to look through, search and filter them in any browser, without a server. It
+    links to the pictures, so it is moved together with them; run this again when there
+    are new ones.
+    """
+    from imaginairy.gallery import write_gallery
+
+    page, pictures = write_gallery(folder)
+    word = "picture" if pictures == 1 else "pictures"
+    click.echo(f"{page}: {pictures} {word}; open it in a browser.")

@@ -1,0 +1,73 @@
+"""`aimg mask`: what of a picture words describe, to look at and to use."""
+
+import re
+from pathlib import Path
+
+import click
+
+from imaginairy.cli.completion import any_of
+from imaginairy.cli.run import reporting_errors, show_log
+from imaginairy.cli.stores import Stores
+from imaginairy.models.catalog import MASK_MODELS
+
+MAX_NAME_LENGTH = 100
+
+
+@click.command("mask", context_settings={"max_content_width": 100})
+@click.argument("picture", shell_complete=any_of((), or_file=True))
+@click.argument("mask_prompt")
+@click.option(
+    "--mask-model", help="A mask model's name, path, or owner/repo on the hub.",
+    shell_complete=any_of(((m.name, m.summary) for m in MASK_MODELS), or_file=True),
+)  # fmt: skip
+@click.option(
+    "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
+    help="Folder to save pictures in.",
+)  # fmt: skip
+@click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.pass_context
+@reporting_errors
+def mask_cmd(
+    context: click.Context,
+    picture: str,
+    mask_prompt: str,
+    mask_model: str | None,
+    outdir: Path,
+    device: str | None,
+    quiet: bool,
+) -> None:
+    """Find in PICTURE, a path or a web address, what MASK_PROMPT describes.
+
+    MASK_PROMPT is such as "fruit OR bowl{*1.5} AND NOT apple". Saved are the mask to
+    paint on, its shades of grey, the cut-out with transparency, and an overlay to look
+    at.
+
+    Without --mask-model, CLIPSeg is used where it is on this machine or can be
+    fetched, and else the small model that comes along.
+    """
+    show_log("error" if quiet else "info")
+
+    from imaginairy import mask
+    from imaginairy.observe import log
+    from imaginairy.outputs import claimed_number
+
+    store = context.ensure_object(Stores).get(device)
+    found = mask(picture, mask_prompt, mask_model=mask_model, store=store)
+    pictures = {
+        "mask": found.binary,
+        "grayscale": found.grayscale,
+        "cutout": found.cutout(),
+        "overlay": found.overlay(),
+    }
+    with claimed_number(outdir) as number:
+        start = f"{number:06d}_{plain(Path(picture).stem)}_{plain(mask_prompt)}"
+        for kind, image in pictures.items():
+            path = outdir / f"{start[:MAX_NAME_LENGTH]}_{kind}.png"
+            image.save(path)
+            log.info("saved %s", path)
+
+
+def plain(text: str) -> str:
+    """Return text with nothing in it that file names should not have."""
+    return re.sub(r"[^\w]+", "_", text, flags=re.ASCII).strip("_")

@@ -1,0 +1,230 @@
+"""What a picture says about itself, turned into what to draw, and compared with."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from imaginairy.cli.prompts_file import Asked, weighted
+from imaginairy.errors import BadImageError, BadOptionError
+from imaginairy.foreign_metadata import ForeignRecord, read_foreign
+from imaginairy.metadata import image_format, read_metadata, read_written
+from imaginairy.observe import log
+from imaginairy.schema import IN_MEMORY, ImaginePrompt
+
+PICTURES = {"init_image": "--init-image", "mask_image": "--mask-image"}
+WEB = ("http://", "https://")
+TOLERANCE = {"JPEG": 4.0, "PNG": 1.0}
+"""The mean difference, of 255, up to which two files show the same picture. What saving
+as jpg costs was measured at 1.0 for drawn pictures, 2.3 for the worst of them, 1.7 for
+a photograph and 3.2 for noise; that of two other drawn pictures is above 35."""
+SURROUNDINGS = ("software", "device", "precision", "platform")
+
+Result = Literal["same", "close", "other", "changed"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a drawn picture is what a file shows."""
+
+    result: Result
+    words: str
+    mean_difference: float | None = None
+    is_failure: bool = False
+    """Whether it should have been and is not."""
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture, and what it takes to draw it again."""
+
+    path: Path
+    asked: Asked
+    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Fields that are to be otherwise: what they were and what they are."""
+    compared: bool = True
+    """Whether the drawn picture is compared with the file where nothing changed."""
+    metadata: dict[str, Any] | None = None
+    """What the file says, where it is ours."""
+
+    def of_size(self, size: str) -> "Record":
+        """Return this without a size of its own."""
+        fields = {**self.asked.fields}
+        before = f"{fields.pop('width', None)}x{fields.pop('height', None)}"
+        return replace(
+            self,
+            asked=replace(self.asked, fields=fields),
+            changed={**self.changed, "size": (before, size)},
+        )
+
+    def verdict(self, drawn: Path) -> Verdict:
+        """Compare a drawn picture with the file."""
+        if self.changed:
+            listed = ", ".join(
+                f"{name} {new} in place of {old}"
+                for name, (old, new) in self.changed.items()
+            )
+            return Verdict("changed", f"drawn anew, with {listed}.")
+        if not self.compared:
+            return Verdict("changed", "drawn anew.")
+        same_kind = drawn.parent / self.path.parent.name / drawn.name
+        verdict = compared(self.path, same_kind if same_kind.is_file() else drawn)
+        if verdict.result != "other":
+            return verdict
+        if self.metadata is None:
+            return replace(
+                verdict,
+                words=f"{verdict} The file is another tool's, which makes other noise "
+                "of the same seed.",
+            )
+        why = self._reasons(read_metadata(drawn))
+        return replace(verdict, words=f"{verdict} {why}", is_failure=True)
+
+    def _reasons(self, now: dict[str, Any]) -> str:
+        """Say what is not as it was when the file was drawn."""
+        assert self.metadata is not None
+        then = self.metadata
+        if then.get("model_sha256") != now["model_sha256"]:
+            return (
+                f"The model '{now['model']}' has other weights than then: SHA-256 "
+                f"{now['model_sha256'][:10]} in place of "
+                f"{str(then.get('model_sha256'))[:10]}."
+            )
+        differing = [
+            f"{name} is {now[name]} and was {then.get(name)}"
+            for name in SURROUNDINGS
+            if then.get(name) != now[name]
+        ]
+        if differing:
+            return f"What is not as it was then: {', '.join(differing)}."
+        if then.get("init_image"):
+            return "Its init image or the file itself may have been changed since."
+        return "The file itself may have been changed since."
+
+
+def read_record(path: Path, changes: dict[str, Any]) -> Record:
+    """Read a picture and change what is to be changed.
+
+    Raises:
+        BadImageError: it is no picture or says nothing.
+        BadOptionError: what it says is not enough to draw it.
+    """
+    written = read_written(path)
+    metadata = written.metadata
+    if metadata is not None:
+        was = {
+            name: metadata[name]
+            for name in ImaginePrompt.__dataclass_fields__
+            if metadata.get(name) is not None
+        }
+    else:
+        foreign = read_foreign(written)
+        if foreign is None:
+            raise BadImageError(
+                f"'{path}' holds no record of how it was drawn, of imaginairy's or any "
+                "other tool's that is known; it cannot be drawn again."
+            )
+        was = _foreign_fields(path, foreign, changes)
+    fields = {**was, **changes}
+    _require_pictures(path, was, changes)
+    prompt = weighted(fields.pop("prompt"), f"'{path}'")
+    kind = image_format(path.with_suffix(path.suffix or ".jpg"))
+    asked = Asked(prompt, fields, "png" if kind == "PNG" else "jpg")
+    asked.checked(f"'{path}'")
+    return Record(path, asked, _changed(was, changes), metadata=metadata)
+
+
+def _changed(
+    was: dict[str, Any], changes: dict[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """Return what differs between the two, and was said to be otherwise."""
+    if isinstance(was["prompt"], list):
+        was = {
+            **was,
+            "prompt": ImaginePrompt.from_dict({"prompt": was["prompt"]}).prompt_text,
+        }
+    return {
+        name: (was.get(name, "none"), value)
+        for name, value in changes.items()
+        if was.get(name) != value
+    }
+
+
+def _foreign_fields(
+    path: Path, foreign: ForeignRecord, changes: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the fields that another tool's record gives; say what it leaves out."""
+    if foreign.from_picture and "init_image" not in changes:
+        raise BadOptionError(
+            f"'{path}' was drawn from another picture, which it does not name; give "
+            "that with --init-image."
+        )
+    fields = {
+        name: value for name, value in foreign.fields.items() if value is not None
+    }
+    if foreign.model:
+        fields["model"] = foreign.model
+    elif foreign.model_described and "model" not in changes:
+        raise BadOptionError(
+            f"'{path}' was drawn by the model {foreign.model_described}, which is not "
+            "known here; give it, or another, with --model."
+        )
+    if foreign.unknown:
+        left_out = ", ".join(
+            f"{name} {value}" for name, value in foreign.unknown.items()
+        )
+        log.warning("%s: left out, as nothing here does it: %s.", path, left_out)
+    return fields
+
+
+def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Find the pictures that a picture was drawn from."""
+    if was.get("conditioning") is not None:
+        raise BadOptionError(
+            f"'{path}' was drawn from ready-made embeddings, which are not recorded; "
+            "it can be drawn again only in Python, with them."
+        )
+    for name, option in PICTURES.items():
+        source = was.get(name)
+        if source is None or name in changes or str(source).startswith(WEB):
+            continue
+        if str(source).startswith(IN_MEMORY):
+            raise BadOptionError(
+                f"'{path}' was drawn from a picture in memory, which is not recorded; "
+                f"give it with {option}."
+            )
+        if not Path(source).is_file():
+            raise BadOptionError(
+                f"'{path}' was drawn from '{source}', which is not there any more; "
+                f"give it with {option}."
+            )
+
+
+def compared(file: Path, drawn: Path) -> Verdict:
+    """Compare two saved pictures by their pixels."""
+    images = []
+    for path in (file, drawn):
+        with Image.open(path) as image:
+            images.append((image.convert("RGB"), image.format))
+    (a, kind_a), (b, kind_b) = images
+    if a.size != b.size:
+        return Verdict(
+            "other",
+            f"of another size, {b.width}x{b.height} and not {a.width}x{a.height}.",
+        )
+    difference = np.abs(np.asarray(a, dtype=np.int16) - np.asarray(b, dtype=np.int16))
+    mean, largest = float(difference.mean()), int(difference.max())
+    if not largest:
+        return Verdict("same", "the same picture, pixel for pixel.", 0.0)
+    measured = f"mean difference {mean:.2f} of 255, largest {largest}"
+    allowed = max(TOLERANCE.get(str(kind), 1.0) for kind in (kind_a, kind_b))
+    if mean <= allowed:
+        return Verdict(
+            "close", f"the same picture within tolerance ({measured}).", mean
+        )
+    return Verdict("other", f"another picture ({measured}).", mean)

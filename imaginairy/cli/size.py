@@ -1,0 +1,86 @@
+"""`--size`: how large a picture is, in one word."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.models.catalog import ModelSpec
+from imaginairy.schema import ImaginePrompt
+
+NAMED = {
+    "480p": (856, 480),
+    "720p": (1280, 720),
+    "1080p": (1920, 1080),
+    "4k": (3840, 2160),
+}
+"""Sizes in pixels; both sides are multiples of 8."""
+SHAPES = {"square": (1.0, 1.0), "portrait": (1.0, 1.5), "landscape": (1.5, 1.0)}
+"""Width and height as multiples of the side that the model was trained at."""
+ROUNDED_TO = 8
+
+
+@dataclass(frozen=True)
+class Size:
+    """What `--size` says: pixels, or a shape whose pixels the model decides."""
+
+    pixels: tuple[int, int] | None = None
+    shape: tuple[float, float] | None = None
+
+    def applied(
+        self, prompt: ImaginePrompt, locate: Callable[[str | None], ModelSpec]
+    ) -> ImaginePrompt:
+        """Return the prompt at this size, unless it has a width or height of its own.
+
+        Args:
+            locate: finds a model by its name; asked only where its size matters.
+        """
+        if prompt.width is not None or prompt.height is not None:
+            return prompt
+        width, height = self.pixels or self._shaped(locate(prompt.model))
+        return replace(prompt, width=width, height=height)
+
+    def _shaped(self, spec: ModelSpec) -> tuple[int, int]:
+        assert self.shape is not None
+        side = min(spec.width, spec.height)
+        width, height = (
+            ROUNDED_TO * round(side * times / ROUNDED_TO) for times in self.shape
+        )
+        return width, height
+
+
+def asked_size(text: str | None, options: Mapping[str, Any]) -> Size | None:
+    """Return what `--size` says, which nothing else may say too."""
+    if text is None:
+        return None
+    for name in ("width", "height"):
+        if options.get(name) is not None:
+            raise BadOptionError(
+                f"--size and --{name} both say how large the picture is; give one."
+            )
+    return parse_size(text)
+
+
+def parse_size(text: str) -> Size:
+    """Read `512x768`, `512` or a name.
+
+    Raises:
+        BadOptionError: it is none of them, or a size that no picture can have.
+    """
+    word = text.strip().lower()
+    if word in SHAPES:
+        return Size(shape=SHAPES[word])
+    if word in NAMED:
+        return Size(pixels=NAMED[word])
+    match = re.fullmatch(r"(\d+)(?:[x×](\d+))?", word)  # noqa: RUF001
+    if match is None:
+        names = [*SHAPES, *NAMED]
+        raise BadOptionError(
+            f"The size '{text}' cannot be read; write width and height as 512x768, one "
+            f"number for both, or one of {', '.join(names)}." + near_miss(word, names)
+        )
+    width = int(match[1])
+    height = int(match[2] or width)
+    ImaginePrompt("any", width=width, height=height)  # says what is wrong with them
+    return Size(pixels=(width, height))

@@ -1,0 +1,40 @@
+"""The model store of a run, kept from one command to the next in a shell."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imaginairy.models.store import ModelStore
+
+
+class Stores:
+    """Gives the commands of a run one store; click carries it as the context's object.
+
+    In a shell all commands share one, so that models stay loaded between them.
+    """
+
+    def __init__(self) -> None:
+        self._asked: tuple[Any, ...] = ()
+        self._store: ModelStore | None = None
+
+    def get(
+        self, device: str | None = None, precision: Any = "autocast"
+    ) -> "ModelStore":
+        """Return the store for a device and a precision, the same one as long as
+        neither changes.
+
+        Raises:
+            BadOptionError: there is no such device here.
+        """
+        from imaginairy.models.store import ModelStore
+
+        if self._store is None or self._asked != (device, precision):
+            store = ModelStore(device, precision)
+            self.clear()
+            self._asked, self._store = (device, precision), store
+        return self._store
+
+    def clear(self) -> None:
+        """Let go of what is loaded."""
+        if self._store is not None:
+            self._store.clear()
+        self._store = None

@@ -1,0 +1,106 @@
+"""Measure a mask model on fresh scenes: wholes, parts, and what is not there."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from PIL import Image
+
+from imaginairy.enhancers.text_mask import soft_masks
+from imaginairy.models.catalog import BUNDLED_MASK_MODEL
+from imaginairy.models.segmentation import (
+    Segmenter,
+    load_segmenter,
+    locate_mask_model,
+)
+from storybook import settings
+from storybook.loop import Figures
+from storybook.phrases import Asked, absent, present
+from storybook.world import Scene, draw_scene
+from storybook.world.canvas import OVERSAMPLE, SIZE
+
+FOLDER = settings.STATE / "report"
+SCENES = 300
+ABSENT = 3
+"""Phrases a scene for what is not there."""
+SHOWN = 48
+"""Masks on the contact sheet."""
+
+
+def report() -> None:
+    """Measure the exported model, print, and save figures and a contact sheet."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    spec = locate_mask_model(BUNDLED_MASK_MODEL)
+    segmenter = load_segmenter(spec, torch.device("cpu"))
+    by_name: dict[str, list[float]] = defaultdict(list)
+    for _, asked, found, wanted in answers(segmenter, SCENES):
+        if asked.kind != "absent":
+            by_name[asked.names[0]].append(overlap(found, wanted))
+    figures = {
+        **figures_of(segmenter, SCENES),
+        "by_name": {
+            name: round(float(np.mean(values)), 3)
+            for name, values in sorted(by_name.items())
+        },
+    }
+    save_sheet(segmenter)
+    text = json.dumps(figures, indent=2)
+    (FOLDER / "masks.json").write_text(text + "\n")
+    print(text)
+
+
+def figures_of(segmenter: Segmenter, scenes: int) -> Figures:
+    """Return the mean overlaps of wholes and of parts, and what is masked in vain."""
+    values: dict[str, list[float]] = {"whole": [], "part": [], "absent": []}
+    for _, asked, found, wanted in answers(segmenter, scenes):
+        masked = asked.kind == "absent"
+        values[asked.kind].append(
+            float(found.mean()) if masked else overlap(found, wanted)
+        )
+    return {kind: round(float(np.mean(each)), 4) for kind, each in values.items()}
+
+
+def answers(
+    segmenter: Segmenter, scenes: int
+) -> Iterator[tuple[Scene, Asked, np.ndarray, np.ndarray]]:
+    """Ask for all that fresh scenes show and some that they do not.
+
+    Yields:
+        A scene, what was asked, what was found, and the truth, (SIZE, SIZE) bool.
+    """
+    rng = random.Random(f"{settings.SEED}/masks")
+    for _ in range(scenes):
+        scene = draw_scene(rng, parts=True)
+        asked = present(scene) + [absent(rng, scene) for _ in range(ABSENT)]
+        phrases = [each.phrase for each in asked]
+        masks = soft_masks(scene.image, phrases, segmenter, (SIZE, SIZE))
+        for each, mask in zip(asked, masks, strict=True):
+            yield scene, each, mask > 0.5, reduced(each.mask(scene))
+
+
+def reduced(mask: np.ndarray) -> np.ndarray:
+    """Return which pixels a mask covers by more than half, (SIZE, SIZE) bool."""
+    blocks = mask.reshape(SIZE, OVERSAMPLE, SIZE, OVERSAMPLE)
+    return blocks.mean(axis=(1, 3)) > 0.5
+
+
+def overlap(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Return what two masks share, of all that is in either (IoU)."""
+    return float((found & wanted).sum() / max(1, (found | wanted).sum()))
+
+
+def save_sheet(segmenter: Segmenter) -> None:
+    """Lay out pictures beside their true and their found masks."""
+    sheet = Image.new("RGB", (4 * 3 * SIZE, SHOWN // 4 * SIZE))
+    chosen = [row for i, row in enumerate(answers(segmenter, SHOWN)) if i % 9 == 0]
+    for i, (scene, _, found, wanted) in enumerate(chosen[:SHOWN]):
+        x, y = i % 4 * 3 * SIZE, i // 4 * SIZE
+        sheet.paste(scene.image, (x, y))
+        for offset, mask in ((SIZE, wanted), (2 * SIZE, found)):
+            sheet.paste(Image.fromarray(mask), (x + offset, y))
+    sheet.save(FOLDER / "masks.png")
