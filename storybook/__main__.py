@@ -13,7 +13,9 @@ from storybook import (
     decoder,
     export,
     latents,
+    masks_report,
     report,
+    segmentation,
     settings,
     text,
     tokenizer,
@@ -30,6 +32,9 @@ STAGES: dict[str, Callable[[], None]] = {
     "decoder": decoder.train,
     "export": export.export,
     "report": report.report,
+    "segmentation": segmentation.train,
+    "segmentation-export": segmentation.export,
+    "segmentation-report": masks_report.report,
 }
 
 

@@ -69,6 +69,7 @@ def write_part(
     path = settings.DATA / folder
     path.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path / f"{file}.safetensors", metadata={"format": "pt"})
+    (path / f"{file}.safetensors").chmod(0o644)  # the library leaves it to its owner
 
 
 def write_tokenizer() -> None:

@@ -22,11 +22,12 @@ Kind = Literal["whole", "part", "absent"]
 LEAST_PIXELS = 10
 """What shows less of itself is neither asked for nor said to be absent."""
 
-PARTS = frozenset(
-    "beard body clothes collar door earring earrings ears eyebrows eyes face freckles "
-    "glasses hair head leaf mouth neck nose roof sail shelf shirt snow stars stem "
-    "tail tongue whiskers windows".split()
-) | {"fruit stem"}
+PARTS = (
+    *("beard", "body", "clothes", "collar", "door", "earring", "earrings", "ears"),
+    *("eyebrows", "eyes", "face", "freckles", "fruit stem", "glasses", "hair", "head"),
+    *("leaf", "mouth", "neck", "nose", "roof", "sail", "shelf", "shirt", "snow"),
+    *("stars", "stem", "tail", "tongue", "whiskers", "windows"),
+)
 """Names of what belongs to something larger; all other names are of wholes."""
 OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **{name: (plural,) for name, plural in PLURALS.items() if plural != name},
@@ -199,8 +200,9 @@ NAMES: tuple[str, ...] = (
     *PARTS,
     *PLURALS,
     *OUTLINES,
-    *"background fruit bowl table person woman man girl boy child dog cat animal sky "
-    "grass floor sun moon clouds mountains meadow hills house trees sea water beach "
-    "boat coins books bricks leaves".split(),
+    *("background", "fruit", "bowl", "table", "person", "woman", "man", "girl", "boy"),
+    *("child", "dog", "cat", "animal", "sky", "grass", "floor", "sun", "moon"),
+    *("clouds", "mountains", "meadow", "hills", "house", "trees", "sea", "water"),
+    *("beach", "boat", "coins", "books", "bricks", "leaves"),
 )
 """What the world is made of."""

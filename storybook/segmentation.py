@@ -12,69 +12,35 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
-from imaginairy.models.catalog import BUNDLED_FOLDER
 from imaginairy.models.segmentation import PictureInput, Segmenter
 from storybook import settings, tokenizer
 from storybook.export import write_json
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.masks_report import figures_of
 from storybook.phrases import Asked, absent, present, reworded
-from storybook.settings import Schedule
 from storybook.workers import Team, run_workers
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import OVERSAMPLE, SIZE
 from storybook.world.words import chance
 
 NAME = "segmentation"
-DATA = BUNDLED_FOLDER / "storybook_clipseg"
-"""Where the finished model goes."""
-
-TRAIN = Schedule(steps=6_000, batch=12, rate=1e-3, warm_up=300, ema=0.998)
-PRESENT, ABSENT = 4, 2
-"""Phrases a picture for what is in it, and for what is not."""
 MIDDLE = 0.5
 """What is taken off a picture's values, and what they are divided by."""
-PATCH = 8
 FRESH_SCENES = 40
 """Scenes never trained on, for the figures of a preview."""
 
 
-def sizes() -> CLIPSegConfig:
-    """Return the network's sizes: 3.5 million weights."""
-    text = {
-        "vocab_size": settings.TEXT.vocab_size,
-        "hidden_size": 128,
-        "intermediate_size": 384,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": settings.TEXT.max_tokens,
-        "bos_token_id": settings.TEXT.vocab_size - 2,
-        "eos_token_id": settings.TEXT.vocab_size - 1,
-        "pad_token_id": settings.TEXT.vocab_size - 1,
-    }
-    vision = {
-        "hidden_size": 192,
-        "intermediate_size": 576,
-        "num_hidden_layers": 6,
-        "num_attention_heads": 6,
-        "image_size": SIZE,
-        "patch_size": PATCH,
-    }
-    return CLIPSegConfig(
-        text_config=text,
-        vision_config=vision,
-        projection_dim=128,
-        extract_layers=[1, 3, 5],
-        reduce_dim=96,
-        decoder_num_attention_heads=4,
-        decoder_intermediate_size=384,
-    )
-
-
 def build() -> Segmenter:
     """Return an untrained network with all that belongs to it."""
-    network = CLIPSegForImageSegmentation(sizes())
+    from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
+
+    config = CLIPSegConfig(
+        text_config=settings.SEGMENTATION_TEXT,
+        vision_config=settings.SEGMENTATION_VISION,
+        **settings.SEGMENTATION_DECODER,
+    )
+    network = CLIPSegForImageSegmentation(config)
     usual = (MIDDLE,) * 3
     pictures = PictureInput(side=SIZE, mean=usual, deviation=usual)
     return Segmenter(network, tokenizer.load(), pictures)
@@ -115,8 +81,8 @@ def ask(rng: random.Random, scene: Scene) -> list[Asked]:
     choices = present(scene)
     rng.shuffle(choices)
     by_names = {each.names: each for each in choices}
-    chosen = [*by_names.values()][:PRESENT]
-    while len(chosen) < PRESENT + ABSENT:
+    chosen = [*by_names.values()][: settings.PRESENT_PHRASES]
+    while len(chosen) < settings.PRESENT_PHRASES + settings.ABSENT_PHRASES:
         chosen.append(absent(rng, scene))
     return chosen
 
@@ -195,18 +161,16 @@ def train() -> None:
 def _train(team: Team) -> None:
     device = pick_device()
     torch.manual_seed(settings.SEED)
-    segmenter = build()
+    segmenter, plan = build(), settings.TRAIN_SEGMENTATION
     network = segmenter.network.to(device).train()
-    trainer = Trainer(NAME, network, TRAIN, team)
+    trainer = Trainer(NAME, network, plan, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
         generator = step_generator(step, team.rank)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        return mask_error(segmenter, draw_batch(rng, TRAIN.batch))
+        return mask_error(segmenter, draw_batch(rng, plan.batch))
 
     def preview(_step: int) -> Figures:
-        from storybook.masks_report import figures_of
-
         finished = copy.deepcopy(network).eval()
         finished.load_state_dict(trainer.averaged())
         ready = Segmenter(finished, segmenter.tokenizer, segmenter.picture_input)
@@ -216,20 +180,20 @@ def _train(team: Team) -> None:
 
 
 def export() -> None:
-    """Write everything that masking needs to `DATA`, in half precision."""
-    segmenter = build()
+    """Write everything that masking needs, in half precision."""
+    segmenter, folder = build(), settings.SEGMENTATION_DATA
     load_trained(NAME, segmenter.network)
-    segmenter.network.half().save_pretrained(DATA)
+    segmenter.network.half().save_pretrained(folder)
     for name in ("vocab.json", "merges.txt"):
-        shutil.copyfile(tokenizer.FOLDER / name, DATA / name)
+        shutil.copyfile(tokenizer.FOLDER / name, folder / name)
     tokens = segmenter.tokenizer
     write_json(
-        DATA / "tokenizer_config.json",
+        folder / "tokenizer_config.json",
         {"tokenizer_class": "CLIPTokenizer", "model_max_length": tokens.max_tokens},
     )
     pictures = segmenter.picture_input
     write_json(
-        DATA / "preprocessor_config.json",
+        folder / "preprocessor_config.json",
         {
             "image_processor_type": "ViTImageProcessor",
             "processor_class": "CLIPSegProcessor",

@@ -70,7 +70,9 @@ CROP = 64
 KL_WEIGHT = 1e-4
 
 TRAIN_TEXT = Schedule(steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0)
-TRAIN_UNET = Schedule(steps=3_500, batch=16, rate=1e-3, warm_up=200, ema=0.998)
+TRAIN_UNET = Schedule(steps=14_000, batch=16, rate=1e-3, warm_up=200, ema=0.998)
+GROUP_WEIGHTS = {"shapes": 1.6}
+"""Groups drawn more often than they are in the cache: outlines are learnt last."""
 EMPTY_CAPTIONS = 0.1
 CHANNEL_OFFSET = 0.1
 """Deviation of the random shift a channel that is added to the training noise."""
@@ -79,3 +81,35 @@ EARLY_SHARE = 0.25
 MIN_SNR = 5.0
 LAYOUT_WEIGHT = 0.1
 """Weight of the coarse layout predicted from the text alone."""
+
+SEGMENTATION_DATA = DATA.parent / "storybook_clipseg"
+"""Where the finished mask model goes."""
+SEGMENTATION_TEXT = {
+    "vocab_size": TEXT.vocab_size,
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": TEXT.max_tokens,
+    "bos_token_id": TEXT.vocab_size - 2,
+    "eos_token_id": TEXT.vocab_size - 1,
+    "pad_token_id": TEXT.vocab_size - 1,
+}
+SEGMENTATION_VISION = {
+    "hidden_size": 192,
+    "intermediate_size": 576,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 6,
+    "image_size": 128,
+    "patch_size": 8,
+}
+SEGMENTATION_DECODER = {
+    "projection_dim": 128,
+    "extract_layers": [1, 3, 5],
+    "reduce_dim": 96,
+    "decoder_num_attention_heads": 4,
+    "decoder_intermediate_size": 384,
+}
+TRAIN_SEGMENTATION = Schedule(steps=6_000, batch=12, rate=1e-3, warm_up=300, ema=0.998)
+PRESENT_PHRASES, ABSENT_PHRASES = 4, 2
+"""How often a picture is asked for what is in it, and for what is not."""

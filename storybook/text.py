@@ -57,13 +57,15 @@ class Captions:
         self.device = device
         self.latents = load_latents()
         self.scenes: list[Content] = load_scenes()
+        weights = [settings.GROUP_WEIGHTS.get(group, 1.0) for group, _ in self.scenes]
+        self.weights = torch.tensor(weights)
         self.tokenizer: ClipTokenizer = tokenizer.load()
 
     def draw(
         self, generator: torch.Generator, *, empty: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Return latents and ids; a share `empty` of the captions says nothing."""
-        chosen = torch.randint(len(self.scenes), (self.batch,), generator=generator)
+        chosen = torch.multinomial(self.weights, self.batch, generator=generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         ids = []
         for index in chosen.tolist():
