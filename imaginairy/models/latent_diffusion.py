@@ -91,40 +91,33 @@ class LatentDiffusion:
     def embed_text(self, text: str) -> Tensor:
         """Return the embedding of one text, (1, windows * max_tokens, dim).
 
-        Emphasis on a word moves its embedding away from that of the empty text at the
-        same place, or towards it.
+        What a stretch of text adds to the embedding, there and at every later token,
+        counts as much as its emphasis: that is the difference to the same text with
+        nothing said in its place.
         """
         fragments = parse_text(text)
         ids = [self.tokenizer.ids(fragment.text) for fragment in fragments]
-        flat = [number for part in ids for number in part]
-        embedded = self._encoded(
-            [self.tokenizer.window(chunk) for chunk in self.tokenizer.chunks(flat)]
-        )
-        if all(fragment.emphasis == 1 for fragment in fragments):
-            return embedded
-        strengths = [
-            fragment.emphasis
-            for fragment, part in zip(fragments, ids, strict=True)
-            for _ in part
-        ]
-        window = self.tokenizer.max_tokens
-        emphasis = torch.ones(embedded.shape[1], device=self.device)
-        for number, chunk in enumerate(self.tokenizer.chunks(strengths)):
-            first = number * window + 1  # behind the start token
-            emphasis[first : first + len(chunk)] = torch.tensor(chunk)
-        empty = self.lengthened(embedded[:, :0], embedded.shape[1])
-        return empty + emphasis[None, :, None] * (embedded - empty)
+        embedded = self._encoded(ids)
+        emphasised = embedded
+        for number, fragment in enumerate(fragments):
+            if fragment.emphasis != 1:
+                silence = [self.tokenizer.end] * len(ids[number])
+                without = self._encoded([*ids[:number], silence, *ids[number + 1 :]])
+                difference = embedded - without
+                emphasised = emphasised + (fragment.emphasis - 1) * difference
+        return emphasised
 
-    def _encoded(self, windows: list[list[int]]) -> Tensor:
-        """Return the embeddings of windows of ids, one after the other."""
-        ids = torch.tensor(windows, device=self.device)
-        return self.text(ids).float().flatten(0, 1)[None]
+    def _encoded(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """Return the embeddings of the windows that stretches of ids fill, in a row."""
+        flat = [number for stretch in ids for number in stretch]
+        windows = [self.tokenizer.window(part) for part in self.tokenizer.chunks(flat)]
+        token_ids = torch.tensor(windows, device=self.device)
+        return self.text(token_ids).float().flatten(0, 1)[None]
 
     def lengthened(self, embedding: Tensor, tokens: int) -> Tensor:
         """Fill an embedding up to so many tokens with windows of the empty text."""
         while embedding.shape[1] < tokens:
-            empty = self._encoded(self.tokenizer.windows(""))
-            embedding = torch.cat([embedding, empty], dim=1)
+            embedding = torch.cat([embedding, self._encoded([])], dim=1)
         return embedding
 
     def encode(self, pictures: Tensor, noise: Tensor) -> Tensor:
