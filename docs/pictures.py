@@ -19,9 +19,9 @@ from imaginairy.animate import contact_sheet
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", ROOT / "docs" / "features.md")
 ILLUSTRATED = re.compile(
-    r"```bash\n(?P<code>.*?)```\n+!\[.*?\]\((?P<picture>[^)]+)\)", re.S
+    r"```bash\n(?P<code>(?:(?!```).)*)```\n+!\[.*?\]\((?P<picture>[^)]+)\)", re.S
 )
-ACROSS = 5
+ACROSS = 6
 
 
 def main() -> None:

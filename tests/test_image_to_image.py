@@ -9,15 +9,16 @@ from PIL import Image
 from imaginairy import ImagineResult, ModelStore
 from imaginairy.images import image_to_tensor, tensor_to_image
 from imaginairy.samplers import SAMPLERS
-from tests.pictures import distance, share
+from tests.pictures import distance, pixels
 
 Draw = Callable[..., ImagineResult]
-STRENGTHS = (0, 0.25, 0.5, 0.75, 1)
+STRENGTHS = (0, 0.5, 0.75, 1)
+SEEDS = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
 def source(draw: Draw) -> Image.Image:
-    return draw("a yellow star on a blue background", seed=3).img
+    return draw("a landscape with mountains at night", seed=3).img
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +37,19 @@ def through_the_autoencoder(source: Image.Image, store: ModelStore) -> Image.Ima
 def test_the_stronger_the_closer(
     sampler: str, draw: Draw, source: Image.Image, through_the_autoencoder: Image.Image
 ) -> None:
-    drawn = [
-        draw(
-            "a red circle on a white background",
-            sampler_type=sampler, steps=8, init_image=source, init_image_strength=each,
-        ).img
-        for each in STRENGTHS
-    ]  # fmt: skip
-    distances = [distance(image, source) for image in drawn]
+    options = {"sampler_type": sampler, "steps": 8, "prompt_strength": 2}
+    distances = []
+    for strength in STRENGTHS:
+        drawn = [
+            draw(
+                "a landscape", seed=seed, init_image=source,
+                init_image_strength=strength, **options,
+            ).img
+            for seed in SEEDS
+        ]  # fmt: skip
+        distances.append(np.mean([distance(image, source) for image in drawn]))
     assert distances == sorted(distances, reverse=True), distances
-    assert distance(drawn[-1], through_the_autoencoder) < 2, "strength 1 gives it back"
+    assert distance(drawn[0], through_the_autoencoder) < 2, "strength 1 gives it back"
 
 
 @pytest.mark.parametrize("sampler", ["plms", "k_euler_a"])
@@ -63,10 +67,9 @@ def test_the_prompt_changes_what_the_strength_leaves(
     draw: Draw, source: Image.Image
 ) -> None:
     changed = draw(
-        "a red star on a blue background", init_image=source, init_image_strength=0.3
+        "a landscape with mountains, day", init_image=source, init_image_strength=0.2
     ).img
-    assert share(changed, "red") > share(source, "red") + 0.05
-    assert share(changed, "blue") > 0.4
+    assert pixels(changed).mean() > pixels(source).mean() + 20
 
 
 def test_odd_sizes_are_fitted_and_the_file_says_so(draw: Draw) -> None:

@@ -1,4 +1,4 @@
-"""`aimg doctor`: what pictures are drawn with here, what is wrong, and what mends it."""
+"""`aimg doctor`: what pictures are drawn with, what is wrong, and what mends it."""
 
 import os
 import platform
@@ -23,11 +23,12 @@ from imaginairy.models.catalog import (
     BundledFolder,
     HubFile,
     HubRepo,
+    MaskModelSpec,
+    ModelSpec,
     known_model,
 )
 from imaginairy.version import __version__
 
-OLDEST_PYTHON = (3, 10)
 ROOM_TO_DRAW = 6e9
 """Bytes of memory that Stable Diffusion takes in full precision, about."""
 ROOM_TO_SPARE = 1e9
@@ -74,22 +75,22 @@ def doctor_cmd() -> None:
 
 def python_check() -> Iterator[Finding]:
     """Look at the interpreter and at this package."""
-    version = platform.python_version()
-    if sys.version_info < OLDEST_PYTHON:
-        oldest = ".".join(map(str, OLDEST_PYTHON))
-        yield Finding(
-            "broken", f"{version} is older than {oldest}", f"pyenv install {oldest}"
-        )
-    else:
-        yield Finding("ok", f"{version} at {sys.executable}")
+    yield Finding("ok", f"{platform.python_version()} at {sys.executable}")
     yield Finding("ok", f"imaginairy {__version__} at {Path(__file__).parent.parent}")
 
 
 def packages_check() -> Iterator[Finding]:
     """Compare the installed packages with the oldest that will do."""
+    try:
+        required = metadata.requires("imaginairy") or []
+    except metadata.PackageNotFoundError:
+        yield Finding(
+            "note", "imaginairy runs without being installed", "pip install ."
+        )
+        return
     asked = [
         match.groups()
-        for line in metadata.requires("imaginairy") or []
+        for line in required
         if (match := re.match(r"([\w.-]+)\s*>=\s*([\d.]+)$", line))
     ]
     good = True
@@ -225,7 +226,8 @@ def models_check() -> Iterator[Finding]:
     """Look for the models that are known by name."""
     from imaginairy.models import hub
 
-    for spec in (*MODELS, *MASK_MODELS):
+    specs: tuple[ModelSpec | MaskModelSpec, ...] = (*MODELS, *MASK_MODELS)
+    for spec in specs:
         match spec.weights:
             case BundledFolder() as bundled:
                 yield _bundled(spec.name, bundled.path)

@@ -12,7 +12,7 @@ PATTERN_SIGNS = "*?["
 ESCAPABLE = f" \t{QUOTES}\\{PATTERN_SIGNS}~#"
 """What a backslash makes plain; before anything else it is a backslash, as in prompts
 and in the paths of Windows."""
-PLAIN = re.compile(r"[\w@%+=:,./\\-]+")
+PLAIN = re.compile(r"[\w@%+=:,./-]+")
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,17 @@ class Word:
 
     def expanded(self) -> list[str]:
         """Return the files that a pattern matches, sorted, or else the word itself."""
-        if self.pattern == glob.escape(self.text):
-            return [self.text]
-        if self.pattern[:1] != "~":
-            return _matching(self.pattern) or [self.text]
-        return _matching(home_expanded(self.pattern)) or [home_expanded(self.text)]
+        text, pattern = self.text, self.pattern
+        if pattern.startswith("~"):
+            text, pattern = home_expanded(text), home_expanded(pattern)
+        if not glob.has_magic(pattern):
+            return [text]
+        return _matching(pattern) or [text]
+
+
+def _itself(sign: str) -> str:
+    """Return the pattern that matches only this sign."""
+    return f"[{sign}]" if sign in f"{PATTERN_SIGNS}~" else sign
 
 
 def _matching(pattern: str) -> list[str]:
@@ -79,10 +85,10 @@ class _Reader:
                 quote = sign
             elif sign == "\\" and following and following in (quote or ESCAPABLE):
                 self.at += 1
-                text, pattern = text + following, pattern + glob.escape(following)
+                text, pattern = text + following, pattern + _itself(following)
             else:
                 text += sign
-                pattern += glob.escape(sign) if quote else sign
+                pattern += _itself(sign) if quote else sign
         return Word(text, pattern, start, quote)
 
 
@@ -112,7 +118,13 @@ def split_unfinished(line: str) -> tuple[list[str], Word]:
 
 def quoted(text: str) -> str:
     """Return text so that `split` reads it back as one word."""
-    if PLAIN.fullmatch(text) and "\\" not in text:
+    if PLAIN.fullmatch(text):
         return text
-    quote = "'" if '"' in text else '"'
-    return quote + text.replace(quote, f"\\{quote}") + quote
+    inner = text.rstrip("\\")  # before the closing quote one would make that plain
+    quote = "'" if '"' in inner else '"'
+    return (
+        quote
+        + inner.replace(quote, f"\\{quote}")
+        + quote
+        + "\\\\" * (len(text) - len(inner))
+    )

@@ -57,12 +57,12 @@ def protocol_of(stream: TextIO) -> Protocol:
 
 def named_protocol(environment: Mapping[str, str]) -> Protocol | None:
     """Return what the terminal's name tells; a multiplexer may pass on another's."""
-    if "TMUX" in environment or environment.get("TERM", "").startswith(
+    if environment.get("TMUX") or environment.get("TERM", "").startswith(
         ("screen", "tmux")
     ):
         return None
     names = {environment.get(name, "") for name in ("TERM", "TERM_PROGRAM")}
-    if names & _KITTY or "KITTY_WINDOW_ID" in environment:
+    if names & _KITTY or environment.get("KITTY_WINDOW_ID"):
         return "kitty"
     if (names | {environment.get("LC_TERMINAL", "")}) & _ITERM2:
         return "iterm2"

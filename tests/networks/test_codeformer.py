@@ -77,7 +77,7 @@ def check_against_goldens(network: CodeFormer, expected: dict[str, Tensor]) -> N
     low = F.interpolate(low, size=(512, 512), mode="bilinear", align_corners=False)
     face = torch.tanh(0.7 * low + 0.1 * high)
     patch = (..., slice(200, 232), slice(240, 272))
-    assert torch.equal(face[patch], expected["in_patch"])
+    assert torch.allclose(face[patch], expected["in_patch"], atol=1e-6)
     with torch.inference_mode():
         vectors, features = network.encode(face)
         seen = vectors[:, ::16, ::4, ::4]
