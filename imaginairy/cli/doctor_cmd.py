@@ -263,7 +263,7 @@ def _fetched(name: str, file: HubFile, path: Path | None) -> Finding:
         return Finding(
             "broken",
             f"{name}: {path} has {size} bytes in place of {file.size}",
-            f"rm '{path.resolve()}' '{path}'",
+            " ".join(["rm", *dict.fromkeys((f"'{path.resolve()}'", f"'{path}'"))]),
         )
     return Finding("ok", f"{name} {_where(path, file.size)}")
 

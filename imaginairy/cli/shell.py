@@ -1,9 +1,11 @@
 """`aimg` without arguments: a shell in which models stay loaded."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete
@@ -19,6 +21,9 @@ from imaginairy.cli.shell_words import (
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError
 from imaginairy.version import __version__
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
 
 PROMPT = "aimg> "
 WELCOME = (
@@ -141,11 +146,20 @@ def _run_session(shell: Shell) -> int:
     click.echo(WELCOME)
     while True:
         try:
-            shell.run(session.prompt(PROMPT))
+            shell.run(_read_line(session))
         except KeyboardInterrupt:
             continue  # Ctrl-C takes the line that was being typed away
         except EOFError:
             return 0
+
+
+def _read_line(session: "PromptSession[str]") -> str:
+    """Read a line; Ctrl-C is a key there, and comes to nothing before the prompt."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return session.prompt(PROMPT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run_script(shell: Shell) -> int:

@@ -40,6 +40,7 @@ def prompt_session(shell: Shell) -> PromptSession[str]:
         history=_history(),
         completer=ShellCompleter(shell),
         auto_suggest=AutoSuggestFromHistory(),
+        complete_while_typing=False,  # a Tab typed fast would be lost
     )
 
 
