@@ -8,7 +8,7 @@ TORCH := $(shell grep '^torch==' requirements-dev.txt)
 DEMO_PROMPTS := "a scenic landscape at sunset" "a bowl of strawberries" \
 	"portrait photo of a freckled woman" "photo of a dog"
 
-.PHONY: demo test check format bench assets storybook clean
+.PHONY: demo test check format bench assets docs storybook clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -32,6 +32,10 @@ bench: $(VENV)/tools  ## ours beside diffusers, in one run
 
 assets: $(VENV)/tools  ## draw the pictures of README and docs again
 	$(BIN)/python docs/pictures.py
+
+docs: $(VENV)/tools  ## fill in what the program knows, build the pages into site/
+	$(BIN)/python docs/fill.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 storybook: $(VENV)/tools  ## draw the world and train the bundled models; takes hours
 	$(BIN)/python -m storybook

@@ -22,6 +22,16 @@ ILLUSTRATED = re.compile(
     r"```bash\n(?P<code>(?:(?!```).)*)```\n+!\[.*?\]\((?P<picture>[^)]+)\)", re.S
 )
 ACROSS = 6
+SIDE = 256
+"""Pixels of the pictures that stand side by side, at most."""
+WIDEST = 1024
+"""Pixels of any other."""
+FILES = {
+    "outpainting.jpg": "*/modified_original/*.jpg",
+    "sheet.jpg": "*/grids/*.jpg",
+    "drawing.gif": "*/gif/*.gif",
+}
+"""Which of the files saved become a picture, where it is not those of the prompts."""
 
 
 def main() -> None:
@@ -44,17 +54,21 @@ def run(code: str, folder: Path) -> None:
 
 
 def save_joined(folder: Path, target: Path) -> None:
-    """Join all pictures that the commands saved, in their order."""
-    pictures = [
-        Image.open(path).convert("RGB")
-        for path in sorted(
-            folder.glob("*/*.jpg"), key=lambda path: path.stat().st_mtime
-        )
-    ]
-    if len(pictures) == 1:
-        pictures[0].save(target, quality=92)
+    """Join the pictures that the commands saved, in their order."""
+    files = sorted(
+        folder.glob(FILES.get(target.name, "*/*.jpg")),
+        key=lambda path: path.stat().st_mtime,
+    )
+    if target.suffix == ".gif":
+        target.write_bytes(files[0].read_bytes())
         return
-    contact_sheet(pictures, columns=min(ACROSS, len(pictures))).save(target, quality=92)
+    pictures = [Image.open(path).convert("RGB") for path in files]
+    for picture in pictures:
+        picture.thumbnail((SIDE, SIDE) if len(pictures) > 1 else (WIDEST, WIDEST))
+    if len(pictures) == 1:
+        pictures[0].save(target, quality=90)
+        return
+    contact_sheet(pictures, columns=min(ACROSS, len(pictures))).save(target, quality=90)
 
 
 if __name__ == "__main__":

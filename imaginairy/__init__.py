@@ -1,7 +1,9 @@
 """imaginairy: image generation as software.
 
 `imagine` draws pictures from prompts; `imagine_image_files` saves them; `mask` finds
-in a picture what words describe. What needs torch is imported when it is first used.
+in a picture what words describe; `describe` says what is in one, and
+`find_img_text_similarity` which phrase fits it best; `upscale` makes pictures larger,
+and `fix_faces` restores faces. What needs torch is imported when it is first used.
 """
 
 from importlib import import_module
@@ -15,7 +17,11 @@ from imaginairy.weighted_prompt import WeightedPrompt
 
 if TYPE_CHECKING:
     from imaginairy.api import imagine, imagine_image_files
+    from imaginairy.enhancers.caption import describe
+    from imaginairy.enhancers.faces import fix_faces
+    from imaginairy.enhancers.similarity import find_img_text_similarity
     from imaginairy.enhancers.text_mask import TextMask, mask
+    from imaginairy.enhancers.upscale import upscale
     from imaginairy.models.store import ModelStore
     from imaginairy.observe import Observer, Step
     from imaginairy.result import ImagineResult
@@ -31,9 +37,13 @@ __all__ = [
     "TextMask",
     "WeightedPrompt",
     "__version__",
+    "describe",
+    "find_img_text_similarity",
+    "fix_faces",
     "imagine",
     "imagine_image_files",
     "mask",
+    "upscale",
 ]
 
 _LAZY = {
@@ -42,9 +52,13 @@ _LAZY = {
     "Observer": "imaginairy.observe",
     "Step": "imaginairy.observe",
     "TextMask": "imaginairy.enhancers.text_mask",
+    "fix_faces": "imaginairy.enhancers.faces",
+    "describe": "imaginairy.enhancers.caption",
+    "find_img_text_similarity": "imaginairy.enhancers.similarity",
     "imagine": "imaginairy.api",
     "imagine_image_files": "imaginairy.api",
     "mask": "imaginairy.enhancers.text_mask",
+    "upscale": "imaginairy.enhancers.upscale",
 }
 
 

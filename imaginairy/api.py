@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from imaginairy.best_of import best_of
 from imaginairy.device import Precision
 from imaginairy.generate import generate
 from imaginairy.metadata import image_format
@@ -42,7 +43,8 @@ def imagine(
     for prompt in wanted:
         if isinstance(prompt, str):
             prompt = ImaginePrompt(prompt)
-        yield generate(prompt, store, observer)
+        draw = generate if prompt.best_of == 1 else best_of
+        yield draw(prompt, store, observer)
 
 
 def imagine_image_files(

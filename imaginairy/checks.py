@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from PIL.Image import Image
 
+from imaginairy.enhancers import get_enhancer
 from imaginairy.errors import BadOptionError, BadPromptError, near_miss
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.prompt_language import parse_text
@@ -71,6 +72,14 @@ class Choice:
         return str(word)
 
 
+class TileMode(Choice):
+    """The axes along which a picture repeats; true means both, false none."""
+
+    def __call__(self, name: str, value: Any) -> str:
+        axes = {True: "xy", False: ""}
+        return super().__call__(name, axes[value] if isinstance(value, bool) else value)
+
+
 def flag(name: str, value: Any) -> bool:
     """Take true or false."""
     if not isinstance(value, bool):
@@ -115,6 +124,18 @@ def model(name: str, value: Any) -> str:
     if not str(value).strip():
         raise BadOptionError(f"{name} is empty; leave it out or give a name.")
     return str(value)
+
+
+def enhancers(name: str, value: Any) -> tuple[str, ...]:
+    """Take names of enhancers that packages bring, each as `name` or `name=value`."""
+    asked = (value,) if isinstance(value, str) else value
+    if not isinstance(asked, tuple | list) or not all(
+        isinstance(each, str) for each in asked
+    ):
+        raise BadOptionError(f"{name} is a name or several, not {value!r}.")
+    for each in asked:
+        get_enhancer(each.partition("=")[0])
+    return tuple(asked)
 
 
 def picture(name: str, value: Any) -> Image | LazyLoadingImage:

@@ -9,7 +9,7 @@ ImaginairyError
 ├── UnknownModelError (ValueError)  no row, file, folder or repository of that name
 ├── CheckpointError                 a weight file is broken, unsafe or of another design
 └── DownloadError                   weights could not be fetched
-    └── HubUnreachableError         the hub did not answer at all
+    └── HubUnreachableError         the hub, or another server, did not answer at all
 
 Each message is one sentence or two: what was given, what is allowed, what to do.
 """
@@ -55,7 +55,7 @@ class DownloadError(ImaginairyError):
 
 
 class HubUnreachableError(DownloadError):
-    """The hub did not answer at all: no network, or it is switched off."""
+    """A server of weights did not answer at all: no network, or it is switched off."""
 
 
 def near_miss(given: str, allowed: Iterable[str]) -> str:

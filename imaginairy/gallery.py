@@ -37,7 +37,7 @@ MARK = '<meta name="generator" content="imaginairy">'
 NOT_SHOWN = ("prompt", "prompt_text", "negative_prompt", "conditioning")
 NO_RECORD = "The picture says nothing about how it was drawn."
 DEFAULTS = {
-    each.name: each.default
+    each.name: [] if each.default == () else each.default
     for each in fields(ImaginePrompt)
     if each.default is not MISSING and each.name != "conditioning"
 }
@@ -248,6 +248,8 @@ def imagine_command(metadata: Mapping[str, Any]) -> tuple[list[str] | None, str 
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             options.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, list):
+            options += [f"--{flag} {shlex.quote(str(each))}" for each in value]
         elif str(value).startswith("-"):
             options.append(f"--{flag}={shlex.quote(str(value))}")
         else:

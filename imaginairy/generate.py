@@ -1,17 +1,20 @@
 """One prompt to one picture: the only place that joins all parts."""
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from imaginairy import masks
-from imaginairy.animate import labelled
 from imaginairy.checks import parse_margins
 from imaginairy.device import SeededNoise, spherical_mix
+from imaginairy.enhancers import Work, companions_needed, enhanced, safety
 from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
 from imaginairy.images import image_to_tensor, tensor_to_image
@@ -38,28 +41,45 @@ from imaginairy.samplers.guidance import (
     seeing_mask,
 )
 from imaginairy.samplers.table import steps_to_run
-from imaginairy.schema import (
-    DEFAULT_INIT_STRENGTH,
-    ImaginePrompt,
-    filled_caption,
-)
+from imaginairy.schema import DEFAULT_INIT_STRENGTH, ImaginePrompt
 from imaginairy.weighted_prompt import WeightedPrompt
 
 
-@torch.inference_mode()
 def generate(
     prompt: ImaginePrompt, store: ModelStore, observer: Observer
 ) -> ImagineResult:
-    """Draw one picture.
+    """Draw one picture and finish it.
 
     Args:
         prompt: what to draw; what it leaves open is filled in from the model.
         store: owns the models and knows the device.
         observer: told of the start, of each step and of the result.
     """
+    return finish(draw(prompt, store, observer), store, observer)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture as the model drew it, before anything is done to it."""
+
+    prompt: ImaginePrompt
+    """With every default filled in."""
+    image: Image.Image
+    canvas: Canvas | None
+    found: TextMask | None
+    model_hash: Callable[[], str]
+
+
+@torch.inference_mode()
+def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
+    """Draw one picture; the observer is told of the start and of each step."""
+    safety.safety_mode()  # a bad one is refused before anything is loaded
     loaded = store.get(prompt.model)
     model = loaded.diffusion
     prompt = prompt.filled(loaded.spec)
+    for role, name in companions_needed(prompt):
+        store.companion(role, name)  # what is missing is said before all the work
+    safety.prepare(prompt, store)
     found = described(prompt, store)
     prompt, canvas = prepared(prompt, found)
 
@@ -71,12 +91,33 @@ def generate(
         model.rest()
         drawn = decode(model, latents)
 
+    return Drawn(prompt, drawn, canvas, found, loaded.weights_sha256)
+
+
+@torch.inference_mode()
+def finish(
+    drawn: Drawn,
+    store: ModelStore,
+    observer: Observer,
+    applied: Mapping[str, Any] = MappingProxyType({}),
+) -> ImagineResult:
+    """Do to a drawn picture what its prompt asks for; the observer gets the result.
+
+    Args:
+        applied: what was done to it already, for the metadata.
+    """
+    canvas = drawn.canvas
+    work = Work(
+        drawn.prompt, {GENERATED: drawn.image}, store, applied, observer=observer
+    )
+    work = finished(work, canvas, drawn.found)
     result = ImagineResult(
-        prompt=prompt,
-        images=finished(prompt, drawn, canvas, found),
+        prompt=drawn.prompt,
+        images=dict(work.images),
+        applied=work.applied,
         init_image=canvas.picture if canvas else None,
         mask=canvas.keep if canvas else None,
-        model_hash=loaded.weights_sha256,
+        model_hash=drawn.model_hash,
         device=str(store.device),
         precision=store.precision,
     )
@@ -291,21 +332,17 @@ def decode(model: LatentDiffusion, latents: Tensor) -> Image.Image:
     return tensor_to_image(model.decode(latents)[0])
 
 
-def finished(
-    prompt: ImaginePrompt,
-    drawn: Image.Image,
-    canvas: Canvas | None,
-    found: TextMask | None,
-) -> dict[str, Image.Image]:
-    """Put back what a mask keeps, label what is to be labelled; pictures by type."""
-    images = {GENERATED: drawn}
+def finished(work: Work, canvas: Canvas | None, found: TextMask | None) -> Work:
+    """Run the enhancers, and between them put back what a mask keeps."""
+    work = enhanced(work, "drawn")
     if canvas is not None and canvas.keep is not None:
-        images = {GENERATED: masks.pasted(drawn, canvas)}
-        if prompt.mask_modify_original:
-            images[MODIFIED_ORIGINAL] = masks.pasted_into_original(drawn, canvas)
-    if prompt.caption_text:
-        text = filled_caption(prompt)
-        images = {kind: labelled(image, text) for kind, image in images.items()}
+        drawn = work.images[GENERATED]
+        work = work.with_images(**{GENERATED: masks.pasted(drawn, canvas)})
+        if work.prompt.mask_modify_original:
+            original = masks.pasted_into_original(drawn, canvas)
+            work = work.with_images(**{MODIFIED_ORIGINAL: original})
+    work = enhanced(work, "finished")
     if found is not None:
-        images |= {MASK_BINARY: found.binary, MASK_GRAYSCALE: found.grayscale}
-    return images
+        shades = {MASK_BINARY: found.binary, MASK_GRAYSCALE: found.grayscale}
+        work = work.with_images(**shades)
+    return work

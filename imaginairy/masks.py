@@ -43,8 +43,17 @@ def canvas_of(image: Image.Image, box: tuple[int, int]) -> Canvas:
 
 
 def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """Return the working size of a picture; see `canvas_of`."""
-    scale = min(1.0, *(room / side for room, side in zip(box, size, strict=True)))
+    """Return the working size of a picture; see `canvas_of`.
+
+    A box that is the picture's own shape but for the rounding is taken as it is, so
+    that what was fitted once fits into its working size again.
+    """
+    sides = list(zip(size, box, strict=True))
+    smallest = max((room - GRID / 2) / side for side, room in sides)
+    largest = min(1.0, *((room + GRID / 2) / side for side, room in sides))
+    if smallest <= largest:
+        return box
+    scale = min(1.0, *(room / side for side, room in sides))
     width, height = (
         max(SMALLEST_SIDE, GRID * round(side * scale / GRID)) for side in size
     )

@@ -44,6 +44,9 @@ class Observer:
     def on_step(self, step: Step) -> None:
         """Be told that a step is done."""
 
+    def on_progress(self, name: str, done: int, total: int) -> None:
+        """Be told how far an enhancer is, by its name, in parts of its own."""
+
     def on_result(self, result: "ImagineResult") -> None:
         """Be told that a picture is ready."""
 
@@ -63,6 +66,11 @@ class Observers(Observer):
         """Pass on that a step is done."""
         for observer in self.observers:
             observer.on_step(step)
+
+    def on_progress(self, name: str, done: int, total: int) -> None:
+        """Pass on how far an enhancer is."""
+        for observer in self.observers:
+            observer.on_progress(name, done, total)
 
     def on_result(self, result: "ImagineResult") -> None:
         """Pass on that a picture is ready."""

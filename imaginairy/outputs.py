@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL.Image import Image
+from PIL.Image import Image, Resampling
 
 from imaginairy.animate import save_animation
 from imaginairy.observe import Observer, Step, log
-from imaginairy.result import GENERATED, ImagineResult
+from imaginairy.result import GENERATED, ImagineResult, blurred
 from imaginairy.schema import ImaginePrompt
 
 NUMBERED = re.compile(r"\.?(\d{6,})[_.].*")
@@ -68,18 +68,28 @@ def file_name(number: int, prompt: ImaginePrompt, extension: str) -> str:
 
 
 class StepRecorder(Observer):
-    """Keeps what each step of the picture being drawn expects it to become."""
+    """Keeps what each step of a picture expected it to become."""
 
     def __init__(self) -> None:
         self.frames: list[Image] = []
+        """Those of the last result."""
+        self._tries: dict[int | None, list[Image]] = {}
+        self._seed: int | None = None
 
     def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
-        """Begin anew with each picture."""
-        self.frames = []
+        """Begin anew with each picture; of several tries one will be the result."""
+        self._seed = prompt.seed
+        self._tries[self._seed] = []
 
     def on_step(self, step: Step) -> None:
         """Decode and keep the step's expectation."""
-        self.frames.append(step.decode(step.denoised))
+        self._tries[self._seed].append(step.decode(step.denoised))
+
+    def on_result(self, result: ImagineResult) -> None:
+        """Choose the frames of the picture that came of it; blurred as it is."""
+        frames = self._tries.pop(result.prompt.seed, [])
+        self._tries = {}
+        self.frames = [blurred(f) for f in frames] if result.is_filtered else frames
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,8 @@ def save_result(
     with claimed_number(outdir) as number:
         name = file_name(number, result.prompt, options.extension)
         for image_type in result.images:
-            folder = outdir if image_type == GENERATED else outdir / image_type
+            is_main = image_type == result.main_type
+            folder = outdir if is_main else outdir / image_type
             result.save(folder / name, image_type=image_type)
     stem = Path(name).stem
     log.info("saved %s", outdir / name)
@@ -122,11 +133,12 @@ def save_result(
         save_steps(result, frames, outdir / "steps" / stem)
     if options.gif:
         path = outdir / "gif" / f"{stem}.gif"
-        save_animation([*frames, result.img], path, frame_ms=DRAWING_FRAME_MS)
+        last = result.image(GENERATED)
+        save_animation([*frames, last], path, frame_ms=DRAWING_FRAME_MS)
     if options.compare_gif and result.init_image is not None:
         path = outdir / "compare_gif" / f"{stem}.gif"
-        both = [result.init_image, result.img]
-        save_animation(both, path, frame_ms=COMPARE_FRAME_MS)
+        before = result.init_image.resize(result.img.size, Resampling.LANCZOS)
+        save_animation([before, result.img], path, frame_ms=COMPARE_FRAME_MS)
     return outdir / name
 
 

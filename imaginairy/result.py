@@ -3,12 +3,13 @@
 import hashlib
 import io
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from PIL import ImageFilter
 from PIL.Image import Image
 
 from imaginairy.errors import BadOptionError, near_miss
@@ -17,9 +18,14 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.version import __version__
 
 GENERATED = "generated"
+UPSCALED = "upscaled"
 MODIFIED_ORIGINAL = "modified_original"
 MASK_BINARY = "mask_binary"
 MASK_GRAYSCALE = "mask_grayscale"
+FILTERED = "filtered"
+"""What the safety check notes where it blurred a picture."""
+BLUR_RADIUS = 40
+"""Pixels, as in the reference."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class ImagineResult:
     """The pictures by type; `generated` is always there."""
     model_hash: Callable[[], str] = field(repr=False)
     """Gives the SHA-256 of the model's weights."""
+    applied: Mapping[str, Any] = field(default_factory=dict)
+    """What each enhancer did, by its name."""
     init_image: Image | None = field(default=None, repr=False)
     """The picture it was drawn from, at the size it was worked on."""
     mask: Image | None = field(default=None, repr=False)
@@ -41,9 +49,19 @@ class ImagineResult:
     created: datetime = field(default_factory=lambda: datetime.now().astimezone())
 
     @property
+    def main_type(self) -> str:
+        """The type of the picture that was asked for: `upscaled`, or `generated`."""
+        return UPSCALED if UPSCALED in self.images else GENERATED
+
+    @property
     def img(self) -> Image:
         """The picture."""
-        return self.images[GENERATED]
+        return self.images[self.main_type]
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the picture was blurred as unsafe."""
+        return bool(self.applied.get("safety", {}).get(FILTERED))
 
     def image(self, image_type: str) -> Image:
         """Return the picture of a type; raise BadOptionError if there is none."""
@@ -58,12 +76,18 @@ class ImagineResult:
         """Return the MD5 of the picture's pixels, whatever file they are saved in."""
         return hashlib.md5(self.img.tobytes(), usedforsecurity=False).hexdigest()
 
-    def metadata_dict(self) -> dict[str, Any]:
-        """Return everything that made the picture, as plain values."""
+    def metadata_dict(self, image_type: str | None = None) -> dict[str, Any]:
+        """Return everything that made a picture, as plain values.
+
+        Args:
+            image_type: which of the pictures; None means `img`.
+        """
         return {
             **self.prompt.to_dict(),
             "prompt_text": self.prompt.prompt_text,
             "model_sha256": self.model_hash(),
+            "image_type": image_type or self.main_type,
+            "applied": dict(self.applied),
             "conditioning": _fingerprint(self.prompt.conditioning),
             "precision": self.precision,
             "device": self.device,
@@ -72,16 +96,18 @@ class ImagineResult:
             "created": self.created.isoformat(timespec="seconds"),
         }
 
-    def save(self, path: str | Path, *, image_type: str = GENERATED) -> Path:
+    def save(self, path: str | Path, *, image_type: str | None = None) -> Path:
         """Save a picture with its metadata, as the jpg or png that the name says.
 
-        The file appears under its name only when it is whole.
+        Without `image_type` that is `img`. The file appears under its name only when it
+        is whole.
 
         Raises:
             BadOptionError: the name ends otherwise, or there is no such picture.
         """
         path = Path(path)
-        write_image(self.image(image_type), path, self.metadata_dict())
+        image = self.image(image_type or self.main_type)
+        write_image(image, path, self.metadata_dict(image_type))
         return path
 
     def _repr_png_(self) -> bytes:
@@ -89,6 +115,11 @@ class ImagineResult:
         data = io.BytesIO()
         self.img.save(data, "PNG")
         return data.getvalue()
+
+
+def blurred(image: Image) -> Image:
+    """Return a picture in which nothing can be made out, as unsafe ones are shown."""
+    return image.filter(ImageFilter.GaussianBlur(BLUR_RADIUS))
 
 
 def _fingerprint(conditioning: Any) -> str | None:

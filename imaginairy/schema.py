@@ -15,6 +15,7 @@ from imaginairy.checks import Check, Choice, Number
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.catalog import ModelSpec
+from imaginairy.models.companions import usual_companion
 from imaginairy.samplers import SAMPLERS, get_sampler
 from imaginairy.samplers.table import Spacing
 from imaginairy.weighted_prompt import PromptText, WeightedPrompt, weighted_prompts
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
 MAX_RANDOM_SEED = 1_000_000_000
 DEFAULT_INIT_STRENGTH = 0.6
+DEFAULT_FACE_FIDELITY = 0.2
 IN_MEMORY = "sha256:"
 """How a picture that has no file or address begins in the metadata."""
 
 ImageLike: TypeAlias = str | Path | Image | LazyLoadingImage
 
 SIZE = Number(64, 8192, whole=True, multiple_of=8)
-SEED = Number(0, 2**63 - 1, whole=True)
+MAX_SEED = 2**63 - 1
+SEED = Number(0, MAX_SEED, whole=True)
 SHARE = Number(0, 1)
 
 
@@ -118,13 +121,67 @@ class ImaginePrompt:
     )
     tile_mode: str = _option(
         "Make a picture that repeats without a seam: x, y or xy.",
-        Choice(("", "x", "y", "xy")),
+        checks.TileMode(("", "x", "y", "xy")),
         "",
+    )
+    fix_faces: bool = _option(
+        "Restore the faces that are drawn.", checks.flag, default=False
+    )
+    fix_faces_fidelity: float | None = _option(
+        "How close restored faces stay to those drawn, from 0 (the best faces) to 1 "
+        f"(the most alike); {DEFAULT_FACE_FIDELITY} by default.",
+        SHARE,
+    )
+    fix_faces_model: str | None = _option(
+        "What restores faces: a face restorer's name or the path of one; the one that "
+        "suits the model by default.",
+        checks.model,
+    )
+    fix_faces_detector: str | None = _option(
+        "What finds the faces: a face detector's name or the path of one; the one that "
+        "suits the model by default.",
+        checks.model,
+    )
+    upscale: bool | None = _option(
+        "Make the picture larger and sharper; off by default.",
+        checks.flag,
+    )
+    upscaler: str | None = _option(
+        "What makes it larger: an upscaler's name or the path of its weights; the one "
+        "that suits the model by default.",
+        checks.model,
     )
     caption_text: str = _option(
         "Text drawn at the foot of the picture; {seed} and other fields are filled in.",
         checks.text,
         "",
+    )
+    enhance: tuple[str, ...] = _option(
+        "An enhancer that another package brings, by name, or as name=value; may be "
+        "given several times.",
+        checks.enhancers,
+        (),
+    )
+    caption: bool = _option(
+        "Also say what is in the picture, in the log and in its metadata.",
+        checks.flag,
+        False,
+    )
+    caption_model: str | None = _option(
+        "What writes the caption: a caption model's name, path, or owner/repo on the "
+        "hub; the one that suits the model by default.",
+        checks.model,
+    )
+    best_of: int = _option(
+        "Draw so many pictures, their seeds counting up, and keep the one that is "
+        "closest to its prompt.",
+        Number(1, 100, whole=True),
+        1,
+    )
+    similarity_model: str | None = _option(
+        "What compares pictures with their prompt: a similarity model's name, path, or "
+        "owner/repo on the hub; the one that suits the model by default.",
+        checks.model,
     )
     variation_strength: float = _option(
         "How far to go from the seed's picture towards the variation seed's.",
@@ -149,6 +206,8 @@ class ImaginePrompt:
                 self._set(**{each.name: each.metadata["check"](each.name, value)})
         blank = self.conditioning is not None
         self._set(prompt=weighted_prompts(self.prompt, allow_blank=blank))
+        if self.upscaler is not None and self.upscale is None:
+            self._set(upscale=True)
         if self.seed is None:
             self._set(seed=random.randint(1, MAX_RANDOM_SEED))
         if self.variation_strength and self.variation_seed is None:
@@ -172,6 +231,18 @@ class ImaginePrompt:
             )
         if self.mask_model is not None and self.mask_prompt is None:
             raise BadOptionError("mask_model needs a mask_prompt; give one.")
+        if self.upscaler is not None and not self.upscale:
+            raise BadOptionError(
+                f"upscale is off, so the upscaler '{self.upscaler}' has nothing to do; "
+                "leave one of them out."
+            )
+        for name in ("fix_faces_fidelity", "fix_faces_model", "fix_faces_detector"):
+            if getattr(self, name) is not None and not self.fix_faces:
+                raise BadOptionError(f"{name} needs fix_faces; ask for that too.")
+        if self.caption_model is not None and not self.caption:
+            raise BadOptionError("caption_model needs caption; switch it on.")
+        if self.similarity_model is not None and self.best_of == 1:
+            raise BadOptionError("similarity_model needs best_of; give 2 or more.")
         if self.sampler_type is None:
             return
         if self.eta is not None and not get_sampler(self.sampler_type).takes_eta:
@@ -207,7 +278,18 @@ class ImaginePrompt:
             "sampler_type": spec.sampler,
         }
         if self.mask_prompt is not None:
-            defaults["mask_model"] = spec.mask_model
+            defaults["mask_model"] = usual_companion("mask", spec)
+        defaults["upscale"] = spec.upscales
+        if spec.upscales if self.upscale is None else self.upscale:
+            defaults["upscaler"] = usual_companion("upscaler", spec)
+        if self.fix_faces:
+            defaults["fix_faces_fidelity"] = DEFAULT_FACE_FIDELITY
+            defaults["fix_faces_model"] = usual_companion("face-restorer", spec)
+            defaults["fix_faces_detector"] = usual_companion("face-detector", spec)
+        if self.caption:
+            defaults["caption_model"] = usual_companion("captioner", spec)
+        if self.best_of > 1:
+            defaults["similarity_model"] = usual_companion("similarity", spec)
         missing = {
             name: value
             for name, value in defaults.items()
@@ -224,6 +306,7 @@ class ImaginePrompt:
         }
         for name in ("init_image", "mask_image"):
             values[name] = None if values[name] is None else _source(values[name])
+        values["enhance"] = list(self.enhance)
         values["prompt"] = [
             {"text": prompt.text, "weight": prompt.weight} for prompt in self.prompts
         ]

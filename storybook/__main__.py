@@ -10,19 +10,32 @@ import torch
 from storybook import (
     autoencoder,
     cache,
+    captions,
+    captions_report,
     decoder,
     export,
+    face_finder,
+    face_pairs,
+    face_restorer,
+    faces_report,
     latents,
     masks_report,
+    recover,
     report,
     segmentation,
     settings,
+    similarity,
+    similarity_report,
     text,
     tokenizer,
     unet,
+    upscaler,
+    upscaler_report,
+    world_sheet,
 )
 
 STAGES: dict[str, Callable[[], None]] = {
+    "world": world_sheet.draw_world,
     "cache": cache.draw_cache,
     "autoencoder": autoencoder.train,
     "latents": latents.encode_cache,
@@ -35,23 +48,46 @@ STAGES: dict[str, Callable[[], None]] = {
     "segmentation": segmentation.train,
     "segmentation-export": segmentation.export,
     "segmentation-report": masks_report.report,
+    "upscaler-cache": upscaler.draw_cache,
+    "upscaler": upscaler.train,
+    "upscaler-export": upscaler.export,
+    "upscaler-report": upscaler_report.report,
+    "captions": captions.train,
+    "captions-export": captions.export,
+    "captions-report": captions_report.report,
+    "similarity": similarity.train,
+    "similarity-export": similarity.export,
+    "similarity-report": similarity_report.report,
+    "face-finder": face_finder.train,
+    "face-finder-export": face_finder.export,
+    "faces-cache": face_pairs.draw_cache,
+    "face-codebook": face_restorer.train_codebook,
+    "face-codes": face_restorer.train_codes,
+    "face-steering": face_restorer.train_steering,
+    "faces-export": face_restorer.export,
+    "faces-report": faces_report.report,
 }
+
+ASIDE: dict[str, Callable[[], None]] = {"recover": recover.recover}
+"""What is only run when it is named."""
 
 
 def main() -> None:
     """Run the stages asked for, or all of them in order."""
+    known = STAGES | ASIDE
     parser = argparse.ArgumentParser(prog="storybook", description=__doc__)
     parser.add_argument(
-        "stages", nargs="*", metavar="stage", help=f"any of: {', '.join(STAGES)}"
+        "stages", nargs="*", metavar="stage", help=f"any of: {', '.join(known)}"
     )
     names = parser.parse_args().stages or list(STAGES)
-    unknown = [name for name in names if name not in STAGES]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        parser.error(f"unknown stage {unknown[0]!r}; known: {', '.join(STAGES)}")
+        parser.error(f"unknown stage {unknown[0]!r}; known: {', '.join(known)}")
+    settings.STATE.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.THREADS)
     for name in names:
         print(f"storybook: {name}", flush=True)
-        STAGES[name]()
+        known[name]()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from storybook.loop import (
     pick_device,
     step_generator,
 )
+from storybook.precision import mixed
 from storybook.workers import Team, run_workers
 
 NAME = "autoencoder"
@@ -88,11 +89,11 @@ def reconstruction_loss(
     model: Autoencoder, crops: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Figures]:
     """Compare pixels and their differences, and keep the latents near a Gaussian."""
-    with torch.autocast(crops.device.type, torch.bfloat16):
+    with mixed(crops.device):
         moments = model.encode(crops).float()
     noise = torch.randn(moments[:, :4].shape, generator=generator).to(crops.device)
     latents = sample_latents(moments, noise)
-    with torch.autocast(crops.device.type, torch.bfloat16):
+    with mixed(crops.device):
         drawn = model.decode(latents).float()
     mean, log_variance = moments.chunk(2, dim=1)
     log_variance = log_variance.clamp(-30, 10)

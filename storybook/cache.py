@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from storybook import settings
+from storybook.naming import shares_of
+from storybook.phrases import NAMES
 from storybook.world import draw_training_scene
-from storybook.world.canvas import SIZE
+from storybook.world.canvas import OVERSAMPLE, SIZE
 
 PICTURES = settings.STATE / "pictures.npy"
+PLACES = settings.STATE / "places.npy"
 SCENES = settings.STATE / "scenes.json"
 
 Content = tuple[str, dict[str, str]]
@@ -27,27 +30,47 @@ def draw_cache() -> None:
     if SCENES.exists():
         return
     settings.STATE.mkdir(parents=True, exist_ok=True)
-    partial = Path(f"{PICTURES}.partial")
-    shape = (settings.PICTURES, SIZE, SIZE, 3)
-    pictures = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
+    side = settings.PLACES_ACROSS
+    pictures, places = (
+        np.lib.format.open_memmap(Path(f"{path}.partial"), "w+", np.uint8, shape)
+        for path, shape in (
+            (PICTURES, (settings.PICTURES, SIZE, SIZE, 3)),
+            (PLACES, (settings.PICTURES, len(NAMES), side, side)),
+        )
+    )
     scenes: list[Content] = []
     with multiprocessing.get_context("spawn").Pool() as pool:
-        for pixels, content in pool.imap(_draw_one, range(settings.PICTURES), 64):
-            pictures[len(scenes)] = pixels
+        for row in pool.imap(_draw_one, range(settings.PICTURES), 64):
+            pictures[len(scenes)], places[len(scenes)], content = row
             scenes.append(content)
-    pictures.flush()
-    partial.replace(PICTURES)
+    for array, path in ((pictures, PICTURES), (places, PLACES)):
+        array.flush()
+        Path(f"{path}.partial").replace(path)
     SCENES.write_text(json.dumps(scenes))
 
 
-def _draw_one(index: int) -> tuple[np.ndarray, Content]:
-    scene = draw_training_scene(random.Random(f"{settings.SEED}/{index}"))
-    return np.asarray(scene.image), (scene.group, scene.attributes)
+def _draw_one(index: int) -> tuple[np.ndarray, np.ndarray, Content]:
+    torch.set_num_threads(1)
+    scene = draw_training_scene(random.Random(f"{settings.SEED}/{index}"), parts=True)
+    assert scene.parts is not None
+    labels = scene.parts.labels[::OVERSAMPLE, ::OVERSAMPLE]
+    shares = shares_of(labels, scene.parts.paths, settings.PLACES_ACROSS)
+    places = (shares * 255).round().byte().numpy()
+    return np.asarray(scene.image), places, (scene.group, scene.attributes)
 
 
 def load_pictures() -> np.ndarray:
     """Return all pictures, (count, height, width, 3) uint8, mapped from disk."""
     return np.load(PICTURES, mmap_mode="r")
+
+
+def load_places() -> np.ndarray:
+    """Return how much of each place of each picture every name fits, mapped from disk.
+
+    Returns:
+        (count, NAMES, PLACES_ACROSS, PLACES_ACROSS) uint8, of 255.
+    """
+    return np.load(PLACES, mmap_mode="r")
 
 
 def load_scenes() -> list[Content]:

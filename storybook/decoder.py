@@ -24,6 +24,7 @@ from storybook.loop import (
     pick_device,
     step_generator,
 )
+from storybook.precision import mixed
 from storybook.workers import Team, run_workers
 
 NAME = "decoder"
@@ -46,10 +47,10 @@ def _train(team: Team) -> None:
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
         generator = step_generator(step, team.rank)
         crops = to_tensor(random_crops(pictures, plan.batch, generator), device)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad(), mixed(device):
             moments = model.encode(crops).float()
         noise = torch.randn(moments[:, :4].shape, generator=generator).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed(device):
             drawn = model.decode(sample_latents(moments, noise)).float()
         loss = picture_error(drawn, crops)
         return loss, {"loss": loss.item()}

@@ -13,6 +13,7 @@ from storybook import settings
 from storybook.autoencoder import load_autoencoder
 from storybook.cache import load_pictures, to_tensor
 from storybook.loop import pick_device
+from storybook.precision import mixed
 
 LATENTS = settings.STATE / "latents.npy"
 SPREAD = settings.STATE / "latents.json"
@@ -29,7 +30,7 @@ def encode_cache() -> None:
     rows = []
     for first in range(0, len(pictures), BATCH):
         batch = to_tensor(pictures[first : first + BATCH], device)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad(), mixed(device):
             mean = model.encode(batch).chunk(2, dim=1)[0]
         rows.append(mean.float().cpu().contiguous().numpy())
     latents = np.concatenate(rows)

@@ -47,6 +47,30 @@ def load_trained(name: str, module: nn.Module) -> nn.Module:
     return module.eval().requires_grad_(requires_grad=False)
 
 
+def write_checkpoint(
+    name: str,
+    module: dict[str, Tensor],
+    mean: dict[str, Tensor],
+    *,
+    optimizer: dict[str, Any],
+    step: int,
+) -> None:
+    """Write a checkpoint so that a crash leaves the old or the new one whole.
+
+    Args:
+        name: of the training.
+        module: the weights.
+        mean: their running mean; empty where none is kept.
+        optimizer: its state; empty where it begins anew.
+        step: how many have been done.
+    """
+    path = checkpoint_path(name)
+    partial = path.with_suffix(".partial")
+    state = {"module": module, "mean": mean, "optimizer": optimizer, "step": step}
+    torch.save(state, partial)
+    partial.replace(path)
+
+
 class Trainer:
     """Train one module by name; pick up at the last checkpoint if there is one."""
 
@@ -105,17 +129,14 @@ class Trainer:
             self._log(preview(self.step))
 
     def save(self) -> None:
-        """Write the checkpoint so that a crash leaves the old or the new one whole."""
-        path = checkpoint_path(self.name)
-        partial = path.with_suffix(".partial")
-        state = {
-            "module": self.module.state_dict(),
-            "mean": self.mean,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-        }
-        torch.save(state, partial)
-        partial.replace(path)
+        """Write the checkpoint."""
+        write_checkpoint(
+            self.name,
+            self.module.state_dict(),
+            self.mean,
+            optimizer=self.optimizer.state_dict(),
+            step=self.step,
+        )
 
     def averaged(self) -> dict[str, Tensor]:
         """Return the weights to draw with."""
@@ -125,7 +146,8 @@ class Trainer:
         path = checkpoint_path(self.name)
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         self.module.load_state_dict(state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        if state["optimizer"]:
+            self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         device = next(self.module.parameters()).device
         self.mean = {k: v.to(device) for k, v in state["mean"].items()}

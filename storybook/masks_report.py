@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from imaginairy.enhancers.text_mask import soft_masks
-from imaginairy.models.catalog import BUNDLED_MASK_MODEL
+from imaginairy.models.companion_files import locate_companion
+from imaginairy.models.companions import ROLES
 from imaginairy.models.segmentation import (
     Segmenter,
     load_segmenter,
-    locate_mask_model,
 )
 from storybook import settings
 from storybook.loop import Figures
@@ -35,7 +35,7 @@ SHOWN = 48
 def report() -> None:
     """Measure the exported model, print, and save figures and a contact sheet."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    spec = locate_mask_model(BUNDLED_MASK_MODEL)
+    spec = locate_companion("mask", ROLES["mask"].bundled)
     segmenter = load_segmenter(spec, torch.device("cpu"))
     by_name: dict[str, list[float]] = defaultdict(list)
     for _, asked, found, wanted in answers(segmenter, SCENES):

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from storybook.world import Scene
+from storybook.world import GROUPS, LEARNT, Scene, strays_beside
 from storybook.world.animals import CAT_COATS, COLLARS, DOG_COATS
 from storybook.world.canvas import OVERSAMPLE
 from storybook.world.colors import COLORS
 from storybook.world.fruit import BOWLS, PLURALS
 from storybook.world.portraits import HAIRS, SHIRTS
 from storybook.world.shapes import OUTLINES
-from storybook.world.words import STRAYS, chance, with_article
+from storybook.world.words import chance, with_article
 
 Kind = Literal["whole", "part", "absent"]
 LEAST_PIXELS = 10
 """What shows less of itself is neither asked for nor said to be absent."""
+
+WORDS = {name: row.words for name, row in GROUPS.items() if row.words}
+"""What groups say of themselves; the tables below are of those that say nothing."""
+LEARNT_WORDS = [WORDS[name] for name in LEARNT if name in WORDS]
 
 PARTS = (
     *("beard", "body", "clothes", "collar", "door", "earring", "earrings", "ears"),
@@ -58,6 +62,7 @@ COLORED: dict[str, dict[str, tuple[str, Sequence[str]]]] = {
     "dog": {"coat": ("dog", DOG_COATS), "collar": ("collar", COLLARS)},
     "cat": {"coat": ("cat", CAT_COATS), "collar": ("collar", COLLARS)},
     "landscapes": {"sail": ("sail", SAILS)},
+    **{name: dict(words.colored) for name, words in WORDS.items()},
 }
 """By group and attribute: the part that has the colour, and all colours it may have."""
 ARGUABLE: dict[str, str] = {
@@ -68,9 +73,13 @@ ARGUABLE: dict[str, str] = {
     "cat": "wall hair neck mouth meadow hills hill field table background",
     "landscapes": "wall background leaf leaves body floor table",
     "patterns": "wall background leaf table",
+    **{name: words.arguable for name, words in WORDS.items()},
 }
 """Names that are neither right nor wrong in a group, where the world has none so."""
-ALIKE = ({"woman", "lady", "girl"}, {"man", "guy", "boy"})
+ALIKE = (
+    *({"woman", "lady", "girl"}, {"man", "guy", "boy"}),
+    *(set(row.split(", ")) for words in LEARNT_WORDS for row in words.alike),
+)
 """Words of which, where one is right, the others are not quite wrong."""
 
 
@@ -85,21 +94,30 @@ class Asked:
     def mask(self, scene: Scene) -> np.ndarray:
         """Return the (oversampled) pixels that the phrase means, bool."""
         assert scene.parts is not None
-        chosen = [any(n in path for n in self.names) for path in scene.parts.paths]
-        return np.array(chosen)[scene.parts.labels]
+        return self.among(scene.parts.paths)[scene.parts.labels]
+
+    def among(self, paths: Sequence[tuple[str, ...]]) -> np.ndarray:
+        """Tell which of a scene's parts the phrase means, (parts,) bool."""
+        return np.array([any(name in path for name in self.names) for path in paths])
 
 
 def present(scene: Scene) -> list[Asked]:
     """Return every phrase for what a scene shows enough of."""
-    shown = visible(scene)
+    shown, others = visible(scene), other_words(scene)
     asked: list[Asked] = []
     for name in shown:
-        for word in (name, *OTHER_WORDS.get(name, ())):
-            asked.append(Asked(word, (name,), kind_of(name)))
+        for word in (name, *others.get(name, ())):
+            asked.append(Asked(word, (name,), kind_of(scene, name)))
     for phrase, names in described(scene):
         if all(name in shown for name in names):
-            asked.append(Asked(phrase, names, kind_of(names[0])))
+            asked.append(Asked(phrase, names, kind_of(scene, names[0])))
     return asked
+
+
+def other_words(scene: Scene) -> Mapping[str, tuple[str, ...]]:
+    """Return what else the names of a scene are called."""
+    words = WORDS.get(scene.group)
+    return {**OTHER_WORDS, **words.others} if words else OTHER_WORDS
 
 
 def visible(scene: Scene) -> list[str]:
@@ -134,18 +152,24 @@ def shapes_of(scene: Scene) -> list[tuple[str, str]]:
     values = scene.attributes
     return [
         (values[f"{side}color"], values[f"{side}shape"])
-        for side in ("", "left_", "right_")
-        if f"{side}color" in values and scene.group == "shapes"
+        for side in ("", "left_", "right_", "upper_", "lower_")
+        if f"{side}color" in values and f"{side}shape" in values
     ]
 
 
 def absent(rng: random.Random, scene: Scene) -> Asked:
     """Return a phrase for nothing in the scene: a near miss, a name, or any word."""
+    return next(absents(rng, scene))
+
+
+def absents(rng: random.Random, scene: Scene) -> Iterator[Asked]:
+    """Yield such phrases without end."""
+    others = other_words(scene)
     here = {word for names in scene.parts.paths for word in names}  # type: ignore[union-attr]
     right = {asked.phrase for asked in present(scene)} | {
         p for p, _ in described(scene)
     }
-    right |= {other for name in here for other in OTHER_WORDS.get(name, ())} | here
+    right |= {other for name in here for other in others.get(name, ())} | here
     right |= set(ARGUABLE.get(scene.group, "").split())
     right |= {word for words in ALIKE if words & right for word in words}
     while True:
@@ -153,7 +177,7 @@ def absent(rng: random.Random, scene: Scene) -> Asked:
             rng, scene
         )
         if phrase not in right:
-            return Asked(phrase, (), "absent")
+            yield Asked(phrase, (), "absent")
 
 
 def near_miss(rng: random.Random, scene: Scene) -> str:
@@ -174,12 +198,12 @@ def near_miss(rng: random.Random, scene: Scene) -> str:
 def any_name(rng: random.Random, _scene: Scene) -> str:
     """Name something of the world."""
     name = rng.choice(NAMES)
-    return rng.choice((name, *OTHER_WORDS.get(name, ())))
+    return rng.choice((name, *NAMED_ELSE.get(name, ())))
 
 
-def any_word(rng: random.Random, _scene: Scene) -> str:
+def any_word(rng: random.Random, scene: Scene) -> str:
     """Name something that the world does not know."""
-    return " ".join(rng.sample(STRAYS, rng.choice((1, 1, 2))))
+    return " ".join(rng.sample(strays_beside(scene.group), rng.choice((1, 1, 2))))
 
 
 def reworded(rng: random.Random, phrase: str) -> str:
@@ -191,12 +215,14 @@ def reworded(rng: random.Random, phrase: str) -> str:
     return phrase
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(scene: Scene, name: str) -> Kind:
     """Tell parts of things from whole things."""
-    return "part" if name in PARTS else "whole"
+    words = WORDS.get(scene.group)
+    pieces = (*PARTS, *words.pieces) if words else PARTS
+    return "part" if name in pieces else "whole"
 
 
-NAMES: tuple[str, ...] = (
+LONG_LEARNT = (
     *PARTS,
     *PLURALS,
     *OUTLINES,
@@ -205,4 +231,13 @@ NAMES: tuple[str, ...] = (
     *("clouds", "mountains", "meadow", "hills", "house", "trees", "sea", "water"),
     *("beach", "boat", "coins", "books", "bricks", "leaves"),
 )
-"""What the world is made of."""
+LATER = [name for words in LEARNT_WORDS for name in (*words.things, *words.pieces)]
+NAMES: tuple[str, ...] = (
+    *LONG_LEARNT,
+    *dict.fromkeys(name for name in LATER if name not in LONG_LEARNT),
+)
+"""What the learnt world is made of."""
+NAMED_ELSE = OTHER_WORDS | {
+    name: rest for words in LEARNT_WORDS for name, rest in words.others.items()
+}
+"""What else these names are called, wherever they are."""

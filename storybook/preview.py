@@ -14,6 +14,7 @@ from storybook import settings, tokenizer
 from storybook.autoencoder import to_pixels
 from storybook.decoder import load_finished
 from storybook.latents import load_spread
+from storybook.precision import mixed
 
 PROMPTS = (
     "a red circle on a blue background",
@@ -81,7 +82,7 @@ def sample(unet: UNet, text: ClipText, prompts: tuple[str, ...], seed: int) -> T
     reader = tokenizer.load()
     device = next(unet.parameters()).device
     ids = [reader.windows(prompt)[0] for prompt in ("", *prompts)]
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed(device):
         embedded = text(torch.tensor(ids, device=device)).float()
     empty, asked = embedded[:1].expand(len(prompts), -1, -1), embedded[1:]
     alphas = NoiseSchedule().alphas_cumprod.tolist()
@@ -91,7 +92,7 @@ def sample(unet: UNet, text: ClipText, prompts: tuple[str, ...], seed: int) -> T
     stride = len(alphas) // STEPS
     for timestep in range((STEPS - 1) * stride + 1, 0, -stride):
         times = torch.full((len(prompts),), timestep, device=device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed(device):
             blank = unet(latents, times, empty).float()
             noise = unet(latents, times, asked).float()
         noise = blank + STRENGTH * (noise - blank)

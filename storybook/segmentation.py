@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import copy
 import random
-import shutil
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaginairy.models.segmentation import PictureInput, Segmenter
+from imaginairy.models.picture_input import PictureInput
+from imaginairy.models.segmentation import Segmenter
 from storybook import settings, tokenizer
-from storybook.export import write_json
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.masks_report import figures_of
-from storybook.phrases import Asked, absent, present, reworded
+from storybook.naming import Named, begin_with_places, shares_of
+from storybook.phrases import Asked, absents, present, reworded
+from storybook.precision import mixed
+from storybook.saving import save_half, write_picture_input, write_vocabulary
 from storybook.workers import Team, run_workers
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import OVERSAMPLE, SIZE
@@ -27,8 +30,24 @@ from storybook.world.words import chance
 NAME = "segmentation"
 MIDDLE = 0.5
 """What is taken off a picture's values, and what they are divided by."""
+EMPTY = -2.0
+"""The logit that masks begin at."""
 FRESH_SCENES = 40
 """Scenes never trained on, for the figures of a preview."""
+SMALL = 0.1
+"""Parts that take less of a picture are small."""
+MOST_GAIN = 30.0
+"""How much more a pixel of a small part counts, at most."""
+FINEST = 2
+"""How finely, each way, a patch of the picture is to know what it shows."""
+PLACES = SIZE // settings.SEGMENTATION_VISION["patch_size"] * FINEST
+"""How many such places a picture has each way."""
+DRAWN = settings.PRESENT_PHRASES + settings.ABSENT_PHRASES
+"""Phrases of a picture whose masks are drawn whole."""
+ASKED = DRAWN + settings.MATCHED_PHRASES
+"""All phrases of a picture."""
+EDGES = 2
+"""Looks at a mask's pixel each way, for how much of it is meant."""
 
 
 def build() -> Segmenter:
@@ -41,9 +60,51 @@ def build() -> Segmenter:
         **settings.SEGMENTATION_DECODER,
     )
     network = CLIPSegForImageSegmentation(config)
+    begin_evenly(network.decoder)
+    begin_with_places(network.clip.vision_model.embeddings.position_embedding.weight)
     usual = (MIDDLE,) * 3
     pictures = PictureInput(side=SIZE, mean=usual, deviation=usual)
     return Segmenter(network, tokenizer.load(), pictures)
+
+
+def begin_evenly(decoder: nn.Module) -> None:
+    """Start the decoder where it can learn: transformers begins it with weights of 1.
+
+    Phrases begin by changing little, and masks by being almost empty.
+    """
+    for layer in (decoder.film_mul, decoder.film_add, *decoder.reduces):
+        layer.reset_parameters()
+    nn.init.ones_(decoder.film_mul.bias)
+    decoder.transposed_convolution.reset_parameters()
+    nn.init.constant_(decoder.transposed_convolution.bias, EMPTY)
+
+
+class Learner(Named):
+    """The network with what only training needs.
+
+    Beside naming what places show, these are told whether they are what a phrase means,
+    right where the decoder lets phrases in. That costs next to nothing, and so is asked
+    of many phrases, where a whole mask is drawn for few.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(network, settings.SEGMENTATION_VISION["hidden_size"], FINEST)
+        width = settings.SEGMENTATION_DECODER["reduce_dim"]
+        self.matches = nn.Linear(width, FINEST**2)
+
+    def match(self, seen: Tensor, meanings: Tensor) -> Tensor:
+        """Say how well places match phrases, as logits (phrases, places, places).
+
+        Args:
+            seen: the last layer that is read, (pictures, 1 + patches, width).
+            meanings: equally many for each picture, (phrases, dim).
+        """
+        decoder = self.network.decoder
+        each = len(meanings) // len(seen)
+        rows = decoder.reduces[0](seen[:, 1:]).repeat_interleave(each, dim=0)
+        rows = decoder.film_mul(meanings)[:, None] * rows
+        rows = rows + decoder.film_add(meanings)[:, None]
+        return self.spread(self.matches(rows).float())[:, 0]
 
 
 @dataclass(frozen=True)
@@ -53,14 +114,18 @@ class Batch:
     pictures: Tensor
     """(pictures, 3, SIZE, SIZE), as the network takes them."""
     phrases: list[str]
-    """Equally many for each picture, picture by picture."""
+    """`ASKED` for each picture, picture by picture."""
+    meant: Tensor
+    """How much of each place a phrase means, (phrases, places, places) in [0, 1]."""
     masks: Tensor
-    """How much of each pixel a phrase means, (phrases, SIZE, SIZE) in [0, 1]."""
+    """The same of each pixel, for each picture's first `DRAWN` phrases."""
+    names: Tensor
+    """How much of each place every name fits, (pictures, NAMES, height, width)."""
 
 
 def draw_batch(rng: random.Random, size: int) -> Batch:
     """Draw scenes that training may show, with phrases about them."""
-    pictures, masks = [], []
+    pictures, masks, meant, names = [], [], [], []
     phrases: list[str] = []
     while len(pictures) < size:
         scene = draw_scene(rng, parts=True)
@@ -69,22 +134,28 @@ def draw_batch(rng: random.Random, size: int) -> Batch:
         asked = ask(rng, scene)
         view = View.choose(rng)
         pictures.append(worn(rng, view.of(scene.image)))
-        masks += [view.of_mask(each.mask(scene)) for each in asked]
+        masks.append(view.of_masks(scene, asked[:DRAWN]))
+        meant.append(view.of_places(scene, asked))
+        names.append(view.of_names(scene))
         phrases += [reworded(rng, each.phrase) for each in asked]
     values = (np.stack(pictures).astype(np.float32) / 255 - MIDDLE) / MIDDLE
     tensor = torch.from_numpy(values).permute(0, 3, 1, 2).contiguous()
-    return Batch(tensor, phrases, torch.stack(masks))
+    return Batch(
+        tensor, phrases, torch.cat(meant), torch.cat(masks), torch.stack(names)
+    )
 
 
 def ask(rng: random.Random, scene: Scene) -> list[Asked]:
-    """Choose phrases, about things of different names where there are enough."""
+    """Choose `ASKED` phrases, the first of them about things of different names."""
     choices = present(scene)
     rng.shuffle(choices)
     by_names = {each.names: each for each in choices}
-    chosen = [*by_names.values()][: settings.PRESENT_PHRASES]
-    while len(chosen) < settings.PRESENT_PHRASES + settings.ABSENT_PHRASES:
-        chosen.append(absent(rng, scene))
-    return chosen
+    first = [*by_names.values()][: settings.PRESENT_PHRASES]
+    others = [each for each in choices if each not in first]
+    not_there = absents(rng, scene)
+    asked = [*first, *islice(not_there, DRAWN - len(first))]
+    asked += others[: settings.MATCHED_PHRASES // 2]
+    return [*asked, *islice(not_there, ASKED - len(asked))]
 
 
 @dataclass(frozen=True)
@@ -115,13 +186,38 @@ class View:
             return shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         return shown
 
-    def of_mask(self, mask: np.ndarray) -> Tensor:
-        """Return the same part of an oversampled mask, (SIZE, SIZE) in [0, 1]."""
+    def of_labels(self, labels: np.ndarray, side: int) -> np.ndarray:
+        """Return the same part of a map of parts, (side, side)."""
         left, top, right, bottom = self.box
-        shown = mask[top:bottom, left:right]
-        shown = shown[:, ::-1] if self.mirrored else shown
-        whole = torch.from_numpy(np.ascontiguousarray(shown)).float()[None]
-        return F.adaptive_avg_pool2d(whole, SIZE)[0]
+        columns = np.linspace(left, right - 1, side).round().astype(int)
+        columns = columns[::-1] if self.mirrored else columns
+        rows = np.linspace(top, bottom - 1, side).round().astype(int)
+        return labels[np.ix_(rows, columns)]
+
+    def of_masks(self, scene: Scene, asked: list[Asked]) -> Tensor:
+        """Return what phrases mean, (phrases, SIZE, SIZE) in [0, 1]."""
+        labels, paths = parts_of(scene)
+        labels = self.of_labels(labels, EDGES * SIZE)
+        meant = np.stack([each.among(paths)[labels] for each in asked])
+        return F.avg_pool2d(torch.from_numpy(meant).float(), EDGES)
+
+    def of_places(self, scene: Scene, asked: list[Asked]) -> Tensor:
+        """Return the same of places, (phrases, places, places)."""
+        labels, paths = parts_of(scene)
+        labels = self.of_labels(labels, SIZE)
+        meant = np.stack([each.among(paths)[labels] for each in asked])
+        return F.avg_pool2d(torch.from_numpy(meant).float(), SIZE // PLACES)
+
+    def of_names(self, scene: Scene) -> Tensor:
+        """Return how much of each place every name fits, (NAMES, places, places)."""
+        labels, paths = parts_of(scene)
+        return shares_of(self.of_labels(labels, SIZE), paths, PLACES)
+
+
+def parts_of(scene: Scene) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
+    """Return the map of a scene's parts, and what each is named."""
+    assert scene.parts is not None
+    return scene.parts.labels, scene.parts.paths
 
 
 def worn(rng: random.Random, image: Image.Image) -> np.ndarray:
@@ -136,21 +232,40 @@ def worn(rng: random.Random, image: Image.Image) -> np.ndarray:
     return pixels
 
 
-def mask_error(segmenter: Segmenter, batch: Batch) -> tuple[Tensor, Figures]:
-    """Compare the network's masks with the true ones: cross-entropy and dice."""
+def mask_error(
+    segmenter: Segmenter, learner: Learner, batch: Batch
+) -> tuple[Tensor, Figures]:
+    """Compare masks with the true ones, and what places show and match."""
     device = segmenter.device
-    each = len(batch.phrases) // len(batch.pictures)
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed(device):
         seen = segmenter.look(batch.pictures)
-        rows = [layer.repeat_interleave(each, dim=0) for layer in seen]
-        logits = segmenter.find(rows, segmenter.read(batch.phrases)).float()
-    masks = batch.masks.to(device)
-    entropy = F.binary_cross_entropy_with_logits(logits, masks)
+        meanings = segmenter.read(batch.phrases)
+        unnamed = learner.error(seen[-1], batch.names.to(device))
+        matched = learner.match(seen[-1], meanings)
+        few = meanings.unflatten(0, (-1, ASKED))[:, :DRAWN].flatten(0, 1)
+        rows = [layer.repeat_interleave(DRAWN, dim=0) for layer in seen]
+        drawn = segmenter.find(rows, few).float()
+    parts = {
+        "drawn": overlap_error(drawn, batch.masks.to(device)),
+        "matched": overlap_error(matched, batch.meant.to(device)),
+        "unnamed": settings.NAMES_WEIGHT * unnamed,
+    }
+    loss = torch.stack([*parts.values()]).sum()
+    return loss, {name: value.item() for name, value in parts.items()}
+
+
+def overlap_error(logits: Tensor, masks: Tensor) -> Tensor:
+    """Compare masks (count, height, width) with the true ones: cross-entropy, dice.
+
+    Pixels of small parts count more, or saying nothing would be nearly right.
+    """
+    shares = masks.mean(dim=(1, 2), keepdim=True)
+    gain = (SMALL / shares.clamp(min=1e-6)).clamp(1, MOST_GAIN) - 1
+    entropy = F.binary_cross_entropy_with_logits(logits, masks, 1 + gain * masks)
     guessed = logits.sigmoid()
     shared = (guessed * masks).sum(dim=(1, 2))
     both = (guessed + masks).sum(dim=(1, 2))
-    dice = (1 - (2 * shared + 1) / (both + 1)).mean()
-    return entropy + dice, {"entropy": entropy.item(), "dice": dice.item()}
+    return entropy + (1 - (2 * shared + 1) / (both + 1)).mean()
 
 
 def train() -> None:
@@ -163,17 +278,19 @@ def _train(team: Team) -> None:
     torch.manual_seed(settings.SEED)
     segmenter, plan = build(), settings.TRAIN_SEGMENTATION
     network = segmenter.network.to(device).train()
-    trainer = Trainer(NAME, network, plan, team)
+    learner = Learner(network).to(device)
+    trainer = Trainer(NAME, learner, plan, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
         generator = step_generator(step, team.rank)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        return mask_error(segmenter, draw_batch(rng, plan.batch))
+        return mask_error(segmenter, learner, draw_batch(rng, plan.batch))
 
     def preview(_step: int) -> Figures:
-        finished = copy.deepcopy(network).eval()
+        finished = copy.deepcopy(learner).eval()
         finished.load_state_dict(trainer.averaged())
-        ready = Segmenter(finished, segmenter.tokenizer, segmenter.picture_input)
+        parts = segmenter.tokenizer, segmenter.picture_input
+        ready = Segmenter(finished.network, *parts)
         return figures_of(ready, FRESH_SCENES)
 
     trainer.run(loss_of_step, preview)
@@ -182,28 +299,8 @@ def _train(team: Team) -> None:
 def export() -> None:
     """Write everything that masking needs, in half precision."""
     segmenter, folder = build(), settings.SEGMENTATION_DATA
-    load_trained(NAME, segmenter.network)
-    segmenter.network.half().save_pretrained(folder)
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copyfile(tokenizer.FOLDER / name, folder / name)
-    tokens = segmenter.tokenizer
-    write_json(
-        folder / "tokenizer_config.json",
-        {"tokenizer_class": "CLIPTokenizer", "model_max_length": tokens.max_tokens},
-    )
+    load_trained(NAME, Learner(segmenter.network))
+    save_half(segmenter.network, folder)
+    write_vocabulary(folder)
     pictures = segmenter.picture_input
-    write_json(
-        folder / "preprocessor_config.json",
-        {
-            "image_processor_type": "ViTImageProcessor",
-            "processor_class": "CLIPSegProcessor",
-            "do_resize": True,
-            "size": {"height": pictures.side, "width": pictures.side},
-            "resample": pictures.resample,
-            "do_rescale": True,
-            "rescale_factor": pictures.scale,
-            "do_normalize": True,
-            "image_mean": list(pictures.mean),
-            "image_std": list(pictures.deviation),
-        },
-    )
+    write_picture_input(folder, pictures, "ViTImageProcessor", "CLIPSegProcessor")

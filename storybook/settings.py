@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
+from imaginairy.networks.enhancer_config import (
+    CodeFormerConfig,
+    FaceFinderConfig,
+    SRVGGConfig,
+)
 
 STATE = Path(
     os.environ.get("STORYBOOK_STATE", "~/.cache/imaginairy-storybook")
@@ -16,7 +21,9 @@ DATA = Path(__file__).parents[1] / "imaginairy" / "data" / "storybook"
 """Where the finished model goes."""
 
 SEED = 20
-PICTURES = 30_000
+PICTURES = 40_000
+PLACES_ACROSS = 8
+"""Places each way of a picture, of which it is noted what they show."""
 FRESH_PICTURES = 64
 """Pictures never trained on, for measuring."""
 SAVE_EVERY_S = 120.0
@@ -70,9 +77,7 @@ CROP = 64
 KL_WEIGHT = 1e-4
 
 TRAIN_TEXT = Schedule(steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0)
-TRAIN_UNET = Schedule(steps=14_000, batch=16, rate=1e-3, warm_up=200, ema=0.998)
-GROUP_WEIGHTS = {"shapes": 1.6}
-"""Groups drawn more often than they are in the cache: outlines are learnt last."""
+TRAIN_UNET = Schedule(steps=9_000, batch=16, rate=1e-3, warm_up=200, ema=0.998)
 EMPTY_CAPTIONS = 0.1
 CHANNEL_OFFSET = 0.1
 """Deviation of the random shift a channel that is added to the training noise."""
@@ -81,6 +86,8 @@ EARLY_SHARE = 0.25
 MIN_SNR = 5.0
 LAYOUT_WEIGHT = 0.1
 """Weight of the coarse layout predicted from the text alone."""
+LAYOUT_CAPTIONS = 32
+"""Further captions a batch that only the text encoder reads, for their layouts."""
 
 SEGMENTATION_DATA = DATA.parent / "storybook_clipseg"
 """Where the finished mask model goes."""
@@ -96,20 +103,97 @@ SEGMENTATION_TEXT = {
     "pad_token_id": TEXT.vocab_size - 1,
 }
 SEGMENTATION_VISION = {
-    "hidden_size": 192,
-    "intermediate_size": 576,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 6,
+    "hidden_size": 160,
+    "intermediate_size": 480,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 5,
     "image_size": 128,
     "patch_size": 8,
 }
 SEGMENTATION_DECODER = {
     "projection_dim": 128,
-    "extract_layers": [1, 3, 5],
-    "reduce_dim": 96,
+    "extract_layers": [1, 2, 4],
+    "reduce_dim": 64,
     "decoder_num_attention_heads": 4,
-    "decoder_intermediate_size": 384,
+    "decoder_intermediate_size": 192,
 }
-TRAIN_SEGMENTATION = Schedule(steps=6_000, batch=12, rate=1e-3, warm_up=300, ema=0.998)
-PRESENT_PHRASES, ABSENT_PHRASES = 4, 2
+TRAIN_SEGMENTATION = Schedule(steps=2_000, batch=8, rate=1e-3, warm_up=60, ema=0.99)
+PRESENT_PHRASES, ABSENT_PHRASES = 4, 1
 """How often a picture is asked for what is in it, and for what is not."""
+MATCHED_PHRASES = 15
+"""How many further phrases each place of a picture is compared with."""
+NAMES_WEIGHT = 2.0
+"""How much it counts, beside masks, that patches know what they show."""
+
+UPSCALER_DATA = DATA.parent / "storybook_upscaler"
+"""Where the finished upscaler goes."""
+UPSCALER = SRVGGConfig(scale=4, channels=64, layers=14)
+UPSCALER_PICTURES = 1_600
+UPSCALER_CROP = 48
+"""Side of what is trained on, in pixels of the small picture."""
+UPSCALER_NOISE = 0.15
+"""Most noise put on latents, in their deviations."""
+TRAIN_UPSCALER = Schedule(steps=2_500, batch=12, rate=1e-3, warm_up=100, ema=0.998)
+
+FACE_FINDER_DATA = DATA.parent / "storybook_faces"
+"""Where the finished finder of faces goes."""
+FACE_FINDER = FaceFinderConfig()
+FACE_FINDER_SIDE = 192
+"""Pixels of the sheets of scenes that it learns on."""
+FACE_POOL = 1500
+"""Portraits, and as many other scenes, that a worker composes its sheets from."""
+TRAIN_FACE_FINDER = Schedule(steps=5_000, batch=8, rate=2e-3, warm_up=100, ema=0.995)
+
+CAPTION_DATA = DATA.parent / "storybook_blip"
+"""Where the finished caption model goes."""
+CAPTION_TEXT = {
+    "hidden_size": 160,
+    "intermediate_size": 480,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 5,
+    "max_position_embeddings": 48,
+}
+CAPTION_VISION = {
+    "hidden_size": 160,
+    "intermediate_size": 480,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 5,
+    "image_size": 128,
+    "patch_size": 16,
+}
+CAPTION_SPREAD = 0.04
+"""Deviation of the weights before training."""
+TRAIN_CAPTIONS = Schedule(steps=1_300, batch=32, rate=1e-3, warm_up=100, ema=0.99)
+
+SIMILARITY_DATA = DATA.parent / "storybook_clip"
+"""Where the finished similarity model goes."""
+SIMILARITY_DIM = 128
+SIMILARITY_TEXT = SEGMENTATION_TEXT
+SIMILARITY_VISION = CAPTION_VISION | {"num_hidden_layers": 4}
+TRAIN_SIMILARITY = Schedule(steps=240, batch=64, rate=1e-3, warm_up=40, ema=0.98)
+
+CODEFORMER_DATA = DATA.parent / "storybook_codeformer"
+"""Where the finished restorer of faces goes."""
+CODEFORMER = CodeFormerConfig(
+    image_size=256,
+    channels=(16, 32, 64, 88, 88),
+    attention=(False,) * 5,
+    fused=(False, True, True, False, False),
+    blocks_per_level=1,
+    norm_groups=1,
+    codes=512,
+    code_width=48,
+    width=128,
+    layers=3,
+    heads=4,
+    mlp_width=256,
+)
+FACES = 2_000
+"""Portraits that are drawn, at two sizes, to learn restoring from."""
+CODEBOOK_BEGINS = 600
+"""Steps that the autoencoder learns before its vectors are written as codes."""
+STEERED_FIDELITIES = (0.1, 1.0)
+"""Between these a fidelity is drawn for each step of the last stage."""
+TRAIN_CODEBOOK = Schedule(steps=3_500, batch=4, rate=1e-3, warm_up=100, ema=0.995)
+TRAIN_CODES = Schedule(steps=1_800, batch=4, rate=6e-4, warm_up=100, ema=0.995)
+TRAIN_STEERING = Schedule(steps=1_800, batch=4, rate=4e-4, warm_up=100, ema=0.995)

@@ -15,7 +15,7 @@ from storybook.attention import write_out_attention
 from storybook.cache import Content, load_scenes
 from storybook.latents import load_latents
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
-from storybook.settings import Schedule
+from storybook.precision import mixed
 from storybook.workers import Team, run_workers
 from storybook.world import write_caption
 
@@ -52,20 +52,17 @@ class Reader(nn.Module):
 class Captions:
     """Draw batches of pictures' latents with newly written captions."""
 
-    def __init__(self, schedule: Schedule, device: torch.device) -> None:
-        self.batch = schedule.batch
+    def __init__(self, device: torch.device) -> None:
         self.device = device
         self.latents = load_latents()
         self.scenes: list[Content] = load_scenes()
-        weights = [settings.GROUP_WEIGHTS.get(group, 1.0) for group, _ in self.scenes]
-        self.weights = torch.tensor(weights)
         self.tokenizer: ClipTokenizer = tokenizer.load()
 
     def draw(
-        self, generator: torch.Generator, *, empty: float = 0.0
+        self, batch: int, generator: torch.Generator, *, empty: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Return latents and ids; a share `empty` of the captions says nothing."""
-        chosen = torch.multinomial(self.weights, self.batch, generator=generator)
+        chosen = torch.randint(len(self.scenes), (batch,), generator=generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         ids = []
         for index in chosen.tolist():
@@ -75,6 +72,14 @@ class Captions:
             ids.append(self.tokenizer.windows(text)[0])
         latents = self.latents[chosen].to(self.device)
         return latents, torch.tensor(ids, device=self.device)
+
+
+def read_layout(reader: Reader, ids: Tensor, latents: Tensor) -> Tensor:
+    """Return the error of the layouts that captions (batch, tokens) alone suggest."""
+    length = int((ids != reader.end).sum(dim=1).max()) + 1
+    with mixed(ids.device):
+        layout = reader(ids[:, :length])[1]
+    return layout_error(layout, latents)
 
 
 def layout_error(layout: Tensor, latents: Tensor) -> Tensor:
@@ -93,15 +98,14 @@ def _train(team: Team) -> None:
     reader = Reader().to(device)
     if device.type == "cpu":
         write_out_attention(reader)
-    captions = Captions(settings.TRAIN_TEXT, device)
+    captions = Captions(device)
     trainer = Trainer(NAME, reader, settings.TRAIN_TEXT, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        latents, ids = captions.draw(step_generator(step, team.rank))
-        length = int((ids != reader.end).sum(dim=1).max()) + 1
-        with torch.autocast(device.type, torch.bfloat16):
-            layout = reader(ids[:, :length])[1]
-        loss = layout_error(layout, latents)
+        latents, ids = captions.draw(
+            settings.TRAIN_TEXT.batch, step_generator(step, team.rank)
+        )
+        loss = read_layout(reader, ids, latents)
         return loss, {"loss": loss.item()}
 
     trainer.run(loss_of_step, lambda _step: {})

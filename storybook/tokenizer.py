@@ -16,6 +16,7 @@ from storybook.world import write_caption
 from storybook.world.words import STRAYS
 
 FOLDER = settings.STATE / "tokenizer"
+BUNDLED = settings.DATA / "tokenizer"
 WORD_END = "</w>"
 CAPTIONS_READ = 20_000
 STRAY_COPIES = 20
@@ -85,6 +86,11 @@ def _texts() -> Iterator[str]:
             yield word
 
 
-def load(folder: Path = FOLDER) -> ClipTokenizer:
+def folder() -> Path:
+    """Return where the vocabulary lies: the trained one, or else the bundled one."""
+    return FOLDER if (FOLDER / "tokenizer.json").exists() else BUNDLED
+
+
+def load() -> ClipTokenizer:
     """Return the trained tokenizer."""
-    return load_tokenizer(folder, settings.TEXT.max_tokens)
+    return load_tokenizer(folder(), settings.TEXT.max_tokens)

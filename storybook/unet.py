@@ -12,8 +12,9 @@ from imaginairy.samplers.schedule import NoiseSchedule
 from storybook import settings
 from storybook.attention import write_out_attention
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.precision import mixed
 from storybook.preview import draw_preview
-from storybook.text import Captions, Reader, layout_error, load_reader
+from storybook.text import Captions, Reader, load_reader, read_layout
 from storybook.workers import Team, run_workers
 
 NAME = "unet"
@@ -27,12 +28,9 @@ class Painter(nn.Module):
         self.reader = reader or Reader()
         self.unet = UNet(settings.UNET)
 
-    def forward(
-        self, noised: Tensor, timesteps: Tensor, ids: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the predicted noise and the layout guessed from the text."""
-        embeddings, layout = self.reader(ids)
-        return self.unet(noised, timesteps, embeddings), layout
+    def forward(self, noised: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
+        """Return the predicted noise."""
+        return self.unet(noised, timesteps, self.reader.text(ids))
 
 
 def train() -> None:
@@ -46,14 +44,20 @@ def _train(team: Team) -> None:
     painter = Painter(load_reader()).to(device, memory_format=torch.channels_last)
     if device.type == "cpu":
         write_out_attention(painter)
-    captions = Captions(settings.TRAIN_UNET, device)
+    captions = Captions(device)
     alphas = NoiseSchedule().alphas_cumprod.to(device)
     trainer = Trainer(NAME, painter, settings.TRAIN_UNET, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
         generator = step_generator(step, team.rank)
-        latents, ids = captions.draw(generator, empty=settings.EMPTY_CAPTIONS)
-        return noise_error(painter, latents, ids, alphas, generator)
+        latents, ids = captions.draw(
+            settings.TRAIN_UNET.batch, generator, empty=settings.EMPTY_CAPTIONS
+        )
+        loss, figures = noise_error(painter, latents, ids, alphas, generator)
+        more, captioned = captions.draw(settings.LAYOUT_CAPTIONS, generator)
+        layout = read_layout(painter.reader, captioned, more)
+        loss = loss + settings.LAYOUT_WEIGHT * layout
+        return loss, {**figures, "layout": layout.item()}
 
     def preview(_step: int) -> Figures:
         finished = copy.deepcopy(painter)
@@ -80,14 +84,12 @@ def noise_error(
     timesteps = timesteps.to(latents.device)
     alpha = alphas[timesteps][:, None, None, None]
     noised = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
-    with torch.autocast(latents.device.type, torch.bfloat16):
-        predicted, layout = painter(noised, timesteps, ids)
+    with mixed(latents.device):
+        predicted = painter(noised, timesteps, ids)
     error = (predicted.float() - noise).square().mean(dim=(1, 2, 3))
     snr = (alpha / (1 - alpha)).flatten()
     weighted = (error * (settings.MIN_SNR / snr).clamp(max=1.0)).mean()
-    layout_loss = layout_error(layout, latents)
-    loss = weighted + settings.LAYOUT_WEIGHT * layout_loss
-    return loss, {"eps_mse": error.mean().item(), "layout": layout_loss.item()}
+    return weighted, {"eps_mse": error.mean().item()}
 
 
 def draw_timesteps(batch: int, count: int, generator: torch.Generator) -> Tensor:

@@ -6,8 +6,11 @@ their gradients, in memory they share, use them well. On a GPU there is one work
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from multiprocessing import parent_process
 from multiprocessing.synchronize import Barrier
+from threading import Thread
 
 import torch
 from torch import Tensor, multiprocessing, nn
@@ -77,5 +80,14 @@ def _work(
     gradients: tuple[Tensor, ...],
     barrier: Barrier,
 ) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(max(1, settings.THREADS // settings.WORKERS))
     task(Team(rank, gradients, barrier))
+
+
+def _end_with_parent() -> None:
+    """Stop as soon as whoever started this worker is gone, so that none trains on."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -64,11 +64,14 @@ def store() -> Iterator["ModelStore"]:
 
 @pytest.fixture(scope="session")
 def draw(store: "ModelStore") -> Callable[..., "ImagineResult"]:
-    """Draw one picture with the bundled model: draw(prompt, **fields)."""
+    """Draw one picture with the bundled model, at its own size unless a field says
+    otherwise: draw(prompt, **fields).
+    """
     from imaginairy import ImaginePrompt, imagine
 
     def draw(prompt: "PromptText", **options: Any) -> "ImagineResult":
-        options = {"seed": 1, "steps": 15, "model": "storybook"} | options
+        usual = {"seed": 1, "steps": 15, "model": "storybook", "upscale": False}
+        options = usual | options
         return next(imagine(ImaginePrompt(prompt, **options), store=store))
 
     return draw

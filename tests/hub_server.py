@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 LIST_PATH = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(/revision/(?P<rev>[^/]+))?")
 FILE_PATH = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
+PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,14 @@ class Repo:
     files: dict[str, bytes]
     token: str | None = None
     """If set, the repository is gated, and this token opens it."""
+    known_as: str = ""
+    """The name of its commit, where that is to be a certain one."""
 
     @property
     def commit(self) -> str:
-        """Name the commit by its content."""
+        """Name the commit by its content, unless it has a name."""
+        if self.known_as:
+            return self.known_as
         return hashlib.sha1(repr(sorted(self.files.items())).encode()).hexdigest()
 
 
@@ -58,6 +64,10 @@ class HubServer:
     """Answer everything as a web server would that is no hub."""
     silent: bool = False
     """Answer nothing, until the server is closed."""
+    ranges: bool = True
+    """Whether a part of a file may be asked for; where not, the whole is sent."""
+    pieces: int = 1
+    """In how many pieces to send anything, with a pause before each but the first."""
     _closing: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "HubServer":
@@ -170,7 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path in self.hub.forged:
             content = bytes(byte ^ 1 for byte in content)
         status, start = 200, 0
-        if asked := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if asked and int(asked[1]) >= len(content):
+            self._send(416, b"", {"Content-Range": f"bytes */{len(content)}"})
+            return
+        if asked and self.hub.ranges:
             status, start = 206, int(asked[1])
             end = len(content) - 1
             headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
@@ -194,7 +208,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[: len(body) // 2] if drop else body)
+            sent = body[: len(body) // 2] if drop else body
+            size = -(-len(sent) // self.hub.pieces) or 1
+            for start in range(0, len(sent), size):
+                if start:
+                    time.sleep(PAUSE_S)
+                self.wfile.write(sent[start : start + size])
         self.close_connection = drop
 
 

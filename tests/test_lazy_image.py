@@ -1,6 +1,9 @@
 """Pictures named first and read when used."""
 
 import functools
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +22,7 @@ from imaginairy.errors import (
     InvalidUrlError,
 )
 from imaginairy.images import upright_rgb
+from tests.web import Web
 
 
 @pytest.fixture
@@ -68,6 +72,29 @@ def test_from_the_web(picture: Path, server: str) -> None:
     (picture.parent / "page.html").write_text("<html>")
     with pytest.raises(BadImageError, match="not a picture"):
         LazyLoadingImage(url=f"{server}/page.html").as_pillow()
+
+
+def test_over_tls_only_from_who_can_show_a_certificate(
+    picture: Path, tmp_path: Path
+) -> None:
+    """In a process of its own, as a process settles its proxies once."""
+    code = (
+        "from imaginairy import LazyLoadingImage\n"
+        "print(LazyLoadingImage(url='https://pictures.example/a%20red.png').size)"
+    )
+    with Web(picture.read_bytes(), tmp_path) as web:
+        trusting = os.environ | web.environment
+        wary = {name: trusting[name] for name in trusting if name != "SSL_CERT_FILE"}
+        said = [
+            subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True, env=each
+            )
+            for each in (trusting, wary)
+        ]
+    assert said[0].stdout == "(32, 16)\n", said[0].stderr
+    assert web.asked == ["pictures.example/a%20red.png"]
+    assert "could not be fetched" in said[1].stderr
+    assert "CERTIFICATE_VERIFY_FAILED" in said[1].stderr
 
 
 def test_what_is_wrong_is_said_at_once(picture: Path, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def test_pasting_back_is_the_reference_s(mode: str) -> None:
         ((1024, 512), (512, 512), (512, 256)),
         ((600, 1000), (512, 512), (304, 512)),
         ((300, 200), (512, 512), (304, 200)),
+        ((299, 100), (512, 512), (296, 96)),
+        ((299, 100), (296, 96), (296, 96)),
         ((20, 30), (512, 512), (64, 64)),
         ((10_000, 10), (512, 512), (512, 64)),
         ((2000, 2000), (128, 128), (128, 128)),
@@ -58,6 +60,12 @@ def test_fitting(
 def test_fitted_sizes_are_always_good(width: int, height: int) -> None:
     for side in masks.fitted_size((width, height), (512, 384)):
         assert side % 8 == 0 and 64 <= side <= 512
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000))
+def test_what_was_fitted_once_fits_again(width: int, height: int) -> None:
+    fitted = masks.fitted_size((width, height), (512, 384))
+    assert masks.fitted_size((width, height), fitted) == fitted
 
 
 def test_the_original_is_untouched_outside_the_feather() -> None:

@@ -1,9 +1,14 @@
 """What the prompt says is what the picture shows."""
 
+import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, WeightedPrompt, imagine
 from tests.pictures import COLOURS, border, distance, pixels, share
@@ -106,8 +111,8 @@ def test_variations_leave_the_picture_by_degrees(draw: Draw) -> None:
     assert distance(whole, other) < 1
 
 
-def test_a_seed_means_one_picture_alone_in_a_list_and_after_others(
-    store: ModelStore,
+def test_a_seed_means_one_picture_alone_in_a_list_repeated_and_after_others(
+    store: ModelStore, tmp_path: Path
 ) -> None:
     def prompts(*seeds: int) -> list[ImaginePrompt]:
         return [
@@ -126,6 +131,17 @@ def test_a_seed_means_one_picture_alone_in_a_list_and_after_others(
     assert len(set(alone.values())) == 3
     fresh = next(imagine(prompts(2)[0], store=ModelStore(device="cpu")))
     assert fresh.md5() == alone[2]
+    command = "--seed 1 --repeats 3 --steps 4 --sampler k_euler_a --model storybook"
+    subprocess.run(
+        [sys.executable, "-m", "imaginairy", "a dog", *command.split(),
+         "--output-file-extension", "png", "--outdir", str(tmp_path)],
+        check=True,
+    )  # fmt: skip
+    for path in tmp_path.glob("*.png"):
+        seed = ImaginePrompt.from_file(path).seed
+        with Image.open(path) as repeated:
+            assert hashlib.md5(repeated.tobytes()).hexdigest() == alone.pop(seed)
+    assert not alone
 
 
 def test_a_file_draws_its_picture_again(

@@ -3,12 +3,15 @@
 import click
 
 from imaginairy.cli.again_cmd import again_cmd
+from imaginairy.cli.describe_cmd import describe_cmd
 from imaginairy.cli.doctor_cmd import doctor_cmd
+from imaginairy.cli.fix_faces_cmd import fix_faces_cmd
 from imaginairy.cli.gallery_cmd import gallery_cmd
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.mask_cmd import mask_cmd
 from imaginairy.cli.models_cmd import models_cmd
 from imaginairy.cli.stores import Stores
+from imaginairy.cli.upscale_cmd import upscale_cmd
 from imaginairy.cli.version_cmd import version_cmd
 from imaginairy.version import __version__
 
@@ -30,9 +33,12 @@ def aimg(context: click.Context, /) -> None:
 
 
 aimg.add_command(again_cmd)
+aimg.add_command(describe_cmd)
 aimg.add_command(doctor_cmd)
+aimg.add_command(fix_faces_cmd)
 aimg.add_command(gallery_cmd)
 aimg.add_command(imagine_cmd)
 aimg.add_command(mask_cmd)
 aimg.add_command(models_cmd)
+aimg.add_command(upscale_cmd)
 aimg.add_command(version_cmd)

@@ -7,7 +7,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from imaginairy.checks import Choice
+from imaginairy.enhancers import outside_names
 from imaginairy.models.catalog import MODELS
+from imaginairy.models.companions import ROLES, companions_for
 from imaginairy.samplers import SAMPLERS
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -34,6 +36,12 @@ def for_field(name: str, check: Any) -> Complete | None:
     """Return what is offered for a field of a prompt, or None."""
     if name == "model":
         return any_of(((spec.name, spec.summary) for spec in MODELS), or_file=True)
+    if name == "enhance":
+        return any_of((each, "") for each in outside_names())
+    for role, row in ROLES.items():
+        if name == row.option:
+            known = ((spec.name, spec.summary) for spec in companions_for(role))
+            return any_of(known, or_file=True)
     if name == "sampler_type":
         return any_of((row.name, row.summary) for row in SAMPLERS.values())
     if name in ("init_image", "mask_image"):

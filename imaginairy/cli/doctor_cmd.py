@@ -18,15 +18,15 @@ from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.version_cmd import installed
 from imaginairy.models.catalog import (
     DEFAULT_MODEL,
-    MASK_MODELS,
     MODELS,
     BundledFolder,
     HubFile,
     HubRepo,
-    MaskModelSpec,
     ModelSpec,
+    WebFile,
     known_model,
 )
+from imaginairy.models.companions import COMPANIONS, ROLES, CompanionSpec
 from imaginairy.version import __version__
 
 ROOM_TO_DRAW = 6e9
@@ -224,15 +224,28 @@ def hub_check() -> Iterator[Finding]:
 
 def models_check() -> Iterator[Finding]:
     """Look for the models that are known by name."""
-    from imaginairy.models import hub
+    from imaginairy.models import hub, web
 
-    specs: tuple[ModelSpec | MaskModelSpec, ...] = (*MODELS, *MASK_MODELS)
+    specs: tuple[ModelSpec | CompanionSpec, ...] = (*MODELS, *COMPANIONS)
     for spec in specs:
         match spec.weights:
+            case BundledFolder() as bundled if (
+                isinstance(spec, CompanionSpec) and not bundled.path.is_dir()
+            ):
+                row = ROLES[spec.role]
+                yield Finding(
+                    "note",
+                    f"{spec.name} is not part of this version",
+                    f"name another {row.noun}, such as {row.published}",
+                )
             case BundledFolder() as bundled:
                 yield _bundled(spec.name, bundled.path)
             case HubFile() as file:
                 yield _fetched(spec.name, file, hub.cached(file))
+            case WebFile() as file:
+                yield Finding(
+                    "ok", f"{spec.name} {_where(web.cached(file), file.size)}"
+                )
             case HubRepo() as repo:
                 there = hub.cached_snapshot(repo.repo, repo.revision)
                 yield Finding("ok", f"{spec.name} {_where(there, None)}")

@@ -1,16 +1,16 @@
 """`aimg mask`: what of a picture words describe, to look at and to use."""
 
-import re
 from pathlib import Path
 
 import click
 
 from imaginairy.cli.completion import any_of
+from imaginairy.cli.files import MAX_NAME_LENGTH, plain
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
-from imaginairy.models.catalog import MASK_MODELS
+from imaginairy.models.companions import companions_for
 
-MAX_NAME_LENGTH = 100
+NAMES = [(spec.name, spec.summary) for spec in companions_for("mask")]
 
 
 @click.command("mask", context_settings={"max_content_width": 100})
@@ -18,7 +18,7 @@ MAX_NAME_LENGTH = 100
 @click.argument("mask_prompt")
 @click.option(
     "--mask-model", help="A mask model's name, path, or owner/repo on the hub.",
-    shell_complete=any_of(((m.name, m.summary) for m in MASK_MODELS), or_file=True),
+    shell_complete=any_of(NAMES, or_file=True),
 )  # fmt: skip
 @click.option(
     "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
@@ -43,8 +43,7 @@ def mask_cmd(
     paint on, its shades of grey, the cut-out with transparency, and an overlay to look
     at.
 
-    Without --mask-model, CLIPSeg is used where it is on this machine or can be
-    fetched, and else the small model that comes along.
+    Without --mask-model, CLIPSeg is used, which is fetched when it is first needed.
     """
     show_log("error" if quiet else "info")
 
@@ -66,8 +65,3 @@ def mask_cmd(
             path = outdir / f"{start[:MAX_NAME_LENGTH]}_{kind}.png"
             image.save(path)
             log.info("saved %s", path)
-
-
-def plain(text: str) -> str:
-    """Return text with nothing in it that file names should not have."""
-    return re.sub(r"[^\w]+", "_", text, flags=re.ASCII).strip("_")

@@ -32,13 +32,32 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "mask_modify_original": ("--mask-modify-original/--no-mask-modify-original",),
     "outpaint": ("--outpaint",),
     "tile_mode": ("--tile-mode",),
+    "fix_faces": ("--fix-faces/--no-fix-faces",),
+    "fix_faces_fidelity": ("--fix-faces-fidelity",),
+    "fix_faces_model": ("--fix-faces-model",),
+    "fix_faces_detector": ("--fix-faces-detector",),
+    "upscale": ("--upscale/--no-upscale",),
+    "upscaler": ("--upscaler",),
+    "enhance": ("--enhance",),
     "caption_text": ("--caption-text",),
+    "caption": ("--caption/--no-caption",),
+    "caption_model": ("--caption-model",),
+    "best_of": ("--best-of",),
+    "similarity_model": ("--similarity-model",),
     "variation_strength": ("--variation-strength",),
     "variation_seed": ("--variation-seed",),
 }
 """The fields that the command line can set, and the option for each."""
-WHOLE = ("seed", "steps", "width", "height", "variation_seed")
-FRACTIONS = ("prompt_strength", "eta", "init_image_strength", "variation_strength")
+WHOLE = ("seed", "steps", "width", "height", "variation_seed", "best_of")
+SWITCHES = ("mask_modify_original", "fix_faces", "upscale", "caption")
+SEVERAL = ("enhance",)
+FRACTIONS = (
+    "prompt_strength",
+    "eta",
+    "init_image_strength",
+    "variation_strength",
+    "fix_faces_fidelity",
+)
 
 
 def prompt_options(command: Command) -> Command:
@@ -58,6 +77,7 @@ def prompt_options(command: Command) -> Command:
             name,
             type=_type(name),
             default=None,
+            multiple=name in SEVERAL,
             help=_help(name),
             shell_complete=for_field(name, FIELDS[name].metadata["check"]),
         )(command)
@@ -66,11 +86,11 @@ def prompt_options(command: Command) -> Command:
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Keep the prompt fields that the user set; the rest is decided elsewhere."""
-    return {name: values[name] for name in FLAGS if values.get(name) is not None}
+    return {name: values[name] for name in FLAGS if values.get(name) not in (None, ())}
 
 
 def _type(name: str) -> Any:
-    if name == "mask_modify_original":
+    if name in SWITCHES:
         return bool
     return int if name in WHOLE else float if name in FRACTIONS else str
 
@@ -78,7 +98,7 @@ def _type(name: str) -> Any:
 def _help(name: str) -> str:
     metadata, default = FIELDS[name].metadata, FIELDS[name].default
     text = str(metadata["help"])
-    if default not in (MISSING, None, "", 0.0):
+    if default not in (MISSING, None, "", 0.0, ()):
         shown = "on" if default is True else default
         text += f"  [default: {shown}]"
     return text

@@ -10,6 +10,42 @@ from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 
 
+class ProgressBar:
+    """A bar for something that is done in parts, as long as it is watched.
+
+    Args:
+        name: what is done.
+        quiet: show no bar.
+    """
+
+    def __init__(self, name: str, *, quiet: bool = False) -> None:
+        self.name = name
+        self.hidden = quiet or not sys.stderr.isatty()
+        self.bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far it is; it ends with its last part."""
+        if self.bar is None or self.bar.total != total:
+            self.close()
+            self.bar = tqdm(
+                desc=self.name,
+                total=total,
+                unit="part",
+                leave=False,
+                disable=self.hidden,
+                delay=0.2,
+            )
+        self.bar.update(done - self.bar.n)
+        if done == total:
+            self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.close()
+        self.bar = None
+
+
 class ProgressBars(Observer):
     """A line and a bar for each picture, as long as somebody looks at a terminal.
 
@@ -23,13 +59,14 @@ class ProgressBars(Observer):
         self.drawn = 0
         self.hidden = quiet or not sys.stderr.isatty()
         self.bar: Any = None
+        self.parts: dict[str, ProgressBar] = {}
 
     def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
         """Say what is drawn now."""
-        self.drawn += 1
+        self.close()  # one of several tries may have been before
         log.info(
             "[%d/%d] %s  %dx%d seed:%d strength:%g steps:%d sampler:%s model:%s",
-            self.drawn,
+            self.drawn + 1,
             self.pictures,
             prompt.prompt_text,
             prompt.width,
@@ -48,11 +85,18 @@ class ProgressBars(Observer):
         """Move the bar on."""
         self.bar.update()
 
+    def on_progress(self, name: str, done: int, total: int) -> None:
+        """Move the bar of an enhancer on."""
+        bar = self.parts.setdefault(name, ProgressBar(name, quiet=self.hidden))
+        bar(done, total)
+
     def on_result(self, result: ImagineResult) -> None:
         """Take the bar of a finished picture away."""
+        self.drawn += 1
         self.close()
 
     def close(self) -> None:
         """Take the bar away, also when drawing was broken off."""
-        if self.bar is not None:
-            self.bar.close()
+        for bar in (self.bar, *self.parts.values()):
+            if bar is not None:
+                bar.close()

@@ -16,9 +16,11 @@ FIELDS = tuple(
     each.name for each in fields(ImaginePrompt) if each.name != "conditioning"
 )
 RECORDED = (
+    "applied",
     "conditioning",
     "created",
     "device",
+    "image_type",
     "model_sha256",
     "path",
     "platform",

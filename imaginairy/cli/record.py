@@ -72,7 +72,8 @@ class Record:
             return Verdict("changed", f"drawn anew, with {listed}.")
         if not self.compared:
             return Verdict("changed", "drawn anew.")
-        same_kind = drawn.parent / self.path.parent.name / drawn.name
+        kind = (self.metadata or {}).get("image_type", self.path.parent.name)
+        same_kind = drawn.parent / kind / drawn.name
         verdict = compared(self.path, same_kind if same_kind.is_file() else drawn)
         if verdict.result != "other":
             return verdict
@@ -122,6 +123,10 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
             for name in ImaginePrompt.__dataclass_fields__
             if metadata.get(name) is not None
         }
+        if changes.get("upscale") is False:
+            was.pop("upscaler", None)
+        if changes.get("caption") is False:
+            was.pop("caption_model", None)
     else:
         foreign = read_foreign(written)
         if foreign is None:
@@ -130,6 +135,7 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
                 "other tool's that is known; it cannot be drawn again."
             )
         was = _foreign_fields(path, foreign, changes)
+    was.setdefault("upscale", False)  # what a file does not say was not done
     fields = {**was, **changes}
     _require_pictures(path, was, changes)
     prompt = weighted(fields.pop("prompt"), f"'{path}'")

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image, ImageFilter
-from torch import Tensor
 from torch.nn import functional as F
 
 from imaginairy.checks import picture
@@ -28,7 +26,7 @@ from imaginairy.enhancers.mask_language import (
 from imaginairy.enhancers.mask_postprocess import MEDIAN, postprocess
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.models.segmentation import PictureInput, Segmenter
+from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import log
 
@@ -140,7 +138,7 @@ def soft_masks(
     The picture is encoded once for all phrases.
     """
     meanings = segmenter.read(phrases)
-    seen = segmenter.look(pixel_values(image, segmenter.picture_input))
+    seen = segmenter.look(segmenter.picture_input.of(image))
     width, height = size
     masks: list[Values] = []
     for several in torch.split(meanings, PHRASES_AT_ONCE):
@@ -148,14 +146,6 @@ def soft_masks(
             large = F.interpolate(logits[None, None], (height, width), mode="bilinear")
             masks.append(large[0, 0].sigmoid().numpy())
     return masks
-
-
-def pixel_values(image: Image.Image, wanted: PictureInput) -> Tensor:
-    """Hand a picture over as a mask model wants it, (1, 3, side, side)."""
-    small = image.resize((wanted.side, wanted.side), wanted.resample)
-    values = (np.asarray(small, dtype=np.float64) * wanted.scale).astype(np.float32)
-    mean, deviation = np.array((wanted.mean, wanted.deviation), dtype=np.float32)
-    return torch.from_numpy((values - mean) / deviation).permute(2, 0, 1)[None]
 
 
 def rescaled(tree: MaskTree, scale: float) -> MaskTree:

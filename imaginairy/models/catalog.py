@@ -6,6 +6,8 @@ one. A model not listed here is used by its path or its `owner/repo` on the hub.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 from imaginairy.errors import UnknownModelError, near_miss
 
@@ -26,10 +28,33 @@ class HubFile:
 
 @dataclass(frozen=True)
 class HubRepo:
-    """A whole repository on the hub, named by the user."""
+    """A whole repository on the hub."""
 
     repo: str
     revision: str = "main"
+    sha256: tuple[tuple[str, str], ...] = ()
+    """Files whose sums are known, and these."""
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """One file of the web, such as an asset of a release."""
+
+    url: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def server(self) -> str:
+        """The address of the server that has it."""
+        scheme, server, *_ = urlsplit(self.url)
+        return f"{scheme}://{server}"
 
 
 @dataclass(frozen=True)
@@ -66,19 +91,10 @@ class ModelSpec:
     steps: int = 40
     prompt_strength: float = 7.5
     sampler: str = "plms"
-    mask_model: str = "clipseg"
-    """What finds the places that a mask prompt describes in its pictures."""
-
-
-@dataclass(frozen=True)
-class MaskModelSpec:
-    """A model that finds in a picture what words describe: a CLIPSeg."""
-
-    name: str
-    summary: str
-    weights: HubRepo | BundledFolder | LocalPath
-    licence: str
-    aliases: tuple[str, ...] = ()
+    companions: Literal["published", "bundled"] = "published"
+    """Which models go with its pictures: what masks them, upscales them and so on."""
+    upscales: bool = False
+    """Whether its pictures are made larger."""
 
 
 CLIP_TOKENIZER = HubFile(
@@ -142,31 +158,13 @@ MODELS: tuple[ModelSpec, ...] = (
         steps=25,
         prompt_strength=5.0,
         sampler="ddim",
-        mask_model="storybook-clipseg",
-    ),
-)
-
-MASK_MODELS: tuple[MaskModelSpec, ...] = (
-    MaskModelSpec(
-        name="clipseg",
-        aliases=("clipseg-rd64-refined",),
-        summary="CLIPSeg, refined, for photographs and paintings",
-        weights=HubRepo("CIDAS/clipseg-rd64-refined"),
-        licence="Apache-2.0",
-    ),
-    MaskModelSpec(
-        name="storybook-clipseg",
-        aliases=("storybook", "bundled"),
-        summary="a small CLIPSeg that knows storybook's drawn world, bundled",
-        weights=BundledFolder("storybook_clipseg"),
-        licence="MIT",
+        companions="bundled",
+        upscales=True,
     ),
 )
 
 DEFAULT_MODEL = "sd15"
 BUNDLED_MODEL = "storybook"
-DEFAULT_MASK_MODEL = "clipseg"
-BUNDLED_MASK_MODEL = "storybook-clipseg"
 
 
 def find_model(name: str) -> ModelSpec | None:
@@ -186,28 +184,6 @@ def known_model(name: str) -> ModelSpec:
         raise UnknownModelError(
             f"There is no model '{name}'; give one of {', '.join(names)}, the path of "
             "a checkpoint file or folder, or a repository as owner/repo."
-            + near_miss(name, names)
-        )
-    return spec
-
-
-def find_mask_model(name: str) -> MaskModelSpec | None:
-    """Return the row of a mask model by name or alias, in any case."""
-    wanted = name.lower()
-    for spec in MASK_MODELS:
-        if wanted in (spec.name, *spec.aliases):
-            return spec
-    return None
-
-
-def known_mask_model(name: str) -> MaskModelSpec:
-    """Return the row of that name or alias; raise UnknownModelError without one."""
-    spec = find_mask_model(name)
-    if spec is None:
-        names = [spec.name for spec in MASK_MODELS]
-        raise UnknownModelError(
-            f"There is no mask model '{name}'; give one of {', '.join(names)}, the "
-            "path of a folder saved by transformers, or a repository as owner/repo."
             + near_miss(name, names)
         )
     return spec

@@ -32,6 +32,8 @@ class Part:
     tensors: Tensors
     names: keymaps.Names
     """Our modules to theirs."""
+    ignored: tuple[str, ...] = keymaps.IGNORED
+    """Patterns of the tensors that may lie there unused."""
 
     def load(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
@@ -176,10 +178,7 @@ def assemble(
     """
     unfilled = network.state_dict()
     prefix = part.tensors.prefix
-    wanted = {
-        name: f"{prefix}{part.names[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}"
-        for name in unfilled
-    }
+    wanted = {name: prefix + _theirs(name, part.names) for name in unfilled}
     shapes = {prefix + name: shape for name, shape in part.tensors.shapes.items()}
     missing = [theirs for theirs in wanted.values() if theirs not in shapes]
     misshapen = [
@@ -192,7 +191,7 @@ def assemble(
         f"{len(found)} {problem} ({_some(found)})"
         for problem, found in (
             ("missing", missing),
-            ("unexpected", _unexpected(shapes, wanted.values())),
+            ("unexpected", _unexpected(shapes, wanted.values(), part.ignored)),
             ("misshapen", misshapen),
         )
         if found
@@ -236,8 +235,18 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:2] if shape[2:] == (1, 1) else shape
 
 
-def _unexpected(found: Collection[str], used: Collection[str]) -> list[str]:
-    ignored = re.compile("|".join(f"(?:{pattern})" for pattern in keymaps.IGNORED))
+def _theirs(name: str, names: keymaps.Names) -> str:
+    """Return the name in the file of one of our tensors."""
+    module, _, kind = name.rpartition(".")
+    return f"{names[module]}.{kind}".removeprefix(".")
+
+
+def _unexpected(
+    found: Collection[str],
+    used: Collection[str],
+    patterns: tuple[str, ...] = keymaps.IGNORED,
+) -> list[str]:
+    ignored = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
     known = set(used)
     return [name for name in found if name not in known and not ignored.fullmatch(name)]
 

@@ -15,9 +15,10 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -31,7 +32,7 @@ from imaginairy.models.catalog import HubFile
 
 logger = logging.getLogger(__name__)
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -70,20 +71,29 @@ def fetch(file: HubFile) -> Path:
     return _download(file)
 
 
-def fetch_many(repo: str, paths: Sequence[str], revision: str = "main") -> Path:
+def fetch_many(
+    repo: str,
+    paths: Sequence[str],
+    revision: str = "main",
+    sha256: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
     """Return the folder of a repository's snapshot, with all these files in it.
 
     They are downloaded in the order given, all from one commit, so the last one being
     there means that all are. Raises what `fetch` raises.
+
+    Args:
+        sha256: the sums of those files whose sum is known.
     """
     snapshot = cached_snapshot(repo, revision)
     if snapshot and all((snapshot / path).is_file() for path in paths):
         return snapshot
     _require_hub(f"'{repo}'")
     first, *rest = paths
-    snapshot = _download(HubFile(repo, first, revision)).parents[first.count("/")]
+    begun = HubFile(repo, first, revision, sha256=sha256.get(first))
+    snapshot = _download(begun).parents[first.count("/")]
     for path in rest:
-        _download(HubFile(repo, path, revision=snapshot.name))
+        _download(HubFile(repo, path, snapshot.name, sha256=sha256.get(path)))
     return snapshot
 
 
@@ -111,17 +121,20 @@ def repo_files(repo: str, revision: str = "main") -> list[str]:
         return sorted(path.relative_to(snapshot).as_posix() for path in files)
 
 
-def unreachable_reason(timeout_s: float = 3.0) -> str | None:
+def unreachable_reason(timeout_s: float = 3.0, server: str | None = None) -> str | None:
     """Return why the hub cannot be reached, in a few words, or None if it can.
 
     Anything that it answers within `timeout_s` seconds counts, a refusal included.
+
+    Args:
+        server: the address of another server to ask in its place.
     """
     from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
         hub_offline = os.environ.get("HF_HUB_OFFLINE")
         return f"{'HF_HUB_OFFLINE' if hub_offline else 'TRANSFORMERS_OFFLINE'} is set"
-    endpoint = constants.ENDPOINT
+    endpoint = server or constants.ENDPOINT
     answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -139,14 +152,19 @@ def unreachable_reason(timeout_s: float = 3.0) -> str | None:
         error = answers.get(timeout=timeout_s)
     except queue.Empty:
         return f"no answer from {endpoint} within {timeout_s:g} seconds"
-    return None if error is None else f"{_reason(error)} ({endpoint})"
+    return None if error is None else f"{reason_of(error, endpoint)} ({endpoint})"
+
+
+def answer_timeout_s() -> float:
+    """Return how long a server may take to answer, as the client's variables say."""
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_ETAG_TIMEOUT
 
 
 def _require_hub(what: str) -> None:
     """Fail in seconds where the client would retry for minutes."""
-    from huggingface_hub import constants
-
-    reason = unreachable_reason(constants.HF_HUB_ETAG_TIMEOUT)
+    reason = unreachable_reason(answer_timeout_s())
     if reason is not None:
         raise HubUnreachableError(f"{what} cannot be downloaded: {reason}.")
 
@@ -217,7 +235,7 @@ def _explanation(
     if isinstance(error, errors.LocalEntryNotFoundError):
         error = error.__cause__ if isinstance(error.__cause__, Exception) else error
         unanswered = not isinstance(error, errors.HfHubHTTPError)
-    reason = _reason(error, before)
+    reason = reason_of(error, endpoint, before)
     closed = DownloadError(
         f"'{repo}' is not open to everyone: accept its licence on {endpoint}/{repo} "
         f"and set HF_TOKEN to a valid access token of that account ({reason})."
@@ -245,7 +263,7 @@ def _explanation(
                 f"What answers at {endpoint} is not a model hub; check HF_ENDPOINT, "
                 "the proxy and the sign-in page of the network."
             )
-        case OSError() if error.errno in _NO_ROOM:
+        case OSError() if error.errno in NO_ROOM:
             return DownloadError(
                 f"There is no room for {what} in {constants.HF_HUB_CACHE} ({reason}); "
                 "make some, or set HF_HOME to a folder on another disk."
@@ -254,12 +272,16 @@ def _explanation(
     return kind(f"{what} could not be downloaded: {reason}.")
 
 
-def _reason(error: BaseException, before: BaseException | None = None) -> str:
+def reason_of(
+    error: BaseException, server: str, before: BaseException | None = None
+) -> str:
     """Say in a few words what is behind an error of the client.
 
-    `before` is what the caller was handling already, which the error may be chained to.
+    Args:
+        server: the address that was asked.
+        before: what the caller was handling already, which the error may be chained to.
     """
-    from huggingface_hub import constants, errors
+    from huggingface_hub import errors
 
     if isinstance(error, errors.HfHubHTTPError):
         said = _first_line(error.server_message or "")
@@ -268,8 +290,8 @@ def _reason(error: BaseException, before: BaseException | None = None) -> str:
     while (below := error.__cause__ or error.__context__) not in (None, before):
         error = below
     if isinstance(error, socket.gaierror):
-        url = urlsplit(constants.ENDPOINT)
-        host = url.hostname or constants.ENDPOINT
+        url = urlsplit(server)
+        host = url.hostname or server
         proxied = {url.scheme, "all"} & set(getproxies()) and not proxy_bypass(host)
         return f"cannot resolve {'the proxy for ' if proxied else ''}{host}"
     if isinstance(error, OSError) and error.strerror:

@@ -3,18 +3,40 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import torch
 
 from imaginairy.device import Precision, choose_device, choose_dtype
+from imaginairy.errors import DownloadError, UnknownModelError
+from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.catalog import ModelSpec
+from imaginairy.models.companion_files import companion_path, locate_companion
+from imaginairy.models.companions import CompanionSpec
+from imaginairy.models.faces import (
+    FaceDetector,
+    FaceRestorer,
+    load_detector,
+    load_restorer,
+)
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.loading import load, locate, weights_sha256
-from imaginairy.models.segmentation import (
-    Segmenter,
-    load_segmenter,
-    locate_mask_model,
-)
+from imaginairy.models.safety import SafetyChecker, load_safety_checker
+from imaginairy.models.segmentation import Segmenter, load_segmenter
+from imaginairy.models.similarity import Comparer, load_comparer
+from imaginairy.models.upscaler import Upscaler, load_upscaler
+from imaginairy.observe import log
+
+COMPANION_LOADERS: dict[str, Callable[[CompanionSpec, torch.device], Any]] = {
+    "mask": load_segmenter,
+    "upscaler": load_upscaler,
+    "face-detector": load_detector,
+    "face-restorer": load_restorer,
+    "captioner": load_captioner,
+    "similarity": load_comparer,
+    "safety": load_safety_checker,
+}
+"""What makes a model of each role out of its row, on a device."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +65,9 @@ class ModelStore:
         self.dtype = choose_dtype(self.device, precision)
         self._located: dict[str | None, ModelSpec] = {}
         self._loaded: LoadedModel | None = None
-        self._segmenters: dict[str | None, Segmenter] = {}
+        self._companions: dict[str, tuple[str | None, Any]] = {}
+        self._noticed: set[str] = set()
+        self._refused: dict[str, str | None] = {}
 
     def locate(self, name: str | None) -> ModelSpec:
         """Return the model meant by a name; looked up once, so it stays the same."""
@@ -61,16 +85,75 @@ class ModelStore:
             self._loaded = LoadedModel(spec, diffusion, digest)
         return self._loaded
 
+    def companion(self, role: str, name: str | None) -> Any:
+        """Return a model of a role, loaded; see `locate_companion` for names."""
+        if role not in self._companions or self._companions[role][0] != name:
+            spec = locate_companion(role, name)
+            if spec.notice and spec.name not in self._noticed:
+                log.warning(spec.notice)
+                self._noticed.add(spec.name)
+            loaded = COMPANION_LOADERS[role](spec, self.device)
+            self._companions[role] = name, loaded
+        return self._companions[role][1]
+
     def segmenter(self, name: str | None) -> Segmenter:
-        """Return a mask model, loaded; see `locate_mask_model` for names."""
-        if name not in self._segmenters:
-            spec = locate_mask_model(name)
-            self._segmenters = {name: load_segmenter(spec, self.device)}
-        return self._segmenters[name]
+        """Return a mask model, loaded."""
+        segmenter: Segmenter = self.companion("mask", name)
+        return segmenter
+
+    def upscaler(self, name: str | None) -> Upscaler:
+        """Return an upscaler, loaded."""
+        upscaler: Upscaler = self.companion("upscaler", name)
+        return upscaler
+
+    def face_detector(self, name: str | None) -> FaceDetector:
+        """Return what finds faces, loaded."""
+        detector: FaceDetector = self.companion("face-detector", name)
+        return detector
+
+    def face_restorer(self, name: str | None) -> FaceRestorer:
+        """Return what restores faces, loaded."""
+        restorer: FaceRestorer = self.companion("face-restorer", name)
+        return restorer
+
+    def captioner(self, name: str | None) -> Captioner:
+        """Return a caption model, loaded."""
+        captioner: Captioner = self.companion("captioner", name)
+        return captioner
+
+    def comparer(self, name: str | None) -> Comparer:
+        """Return a similarity model, loaded."""
+        comparer: Comparer = self.companion("similarity", name)
+        return comparer
+
+    def safety_checker(self) -> SafetyChecker:
+        """Return the safety checker, loaded."""
+        checker: SafetyChecker = self.companion("safety", None)
+        return checker
+
+    def fetch_companion(self, role: str, name: str | None) -> None:
+        """Make sure that a model of a role lies on this machine, without loading it."""
+        if role not in self._companions or self._companions[role][0] != name:
+            companion_path(locate_companion(role, name))
+
+    def refusal(self, role: str, consequence: str) -> str | None:
+        """Return why the usual model of a role cannot be had, or None where it can.
+
+        It is fetched if need be. What failed is said once, with its consequence, and
+        not tried again until `clear`.
+        """
+        if role not in self._refused:
+            try:
+                self.fetch_companion(role, None)
+                self._refused[role] = None
+            except (DownloadError, UnknownModelError) as error:
+                self._refused[role] = str(error)
+                log.warning("%s: %s", consequence, error)
+        return self._refused[role]
 
     def clear(self) -> None:
         """Let go of what is loaded and of the memory it took."""
         self._loaded = None
-        self._segmenters = {}
+        self._companions, self._refused = {}, {}
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

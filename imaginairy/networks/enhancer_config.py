@@ -66,3 +66,16 @@ class CodeFormerConfig:
     def code_side(self) -> int:
         """Side of the square of codes that a picture is written as."""
         return self.image_size >> (len(self.channels) - 1)
+
+
+@dataclass(frozen=True)
+class FaceFinderConfig:
+    """Size a small finder of faces; every level halves the picture."""
+
+    image_channels: int = 3
+    channels: tuple[int, ...] = (16, 24, 32, 48, 48)
+    """By level, the finest first; the first level has half the picture's side."""
+    width: int = 32
+    """Channels in which the levels are joined again."""
+    norm_group: int = 8
+    """Channels that are normalised together; all others are a multiple of it."""

@@ -52,6 +52,13 @@ def tiling(*modules: nn.Module, x: bool, y: bool) -> Iterator[None]:
             layer.wrap_x, layer.wrap_y = wrap_x, wrap_y
 
 
+def added(fresh: Tensor, x: Tensor) -> Tensor:
+    """Add `x` to a tensor that nothing else uses; in place where nothing is learnt."""
+    if torch.is_grad_enabled() or fresh.dtype != x.dtype:
+        return fresh + x
+    return fresh.add_(x)
+
+
 def group_norm(groups: int, channels: int, eps: float) -> nn.Module:
     """Normalise in `groups` groups of channels (Wu & He 2018); 0 does nothing."""
     return nn.GroupNorm(groups, channels, eps=eps) if groups else nn.Identity()
@@ -85,9 +92,9 @@ class ResidualBlock(nn.Module):
         """Map (batch, in, h, w) to (batch, out, h, w), given the time (batch, time)."""
         hidden = self.conv1(F.silu(self.norm1(x)))
         if self.time is not None:
-            hidden = hidden + self.time(time)[:, :, None, None]
+            hidden = added(hidden, self.time(time)[:, :, None, None])
         hidden = self.conv2(F.silu(self.norm2(hidden)))
-        return self.shortcut(x) + hidden
+        return added(hidden, self.shortcut(x))
 
 
 class Attention(nn.Module):

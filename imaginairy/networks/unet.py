@@ -12,6 +12,7 @@ from imaginairy.networks.layers import (
     Attention,
     Conv2d,
     ResidualBlock,
+    added,
     group_norm,
     sinusoid,
 )
@@ -46,9 +47,9 @@ class TransformerBlock(nn.Module):
         self.feed_forward = FeedForward(width)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        x = x + self.self_attention(self.norm1(x))
-        x = x + self.cross_attention(self.norm2(x), context)
-        return x + self.feed_forward(self.norm3(x))
+        x = added(self.self_attention(self.norm1(x)), x)
+        x = added(self.cross_attention(self.norm2(x), context), x)
+        return added(self.feed_forward(self.norm3(x)), x)
 
 
 class SpatialTransformer(nn.Module):
@@ -68,7 +69,7 @@ class SpatialTransformer(nn.Module):
         tokens = self.project_in(self.norm(x)).flatten(2).transpose(1, 2)
         tokens = self.block(tokens, context)  # (batch, h * w, channels)
         picture = tokens.transpose(1, 2).unflatten(2, (height, -1))
-        return x + self.project_out(picture)
+        return added(self.project_out(picture), x)
 
 
 class Block(nn.Module):

@@ -4,48 +4,102 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from functools import cache
 
 from storybook.world.animals import CAT, DOG
+from storybook.world.birds import BIRDS
 from storybook.world.canvas import Canvas
+from storybook.world.characters import CHARACTERS
+from storybook.world.city import CITY
+from storybook.world.desert import DESERT
+from storybook.world.fish import FISHES
+from storybook.world.flowers import FLOWERS
+from storybook.world.food import FOOD
+from storybook.world.forest import FOREST
 from storybook.world.fruit import FRUIT
 from storybook.world.landscapes import LANDSCAPES
+from storybook.world.more_animals import ANIMALS
 from storybook.world.patterns import PATTERNS
 from storybook.world.portraits import PORTRAITS
 from storybook.world.scene import Group, Picker, Scene
 from storybook.world.shapes import SHAPES
-from storybook.world.words import dress
+from storybook.world.stacked import STACKED
+from storybook.world.vehicles import VEHICLES
+from storybook.world.winter import WINTER
+from storybook.world.words import STRAYS, dress
 
 GROUPS: dict[str, Group] = {
     group.name: group
-    for group in (SHAPES, LANDSCAPES, FRUIT, PORTRAITS, DOG, CAT, PATTERNS)
+    for group in (
+        SHAPES,
+        LANDSCAPES,
+        FRUIT,
+        PORTRAITS,
+        DOG,
+        CAT,
+        PATTERNS,
+        STACKED,
+        DESERT,
+        FOREST,
+        CITY,
+        WINTER,
+        CHARACTERS,
+        BIRDS,
+        FISHES,
+        VEHICLES,
+        FLOWERS,
+        FOOD,
+        ANIMALS,
+    )
 }
+
+LEARNT: tuple[str, ...] = (
+    "shapes",
+    "landscapes",
+    "fruit",
+    "portraits",
+    "dog",
+    "cat",
+    "patterns",
+)
+"""What the bundled models have learnt. A scene of no group in particular is of one of
+these, and only these are named to the models that learn masks; a training on more of
+the world begins by adding names here."""
 
 
 def draw_scene(
-    rng: random.Random, group: str | None = None, *, parts: bool = False, **wanted: str
+    rng: random.Random,
+    group: str | None = None,
+    *,
+    parts: bool = False,
+    detail: int = 1,
+    **wanted: str,
 ) -> Scene:
     """Draw one scene; the same generator state gives the same scene.
 
-    Attributes named in `wanted` are as asked, the others are random. With `parts` the
-    scene also says which part of the world every pixel belongs to.
+    With no `group` it is of one of `LEARNT`. Attributes named in `wanted` are as asked,
+    the others are random. With `parts` the scene also says which part of the world
+    every pixel belongs to; with `detail` it is also had so many times as large.
     """
     row, attributes = _choose(rng, group, wanted)
-    return _draw(rng, row, attributes, parts=parts)
+    return _draw(rng, row, attributes, parts=parts, detail=detail)
 
 
-def draw_training_scene(rng: random.Random) -> Scene:
+def draw_training_scene(
+    rng: random.Random, *, parts: bool = False, detail: int = 1
+) -> Scene:
     """Draw a scene whose attribute combination is not kept for evaluation."""
     row, attributes = _choose(rng, None, {})
     while row.holds_out(attributes):
         row, attributes = _choose(rng, None, {})
-    return _draw(rng, row, attributes, parts=False)
+    return _draw(rng, row, attributes, parts=parts, detail=detail)
 
 
 def _choose(
     rng: random.Random, group: str | None, wanted: Mapping[str, str]
 ) -> tuple[Group, dict[str, str]]:
     if group is None:
-        rows = list(GROUPS.values())
+        rows = [GROUPS[name] for name in LEARNT]
         row = rng.choices(rows, [each.share for each in rows])[0]
     else:
         row = GROUPS[group]
@@ -55,9 +109,14 @@ def _choose(
 
 
 def _draw(
-    rng: random.Random, row: Group, attributes: dict[str, str], *, parts: bool
+    rng: random.Random,
+    row: Group,
+    attributes: dict[str, str],
+    *,
+    parts: bool,
+    detail: int,
 ) -> Scene:
-    canvas = Canvas(parts=parts)
+    canvas = Canvas(parts=parts, detail=detail)
     faces = row.draw(canvas, rng, attributes)
     return Scene(
         group=row.name,
@@ -66,6 +125,7 @@ def _draw(
         attributes=attributes,
         parts=canvas.part_map(),
         faces=tuple(faces),
+        large=canvas.picture(detail) if detail > 1 else None,
         held_out=row.holds_out(attributes),
     )
 
@@ -73,7 +133,27 @@ def _draw(
 def write_caption(rng: random.Random, group: str, attributes: dict[str, str]) -> str:
     """Write one more true caption for a scene."""
     row = GROUPS[group]
-    return dress(rng, row.describe(rng, attributes), row.media)
+    return dress(rng, row.describe(rng, attributes), row.media, strays_beside(group))
 
 
-__all__ = ["GROUPS", "Scene", "draw_scene", "draw_training_scene", "write_caption"]
+@cache
+def strays_beside(group: str) -> tuple[str, ...]:
+    """Return the stray words that name nothing in `LEARNT` or in the group."""
+    named = {
+        word
+        for name in (*LEARNT, group)
+        if (words := GROUPS[name].words)
+        for word in words.meaningful()
+    }
+    return tuple(word for word in STRAYS if not named & {word, f"{word}s"})
+
+
+__all__ = [
+    "GROUPS",
+    "LEARNT",
+    "Scene",
+    "draw_scene",
+    "draw_training_scene",
+    "strays_beside",
+    "write_caption",
+]

@@ -50,13 +50,13 @@ def _choose_rest(pick: Picker) -> None:
 def _draw_dog(
     canvas: Canvas, rng: random.Random, attributes: dict[str, str]
 ) -> Sequence[Face]:
-    _setting(canvas, rng, attributes)
+    draw_setting(canvas, rng, attributes)
     coat, pale = _coat(rng, attributes)
     dark = (96, 66, 48) if attributes["coat"] == "spotted" else darker(coat, 0.28)
-    with _pose(canvas, rng), canvas.part("dog", "animal"):
+    with pose(canvas, rng), canvas.part("dog", "animal"):
         with canvas.part("tail"):
             canvas.stroke([(20, 42), (34, 36), (38, 20)], 7, darker(coat, 0.12))
-        _body(canvas, coat, pale)
+        draw_body(canvas, coat, pale)
         if attributes["coat"] == "spotted":
             canvas.ellipse(-13, 24, 6, 8, dark)
             canvas.ellipse(16, 36, 5, 6, dark)
@@ -122,14 +122,14 @@ def _round_eyes(canvas: Canvas, apart: float, y: float) -> None:
 def _draw_cat(
     canvas: Canvas, rng: random.Random, attributes: dict[str, str]
 ) -> Sequence[Face]:
-    _setting(canvas, rng, attributes)
+    draw_setting(canvas, rng, attributes)
     coat, pale = _coat(rng, attributes)
-    with _pose(canvas, rng), canvas.part("cat", "animal"):
+    with pose(canvas, rng), canvas.part("cat", "animal"):
         with canvas.part("tail"):
             canvas.stroke(
                 [(16, 47), (33, 44), (40, 28), (33, 12)], 7, darker(coat, 0.14)
             )
-        _body(canvas, coat, pale)
+        draw_body(canvas, coat, pale)
         _collar(canvas, attributes["collar"])
         with canvas.part("head", "face"):
             with canvas.part("ears"):
@@ -195,7 +195,7 @@ def _coat(rng: random.Random, attributes: dict[str, str]) -> tuple[Color, Color]
     return vary(rng, coat, 6), pale
 
 
-def _pose(canvas: Canvas, rng: random.Random) -> AbstractContextManager[None]:
+def pose(canvas: Canvas, rng: random.Random) -> AbstractContextManager[None]:
     size = rng.uniform(0.86, 0.98)
     return canvas.placed(
         64 + rng.uniform(-7, 7),
@@ -205,7 +205,7 @@ def _pose(canvas: Canvas, rng: random.Random) -> AbstractContextManager[None]:
     )
 
 
-def _body(canvas: Canvas, coat: Color, pale: Color) -> None:
+def draw_body(canvas: Canvas, coat: Color, pale: Color) -> None:
     canvas.ellipse(0, 52, 32, 5, (40, 34, 40), opacity=0.25)
     with canvas.part("body"):
         canvas.blob(
@@ -237,7 +237,9 @@ def _collar(canvas: Canvas, name: str) -> None:
         canvas.circle(0, 4.5, 3, (252, 208, 70))
 
 
-def _setting(canvas: Canvas, rng: random.Random, attributes: dict[str, str]) -> None:
+def draw_setting(
+    canvas: Canvas, rng: random.Random, attributes: dict[str, str]
+) -> None:
     setting = attributes["setting"]
     if setting == "plain":
         wall = lighter(vary(rng, COLORS[attributes["ground"]]), 0.2)
@@ -290,10 +292,10 @@ def _describe(rng: random.Random, attributes: dict[str, str], noun: str) -> str:
         extras.append("its tongue out")
     if extras:
         text += f" with {' and '.join(extras)}"
-    return text + (_place_words(rng, attributes) if chance(rng, 0.6) else "")
+    return text + (place_words(rng, attributes) if chance(rng, 0.6) else "")
 
 
-def _place_words(rng: random.Random, attributes: dict[str, str]) -> str:
+def place_words(rng: random.Random, attributes: dict[str, str]) -> str:
     ground = attributes["ground"]
     return rng.choice(
         {

@@ -92,10 +92,16 @@ class PartMap:
 
 
 class Canvas:
-    """Draw shapes; with `parts=True` remember which named part covers each pixel."""
+    """Draw shapes; with `parts=True` remember which named part covers each pixel.
 
-    def __init__(self, *, parts: bool = False) -> None:
-        side = SIZE * OVERSAMPLE
+    Args:
+        detail: how many times as large as the world's own the largest picture is that
+            can be had.
+    """
+
+    def __init__(self, *, parts: bool = False, detail: int = 1) -> None:
+        self._pixels = OVERSAMPLE * detail
+        side = SIZE * self._pixels
         self._image = Image.new("RGB", (side, side), (255, 255, 255))
         self._pen = ImageDraw.Draw(self._image)
         self._labels = Image.new("L", (side, side), 0) if parts else None
@@ -196,7 +202,7 @@ class Canvas:
         """Draw a line with round ends, smooth through the points when `bend`."""
         path = smooth(points) if bend and len(points) > 2 else points
         corners = [self._pixel(x, y) for x, y in path]
-        pixels = max(1.0, width * self._frame.scale * OVERSAMPLE)
+        pixels = max(1.0, width * self._frame.scale * self._pixels)
         pens = [(self._pen, color)]
         if self._label_pen:
             pens.append((self._label_pen, self._paths.index(self._path)))
@@ -209,24 +215,26 @@ class Canvas:
     def glow(self, x: float, y: float, radius: float, color: Color) -> None:
         """Shine a soft light that fades out towards `radius`; leaves parts alone."""
         left, top = self._pixel(x - radius, y - radius)
-        side = round(2 * radius * self._frame.scale * OVERSAMPLE)
+        side = round(2 * radius * self._frame.scale * self._pixels)
         fade = Image.radial_gradient("L").resize((side, side))
         mask = fade.point(lambda value: max(0, 180 - round(value * 180 / 180)))
         self._image.paste(color, (round(left), round(top)), mask)
 
-    def picture(self) -> Image.Image:
-        """Return the finished picture at its final size."""
-        return self._image.reduce(OVERSAMPLE)
+    def picture(self, detail: int = 1) -> Image.Image:
+        """Return the finished picture, `detail` times as large as usual."""
+        return self._image.reduce(self._pixels // detail)
 
     def part_map(self) -> PartMap | None:
         """Return the map of parts, if one was asked for."""
         if self._labels is None:
             return None
-        return PartMap(np.array(self._labels), tuple(self._paths))
+        side = SIZE * OVERSAMPLE
+        labels = self._labels.resize((side, side), Image.Resampling.NEAREST)
+        return PartMap(np.array(labels), tuple(self._paths))
 
     def _pixel(self, x: float, y: float) -> Point:
         px, py = self._frame.apply(x, y)
-        return px * OVERSAMPLE, py * OVERSAMPLE
+        return px * self._pixels, py * self._pixels
 
     def _stamp(self, corners: Sequence[Point], paint: Paint, opacity: float) -> None:
         xs, ys = [x for x, _ in corners], [y for _, y in corners]

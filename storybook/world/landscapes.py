@@ -5,60 +5,26 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from storybook.world.canvas import Canvas, Color, Gradient, Point
+from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import COLORS, darker, lighter, mix, vary
 from storybook.world.landscape_words import describe
 from storybook.world.scene import Face, Group, Picker
+from storybook.world.sky import (
+    GRASS,
+    LEAF,
+    LIGHTS,
+    PINE,
+    TRUNK,
+    Light,
+    draw_body,
+    draw_clouds,
+    draw_crown,
+    draw_pine,
+    draw_stars,
+    lit,
+)
 from storybook.world.words import chance
-
-
-@dataclass(frozen=True)
-class Light:
-    """The colours of a time of day."""
-
-    sky: tuple[Color, Color]
-    tint: Color
-    """What everything on the ground is mixed with."""
-    strength: float
-    cloud: Color
-    sea: tuple[Color, Color]
-    rock: Color
-    window: Color
-
-
-LIGHTS = {
-    "day": Light(
-        sky=((104, 178, 238), (222, 240, 252)),
-        tint=(255, 255, 255),
-        strength=0.0,
-        cloud=(255, 255, 255),
-        sea=((52, 132, 200), (96, 184, 222)),
-        rock=(136, 148, 176),
-        window=(255, 236, 150),
-    ),
-    "sunset": Light(
-        sky=((104, 66, 136), (255, 164, 84)),
-        tint=(112, 62, 96),
-        strength=0.32,
-        cloud=(250, 168, 150),
-        sea=((214, 112, 92), (98, 62, 118)),
-        rock=(136, 112, 158),
-        window=(255, 224, 110),
-    ),
-    "night": Light(
-        sky=((12, 14, 46), (48, 58, 122)),
-        tint=(18, 24, 62),
-        strength=0.66,
-        cloud=(74, 82, 128),
-        sea=((26, 36, 92), (14, 18, 54)),
-        rock=(84, 92, 140),
-        window=(255, 220, 104),
-    ),
-}
-SUN, MOON = (255, 214, 74), (250, 240, 202)
-GRASS, LEAF, PINE, TRUNK = (112, 184, 84), (66, 146, 74), (38, 106, 78), (112, 76, 52)
 
 
 def _choose(pick: Picker) -> None:
@@ -85,10 +51,10 @@ def _draw(
     with canvas.part("sky"):
         canvas.rectangle(0, 0, 128, 96, Gradient(top, bottom))
         if attributes["stars"] == "yes":
-            _stars(canvas, rng)
+            draw_stars(canvas, rng)
         _sun_or_moon(canvas, rng, attributes)
         if attributes["clouds"] == "yes":
-            _clouds(canvas, rng, light)
+            draw_clouds(canvas, rng, light)
     place = attributes["place"]
     if place == "sea":
         _sea(canvas, rng, attributes, light)
@@ -103,69 +69,18 @@ def _draw(
     return ()
 
 
-def _lit(light: Light, color: Color) -> Color:
-    return mix(color, light.tint, light.strength)
-
-
-def _stars(canvas: Canvas, rng: random.Random) -> None:
-    with canvas.part("stars"):
-        for _ in range(rng.randint(16, 28)):
-            x, y = rng.uniform(2, 126), rng.uniform(2, 62)
-            canvas.circle(x, y, rng.choice((0.6, 0.8, 1.1)), (255, 250, 226))
-
-
 def _sun_or_moon(
     canvas: Canvas, rng: random.Random, attributes: dict[str, str]
 ) -> None:
-    body = attributes["body"]
     x, y = rng.uniform(22, 106), rng.uniform(18, 30)
-    if body == "sun" and attributes["time"] == "sunset":
+    low = attributes["time"] == "sunset"
+    if low:
         y = rng.uniform(52, 64) if attributes["place"] != "hills" else 56.0
-        canvas.glow(x, y, 44, (255, 190, 100))
-        with canvas.part("sun"):
-            canvas.circle(x, y, 17, Gradient((255, 230, 130), (255, 172, 70)))
-    elif body == "sun":
-        canvas.glow(x, y, 26, (255, 244, 190))
-        with canvas.part("sun"):
-            canvas.circle(x, y, 11, SUN)
-    elif body == "moon":
-        canvas.glow(x, y, 24, (122, 126, 176))
-        with canvas.part("moon"):
-            canvas.circle(x, y, 11, MOON)
-            for dx, dy, r in ((-3, -3, 2.2), (4, 1, 1.6), (-1, 5, 1.4)):
-                canvas.circle(x + dx, y + dy, r, (230, 218, 178))
-    elif body == "crescent":
-        with canvas.part("moon"):
-            canvas.polygon(_crescent(x, y, 11), MOON)
-
-
-def _crescent(x: float, y: float, radius: float) -> list[Point]:
-    outer = [math.radians(a) for a in range(40, 321, 8)]
-    inner = [math.radians(a) for a in range(320, 39, -8)]
-    outline = [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in outer]
-    half, edge = (
-        radius * math.sin(math.radians(40)),
-        radius * math.cos(math.radians(40)),
-    )
-    for a in inner:
-        share = (math.degrees(a) - 180) / 140
-        bulge = edge - 1.05 * radius * math.cos(share * math.pi / 2)
-        outline.append((x + bulge, y - half * math.sin(share * math.pi / 2)))
-    return outline
-
-
-def _clouds(canvas: Canvas, rng: random.Random, light: Light) -> None:
-    with canvas.part("clouds", "cloud"):
-        for x in rng.sample((18, 50, 80, 110), rng.choice((2, 2, 3))):
-            size = rng.uniform(0.8, 1.2)
-            with canvas.placed(x + rng.uniform(-6, 6), rng.uniform(14, 40), scale=size):
-                for dx, dy, r in ((-8, 0, 5), (-2, -3, 6.5), (6, -1, 5.5)):
-                    canvas.circle(dx, dy, r, light.cloud)
-                canvas.ellipse(-1, 2, 14, 4, light.cloud)
+    draw_body(canvas, attributes["body"], x, y, low=low)
 
 
 def _mountains(canvas: Canvas, rng: random.Random, light: Light, *, snow: bool) -> None:
-    far, near = light.rock, mix(light.rock, _lit(light, (62, 92, 92)), 0.55)
+    far, near = light.rock, mix(light.rock, lit(light, (62, 92, 92)), 0.55)
     for color, low, high, base in ((far, 32, 50, 96), (near, 58, 70, 104)):
         start = rng.uniform(-20, 0)
         peaks = [start + i * rng.uniform(38, 46) for i in range(5)]
@@ -205,7 +120,7 @@ def _meadow(canvas: Canvas, rng: random.Random, light: Light, *, layers: int) ->
             level = 96 - (layers - 1 - i) * 15
             swing = 10 if layers > 1 else 4
             color = mix(lighter(GRASS, 0.25), vary(rng, GRASS, 10), depth)
-            color = _lit(light, darker(color, 0.04 * i))
+            color = lit(light, darker(color, 0.04 * i))
             turn = rng.uniform(0, 6.3)
             wave = rng.uniform(60, 90)
             edge = [
@@ -218,15 +133,15 @@ def _meadow(canvas: Canvas, rng: random.Random, light: Light, *, layers: int) ->
 
 def _house(canvas: Canvas, rng: random.Random, light: Light) -> None:
     x = rng.choice((rng.uniform(26, 44), rng.uniform(84, 104)))
-    wall = _lit(light, rng.choice(((248, 236, 214), (240, 214, 184), (226, 230, 236))))
-    roof = _lit(light, rng.choice(((196, 66, 58), (150, 72, 52), (96, 92, 126))))
+    wall = lit(light, rng.choice(((248, 236, 214), (240, 214, 184), (226, 230, 236))))
+    roof = lit(light, rng.choice(((196, 66, 58), (150, 72, 52), (96, 92, 126))))
     with canvas.placed(x, 106, scale=rng.uniform(0.95, 1.15)), canvas.part("house"):
         canvas.rectangle(7, -29, 11, -16, darker(roof, 0.2))
         canvas.rectangle(-15, -18, 15, 2, Gradient(wall, darker(wall, 0.12)))
         with canvas.part("roof"):
             canvas.polygon([(-19, -17), (0, -33), (19, -17)], roof)
         with canvas.part("door"):
-            canvas.rectangle(-4, -10, 4, 2, _lit(light, (124, 78, 54)))
+            canvas.rectangle(-4, -10, 4, 2, lit(light, (124, 78, 54)))
         with canvas.part("windows"):
             canvas.rectangle(-12, -13, -6.5, -6, light.window)
             canvas.rectangle(6.5, -13, 12, -6, light.window)
@@ -240,23 +155,11 @@ def _trees(
         size, ground = rng.uniform(0.9, 1.2), rng.uniform(106, 120)
         place = canvas.placed(x + rng.uniform(-5, 5), ground, scale=size)
         with place, canvas.part("trees", "tree"):
-            canvas.rectangle(-2.2, -14, 2.2, 2, _lit(light, TRUNK))
+            canvas.rectangle(-2.2, -14, 2.2, 2, lit(light, TRUNK))
             if attributes["trees"] == "pines":
-                _pine(canvas, _lit(light, vary(rng, PINE, 10)))
+                draw_pine(canvas, lit(light, vary(rng, PINE, 10)))
             else:
-                _crown(canvas, _lit(light, vary(rng, LEAF, 12)))
-
-
-def _pine(canvas: Canvas, color: Color) -> None:
-    for y, half in ((-8, 12), (-18, 10), (-28, 7.5)):
-        paint = Gradient(lighter(color, 0.1), darker(color, 0.1))
-        canvas.polygon([(0, y - 16), (half, y), (-half, y)], paint)
-
-
-def _crown(canvas: Canvas, color: Color) -> None:
-    for dx, dy, r in ((-7, -20, 8), (7, -20, 8), (0, -28, 9), (0, -18, 8)):
-        canvas.circle(dx, dy, r, darker(color, 0.08))
-    canvas.circle(-2, -27, 6, lighter(color, 0.12))
+                draw_crown(canvas, lit(light, vary(rng, LEAF, 12)))
 
 
 def _sea(
@@ -271,7 +174,7 @@ def _sea(
             length = rng.uniform(6, 14)
             canvas.stroke([(x, y), (x + length / 2, y - 1), (x + length, y)], 1, crest)
     if chance(rng, 0.5):
-        sand = _lit(light, (240, 214, 160))
+        sand = lit(light, (240, 214, 160))
         edge = [(x, 120 + 3 * math.sin(x / 22)) for x in range(-4, 133, 4)]
         with canvas.part("beach"):
             canvas.polygon(
@@ -285,7 +188,7 @@ def _boat(
     canvas: Canvas, rng: random.Random, sail: Color, light: Light, level: float
 ) -> None:
     x, size = rng.uniform(34, 94), rng.uniform(0.95, 1.25)
-    hull, sail = _lit(light, (140, 86, 58)), mix(sail, light.tint, light.strength / 2)
+    hull, sail = lit(light, (140, 86, 58)), mix(sail, light.tint, light.strength / 2)
     place = canvas.placed(x, level + 20, scale=size, flip=chance(rng, 0.5))
     with place, canvas.part("boat"):
         canvas.ellipse(0, 1, 20, 2.5, darker(light.sea[0], 0.8), opacity=0.25)

@@ -88,18 +88,18 @@ def _draw(
     person = attributes["person"]
     kind = ("person", person, *(("child",) if small else ()))
     with canvas.part(*kind), canvas.placed(x, y, scale=size):
-        _hair_behind(canvas, attributes["style"], hair)
-        _body(canvas, skin, vary(rng, COLORS[attributes["shirt"]]))
+        hair_behind(canvas, attributes["style"], hair)
+        draw_body(canvas, skin, vary(rng, COLORS[attributes["shirt"]]))
         with canvas.part("face", "head"):
-            _head(canvas, skin, earring=attributes["earring"] == "yes")
-            _features(canvas, rng, attributes, skin, hair)
-        _hair_front(canvas, attributes["style"], hair)
+            draw_head(canvas, skin, earring=attributes["earring"] == "yes")
+            draw_features(canvas, rng, attributes, skin, hair)
+        hair_front(canvas, attributes["style"], hair)
         if attributes["glasses"] == "yes":
-            _glasses(canvas, rng)
-        return (_face(canvas),)
+            draw_glasses(canvas, rng)
+        return (face_of(canvas),)
 
 
-def _face(canvas: Canvas) -> Face:
+def face_of(canvas: Canvas) -> Face:
     left, top = canvas.locate(-27, -30)
     right, bottom = canvas.locate(27, 31)
     points = ((-11.5, -2), (11.5, -2), (0, 8), (-8, 17), (8, 17))
@@ -107,7 +107,7 @@ def _face(canvas: Canvas) -> Face:
     return Face((left, top, right, bottom), landmarks)
 
 
-def _body(canvas: Canvas, skin: Color, shirt: Color) -> None:
+def draw_body(canvas: Canvas, skin: Color, shirt: Color) -> None:
     with canvas.part("neck"):
         canvas.rectangle(-9, 18, 9, 42, darker(skin, 0.14))
     with canvas.part("shirt", "clothes"):
@@ -129,7 +129,7 @@ def _body(canvas: Canvas, skin: Color, shirt: Color) -> None:
         canvas.ellipse(0, 38, 11, 6, darker(skin, 0.14))
 
 
-def _head(canvas: Canvas, skin: Color, *, earring: bool) -> None:
+def draw_head(canvas: Canvas, skin: Color, *, earring: bool) -> None:
     with canvas.part("ears"):
         for side in (-1, 1):
             canvas.ellipse(side * 27, 3, 5.5, 7.5, darker(skin, 0.06))
@@ -155,7 +155,7 @@ def _head(canvas: Canvas, skin: Color, *, earring: bool) -> None:
     )
 
 
-def _features(
+def draw_features(
     canvas: Canvas,
     rng: random.Random,
     attributes: dict[str, str],
@@ -256,7 +256,7 @@ def _freckles(canvas: Canvas, rng: random.Random, skin: Color) -> None:
                 canvas.circle(x, 9 + dy + rng.uniform(-0.6, 0.6), 1.0, color)
 
 
-def _glasses(canvas: Canvas, rng: random.Random) -> None:
+def draw_glasses(canvas: Canvas, rng: random.Random) -> None:
     frame = rng.choice(((40, 36, 44), (120, 64, 40), (150, 40, 48)))
     with canvas.part("glasses"):
         for side in (-1, 1):
@@ -279,7 +279,7 @@ def _glasses(canvas: Canvas, rng: random.Random) -> None:
         canvas.stroke([(-2.5, -2), (0, -3), (2.5, -2)], 1.8, frame)
 
 
-def _hair_behind(canvas: Canvas, style: str, hair: Color) -> None:
+def hair_behind(canvas: Canvas, style: str, hair: Color) -> None:
     shade = Gradient(darker(hair, 0.06), darker(hair, 0.16))
     with canvas.part("hair"):
         if style == "long":
@@ -325,7 +325,7 @@ def _hair_behind(canvas: Canvas, style: str, hair: Color) -> None:
             canvas.ellipse(0, -10, 30.5, 27, shade)
 
 
-def _hair_front(canvas: Canvas, style: str, hair: Color) -> None:
+def hair_front(canvas: Canvas, style: str, hair: Color) -> None:
     paint = Gradient(lighter(hair, 0.1), hair)
     with canvas.part("hair"):
         if style == "bald":
@@ -381,4 +381,5 @@ PORTRAITS = Group(
         "close up of",
         "portrait painting of",
     ),
+    faces=True,
 )

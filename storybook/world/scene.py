@@ -35,6 +35,8 @@ class Scene:
     attributes: dict[str, str]
     parts: PartMap | None = None
     faces: tuple[Face, ...] = ()
+    large: Image.Image | None = None
+    """The same picture, `detail` times as large, where that was asked for."""
     held_out: bool = False
     """True when this combination of key attributes is kept for evaluation."""
 
@@ -81,6 +83,36 @@ class Picker:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What the things of a group are called."""
+
+    plain: Callable[[Mapping[str, str]], str]
+    """Say all that a scene shows, always in the same words and order."""
+    main: str
+    """Matches the beginning of a plain caption; its groups are main attributes."""
+    things: tuple[str, ...] = ()
+    """Names of wholes, as `Canvas.part` is told them."""
+    pieces: tuple[str, ...] = ()
+    """Names of what belongs to something larger."""
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What else the names are called."""
+    colored: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
+    """By attribute: the part that has the colour, and all colours it may have."""
+    arguable: str = ""
+    """Names that are neither right nor wrong here."""
+    alike: tuple[str, ...] = ()
+    """Names separated by commas; where one is right, the others are not quite wrong."""
+    also: str = ""
+    """What else means something in its captions."""
+
+    def meaningful(self) -> set[str]:
+        """Return every word that means something here."""
+        others = [phrase for row in self.others.values() for phrase in row]
+        phrases = (*self.things, *self.pieces, *others, self.also)
+        return {word for phrase in phrases for word in phrase.split()}
+
+
+@dataclass(frozen=True)
 class Group:
     """One kind of picture: how to choose, draw and describe it."""
 
@@ -95,6 +127,10 @@ class Group:
     """Attributes whose combinations are held out for evaluation."""
     media: tuple[str, ...] = ()
     """Openings such as "photo of" that suit this group."""
+    words: Words | None = None
+    """What its things are called, where `plain` and `phrases` have no rows of it."""
+    faces: bool = False
+    """True where people's faces may be seen."""
 
     def holds_out(self, attributes: Mapping[str, str]) -> bool:
         """Tell whether a combination of key attributes is kept from training."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from storybook.world.canvas import CIRCLE, Canvas, Gradient, Point
 from storybook.world.colors import COLORS, darker, lighter, shaded, vary
 from storybook.world.scene import Face, Group, Picker
-from storybook.world.words import chance, with_article
+from storybook.world.words import chance, color_word, with_article
 
 
 def _regular(corners: int, start: float, inner: float = 1.0) -> list[Point]:
@@ -48,7 +48,7 @@ SIZES = {"big": (38.0, 46.0), "medium": (26.0, 37.0), "small": (15.0, 20.0)}
 
 def _choose(pick: Picker) -> None:
     ground = pick("ground", tuple(COLORS))
-    if pick("count", {"one": 0.6, "two": 0.4}) == "one":
+    if pick("count", {"one": 0.4, "two": 0.6}) == "one":
         pick("size", {"medium": 0.5, "big": 0.3, "small": 0.2})
         pick("color", tuple(COLORS), avoid=(ground,))
         pick("shape", tuple(OUTLINES))
@@ -61,26 +61,26 @@ def _choose(pick: Picker) -> None:
 def _draw(
     canvas: Canvas, rng: random.Random, attributes: dict[str, str]
 ) -> Sequence[Face]:
-    canvas.fill(_ground(rng, attributes["ground"]))
+    canvas.fill(ground_paint(rng, attributes["ground"]))
     if attributes["count"] == "one":
         radius = rng.uniform(*SIZES[attributes["size"]])
         room = (64 - radius) * 0.45
         x, y = 64 + rng.uniform(-room, room), 64 + rng.uniform(-room, room)
-        _shape(canvas, rng, attributes, "", (x, y, radius))
+        draw_shape(canvas, rng, attributes, "", (x, y, radius))
         return ()
     for side, middle in (("left", 33), ("right", 95)):
         radius = rng.uniform(19, 27)
         x, y = middle + rng.uniform(-3, 3), 64 + rng.uniform(-12, 12)
-        _shape(canvas, rng, attributes, f"{side}_", (x, y, radius))
+        draw_shape(canvas, rng, attributes, f"{side}_", (x, y, radius))
     return ()
 
 
-def _ground(rng: random.Random, name: str) -> Gradient:
+def ground_paint(rng: random.Random, name: str) -> Gradient:
     color = vary(rng, COLORS[name])
     return Gradient(lighter(color, 0.08), darker(color, 0.08))
 
 
-def _shape(
+def draw_shape(
     canvas: Canvas,
     rng: random.Random,
     attributes: dict[str, str],
@@ -99,12 +99,8 @@ def _shape(
         canvas.polygon(outline, shaded(vary(rng, COLORS[color_name]), 0.07))
 
 
-def _color_word(rng: random.Random, name: str) -> str:
-    return "grey" if name == "gray" and chance(rng, 0.5) else name
-
-
 def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
-    ground = _color_word(rng, attributes["ground"])
+    ground = color_word(rng, attributes["ground"])
     behind = rng.choice(
         (
             f"on a {ground} background",
@@ -118,7 +114,7 @@ def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
     if chance(rng, 0.12):
         behind = ""
     if attributes["count"] == "one":
-        color = _color_word(rng, attributes["color"])
+        color = color_word(rng, attributes["color"])
         size = attributes["size"]
         adjective = f"{size} " if size != "medium" and chance(rng, 0.6) else ""
         kind = rng.choices((attributes["shape"], "shape"), (0.95, 0.05))[0]
@@ -132,7 +128,7 @@ def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
 def _describe_two(rng: random.Random, attributes: dict[str, str]) -> str:
     left, right = (
         with_article(
-            f"{_color_word(rng, attributes[f'{side}_color'])} "
+            f"{color_word(rng, attributes[f'{side}_color'])} "
             f"{attributes[f'{side}_shape']}"
         )
         for side in ("left", "right")
@@ -140,7 +136,6 @@ def _describe_two(rng: random.Random, attributes: dict[str, str]) -> str:
     return rng.choice(
         (
             f"{left} and {right}",
-            f"{right} and {left}",
             f"{left} on the left and {right} on the right",
             f"{left} left of {right}",
             f"{left} to the left of {right}",
@@ -155,7 +150,7 @@ def _describe_two(rng: random.Random, attributes: dict[str, str]) -> str:
 
 SHAPES = Group(
     name="shapes",
-    share=0.22,
+    share=0.4,
     choose=_choose,
     draw=_draw,
     describe=_describe,

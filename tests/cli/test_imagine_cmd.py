@@ -141,7 +141,7 @@ def test_offline_without_a_model_the_bundled_one_draws(tmp_path: Path) -> None:
     notes = [line for line in ran.stderr.splitlines() if "cannot be fetched" in line]
     assert len(notes) == 1
     assert "HF_HUB_OFFLINE" in notes[0] and "storybook" in notes[0]
-    (drawn,) = (tmp_path / "outputs").iterdir()
+    (drawn,) = (tmp_path / "outputs").glob("*.jpg")
     assert ImaginePrompt.from_file(drawn).model == "storybook"
 
 

@@ -16,7 +16,6 @@ from imaginairy.enhancers.mask_language import Growth, Modified, Phrase
 from imaginairy.enhancers.text_mask import (
     MASK_SIDE,
     mask_size,
-    pixel_values,
     rescaled,
     soft_masks,
     text_mask,
@@ -24,12 +23,9 @@ from imaginairy.enhancers.text_mask import (
 from imaginairy.errors import BadOptionError, BadPromptError, MissingFileError
 from imaginairy.images import upright_rgb
 from imaginairy.models.catalog import known_model
-from imaginairy.models.segmentation import (
-    PictureInput,
-    Segmenter,
-    load_segmenter,
-    locate_mask_model,
-)
+from imaginairy.models.companion_files import locate_companion
+from imaginairy.models.picture_input import PictureInput
+from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.store import ModelStore
 from tests.pictures import distance, pixels
 from tests.tiny_clipseg import save_colour_finder, save_tiny_clipseg, tiny_processor
@@ -50,14 +46,14 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finder(colours: Path) -> Segmenter:
-    return load_segmenter(locate_mask_model(str(colours)), torch.device("cpu"))
+    return load_segmenter(locate_companion("mask", str(colours)), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
 def random_one(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
     folder = tmp_path_factory.mktemp("models") / "random"
     save_tiny_clipseg(folder)
-    return load_segmenter(locate_mask_model(str(folder)), torch.device("cpu"))
+    return load_segmenter(locate_companion("mask", str(folder)), torch.device("cpu"))
 
 
 def boxes(scale: float = 1) -> Image.Image:
@@ -86,7 +82,7 @@ def test_pictures_are_prepared_as_published(size: tuple[int, int]) -> None:
     usual = PictureInput()
     processor = tiny_processor([*usual.mean], [*usual.deviation]).image_processor
     theirs = processor(image, size={"height": 352, "width": 352}, return_tensors="pt")
-    assert torch.equal(pixel_values(image, usual), theirs["pixel_values"])
+    assert torch.equal(usual.of(image), theirs["pixel_values"])
 
 
 def test_several_phrases_cost_one_look(random_one: Segmenter) -> None:
@@ -320,7 +316,7 @@ def test_only_what_the_words_say_is_painted(
     shown = result.images["mask_binary"]
     assert changed.size == shown.size == portrait.size
     red = text_mask(portrait, "red", load_segmenter(
-        locate_mask_model(str(colours)), torch.device("cpu")
+        locate_companion("mask", str(colours)), torch.device("cpu")
     )).binary  # fmt: skip
     assert shown.tobytes() == red.tobytes()
 

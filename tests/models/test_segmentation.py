@@ -18,25 +18,24 @@ from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
 from imaginairy.enhancers.text_mask import text_mask
 from imaginairy.errors import CheckpointError, ImaginairyError, UnknownModelError
-from imaginairy.models import segmentation
-from imaginairy.models.catalog import (
-    MASK_MODELS,
-    MODELS,
-    BundledFolder,
-    HubRepo,
-    LocalPath,
-    MaskModelSpec,
-    known_mask_model,
+from imaginairy.models.catalog import MODELS, BundledFolder, HubRepo, LocalPath
+from imaginairy.models.companion_files import (
+    companion_path,
+    folder_files,
+    locate_companion,
+    on_disk,
 )
-from imaginairy.models.segmentation import (
-    PictureInput,
-    Segmenter,
-    load_network,
-    load_segmenter,
-    locate_mask_model,
-    model_folder,
-    read_picture_input,
+from imaginairy.models.companions import (
+    COMPANIONS,
+    ROLES,
+    CompanionSpec,
+    companions_for,
+    known_companion,
+    usual_companion,
 )
+from imaginairy.models.picture_input import PictureInput, read_picture_input
+from imaginairy.models.pretrained import load_network
+from imaginairy.models.segmentation import CLIPSEG, Segmenter, load_segmenter
 from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.models.weightfile import open_weights
 from tests.golden import assert_close, drawn
@@ -87,8 +86,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def spec_of(folder: Path) -> MaskModelSpec:
-    return locate_mask_model(str(folder))
+def spec_of(folder: Path) -> CompanionSpec:
+    return locate_companion("mask", str(folder))
 
 
 def write_json(file: Path, content: Any) -> None:
@@ -110,7 +109,7 @@ def test_networks_give_what_the_reference_gives(kind: str, tmp_path: Path) -> No
     save_file(weights, tmp_path / "model.safetensors")
     settings = KNOWN["sizes"] | {"use_complex_transposed_convolution": kind[0] == "r"}
     tensors = open_weights(tmp_path / "model.safetensors")
-    network = load_network(settings, tensors, CPU)
+    network = load_network(CLIPSEG, settings, tensors, CPU)
 
     segmenter = Segmenter(network, own_tokenizer(), PictureInput())
     ids = torch.from_numpy(arrays["input_ids"])
@@ -313,36 +312,43 @@ def test_without_a_vocabulary_clip_s_is_wanted(folder: Path) -> None:
 # -- names
 
 
-def test_every_model_has_a_mask_model() -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_every_model_has_every_companion(role: str) -> None:
     for spec in MODELS:
-        assert known_mask_model(spec.mask_model).name == spec.mask_model
-    assert known_mask_model("storybook").name == "storybook-clipseg"
-    names = [name for spec in MASK_MODELS for name in (spec.name, *spec.aliases)]
+        name = usual_companion(role, spec)
+        assert known_companion(role, name).name == name
+    rows = companions_for(role)
+    names = [name for row in rows for name in (row.name, *row.aliases)]
     assert len(set(names)) == len(names)
+    assert {row.role for row in COMPANIONS} == {*ROLES}
 
 
 def test_names_paths_and_repositories(folder: Path) -> None:
-    assert locate_mask_model("CLIPSeg").weights == HubRepo("CIDAS/clipseg-rd64-refined")
-    assert locate_mask_model("me/mine@v2").weights == HubRepo("me/mine", "v2")
+    assert locate_companion("mask", "CLIPSeg").weights == HubRepo(
+        "CIDAS/clipseg-rd64-refined"
+    )
+    assert locate_companion("mask", "me/mine@v2").weights == HubRepo("me/mine", "v2")
     assert spec_of(folder).weights == LocalPath(folder)
     with pytest.raises(
         UnknownModelError, match=r"no mask model 'clipsge'.*mean 'clipseg"
     ):
-        locate_mask_model("clipsge")
+        locate_companion("mask", "clipsge")
 
 
 def test_offline_the_bundled_model_stands_in_and_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert locate_mask_model(None).name == "storybook-clipseg"
+    assert locate_companion("mask", None).name == "storybook-clipseg"
     assert "clipseg is not on this machine" in caplog.text
     assert "HF_HUB_OFFLINE is set" in caplog.text
 
 
 def test_a_missing_bundled_model_is_one_sentence() -> None:
-    spec = MaskModelSpec("some-clipseg", "", BundledFolder("nothing_here"), "MIT")
+    spec = CompanionSpec(
+        "mask", "some-clipseg", "", BundledFolder("nothing_here"), "MIT"
+    )
     with pytest.raises(CheckpointError, match="'some-clipseg' is not part of this"):
-        model_folder(spec)
+        companion_path(spec)
 
 
 MASK = """
@@ -359,7 +365,7 @@ except ImaginairyError as error:
 
 
 def test_the_published_model_is_fetched_once(folder: Path, tmp_path: Path) -> None:
-    spec = known_mask_model("clipseg")
+    spec = known_companion("mask", "clipseg")
     assert isinstance(spec.weights, HubRepo)
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     more = {"README.md": b"-", "tf_model.h5": b"-", "pytorch_model.bin": b"-"}
@@ -381,7 +387,8 @@ def test_the_published_model_is_fetched_once(folder: Path, tmp_path: Path) -> No
         assert server.requests == []
 
 
-def test_a_repository_of_something_else(tmp_path: Path) -> None:
-    assert segmentation.on_disk(HubRepo("someone/else")) is None
+def test_a_repository_of_something_else() -> None:
+    unknown = CompanionSpec("mask", "else", "", HubRepo("someone/else"), "MIT")
+    assert on_disk(unknown) is None
     with pytest.raises(CheckpointError, match="'a/b' is no mask model"):
-        segmentation.wanted_files(["unet/config.json", "model.safetensors"], "a/b")
+        folder_files(["unet/config.json", "model.safetensors"], "a/b", "mask model")

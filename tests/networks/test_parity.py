@@ -46,7 +46,7 @@ UNETS: dict[str, dict[str, Any]] = {
         "block_out_channels": (16, 16, 32, 32),
         "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
         "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-        "norm_num_groups": 16,
+        "norm_num_groups": 4,
     },
 }
 LATENT_SIZES = [(8, 8), (8, 16), (5, 7), (9, 12), (1, 1), (2, 3)]

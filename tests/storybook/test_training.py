@@ -6,15 +6,19 @@ import numpy as np
 import torch
 from PIL import Image
 
+from imaginairy import ModelStore, WeightedPrompt
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.layers import Attention
+from storybook import settings, tokenizer
 from storybook.attention import PlainAttention
 from storybook.autoencoder import psnr
 from storybook.export import fold_spread
 from storybook.loop import cosine
+from storybook.recover import recover
 from storybook.report import check, order_for
 from storybook.tokenizer import byte_alphabet
+from storybook.unet import load_painter
 from storybook.world import draw_scene
 
 
@@ -75,6 +79,26 @@ def test_the_color_check_passes_drawings_and_fails_others():
 def test_psnr_of_a_known_error():
     wanted = np.zeros((2, 8, 8, 3), np.uint8)
     assert abs(psnr(wanted, wanted + 16) - 24.05) < 0.01
+
+
+def test_training_goes_on_from_the_bundled_models(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(settings, "STATE", tmp_path)
+    monkeypatch.setattr(tokenizer, "FOLDER", tmp_path / "tokenizer")
+    recover()
+    assert "unet begins with what the bundled model knows" in capsys.readouterr().out
+    vocabulary = tokenizer.load()
+    painter = load_painter()
+    bundled = ModelStore("cpu").get("storybook").diffusion
+    words = "a red circle on a blue background"
+    ids = torch.tensor(vocabulary.windows(words))
+    with torch.no_grad():
+        read = painter.reader.text(ids)
+        torch.testing.assert_close(read, bundled.embed([WeightedPrompt(words)]))
+        latents, steps = torch.randn(1, 4, 16, 16), torch.tensor([500.0])
+        ours = painter.unet(latents, steps, read)
+        torch.testing.assert_close(ours, bundled.unet(latents, steps, read))
+    recover()
+    assert capsys.readouterr().out == "", "what is there stays"
 
 
 def test_cosine_falls_from_one_to_zero():

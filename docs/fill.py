@@ -1,0 +1,210 @@
+"""Fill in what the pages say that the program knows better: `python docs/fill.py`.
+
+A page holds `<!-- from: NAME ... -->` and `<!-- end -->`; what stands between comes
+from a function below. With `--check` nothing is written, and the exit code is 1 where
+a page is not as it would be.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from docstrings import errors, public_names
+from safetensors import safe_open
+
+from imaginairy.models.catalog import (
+    MODELS,
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    WebFile,
+    known_model,
+)
+from imaginairy.models.companions import COMPANIONS, ROLES
+from imaginairy.samplers import SAMPLERS
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(
+    r"(?P<start><!-- from: (?P<words>[^>]+?) -->\n).*?(?P<end><!-- end -->)", re.S
+)
+HELP_WIDTH = "80"
+PARTS = {
+    "text_encoder": "text encoder: a prompt to 48 vectors of 224 numbers",
+    "unet": "UNet: the noise in latents, given a text",
+    "vae": "autoencoder: pictures to latents and back",
+}
+
+
+def main() -> int:
+    """Fill every page, or only look; return the exit code."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        filled = BLOCK.sub(fill, text)
+        if filled != text:
+            stale.append(page.relative_to(ROOT))
+            if not check:
+                page.write_text(filled, encoding="utf-8")
+    for page in stale:
+        print(f"{page} is not what the program says; run make docs" if check else page)
+    return 1 if check and stale else 0
+
+
+def fill(match: re.Match[str]) -> str:
+    """Return one block anew."""
+    name, *arguments = match["words"].split()
+    return f"{match['start']}\n{SOURCES[name](*arguments).strip()}\n\n{match['end']}"
+
+
+def help_text(*command: str) -> str:
+    """Return what a command says with --help."""
+    program = Path(sys.executable).with_name(command[0])
+    ran = subprocess.run(
+        [str(program), *command[1:], "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": HELP_WIDTH},
+    )
+    return f"```text\n{ran.stdout}```"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def models() -> str:
+    """List the models known by name."""
+    default = MODELS[0].name
+    return table(
+        ("name", "what it is", "licence"),
+        (
+            (
+                f"`{spec.name}`{' (default)' if spec.name == default else ''}",
+                spec.summary,
+                spec.licence,
+            )
+            for spec in MODELS
+        ),
+    )
+
+
+def model_details() -> str:
+    """Say everything that the catalog knows of each model."""
+    parts = []
+    for spec in MODELS:
+        rows = [
+            ("licence", spec.licence),
+            ("also called", ", ".join(f"`{alias}`" for alias in spec.aliases)),
+            ("size of its pictures", f"{spec.width} x {spec.height}"),
+            (
+                "by default",
+                f"{spec.steps} steps of `{spec.sampler}`, prompt strength "
+                f"{spec.prompt_strength:g}",
+            ),
+        ]
+        match spec.weights:
+            case HubFile() as file:
+                rows += [
+                    ("repository", f"`{file.repo}`"),
+                    ("file", f"`{file.path}`"),
+                    ("revision", f"`{file.revision}`"),
+                    ("size", f"{file.size:,} bytes" if file.size else "not stated"),
+                    ("SHA-256", f"`{file.sha256}`" if file.sha256 else "not stated"),
+                ]
+            case BundledFolder() as folder:
+                rows.append(("file", f"comes with the package, `{folder.name}/`"))
+        summary = spec.summary[0].upper() + spec.summary[1:]
+        parts.append(f"### {spec.name}\n\n{summary}.\n\n{table(('', ''), rows)}")
+    return "\n\n".join(parts)
+
+
+def companions() -> str:
+    """List the models beside the one that draws, by what they are for."""
+    rows = []
+    for spec in COMPANIONS:
+        match spec.weights:
+            case HubFile() | HubRepo() as place:
+                origin = f"`{place.repo}`"
+            case WebFile() as file:
+                origin = f"<{file.url}>"
+            case _:
+                origin = "comes with the package"
+        noun = ROLES[spec.role].noun
+        rows.append((noun, f"`{spec.name}`", spec.summary, spec.licence, origin))
+    return table(("for", "name", "what it is", "licence", "from"), rows)
+
+
+def samplers() -> str:
+    """List the samplers."""
+    return table(
+        ("name", "how it walks", "looks a step", "adds noise", "from"),
+        (
+            (
+                f"`{row.name}`",
+                row.summary,
+                "as many as it needs"
+                if row.adaptive
+                else str(row.evaluations_per_step),
+                "yes" if row.draws_noise or row.takes_eta else "no",
+                row.paper,
+            )
+            for row in SAMPLERS.values()
+        ),
+    )
+
+
+def storybook_parts() -> str:
+    """List the networks of the bundled model and how many numbers each has learnt."""
+    weights = known_model("storybook").weights
+    assert isinstance(weights, BundledFolder)
+    rows, total = [], 0
+    for part, what in PARTS.items():
+        (path,) = (weights.path / part).glob("*.safetensors")
+        with safe_open(path, framework="np") as file:
+            count = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118
+        total += count
+        rows.append((what, f"{count / 1e6:.1f} million"))
+    return table(
+        ("network", "parameters"), [*rows, ("together", f"{total / 1e6:.1f} million")]
+    )
+
+
+def text_of(path: str) -> str:
+    """Return a page from elsewhere in the repository, without its title."""
+    return (ROOT / path).read_text(encoding="utf-8").split("\n", 1)[1]
+
+
+def table_of(path: str) -> str:
+    """Return the first table of a page from elsewhere in the repository."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    rest = lines[first:]
+    end = next((i for i, line in enumerate(rest) if not line.startswith("|")), None)
+    return "\n".join(rest[:end])
+
+
+SOURCES: dict[str, Callable[..., str]] = {
+    "api": public_names,
+    "companions": companions,
+    "errors": errors,
+    "help": help_text,
+    "model-details": model_details,
+    "models": models,
+    "samplers": samplers,
+    "storybook-parts": storybook_parts,
+    "table": table_of,
+    "text": text_of,
+}
+"""What can stand after `from:`."""
+
+if __name__ == "__main__":
+    sys.exit(main())

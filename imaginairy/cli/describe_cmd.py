@@ -1,0 +1,57 @@
+"""`aimg describe`: what is in pictures, one line each."""
+
+import click
+
+from imaginairy.cli.completion import any_of, for_field
+from imaginairy.cli.files import each_file
+from imaginairy.cli.run import reporting_errors, show_log
+from imaginairy.cli.stores import Stores
+
+
+@click.command("describe", context_settings={"max_content_width": 100})
+@click.argument(
+    "pictures", nargs=-1, required=True, metavar="PICTURE...",
+    shell_complete=any_of((), or_file=True),
+)  # fmt: skip
+@click.option(
+    "--caption-model", help="A caption model's name, path, or owner/repo on the hub.",
+    shell_complete=for_field("caption_model", None),
+)  # fmt: skip
+@click.option(
+    "--beams", type=click.IntRange(1, 20),
+    help="Beginnings of a caption to follow at a time; 1 is fastest. The model's usual "
+    "number, mostly 3, by default.",
+)  # fmt: skip
+@click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing but captions and errors."
+)
+@click.pass_context
+@reporting_errors
+def describe_cmd(
+    context: click.Context,
+    pictures: tuple[str, ...],
+    caption_model: str | None,
+    beams: int | None,
+    device: str | None,
+    quiet: bool,
+) -> None:
+    """Say what is in each PICTURE, a path or a web address: one caption a line.
+
+    With several, each line begins with the picture's name. One that cannot be read is
+    reported, the others are still described, and the exit code is not 0.
+
+    Without --caption-model, BLIP is used, which is fetched when it is first needed.
+    """
+    show_log("error" if quiet else "info")
+
+    from imaginairy import describe
+
+    store = context.ensure_object(Stores).get(device)
+    store.captioner(caption_model)  # refused before any picture is
+
+    def tell(picture: str) -> None:
+        text = describe(picture, model=caption_model, beams=beams, store=store)
+        click.echo(text if len(pictures) == 1 else f"{picture}: {text}")
+
+    each_file(pictures, tell)

@@ -1,0 +1,68 @@
+"""How well phrases fit a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL.Image import Image
+
+from imaginairy.checks import kind_of, picture, text
+from imaginairy.errors import BadPromptError
+from imaginairy.images import upright_rgb
+from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.models.similarity import Comparer
+from imaginairy.models.store import ModelStore
+
+
+def find_img_text_similarity(
+    image: str | Path | Image | LazyLoadingImage,
+    phrases: Sequence[str],
+    *,
+    model: str | None = None,
+    device: str | None = None,
+    store: ModelStore | None = None,
+) -> list[tuple[str, float]]:
+    """Say which of several phrases fits a picture how well, the best first.
+
+    Args:
+        image: a path, a web address or a picture.
+        phrases: what may be in it, such as `a dog`, `a cat`.
+        model: a similarity model's name, path, or owner/repo on the hub; None takes
+            CLIP, or the bundled one where that cannot be had.
+        device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
+        store: keeps models loaded from one call to the next; `device` is its own then.
+
+    Returns:
+        Each phrase with its probability: how likely it is the one that belongs to the
+        picture if one of them does. They add up to 1, so a phrase alone always has 1,
+        and say nothing about phrases that were not given.
+
+    Raises:
+        ImaginairyError: the picture, a phrase or a model is not as it should be.
+    """
+    if isinstance(phrases, str) or not phrases:
+        raise BadPromptError(
+            "phrases is a list with at least one text, not "
+            + (kind_of(phrases) if phrases else "empty")
+            + "."
+        )
+    for phrase in phrases:
+        text("phrase", phrase)
+    given = picture("image", image)
+    pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
+    store = store or ModelStore(device)
+    comparer = store.comparer(model)
+    cosines = torch.tensor(similarities(pillow, phrases, comparer))
+    shares = (comparer.steepness * cosines).softmax(dim=0).tolist()
+    both = zip(phrases, shares, strict=True)
+    return sorted(both, key=lambda pair: pair[1], reverse=True)
+
+
+@torch.inference_mode()
+def similarities(
+    image: Image, phrases: Sequence[str], comparer: Comparer
+) -> list[float]:
+    """Return how near a picture and each phrase are: cosines, from -1 to 1."""
+    seen = comparer.look(comparer.picture_input.of(upright_rgb(image)))
+    cosines: list[float] = (comparer.read(phrases) @ seen[0]).tolist()
+    return cosines

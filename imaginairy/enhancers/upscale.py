@@ -1,0 +1,169 @@
+"""Pictures made larger: any mode, any size, tile by tile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from imaginairy.checks import Number, picture
+from imaginairy.enhancers import Work
+from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
+from imaginairy.images import upright_rgb
+from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.models.store import ModelStore
+from imaginairy.models.upscaler import Upscaler
+from imaginairy.result import GENERATED, UPSCALED
+
+SCALE = Number(1, 16)
+GREYS = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+PROFILED = ("L", "LA", "RGB", "RGBA")
+"""Modes whose colours are passed on as they are, so that a profile still holds."""
+NAME = "upscale"
+
+OnTile = Callable[[int, int], None]
+"""Told how many tiles are done and how many there are."""
+
+
+def upscale(
+    image: str | Path | Image.Image | LazyLoadingImage,
+    *,
+    model: str | None = None,
+    scale: float | None = None,
+    device: str | None = None,
+    store: ModelStore | None = None,
+    on_tile: OnTile | None = None,
+) -> Image.Image:
+    """Return a picture larger and sharper.
+
+    Grey stays grey and transparency stays; palettes become RGB. What EXIF says about
+    turning is done.
+
+    Args:
+        image: a path, a web address or a picture.
+        model: an upscaler's name, or the path of its weights, .pth or .safetensors;
+            None takes Real-ESRGAN, or the bundled one where that cannot be had.
+        scale: how many times as large, from 1 to 16; None takes the model's own. The
+            model's result is resized to any other.
+        device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
+        store: keeps models loaded from one call to the next; `device` is its own then.
+        on_tile: told, after each tile, how many are done and how many there are.
+
+    Raises:
+        ImaginairyError: the picture, the scale or a model is not as it should be.
+    """
+    if scale is not None:
+        SCALE("scale", scale)  # refused before any work
+    given = picture("image", image)
+    pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
+    store = store or ModelStore(device)
+    return upscaled(pillow, store.upscaler(model), scale=scale, on_tile=on_tile)
+
+
+def upscale_drawn(work: Work) -> Work:
+    """Add the drawn picture made larger, as `upscaled`; one that tiles still does."""
+    upscaler = work.store.upscaler(work.prompt.upscaler)
+    drawn, tile_mode = work.images[GENERATED], work.prompt.tile_mode
+    reach = ceil(upscaler.overlap / ALIGNMENT) * ALIGNMENT
+    x, y = (reach if axis in tile_mode else 0 for axis in "xy")
+    large = upscaled(
+        wrapped(drawn, x, y),
+        upscaler,
+        on_tile=lambda done, tiles: work.observer.on_progress(NAME, done, tiles),
+    )
+    left, top = upscaler.scale * x, upscaler.scale * y
+    width, height = (upscaler.scale * side for side in drawn.size)
+    large = large.crop((left, top, left + width, top + height))
+    facts = {
+        "model": upscaler.name,
+        "sha256": upscaler.weights_sha256(),
+        "scale": upscaler.scale,
+    }
+    return work.with_images(**{UPSCALED: large}).with_facts(NAME, facts)
+
+
+def wrapped(image: Image.Image, x: int, y: int) -> Image.Image:
+    """Extend an RGB picture on all sides by what its repetition shows there."""
+    around = ((y, y), (x, x), (0, 0))
+    return Image.fromarray(np.pad(np.asarray(image), around, mode="wrap"))
+
+
+def upscaled(
+    image: Image.Image,
+    upscaler: Upscaler,
+    *,
+    scale: float | None = None,
+    on_tile: OnTile | None = None,
+) -> Image.Image:
+    """Enlarge a picture of any mode; see `upscale`."""
+    parts = taken_apart(image)
+    large = enlarged(parts.color, upscaler, on_tile)
+    if parts.is_grey:
+        large = large.convert("L")
+    if parts.alpha is not None:
+        large.putalpha(enlarged_alpha(parts.alpha, upscaler))
+    if scale is not None and scale != upscaler.scale:
+        width, height = (max(1, round(side * scale)) for side in parts.color.size)
+        large = large.resize((width, height), Image.Resampling.LANCZOS)
+    if "icc_profile" in image.info and image.mode in PROFILED:
+        large.info["icc_profile"] = image.info["icc_profile"]
+    return large
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A picture as an upscaler takes it, and what it takes to put it together again."""
+
+    color: Image.Image
+    """RGB, upright."""
+    alpha: Image.Image | None
+    is_grey: bool
+
+
+def taken_apart(image: Image.Image) -> Parts:
+    """Split a picture of any mode."""
+    is_grey, alpha = image.mode in GREYS, None
+    if image.has_transparency_data:
+        image = ImageOps.exif_transpose(image).convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("RGB")
+    return Parts(upright_rgb(image), alpha, is_grey)
+
+
+def enlarged(
+    image: Image.Image, upscaler: Upscaler, on_tile: OnTile | None = None
+) -> Image.Image:
+    """Enlarge an RGB picture."""
+    large = upscale_tiled(
+        upscaler,
+        image_to_unit(image),
+        scale=upscaler.scale,
+        overlap=upscaler.overlap,
+        on_tile=on_tile,
+    )
+    return unit_to_image(large)
+
+
+def enlarged_alpha(alpha: Image.Image, upscaler: Upscaler) -> Image.Image:
+    """Enlarge transparency as a grey picture; what is the same all over stays so."""
+    low, high = alpha.getextrema()
+    if low == high:
+        size = (upscaler.scale * alpha.width, upscaler.scale * alpha.height)
+        return Image.new("L", size, low)
+    return enlarged(alpha.convert("RGB"), upscaler).convert("L")
+
+
+def image_to_unit(image: Image.Image) -> Tensor:
+    """Turn an RGB picture into a tensor (1, 3, h, w) in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image))
+    return pixels.permute(2, 0, 1)[None].float() / 255
+
+
+def unit_to_image(picture: Tensor) -> Image.Image:
+    """Turn a tensor (1, 3, h, w) in [0, 1], which is used up, into an RGB picture."""
+    levels = picture[0].mul_(255).round_().to(torch.uint8)
+    return Image.fromarray(levels.permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,172 @@
+"""Where the models beside the one that draws lie: named, found, fetched if need be."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imaginairy.errors import CheckpointError
+from imaginairy.models import hub, web
+from imaginairy.models.catalog import (
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    WebFile,
+)
+from imaginairy.models.checkpoint import WEIGHT_NAME, pick_weights
+from imaginairy.models.companions import (
+    ROLES,
+    CompanionSpec,
+    find_companion,
+    known_companion,
+)
+from imaginairy.models.loading import REPO_NAME, with_shards
+from imaginairy.observe import log
+
+CONFIG = "config.json"
+BUNDLED_WEIGHTS = "model.safetensors"
+"""The one file of a bundled model whose role wants a file."""
+PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""How pictures are prepared, in a file of its own or, newer, beside other settings."""
+VOCABULARY = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
+GENERATION = "generation_config.json"
+"""How long texts that a model writes may be."""
+
+
+def locate_companion(role: str, name: str | None) -> CompanionSpec:
+    """Return the model of a role meant by a name, a path, or `owner/repo[@revision]`.
+
+    Models that are a single file go by no repository. None means the published one of
+    the role, or the bundled one while that is neither on disk nor to be had; that is
+    said in one line.
+
+    Raises:
+        UnknownModelError: nothing goes by that name.
+    """
+    if name is None:
+        return default_companion(role)
+    if spec := find_companion(role, name):
+        return spec
+    path = Path(name).expanduser()
+    if path.exists():
+        return CompanionSpec(
+            role=role,
+            name=str(path.resolve()),
+            summary=f"a {ROLES[role].noun} on this machine",
+            weights=LocalPath(path),
+            licence="as stated by whoever made it",
+        )
+    if REPO_NAME.fullmatch(name) and not ROLES[role].is_file:
+        repo, _, revision = name.partition("@")
+        return CompanionSpec(
+            role=role,
+            name=name,
+            summary=f"a {ROLES[role].noun} from the hub",
+            weights=HubRepo(repo, revision or "main"),
+            licence="see its page on the hub",
+        )
+    return known_companion(role, name)
+
+
+def default_companion(role: str) -> CompanionSpec:
+    """Return the published model of a role, or the bundled one where it is not had."""
+    spec = known_companion(role, ROLES[role].published)
+    other = ROLES[role].bundled
+    if other is None or on_disk(spec):
+        return spec
+    server = spec.weights.server if isinstance(spec.weights, WebFile) else None
+    reason = hub.unreachable_reason(server=server)
+    if reason is None:
+        return spec
+    bundled = known_companion(role, other)
+    log.warning(
+        "%s is not on this machine and cannot be fetched (%s); using the bundled %s, "
+        "%s.",
+        spec.name,
+        reason,
+        ROLES[role].noun,
+        bundled.name,
+    )
+    return bundled
+
+
+def on_disk(spec: CompanionSpec) -> Path | None:
+    """Return where a model lies on this machine, or None where it must be fetched."""
+    match spec.weights:
+        case HubRepo() as repo:
+            snapshot = hub.cached_snapshot(repo.repo, repo.revision)
+            if snapshot is None:
+                return None
+            files = [file.name for file in snapshot.iterdir()]
+            try:
+                folder_files(files, repo.repo, ROLES[spec.role].noun)
+            except CheckpointError:
+                return None  # only a part of it was fetched before
+            return snapshot
+        case HubFile() as file:
+            return hub.cached(file)
+        case WebFile() as file:
+            return web.cached(file)
+        case BundledFolder() | LocalPath() as place:
+            path = place.path
+            if ROLES[spec.role].is_file and isinstance(place, BundledFolder):
+                path /= BUNDLED_WEIGHTS
+            return path if path.exists() else None
+
+
+def companion_path(spec: CompanionSpec) -> Path:
+    """Return where a model lies on this machine, fetching it if need be.
+
+    Raises:
+        CheckpointError: it does not lie there.
+        DownloadError: it could not be fetched.
+    """
+    if path := on_disk(spec):
+        return path
+    role = ROLES[spec.role]
+    match spec.weights:
+        case HubRepo() as repo:
+            files = hub.repo_files(repo.repo, repo.revision)
+            wanted = folder_files(files, repo.repo, role.noun)
+            return hub.fetch_many(repo.repo, wanted, repo.revision, dict(repo.sha256))
+        case HubFile() as file:
+            return hub.fetch(file)
+        case WebFile() as file:
+            return web.fetch(file)
+        case BundledFolder() as place:
+            raise CheckpointError(
+                f"The bundled {role.noun} '{spec.name}' is not part of this "
+                f"installation ('{place.path}' is missing); name another with "
+                f"{role.option}, such as {role.published}."
+            )
+        case LocalPath() as place:
+            raise CheckpointError(f"There is no {role.noun} at '{place.path}'.")
+
+
+def folder_files(files: Sequence[str], origin: str, noun: str) -> list[str]:
+    """Choose what is needed of a folder that transformers saved, weights first.
+
+    Raises:
+        CheckpointError: it is no such folder.
+    """
+    top = [file for file in files if "/" not in file]
+    if CONFIG not in top:
+        raise CheckpointError(f"'{origin}' is no {noun}: it holds no {CONFIG}.")
+    if not any(WEIGHT_NAME.fullmatch(file) for file in top):
+        raise CheckpointError(f"'{origin}' is no {noun}: it holds no weights.")
+    weights = with_shards(pick_weights(top, "", half=False), top)
+    wanted = (*VOCABULARY, *PREPROCESSORS, GENERATION)
+    small = [file for file in wanted if file in top]
+    return [*weights, *small, CONFIG]
+
+
+def read_json(file: Path) -> Mapping[str, Any]:
+    """Read a file of settings; raise CheckpointError where it holds none."""
+    try:
+        settings = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"'{file}' is not valid JSON ({error}).") from error
+    if not isinstance(settings, Mapping):
+        raise CheckpointError(f"'{file}' holds no settings, but {str(settings)[:40]}.")
+    return settings

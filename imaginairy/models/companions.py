@@ -1,0 +1,349 @@
+"""The models beside the one that draws, as data; nothing here needs torch.
+
+A role is what such a model is for. Each has a published model and, but for the safety
+checker, a small bundled one that knows storybook's drawn world; which of them a picture
+gets is said by the row of the model that drew it (`ModelSpec.companions`).
+"""
+
+from dataclasses import dataclass
+
+from imaginairy.errors import UnknownModelError, near_miss
+from imaginairy.models.catalog import (
+    CLIP_TOKENIZER,
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    ModelSpec,
+    WebFile,
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a model beside the one that draws is for."""
+
+    noun: str
+    """What such a model is called in messages."""
+    option: str | None
+    """The field of a prompt that names one; None where there is no choice."""
+    published: str
+    bundled: str | None
+    """None where pictures of the bundled world need no such model."""
+    paths: str
+    """What a path may lead to, in messages."""
+    is_file: bool = False
+    """Whether such a model is one file of weights, and no folder or repository."""
+
+
+@dataclass(frozen=True)
+class CompanionSpec:
+    """A model beside the one that draws."""
+
+    role: str
+    name: str
+    summary: str
+    weights: HubFile | HubRepo | WebFile | BundledFolder | LocalPath
+    licence: str
+    aliases: tuple[str, ...] = ()
+    notice: str = ""
+    """What a user has to know before using it; said when it is loaded."""
+
+
+ROLES: dict[str, Role] = {
+    "mask": Role(
+        noun="mask model",
+        option="mask_model",
+        published="clipseg",
+        bundled="storybook-clipseg",
+        paths="a folder saved by transformers",
+    ),
+    "upscaler": Role(
+        noun="upscaler",
+        option="upscaler",
+        published="realesrgan-x4plus",
+        bundled="storybook-upscaler",
+        paths="a .pth or .safetensors file",
+        is_file=True,
+    ),
+    "face-detector": Role(
+        noun="face detector",
+        option="fix_faces_detector",
+        published="yunet",
+        bundled="storybook-faces",
+        paths="an ONNX file of YuNet's design",
+    ),
+    "face-restorer": Role(
+        noun="face restorer",
+        option="fix_faces_model",
+        published="codeformer",
+        bundled="storybook-codeformer",
+        paths="CodeFormer's weights",
+    ),
+    "captioner": Role(
+        noun="caption model",
+        option="caption_model",
+        published="blip-base",
+        bundled="storybook-blip",
+        paths="a folder saved by transformers",
+    ),
+    "similarity": Role(
+        noun="similarity model",
+        option="similarity_model",
+        published="clip-vit-large",
+        bundled="storybook-clip",
+        paths="a folder saved by transformers",
+    ),
+    "safety": Role(
+        noun="safety checker",
+        option=None,
+        published="stable-diffusion-safety-checker",
+        bundled=None,
+        paths="a folder saved by transformers",
+    ),
+}
+
+REAL_ESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
+BSD_3 = "BSD-3-Clause"
+
+COMPANIONS: tuple[CompanionSpec, ...] = (
+    CompanionSpec(
+        role="mask",
+        name="clipseg",
+        aliases=("clipseg-rd64-refined",),
+        summary="CLIPSeg, refined, for photographs and paintings",
+        weights=HubRepo("CIDAS/clipseg-rd64-refined"),
+        licence="Apache-2.0",
+    ),
+    CompanionSpec(
+        role="mask",
+        name="storybook-clipseg",
+        aliases=("storybook", "bundled"),
+        summary="a small CLIPSeg that knows storybook's drawn world, bundled",
+        weights=BundledFolder("storybook_clipseg"),
+        licence="MIT",
+    ),
+    CompanionSpec(
+        role="upscaler",
+        name="realesrgan-x4plus",
+        aliases=("realesrgan", "x4plus"),
+        summary="Real-ESRGAN, four times as large, for photographs and paintings",
+        weights=WebFile(
+            url=f"{REAL_ESRGAN}/v0.1.0/RealESRGAN_x4plus.pth",
+            size=67040989,
+            sha256="4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
+        ),
+        licence=BSD_3,
+    ),
+    CompanionSpec(
+        role="upscaler",
+        name="realesrgan-x2plus",
+        aliases=("x2plus",),
+        summary="Real-ESRGAN, twice as large",
+        weights=WebFile(
+            url=f"{REAL_ESRGAN}/v0.2.1/RealESRGAN_x2plus.pth",
+            size=67061725,
+            sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
+        ),
+        licence=BSD_3,
+    ),
+    CompanionSpec(
+        role="upscaler",
+        name="realesrgan-x4plus-anime",
+        aliases=("anime", "realesrgan-x4plus-anime-6b"),
+        summary="Real-ESRGAN, four times as large, for drawings, and smaller",
+        weights=WebFile(
+            url=f"{REAL_ESRGAN}/v0.2.2.4/RealESRGAN_x4plus_anime_6B.pth",
+            size=17938799,
+            sha256="f872d837d3c90ed2e05227bed711af5671a6fd1c9f7d7e91c911a61f155e99da",
+        ),
+        licence=BSD_3,
+    ),
+    CompanionSpec(
+        role="upscaler",
+        name="realesr-general-x4v3",
+        aliases=("general", "general-x4v3"),
+        summary="Real-ESRGAN's compact network, four times as large, and fast",
+        weights=WebFile(
+            url=f"{REAL_ESRGAN}/v0.2.5.0/realesr-general-x4v3.pth",
+            size=4885111,
+            sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
+        ),
+        licence=BSD_3,
+    ),
+    CompanionSpec(
+        role="upscaler",
+        name="storybook-upscaler",
+        aliases=("storybook", "bundled"),
+        summary="four times as large, knows storybook's drawn world, bundled",
+        weights=BundledFolder("storybook_upscaler"),
+        licence="MIT",
+    ),
+    CompanionSpec(
+        role="face-detector",
+        name="yunet",
+        aliases=("face_detection_yunet_2023mar",),
+        summary="YuNet, for photographed and painted faces",
+        weights=HubFile(
+            repo="opencv/face_detection_yunet",
+            path="face_detection_yunet_2023mar.onnx",
+            revision="3cc26e7f1014a5ee5d74a42acee58bafc9d0a310",
+            size=232589,
+            sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        ),
+        licence="MIT",
+    ),
+    CompanionSpec(
+        role="face-detector",
+        name="storybook-faces",
+        aliases=("storybook", "bundled"),
+        summary="finds the faces of storybook's drawn world, bundled",
+        weights=BundledFolder("storybook_faces"),
+        licence="MIT",
+    ),
+    CompanionSpec(
+        role="face-restorer",
+        name="codeformer",
+        summary="CodeFormer, for photographed and painted faces, non-commercial",
+        weights=WebFile(
+            url="https://github.com/sczhou/CodeFormer/releases/download/v0.1.0/"
+            "codeformer.pth",
+            size=376637898,
+            sha256="1009e537e0c2a07d4cabce6355f53cb66767cd4b4297ec7a4a64ca4b8a5684b7",
+        ),
+        licence="S-Lab License 1.0 (non-commercial use only)",
+        notice="CodeFormer's weights are under the S-Lab License 1.0, which allows no "
+        "commercial use.",
+    ),
+    CompanionSpec(
+        role="face-restorer",
+        name="storybook-codeformer",
+        aliases=("storybook", "bundled"),
+        summary="a small CodeFormer that knows storybook's drawn faces, bundled",
+        weights=BundledFolder("storybook_codeformer"),
+        licence="MIT",
+    ),
+    CompanionSpec(
+        role="captioner",
+        name="blip-base",
+        aliases=("blip", "blip-image-captioning-base"),
+        summary="BLIP, base size, captions of photographs and paintings",
+        weights=HubRepo(
+            "Salesforce/blip-image-captioning-base",
+            revision="82a37760796d32b1411fe092ab5d4e227313294b",
+            sha256=(
+                (
+                    "pytorch_model.bin",
+                    "d6638651a5526cc2ede56f2b5104d6851b0755816d220e5e046870430180c767",
+                ),
+            ),
+        ),
+        licence="BSD-3-Clause",
+    ),
+    CompanionSpec(
+        role="captioner",
+        name="blip-large",
+        aliases=("blip-image-captioning-large",),
+        summary="BLIP, large size, wordier and twice the download",
+        weights=HubRepo(
+            "Salesforce/blip-image-captioning-large",
+            revision="2227ac38c9f16105cb0412e7cab4759978a8fd90",
+            sha256=(
+                (
+                    "model.safetensors",
+                    "ebc867586b8318647dd7b75ef8e52f93f89b98ac7dcbd04d10219d33b9a68c6f",
+                ),
+                (
+                    "pytorch_model.bin",
+                    "66c8aec8d91b5e74b86bde343ed95fb53e9ccf9ffc77c5093890df662d234e04",
+                ),
+            ),
+        ),
+        licence="BSD-3-Clause",
+    ),
+    CompanionSpec(
+        role="captioner",
+        name="storybook-blip",
+        aliases=("storybook", "bundled"),
+        summary="a small BLIP that knows storybook's drawn world, bundled",
+        weights=BundledFolder("storybook_blip"),
+        licence="MIT",
+    ),
+    CompanionSpec(
+        role="similarity",
+        name="clip-vit-large",
+        aliases=("clip", "clip-vit-large-patch14"),
+        summary="CLIP ViT-L/14, for photographs and paintings",
+        weights=HubRepo(
+            CLIP_TOKENIZER.repo,
+            revision=CLIP_TOKENIZER.revision,
+            sha256=(
+                (
+                    "model.safetensors",
+                    "a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb",
+                ),
+            ),
+        ),
+        licence="as stated by OpenAI (CLIP's code: MIT)",
+    ),
+    CompanionSpec(
+        role="similarity",
+        name="storybook-clip",
+        aliases=("storybook", "bundled"),
+        summary="a small CLIP that knows storybook's drawn world, bundled",
+        weights=BundledFolder("storybook_clip"),
+        licence="MIT",
+    ),
+    CompanionSpec(
+        role="safety",
+        name="stable-diffusion-safety-checker",
+        summary="the checker that Stable Diffusion 1.x was published with",
+        weights=HubRepo(
+            "CompVis/stable-diffusion-safety-checker",
+            revision="cb41f3a270d63d454d385fc2e4f571c487c253c5",
+            sha256=(
+                (
+                    "pytorch_model.bin",
+                    "64b8393f1afd5a0c1ed2aa5f341fa7c08286839a48f3743162a76a2835c808bd",
+                ),
+            ),
+        ),
+        licence="none stated on its page",
+    ),
+)
+
+
+def companions_for(role: str) -> tuple[CompanionSpec, ...]:
+    """Return the rows of a role."""
+    return tuple(spec for spec in COMPANIONS if spec.role == role)
+
+
+def usual_companion(role: str, spec: ModelSpec) -> str:
+    """Return the name of the model of a role that goes with a model's pictures."""
+    row = ROLES[role]
+    known = row.published if spec.companions == "published" else row.bundled
+    return known or row.published
+
+
+def find_companion(role: str, name: str) -> CompanionSpec | None:
+    """Return the row of a role by name or alias, in any case."""
+    wanted = name.lower()
+    for spec in companions_for(role):
+        if wanted in (spec.name, *spec.aliases):
+            return spec
+    return None
+
+
+def known_companion(role: str, name: str) -> CompanionSpec:
+    """Return the row of that name or alias; raise UnknownModelError without one."""
+    spec = find_companion(role, name)
+    if spec is None:
+        row, names = ROLES[role], [spec.name for spec in companions_for(role)]
+        ways = [*names, f"or the path of {row.paths}"]
+        if not row.is_file:
+            ways[-1:] = [f"the path of {row.paths}", "or a repository as owner/repo"]
+        raise UnknownModelError(
+            f"There is no {row.noun} '{name}'; give one of {', '.join(ways)}."
+            + near_miss(name, names)
+        )
+    return spec

@@ -1,0 +1,327 @@
+"""What finds faces, and what restores them: read from files and put together.
+
+A detector is an ONNX file of YuNet's design (Wu et al. 2023,
+doi:10.1007/s11633-023-1423-y), which OpenCV runs, or a folder with a `FaceFinder` of
+ours. A restorer is a CodeFormer: a file as published, or a folder with a config.json
+beside it, which says what its tensors do not.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from imaginairy.errors import CheckpointError
+from imaginairy.models.checkpoint import Part
+from imaginairy.models.companion_files import (
+    CONFIG,
+    companion_path,
+    folder_files,
+    read_json,
+)
+from imaginairy.models.companions import CompanionSpec
+from imaginairy.models.enhancer_keymaps import codeformer_part
+from imaginairy.models.loading import weights_sha256
+from imaginairy.models.weightfile import Tensors, open_weights
+from imaginairy.networks.codeformer import CodeFormer
+from imaginairy.networks.enhancer_config import FaceFinderConfig
+from imaginairy.networks.face_finder import FaceFinder, placed
+
+SAME_FACE = 0.5
+"""Two boxes mean one face if they share more than this of the smaller one."""
+FINDER_TYPE = "imaginairy-face-finder"
+RESTORER_TYPE = "codeformer"
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a picture, in pixels."""
+
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom; it may reach beyond the picture."""
+    landmarks: tuple[Point, ...]
+    """Left and right eye, nose, left and right corner of the mouth, as the viewer
+    sees them."""
+    score: float
+    """How sure the detector is, in [0, 1]."""
+
+
+class FaceDetector(Protocol):
+    """Finds the faces of a picture."""
+
+    name: str
+
+    def find(self, picture: Image.Image) -> list[Face]:
+        """Return the faces of an RGB picture of any size, the surest first."""
+
+
+class FaceRestorer(Protocol):
+    """Draws faces anew."""
+
+    name: str
+    side: int
+    """Pixels of the square pictures of a face that it takes and gives."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its weights."""
+
+    def restore(self, faces: Tensor, fidelity: float) -> Tensor:
+        """Return faces (batch, 3, side, side) in [-1, 1], aligned, restored.
+
+        `fidelity` in [0, 1] says how close to stay to what is there.
+        """
+
+
+def load_detector(spec: CompanionSpec, device: torch.device) -> FaceDetector:
+    """Load what finds faces.
+
+    Raises:
+        CheckpointError: it is broken, unsafe or of another design.
+        DownloadError: it could not be fetched.
+    """
+    path = companion_path(spec)
+    if path.is_dir():
+        return FinderDetector(spec.name, load_finder(path, device))
+    return YuNetDetector(spec.name, path)
+
+
+def load_restorer(spec: CompanionSpec, device: torch.device) -> FaceRestorer:
+    """Load what restores faces, in float32; raises what `load_detector` does."""
+    path = companion_path(spec)
+    settings: Mapping[str, Any] = {}
+    tensors = open_folder(path, "face restorer") if path.is_dir() else None
+    if tensors is not None:
+        settings = settings_of(path, RESTORER_TYPE, "face restorer")
+    tensors = tensors or open_weights(path)
+    network = codeformer_part(tensors, settings).load(device, torch.float32)
+    assert isinstance(network, CodeFormer)
+    return CodeFormerRestorer(spec.name, network.eval(), tensors.files)
+
+
+def open_folder(folder: Path, noun: str) -> Tensors:
+    """Open the weights in a folder that holds them and a config.json."""
+    files = [file.name for file in folder.iterdir()]
+    return open_weights(folder / folder_files(files, str(folder), noun)[0])
+
+
+def settings_of(folder: Path, kind: str, noun: str) -> Mapping[str, Any]:
+    """Read a folder's config.json; raise CheckpointError for one of another kind."""
+    settings = read_json(folder / CONFIG)
+    if settings.get("model_type") != kind:
+        raise CheckpointError(
+            f"'{folder}' holds a model of the type '{settings.get('model_type')}'; a "
+            f"{noun} is a '{kind}'."
+        )
+    return settings
+
+
+def load_finder(folder: Path, device: torch.device) -> FaceFinder:
+    """Load a finder of faces of our own design."""
+    tensors = open_folder(folder, "face detector")
+    settings = settings_of(folder, FINDER_TYPE, "face detector")
+    try:
+        config = FaceFinderConfig(
+            channels=tuple(int(each) for each in settings["channels"]),
+            width=int(settings["width"]),
+            norm_group=int(settings["norm_group"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"'{folder / CONFIG}' does not say the size of a face detector ({error!r})."
+        ) from error
+    modules = {name.rpartition(".")[0] for name in tensors.shapes}
+    part = Part(FaceFinder, config, tensors, _Identity(modules))
+    finder = part.load(device, torch.float32)
+    assert isinstance(finder, FaceFinder)
+    return finder.eval()
+
+
+class _Identity(dict[str, str]):
+    """Modules that go by the same names in a file; one that is not there by its own."""
+
+    def __init__(self, modules: set[str]) -> None:
+        super().__init__({name: name for name in modules})
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+class YuNetDetector:
+    """Photographed and painted faces, found by OpenCV.
+
+    Args:
+        name: what it is called in the metadata.
+        path: the ONNX file.
+    """
+
+    SIDE = 640
+    """Pixels of the square that the published network takes; newer OpenCVs hold it to
+    that."""
+    VIEWS = (320, 640)
+    """Pixels of a picture's longer side at which it is looked at: close faces are
+    found in the small view, distant ones in the large."""
+    SCORE = 0.7
+    """A face that scores lower is none."""
+    APART = 0.3
+    """Of boxes that share more than this of what both cover, the surest stays."""
+    MOST = 1000
+
+    def __init__(self, name: str, path: Path) -> None:
+        import cv2
+
+        self.name = name
+        logging = cv2.utils.logging
+        told = logging.setLogLevel(logging.LOG_LEVEL_ERROR)  # not of its own plans
+        try:
+            self.network = cv2.FaceDetectorYN.create(
+                str(path), "", (self.SIDE,) * 2, self.SCORE, self.APART, self.MOST
+            )
+            self.network.detect(np.zeros((self.SIDE, self.SIDE, 3), np.uint8))
+        except cv2.error as error:
+            raise CheckpointError(
+                f"'{path}' is no face detector of YuNet's design; it is an ONNX file "
+                "such as face_detection_yunet_2023mar.onnx."
+            ) from error
+        finally:
+            logging.setLogLevel(told)
+
+    def find(self, picture: Image.Image) -> list[Face]:
+        """Return the faces of an RGB picture of any size, the surest first."""
+        return found_in_views(picture, self.VIEWS, self._find)
+
+    def _find(self, picture: Image.Image) -> list[Face]:
+        pixels = np.zeros((self.SIDE, self.SIDE, 3), np.uint8)
+        pixels[: picture.height, : picture.width] = np.asarray(picture)[..., ::-1]
+        rows = self.network.detect(pixels)[1]  # of blue, green, red
+        faces = []
+        for row in [] if rows is None else rows.tolist():
+            left, top, width, height, *numbers, score = row
+            box = (left, top, left + width, top + height)
+            points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+            faces.append(Face(box, points, score))
+        return faces
+
+
+class FinderDetector:
+    """Drawn faces, found by a small network of ours.
+
+    Args:
+        name: what it is called in the metadata.
+        finder: computes where its weights lie.
+    """
+
+    VIEWS = (128, 384)
+    SCORE = 0.5
+    MULTIPLE = 32
+    """Sides of the pictures that the network takes are multiples of this."""
+
+    def __init__(self, name: str, finder: FaceFinder) -> None:
+        self.name = name
+        self.finder = finder
+
+    def find(self, picture: Image.Image) -> list[Face]:
+        """Return the faces of an RGB picture of any size, the surest first."""
+        return found_in_views(picture, self.VIEWS, self._find)
+
+    @torch.inference_mode()
+    def _find(self, picture: Image.Image) -> list[Face]:
+        device = self.finder.conv_in.weight.device
+        pixels = torch.from_numpy(np.array(picture)).to(device)
+        values = pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
+        down, right = (-side % self.MULTIPLE for side in values.shape[2:])
+        score, geometry = self.finder(F.pad(values, (0, right, 0, down)))
+        shares = score.float().sigmoid()
+        peaks = shares == F.max_pool2d(shares, 3, stride=1, padding=1)
+        boxes, landmarks = placed(geometry.float())
+        faces = []
+        for row, column in (peaks & (shares > self.SCORE))[0, 0].nonzero().tolist():
+            left, top, right, bottom = boxes[0, :, row, column].tolist()
+            points = landmarks[0, :, :, row, column].tolist()
+            share = float(shares[0, 0, row, column])
+            box = (left, top, right, bottom)
+            faces.append(Face(box, tuple((x, y) for x, y in points), share))
+        return faces
+
+
+def found_in_views(
+    picture: Image.Image,
+    views: Sequence[int],
+    find: Callable[[Image.Image], list[Face]],
+) -> list[Face]:
+    """Look at a picture at several sizes, never enlarged; return each face once."""
+    found: list[Face] = []
+    sizes = dict.fromkeys(reduced_size(picture.size, side) for side in views)
+    for size in sizes:
+        small = picture if size == picture.size else picture.resize(size, BOX)
+        across, down = (
+            whole / part for whole, part in zip(picture.size, size, strict=True)
+        )
+        found += [scaled(face, across, down) for face in find(small)]
+    kept: list[Face] = []
+    for face in sorted(found, key=lambda face: -face.score):
+        if all(overlap(face.box, other.box) < SAME_FACE for other in kept):
+            kept.append(face)
+    return kept
+
+
+BOX = Image.Resampling.BOX
+
+
+def reduced_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return a size of the same shape whose longer side is at most `side`."""
+    scale = min(1.0, side / max(size))
+    width, height = (max(1, round(each * scale)) for each in size)
+    return width, height
+
+
+def scaled(face: Face, across: float, down: float) -> Face:
+    """Return a face as it lies in a picture so many times as wide and high."""
+    left, top, right, bottom = face.box
+    box = (left * across, top * down, right * across, bottom * down)
+    points = tuple((x * across, y * down) for x, y in face.landmarks)
+    return Face(box, points, face.score)
+
+
+def overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return what two boxes share, of the smaller one."""
+    across = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    down = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return across * down / max(min(areas), 1e-9)
+
+
+class CodeFormerRestorer:
+    """A CodeFormer in memory.
+
+    Args:
+        name: what it is called in the metadata.
+        network: computes where its weights lie.
+        files: what it was read from.
+    """
+
+    def __init__(self, name: str, network: CodeFormer, files: Sequence[Path]) -> None:
+        self.name = name
+        self.network = network
+        self.files = files
+        self.side = network.config.image_size
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of its weights."""
+        return weights_sha256(self.files)
+
+    @torch.inference_mode()
+    def restore(self, faces: Tensor, fidelity: float) -> Tensor:
+        """Return aligned faces (batch, 3, side, side) in [-1, 1], restored."""
+        device = self.network.codebook.weight.device
+        return self.network(faces.to(device), fidelity=fidelity).cpu()

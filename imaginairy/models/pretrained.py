@@ -1,0 +1,197 @@
+"""Networks of transformers' that look at pictures, put together from a folder.
+
+A model is a folder as transformers saves it: config.json, the weights and, where it has
+its own, a vocabulary and how pictures are prepared. Only sizes are read of config.json,
+and the network is built around the tensors on disk.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imaginairy.errors import CheckpointError
+from imaginairy.models import hub
+from imaginairy.models.catalog import CLIP_TOKENIZER
+from imaginairy.models.checkpoint import Part, assemble, has_tokenizer
+from imaginairy.models.companion_files import (
+    CONFIG,
+    companion_path,
+    folder_files,
+    read_json,
+)
+from imaginairy.models.companions import ROLES, CompanionSpec
+from imaginairy.models.keymaps import Names
+from imaginairy.models.loading import weights_sha256
+from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
+from imaginairy.models.weightfile import Tensors, open_weights
+
+Settings = dict[str, Any]
+"""What is read of a config.json: values by name, or by part and name."""
+
+TEXT_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+    "hidden_act",
+    "layer_norm_eps",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+)
+VISION_SIZES = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "image_size",
+    "patch_size",
+    "hidden_act",
+    "layer_norm_eps",
+)
+POSITIONS = r".*\.position_ids"
+"""Counters that older versions of transformers saved among the weights."""
+OLD_END = 2
+"""The end token as old configurations have it, which means the highest id there is."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A kind of network, and what is read of its config.json."""
+
+    name: str
+    """What people call it."""
+    model_type: str
+    """What config.json calls it."""
+    sizes: Mapping[str, tuple[str, ...]]
+    """The names that are read of each part; nothing in the file may choose code."""
+    build: Callable[[Settings, Tensors], nn.Module]
+    """Makes the network of what was read; raises anything where it cannot be."""
+    tied: Mapping[str, str]
+    """Tensors that are the same as others, and need not be in the file."""
+    names: Callable[[nn.Module, Tensors], Names] | None = None
+    """Says where the modules' tensors lie, where that is not under their own names."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a network came from, for the metadata."""
+
+    name: str
+    folder: Path
+    files: tuple[Path, ...]
+
+    def facts(self) -> dict[str, str]:
+        """Return the model's name and the SHA-256 of its weights."""
+        return {"model": self.name, "sha256": weights_sha256(self.files)}
+
+
+def load_pretrained(
+    spec: CompanionSpec, design: Design, device: torch.device
+) -> tuple[Any, Origin]:
+    """Load a network, in float32, so that it says the same on every device.
+
+    Raises:
+        CheckpointError: it is broken, unsafe or of another design.
+        DownloadError: it could not be fetched.
+    """
+    folder, noun = companion_path(spec), ROLES[spec.role].noun
+    files = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+    weights = folder_files(files, str(folder), noun)[0]
+    settings = read_json(folder / CONFIG)
+    if settings.get("model_type") != design.model_type:
+        raise CheckpointError(
+            f"'{folder}' holds a model of the type '{settings.get('model_type')}'; a "
+            f"{noun} is a '{design.model_type}'."
+        )
+    tensors = open_weights(folder / weights)
+    network = load_network(design, settings, tensors, device)
+    return network, Origin(spec.name, folder, tensors.files)
+
+
+def load_network(
+    design: Design, settings: Mapping[str, Any], tensors: Tensors, device: torch.device
+) -> Any:
+    """Build the network around the tensors on disk; nothing is initialised."""
+    try:
+        sizes = read_sizes(design, settings)
+        with torch.device("meta"):
+            network = design.build(sizes, tensors)
+    except Exception as error:  # transformers raises nothing more specific
+        reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise CheckpointError(
+            f"'{tensors.origin}' is described by a {CONFIG} that no {design.name} can "
+            f"have ({reason[0].strip().rstrip('.')})."
+        ) from error
+    own = {name.rpartition(".")[0] for name in network.state_dict()}
+    names = {name: name for name in own}
+    if design.names is not None:
+        names |= design.names(network, tensors)
+    part = Part(
+        type(network), None, _Tied(tensors, design.tied), names, ignored=(POSITIONS,)
+    )
+    assemble(network, part, device, torch.float32)
+    for module in network.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_meta:  # counts positions, and is in no file
+                counted = torch.arange(buffer.shape[-1], device=device)
+                setattr(module, name, counted.expand(buffer.shape))
+    return network
+
+
+def read_sizes(design: Design, settings: Mapping[str, Any]) -> Settings:
+    """Return what a config.json says of the sizes; what it leaves out is usual."""
+    parts = {
+        part: {name: values[name] for name in names if name in values}
+        for part, names in design.sizes.items()
+        for values in [settings.get(part) or {} if part else settings]
+    }
+    return {**parts.pop("", {}), **parts}
+
+
+def load_clip_tokenizer(folder: Path, text: Any) -> ClipTokenizer:
+    """Load a model's own vocabulary, or the public one of CLIP.
+
+    Args:
+        text: the configuration of its text encoder.
+
+    Raises:
+        CheckpointError: the vocabulary belongs to another model.
+    """
+    source = folder if has_tokenizer(folder) else hub.fetch(CLIP_TOKENIZER)
+    tokenizer = load_tokenizer(source, text.max_position_embeddings)
+    known, highest = tokenizer.tokenizer.get_vocab_size(), text.vocab_size - 1
+    if known - 1 > highest or text.eos_token_id not in (OLD_END, tokenizer.end):
+        raise CheckpointError(
+            f"The vocabulary of '{folder}' has {known} tokens and ends texts with "
+            f"{tokenizer.end}; its text encoder knows {highest + 1} and looks for "
+            f"{text.eos_token_id}; they do not belong together."
+        )
+    return tokenizer
+
+
+class _Tied(Tensors):
+    """Tensors of a file, in which some are there under two names."""
+
+    def __init__(self, whole: Tensors, tied: Mapping[str, str]) -> None:
+        self.whole = whole
+        self.tied = {name: of for name, of in tied.items() if of in whole.shapes}
+        self.prefix = whole.prefix
+        twins = {name: whole.shapes[of] for name, of in self.tied.items()}
+        super().__init__(whole.origin, {**whole.shapes, **twins})
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.whole.files
+
+    def read(self, name: str) -> Tensor:
+        return self.whole.read(self.tied.get(name, name))
+
+    def rest(self) -> None:
+        self.whole.rest()

@@ -1,0 +1,192 @@
+"""`aimg upscale` and `imagine --upscale`, as a user runs them."""
+
+import http.server
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaginairy.cli.aimg import aimg
+from imaginairy.cli.shell import Shell
+from imaginairy.cli.stores import Stores
+from imaginairy.metadata import read_metadata
+from imaginairy.models.companions import companions_for
+from tests.tiny_upscaler import save_repeater
+
+
+def run(
+    command: str, *arguments: str | Path, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `aimg` or `imagine` in a folder of its own."""
+    return subprocess.run(
+        [str(Path(sys.executable).with_name(command)), *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, env=os.environ | environment,
+        timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with pictures and `x2.safetensors`, which makes squares of pixels."""
+    values = np.random.default_rng(1).integers(0, 256, (6, 9, 4), dtype=np.uint8)
+    picture = Image.fromarray(values)
+    picture.save(tmp_path / "clear one.png")
+    picture.convert("RGB").save(tmp_path / "photo.jpeg")
+    picture.convert("L").save(tmp_path / "grey.webp", lossless=True)
+    (tmp_path / "no picture.txt").write_text("only words")
+    save_repeater(tmp_path / "x2.safetensors", scale=2)
+    return tmp_path
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def test_every_file_is_made_larger_and_numbered(place: Path) -> None:
+    (place / "outputs").mkdir()
+    (place / "outputs" / "000006_7_PLMS3_PS5_a_fox.jpg").touch()
+    ran = run(
+        "aimg", "upscale", "clear one.png", "photo.jpeg", "grey.webp",
+        "--model", "x2.safetensors", cwd=place,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == ""
+    names = ["clear_one_upscaled.png", "photo_upscaled.jpg", "grey_upscaled.png"]
+    assert ran.stderr.splitlines() == [
+        f"saved outputs/{number:06d}_{name}, 18x12"
+        for number, name in enumerate(names, start=7)
+    ]
+    large = opened(place / "outputs" / "000007_clear_one_upscaled.png")
+    expected = opened(place / "clear one.png").resize(
+        (18, 12), Image.Resampling.NEAREST
+    )
+    assert large.mode == "RGBA"
+    assert np.array_equal(np.asarray(large), np.asarray(expected))
+    assert opened(place / "outputs" / "000008_photo_upscaled.jpg").size == (18, 12)
+
+
+def test_scale_folder_and_ending_are_as_asked(place: Path) -> None:
+    ran = run(
+        "aimg", "upscale", "clear one.png", "--model", "x2.safetensors", "--scale", "3",
+        "--outdir", "large/ones", "--output-file-extension", "jpg", "-q", cwd=place,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    (path,) = (place / "large" / "ones").iterdir()
+    assert path.name == "000001_clear_one_upscaled.jpg"
+    large = opened(path)
+    assert (large.format, large.size) == ("JPEG", (27, 18))
+
+
+def test_one_bad_file_does_not_stop_the_others(place: Path) -> None:
+    ran = run(
+        "aimg", "upscale", "missing.png", "no picture.txt", "photo.jpeg",
+        "--model", "x2.safetensors", cwd=place,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines() == [
+        "Error: There is no file 'missing.png'.",
+        "Error: 'no picture.txt' is not a picture that can be read.",
+        "saved outputs/000001_photo_upscaled.jpg, 18x12",
+    ]
+
+
+@pytest.fixture
+def web(place: Path) -> Iterator[str]:
+    class Silent(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    handler = partial(Silent, directory=place)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_pictures_of_the_web(place: Path, web: str) -> None:
+    ran = run(
+        "aimg", "upscale", f"{web}/photo.jpeg?size=9", f"{web}/gone.png",
+        "--model", "x2.safetensors", cwd=place,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    saved, failed = ran.stderr.splitlines()
+    assert saved == "saved outputs/000001_photo_upscaled.jpg, 18x12"
+    assert failed.startswith(
+        f"Error: The picture '{web}/gone.png' could not be fetched"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "nonsense"], "There is no upscaler 'nonsense'; give one of real"),
+        (["--model", "photo.jpeg"], "photo.jpeg"),
+        (["--model", "x2.safetensors", "--scale", "17"], "scale 17.0 is out of range"),
+        (["--model", "x2.safetensors", "--scale", "0"], "scale 0.0 is out of range"),
+        (["--device", "abacus"], "'abacus' is not available"),
+    ],
+)
+def test_bad_use_is_one_line(arguments: list[str], words: str, place: Path) -> None:
+    ran = run("aimg", "upscale", "photo.jpeg", *arguments, cwd=place)
+    assert ran.returncode in (1, 2)
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("Error: ") and words in line
+    assert not (place / "outputs").exists()
+
+
+def test_without_files_it_says_so(place: Path) -> None:
+    ran = run("aimg", "upscale", cwd=place)
+    assert ran.returncode == 2
+    assert "Missing argument 'FILE...'" in ran.stderr
+
+
+def test_imagine_upscales_and_again_draws_the_same(place: Path) -> None:
+    ran = run(
+        "imagine", "a fox", "--model", "storybook", "--steps", "2", "--seed", "1",
+        "--upscaler", "x2.safetensors", "--compare-gif", "--init-image", "photo.jpeg",
+        "--size", "128x64", "--gif", cwd=place,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    (main,) = (place / "outputs").glob("*.jpg")
+    (generated,) = (place / "outputs" / "generated").glob("*.jpg")
+    (compare,) = (place / "outputs" / "compare_gif").glob("*.gif")
+    small = opened(generated)
+    assert opened(main).size == (2 * small.width, 2 * small.height)
+    assert opened(compare).size == opened(main).size
+    kinds = [read_metadata(path)["image_type"] for path in (main, generated)]
+    assert kinds == ["upscaled", "generated"]
+    for path in (main, generated):
+        again = run("aimg", "again", path, cwd=place)
+        assert again.returncode == 0, again.stderr
+        assert "the same picture" in again.stdout
+    again = run("aimg", "again", main, "--no-upscale", cwd=place)
+    assert "drawn anew, with upscale False in place of True" in again.stdout
+    latest = sorted((place / "outputs").glob("*.jpg"))[-1]
+    assert opened(latest).size == small.size
+
+
+def test_the_shell_knows_the_command_and_its_models() -> None:
+    shell = Shell(aimg, Stores())
+    assert [text for text, _ in shell.completions("upsc")] == ["upscale"]
+    for line in ("upscale a.png --model real", "imagine x --upscaler real"):
+        offered = [text for text, item in shell.completions(line) if item.help]
+        assert "realesrgan-x4plus-anime" in offered
+    offered = [text for text, _ in shell.completions("imagine x --no-ups")]
+    assert offered == ["--no-upscale"]
+
+
+def test_the_docs_list_every_upscaler() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
+    for spec in companions_for("upscaler"):
+        assert f"| `{spec.name}` | {spec.summary} | {spec.licence} |" in page

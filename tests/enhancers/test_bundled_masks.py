@@ -1,0 +1,162 @@
+"""Words to masks by the bundled mask model, on pictures of the drawn world."""
+
+import os
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaginairy import ModelStore, TextMask, mask
+from imaginairy.enhancers.text_mask import soft_masks
+from storybook.masks_report import overlap, reduced
+from storybook.phrases import absent, present
+from storybook.world import Scene, draw_scene
+from storybook.world.canvas import SIZE
+
+MODEL = "storybook-clipseg"
+SCENES = 60
+
+
+def bowl() -> Scene:
+    """A bowl of apples and bananas, with the truth about every pixel."""
+    wanted = {"layout": "mixed", "fruit": "apple", "second": "banana", "bowl": "blue"}
+    return draw_scene(random.Random(8), "fruit", parts=True, **wanted)
+
+
+def truth(scene: Scene, name: str) -> np.ndarray:
+    """Which pixels are of a part, (height, width) bool."""
+    assert scene.parts is not None
+    return scene.parts.mask(name)
+
+
+def grey(found: TextMask) -> np.ndarray:
+    return np.asarray(found.grayscale) > 127
+
+
+def enlarged(area: np.ndarray) -> np.ndarray:
+    """An area of a picture four times as large."""
+    return area.repeat(4, axis=0).repeat(4, axis=1)
+
+
+def grown(area: np.ndarray, pixels: int) -> np.ndarray:
+    """An area and what is within so many pixels of it."""
+    padded = np.pad(area, pixels)
+    steps = range(2 * pixels + 1)
+    height, width = area.shape
+    shifted = [padded[y : y + height, x : x + width] for y in steps for x in steps]
+    return np.any(shifted, axis=0)
+
+
+def test_wholes_and_parts_are_found_and_what_is_absent_is_not(
+    store: ModelStore,
+) -> None:
+    rng = random.Random("fresh scenes of this test")
+    segmenter = store.segmenter(MODEL)
+    values: dict[str, list[float]] = defaultdict(list)
+    for _ in range(SCENES):
+        scene = draw_scene(rng, parts=True)
+        asked = [*present(scene), absent(rng, scene)]
+        phrases = [each.phrase for each in asked]
+        masks = soft_masks(scene.image, phrases, segmenter, (SIZE, SIZE))
+        for each, soft in zip(asked, masks, strict=True):
+            found, wanted = soft > 0.5, reduced(each.mask(scene))
+            missing = each.kind == "absent"
+            values[each.kind].append(
+                float(found.mean()) if missing else overlap(found, wanted)
+            )
+    means = {kind: float(np.mean(each)) for kind, each in values.items()}
+    assert means["whole"] >= 0.82, means
+    assert means["part"] >= 0.48, means
+    assert means["absent"] < 0.02, means
+
+
+def test_words_combine_like_sets(store: ModelStore) -> None:
+    scene = bowl()
+
+    def found(prompt: str) -> np.ndarray:
+        return grey(mask(scene.image, prompt, mask_model=MODEL, store=store))
+
+    fruit, vessel, banana = found("fruit"), found("bowl"), found("banana")
+    assert overlap(fruit, truth(scene, "fruit")) > 0.8
+    assert overlap(vessel, truth(scene, "bowl")) > 0.8
+    assert overlap(found("fruit OR bowl"), fruit | vessel) > 0.97
+    assert overlap(found("NOT fruit"), ~fruit) > 0.97
+    rest = found("fruit AND NOT banana")
+    assert overlap(rest, fruit & ~banana) > 0.9
+    assert not found("fruit AND NOT fruit").any()
+
+
+@pytest.mark.parametrize("size", [(200, 320), (480, 256)])
+def test_masks_fit_pictures_of_any_shape(
+    size: tuple[int, int], store: ModelStore
+) -> None:
+    scene = bowl()
+    image = scene.image.resize(size, Image.Resampling.BICUBIC)
+    found = mask(image, "bowl", mask_model=MODEL, store=store)
+    assert found.binary.size == found.grayscale.size == size
+    wanted = Image.fromarray(truth(scene, "bowl")).resize(size)
+    assert overlap(grey(found), np.asarray(wanted)) > 0.75
+
+
+def imagine(*arguments: str, cwd: Path) -> None:
+    """Run `imagine` as a user does."""
+    command = [str(Path(sys.executable).with_name("imagine")), *arguments]
+    ran = subprocess.run(
+        [*command, "--model", "storybook", "--seed", "1"],
+        capture_output=True, text=True, cwd=cwd, env=os.environ, timeout=300,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+
+
+def changed(original: Image.Image, folder: Path) -> list[np.ndarray]:
+    """Where each picture that was saved is not the original, (height, width) bool."""
+    before = np.asarray(original.convert("RGB"))
+    files = sorted((folder / "outputs" / "modified_original").glob("*.png"))
+    return [(np.asarray(Image.open(file)) != before).any(axis=2) for file in files]
+
+
+def test_a_face_is_kept_and_all_else_is_painted(tmp_path: Path) -> None:
+    wanted = {"person": "woman", "earring": "yes", "glasses": "no"}
+    scene = draw_scene(random.Random(2), "portraits", parts=True, detail=4, **wanted)
+    assert scene.large is not None
+    scene.large.save(tmp_path / "pearl_earring.png")
+    imagine(
+        "--init-image", "pearl_earring.png", "--mask-prompt", "face{*1.9}",
+        "--mask-mode", "keep", "--init-image-strength", ".4",
+        "a female doctor", "an elegant woman",
+        "--output-file-extension", "png", cwd=tmp_path,
+    )  # fmt: skip
+    face = truth(scene, "face")
+    inner, outer = enlarged(~grown(~face, 8)), enlarged(~grown(face, 16))
+    assert inner.mean() > 0.04 and outer.mean() > 0.1
+    pictures = changed(scene.large, tmp_path)
+    assert len(pictures) == 2
+    for different in pictures:
+        assert not different[inner].any()
+        assert different[outer].mean() > 0.9
+
+
+def test_fruit_is_replaced_and_the_bowl_stays(tmp_path: Path) -> None:
+    scene = bowl()
+    scene.image.save(tmp_path / "fruit_bowl.png")
+    imagine(
+        "--init-image", "fruit_bowl.png",
+        "--mask-prompt", "fruit OR fruit stem{*1.5}", "--mask-mode", "replace",
+        "--mask-modify-original", "--init-image-strength", ".1",
+        "a bowl of kittens", "a bowl of gold coins", "a bowl of popcorn",
+        "a bowl of spaghetti",
+        "--output-file-extension", "png", cwd=tmp_path,
+    )  # fmt: skip
+    fruit = truth(scene, "fruit")
+    inner, outer = ~grown(~fruit, 3), ~grown(fruit, 24)
+    assert inner.mean() > 0.05 and outer.mean() > 0.2
+    pictures = changed(scene.image, tmp_path)
+    assert len(pictures) == 4
+    for different in pictures:
+        assert different[inner].mean() > 0.9
+        assert not different[outer].any()

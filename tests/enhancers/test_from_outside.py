@@ -1,0 +1,209 @@
+"""Enhancers of other packages: the one of the docs, installed, and every clash."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaginairy.enhancers import ENHANCERS
+from imaginairy.metadata import read_metadata
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "enhancers.md").read_text()
+SETUP, CODE = (
+    re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[1]  # type: ignore[index]
+    for language in ("toml", "python")
+)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed the package of the docs."""
+    source = tmp_path_factory.mktemp("source")
+    (source / "pyproject.toml").write_text(SETUP)
+    (source / "imaginairy_vignette.py").write_text(CODE)
+    folder = tmp_path_factory.mktemp("installed")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
+            *("--no-index", "--no-build-isolation", "--disable-pip-version-check"),
+            *("--target", str(folder), str(source)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def bring(folder: Path, package: str, name: str, code: str) -> None:
+    """Lay down a package as pip does: a module, and what is known about it."""
+    module = package.replace("-", "_")
+    (folder / f"{module}.py").write_text(code)
+    info = folder / f"{module}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
+    )
+    (info / "entry_points.txt").write_text(
+        f"[imaginairy.enhancers]\n{name} = {module}:ENHANCER\n"
+    )
+
+
+def enhancer_code(name: str, body: str = "return work") -> str:
+    """Return the source of a module with an enhancer."""
+    return (
+        "from imaginairy.enhancers import Enhancer\n"
+        f"ENHANCER = Enhancer({name!r}, 'any', __name__ + ':run')\n"
+        f"def run(work):\n    {body}\n"
+    )
+
+
+def imagine(folder: Path, cwd: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Draw a dog where the packages of a folder can be imported."""
+    path = os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", "")))
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "imaginairy", "a dog", "--seed", "1"),
+            *("--model", "storybook", "--steps", "2", "--no-upscale"),
+            *("--output-file-extension", "png", *options),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": path},
+        timeout=300,
+    )
+
+
+def drawn(cwd: Path) -> tuple[np.ndarray, dict[str, object]]:
+    """Return the pixels and the metadata of the last picture."""
+    path = sorted((cwd / "outputs").glob("*.png"))[-1]
+    with Image.open(path) as image:
+        return np.asarray(image, dtype=float), read_metadata(path)
+
+
+def test_the_example_of_the_docs_is_installed_and_runs(
+    installed: Path, tmp_path: Path
+) -> None:
+    ran = imagine(installed, tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    plain, metadata = drawn(tmp_path)
+    assert "vignette" not in metadata["applied"]
+    ran = imagine(installed, tmp_path, "--enhance", "vignette=0.8")
+    assert ran.returncode == 0, ran.stderr
+    darker, metadata = drawn(tmp_path)
+    assert metadata["applied"]["vignette"] == {"strength": 0.8}
+    assert metadata["enhance"] == ["vignette=0.8"]
+    assert np.allclose(darker[0, 0], plain[0, 0] * 0.2, atol=1)
+    assert np.allclose(darker[63:65, 63:65], plain[63:65, 63:65], atol=1)
+
+
+@pytest.mark.parametrize(
+    ("enhance", "words"),
+    [
+        ("vignette=much", "vignette=much is no share; give one from 0 to 1."),
+        ("vinette", "known are: vignette. Did you mean 'vignette'?"),
+    ],
+)
+def test_bad_use_of_the_example_is_one_line(
+    enhance: str, words: str, installed: Path, tmp_path: Path
+) -> None:
+    ran = imagine(installed, tmp_path, "-q", "--enhance", enhance)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("Error: ") and words in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_several_run_in_the_order_asked(tmp_path: Path) -> None:
+    image = "image = work.images['generated'].point(lambda v: {}); " + (
+        "return work.with_images(generated=image)"
+    )
+    bring(tmp_path, "halver", "half", enhancer_code("half", image.format("v // 2")))
+    bring(tmp_path, "adder", "more", enhancer_code("more", image.format("v + 50")))
+    seen = {}
+    for order in (("half", "more"), ("more", "half")):
+        options = [word for name in order for word in ("--enhance", name)]
+        ran = imagine(tmp_path, tmp_path, *options)
+        assert ran.returncode == 0, ran.stderr
+        seen[order], metadata = drawn(tmp_path)
+        assert [*metadata["applied"]] == ["safety", *order]
+        assert metadata["enhance"] == list(order)
+    dark = seen["more", "half"] < 100
+    assert dark.any()
+    difference = seen["half", "more"] - seen["more", "half"]
+    assert set(np.unique(difference[dark])) == {25}
+
+
+@pytest.mark.parametrize(
+    ("packages", "name", "words"),
+    [
+        (
+            {
+                "one-package": enhancer_code("glow"),
+                "other-package": enhancer_code("glow"),
+            },
+            "glow",
+            "2 enhancers are called 'glow', from the package 'one-package' and the "
+            "package 'other-package'; uninstall all but one.",
+        ),
+        (
+            {"one-package": enhancer_code("upscale")},
+            "upscale",
+            "imaginairy has an enhancer 'upscale' of its own, so that of the package "
+            "'one-package' cannot be used; uninstall that.",
+        ),
+        (
+            {"one-package": "import nothing_there"},
+            "glow",
+            "The enhancer 'glow' of the package 'one-package' cannot be imported "
+            "(ModuleNotFoundError: No module named 'nothing_there').",
+        ),
+        (
+            {"one-package": "ENHANCER = 5"},
+            "glow",
+            "'one_package:ENHANCER' of the package 'one-package' is no Enhancer called "
+            "'glow'.",
+        ),
+        (
+            {"one-package": enhancer_code("shine")},
+            "glow",
+            "'one_package:ENHANCER' of the package 'one-package' is no Enhancer called "
+            "'glow'.",
+        ),
+        ({}, "glow", "There is no enhancer 'glow'; none is installed."),
+    ],
+)
+def test_clashes_and_faults_are_said_before_anything_is_drawn(
+    packages: dict[str, str], name: str, words: str, tmp_path: Path
+) -> None:
+    for package, code in packages.items():
+        bring(tmp_path, package, name, code)
+    ran = imagine(tmp_path, tmp_path, "--enhance", name)
+    assert (ran.returncode, ran.stderr) == (2, f"Error: {words}\n")
+
+
+def test_a_broken_package_harms_nobody_who_does_not_ask_for_it(tmp_path: Path) -> None:
+    bring(tmp_path, "one-package", "broken", "import nothing_there")
+    bring(tmp_path, "other-package", "glow", enhancer_code("glow"))
+    assert imagine(tmp_path, tmp_path, "--enhance", "glow").returncode == 0
+
+
+def test_a_failure_of_other_peoples_code_is_one_line(tmp_path: Path) -> None:
+    bring(tmp_path, "one-package", "glow", enhancer_code("glow", "return 1 / 0"))
+    ran = imagine(tmp_path, tmp_path, "-q", "--enhance", "glow")
+    assert ran.returncode == 1
+    assert ran.stderr == "Error: The enhancer 'glow' failed: division by zero.\n"
+
+
+def test_the_page_names_every_row_in_its_order() -> None:
+    finished = [f"`{row.name}`" for row in ENHANCERS if row.moment == "finished"]
+    assert f"<!-- finished -->{', '.join(finished)}<!-- -->" in PAGE
+    for row in ENHANCERS:
+        assert f"| `{row.name}` | {row.summary} |" in PAGE

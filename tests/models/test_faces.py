@@ -1,0 +1,258 @@
+"""What finds faces and what restores them: loaded, tried, and refused when broken.
+
+`red_finder.onnx` has YuNet's design and weights set by hand; `data/make_yunet.py` says
+what it finds. The bundled detector is tried on the world it was trained for.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from imaginairy.errors import CheckpointError, HubUnreachableError
+from imaginairy.models.catalog import BundledFolder, LocalPath
+from imaginairy.models.companions import CompanionSpec, known_companion
+from imaginairy.models.faces import (
+    Face,
+    FaceDetector,
+    found_in_views,
+    load_detector,
+    load_restorer,
+)
+from imaginairy.models.store import ModelStore
+from storybook.face_pictures import fresh_portraits
+from storybook.world import draw_scene
+from tests.hub_server import HubServer, Repo
+from tests.tiny_codeformer import TINY, save_published, save_tiny_codeformer
+
+RED_FINDER = Path(__file__).parent / "data" / "red_finder.onnx"
+CPU = torch.device("cpu")
+RED = (240, 0, 0)
+
+
+def at(path: Path, role: str = "face-detector") -> CompanionSpec:
+    return CompanionSpec(role, str(path), "", LocalPath(path), "MIT")
+
+
+@pytest.fixture(scope="module")
+def red_finder() -> FaceDetector:
+    return load_detector(at(RED_FINDER), CPU)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> FaceDetector:
+    return load_detector(known_companion("face-detector", "storybook"), CPU)
+
+
+def with_square(size: tuple[int, int], left: int, top: int, side: int) -> Image.Image:
+    image = Image.new("RGB", size, "white")
+    corners = (left, top, left + side - 1, top + side - 1)
+    ImageDraw.Draw(image).rectangle(corners, fill=RED)
+    return image
+
+
+@pytest.mark.parametrize("scale", [1, 2, 5, 12])
+def test_yunet_finds_faces_in_pixels_of_the_picture(
+    red_finder: FaceDetector, scale: int
+) -> None:
+    image = with_square((320 * scale, 240 * scale), 64 * scale, 96 * scale, 32 * scale)
+    (face,) = red_finder.find(image)
+    assert face.score > 0.9
+    near = {"abs": 0.01 * scale}
+    assert face.box == pytest.approx(
+        [scale * each for each in (48, 64, 112, 160)], **near
+    )
+    expected = [(68, 104), (92, 104), (80, 116), (70, 124), (90, 124)]
+    assert np.array(face.landmarks) == pytest.approx(
+        scale * np.array(expected, float), **near
+    )
+
+
+def test_yunet_sees_small_faces_of_large_pictures(red_finder: FaceDetector) -> None:
+    image = with_square((2560, 1920), 128 * 4, 64 * 4, 32 * 4)
+    assert len(red_finder.find(image)) == 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 300), (640, 641), (3000, 40)])
+def test_yunet_takes_any_size_and_finds_nothing_in_white(
+    red_finder: FaceDetector, size: tuple[int, int]
+) -> None:
+    assert red_finder.find(Image.new("RGB", size, "white")) == []
+    assert red_finder.find(Image.new("RGB", size, "blue")) == []
+
+
+def test_several_faces_each_once(red_finder: FaceDetector) -> None:
+    image = with_square((640, 640), 32, 32, 32)
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((320, 320, 351, 351), fill=RED)
+    pen.rectangle((512, 96, 543, 127), fill=RED)
+    assert len(red_finder.find(image)) == 3
+
+
+def test_of_two_views_the_surer_answer_stays() -> None:
+    def find(view: Image.Image) -> list[Face]:
+        box = (0.25 * view.width, 0.0, 0.75 * view.width, float(view.height))
+        points = ((0.5 * view.width, 0.5 * view.height),) * 5
+        return [Face(box, points, score=0.6 if view.width < 100 else 0.9)]
+
+    found = found_in_views(Image.new("RGB", (400, 300)), (50, 200, 1000), find)
+    assert found == [Face((100.0, 0.0, 300.0, 300.0), ((200.0, 150.0),) * 5, 0.9)]
+
+
+def test_the_bundled_detector_finds_portraits_never_trained_on(
+    bundled: FaceDetector,
+) -> None:
+    errors = []
+    for scene in fresh_portraits(30):
+        (face,) = bundled.find(scene.image)
+        (wanted,) = scene.faces
+        size = wanted.box[2] - wanted.box[0]
+        off = np.abs(np.array(face.landmarks) - np.array(wanted.landmarks))
+        errors.append(off.mean() / size)
+        assert np.abs(np.array(face.box) - np.array(wanted.box)).max() < 0.15 * size
+    assert np.mean(errors) < 0.03
+    assert max(errors) < 0.06
+
+
+def test_the_bundled_detector_leaves_other_scenes_alone(bundled: FaceDetector) -> None:
+    rng = random.Random(7)
+    kinds = ("shapes", "landscapes", "fruit", "dog", "cat", "patterns")
+    found = [bundled.find(draw_scene(rng, kind).image) for kind in kinds * 8]
+    assert sum(map(len, found)) <= 1
+
+
+@pytest.mark.parametrize("cell", [64, 128, 320])
+def test_the_bundled_detector_finds_every_face_of_a_sheet(
+    bundled: FaceDetector, cell: int
+) -> None:
+    sheet = Image.new("RGB", (4 * cell, 2 * cell))
+    for place, scene in enumerate(fresh_portraits(8)):
+        corner = place % 4 * cell, place // 4 * cell
+        sheet.paste(scene.image.resize((cell, cell)), corner)
+    found = bundled.find(sheet)
+    middles = {
+        (int((f.box[0] + f.box[2]) / 2 // cell), int((f.box[1] + f.box[3]) / 2 // cell))
+        for f in found
+    }
+    assert len(found) == len(middles) == 8
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 5), (127, 130), (200, 3000)])
+def test_the_bundled_detector_takes_any_size(
+    bundled: FaceDetector, size: tuple[int, int]
+) -> None:
+    assert bundled.find(Image.new("RGB", size, "gray")) == []
+
+
+FETCH = """
+import sys, torch
+from imaginairy.models.catalog import HubFile
+from imaginairy.models.companions import CompanionSpec
+from imaginairy.models.faces import load_detector
+file = HubFile("someone/yunet", "finder.onnx", size=int(sys.argv[1]))
+spec = CompanionSpec("face-detector", "hub", "", file, "MIT")
+print(type(load_detector(spec, torch.device("cpu"))).__name__)
+"""
+
+
+def test_a_detector_is_fetched_once(tmp_path: Path) -> None:
+    content = RED_FINDER.read_bytes()
+    environment = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": ""}
+    with HubServer({"someone/yunet": Repo({"finder.onnx": content})}) as server:
+        for _ in range(2):
+            ran = subprocess.run(
+                [sys.executable, "-c", FETCH, str(len(content))],
+                env=os.environ | environment | {"HF_ENDPOINT": server.url},
+                capture_output=True, text=True, timeout=300,
+            )  # fmt: skip
+            assert ran.stdout.strip() == "YuNetDetector", ran.stderr
+        assert server.downloads() == ["finder.onnx"]
+
+
+def test_a_restorer_from_a_folder_and_from_a_published_file(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    faces = torch.rand(1, 3, 64, 64) * 2 - 1
+    network = save_tiny_codeformer(tmp_path / "folder")
+    save_published(tmp_path / "codeformer.pth")
+    for path in (tmp_path / "folder", tmp_path / "codeformer.pth"):
+        restorer = load_restorer(at(path, "face-restorer"), CPU)
+        assert (restorer.side, len(restorer.sha256)) == (64, 64)
+        with torch.inference_mode():
+            expected = network(faces, fidelity=0.5)
+        assert torch.equal(restorer.restore(faces, 0.5), expected)
+
+
+def test_heads_and_groups_are_read_beside_the_weights(tmp_path: Path) -> None:
+    config = replace(TINY, heads=4, norm_groups=8)
+    network = save_tiny_codeformer(tmp_path / "folder", config)
+    faces = torch.zeros(1, 3, 64, 64)
+    restorer = load_restorer(at(tmp_path / "folder", "face-restorer"), CPU)
+    with torch.inference_mode():
+        expected = network(faces, fidelity=1.0)
+    assert torch.equal(restorer.restore(faces, 1.0), expected)
+
+
+def test_what_a_licence_forbids_is_said_once_and_first(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = ModelStore("cpu")
+    for _ in range(2):
+        with pytest.raises(HubUnreachableError, match=r"codeformer\.pth"):
+            store.face_restorer("codeformer")
+    assert caplog.text.count("allows no commercial use") == 1
+
+
+def test_a_file_that_is_no_detector(
+    tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    for name, content in (("text.onnx", b"no network"), ("empty.onnx", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CheckpointError, match="is no face detector of YuNet's"):
+            load_detector(at(tmp_path / name), CPU)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model_type": "clipseg"}, "of the type 'clipseg'; a face detector is"),
+        ({"channels": None}, "does not say the size"),
+        ({"channels": [16, 24, 32, 48]}, "unexpected"),
+        ({"width": 24}, "instead of"),
+        ({"norm_group": 5}, "no FaceFinder of a workable size|instead of"),
+    ],
+)
+def test_a_folder_that_is_no_detector(
+    settings: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    place = known_companion("face-detector", "storybook").weights
+    assert isinstance(place, BundledFolder)
+    shutil.copytree(place.path, tmp_path / "copy")
+    file = tmp_path / "copy" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
+    with pytest.raises(CheckpointError, match=words):
+        load_detector(at(tmp_path / "copy"), CPU)
+
+
+def test_a_restorer_of_another_design(tmp_path: Path) -> None:
+    save_tiny_codeformer(tmp_path / "folder")
+    (tmp_path / "folder" / "config.json").write_text('{"model_type": "gfpgan"}')
+    with pytest.raises(CheckpointError, match="a face restorer is a 'codeformer'"):
+        load_restorer(at(tmp_path / "folder", "face-restorer"), CPU)
+    with pytest.raises(CheckpointError, match="neither a safetensors file nor"):
+        load_restorer(at(RED_FINDER, "face-restorer"), CPU)
+
+
+def test_a_missing_one_is_one_sentence() -> None:
+    spec = CompanionSpec("face-restorer", "some", "", BundledFolder("nothing"), "MIT")
+    with pytest.raises(CheckpointError, match=r"with fix_faces_model, such as code"):
+        load_restorer(spec, CPU)

@@ -1,0 +1,112 @@
+"""The best of several pictures, chosen by a CLIP that knows colours."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imaginairy import ImaginePrompt, ImagineResult, ModelStore, Observer, imagine
+from imaginairy.api import imagine_image_files
+from imaginairy.best_of import closeness
+from imaginairy.errors import BadOptionError
+from imaginairy.metadata import read_metadata
+from tests.pictures import pixels
+from tests.tiny_words import save_colour_matcher
+
+
+@pytest.fixture(scope="module")
+def matcher(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a CLIP that knows red, `fruit` (green) and `bowl` (blue)."""
+    folder = tmp_path_factory.mktemp("models") / "matcher"
+    save_colour_matcher(folder)
+    return str(folder)
+
+
+def asked(matcher: str, **options: object) -> ImaginePrompt:
+    fields = {"seed": 5, "steps": 3, "model": "storybook", "best_of": 4}
+    return ImaginePrompt(
+        "red",
+        similarity_model=matcher,
+        **(fields | options),  # type: ignore[arg-type]
+    )
+
+
+def test_the_closest_is_kept_and_drawn_alone_it_is_the_same(
+    matcher: str, store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    seen: list[ImagineResult] = []
+
+    class Watch(Observer):
+        def on_result(self, result: ImagineResult) -> None:
+            seen.append(result)
+
+    (best,) = imagine(asked(matcher), store=store, observer=Watch())
+    assert seen == [best]
+    facts = best.applied["best_of"]
+    assert facts["model"] == matcher and len(facts["sha256"]) == 64
+    scores = facts["scores"]
+    assert [*scores] == ["5", "6", "7", "8"] and len(set(scores.values())) > 1
+    assert best.prompt.seed == int(max(scores, key=scores.__getitem__))
+    assert best.prompt.best_of == 1 and best.prompt.similarity_model is None
+    (said,) = [each for each in caplog.messages if each.startswith("kept seed")]
+    assert all(f"seed {seed}: {score:.3f}" in said for seed, score in scores.items())
+
+    (alone,) = imagine(best.prompt, store=store)
+    assert pixels(alone.img).tolist() == pixels(best.img).tolist()
+    assert "best_of" not in alone.applied
+    for seed, score in scores.items():
+        (each,) = imagine(
+            ImaginePrompt("red", seed=int(seed), steps=3, model="storybook"),
+            store=store,
+        )
+        found = closeness(each.img, each.prompt, store.comparer(matcher))
+        assert found == pytest.approx(score, abs=1e-3)
+
+
+def test_saved_it_draws_one_picture_and_shows_its_own_steps(
+    matcher: str, store: ModelStore, tmp_path: Path
+) -> None:
+    (path,) = imagine_image_files(
+        asked(matcher), tmp_path, output_file_extension="png", store=store,
+        record_step_images=True,
+    )  # fmt: skip
+    prompt = ImaginePrompt.from_file(path)
+    assert prompt.best_of == 1 and f"_{prompt.seed}_" in path.name
+    scores = read_metadata(path)["applied"]["best_of"]["scores"]
+    assert len(scores) == 4
+    (again,) = imagine_image_files(
+        prompt, tmp_path, output_file_extension="png", store=store,
+        record_step_images=True,
+    )  # fmt: skip
+    for name in ("step_001.jpg", "step_003.jpg"):
+        first, second = (
+            tmp_path / "steps" / each.stem / name for each in (path, again)
+        )
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_several_texts_count_by_weight(matcher: str, store: ModelStore) -> None:
+    comparer = store.comparer(matcher)
+    red, lime = (Image.new("RGB", (9, 9), colour) for colour in ("red", "lime"))
+
+    def close(image: Image.Image, prompt: str) -> float:
+        return closeness(image, ImaginePrompt(prompt), comparer)
+
+    assert close(red, "red") > close(lime, "red")
+    assert close(red, "(red:1.4)") == pytest.approx(close(red, "red"))
+    assert close(red, "2*(red)|-1*(fruit)") == pytest.approx(
+        (2 * close(red, "red") - close(red, "fruit")) / 3
+    )
+
+
+def test_what_is_asked_wrongly_is_said(matcher: str, store: ModelStore) -> None:
+    with pytest.raises(BadOptionError, match="best_of 0 is out of range"):
+        ImaginePrompt("a", best_of=0)
+    with pytest.raises(BadOptionError, match="similarity_model needs best_of"):
+        ImaginePrompt("a", similarity_model=matcher)
+    with pytest.raises(BadOptionError, match="cannot count up 3 times"):
+        next(imagine(asked(matcher, seed=2**63 - 2), store=store))
+    with pytest.raises(Exception, match="HF_HUB_OFFLINE"):
+        next(imagine(asked("me/none", steps=1000), store=store))
