@@ -49,4 +49,5 @@ def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for data in shown:
         pixels = np.asarray(Image.open(io.BytesIO(b64decode(data))))
         assert pixels.std() > 10, "something is to be seen"
-    assert len(list(folder.rglob("*.jpg"))) == 3
+    assert (folder / "portrait.jpg").exists()
+    assert len(list((folder / "my-art").glob("*.jpg"))) == 2
