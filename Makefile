@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Named first, so that nothing else chooses a build of torch.
 TORCH := $(shell grep '^torch==' requirements-dev.txt)
+# Two tests at a time, each on one core: more threads would only wait for each other.
+SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 DEMO_PROMPTS := "a scenic landscape at sunset" "a bowl of strawberries" \
 	"portrait photo of a freckled woman" "photo of a dog"
 
@@ -15,13 +17,13 @@ demo: $(VENV)/package  ## install the package and draw four pictures with the bu
 	@echo "The pictures are in $(CURDIR)/outputs"
 
 test: $(VENV)/tools  ## install what tests need and run them all
-	$(BIN)/python -m pytest
+	$(SUITE)
 
 check: $(VENV)/tools  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(SUITE)
 
 format: $(VENV)/tools
 	$(BIN)/ruff check --fix-only .

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from imaginairy import ImaginePrompt
 from imaginairy.cli.imagine_cmd import imagine_cmd
@@ -79,6 +79,11 @@ def opened(browser: Browser, folder: Path, **options: Any) -> Iterator[Page]:
     context.close()
 
 
+def has_come(picture: Locator) -> None:
+    """Wait for a picture; the page's own policy forbids conditions in JavaScript."""
+    expect(picture).not_to_have_js_property("naturalWidth", 0)
+
+
 def card(page: Page, text: str) -> Any:
     return page.locator(".card").filter(has_text=text)
 
@@ -87,9 +92,8 @@ def test_all_pictures_are_there(page: Page) -> None:
     expect(page.locator("#count")).to_have_text("7 pictures")
     expect(page.locator("h1")).to_have_text("a & <b>")
     expect(page.locator(".card")).to_have_count(7)
-    page.wait_for_function(
-        "[...document.querySelectorAll('.card img')].every(i => i.naturalWidth > 0)"
-    )
+    for picture in page.locator(".card img").all():
+        has_come(picture)
 
 
 def test_searching(page: Page) -> None:
@@ -180,7 +184,8 @@ def test_before_and_after(page: Page, tmp_path: Path) -> None:
     buttons = page.locator("#views button").all_text_contents()
     assert buttons == ["picture", "modified original", "before | after"]
     page.get_by_role("button", name="before | after").click()
-    page.wait_for_function("before.naturalWidth && after.naturalWidth")
+    has_come(page.locator("#before"))
+    has_come(page.locator("#after"))
     assert colours_along(page) == ["before", "after"]
     split = page.locator("#split")
     split.fill("90")
@@ -226,7 +231,7 @@ def test_what_pictures_say_is_never_run(page: Page) -> None:
     hostile = page.locator('.card[href^="./javascript"]')
     assert page.evaluate("e => e.protocol", hostile.element_handle()) == "file:"
     hostile.click()
-    page.wait_for_function("after.naturalWidth > 0")
+    has_come(page.locator("#after"))
 
 
 def test_the_page_runs_and_fetches_nothing_else(browser: Browser, folder: Path) -> None:
