@@ -117,7 +117,7 @@ SEGMENTATION_DECODER = {
     "decoder_num_attention_heads": 4,
     "decoder_intermediate_size": 192,
 }
-TRAIN_SEGMENTATION = Schedule(steps=2_000, batch=8, rate=1e-3, warm_up=60, ema=0.99)
+TRAIN_SEGMENTATION = Schedule(steps=3_600, batch=8, rate=8e-4, warm_up=60, ema=0.995)
 PRESENT_PHRASES, ABSENT_PHRASES = 4, 1
 """How often a picture is asked for what is in it, and for what is not."""
 MATCHED_PHRASES = 15
@@ -180,7 +180,7 @@ CODEFORMER = CodeFormerConfig(
     attention=(False,) * 5,
     fused=(False, True, True, False, False),
     blocks_per_level=1,
-    norm_groups=1,
+    norm_groups=0,
     codes=512,
     code_width=48,
     width=128,
@@ -194,6 +194,6 @@ CODEBOOK_BEGINS = 600
 """Steps that the autoencoder learns before its vectors are written as codes."""
 STEERED_FIDELITIES = (0.1, 1.0)
 """Between these a fidelity is drawn for each step of the last stage."""
-TRAIN_CODEBOOK = Schedule(steps=3_500, batch=4, rate=1e-3, warm_up=100, ema=0.995)
-TRAIN_CODES = Schedule(steps=1_800, batch=4, rate=6e-4, warm_up=100, ema=0.995)
-TRAIN_STEERING = Schedule(steps=1_800, batch=4, rate=4e-4, warm_up=100, ema=0.995)
+TRAIN_CODEBOOK = Schedule(steps=2_600, batch=4, rate=1e-3, warm_up=100, ema=0.995)
+TRAIN_CODES = Schedule(steps=1_600, batch=4, rate=6e-4, warm_up=100, ema=0.995)
+TRAIN_STEERING = Schedule(steps=1_400, batch=4, rate=4e-4, warm_up=100, ema=0.995)

@@ -6,6 +6,7 @@ tell (heads, groups) is that of the published weights, unless `settings` says ot
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from math import isqrt
 
 from torch import Tensor
@@ -174,16 +175,16 @@ def codeformer_config(shapes: Shapes, settings: Settings) -> CodeFormerConfig:
 def _encoder_levels(shapes: Shapes) -> list[list[str]]:
     """Name the encoder's blocks level by level, without those of the middle."""
     levels: list[list[str]] = [[]]
-    place = 1
-    while f"encoder.blocks.{place}.weight" not in shapes:  # the last normalisation
+    for place in count(1):
         block = f"encoder.blocks.{place}"
         if f"{block}.conv.weight" in shapes:
             levels.append([])
-        elif f"{block}.norm.weight" in shapes or f"{block}.norm1.weight" in shapes:
+        elif f"{block}.conv1.weight" in shapes or f"{block}.q.weight" in shapes:
             levels[-1].append(block)
+        elif f"encoder.blocks.{place + 1}.weight" in shapes:  # leads out, after a norm
+            break
         else:
             raise KeyError(f"{block}.weight")
-        place += 1
     del levels[-1][-len(MIDDLE) :]
     return levels
 

@@ -179,10 +179,10 @@ def _cat_face(canvas: Canvas, rng: random.Random, pale: Color, coat: str) -> Non
     for side in (-1, 1):
         canvas.ellipse(side * 5.5, -14, 7.5, 6.2, lighter(pale, 0.15))
     canvas.stroke([(-6, -11), (-3, -9), (0, -12), (3, -9), (6, -11)], 1.6, INK)
-    with canvas.part("nose"):
+    with canvas.part("nose", reach=0.8):
         canvas.blob([(-4, -19.5), (0, -20.2), (4, -19.5), (0, -14.5)], (238, 120, 134))
     ink = (226, 222, 224) if coat == "black" else (96, 84, 88)
-    with canvas.part("whiskers"):
+    with canvas.part("whiskers", reach=1.8):
         for side in (-1, 1):
             for y, tilt in ((-15, -3), (-12, 1.5)):
                 canvas.stroke(

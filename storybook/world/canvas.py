@@ -108,17 +108,40 @@ class Canvas:
         self._label_pen = ImageDraw.Draw(self._labels) if self._labels else None
         self._paths: list[tuple[str, ...]] = [("background",)]
         self._path: tuple[str, ...] = ("background",)
+        self._reach = 0.0
         self._frame = Frame()
 
     @contextmanager
-    def part(self, *names: str) -> Iterator[None]:
-        """Name what is drawn inside; parts nest, and replace the background."""
-        outer = self._path
-        self._path = (*(n for n in outer if n != "background"), *names)
-        if self._path not in self._paths:
-            self._paths.append(self._path)
+    def part(self, *names: str, reach: float = 0.0) -> Iterator[None]:
+        """Name what is drawn inside; parts nest, and replace the background.
+
+        Args:
+            reach: picture points around what is drawn that get the name as well, for
+                fine things like whiskers: who wants to change them means the place
+                that they take, not their lines.
+        """
+        outer = self._path, self._reach
+        self._path, self._reach = self._within(self._path, names), reach
         yield
-        self._path = outer
+        self._path, self._reach = outer
+
+    def also(self, points: Sequence[Point], *names: str) -> None:
+        """Give all parts inside a polygon further names, and draw nothing."""
+        if not self._labels:
+            return
+        area = Image.new("1", self._labels.size, 0)
+        ImageDraw.Draw(area).polygon([self._pixel(x, y) for x, y in points], fill=1)
+        table = list(range(256))
+        for index in np.unique(np.asarray(self._labels)[np.asarray(area)]).tolist():
+            table[index] = self._paths.index(self._within(self._paths[index], names))
+        self._labels.paste(self._labels.point(table), mask=area)
+
+    def _within(self, outer: tuple[str, ...], names: Sequence[str]) -> tuple[str, ...]:
+        """Return the path of a part of a part, and remember it."""
+        path = (*(name for name in outer if name != "background"), *names)
+        if path not in self._paths:
+            self._paths.append(path)
+        return path
 
     @contextmanager
     def placed(
@@ -194,7 +217,12 @@ class Canvas:
         else:
             self._stamp(corners, paint, opacity)
         if self._label_pen and opacity == 1.0:
-            self._label_pen.polygon(corners, fill=self._paths.index(self._path))
+            label = self._paths.index(self._path)
+            self._label_pen.polygon(corners, fill=label)
+            if self._reach:
+                rim = [*corners, *corners[:2]]
+                width = round(2 * self._reach * self._pixels)
+                self._label_pen.line(rim, fill=label, width=width, joint="curve")
 
     def stroke(
         self, points: Sequence[Point], width: float, color: Color, *, bend: bool = True
@@ -203,14 +231,10 @@ class Canvas:
         path = smooth(points) if bend and len(points) > 2 else points
         corners = [self._pixel(x, y) for x, y in path]
         pixels = max(1.0, width * self._frame.scale * self._pixels)
-        pens = [(self._pen, color)]
+        _line(self._pen, corners, pixels, color)
         if self._label_pen:
-            pens.append((self._label_pen, self._paths.index(self._path)))
-        for pen, fill in pens:
-            pen.line(corners, fill=fill, width=round(pixels), joint="curve")
-            for x, y in (corners[0], corners[-1]):
-                r = pixels / 2
-                pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+            pixels += 2 * self._reach * self._pixels
+            _line(self._label_pen, corners, pixels, self._paths.index(self._path))
 
     def glow(self, x: float, y: float, radius: float, color: Color) -> None:
         """Shine a soft light that fades out towards `radius`; leaves parts alone."""
@@ -250,6 +274,15 @@ class Canvas:
             self._image.paste(_ramp(paint, size), (x0, y0), mask)
         else:
             self._image.paste(paint, (x0, y0), mask)
+
+
+def _line(
+    pen: ImageDraw.ImageDraw, corners: Sequence[Point], width: float, fill: Color | int
+) -> None:
+    pen.line(corners, fill=fill, width=round(width), joint="curve")
+    for x, y in (corners[0], corners[-1]):
+        r = width / 2
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
 
 def smooth(points: Sequence[Point], *, closed: bool = False) -> list[Point]:

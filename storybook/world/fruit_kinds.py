@@ -11,7 +11,7 @@ LEAF, STEM = (84, 160, 70), (104, 72, 44)
 
 
 def _stem(canvas: Canvas, top: float, *, leaf: bool = True) -> None:
-    with canvas.part("stem", "fruit stem"):
+    with canvas.part("stem", "fruit stem", reach=1):
         canvas.stroke([(0, top + 0.22), (0.02, top), (0.1, top - 0.2)], 0.11, STEM)
     if leaf:
         with canvas.part("leaf"):
@@ -54,7 +54,7 @@ def _apple(canvas: Canvas, color: Color) -> None:
 def _orange(canvas: Canvas, color: Color) -> None:
     canvas.circle(0, 0, 0.93, Gradient(lighter(color, 0.14), darker(color, 0.12)))
     _shine(canvas, -0.45, -0.38)
-    with canvas.part("stem", "fruit stem"):
+    with canvas.part("stem", "fruit stem", reach=1):
         canvas.circle(0.05, -0.74, 0.1, LEAF)
 
 
@@ -123,7 +123,7 @@ def _banana(canvas: Canvas, color: Color) -> None:
         0.05,
         darker(color, 0.22),
     )
-    with canvas.part("stem", "fruit stem"):
+    with canvas.part("stem", "fruit stem", reach=1):
         canvas.circle(1.16, -0.54, 0.13, STEM)
     canvas.circle(-1.14, -0.54, 0.1, STEM)
 
@@ -176,7 +176,7 @@ def _grapes(canvas: Canvas, color: Color) -> None:
 
 
 def _cherries(canvas: Canvas, color: Color) -> None:
-    with canvas.part("stem", "fruit stem"):
+    with canvas.part("stem", "fruit stem", reach=1):
         canvas.stroke([(-0.5, 0.3), (-0.2, -0.4), (0.25, -0.95)], 0.08, (96, 130, 60))
         canvas.stroke([(0.55, 0.4), (0.5, -0.3), (0.25, -0.95)], 0.08, (96, 130, 60))
     with canvas.part("leaf"):

@@ -134,7 +134,7 @@ def draw_head(canvas: Canvas, skin: Color, *, earring: bool) -> None:
         for side in (-1, 1):
             canvas.ellipse(side * 27, 3, 5.5, 7.5, darker(skin, 0.06))
     if earring:
-        with canvas.part("earring", "earrings"):
+        with canvas.part("earring", "earrings", reach=1):
             for side in (-1, 1):
                 canvas.circle(side * 28, 13.5, 3.4, (250, 206, 70))
                 canvas.circle(side * 28 - 0.8, 12.7, 1.1, (255, 246, 200))
@@ -182,7 +182,7 @@ def draw_features(
     _eyes(canvas, iris, lashes=attributes["person"] in ("woman", "girl"))
     lift = 2.0 if mood == "sad" else 0.0
     brow = darker(hair, 0.3)
-    with canvas.part("eyebrows"):
+    with canvas.part("eyebrows", reach=1.2):
         for side in (-1, 1):
             canvas.stroke(
                 [
@@ -193,7 +193,7 @@ def draw_features(
                 1.9,
                 brow,
             )
-    with canvas.part("nose"):
+    with canvas.part("nose", reach=2.2):
         canvas.stroke([(-2.6, 8), (0, 9.6), (2.6, 8)], 1.6, darker(skin, 0.28))
     _mouth(canvas, mood, lips=attributes["person"] == "woman")
 
@@ -214,7 +214,7 @@ def _eyes(canvas: Canvas, iris: Color, *, lashes: bool) -> None:
 
 def _mouth(canvas: Canvas, mood: str, *, lips: bool) -> None:
     red = (206, 64, 74) if lips else (168, 62, 62)
-    with canvas.part("mouth"):
+    with canvas.part("mouth", reach=1.2):
         if mood == "smiling":
             canvas.blob(
                 [(-9, 15), (0, 16.5), (9, 15), (6, 21.5), (0, 23.5), (-6, 21.5)], red
@@ -249,7 +249,7 @@ def _beard(canvas: Canvas, hair: Color) -> None:
 
 def _freckles(canvas: Canvas, rng: random.Random, skin: Color) -> None:
     color = mix(darker(skin, 0.3), (150, 70, 30), 0.4)
-    with canvas.part("freckles"):
+    with canvas.part("freckles", reach=1.8):
         for side in (-1, 1):
             for dx, dy in ((-4, 0), (0, -2), (4, 0), (-2, 3), (2, 3), (6, -3)):
                 x = side * (15.5 + dx) + rng.uniform(-0.6, 0.6)
@@ -275,6 +275,7 @@ def draw_glasses(canvas: Canvas, rng: random.Random) -> None:
                 )
             ]
             canvas.stroke(ring, 1.8, frame)
+            canvas.also(ring, "glasses")
             canvas.stroke([(side * 20.5, -2), (side * 27, -4)], 1.8, frame, bend=False)
         canvas.stroke([(-2.5, -2), (0, -3), (2.5, -2)], 1.8, frame)
 

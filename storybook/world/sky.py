@@ -106,7 +106,7 @@ def softly(light: Light, color: Color) -> Color:
 
 
 def draw_stars(canvas: Canvas, rng: random.Random) -> None:
-    with canvas.part("stars"):
+    with canvas.part("stars", reach=1.8):
         for _ in range(rng.randint(16, 28)):
             x, y = rng.uniform(2, 126), rng.uniform(2, 62)
             canvas.circle(x, y, rng.choice((0.6, 0.8, 1.1)), (255, 250, 226))

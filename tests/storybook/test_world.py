@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from storybook.world import GROUPS, draw_scene, draw_training_scene, write_caption
-from storybook.world.canvas import SIZE
+from storybook.world.canvas import SIZE, Canvas
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -107,3 +107,30 @@ def test_patterns_tile():
     seam = np.abs(pixels[:, 0] - pixels[:, -1]).mean()
     inside = np.abs(np.diff(pixels, axis=1)).mean()
     assert seam < 8 * inside + 8
+
+
+def test_fine_parts_take_the_place_around_their_lines():
+    masks = {}
+    for reach in (0.0, 3.0):
+        canvas = Canvas(parts=True)
+        with canvas.part("face"):
+            canvas.circle(64, 64, 40, (240, 200, 160))
+            with canvas.part("whiskers", reach=reach):
+                canvas.stroke([(50, 64), (78, 64)], 2, (0, 0, 0))
+        masks[reach] = canvas.part_map().mask("whiskers")
+    thin, wide = masks.values()
+    assert wide[thin].all() and wide.sum() > 3 * thin.sum()
+    assert wide[61:67, 64].all() and not wide[:59].any()
+
+
+def test_an_area_may_belong_to_two_parts():
+    canvas = Canvas(parts=True)
+    with canvas.part("eyes"):
+        canvas.circle(64, 64, 10, (0, 0, 0))
+    plain = canvas.picture()
+    canvas.also([(40, 60), (90, 60), (90, 90), (40, 90)], "glasses")
+    eyes, glasses = (canvas.part_map().mask(name) for name in ("eyes", "glasses"))
+    assert (eyes & glasses).sum() > 100
+    assert glasses.sum() == pytest.approx(50 * 30, rel=0.05)
+    assert not canvas.part_map().mask("background")[65, 45]
+    assert np.array_equal(np.asarray(canvas.picture()), np.asarray(plain))
