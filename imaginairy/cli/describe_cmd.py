@@ -2,7 +2,13 @@
 
 import click
 
-from imaginairy.cli.completion import any_of, for_field
+from imaginairy.cli.common_options import (
+    ON_HUB,
+    device_option,
+    model_option,
+    quiet_option,
+)
+from imaginairy.cli.completion import any_of
 from imaginairy.cli.files import each_file
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
@@ -13,19 +19,14 @@ from imaginairy.cli.stores import Stores
     "pictures", nargs=-1, required=True, metavar="PICTURE...",
     shell_complete=any_of((), or_file=True),
 )  # fmt: skip
-@click.option(
-    "--caption-model", help="A caption model's name, path, or owner/repo on the hub.",
-    shell_complete=for_field("caption_model", None),
-)  # fmt: skip
+@model_option("--caption-model", "caption_model", "A caption model", ON_HUB)
 @click.option(
     "--beams", type=click.IntRange(1, 20),
     help="Beginnings of a caption to follow at a time; 1 is fastest. The model's usual "
     "number, mostly 3, by default.",
 )  # fmt: skip
-@click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
-@click.option(
-    "-q", "--quiet", is_flag=True, help="Say nothing but captions and errors."
-)
+@device_option
+@quiet_option("captions and errors")
 @click.pass_context
 @reporting_errors
 def describe_cmd(
@@ -41,7 +42,8 @@ def describe_cmd(
     With several, each line begins with the picture's name. One that cannot be read is
     reported, the others are still described, and the exit code is not 0.
 
-    Without --caption-model, BLIP is used, which is fetched when it is first needed.
+    Without --caption-model, BLIP is used where it is on this machine or can be fetched,
+    and else the small model that comes along.
     """
     show_log("error" if quiet else "info")
 

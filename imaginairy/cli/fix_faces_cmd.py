@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from imaginairy.checks import Number
-from imaginairy.cli.completion import any_of, for_field
+from imaginairy.cli.common_options import (
+    device_option,
+    extension_option,
+    files_argument,
+    model_option,
+    outdir_option,
+    quiet_option,
+)
 from imaginairy.cli.files import each_file, saved
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
@@ -14,34 +21,18 @@ from imaginairy.schema import DEFAULT_FACE_FIDELITY
 
 
 @click.command("fix-faces", context_settings={"max_content_width": 100})
-@click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...",
-    shell_complete=any_of((), or_file=True),
-)  # fmt: skip
+@files_argument
 @click.option(
     "--fidelity", type=float, default=DEFAULT_FACE_FIDELITY, show_default=True,
     help="How close to stay to the faces that are there, from 0 (the best faces) to 1 "
     "(the most alike).",
 )  # fmt: skip
-@click.option(
-    "--model", help="A face restorer's name, or the path of one.",
-    shell_complete=for_field("fix_faces_model", None),
-)  # fmt: skip
-@click.option(
-    "--detector", help="A face detector's name, or the path of one.",
-    shell_complete=for_field("fix_faces_detector", None),
-)  # fmt: skip
-@click.option(
-    "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
-    help="Folder to save pictures in.",
-)  # fmt: skip
-@click.option(
-    "--output-file-extension", "extension", type=click.Choice(["jpg", "png"]),
-    help="How to save the pictures: as each FILE is by default, or png where it is "
-    "neither; png keeps what is around the faces to the bit.",
-)  # fmt: skip
-@click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@model_option("--model", "fix_faces_model", "A face restorer")
+@model_option("--detector", "fix_faces_detector", "A face detector")
+@outdir_option
+@extension_option("png keeps what is around the faces to the bit")
+@device_option
+@quiet_option()
 @click.pass_context
 @reporting_errors
 def fix_faces_cmd(
@@ -59,9 +50,9 @@ def fix_faces_cmd(
 
     Around the faces nothing changes; a picture without faces is saved as it is.
 
-    Without --model, CodeFormer is used, which is fetched when it is first needed. A
-    FILE that cannot be used is reported and the others are done all the same; the exit
-    code is not 0 then.
+    Without --model, CodeFormer is used where it is on this machine or can be fetched,
+    and else the small model that comes along. A FILE that cannot be used is reported
+    and the others are done all the same; the exit code is not 0 then.
     """
     show_log("error" if quiet else "info")
 

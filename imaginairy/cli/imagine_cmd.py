@@ -6,6 +6,11 @@ from typing import Any
 import click
 
 from imaginairy.animate import ANIMATIONS
+from imaginairy.cli.common_options import (
+    device_option,
+    outdir_option,
+    quiet_option,
+)
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.drawing import Drawing, draw
 from imaginairy.cli.jobs import planned
@@ -41,10 +46,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
     "-r", "--repeats", default=1, show_default=True,
     help="Pictures of each prompt; their seeds count up from --seed.",
 )  # fmt: skip
-@click.option(
-    "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
-    help="Folder to save pictures in.",
-)  # fmt: skip
+@outdir_option
 @click.option(
     "--output-file-extension", "extension", default="jpg", show_default=True,
     type=click.Choice(["jpg", "png"]), help="How to save the pictures.",
@@ -75,7 +77,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
     help="Print one JSON object a picture: its path and everything that made it.",
 )  # fmt: skip
 @click.option("--show", is_flag=True, help="Also draw the pictures in the terminal.")
-@click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
+@device_option
 @click.option(
     "--precision", default="autocast", show_default=True,
     type=click.Choice(["autocast", "full"]),
@@ -85,7 +87,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
     "--log-level", default="info", show_default=True, type=click.Choice(LOG_LEVELS),
     help="How much to say.",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@quiet_option()
 @click.version_option(__version__)
 @click.pass_context
 @reporting_errors

@@ -4,28 +4,26 @@ from pathlib import Path
 
 import click
 
+from imaginairy.cli.common_options import (
+    ON_HUB,
+    device_option,
+    model_option,
+    outdir_option,
+    quiet_option,
+)
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.files import MAX_NAME_LENGTH, plain
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
-from imaginairy.models.companions import companions_for
-
-NAMES = [(spec.name, spec.summary) for spec in companions_for("mask")]
 
 
 @click.command("mask", context_settings={"max_content_width": 100})
 @click.argument("picture", shell_complete=any_of((), or_file=True))
 @click.argument("mask_prompt")
-@click.option(
-    "--mask-model", help="A mask model's name, path, or owner/repo on the hub.",
-    shell_complete=any_of(NAMES, or_file=True),
-)  # fmt: skip
-@click.option(
-    "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
-    help="Folder to save pictures in.",
-)  # fmt: skip
-@click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@model_option("--mask-model", "mask_model", "A mask model", ON_HUB)
+@outdir_option
+@device_option
+@quiet_option()
 @click.pass_context
 @reporting_errors
 def mask_cmd(
@@ -43,7 +41,8 @@ def mask_cmd(
     paint on, its shades of grey, the cut-out with transparency, and an overlay to look
     at.
 
-    Without --mask-model, CLIPSeg is used, which is fetched when it is first needed.
+    Without --mask-model, CLIPSeg is used where it is on this machine or can be fetched,
+    and else the small model that comes along.
     """
     show_log("error" if quiet else "info")
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from imaginairy.cli.completion import any_of, for_field
+from imaginairy.cli.common_options import (
+    device_option,
+    extension_option,
+    files_argument,
+    model_option,
+    outdir_option,
+    quiet_option,
+)
 from imaginairy.cli.files import each_file, saved
 from imaginairy.cli.progress import ProgressBar
 from imaginairy.cli.run import reporting_errors, show_log
@@ -13,14 +20,8 @@ from imaginairy.observe import log
 
 
 @click.command("upscale", context_settings={"max_content_width": 100})
-@click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...",
-    shell_complete=any_of((), or_file=True),
-)  # fmt: skip
-@click.option(
-    "--model", help="An upscaler's name, or the path of its weights.",
-    shell_complete=for_field("upscaler", None),
-)  # fmt: skip
+@files_argument
+@model_option("--model", "upscaler", "An upscaler")
 @click.option(
     "--scale", type=float,
     help="How many times as large, from 1 to 16; the model's own by default.",
@@ -28,25 +29,12 @@ from imaginairy.observe import log
 @click.option(
     "--fix-faces", is_flag=True, help="Also restore the faces, at the large size."
 )
-@click.option(
-    "--fix-faces-model", help="A face restorer's name, or the path of one.",
-    shell_complete=for_field("fix_faces_model", None),
-)  # fmt: skip
-@click.option(
-    "--fix-faces-detector", help="A face detector's name, or the path of one.",
-    shell_complete=for_field("fix_faces_detector", None),
-)  # fmt: skip
-@click.option(
-    "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
-    help="Folder to save pictures in.",
-)  # fmt: skip
-@click.option(
-    "--output-file-extension", "extension", type=click.Choice(["jpg", "png"]),
-    help="How to save the pictures: as each FILE is by default, or png where it is "
-    "neither; jpg has no transparency and shows white there.",
-)  # fmt: skip
-@click.option("--device", help="cuda, mps or cpu; the fastest there is by default.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@model_option("--fix-faces-model", "fix_faces_model", "A face restorer")
+@model_option("--fix-faces-detector", "fix_faces_detector", "A face detector")
+@outdir_option
+@extension_option("jpg has no transparency and shows white there")
+@device_option
+@quiet_option()
 @click.pass_context
 @reporting_errors
 def upscale_cmd(

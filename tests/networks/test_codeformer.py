@@ -121,13 +121,15 @@ def test_a_small_one_comes_back_from_its_file(
         replace(SMALL, blocks_per_level=2, fused=(False, False, False)),
         replace(SMALL, channels=(8, 8), attention=(True, True), fused=(True, True)),
         replace(SMALL, image_size=64, blocks_per_level=3, image_channels=1),
+        replace(SMALL, norm_groups=0, attention=(False, False, True)),
     ],
 )
 def test_sizes_are_read_off_the_shapes(config: CodeFormerConfig) -> None:
     with torch.device("meta"):
         tensors = publish(CodeFormer(config), codeformer(config))
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    part = codeformer_part(Listing(shapes), NOT_IN_SHAPES)
+    beside = {"heads": config.heads, "norm_groups": config.norm_groups}
+    part = codeformer_part(Listing(shapes), beside)
     assert part.config == config
     part.load(META, torch.float32)
 
