@@ -13,7 +13,7 @@ from typing import Literal
 
 import click
 
-from imaginairy.cli.models_cmd import megabytes
+from imaginairy.cli.models_cmd import readable
 from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.version_cmd import installed
 from imaginairy.models.catalog import (
@@ -149,7 +149,7 @@ def memory_check() -> Iterator[Finding]:
         yield Finding(
             "note",
             f"{_of(free, total)} free; Stable Diffusion takes about "
-            f"{megabytes(int(ROOM_TO_DRAW))} on a CPU",
+            f"{readable(int(ROOM_TO_DRAW))} on a CPU",
             'imagine "a bowl of fruit" --model storybook',
         )
     else:
@@ -189,7 +189,7 @@ def cache_check() -> Iterator[Finding]:
     if usage.free < needed:
         yield Finding(
             "note",
-            f"{room}; the default model takes {megabytes(int(needed))} more",
+            f"{room}; the default model takes {readable(int(needed))} more",
             "export HF_HOME=/a/folder/on/another/disk",
         )
     else:
@@ -266,7 +266,7 @@ def _bundled(name: str, folder: Path) -> Finding:
         except (SafetensorError, OSError) as error:
             return Finding("broken", f"{name}: {file} cannot be read ({error})", mend)
     size = sum(file.stat().st_size for file in files)
-    return Finding("ok", f"{name} comes along, {megabytes(size)}")
+    return Finding("ok", f"{name} comes along, {readable(size)}")
 
 
 def _fetched(name: str, file: HubFile, path: Path | None) -> Finding:
@@ -284,11 +284,11 @@ def _fetched(name: str, file: HubFile, path: Path | None) -> Finding:
 def _where(path: Path | None, size: int | None) -> str:
     if path:
         return f"is on this machine, {path}"
-    return "is fetched when first used" + (f", {megabytes(size)}" if size else "")
+    return "is fetched when first used" + (f", {readable(size)}" if size else "")
 
 
 def _of(free: int, total: int) -> str:
-    return f"{megabytes(free)} of {megabytes(total)}"
+    return f"{readable(free)} of {readable(total)}"
 
 
 CHECKS: dict[str, Check] = {

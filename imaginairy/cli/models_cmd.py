@@ -29,16 +29,18 @@ def size_and_place(spec: ModelSpec) -> tuple[str, str]:
     weights = spec.weights
     if isinstance(weights, BundledFolder):
         files = [file for file in weights.path.rglob("*") if file.is_file()]
-        return megabytes(sum(file.stat().st_size for file in files)), "bundled"
+        return readable(sum(file.stat().st_size for file in files)), "bundled"
     assert isinstance(weights, HubFile)
     from imaginairy.models import hub
 
     return (
-        megabytes(weights.size) if weights.size else "?",
+        readable(weights.size) if weights.size else "?",
         "yes" if hub.cached(weights) else "no",
     )
 
 
-def megabytes(size: int) -> str:
+def readable(size: int) -> str:
     """Return a number of bytes as people read it."""
+    if size < 1e6:
+        return f"{size / 1e3:,.0f} kB"
     return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.2f} GB"
