@@ -59,6 +59,12 @@ class Entry:
         return prompt if isinstance(prompt, str) else ""
 
     @property
+    def applied(self) -> dict[str, Any]:
+        """What was done to it after drawing, and how."""
+        applied = self.metadata.get("applied")
+        return applied if isinstance(applied, dict) else {}
+
+    @property
     def created(self) -> float:
         """When it was drawn, or else when the file was written, in seconds."""
         try:
@@ -174,11 +180,27 @@ def facts(entry: Entry) -> dict[str, Any]:
     listed: dict[str, Any] = {"size": f"{entry.size[0]} x {entry.size[1]}"}
     if entry.metadata.get("negative_prompt"):
         listed["negative prompt"] = entry.metadata["negative_prompt"]
-    for name, value in entry.metadata.items():
+    told = {**entry.metadata, **entry.applied}
+    for name, value in told.items():
         said = value is not None and value != DEFAULTS.get(name)
-        if said and name not in (*NOT_SHOWN, "width", "height"):
-            listed[name.replace("_", " ")] = value
+        if said and name not in (*NOT_SHOWN, "width", "height", "applied"):
+            listed[name.replace("_", " ")] = in_words(value)
     return listed
+
+
+def in_words(value: Any) -> str:
+    """Return what a field of the metadata holds, to be read on a line."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            pairs = value.items()
+            return ", ".join(
+                f"{str(k).replace('_', ' ')} {in_words(v)}" for k, v in pairs
+            )
+        case list():
+            return ", ".join(in_words(each) for each in value)
+    return str(value)
 
 
 def short_model(model: Any) -> str | None:

@@ -16,6 +16,8 @@ from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.options import given as fields_given
 from imaginairy.errors import BadOptionError
 from imaginairy.gallery import (
+    Entry,
+    facts,
     imagine_command,
     json_for_page,
     read_entries,
@@ -56,6 +58,17 @@ def test_what_is_in_the_page(tmp_path: Path) -> None:
     assert "{{" not in text
     assert EVIL not in text and "<img src=x" not in text
     assert text.count("</script>") == 2
+
+
+def test_what_was_done_to_a_picture_is_told_in_words() -> None:
+    applied = {"fix_faces": {"model": "k_one", "faces": 2, "seen": [True, None]}}
+    entry = Entry(Path("a.jpg"), (8, 8), {"upscale": True, "applied": applied})
+    assert facts(entry) == {
+        "size": "8 x 8",
+        "upscale": "yes",
+        "fix faces": "model k_one, faces 2, seen yes, None",
+    }
+    assert facts(Entry(Path("a.jpg"), (8, 8), {"applied": 3})) == {"size": "8 x 8"}
 
 
 @given(st.text())
