@@ -200,7 +200,7 @@ def in_words(value: Any) -> str:
             )
         case list():
             return ", ".join(in_words(each) for each in value)
-    return str(value)
+    return _number(value)
 
 
 def short_model(model: Any) -> str | None:
