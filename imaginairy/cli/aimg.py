@@ -5,6 +5,7 @@ import click
 from imaginairy.cli.again_cmd import again_cmd
 from imaginairy.cli.describe_cmd import describe_cmd
 from imaginairy.cli.doctor_cmd import doctor_cmd
+from imaginairy.cli.edit_cmd import edit_cmd
 from imaginairy.cli.fix_faces_cmd import fix_faces_cmd
 from imaginairy.cli.gallery_cmd import gallery_cmd
 from imaginairy.cli.imagine_cmd import imagine_cmd
@@ -35,6 +36,7 @@ def aimg(context: click.Context, /) -> None:
 aimg.add_command(again_cmd)
 aimg.add_command(describe_cmd)
 aimg.add_command(doctor_cmd)
+aimg.add_command(edit_cmd)
 aimg.add_command(fix_faces_cmd)
 aimg.add_command(gallery_cmd)
 aimg.add_command(imagine_cmd)

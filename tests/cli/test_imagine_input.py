@@ -331,5 +331,6 @@ def test_bash_completes_commands_options_and_values(tmp_path: Path) -> None:
 
 def test_aimg_knows_all_commands() -> None:
     said = CliRunner().invoke(aimg, ["--help"]).output
-    for name in ("imagine", "again", "models", "gallery", "doctor", "version"):
+    names = "imagine edit again mask describe upscale fix-faces models gallery doctor"
+    for name in (*names.split(), "version"):
         assert f"\n  {name} " in said

@@ -1,0 +1,34 @@
+"""`aimg edit`: a picture changed as a prompt says, all of it or a part."""
+
+from typing import Any
+
+import click
+
+from imaginairy.cli.completion import any_of
+from imaginairy.cli.imagine_cmd import imagine_cmd
+from imaginairy.cli.sections import SectionedCommand
+
+NOT_TAKEN = ("prompts", "prompts_file", "init_image", "version")
+OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAKEN]
+
+
+@click.command(
+    "edit",
+    cls=SectionedCommand,
+    params=OF_IMAGINE,
+    context_settings={"max_content_width": 100},
+)
+@click.argument("picture", shell_complete=any_of((), or_file=True))
+@click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
+@click.pass_context
+def edit_cmd(context: click.Context, /, picture: str, **options: Any) -> None:
+    """Draw PICTURE, a path or a web address, anew as each PROMPT says.
+
+    With --mask-prompt only what that describes is drawn anew, as in
+
+      aimg edit cat.jpg "a cat with a red collar" --mask-prompt "collar{+5px}"
+
+    and all else stays to the pixel; --mask-mode keep turns it round. Without a mask,
+    --init-image-strength says how much of PICTURE stays, from 0 to 1.
+    """
+    context.invoke(imagine_cmd, init_image=picture, **options)
