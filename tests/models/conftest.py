@@ -1,0 +1,70 @@
+"""Small checkpoints, and a hub on localhost, for the tests of this folder."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from imaginairy.models import keymaps
+from imaginairy.models.checkpoint import read_checkpoint
+from tests.golden import CPU
+from tests.hub_client import FILES, REPO, Client
+from tests.hub_server import HubServer, Repo
+from tests.models.checkpoints import TEXT, UNET, VAE, Named, load_all
+
+
+@pytest.fixture(scope="module")
+def wanted(tiny_folder: Path) -> dict[str, Named]:
+    """Return the weights as loaded from what diffusers saved."""
+    return load_all(tiny_folder)
+
+
+@pytest.fixture(scope="module")
+def compvis(tiny_folder: Path) -> Named:
+    """Return the same weights in the CompVis naming, as they stand in one file.
+
+    That the naming is CompVis' is shown by the goldens and the published names.
+    """
+    checkpoint = read_checkpoint(tiny_folder)
+    tensors: Named = {}
+    for prefix, part, names in (
+        (UNET, checkpoint.unet, keymaps.unet_compvis(checkpoint.unet.config)),
+        (
+            VAE,
+            checkpoint.autoencoder,
+            keymaps.autoencoder_compvis(checkpoint.autoencoder.config),
+        ),
+        (TEXT, checkpoint.text, keymaps.clip_text(checkpoint.text.config)),
+    ):
+        for name, tensor in part.load(CPU, torch.float32).state_dict().items():
+            module, _, leaf = name.rpartition(".")
+            if ".attention." in name and prefix == VAE and tensor.ndim == 2:
+                tensor = tensor[:, :, None, None]
+            tensors[f"{prefix}{names[module]}.{leaf}"] = tensor.contiguous()
+    return tensors
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """Return a folder in the diffusers layout that a test may change."""
+    return shutil.copytree(tiny_folder, tmp_path / "model")
+
+
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    with HubServer({REPO: Repo(dict(FILES))}) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: HubServer, tmp_path: Path) -> Client:
+    return Client(tmp_path / "home", server.url)
+
+
+@pytest.fixture
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"

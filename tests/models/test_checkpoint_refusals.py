@@ -1,0 +1,265 @@
+"""Checkpoints that lack something, have too much, or are of other families."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+
+from imaginairy.models.checkpoint import PARTS
+from tests.models.checkpoints import (
+    TEXT,
+    UNET,
+    VAE,
+    WEIGHTS,
+    Named,
+    change,
+    refusal,
+    shapes_of,
+    write_hollow,
+)
+
+# --- what does not fit ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{UNET}out.3.weight",
+        f"{UNET}label_emb.0.0.weight",
+        f"{UNET}model_ema",
+        f"{VAE}decoder.mid.attn_2.q.weight",
+        f"{TEXT}encoder.layers.2.mlp.fc1.bias",
+        "cond_stage_model.transformer.adapter.weight",
+        "cond_stage_model.adapter.weight",
+        "control_model.input_hint_block.0.weight",
+        "embedding_manager.string_to_param_dict.*",
+        "first_stage_modelling.weight",
+        "xbetas",
+        "betasx",
+    ],
+)
+def test_a_tensor_that_nothing_explains_is_named(
+    compvis: Named, tmp_path: Path, name: str
+) -> None:
+    shapes = shapes_of(compvis) | {name: (3,)}
+    write_hollow(tmp_path / "model.safetensors", shapes)
+    message = refusal(tmp_path / "model.safetensors")
+    assert name in message
+    assert str(tmp_path / "model.safetensors") in message
+
+
+def test_tensors_that_nothing_explains_are_named_in_folders(folder: Path) -> None:
+    for part in PARTS:
+        whole = load_file(folder / part / f"{WEIGHTS[part]}.safetensors")
+        change(folder, part, lambda t: t | {"adapter.weight": torch.ones(1)})
+        assert "adapter.weight" in refusal(folder)
+        change(folder, part, lambda _, whole=whole: whole)
+
+
+def test_any_tensor_that_is_missing_is_reported(compvis: Named, tmp_path: Path) -> None:
+    """By its own name, but for the few that the size of the network is read from.
+
+    Names that differ in numbers only are tried once.
+    """
+    file, whole = tmp_path / "model.safetensors", shapes_of(compvis)
+    unnamed = set()
+    for name in {re.sub(r"\d+", "", name): name for name in whole}.values():
+        write_hollow(file, {n: shape for n, shape in whole.items() if n != name})
+        own = name.removeprefix(UNET).removeprefix(VAE).removeprefix(TEXT)
+        if own not in refusal(file):
+            unnamed.add(name)
+    assert all(read_for_size(name) for name in unnamed), unnamed
+
+
+def read_for_size(name: str) -> bool:
+    """Whether a network without this tensor looks like one of another size."""
+    return name.endswith(
+        (
+            ".in_layers.2.weight",
+            ".op.weight",
+            ".conv1.weight",
+            ".1.norm.weight",
+            ".norm_out.weight",
+            ".attn_1.q.weight",
+            ".mlp.fc1.weight",
+        )
+    )
+
+
+def test_only_the_first_few_of_many_faults_are_named(
+    compvis: Named, tmp_path: Path
+) -> None:
+    shapes = shapes_of(compvis)
+    lost = [name for name in shapes if "out_layers.0" in name]
+    for name in lost:
+        del shapes[name]
+    bent = [name for name in shapes if "transformer_blocks.0.norm1" in name]
+    for name in bent:
+        shapes[name] = (*shapes[name], 2)
+    shapes |= {f"{UNET}more.{number}": (1,) for number in range(99)}
+    write_hollow(tmp_path / "model.safetensors", shapes)
+    message = refusal(tmp_path / "model.safetensors")
+    assert f"{len(lost)} missing ({lost[0]}, " in message
+    assert f"99 unexpected ({UNET}more.0, {UNET}more.1, {UNET}more.2" in message
+    assert f"{len(bent)} misshapen ({bent[0]} is ({shapes[bent[0]][0]}, 2) " in message
+    assert "does not fit the UNet" in message
+
+
+def test_a_misshapen_tensor_is_named(compvis: Named, tmp_path: Path) -> None:
+    name = f"{VAE}decoder.up.1.block.2.conv2.weight"
+    shapes = shapes_of(compvis)
+    out, into, *kernel = shapes[name]
+    shapes[name] = (out, into + 1, *kernel)
+    write_hollow(tmp_path / "model.safetensors", shapes)
+    message = refusal(tmp_path / "model.safetensors")
+    assert f"1 misshapen ({name} is ({out}, {into + 1}, 3, 3) instead of" in message
+
+
+def test_weights_that_are_no_floating_point_numbers_are_refused(
+    compvis: Named, tmp_path: Path
+) -> None:
+    """They are quantised, and would be taken for what they are not."""
+    write_hollow(tmp_path / "model.safetensors", shapes_of(compvis), "I8")
+    message = refusal(tmp_path / "model.safetensors")
+    assert "as torch.int8; only floating-point weights are supported" in message
+
+
+@pytest.mark.parametrize("prefix", [UNET, VAE, "cond_stage_model."])
+def test_a_file_that_lacks_a_whole_network_is_refused(
+    compvis: Named, tmp_path: Path, prefix: str
+) -> None:
+    rest = {n: s for n, s in shapes_of(compvis).items() if not n.startswith(prefix)}
+    write_hollow(tmp_path / "model.safetensors", rest)
+    lacking = {UNET: "no Stable Diffusion checkpoint", VAE: "no autoencoder"}
+    message = refusal(tmp_path / "model.safetensors")
+    assert lacking.get(prefix, "no text encoder") in message
+
+
+def test_other_files_of_tensors_are_refused(tmp_path: Path) -> None:
+    save_file({"lora_up.weight": torch.ones(2)}, tmp_path / "lora.safetensors")
+    message = refusal(tmp_path / "lora.safetensors")
+    assert "is no Stable Diffusion checkpoint" in message
+    assert "it has lora_up.weight" in message
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    assert "has no weights in 'unet/'" in refusal(tmp_path)
+
+
+def test_a_missing_path_is_refused(tmp_path: Path) -> None:
+    assert "cannot be read (No such file" in refusal(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("text", ["{", "[1]", "3", "null"])
+def test_settings_that_cannot_be_read_are_refused(
+    folder: Path, part: str, text: str
+) -> None:
+    (folder / part / "config.json").write_text(text, encoding="utf-8")
+    assert f"'{folder / part / 'config.json'}'" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "said"),
+    [
+        ("unet", {"attention_head_dim": 7}, "7 heads cannot share 32 channels evenly"),
+        ("unet", {"attention_head_dim": [8]}, "UNet"),
+        ("unet", {"attention_head_dim": "8"}, "UNet"),
+        ("unet", {"attention_head_dim": [8, 0]}, "UNet"),
+        ("unet", {"norm_num_groups": 31}, "UNet of a workable size"),
+        ("vae", {"norm_num_groups": 31}, "Autoencoder of a workable size"),
+        ("text_encoder", {"num_attention_heads": 5}, "5 heads cannot share 48"),
+        ("text_encoder", {"hidden_act": "tanh"}, "only quick_gelu and gelu are"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused(
+    folder: Path, part: str, given: dict[str, Any], said: str
+) -> None:
+    file = folder / part / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | given))
+    assert said in refusal(folder)
+
+
+# --- other families -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cond_stage_model.model.transformer.resblocks.0.ln_1.weight",
+        "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
+    ],
+)
+def test_single_files_of_other_families_are_refused(
+    compvis: Named, tmp_path: Path, name: str
+) -> None:
+    shapes = shapes_of(compvis) | {name: (4,)}
+    write_hollow(tmp_path / "model.safetensors", shapes)
+    message = refusal(tmp_path / "model.safetensors")
+    assert "is a Stable Diffusion 2 or XL checkpoint; only 1.x is supported" in message
+
+
+OTHER_UNETS: dict[str, dict[str, Any]] = {
+    "2.1": {
+        "cross_attention_dim": 1024,
+        "attention_head_dim": (5, 10, 20, 20),
+        "use_linear_projection": True,
+    },
+    "XL": {
+        "block_out_channels": (320, 640, 1280),
+        "down_block_types": (
+            "DownBlock2D",
+            "CrossAttnDownBlock2D",
+            "CrossAttnDownBlock2D",
+        ),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2, 10),
+        "cross_attention_dim": 2048,
+        "attention_head_dim": (5, 10, 20),
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+    },
+}
+
+
+@pytest.mark.parametrize("family", OTHER_UNETS)
+def test_folders_of_other_families_are_refused(folder: Path, family: str) -> None:
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(**OTHER_UNETS[family])
+    shapes = shapes_of(dict(unet.state_dict()))
+    write_hollow(folder / "unet" / "diffusion_pytorch_model.safetensors", shapes)
+    unet.save_config(folder / "unet")
+    message = refusal(folder)
+    assert "is not of the Stable Diffusion 1.x design" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "supported"),
+    [
+        ("prediction_type", "v_prediction", "epsilon"),
+        ("prediction_type", "sample", "epsilon"),
+        ("beta_schedule", "linear", "scaled_linear"),
+        ("trained_betas", [0.1, 0.2], "None"),
+        ("rescale_betas_zero_snr", True, "False"),
+    ],
+)
+def test_models_trained_otherwise_are_refused(
+    folder: Path, name: str, value: object, supported: str
+) -> None:
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps({name: value}))
+    message = refusal(folder)
+    assert f"has {name} '{value}'; only '{supported}'" in message
+
+
+def test_a_schedule_that_is_no_json_is_refused(folder: Path) -> None:
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text("beta_start: 1")
+    assert f"'{file}' is not valid JSON" in refusal(folder)

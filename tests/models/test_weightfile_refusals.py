@@ -1,0 +1,157 @@
+"""Files that hold no weights, or broken ones."""
+
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imaginairy.errors import CheckpointError
+from imaginairy.models.weightfile import open_weights
+from tests.models.weightfiles import STARTS, each_kind, refusal
+
+# --- what is no weight file -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "(it is empty)"),
+        (b"\0", "neither a safetensors file nor a PyTorch checkpoint"),
+        (b"hello, world", "neither a safetensors file nor a PyTorch checkpoint"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
+        (b"<!DOCTYPE html><html><body>Sign in", "a web page"),
+        (b"<!doctype html>\n<html>", "a web page"),
+        (b'\n<html lang="en">', "a web page"),
+        (b"GGUF\3\0\0\0", "GGUF"),
+        (b"\x80", "broken PyTorch checkpoint"),
+        (b"\x80\x02", "broken PyTorch checkpoint"),
+        (b"PK\x03\x04", "broken PyTorch checkpoint"),
+        (b"\x89PNG\r\n\x1a\n", "neither a safetensors file nor a PyTorch checkpoint"),
+        (b"\x10\0\0\0\0\0\0\0{}", "broken safetensors file"),
+        (b"\x02\0\0\0\0\0\0\0{}", "no tensors"),
+        (b"\x02\0\0\0\0\0\0\0{]", "broken safetensors file"),
+        (b"\x80\0\0\0\0\0\0\0{", "broken safetensors file"),
+    ],
+)
+def test_other_files_are_refused_by_what_they_are(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    (tmp_path / "weights").write_bytes(content)
+    assert said in refusal(tmp_path / "weights")
+
+
+def test_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
+    assert "cannot be read (Is a directory)" in refusal(tmp_path)
+    assert "cannot be read (No such file" in refusal(tmp_path / "missing")
+
+
+def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "weights", "w") as archive:
+        archive.writestr("word/document.xml", "<xml/>")
+    assert "broken PyTorch checkpoint" in refusal(tmp_path / "weights")
+
+
+def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is on its way out
+        program = torch.jit.script(torch.nn.Linear(2, 2))
+        torch.jit.save(program, str(tmp_path / "weights"))
+    assert "is a TorchScript program" in refusal(tmp_path / "weights")
+
+
+@pytest.mark.parametrize(
+    "content", [{}, [torch.ones(2)], torch.ones(2), {"state_dict": {}}, None, 5]
+)
+def test_a_pickle_without_named_tensors_is_refused(
+    tmp_path: Path, content: object
+) -> None:
+    torch.save(content, tmp_path / "weights")
+    assert "holds no tensors" in refusal(tmp_path / "weights")
+
+
+def test_safetensors_of_types_that_torch_lacks_are_refused(tmp_path: Path) -> None:
+    header = b'{"a":{"dtype":"F8_E8M0","shape":[2],"data_offsets":[0,2]}}'
+    content = struct.pack("<Q", len(header)) + header + b"\0\0"
+    (tmp_path / "weights").write_bytes(content)
+    assert "F8_E8M0" in refusal(tmp_path / "weights")
+
+
+@each_kind
+def test_a_file_cut_short_is_refused(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    write(tmp_path / "whole")
+    whole = (tmp_path / "whole").read_bytes()
+    for length in {*range(0, len(whole), 37), len(whole) - 1}:
+        (tmp_path / "cut").write_bytes(whole[:length])
+        refusal(tmp_path / "cut")
+
+
+# --- broken at random -----------------------------------------------------------------
+
+broken_at_random = settings(
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def read_or_refuse(file: Path) -> None:
+    """Read everything; a file may be broken, but not anything else may be raised."""
+    try:
+        opened = open_weights(file)
+    except CheckpointError:
+        return
+    for name, shape in opened.shapes.items():
+        assert tuple(opened.read(name).clone().shape) == shape
+
+
+@each_kind
+@broken_at_random
+@given(data=st.data())
+def test_files_with_wrong_bytes_are_read_or_refused(
+    tmp_path: Path, write: Callable[[Path], None], data: st.DataObject
+) -> None:
+    """Most bytes are struck near the start or the end, where the structure is."""
+    file = tmp_path / "weights"
+    write(file)
+    content = bytearray(file.read_bytes())
+    last = len(content) - 1
+    places = st.one_of(
+        st.integers(0, min(600, last)),
+        st.integers(max(0, last - 600), last),
+        st.integers(0, last),
+    )
+    for place in data.draw(st.lists(places, min_size=1, max_size=6)):
+        content[place] = data.draw(st.integers(0, 255))
+    file.write_bytes(content)
+    read_or_refuse(file)
+
+
+@each_kind
+@broken_at_random
+@given(data=st.data())
+def test_files_with_bytes_too_many_or_too_few_are_read_or_refused(
+    tmp_path: Path, write: Callable[[Path], None], data: st.DataObject
+) -> None:
+    file = tmp_path / "weights"
+    write(file)
+    content = file.read_bytes()
+    begin = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(begin, min(len(content), begin + 40)))
+    file.write_bytes(content[:begin] + data.draw(st.binary()) + content[end:])
+    read_or_refuse(file)
+
+
+@broken_at_random
+@given(content=st.binary(max_size=200), start=st.sampled_from(STARTS))
+def test_random_bytes_are_refused(tmp_path: Path, content: bytes, start: bytes) -> None:
+    (tmp_path / "weights").write_bytes(start + content)
+    read_or_refuse(tmp_path / "weights")
