@@ -13,27 +13,29 @@ Modifiers bind tightest. They follow a description or a group: one strength at m
 any number of growths. Where imaginAIry 2.0 stopped reading and ignored the rest, as in
 `a, b`, `a AND` or at the second strength of `a{*2}{+0.1}`, reading on would change what
 old prompts mean, so all of that is an error. `(a{*2}){+0.1}` says it clearly.
-
-A prompt becomes a tree of frozen dataclasses. `str(tree)` writes it back with no
-bracket too many, and reading that gives the same tree.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from functools import reduce
 from string import ascii_letters
-from typing import Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pyparsing as pp
 
+from imaginairy.enhancers.mask_tree import (
+    BARE,
+    MAX_AMOUNT,
+    MAX_GROWTH,
+    And,
+    Growth,
+    MaskTree,
+    Modified,
+    Not,
+    Or,
+    Phrase,
+    Strength,
+    levels_of,
+)
 from imaginairy.errors import BadPromptError
-
-Values: TypeAlias = npt.NDArray[np.float32]
-"""How much each pixel belongs to something, in [0, 1]."""
 
 MAX_LENGTH = 4000
 """Characters of a mask prompt."""
@@ -41,103 +43,6 @@ MAX_BRACKETS = 20
 """Brackets inside each other; each costs the parser some twenty nested calls."""
 MAX_LEVELS = 100
 """Levels of a tree (`NOT NOT a` has three), so that recursion over it is safe."""
-MAX_AMOUNT = 1e6
-"""The largest number in a strength; one over it is the least to divide by."""
-MAX_GROWTH = 100
-"""Pixels of one growth; it takes time by the square."""
-
-
-@dataclass(frozen=True)
-class Strength:
-    """`{*1.5}`: calculate with each value of a mask, then clamp it to [0, 1]."""
-
-    operator: Literal["*", "/", "+", "-"]
-    amount: float
-    """Not negative, at most MAX_AMOUNT; to divide by, at least 1 / MAX_AMOUNT."""
-
-    def apply(self, values: Values) -> Values:
-        """Return the changed values."""
-        match self.operator:
-            case "*":
-                values = values * self.amount
-            case "/":
-                values = values / self.amount
-            case "+":
-                values = values + self.amount
-            case "-":
-                values = values - self.amount
-        return np.clip(values, 0, 1)
-
-    def __str__(self) -> str:
-        amount = format(Decimal(repr(self.amount)), "f").removesuffix(".0")
-        return f"{{{self.operator}{amount}}}"
-
-
-@dataclass(frozen=True)
-class Growth:
-    """`{+5px}`: grow the light areas of a mask, or shrink them where negative.
-
-    Beyond the edge of the picture is nothing that could grow in or eat away.
-    """
-
-    pixels: int
-    """From -MAX_GROWTH to MAX_GROWTH."""
-
-    def apply(self, values: Values) -> Values:
-        """Return the grey mask, dilated or eroded with a round brush."""
-        import cv2
-
-        size = 2 * abs(self.pixels) + 1
-        brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-        change = cv2.dilate if self.pixels > 0 else cv2.erode
-        return np.asarray(change(values, brush), dtype=np.float32)
-
-    def __str__(self) -> str:
-        return f"{{{self.pixels:+d}px}}"
-
-
-class _Writable:
-    def __str__(self: "MaskTree") -> str:  # type: ignore[misc]  # is one of them
-        return _write(self)
-
-
-@dataclass(frozen=True)
-class Phrase(_Writable):
-    """A description of something to be seen; not blank."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Modified(_Writable):
-    """A mask made stronger, weaker, larger or smaller."""
-
-    mask: "MaskTree"
-    modifier: Strength | Growth
-
-
-@dataclass(frozen=True)
-class Not(_Writable):
-    """Everything but the mask."""
-
-    mask: "MaskTree"
-
-
-@dataclass(frozen=True)
-class And(_Writable):
-    """What all of two or more masks share."""
-
-    masks: tuple["MaskTree", ...]
-
-
-@dataclass(frozen=True)
-class Or(_Writable):
-    """What is in any of two or more masks."""
-
-    masks: tuple["MaskTree", ...]
-
-
-MaskTree: TypeAlias = Phrase | Modified | Not | And | Or
 
 
 def parse_mask_prompt(text: str) -> MaskTree:
@@ -167,106 +72,18 @@ def parse_mask_prompt(text: str) -> MaskTree:
         raise _error(text, at, _problem(text, at)) from None
     except RecursionError:
         raise _error(text, 0, "has too many brackets to be read from here") from None
-    if _levels(tree) > MAX_LEVELS:
+    if levels_of(tree) > MAX_LEVELS:
         raise _error(
             text,
             0,
-            f"is {_levels(tree)} levels deep; at most {MAX_LEVELS} are possible",
+            f"is {levels_of(tree)} levels deep; at most {MAX_LEVELS} are possible",
         )
     return tree
-
-
-def descriptions(tree: MaskTree) -> tuple[str, ...]:
-    """Return the distinct descriptions of a tree, in the order they appear."""
-    if isinstance(tree, Phrase):
-        return (tree.text,)
-    return tuple(dict.fromkeys(d for part in _parts(tree) for d in descriptions(part)))
-
-
-def evaluate(tree: MaskTree, mask_of: Callable[[str], npt.ArrayLike]) -> Values:
-    """Return the mask that a tree describes.
-
-    `mask_of` gives the mask of a description, in [0, 1] and always of one shape; it is
-    asked once for each. Growth counts in pixels of these masks.
-    """
-    return _combine(
-        tree, {d: np.asarray(mask_of(d), dtype=np.float32) for d in descriptions(tree)}
-    )
-
-
-def _combine(tree: MaskTree, masks: Mapping[str, Values]) -> Values:
-    match tree:
-        case Phrase(text):
-            return masks[text]
-        case Modified(mask, modifier):
-            return modifier.apply(_combine(mask, masks))
-        case Not(mask):
-            return np.clip(1 - _combine(mask, masks), 0, 1)
-        case And(several):
-            return reduce(np.minimum, [_combine(mask, masks) for mask in several])
-        case Or(several):
-            return reduce(np.maximum, [_combine(mask, masks) for mask in several])
-
-
-def _parts(tree: MaskTree) -> tuple[MaskTree, ...]:
-    match tree:
-        case Phrase():
-            return ()
-        case Modified(mask, _) | Not(mask):
-            return (mask,)
-        case And(masks) | Or(masks):
-            return masks
-
-
-def _levels(tree: MaskTree) -> int:
-    levels, level = 0, [tree]
-    while level:
-        levels, level = levels + 1, [part for each in level for part in _parts(each)]
-    return levels
-
-
-# Writing
-
-_BINDS = {Or: 0, And: 1, Not: 2, Modified: 3, Phrase: 4}
-
-
-def _write(tree: MaskTree) -> str:
-    match tree:
-        case Phrase(text):
-            bare = "\t" not in text and re.fullmatch(f"(?! ){_BARE}", text)
-            return text if bare else _quote(text)
-        case Modified(mask, modifier):
-            twice = isinstance(modifier, Strength) and _has_strength(mask)
-            return _write_within(Phrase if twice else Modified, mask) + str(modifier)
-        case Not(mask):
-            return f"NOT {_write_within(Not, mask)}"
-        case And(masks):
-            return " AND ".join(_write_within(Not, mask) for mask in masks)
-        case Or(masks):
-            return " OR ".join(_write_within(And, mask) for mask in masks)
-
-
-def _write_within(loosest: type[MaskTree], tree: MaskTree) -> str:
-    loose = _BINDS[type(tree)] < _BINDS[loosest]
-    return f"({_write(tree)})" if loose else _write(tree)
-
-
-def _has_strength(tree: MaskTree) -> bool:
-    while isinstance(tree, Modified) and isinstance(tree.modifier, Growth):
-        tree = tree.mask
-    return isinstance(tree, Modified)
-
-
-def _quote(text: str) -> str:
-    mark = "'" if '"' in text and "'" not in text else '"'
-    escaped = text.replace("\\", r"\\").replace(mark, f"\\{mark}")
-    return f"{mark}{escaped}{mark}"
 
 
 # Reading
 
 _BLANK = " \t\r\n"
-_BARE = r"[a-z0-9 \t-]*[a-z0-9]"
 _QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
 _STRENGTH = r"\{(?P<operator>[*/+-])(?P<amount>[0-9]+\.?[0-9]*)\}"
 _GROWTH = r"\{(?P<pixels>[+-][0-9]+)px\}"
@@ -278,7 +95,7 @@ def _grammar() -> pp.ParserElement:
     A minus is a plus that says: from here on it can be nothing else. It keeps reading
     linear and errors at the place where something is missing.
     """
-    bare = pp.Regex(_BARE).set_parse_action(_phrase)
+    bare = pp.Regex(BARE).set_parse_action(_phrase)
     quoted = pp.Regex(_QUOTED, flags=re.DOTALL).set_parse_action(
         lambda found: Phrase(re.sub(r"""\\([\\"'])""", r"\1", found[0][1:-1]))
     )
@@ -436,7 +253,7 @@ def _word_problem(text: str, at: int, *, due: bool) -> str:
         return f"never closes the quote opened at column {column}"
     if rest[0] in "\"'" and due:
         return f"has nothing in the quotes at column {column}; say what to mask"
-    if re.match(rf"{_BARE}|[(\"']", rest):
+    if re.match(rf"{BARE}|[(\"']", rest):
         return f"needs AND or OR before {rest[0]!r} at column {column}"
     return (
         f"has {rest[0]!r} at column {column}, which belongs in no description but one "

@@ -10,7 +10,9 @@ from PIL import Image, ImageFilter
 from torch.nn import functional as F
 
 from imaginairy.checks import picture
-from imaginairy.enhancers.mask_language import (
+from imaginairy.enhancers.mask_language import parse_mask_prompt
+from imaginairy.enhancers.mask_postprocess import MEDIAN, postprocess
+from imaginairy.enhancers.mask_tree import (
     MAX_GROWTH,
     And,
     Growth,
@@ -21,9 +23,7 @@ from imaginairy.enhancers.mask_language import (
     Values,
     descriptions,
     evaluate,
-    parse_mask_prompt,
 )
-from imaginairy.enhancers.mask_postprocess import MEDIAN, postprocess
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.segmentation import Segmenter

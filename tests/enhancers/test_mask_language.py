@@ -10,11 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from imaginairy.enhancers.mask_language import (
-    MAX_AMOUNT,
     MAX_BRACKETS,
-    MAX_GROWTH,
     MAX_LENGTH,
     MAX_LEVELS,
+    parse_mask_prompt,
+)
+from imaginairy.enhancers.mask_tree import (
+    MAX_AMOUNT,
+    MAX_GROWTH,
     And,
     Growth,
     MaskTree,
@@ -25,7 +28,6 @@ from imaginairy.enhancers.mask_language import (
     Strength,
     descriptions,
     evaluate,
-    parse_mask_prompt,
 )
 from imaginairy.errors import BadPromptError
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from imaginairy import ImaginePrompt, ImagineResult, TextMask, imagine, mask
-from imaginairy.enhancers.mask_language import Growth, Modified, Phrase
+from imaginairy.enhancers.mask_tree import Growth, Modified, Phrase
 from imaginairy.enhancers.text_mask import (
     MASK_SIDE,
     mask_size,
