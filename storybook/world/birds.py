@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from storybook.world.bird_kinds import KINDS
 from storybook.world.canvas import Canvas, Gradient
 from storybook.world.colors import COLORS, darker, lighter, vary
+from storybook.world.creature_words import plainly_somewhere, somewhere
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
-    PLAIN_TIMES,
     Light,
-    at_time,
     draw_body,
     draw_clouds,
     draw_stars,
@@ -20,7 +19,7 @@ from storybook.world.sky import (
     lit,
     softly,
 )
-from storybook.world.words import chance, color_word, told, with_article
+from storybook.world.words import chance, color_word, told
 
 COATS: dict[str, tuple[str, ...]] = {
     "owl": ("brown", "gray", "white"),
@@ -264,33 +263,18 @@ PLAIN_PLACES = {
 
 
 def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
-    kind, place = attributes["kind"], attributes["place"]
+    kind = attributes["kind"]
     words = told(rng, {"cute": True, "little": True, "happy": True}, (0, 0, 0, 0, 0, 1))
     if chance(rng, 0.65):
         words.append(color_word(rng, attributes["color"]))
     noun = rng.choice(NOUNS[kind])
     text = " ".join((*words, noun)).replace("little little", "little")
-    text = text if chance(rng, 0.12) else with_article(text)
-    if place == "plain":
-        ground = color_word(rng, attributes["ground"])
-        a_ground = with_article(ground)
-        behind = (
-            f", {ground} background",
-            f" on {a_ground} background",
-            f" on {ground}",
-        )
-        return text + (rng.choice(behind) if chance(rng, 0.6) else "")
-    if chance(rng, 0.65):
-        text += f" {rng.choice(PLACE_WORDS[place])}"
-    return at_time(rng, text, attributes["time"])
+    return somewhere(rng, text, attributes, PLACE_WORDS)
 
 
 def _plain(attributes: Mapping[str, str]) -> str:
-    core = with_article(f"{attributes['color']} {attributes['kind']}")
-    place, ground = attributes["place"], attributes["ground"]
-    if place == "plain":
-        return f"{core} on {with_article(ground)} background"
-    return f"{core} {PLAIN_PLACES[place]} {PLAIN_TIMES[attributes['time']]}"
+    creature = f"{attributes['color']} {attributes['kind']}"
+    return plainly_somewhere(creature, attributes, PLAIN_PLACES)
 
 
 BIRDS = Group(

@@ -21,9 +21,9 @@ from storybook.world.sky import (
     sky_plain,
     sky_seen,
     softly,
-    under_sky,
+    with_details,
 )
-from storybook.world.words import chance, join, said, told, with_article
+from storybook.world.words import chance, said, told, with_article
 
 TONES: dict[str, tuple[Color, ...]] = {
     "gray": ((126, 134, 148), (150, 156, 166), (106, 114, 130)),
@@ -260,9 +260,7 @@ def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
         seen["lit windows"] = seen["city lights"] = True
     details = told(rng, seen, (0, 0, 1, 1))
     details += told(rng, sky_details(attributes), (0, 0, 0, 1))
-    if details:
-        core = f"{core} {'and' if ' with ' in core else 'with'} {join(details)}"
-    return under_sky(rng, core, attributes)
+    return with_details(rng, core, details, attributes)
 
 
 def _plain(attributes: Mapping[str, str]) -> str:

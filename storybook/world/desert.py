@@ -14,13 +14,12 @@ from storybook.world.sky import (
     choose_sky,
     draw_sky,
     lit,
+    plain_view,
     sky_details,
-    sky_plain,
-    sky_seen,
     softly,
-    under_sky,
+    with_details,
 )
-from storybook.world.words import chance, join, said, told
+from storybook.world.words import chance, told
 
 SANDS: dict[str, Color] = {
     "golden": (240, 202, 128),
@@ -200,14 +199,12 @@ def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
     details = told(rng, seen, (0, 1, 1, 2, 3)) + told(
         rng, sky_details(attributes), (0, 0, 0, 1)
     )
-    if details:
-        core = f"{core} {rng.choice(('with', 'with', 'and'))} {join(details)}"
-    return under_sky(rng, core, attributes)
+    return with_details(rng, core, details, attributes)
 
 
 def _plain(attributes: Mapping[str, str]) -> str:
-    core = f"the {attributes['sand']} desert {sky_plain(attributes)}"
-    return core + said(sky_seen(attributes) | _seen(attributes))
+    core = f"the {attributes['sand']} desert"
+    return plain_view(core, _seen(attributes), attributes)
 
 
 DESERT = Group(

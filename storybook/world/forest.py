@@ -17,13 +17,12 @@ from storybook.world.sky import (
     draw_sky,
     draw_weather,
     lit,
+    plain_view,
     sky_details,
-    sky_plain,
-    sky_seen,
     softly,
-    under_sky,
+    with_details,
 )
-from storybook.world.words import chance, join, said, told
+from storybook.world.words import chance, told
 
 LEAVES: dict[str, tuple[Color, ...]] = {
     "oaks": ((66, 146, 74), (84, 160, 70), (52, 128, 70)),
@@ -282,14 +281,11 @@ def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
         seen["a path"] = False
     details = told(rng, seen, (0, 1, 1, 2))
     details += told(rng, sky_details(attributes), (0, 0, 0, 0, 1))
-    if details:
-        core = f"{core} {'and' if ' with ' in core else 'with'} {join(details)}"
-    return under_sky(rng, core, attributes)
+    return with_details(rng, core, details, attributes)
 
 
 def _plain(attributes: Mapping[str, str]) -> str:
-    core = f"{PLAIN[attributes['trees']]} {sky_plain(attributes)}"
-    return core + said(sky_seen(attributes) | _seen(attributes))
+    return plain_view(PLAIN[attributes["trees"]], _seen(attributes), attributes)
 
 
 FOREST = Group(

@@ -9,14 +9,13 @@ from storybook.world.animal_kinds import KINDS
 from storybook.world.animals import COATS
 from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import COLORS, darker, lighter, vary
+from storybook.world.creature_words import plainly_somewhere, somewhere
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     LEAF,
     PINE,
-    PLAIN_TIMES,
     TRUNK,
     Light,
-    at_time,
     draw_body,
     draw_crown,
     draw_pine,
@@ -25,7 +24,7 @@ from storybook.world.sky import (
     lit,
     softly,
 )
-from storybook.world.words import chance, color_word, told, with_article
+from storybook.world.words import chance, color_word, told
 
 TINTS: dict[str, Color] = {
     **{name: coat for name, (coat, _) in COATS.items()},
@@ -236,7 +235,7 @@ PLAIN_PLACES = {
 
 
 def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
-    kind, coat, place = (attributes[key] for key in ("kind", "coat", "place"))
+    kind, coat = attributes["kind"], attributes["coat"]
     words = told(rng, {"cute": True, "happy": True, "little": True}, (0, 0, 0, 0, 0, 1))
     noun = rng.choice(NOUNS[kind])
     if kind == "bear" and coat == "white" and chance(rng, 0.5):
@@ -244,26 +243,12 @@ def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
     elif chance(rng, 0.6):
         words.append(color_word(rng, coat))
     text = " ".join((*words, noun)).replace("little little", "little")
-    text = text if chance(rng, 0.12) else with_article(text)
-    if place == "plain":
-        ground = color_word(rng, attributes["ground"])
-        behind = (
-            f", {ground} background",
-            f" on {with_article(ground)} background",
-            f" on {ground}",
-        )
-        return text + (rng.choice(behind) if chance(rng, 0.6) else "")
-    if chance(rng, 0.65):
-        text += f" {rng.choice(PLACE_WORDS[place])}"
-    return at_time(rng, text, attributes["time"])
+    return somewhere(rng, text, attributes, PLACE_WORDS)
 
 
 def _plain(attributes: Mapping[str, str]) -> str:
-    core = with_article(f"{attributes['coat']} {attributes['kind']}")
-    place, time = attributes["place"], attributes["time"]
-    if place == "plain":
-        return f"{core} on {with_article(attributes['ground'])} background"
-    return f"{core} {PLAIN_PLACES[place]} {PLAIN_TIMES[time]}"
+    creature = f"{attributes['coat']} {attributes['kind']}"
+    return plainly_somewhere(creature, attributes, PLAIN_PLACES)
 
 
 ANIMALS = Group(

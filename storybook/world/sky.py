@@ -11,7 +11,7 @@ from storybook.world.canvas import Canvas, Color, Gradient, Point
 from storybook.world.colors import darker, lighter, mix, vary
 from storybook.world.landscape_words import TIME_WORDS
 from storybook.world.scene import Picker
-from storybook.world.words import chance
+from storybook.world.words import chance, join, said
 
 
 @dataclass(frozen=True)
@@ -273,6 +273,25 @@ def under_sky(rng: random.Random, core: str, attributes: Mapping[str, str]) -> s
         joined = words.split()[0] in LINKS and chance(rng, 0.6)
         core += f"{' ' if joined else ', '}{words}"
     return core
+
+
+def with_details(
+    rng: random.Random,
+    core: str,
+    details: list[str],
+    attributes: Mapping[str, str],
+) -> str:
+    """Add to a view's caption what else is to be seen, and the sky over it."""
+    if details:
+        core = f"{core} {'and' if ' with ' in core else 'with'} {join(details)}"
+    return under_sky(rng, core, attributes)
+
+
+def plain_view(
+    core: str, seen: Mapping[str, bool], attributes: Mapping[str, str]
+) -> str:
+    """Say what a view shows, always in the same words."""
+    return f"{core} {sky_plain(attributes)}{said(sky_seen(attributes) | dict(seen))}"
 
 
 def at_time(rng: random.Random, text: str, time: str) -> str:

@@ -18,13 +18,12 @@ from storybook.world.sky import (
     draw_sky,
     draw_weather,
     lit,
+    plain_view,
     sky_details,
-    sky_plain,
-    sky_seen,
     softly,
-    under_sky,
+    with_details,
 )
-from storybook.world.words import chance, join, said, told, with_article
+from storybook.world.words import chance, told, with_article
 
 SNOW: Color = (240, 245, 253)
 SCARVES = ("red", "blue", "green", "orange", "purple")
@@ -264,14 +263,11 @@ def _describe(rng: random.Random, attributes: dict[str, str]) -> str:
     details = [d for d in details if not (d == "trees" and "pine trees" in details)]
     details = [d for d in details if d != "a snowman" or len(details) == 1]
     details += told(rng, sky_details(attributes), (0, 0, 0, 1))
-    if details:
-        core = f"{core} {'and' if ' with ' in core else 'with'} {join(details)}"
-    return under_sky(rng, core, attributes)
+    return with_details(rng, core, details, attributes)
 
 
 def _plain(attributes: Mapping[str, str]) -> str:
-    core = f"winter {attributes['place']} {sky_plain(attributes)}"
-    return core + said(sky_seen(attributes) | _seen(attributes))
+    return plain_view(f"winter {attributes['place']}", _seen(attributes), attributes)
 
 
 WINTER = Group(
