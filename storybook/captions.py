@@ -15,6 +15,7 @@ from storybook import settings
 from storybook.cache import load_scenes
 from storybook.captions_report import figures_of
 from storybook.export import write_json
+from storybook.eyes import begin_with_eyes, trained_eyes
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.naming import Named, begin_with_places
 from storybook.precision import mixed
@@ -141,6 +142,7 @@ def _train(team: Team) -> None:
     device = pick_device()
     torch.manual_seed(settings.SEED)
     captioner, plan = build(), settings.TRAIN_CAPTIONS
+    begin_with_eyes(captioner.network.vision_model, trained_eyes())
     network = captioner.network.to(device).train()
     named = learner(network).to(device)
     sights = Sights(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -11,26 +11,20 @@ from torch import nn
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.companions import ROLES
 from imaginairy.models.store import ModelStore
-from storybook import autoencoder, segmentation, settings, similarity, text, tokenizer
+from storybook import autoencoder, segmentation, settings, text, tokenizer
 from storybook import unet as painting
 from storybook.loop import checkpoint_path, write_checkpoint
 from storybook.settings import Schedule
 from storybook.text import Reader
 from storybook.unet import Painter
 
-SISTERS: dict[str, tuple[str, Callable[[nn.Module], nn.Module], Schedule]] = {
-    segmentation.NAME: ("mask", segmentation.Learner, settings.TRAIN_SEGMENTATION),
-    similarity.NAME: ("similarity", similarity.learner, settings.TRAIN_SIMILARITY),
-}
-"""By stage: the role of the model, what it learns in, and how it is trained."""
-
 
 def recover() -> None:
     """Write the first checkpoint of every stage that has none and a bundled model.
 
     The vocabulary stays the bundled one. What only training needs, such as the layer
-    that guesses layouts, begins anew, and so do the schedules. Captions are left out:
-    their words are those of the pictures that are trained on.
+    that guesses layouts, begins anew, and so do the schedules. Captions and
+    similarities are left out: they begin with the eyes of the mask model.
     """
     torch.manual_seed(settings.SEED)
     if not tokenizer.FOLDER.exists():
@@ -54,7 +48,7 @@ def found() -> Iterator[tuple[str, nn.Module, Schedule]]:
     yield autoencoder.NAME, model.autoencoder, settings.TRAIN_AUTOENCODER
     yield text.NAME, reader, settings.TRAIN_TEXT
     yield painting.NAME, painter, settings.TRAIN_UNET
-    for name, (role, learner, schedule) in SISTERS.items():
-        bundled = ROLES[role].bundled
-        if locate_companion(role, bundled).weights.path.exists():
-            yield name, learner(store.companion(role, bundled).network), schedule
+    bundled = ROLES["mask"].bundled
+    if locate_companion("mask", bundled).weights.path.exists():
+        masks = segmentation.Learner(store.segmenter(bundled).network)
+        yield segmentation.NAME, masks, settings.TRAIN_SEGMENTATION

@@ -22,7 +22,7 @@ DATA = Path(__file__).parents[1] / "imaginairy" / "data" / "storybook"
 
 SEED = 20
 PICTURES = 40_000
-PLACES_ACROSS = 8
+PLACES_ACROSS = 16
 """Places each way of a picture, of which it is noted what they show."""
 FRESH_PICTURES = 64
 """Pictures never trained on, for measuring."""
@@ -153,24 +153,19 @@ CAPTION_TEXT = {
     "num_attention_heads": 5,
     "max_position_embeddings": 48,
 }
-CAPTION_VISION = {
-    "hidden_size": 160,
-    "intermediate_size": 480,
-    "num_hidden_layers": 5,
-    "num_attention_heads": 5,
-    "image_size": 128,
-    "patch_size": 16,
-}
+CAPTION_VISION = SEGMENTATION_VISION | {"hidden_act": "quick_gelu"}
+"""As the mask model's, whose eyes it begins with."""
 CAPTION_SPREAD = 0.04
 """Deviation of the weights before training."""
-TRAIN_CAPTIONS = Schedule(steps=1_300, batch=32, rate=1e-3, warm_up=100, ema=0.99)
+TRAIN_CAPTIONS = Schedule(steps=1_000, batch=24, rate=7e-4, warm_up=100, ema=0.99)
 
 SIMILARITY_DATA = DATA.parent / "storybook_clip"
 """Where the finished similarity model goes."""
 SIMILARITY_DIM = 128
 SIMILARITY_TEXT = SEGMENTATION_TEXT
-SIMILARITY_VISION = CAPTION_VISION | {"num_hidden_layers": 4}
-TRAIN_SIMILARITY = Schedule(steps=240, batch=64, rate=1e-3, warm_up=40, ema=0.98)
+SIMILARITY_VISION = SEGMENTATION_VISION
+"""As the mask model's, whose eyes it begins with."""
+TRAIN_SIMILARITY = Schedule(steps=600, batch=48, rate=7e-4, warm_up=60, ema=0.98)
 
 CODEFORMER_DATA = DATA.parent / "storybook_codeformer"
 """Where the finished restorer of faces goes."""

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from imaginairy.models.similarity import Comparer
 from storybook import settings, tokenizer
 from storybook.cache import Content
+from storybook.eyes import begin_with_eyes, trained_eyes
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.naming import Named, begin_with_places
 from storybook.precision import mixed
@@ -93,6 +94,7 @@ def _train(team: Team) -> None:
     device = pick_device()
     torch.manual_seed(settings.SEED)
     comparer, plan = build(), settings.TRAIN_SIMILARITY
+    begin_with_eyes(comparer.network.vision_model, trained_eyes())
     network = comparer.network.to(device).train()
     named = learner(network).to(device)
     sights = Sights(device)
