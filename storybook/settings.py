@@ -117,7 +117,7 @@ SEGMENTATION_DECODER = {
     "decoder_num_attention_heads": 4,
     "decoder_intermediate_size": 192,
 }
-TRAIN_SEGMENTATION = Schedule(steps=3_600, batch=8, rate=8e-4, warm_up=60, ema=0.995)
+TRAIN_SEGMENTATION = Schedule(steps=5_600, batch=8, rate=8e-4, warm_up=60, ema=0.995)
 PRESENT_PHRASES, ABSENT_PHRASES = 4, 1
 """How often a picture is asked for what is in it, and for what is not."""
 MATCHED_PHRASES = 15

@@ -21,7 +21,6 @@ from storybook import settings
 from storybook.autoencoder import picture_error, to_pixels
 from storybook.cache import to_tensor
 from storybook.decoder import load_finished
-from storybook.latents import load_spread
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.precision import mixed
 from storybook.upscaler_report import figures_of, fresh_pairs
@@ -84,7 +83,7 @@ def decoded(
     with mixed(torch.device("cpu")):
         given = to_tensor(pixels, torch.device("cpu"))
         latents = model.encode(given).chunk(2, dim=1)[0].float()
-        deviation = load_spread()[1][:, None, None]
+        deviation = latents.std(dim=(0, 2, 3), keepdim=True)
         strength = torch.rand(len(latents), 1, 1, 1, generator=generator)
         noise = torch.randn(latents.shape, generator=generator) * deviation
         noise *= settings.UPSCALER_NOISE * strength
