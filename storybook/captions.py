@@ -29,6 +29,9 @@ VOCABULARY = settings.STATE / "captions_vocab.txt"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 IGNORED = -100
 """What torch's cross-entropy takes for no target."""
+SPOILT = 0.15
+"""Share of the words before that are read wrong in training, so that what is seen
+counts more than which words mostly go together."""
 FRESH_SCENES = 40
 """Scenes never trained on, for the figures of a preview."""
 
@@ -113,8 +116,19 @@ class Targets:
         return torch.tensor(ids)[:, :-1], torch.tensor(wanted)
 
 
+def spoilt(ids: Tensor, wanted: Tensor, generator: torch.Generator) -> Tensor:
+    """Replace some words by others of the same captions; the prefix stays."""
+    others = ids.flatten()[torch.randperm(ids.numel(), generator=generator)]
+    wrong = torch.rand(ids.shape, generator=generator) < SPOILT
+    said = F.pad(wanted[:, :-1], (1, 0), value=IGNORED) != IGNORED
+    return torch.where(wrong & said, others.view_as(ids), ids)
+
+
 def caption_error(
-    captioner: Captioner, pictures: Tensor, captions: list[str]
+    captioner: Captioner,
+    pictures: Tensor,
+    captions: list[str],
+    generator: torch.Generator,
 ) -> tuple[Tensor, Figures, Tensor]:
     """Compare what the network would say next with the captions.
 
@@ -122,6 +136,7 @@ def caption_error(
         The error, its figures, and what was seen, (pictures, 1 + patches, width).
     """
     ids, wanted = Targets(captioner).of(captions)
+    ids = spoilt(ids, wanted, generator)
     device = pictures.device
     with mixed(device):
         said = captioner.network(pixel_values=pictures, input_ids=ids.to(device))
@@ -149,9 +164,12 @@ def _train(team: Team) -> None:
     trainer = Trainer(NAME, named, plan, team)
 
     def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        batch = sights.draw(plan.batch, step_generator(step, team.rank))
+        generator = step_generator(step, team.rank)
+        batch = sights.draw(plan.batch, generator)
         captions = [plain_caption(*scene) for scene in batch.contents]
-        loss, figures, seen = caption_error(captioner, batch.pictures, captions)
+        loss, figures, seen = caption_error(
+            captioner, batch.pictures, captions, generator
+        )
         unnamed = named.error(seen, batch.shown)
         figures["unnamed"] = unnamed.item()
         return loss + settings.NAMES_WEIGHT * unnamed, figures

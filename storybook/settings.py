@@ -157,7 +157,7 @@ CAPTION_VISION = SEGMENTATION_VISION | {"hidden_act": "quick_gelu"}
 """As the mask model's, whose eyes it begins with."""
 CAPTION_SPREAD = 0.04
 """Deviation of the weights before training."""
-TRAIN_CAPTIONS = Schedule(steps=1_000, batch=24, rate=7e-4, warm_up=100, ema=0.99)
+TRAIN_CAPTIONS = Schedule(steps=3_500, batch=24, rate=9e-4, warm_up=100, ema=0.99)
 
 SIMILARITY_DATA = DATA.parent / "storybook_clip"
 """Where the finished similarity model goes."""

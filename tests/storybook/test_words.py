@@ -17,6 +17,7 @@ from storybook.captions import (
     begin_evenly,
     caption_error,
     export_to,
+    spoilt,
 )
 from storybook.sight import PICTURES, held_back_scenes, wear
 from storybook.similarity import pairing_error
@@ -118,6 +119,16 @@ def test_targets_are_what_comes_next_of_the_caption_alone() -> None:
     ]
 
 
+def test_only_words_of_captions_are_spoilt_and_only_some() -> None:
+    captioner = tiny_captioner()
+    ids, wanted = Targets(captioner).of(["red fox", "blue bowl"] * 200)
+    generator = torch.Generator().manual_seed(0)
+    changed = spoilt(ids, wanted, generator) != ids
+    begin = len(captioner.begin)
+    assert not changed[:, :begin].any()
+    assert 0.05 < changed[:, begin:].float().mean() < 0.16
+
+
 def test_the_caption_error_teaches_to_tell_colours_and_is_exported(
     tmp_path: Path,
 ) -> None:
@@ -128,10 +139,11 @@ def test_the_caption_error_teaches_to_tell_colours_and_is_exported(
         pictures[channel, channel] = 1.0
     network = captioner.network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
-    first, _, _ = caption_error(captioner, pictures, captions)
+    generator = torch.Generator().manual_seed(0)
+    first, _, _ = caption_error(captioner, pictures, captions, generator)
     for _ in range(60):
         optimizer.zero_grad()
-        loss, figures, _ = caption_error(captioner, pictures, captions)
+        loss, figures, _ = caption_error(captioner, pictures, captions, generator)
         loss.backward()
         optimizer.step()
     assert loss < first / 10 and figures["words_right"] == 1.0
