@@ -189,6 +189,6 @@ CODEBOOK_BEGINS = 600
 """Steps that the autoencoder learns before its vectors are written as codes."""
 STEERED_FIDELITIES = (0.1, 1.0)
 """Between these a fidelity is drawn for each step of the last stage."""
-TRAIN_CODEBOOK = Schedule(steps=1_800, batch=4, rate=1e-3, warm_up=100, ema=0.995)
-TRAIN_CODES = Schedule(steps=1_000, batch=4, rate=6e-4, warm_up=100, ema=0.995)
-TRAIN_STEERING = Schedule(steps=1_000, batch=4, rate=4e-4, warm_up=100, ema=0.995)
+TRAIN_CODEBOOK = Schedule(steps=5_000, batch=4, rate=1e-3, warm_up=100, ema=0.995)
+TRAIN_CODES = Schedule(steps=3_000, batch=4, rate=6e-4, warm_up=100, ema=0.995)
+TRAIN_STEERING = Schedule(steps=3_000, batch=4, rate=4e-4, warm_up=100, ema=0.995)
