@@ -89,6 +89,8 @@ LAYOUT_WEIGHT = 0.1
 LAYOUT_CAPTIONS = 32
 """Further captions a batch that only the text encoder reads, for their layouts."""
 
+TRAIN_JUDGE = Schedule(steps=900, batch=32, rate=2e-3, warm_up=50, ema=0.98)
+
 SEGMENTATION_DATA = DATA.parent / "storybook_clipseg"
 """Where the finished mask model goes."""
 SEGMENTATION_TEXT = {
@@ -189,6 +191,6 @@ CODEBOOK_BEGINS = 600
 """Steps that the autoencoder learns before its vectors are written as codes."""
 STEERED_FIDELITIES = (0.1, 1.0)
 """Between these a fidelity is drawn for each step of the last stage."""
-TRAIN_CODEBOOK = Schedule(steps=5_000, batch=4, rate=1e-3, warm_up=100, ema=0.995)
-TRAIN_CODES = Schedule(steps=3_000, batch=4, rate=6e-4, warm_up=100, ema=0.995)
-TRAIN_STEERING = Schedule(steps=3_000, batch=4, rate=4e-4, warm_up=100, ema=0.995)
+TRAIN_CODEBOOK = Schedule(steps=3_600, batch=4, rate=1e-3, warm_up=100, ema=0.995)
+TRAIN_CODES = Schedule(steps=2_000, batch=4, rate=6e-4, warm_up=100, ema=0.995)
+TRAIN_STEERING = Schedule(steps=2_400, batch=4, rate=4e-4, warm_up=100, ema=0.995)

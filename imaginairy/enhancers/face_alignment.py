@@ -30,6 +30,8 @@ FEATHER = 0.1
 """Share of a cut-out's side over which it fades into the picture, at each edge."""
 RIM = 0.02
 """Share of the side that is left out altogether."""
+TONES = 0.05
+"""How far, as a share of the side, colours are averaged before they are compared."""
 
 
 def aligning(landmarks: Any, side: int) -> Matrix:
@@ -79,6 +81,19 @@ def paste_back(picture: Pixels, face: Pixels, matrix: Matrix) -> None:
     whole = warped(face, back, size, cv2.BORDER_REPLICATE)
     mixed = region + (whole - region.astype(np.float32)) * share
     region[:] = np.where(share > 0, np.rint(mixed).clip(0, 255), region)
+
+
+def in_tones_of(before: Pixels, after: Pixels) -> Pixels:
+    """Return a restored cut-out with the colours, broadly, that were there before.
+
+    Details are the restorer's; only what is left of its colours after blurring gives
+    way, or the square of the cut-out would show as a tint of the ground around a face.
+    """
+    apart = before.astype(np.float32) - after
+    broad = cv2.GaussianBlur(
+        apart, (0, 0), TONES * len(after), borderType=cv2.BORDER_REFLECT_101
+    )
+    return np.rint(after + broad).clip(0, 255).astype(np.uint8)
 
 
 def covered(picture: Pixels, matrix: Matrix, side: int) -> tuple[int, int, int, int]:

@@ -14,6 +14,7 @@ from imaginairy.enhancers.face_alignment import (
     Pixels,
     aligning,
     cut_out,
+    in_tones_of,
     paste_back,
 )
 from imaginairy.images import image_to_tensor, tensor_to_image, upright_rgb
@@ -125,9 +126,10 @@ def restored(
     side = restorer.side
     for face in faces:
         matrix = aligning(face.landmarks, side)
-        before = image_to_tensor(Image.fromarray(cut_out(pixels, matrix, side)))
-        after = tensor_to_image(restorer.restore(before, fidelity)[0])
-        paste_back(result, np.asarray(after), matrix)
+        before = cut_out(pixels, matrix, side)
+        face_before = image_to_tensor(Image.fromarray(before))
+        after = tensor_to_image(restorer.restore(face_before, fidelity)[0])
+        paste_back(result, in_tones_of(before, np.asarray(after)), matrix)
     return result
 
 

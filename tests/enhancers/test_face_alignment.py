@@ -10,6 +10,7 @@ from imaginairy.enhancers.face_alignment import (
     TEMPLATE,
     aligning,
     cut_out,
+    in_tones_of,
     paste_back,
     soft_square,
 )
@@ -136,3 +137,15 @@ def test_the_soft_square_is_clear_at_its_edges(side: int) -> None:
     assert square[[0, -1]].max() == 0 and square[:, [0, -1]].max() == 0
     assert square[side // 2, side // 2] == 255
     assert np.array_equal(square, square.T) and np.array_equal(square, square[::-1])
+
+
+def test_a_tint_goes_and_details_stay() -> None:
+    before = smooth_picture(SIDE, SIDE)
+    fresh = before.astype(int)
+    fresh[SIDE // 2 - 1 : SIDE // 2 + 1] += 40
+    tinted = (fresh + np.array([12, -8, 0])).clip(0, 255).astype(np.uint8)
+    after = in_tones_of(before, tinted).astype(int)
+    line = after[SIDE // 2 - 1 : SIDE // 2 + 1] - before[SIDE // 2 - 1 : SIDE // 2 + 1]
+    assert line.mean() > 25
+    around = np.abs(after - before)[: SIDE // 4]
+    assert around.mean() < 1.5, around.mean()
