@@ -10,7 +10,7 @@ SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist works
 DEMO_PROMPTS := "a scenic landscape at sunset" "a bowl of strawberries" \
 	"portrait photo of a freckled woman" "photo of a dog"
 
-.PHONY: demo test check format bench assets docs storybook clean
+.PHONY: demo test check format bench assets docs storybook storybook-report clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -41,6 +41,9 @@ docs: $(VENV)/tools  ## fill in what the program knows, build the pages into sit
 
 storybook: $(VENV)/tools  ## draw the world and train the bundled models; takes hours
 	$(BIN)/python -m storybook
+
+storybook-report: $(VENV)/tools  ## measure the bundled drawing model again; an hour
+	$(BIN)/python -m storybook cache judge report samplers-report contact-sheet
 
 $(VENV)/package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

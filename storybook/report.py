@@ -4,151 +4,159 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy.samplers import SAMPLERS
 from storybook import settings
 from storybook.autoencoder import psnr, reconstruct
 from storybook.cache import fresh_pictures
+from storybook.color_check import check
 from storybook.decoder import load_finished
-from storybook.loop import pick_device
-from storybook.preview import PROMPTS
-from storybook.world import draw_scene
-from storybook.world.colors import COLORS
-from storybook.world.words import with_article
+from storybook.judge import QUESTIONS, Judge, load_judge
+from storybook.likeness import nearest
+from storybook.loop import Figures, pick_device
+from storybook.orders import Order, SceneOrder, order_for, scene_orders, shape_orders
+from storybook.world import LEARNT, draw_scene
 
 FOLDER = settings.STATE / "report"
-SHAPE_PROMPTS = 100
-BORDER = 5
-"""Pixels along the edges that show the ground."""
+PROMPTS = Path(__file__).parent / "contact_prompts.txt"
+SHAPE_PROMPTS = 300
+SCENES_EACH = 12
+"""Prompts of each group."""
+SAMPLED = 4
+"""Prompts of each group, and five times as many of shapes, for each sampler."""
 COLUMNS = 10
 
 
-@dataclass(frozen=True)
-class Order:
-    """A prompt for shapes, and the colours that its picture must show."""
-
-    prompt: str
-    ground: str
-    colors: tuple[str, ...]
-    """One, or the left and the right one."""
-
-
 def report() -> None:
-    """Measure, print, and save figures and contact sheets in the state folder."""
+    """Measure, print, and save figures and contact sheets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    store = ModelStore()
-    orders = shape_orders()
-    pictures = draw([order.prompt for order in orders], store)
-    save_sheet(pictures, FOLDER / "shapes.png")
-    checks = [
-        check(picture, order) for picture, order in zip(pictures, orders, strict=True)
-    ]
-    both = [all(row) for row in checks]
-    save_sheet(draw(list(PROMPTS), store), FOLDER / "groups.png")
+    store, judge = ModelStore(), load_judge()
+    shapes, scenes = shape_orders(SHAPE_PROMPTS), scene_orders(LEARNT, SCENES_EACH)
+    of_shapes = draw([order.prompt for order in shapes], store)
+    of_scenes = draw([order.prompt for order in scenes], store)
+    save_sheet(of_shapes, FOLDER / "shapes.png")
+    save_sheet(of_scenes, FOLDER / "scenes.png")
     fresh = fresh_pictures()
-    drawn = reconstruct(load_finished(), fresh, pick_device())
-    figures = {
-        "ground_right": share([ground for ground, _ in checks]),
-        "color_right": share([color for _, color in checks]),
-        "color_and_ground_right": share(both),
-        "one_shape": share(pick(both, orders, count=1)),
-        "two_shapes": share(pick(both, orders, count=2)),
-        "measure_on_drawings": share(checked_drawings()),
-        "autoencoder_psnr_db": round(psnr(fresh, drawn), 2),
+    rebuilt = reconstruct(load_finished(), fresh, pick_device())
+    figures: dict[str, object] = {
+        "shapes": shape_figures(of_shapes, shapes, judge),
+        "scenes": scene_figures(of_scenes, scenes, judge),
+        "drawings": drawing_figures(scenes, judge),
+        "memory": memory_figures(of_scenes, [order.scene.image for order in scenes]),
+        "autoencoder_psnr_db": round(psnr(fresh, rebuilt), 2),
         "megabytes": round(size_mb(), 1),
     }
-    missed = [o.prompt for o, right in zip(orders, both, strict=True) if not right]
-    text = json.dumps({**figures, "missed": missed}, indent=2)
-    (FOLDER / "report.json").write_text(text + "\n")
-    print(text)
+    write(figures, "report")
 
 
-def shape_orders() -> list[Order]:
-    """Return prompts for colour combinations that training never showed."""
-    rng = random.Random(f"{settings.SEED}/report")
-    orders: list[Order] = []
-    while len(orders) < SHAPE_PROMPTS:
-        scene = draw_scene(rng, "shapes")
-        if scene.held_out:
-            orders.append(order_for(scene.attributes))
-    return orders
+def report_samplers() -> None:
+    """Measure how well every sampler does at the model's default settings."""
+    store, judge = ModelStore(), load_judge()
+    shapes = shape_orders(5 * SAMPLED)
+    scenes = scene_orders(LEARNT, SAMPLED)
+    prompts = [order.prompt for order in (*shapes, *scenes)]
+    figures = {}
+    for name in SAMPLERS:
+        pictures = draw(prompts, store, sampler_type=name)
+        colors = shape_figures(pictures[: len(shapes)], shapes, judge)
+        rest = scene_figures(pictures[len(shapes) :], scenes, judge)
+        figures[name] = round((colors["color_and_ground"] + rest["all"]) / 2, 3)
+        print(name, figures[name], flush=True)
+    write(figures, "samplers")
 
 
-def order_for(attributes: dict[str, str]) -> Order:
-    """Ask plainly for everything that a scene of shapes shows."""
-    ground = attributes["ground"]
-    behind = f"on {with_article(ground)} background"
-    if attributes["count"] == "one":
-        color = attributes["color"]
-        shape = with_article(f"{color} {attributes['shape']}")
-        return Order(f"{shape} {behind}", ground, (color,))
-    sides = ("left", "right")
-    left, right = (
-        with_article(f"{attributes[f'{side}_color']} {attributes[f'{side}_shape']}")
-        for side in sides
-    )
-    prompt = f"{left} on the left and {right} on the right {behind}"
-    return Order(prompt, ground, tuple(attributes[f"{side}_color"] for side in sides))
+def contact_sheet() -> None:
+    """Draw the prompts that nothing was tuned to, to look at."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    prompts = PROMPTS.read_text().splitlines()
+    save_sheet(draw(prompts, ModelStore()), FOLDER / "contact.png")
 
 
-def draw(prompts: list[str], store: ModelStore) -> list[Image.Image]:
-    """Draw every prompt with the exported model at its default settings."""
+def draw(
+    prompts: Sequence[str], store: ModelStore, **options: object
+) -> list[Image.Image]:
+    """Draw every prompt with the exported model, small, else by default settings."""
     asked = [
-        ImaginePrompt(prompt, seed=seed, model=str(settings.DATA.name))
+        ImaginePrompt(
+            prompt, seed=seed, model=settings.DATA.name, upscale=False, **options
+        )
         for seed, prompt in enumerate(prompts, start=1)
     ]
     return [result.img for result in imagine(asked, store=store)]
 
 
-def check(picture: Image.Image, order: Order) -> tuple[bool, bool]:
-    """Tell whether the ground, and whether the asked colours in place, are there."""
-    names = name_pixels(picture)
-    edge = np.ones(names.shape, bool)
-    edge[BORDER:-BORDER, BORDER:-BORDER] = False
-    ground = commonest(names[edge])
-    inside = names[BORDER:-BORDER, BORDER:-BORDER]
-    parts = np.array_split(inside, len(order.colors), axis=1)
-    seen = tuple(commonest(part[part != ground]) for part in parts)
-    return ground == order.ground, seen == order.colors
+def shape_figures(
+    pictures: Sequence[Image.Image], orders: Sequence[Order], judge: Judge
+) -> Figures:
+    """Return which shares of pictures have ground, colours and outlines as asked."""
+    checks = [check(*pair) for pair in zip(pictures, orders, strict=True)]
+    both = list(map(all, checks))
+    single = [len(order.colors) == 1 for order in orders]
+    outlines = [
+        seen[name] == shape
+        for seen, order in zip(judge.read(pictures), orders, strict=True)
+        for name, shape in order.shapes.items()
+    ]
+    return {
+        "ground": share(ground for ground, _ in checks),
+        "color_and_ground": share(both),
+        "one_shape": share(b for b, one in zip(both, single, strict=True) if one),
+        "two_shapes": share(b for b, one in zip(both, single, strict=True) if not one),
+        "outline": share(outlines),
+    }
 
 
-def name_pixels(picture: Image.Image) -> np.ndarray:
-    """Return the nearest named colour of every pixel, (height, width) of names."""
-    pixels = np.asarray(picture.convert("RGB"), np.float32)
-    table = np.array(list(COLORS.values()), np.float32)
-    distances = np.square(pixels[:, :, None] - table).sum(axis=-1)
-    return np.array(list(COLORS))[distances.argmin(axis=-1)]
+def scene_figures(
+    pictures: Sequence[Image.Image], orders: Sequence[SceneOrder], judge: Judge
+) -> Figures:
+    """Return which shares of what was asked for a judge reads in pictures."""
+    answers: dict[str, list[bool]] = {}
+    for seen, order in zip(judge.read(pictures), orders, strict=True):
+        for name, value in order.truths.items():
+            answers.setdefault(name, []).append(seen[name] == value)
+    return {
+        "group": share(answers["group"]),
+        **{
+            question: share(hit for name in names for hit in answers.get(name, ()))
+            for question, names in QUESTIONS.items()
+            if any(name in answers for name in names)
+        },
+        "all": share(hit for row in answers.values() for hit in row),
+    }
 
 
-def commonest(names: np.ndarray) -> str:
-    """Return the most frequent name, or nothing where there is none."""
-    if names.size == 0:
-        return ""
-    values, counts = np.unique(names, return_counts=True)
-    return str(values[counts.argmax()])
-
-
-def checked_drawings() -> list[bool]:
-    """Put the world's own drawings through the same check."""
+def drawing_figures(orders: Sequence[SceneOrder], judge: Judge) -> Mapping[str, object]:
+    """Put the world's own drawings through the same checks: what they can tell."""
     rng = random.Random(f"{settings.SEED}/check")
     scenes = [draw_scene(rng, "shapes") for _ in range(SHAPE_PROMPTS)]
-    return [all(check(scene.image, order_for(scene.attributes))) for scene in scenes]
+    shapes = [order_for(scene.attributes) for scene in scenes]
+    return {
+        "shapes": shape_figures([scene.image for scene in scenes], shapes, judge),
+        "scenes": scene_figures([order.scene.image for order in orders], orders, judge),
+    }
 
 
-def pick(both: list[bool], orders: list[Order], *, count: int) -> list[bool]:
-    """Return the outcomes of the prompts with so many shapes."""
-    pairs = zip(both, orders, strict=True)
-    return [right for right, order in pairs if len(order.colors) == count]
+def memory_figures(
+    drawn: Sequence[Image.Image], fresh: Sequence[Image.Image]
+) -> Figures:
+    """Compare how near drawn, and fresh, pictures are to those trained on."""
+    return {
+        f"{name}_{which}": round(float(pick(nearest(pictures))), 2)
+        for name, pictures in (("drawn", drawn), ("fresh", fresh))
+        for which, pick in (("nearest", np.min), ("usually", np.median))
+    }
 
 
-def share(outcomes: list[bool]) -> float:
+def share(outcomes: Iterable[bool]) -> float:
     """Return how many are true, as a share."""
-    return round(sum(outcomes) / max(1, len(outcomes)), 3)
+    rows = list(outcomes)
+    return round(sum(rows) / max(1, len(rows)), 3)
 
 
 def size_mb() -> float:
@@ -157,7 +165,15 @@ def size_mb() -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def save_sheet(pictures: list[Image.Image], path: Path) -> None:
+def write(figures: Mapping[str, object], name: str) -> None:
+    """Print figures and save them in the state folder."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(figures, indent=2)
+    (FOLDER / f"{name}.json").write_text(text + "\n")
+    print(text)
+
+
+def save_sheet(pictures: Sequence[Image.Image], path: Path) -> None:
     """Lay pictures out in rows."""
     width, height = pictures[0].size
     rows = -(-len(pictures) // COLUMNS)

@@ -13,10 +13,11 @@ from imaginairy.networks.layers import Attention
 from storybook import settings, tokenizer
 from storybook.attention import PlainAttention
 from storybook.autoencoder import psnr
+from storybook.color_check import check
 from storybook.export import fold_spread
 from storybook.loop import cosine
+from storybook.orders import order_for
 from storybook.recover import recover
-from storybook.report import check, order_for
 from storybook.tokenizer import byte_alphabet
 from storybook.unet import load_painter
 from storybook.world import draw_scene

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import storybook
+from storybook.color_check import name_pixels
 from storybook.phrases import NAMES, OTHER_WORDS, absent, present
-from storybook.report import name_pixels
 from storybook.world import (
     GROUPS,
     LEARNT,
