@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import torch
 
@@ -76,6 +79,16 @@ ASIDE: dict[str, Callable[[], None]] = {"recover": recover.recover}
 """What is only run when it is named."""
 
 
+MEASURE = {name for name in STAGES if name.endswith("report")} | {"contact-sheet"}
+"""What draws or reads pictures with the finished models."""
+
+
+def rehearse() -> NoReturn:
+    """Begin anew with the settings of a rehearsal."""
+    command = [sys.executable, "-m", "storybook", *sys.argv[1:]]
+    os.execve(sys.executable, command, os.environ | {settings.REHEARSES: "1"})
+
+
 def main() -> None:
     """Run the stages asked for, or all of them in order."""
     known = STAGES | ASIDE
@@ -83,7 +96,16 @@ def main() -> None:
     parser.add_argument(
         "stages", nargs="*", metavar="stage", help=f"any of: {', '.join(known)}"
     )
-    names = parser.parse_args().stages or list(STAGES)
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="take every step of the way with next to nothing, to see that it works; "
+        "what it writes goes to a folder of its own, and nothing is measured",
+    )
+    given = parser.parse_args()
+    if given.rehearse and not settings.REHEARSAL:
+        rehearse()
+    names = given.stages or [n for n in STAGES if not (given.rehearse and n in MEASURE)]
     unknown = [name for name in names if name not in known]
     if unknown:
         parser.error(f"unknown stage {unknown[0]!r}; known: {', '.join(known)}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.layers import ResidualBlock
@@ -35,22 +37,19 @@ def _train(team: Team) -> None:
     model = Autoencoder(settings.AUTOENCODER)
     start_evenly(model)
     model.to(device, memory_format=torch.channels_last)
-    pictures = load_pictures()
     fresh = fresh_pictures()
     plan = settings.TRAIN_AUTOENCODER
     trainer = Trainer(NAME, model, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        crops = to_tensor(random_crops(pictures, plan.batch, generator), device)
-        return reconstruction_loss(model, crops, generator)
+    def loss_of(crops: np.ndarray, noise: Generator) -> tuple[Tensor, Figures]:
+        return reconstruction_loss(model, to_tensor(crops, device), noise)
 
     def preview(_step: int) -> Figures:
         drawn = reconstruct(model, fresh, device)
         save_sheet(fresh[:24], drawn[:24])
         return {"psnr": psnr(fresh, drawn)}
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(Crops(plan.batch, team.rank), loss_of, preview)
 
 
 def start_evenly(model: nn.Module) -> None:
@@ -69,9 +68,20 @@ def start_evenly(model: nn.Module) -> None:
         nn.init.zeros_(block.conv2.bias)
 
 
-def random_crops(
-    pictures: np.ndarray, batch: int, generator: torch.Generator
-) -> np.ndarray:
+@dataclass(frozen=True)
+class Crops:
+    """Draws the crops of each step of a worker."""
+
+    batch: int
+    rank: int
+
+    def __call__(self, step: int) -> np.ndarray:
+        """Return square crops of cached pictures, (batch, crop, crop, 3) uint8."""
+        generator = step_generator(step, self.rank)
+        return random_crops(load_pictures(), self.batch, generator)
+
+
+def random_crops(pictures: np.ndarray, batch: int, generator: Generator) -> np.ndarray:
     """Return a batch of square crops, (batch, crop, crop, 3) uint8."""
     crop = settings.CROP
     room = pictures.shape[1] - crop + 1
@@ -86,7 +96,7 @@ def random_crops(
 
 
 def reconstruction_loss(
-    model: Autoencoder, crops: Tensor, generator: torch.Generator
+    model: Autoencoder, crops: Tensor, generator: Generator
 ) -> tuple[Tensor, Figures]:
     """Compare pixels and their differences, and keep the latents near a Gaussian."""
     with mixed(crops.device):

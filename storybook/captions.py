@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import string
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,11 +17,11 @@ from storybook.cache import load_scenes
 from storybook.captions_report import figures_of
 from storybook.export import write_json
 from storybook.eyes import begin_with_eyes, trained_eyes
-from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.loop import Figures, Trainer, load_trained, pick_device
 from storybook.naming import Named, begin_with_places
 from storybook.precision import mixed
 from storybook.saving import save_half, write_picture_input
-from storybook.sight import PICTURES, Sights
+from storybook.sight import PICTURES, Seen, Sights, draw_sights
 from storybook.workers import Team, run_workers
 from storybook.world.plain import plain_caption
 
@@ -160,17 +161,13 @@ def _train(team: Team) -> None:
     begin_with_eyes(captioner.network.vision_model, trained_eyes())
     network = captioner.network.to(device).train()
     named = learner(network).to(device)
-    sights = Sights(device)
     trainer = Trainer(NAME, named, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        batch = sights.draw(plan.batch, generator)
+    def loss_of(batch: Seen, generator: torch.Generator) -> tuple[Tensor, Figures]:
         captions = [plain_caption(*scene) for scene in batch.contents]
-        loss, figures, seen = caption_error(
-            captioner, batch.pictures, captions, generator
-        )
-        unnamed = named.error(seen, batch.shown)
+        pictures = batch.pictures.to(device)
+        loss, figures, seen = caption_error(captioner, pictures, captions, generator)
+        unnamed = named.error(seen, batch.shown.to(device))
         figures["unnamed"] = unnamed.item()
         return loss + settings.NAMES_WEIGHT * unnamed, figures
 
@@ -180,7 +177,8 @@ def _train(team: Team) -> None:
         others = captioner.tokenizer, PICTURES, captioner.writing
         return figures_of(Captioner(finished.network, *others), FRESH_SCENES)
 
-    trainer.run(loss_of_step, preview)
+    draw = partial(draw_sights, Sights(), plan.batch, team.rank)
+    trainer.run(draw, loss_of, preview)
 
 
 def export() -> None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from storybook import settings
 from storybook.autoencoder import (
+    Crops,
     load_autoencoder,
     picture_error,
     psnr,
-    random_crops,
     reconstruct,
     save_sheet,
 )
-from storybook.cache import fresh_pictures, load_pictures, to_tensor
+from storybook.cache import fresh_pictures, to_tensor
 from storybook.loop import (
     Figures,
     Trainer,
     checkpoint_path,
     load_trained,
     pick_device,
-    step_generator,
 )
 from storybook.precision import mixed
 from storybook.workers import Team, run_workers
@@ -39,14 +39,12 @@ def _train(team: Team) -> None:
     device = pick_device()
     model = load_autoencoder().to(device, memory_format=torch.channels_last)
     half = decoding_half(model).train().requires_grad_(requires_grad=True)
-    pictures = load_pictures()
     fresh = fresh_pictures()
     plan = settings.TRAIN_DECODER
     trainer = Trainer(NAME, half, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        crops = to_tensor(random_crops(pictures, plan.batch, generator), device)
+    def loss_of(pixels: np.ndarray, generator: Generator) -> tuple[Tensor, Figures]:
+        crops = to_tensor(pixels, device)
         with torch.no_grad(), mixed(device):
             moments = model.encode(crops).float()
         noise = torch.randn(moments[:, :4].shape, generator=generator).to(device)
@@ -60,7 +58,7 @@ def _train(team: Team) -> None:
         save_sheet(fresh[:24], drawn[:24])
         return {"psnr": psnr(fresh, drawn)}
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(Crops(plan.batch, team.rank), loss_of, preview)
 
 
 def decoding_half(model: Autoencoder) -> nn.ModuleList:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from imaginairy.networks.face_finder import STRIDE, FaceFinder, placed
 from storybook import settings
 from storybook.cache import to_tensor
 from storybook.face_pictures import Marked, Pool, compose
-from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.loop import Figures, Trainer, load_trained, pick_device, step_random
 from storybook.precision import mixed
 from storybook.workers import Team, run_workers
 
@@ -112,10 +113,9 @@ def _train(team: Team) -> None:
     plan, side = settings.TRAIN_FACE_FINDER, settings.FACE_FINDER_SIDE
     trainer = Trainer(NAME, model, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        pictures = [compose(rng, pool, side) for _ in range(plan.batch)]
+    def loss_of(
+        pictures: list[Marked], _noise: torch.Generator
+    ) -> tuple[Tensor, Figures]:
         return finding_loss(model, pictures, device)
 
     def preview(_step: int) -> Figures:
@@ -128,7 +128,13 @@ def _train(team: Team) -> None:
             save_sheet(ready, fresh[:24], device)
         return {f"fresh_{name}": value for name, value in figures.items()}
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(partial(draw_sheets, pool, team.rank), loss_of, preview)
+
+
+def draw_sheets(pool: Pool, rank: int, step: int) -> list[Marked]:
+    """Compose the pictures of one step of a worker."""
+    rng, side = step_random(step, rank), settings.FACE_FINDER_SIDE
+    return [compose(rng, pool, side) for _ in range(settings.TRAIN_FACE_FINDER.batch)]
 
 
 def save_sheet(model: FaceFinder, pictures: list[Marked], device: torch.device) -> None:

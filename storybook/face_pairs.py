@@ -19,9 +19,8 @@ from storybook import settings
 from storybook.cache import to_tensor
 from storybook.decoder import load_finished
 from storybook.face_pictures import MIRRORED, Pixels, fresh_portraits, through_jpeg
-from storybook.loop import step_generator
+from storybook.loop import step_random
 from storybook.upscaler import DECODED_AT_ONCE, KINDS, decoded
-from storybook.workers import Team
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import SIZE
 from storybook.world.words import chance
@@ -148,25 +147,30 @@ def batch_of(pairs: Sequence[Pair], device: torch.device) -> tuple[Tensor, Tenso
 class Pairs:
     """Gives the batches of a worker, the same ones after a resume."""
 
-    def __init__(self, team: Team, batch: int, device: torch.device) -> None:
-        self.team, self.batch, self.device = team, batch, device
+    def __init__(self, rank: int, batch: int) -> None:
+        self.rank, self.batch = rank, batch
         self.large, self.small = (
             np.load(each, mmap_mode="r") for each in (LARGE, SMALL)
         )
         self.landmarks = json.loads(LANDMARKS.read_text())
 
-    def draw(self, step: int) -> tuple[Tensor, Tensor, random.Random]:
-        """Return worn faces, good ones, and further random numbers of the step."""
-        generator = step_generator(step, self.team.rank)
-        rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        pairs = [self._choose(rng) for _ in range(self.batch)]
-        return *batch_of(pairs, self.device), rng
+    def __reduce__(self) -> tuple[type, tuple[int, int]]:
+        """Let another process read the cache by itself."""
+        return Pairs, (self.rank, self.batch)
 
-    def some_good(self, count: int, step: int) -> Iterator[Tensor]:
+    def __call__(self, step: int) -> tuple[int, Tensor, Tensor]:
+        """Return a step's number, worn faces and good ones, in [-1, 1]."""
+        rng = step_random(step, self.rank)
+        pairs = [self._choose(rng) for _ in range(self.batch)]
+        return step, *batch_of(pairs, torch.device("cpu"))
+
+    def some_good(
+        self, count: int, step: int, device: torch.device
+    ) -> Iterator[Tensor]:
         """Yield good faces (1, 3, side, side), the same ones to every worker."""
         rng = random.Random(f"{settings.SEED}/good/{step}")
         for _ in range(count):
-            yield batch_of([self._choose(rng)], self.device)[1]
+            yield batch_of([self._choose(rng)], device)[1]
 
     def _choose(self, rng: random.Random) -> Pair:
         index, kind = rng.randrange(len(self.large)), rng.randrange(len(KINDS))

@@ -89,22 +89,24 @@ def _train_codebook(team: Team) -> None:
         network.get_submodule(part).requires_grad_(requires_grad=False)
     learner = Learner(network, *VQ_PARTS)
     trainer = Trainer(CODEBOOK, learner, plan, team)
-    pairs = Pairs(team, plan.batch, device)
+    pairs = Pairs(team.rank, plan.batch)
     fresh = fresh_pairs(FRESH_FACES if team.rank == 0 else 0)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
+    def loss_of(
+        batch: tuple[int, Tensor, Tensor], _noise: torch.Generator
+    ) -> tuple[Tensor, Figures]:
+        step, _, good = batch
         quantised = step >= settings.CODEBOOK_BEGINS
         renews = quantised and (step - settings.CODEBOOK_BEGINS) % RENEWED_EVERY == 0
         if renews and step < plan.steps // 2:
             renew_codes(network, pairs, step, fully=step == settings.CODEBOOK_BEGINS)
-        good = pairs.draw(step)[1]
-        return codebook_loss(network, good, quantised=quantised)
+        return codebook_loss(network, good.to(device), quantised=quantised)
 
     def preview(step: int) -> Figures:
         quantised = step > settings.CODEBOOK_BEGINS
         return codebook_figures(averaged(learner, network, trainer), fresh, quantised)
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(pairs, loss_of, preview)
 
 
 def codebook_loss(
@@ -135,7 +137,9 @@ def renew_codes(network: CodeFormer, pairs: Pairs, step: int, *, fully: bool) ->
     vectors = torch.cat(
         [
             network.encode(good)[0].flatten(2)[0].T
-            for good in pairs.some_good(BUILT_FROM, step)
+            for good in pairs.some_good(
+                BUILT_FROM, step, network.codebook.weight.device
+            )
         ]
     )
     generator = torch.Generator().manual_seed(step)
@@ -189,17 +193,19 @@ def _train_codes(team: Team) -> None:
     network.codebook.requires_grad_(requires_grad=False)
     learner = Learner(network, *READING_PARTS)
     trainer = Trainer(CODES, learner, plan, team)
-    pairs = Pairs(team, plan.batch, device)
+    pairs = Pairs(team.rank, plan.batch)
     fresh = fresh_pairs(FRESH_FACES if team.rank == 0 else 0)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        seen, good, _ = pairs.draw(step)
+    def loss_of(
+        batch: tuple[int, Tensor, Tensor], _noise: torch.Generator
+    ) -> tuple[Tensor, Figures]:
+        seen, good = (each.to(device) for each in batch[1:])
         return reading_loss(network, teacher, seen, good)[:2]
 
     def preview(_step: int) -> Figures:
         return fresh_figures(CODES, averaged(learner, network, trainer), fresh)
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(pairs, loss_of, preview)
 
 
 def reading_loss(
@@ -236,13 +242,17 @@ def _train_steering(team: Team) -> None:
     learner = Learner(network, *READING_PARTS, *steering_parts(network))
     learner.requires_grad_(requires_grad=True)
     trainer = Trainer(STEERING, learner, plan, team)
-    pairs = Pairs(team, plan.batch, device)
+    pairs = Pairs(team.rank, plan.batch)
     fresh = fresh_pairs(FRESH_FACES if team.rank == 0 else 0)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        seen, good, rng = pairs.draw(step)
+    def loss_of(
+        batch: tuple[int, Tensor, Tensor], generator: torch.Generator
+    ) -> tuple[Tensor, Figures]:
+        seen, good = (each.to(device) for each in batch[1:])
         reading, figures, vectors, features = reading_loss(network, teacher, seen, good)
-        fidelity = rng.uniform(*settings.STEERED_FIDELITIES)
+        least, most = settings.STEERED_FIDELITIES
+        share = torch.rand((), generator=generator).item()
+        fidelity = least + share * (most - least)
         with mixed(device):
             with torch.no_grad():
                 codes = network.look_up(network.predict(vectors).argmax(dim=-1))
@@ -254,7 +264,7 @@ def _train_steering(team: Team) -> None:
     def preview(_step: int) -> Figures:
         return fresh_figures(STEERING, averaged(learner, network, trainer), fresh)
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(pairs, loss_of, preview)
 
 
 def load_stage(device: torch.device, *names: str) -> CodeFormer:

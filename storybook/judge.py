@@ -7,6 +7,7 @@ the bundled model drew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from storybook import settings
-from storybook.cache import Content, load_pictures, load_scenes, to_tensor
-from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.cache import Content, load_scenes, to_tensor
+from storybook.loop import Figures, Trainer, load_trained, pick_device
 from storybook.precision import mixed
-from storybook.sight import wear
+from storybook.sight import Seen, Sights, draw_sights
 from storybook.workers import Team, run_workers
 from storybook.world.canvas import SIZE
 
@@ -38,6 +39,9 @@ ATTRIBUTES = tuple(name for row in QUESTIONS.values() for name in row)
 SAYS_NOTHING = ("none", "mixed")
 ONE_KIND = ("single", "bowl")
 """Layouts that show one kind of fruit, so that there is no doubt which is meant."""
+WIDTHS = (24, 48, 96, 128)
+PLACES = SIZE // 2 ** len(WIDTHS)
+"""How many places a picture has each way where the answers are read."""
 
 
 def judged(group: str, attributes: dict[str, str]) -> dict[str, str]:
@@ -61,17 +65,16 @@ class Judge(nn.Module):
         """Take the values that each attribute may have."""
         super().__init__()
         self.answers = answers
-        widths = (24, 48, 96, 128)
         layers: list[nn.Module] = []
-        for level, (before, width) in enumerate(
-            zip((3, *widths[:-1]), widths, strict=True)
-        ):
+        before = 3
+        for level, width in enumerate(WIDTHS):
             layers += _step(before, width, stride=2)
-            layers += _step(width, width, stride=1) if level > 1 else []
-        self.eyes = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten())
+            layers += _step(width, width, stride=1) if level else []
+            before = width
+        self.eyes = nn.Sequential(*layers, nn.Flatten())
         self.heads = nn.ModuleDict(
             {
-                name: nn.Linear(16 * widths[-1], len(values))
+                name: nn.Linear(WIDTHS[-1] * PLACES**2, len(values))
                 for name, values in answers.items()
             }
         )
@@ -123,22 +126,19 @@ def train() -> None:
 def _train(team: Team) -> None:
     device = pick_device()
     torch.manual_seed(settings.SEED)
-    pictures, scenes = load_pictures(), load_scenes()
-    judge = Judge(answers_in(scenes)).to(device, memory_format=torch.channels_last)
-    truths = [judged(*scene) for scene in scenes]
-    plan = settings.TRAIN_JUDGE
+    sights, plan = Sights(), settings.TRAIN_JUDGE
+    judge = Judge(answers_in(sights.scenes))
+    judge.to(device, memory_format=torch.channels_last)
     trainer = Trainer(NAME, judge, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        chosen = torch.randint(len(scenes), (plan.batch,), generator=generator)
-        pixels = to_tensor(pictures[chosen.numpy()], torch.device("cpu"))
-        worn = wear(pixels.contiguous(), generator).to(device)
+    def loss_of(batch: Seen, _noise: torch.Generator) -> tuple[Tensor, Figures]:
+        pictures = batch.pictures.to(device, memory_format=torch.channels_last)
         with mixed(device):
-            scores = judge(worn.contiguous(memory_format=torch.channels_last))
-        return errors(scores, [truths[i] for i in chosen.tolist()], judge.answers)
+            scores = judge(pictures)
+        truths = [judged(*content) for content in batch.contents]
+        return errors(scores, truths, judge.answers)
 
-    trainer.run(loss_of_step, lambda _step: {})
+    trainer.run(partial(draw_sights, sights, plan.batch, team.rank), loss_of)
 
 
 def errors(

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from storybook import settings
+from storybook.ahead import drawn_ahead
 from storybook.settings import Schedule
 from storybook.workers import Team
 
 Figures = dict[str, float]
+T = TypeVar("T")
 LOG_EVERY = 50
 MEAN_EVERY = 5
 """Steps between two updates of the running mean of the weights."""
@@ -34,10 +37,18 @@ def checkpoint_path(name: str) -> Path:
     return settings.STATE / f"{name}.pt"
 
 
-def step_generator(step: int, rank: int) -> torch.Generator:
-    """Return one worker's random numbers of one step, the same after a resume."""
-    seed = (settings.SEED * 1_000_003 + step) * 64 + rank
+def step_generator(step: int, rank: int, *, noise: bool = False) -> torch.Generator:
+    """Return one worker's random numbers of one step, the same after a resume.
+
+    Those for `noise` are others than those that choose what is trained on.
+    """
+    seed = ((settings.SEED * 1_000_003 + step) * 64 + rank) * 2 + noise
     return torch.Generator().manual_seed(seed)
+
+
+def step_random(step: int, rank: int) -> random.Random:
+    """Return the same for what is chosen in plain Python."""
+    return random.Random(f"{settings.SEED}/{step}/{rank}")
 
 
 def load_trained(name: str, module: nn.Module) -> nn.Module:
@@ -97,15 +108,23 @@ class Trainer:
 
     def run(
         self,
-        loss_of_step: Callable[[int], tuple[Tensor, Figures]],
-        preview: Callable[[int], Figures],
+        draw: Callable[[int], T],
+        loss_of: Callable[[T, torch.Generator], tuple[Tensor, Figures]],
+        preview: Callable[[int], Figures] = lambda _step: {},
     ) -> None:
-        """Train to the end of the schedule, saving and previewing on the way."""
+        """Train to the end of the schedule, saving and previewing on the way.
+
+        Args:
+            draw: gives the batch of a step; it may be asked in other processes.
+            loss_of: gives a batch's error, with random numbers for noise.
+            preview: given the number of steps done, shows what has been learnt.
+        """
         begun = saved = shown = time.monotonic()
         first, leads = self.step, self.team.rank == 0
         gradients = self.team.attach(self.module)
-        while self.step < self.schedule.steps:
-            loss, figures = loss_of_step(self.step)
+        for batch in drawn_ahead(draw, range(first, self.schedule.steps)):
+            noise = step_generator(self.step, self.team.rank, noise=True)
+            loss, figures = loss_of(batch, noise)
             gradients.zero_()
             loss.backward()
             self.team.average()
@@ -126,7 +145,7 @@ class Trainer:
                 shown = now
         if self.step > first and leads:
             self.save()
-            self._log(preview(self.step))
+            self._log({} if settings.REHEARSAL else preview(self.step))
 
     def save(self) -> None:
         """Write the checkpoint."""

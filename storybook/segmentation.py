@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.segmentation import Segmenter
 from storybook import settings, tokenizer
-from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.loop import Figures, Trainer, load_trained, pick_device, step_random
 from storybook.masks_report import figures_of
 from storybook.naming import Named, begin_with_places, shares_of
 from storybook.phrases import Asked, absents, present, reworded
@@ -281,10 +282,8 @@ def _train(team: Team) -> None:
     learner = Learner(network).to(device)
     trainer = Trainer(NAME, learner, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        return mask_error(segmenter, learner, draw_batch(rng, plan.batch))
+    def loss_of(batch: Batch, _noise: torch.Generator) -> tuple[Tensor, Figures]:
+        return mask_error(segmenter, learner, batch)
 
     def preview(_step: int) -> Figures:
         finished = copy.deepcopy(learner).eval()
@@ -293,7 +292,12 @@ def _train(team: Team) -> None:
         ready = Segmenter(finished.network, *parts)
         return figures_of(ready, FRESH_SCENES)
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(partial(draw_step, plan.batch, team.rank), loss_of, preview)
+
+
+def draw_step(batch: int, rank: int, step: int) -> Batch:
+    """Draw the scenes of one step of a worker."""
+    return draw_batch(step_random(step, rank), batch)
 
 
 def export() -> None:

@@ -1,10 +1,16 @@
-"""Every setting of the world's cache, the networks and their training."""
+"""Every setting of the world's cache, the networks and their training.
+
+A rehearsal (`python -m storybook --rehearse`) takes all the roads with next to nothing
+on them: what it trains is worth nothing, and stays in a folder of its own.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
 from imaginairy.networks.enhancer_config import (
@@ -13,15 +19,21 @@ from imaginairy.networks.enhancer_config import (
     SRVGGConfig,
 )
 
+REHEARSES = "STORYBOOK_REHEARSES"
+"""The variable of the environment that says so to all processes."""
+REHEARSAL = REHEARSES in os.environ
+GPU = torch.cuda.is_available()
+
 STATE = Path(
     os.environ.get("STORYBOOK_STATE", "~/.cache/imaginairy-storybook")
-).expanduser()
+).expanduser() / ("rehearsal" if REHEARSAL else "")
 """Where drawn pictures, checkpoints and previews live between runs."""
-DATA = Path(__file__).parents[1] / "imaginairy" / "data" / "storybook"
+PACKAGE = STATE if REHEARSAL else Path(__file__).parents[1] / "imaginairy"
+DATA = PACKAGE / "data" / "storybook"
 """Where the finished model goes."""
 
 SEED = 20
-PICTURES = 40_000
+PICTURES = 60 if REHEARSAL else 40_000
 PLACES_ACROSS = 16
 """Places each way of a picture, of which it is noted what they show."""
 FRESH_PICTURES = 64
@@ -31,6 +43,8 @@ PREVIEW_EVERY_S = 420.0
 THREADS = 2
 WORKERS = 2
 """Processes that share a training on a CPU; each takes `Schedule.batch`."""
+HELPERS = max(1, (os.cpu_count() or 2) - 1) if GPU else int(REHEARSAL)
+"""Processes that draw batches ahead for each worker; without any it draws its own."""
 MOST_PARAMETERS = 20_000_000
 """Room for the gradients of the largest network, shared between the workers."""
 
@@ -71,13 +85,36 @@ class Schedule:
     """Decay of the running mean of the weights; 0 keeps none."""
 
 
-TRAIN_AUTOENCODER = Schedule(steps=3_700, batch=16, rate=9e-4, warm_up=100, ema=0.0)
-TRAIN_DECODER = Schedule(steps=1_500, batch=16, rate=6e-4, warm_up=100, ema=0.99)
+def schedule(
+    steps: int, batch: int, rate: float, warm_up: int, ema: float, gpu: tuple[int, int]
+) -> Schedule:
+    """Return the schedule for what there is: two processes of a CPU, or one GPU.
+
+    Args:
+        gpu: steps and batch there, where both are cheaper.
+    """
+    if REHEARSAL:
+        steps, batch, warm_up = 2, 2, 1
+    elif GPU:
+        steps, batch = gpu
+    return Schedule(steps, batch, rate, warm_up, ema)
+
+
+TRAIN_AUTOENCODER = schedule(
+    steps=3_700, batch=16, rate=9e-4, warm_up=100, ema=0.0, gpu=(12_000, 96)
+)
+TRAIN_DECODER = schedule(
+    steps=1_500, batch=16, rate=6e-4, warm_up=100, ema=0.99, gpu=(4_000, 96)
+)
 CROP = 64
 KL_WEIGHT = 1e-4
 
-TRAIN_TEXT = Schedule(steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0)
-TRAIN_UNET = Schedule(steps=9_000, batch=16, rate=1e-3, warm_up=200, ema=0.998)
+TRAIN_TEXT = schedule(
+    steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0, gpu=(3_000, 256)
+)
+TRAIN_UNET = schedule(
+    steps=9_000, batch=16, rate=1e-3, warm_up=200, ema=0.998, gpu=(30_000, 256)
+)
 EMPTY_CAPTIONS = 0.1
 CHANNEL_OFFSET = 0.1
 """Deviation of the random shift a channel that is added to the training noise."""
@@ -89,7 +126,9 @@ LAYOUT_WEIGHT = 0.1
 LAYOUT_CAPTIONS = 32
 """Further captions a batch that only the text encoder reads, for their layouts."""
 
-TRAIN_JUDGE = Schedule(steps=900, batch=32, rate=2e-3, warm_up=50, ema=0.98)
+TRAIN_JUDGE = schedule(
+    steps=1_800, batch=16, rate=1e-3, warm_up=100, ema=0.99, gpu=(3_000, 128)
+)
 
 SEGMENTATION_DATA = DATA.parent / "storybook_clipseg"
 """Where the finished mask model goes."""
@@ -119,7 +158,9 @@ SEGMENTATION_DECODER = {
     "decoder_num_attention_heads": 4,
     "decoder_intermediate_size": 192,
 }
-TRAIN_SEGMENTATION = Schedule(steps=5_600, batch=8, rate=8e-4, warm_up=60, ema=0.995)
+TRAIN_SEGMENTATION = schedule(
+    steps=5_600, batch=8, rate=8e-4, warm_up=60, ema=0.995, gpu=(12_000, 32)
+)
 PRESENT_PHRASES, ABSENT_PHRASES = 4, 1
 """How often a picture is asked for what is in it, and for what is not."""
 MATCHED_PHRASES = 15
@@ -130,21 +171,25 @@ NAMES_WEIGHT = 2.0
 UPSCALER_DATA = DATA.parent / "storybook_upscaler"
 """Where the finished upscaler goes."""
 UPSCALER = SRVGGConfig(scale=4, channels=64, layers=14)
-UPSCALER_PICTURES = 1_600
+UPSCALER_PICTURES = 6 if REHEARSAL else 1_600
 UPSCALER_CROP = 48
 """Side of what is trained on, in pixels of the small picture."""
 UPSCALER_NOISE = 0.15
 """Most noise put on latents, in their deviations."""
-TRAIN_UPSCALER = Schedule(steps=2_500, batch=12, rate=1e-3, warm_up=100, ema=0.998)
+TRAIN_UPSCALER = schedule(
+    steps=2_500, batch=12, rate=1e-3, warm_up=100, ema=0.998, gpu=(8_000, 48)
+)
 
 FACE_FINDER_DATA = DATA.parent / "storybook_faces"
 """Where the finished finder of faces goes."""
 FACE_FINDER = FaceFinderConfig()
 FACE_FINDER_SIDE = 192
 """Pixels of the sheets of scenes that it learns on."""
-FACE_POOL = 1500
+FACE_POOL = 8 if REHEARSAL else 1500
 """Portraits, and as many other scenes, that a worker composes its sheets from."""
-TRAIN_FACE_FINDER = Schedule(steps=5_000, batch=8, rate=2e-3, warm_up=100, ema=0.995)
+TRAIN_FACE_FINDER = schedule(
+    steps=5_000, batch=8, rate=2e-3, warm_up=100, ema=0.995, gpu=(6_000, 32)
+)
 
 CAPTION_DATA = DATA.parent / "storybook_blip"
 """Where the finished caption model goes."""
@@ -159,7 +204,9 @@ CAPTION_VISION = SEGMENTATION_VISION | {"hidden_act": "quick_gelu"}
 """As the mask model's, whose eyes it begins with."""
 CAPTION_SPREAD = 0.04
 """Deviation of the weights before training."""
-TRAIN_CAPTIONS = Schedule(steps=3_500, batch=24, rate=9e-4, warm_up=100, ema=0.99)
+TRAIN_CAPTIONS = schedule(
+    steps=3_500, batch=24, rate=9e-4, warm_up=100, ema=0.99, gpu=(8_000, 96)
+)
 
 SIMILARITY_DATA = DATA.parent / "storybook_clip"
 """Where the finished similarity model goes."""
@@ -167,7 +214,9 @@ SIMILARITY_DIM = 128
 SIMILARITY_TEXT = SEGMENTATION_TEXT
 SIMILARITY_VISION = SEGMENTATION_VISION
 """As the mask model's, whose eyes it begins with."""
-TRAIN_SIMILARITY = Schedule(steps=600, batch=48, rate=7e-4, warm_up=60, ema=0.98)
+TRAIN_SIMILARITY = schedule(
+    steps=600, batch=48, rate=7e-4, warm_up=60, ema=0.98, gpu=(2_000, 192)
+)
 
 CODEFORMER_DATA = DATA.parent / "storybook_codeformer"
 """Where the finished restorer of faces goes."""
@@ -185,12 +234,18 @@ CODEFORMER = CodeFormerConfig(
     heads=4,
     mlp_width=256,
 )
-FACES = 2_000
+FACES = 6 if REHEARSAL else 2_000
 """Portraits that are drawn, at two sizes, to learn restoring from."""
-CODEBOOK_BEGINS = 600
+CODEBOOK_BEGINS = 1 if REHEARSAL else 600
 """Steps that the autoencoder learns before its vectors are written as codes."""
 STEERED_FIDELITIES = (0.1, 1.0)
 """Between these a fidelity is drawn for each step of the last stage."""
-TRAIN_CODEBOOK = Schedule(steps=3_600, batch=4, rate=1e-3, warm_up=100, ema=0.995)
-TRAIN_CODES = Schedule(steps=2_000, batch=4, rate=6e-4, warm_up=100, ema=0.995)
-TRAIN_STEERING = Schedule(steps=2_400, batch=4, rate=4e-4, warm_up=100, ema=0.995)
+TRAIN_CODEBOOK = schedule(
+    steps=3_600, batch=4, rate=1e-3, warm_up=100, ema=0.995, gpu=(8_000, 16)
+)
+TRAIN_CODES = schedule(
+    steps=2_000, batch=4, rate=6e-4, warm_up=100, ema=0.995, gpu=(5_000, 16)
+)
+TRAIN_STEERING = schedule(
+    steps=2_400, batch=4, rate=4e-4, warm_up=100, ema=0.995, gpu=(5_000, 16)
+)

@@ -19,6 +19,7 @@ from storybook.cache import (
     load_scenes,
     to_tensor,
 )
+from storybook.loop import step_generator
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import SIZE
 
@@ -48,10 +49,13 @@ class Seen:
 class Sights:
     """Draws batches of cached pictures."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self) -> None:
         self.pictures, self.places = load_pictures(), load_places()
         self.scenes: list[Content] = load_scenes()
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Let another process read the cache by itself."""
+        return Sights, ()
 
     def draw(self, batch: int, generator: torch.Generator) -> Seen:
         """Return so many pictures, chosen at random."""
@@ -59,8 +63,13 @@ class Sights:
         pixels = to_tensor(self.pictures[chosen.numpy()], torch.device("cpu"))
         worn = wear(pixels.contiguous(), generator)
         contents = [self.scenes[index] for index in chosen.tolist()]
-        shown = torch.from_numpy(self.places[chosen.numpy()]).to(self.device) / 255
-        return Seen(worn.to(self.device), contents, shown)
+        shown = torch.from_numpy(self.places[chosen.numpy()]) / 255
+        return Seen(worn, contents, shown)
+
+
+def draw_sights(sights: Sights, batch: int, rank: int, step: int) -> Seen:
+    """Return the pictures of one step of a worker."""
+    return sights.draw(batch, step_generator(step, rank))
 
 
 def wear(pictures: Tensor, generator: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,11 @@ from imaginairy.models.similarity import Comparer
 from storybook import settings, tokenizer
 from storybook.cache import Content
 from storybook.eyes import begin_with_eyes, trained_eyes
-from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.loop import Figures, Trainer, load_trained, pick_device
 from storybook.naming import Named, begin_with_places
 from storybook.precision import mixed
 from storybook.saving import save_half, write_picture_input, write_vocabulary
-from storybook.sight import PICTURES, Sights
+from storybook.sight import PICTURES, Seen, Sights, draw_sights
 from storybook.similarity_report import figures_of
 from storybook.workers import Team, run_workers
 from storybook.world import write_caption
@@ -97,16 +98,14 @@ def _train(team: Team) -> None:
     begin_with_eyes(comparer.network.vision_model, trained_eyes())
     network = comparer.network.to(device).train()
     named = learner(network).to(device)
-    sights = Sights(device)
     trainer = Trainer(NAME, named, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        batch = sights.draw(plan.batch, generator)
+    def loss_of(batch: Seen, generator: torch.Generator) -> tuple[Tensor, Figures]:
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         captions = [caption(rng, scene) for scene in batch.contents]
-        loss, figures, seen = pairing_error(comparer, batch.pictures, captions)
-        unnamed = named.error(seen, batch.shown)
+        pictures = batch.pictures.to(device)
+        loss, figures, seen = pairing_error(comparer, pictures, captions)
+        unnamed = named.error(seen, batch.shown.to(device))
         figures["unnamed"] = unnamed.item()
         return loss + settings.NAMES_WEIGHT * unnamed, figures
 
@@ -116,7 +115,8 @@ def _train(team: Team) -> None:
         ready = Comparer(finished.network, comparer.tokenizer, PICTURES)
         return figures_of(ready, FRESH_SCENES)
 
-    trainer.run(loss_of_step, preview)
+    draw = partial(draw_sights, Sights(), plan.batch, team.rank)
+    trainer.run(draw, loss_of, preview)
 
 
 def export() -> None:

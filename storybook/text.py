@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -52,11 +53,14 @@ class Reader(nn.Module):
 class Captions:
     """Draw batches of pictures' latents with newly written captions."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self) -> None:
         self.latents = load_latents()
         self.scenes: list[Content] = load_scenes()
         self.tokenizer: ClipTokenizer = tokenizer.load()
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Let another process read the cache by itself."""
+        return Captions, ()
 
     def draw(
         self, batch: int, generator: torch.Generator, *, empty: float = 0.0
@@ -70,8 +74,7 @@ class Captions:
                 "" if rng.random() < empty else write_caption(rng, *self.scenes[index])
             )
             ids.append(self.tokenizer.windows(text)[0])
-        latents = self.latents[chosen].to(self.device)
-        return latents, torch.tensor(ids, device=self.device)
+        return self.latents[chosen], torch.tensor(ids)
 
 
 def read_layout(reader: Reader, ids: Tensor, latents: Tensor) -> Tensor:
@@ -98,17 +101,21 @@ def _train(team: Team) -> None:
     reader = Reader().to(device)
     if device.type == "cpu":
         write_out_attention(reader)
-    captions = Captions(device)
     trainer = Trainer(NAME, reader, settings.TRAIN_TEXT, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        latents, ids = captions.draw(
-            settings.TRAIN_TEXT.batch, step_generator(step, team.rank)
-        )
+    def loss_of(
+        batch: tuple[Tensor, Tensor], _noise: torch.Generator
+    ) -> tuple[Tensor, Figures]:
+        latents, ids = (each.to(device) for each in batch)
         loss = read_layout(reader, ids, latents)
         return loss, {"loss": loss.item()}
 
-    trainer.run(loss_of_step, lambda _step: {})
+    trainer.run(partial(draw_captioned, Captions(), team.rank), loss_of)
+
+
+def draw_captioned(captions: Captions, rank: int, step: int) -> tuple[Tensor, Tensor]:
+    """Return latents and captions of one step."""
+    return captions.draw(settings.TRAIN_TEXT.batch, step_generator(step, rank))
 
 
 def load_reader() -> Reader:

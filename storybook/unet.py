@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -44,17 +45,14 @@ def _train(team: Team) -> None:
     painter = Painter(load_reader()).to(device, memory_format=torch.channels_last)
     if device.type == "cpu":
         write_out_attention(painter)
-    captions = Captions(device)
     alphas = NoiseSchedule().alphas_cumprod.to(device)
     trainer = Trainer(NAME, painter, settings.TRAIN_UNET, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        generator = step_generator(step, team.rank)
-        latents, ids = captions.draw(
-            settings.TRAIN_UNET.batch, generator, empty=settings.EMPTY_CAPTIONS
-        )
-        loss, figures = noise_error(painter, latents, ids, alphas, generator)
-        more, captioned = captions.draw(settings.LAYOUT_CAPTIONS, generator)
+    def loss_of(
+        batch: tuple[Tensor, ...], noise: torch.Generator
+    ) -> tuple[Tensor, Figures]:
+        latents, ids, more, captioned = (each.to(device) for each in batch)
+        loss, figures = noise_error(painter, latents, ids, alphas, noise)
         layout = read_layout(painter.reader, captioned, more)
         loss = loss + settings.LAYOUT_WEIGHT * layout
         return loss, {**figures, "layout": layout.item()}
@@ -65,7 +63,15 @@ def _train(team: Team) -> None:
         draw_preview(finished.unet, finished.reader.text)
         return {}
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(partial(draw_batch, Captions(), team.rank), loss_of, preview)
+
+
+def draw_batch(captions: Captions, rank: int, step: int) -> tuple[Tensor, ...]:
+    """Return one step's latents and captions, and more to read layouts from."""
+    generator = step_generator(step, rank)
+    batch, empty = settings.TRAIN_UNET.batch, settings.EMPTY_CAPTIONS
+    seen = captions.draw(batch, generator, empty=empty)
+    return *seen, *captions.draw(settings.LAYOUT_CAPTIONS, generator)
 
 
 def noise_error(

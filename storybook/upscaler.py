@@ -6,6 +6,7 @@ import copy
 import io
 import multiprocessing
 import random
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from storybook import settings
 from storybook.autoencoder import picture_error, to_pixels
 from storybook.cache import to_tensor
 from storybook.decoder import load_finished
-from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
+from storybook.loop import Figures, Trainer, load_trained, pick_device, step_random
 from storybook.precision import mixed
 from storybook.upscaler_report import figures_of, fresh_pairs
 from storybook.workers import Team, run_workers
@@ -102,18 +103,14 @@ def _train(team: Team) -> None:
     network, plan = SRVGG(settings.UPSCALER), settings.TRAIN_UPSCALER
     start_evenly(network)
     network.to(device, memory_format=torch.channels_last)
-    large, small = (np.load(path, mmap_mode="r") for path in (LARGE, SMALL))
     leads = team.rank == 0
     fresh = fresh_pairs(FRESH_SCENES, load_finished()) if leads else []
     trainer = Trainer(NAME, network, plan, team)
 
-    def loss_of_step(step: int) -> tuple[Tensor, Figures]:
-        seed = int(torch.randint(2**31, (), generator=step_generator(step, team.rank)))
-        rng = random.Random(seed)
-        pairs = [draw_pair(rng, large, small) for _ in range(plan.batch)]
-        given, wanted = (
-            to_tensor(np.stack(side), device) for side in zip(*pairs, strict=True)
-        )
+    def loss_of(
+        batch: tuple[np.ndarray, np.ndarray], _noise: torch.Generator
+    ) -> tuple[Tensor, Figures]:
+        given, wanted = (to_tensor(side, device) for side in batch)
         with mixed(device):
             enlarged = network((given + 1) / 2).float()
         loss = picture_error(enlarged * 2 - 1, wanted)
@@ -124,7 +121,16 @@ def _train(team: Team) -> None:
         finished.load_state_dict(trainer.averaged())
         return figures_of(finished, fresh)
 
-    trainer.run(loss_of_step, preview)
+    trainer.run(partial(draw_pairs, plan.batch, team.rank), loss_of, preview)
+
+
+def draw_pairs(batch: int, rank: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return small and large pictures of one step, (batch, side, side, 3) each."""
+    large, small = (np.load(path, mmap_mode="r") for path in (LARGE, SMALL))
+    rng = step_random(step, rank)
+    pairs = [draw_pair(rng, large, small) for _ in range(batch)]
+    given, wanted = (np.stack(side) for side in zip(*pairs, strict=True))
+    return given, wanted
 
 
 def start_evenly(network: nn.Module) -> None:
