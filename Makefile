@@ -43,7 +43,7 @@ storybook: $(VENV)/tools  ## draw the world and train the bundled models; takes 
 	$(BIN)/python -m storybook
 
 storybook-report: $(VENV)/tools  ## measure the bundled drawing model again; an hour
-	$(BIN)/python -m storybook cache judge report samplers-report contact-sheet
+	$(BIN)/python -m storybook cache judge report settings-report contact-sheet
 
 $(VENV)/package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

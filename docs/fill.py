@@ -5,12 +5,14 @@ from a function below. With `--check` nothing is written, and the exit code is 1
 a page is not as it would be.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from docstrings import errors, public_names
 from safetensors import safe_open
@@ -36,6 +38,27 @@ PARTS = {
     "unet": "UNet: the noise in latents, given a text",
     "vae": "autoencoder: pictures to latents and back",
 }
+ASKED = {
+    "shapes": {
+        "ground": "shapes: the ground's colour",
+        "color_and_ground": "shapes: all colours, each in its place",
+        "one_shape": "of these, one shape",
+        "two_shapes": "of these, two shapes on their sides",
+        "outline": "shapes: outlines",
+    },
+    "scenes": {
+        "group": "scenes: the kind of scene",
+        "time of day": "time of day",
+        "hair": "hair, its colour and cut",
+        "glasses": "glasses, or none",
+        "smile": "smiling, sad or serious",
+        "who": "woman, man, girl or boy, and what they are",
+        "fruit": "fruit",
+        "kind": "coats, patterns, kinds of animals and things",
+        "all": "all that scenes were asked to show",
+    },
+}
+"""What reports measure, in words."""
 
 
 def main() -> int:
@@ -178,6 +201,25 @@ def storybook_parts() -> str:
     )
 
 
+def drawing_figures() -> str:
+    """Say how much of what is asked for the bundled model draws, as last measured."""
+    drawn = figures("report")
+    truth = drawn["drawings"]
+    rows = [
+        (words, f"{drawn[part][name]:.1%}", f"{truth[part][name]:.1%}")
+        for part, names in ASKED.items()
+        for name, words in names.items()
+        if name in drawn[part]
+    ]
+    return table(("what was asked for", "drawn", "seen in the world's drawings"), rows)
+
+
+def figures(name: str) -> dict[str, Any]:
+    """Return what a report has measured."""
+    path = ROOT / "storybook" / "figures" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def text_of(path: str) -> str:
     """Return a page from elsewhere in the repository, without its title."""
     return (ROOT / path).read_text(encoding="utf-8").split("\n", 1)[1]
@@ -195,6 +237,7 @@ def table_of(path: str) -> str:
 SOURCES: dict[str, Callable[..., str]] = {
     "api": public_names,
     "companions": companions,
+    "drawing-figures": drawing_figures,
     "errors": errors,
     "help": help_text,
     "model-details": model_details,

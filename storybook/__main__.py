@@ -50,7 +50,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "export": export.export,
     "judge": judge.train,
     "report": report.report,
-    "samplers-report": report.report_samplers,
+    "settings-report": report.report_settings,
     "contact-sheet": report.contact_sheet,
     "segmentation": segmentation.train,
     "segmentation-export": segmentation.export,

@@ -24,12 +24,20 @@ from storybook.orders import Order, SceneOrder, order_for, scene_orders, shape_o
 from storybook.world import LEARNT, draw_scene
 
 FOLDER = settings.STATE / "report"
+FIGURES = Path(__file__).parent / "figures"
+"""Where figures stay, for the pages that tell of them."""
 PROMPTS = Path(__file__).parent / "contact_prompts.txt"
 SHAPE_PROMPTS = 300
 SCENES_EACH = 12
 """Prompts of each group."""
 SAMPLED = 4
-"""Prompts of each group, and five times as many of shapes, for each sampler."""
+"""Prompts of each group, and five times as many of shapes, for each of `TRIALS`."""
+TRIALS: dict[str, dict[str, object]] = {
+    **{name: {"sampler_type": name} for name in SAMPLERS},
+    **{f"strength {each:g}": {"prompt_strength": each} for each in (2.0, 3.5, 7.5)},
+    **{f"steps {each}": {"steps": each} for each in (10, 15, 40)},
+}
+"""What is tried with the same prompts and seeds, all else being as it is by default."""
 COLUMNS = 10
 
 
@@ -55,20 +63,20 @@ def report() -> None:
     write(figures, "report")
 
 
-def report_samplers() -> None:
-    """Measure how well every sampler does at the model's default settings."""
+def report_settings() -> None:
+    """Measure the model by every sampler, and by its own with other settings."""
     store, judge = ModelStore(), load_judge()
     shapes = shape_orders(5 * SAMPLED)
     scenes = scene_orders(LEARNT, SAMPLED)
     prompts = [order.prompt for order in (*shapes, *scenes)]
     figures = {}
-    for name in SAMPLERS:
-        pictures = draw(prompts, store, sampler_type=name)
+    for name, options in TRIALS.items():
+        pictures = draw(prompts, store, **options)
         colors = shape_figures(pictures[: len(shapes)], shapes, judge)
         rest = scene_figures(pictures[len(shapes) :], scenes, judge)
         figures[name] = round((colors["color_and_ground"] + rest["all"]) / 2, 3)
         print(name, figures[name], flush=True)
-    write(figures, "samplers")
+    write(figures, "settings")
 
 
 def contact_sheet() -> None:
@@ -166,10 +174,10 @@ def size_mb() -> float:
 
 
 def write(figures: Mapping[str, object], name: str) -> None:
-    """Print figures and save them in the state folder."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    """Print figures and keep them."""
+    FIGURES.mkdir(exist_ok=True)
     text = json.dumps(figures, indent=2)
-    (FOLDER / f"{name}.json").write_text(text + "\n")
+    (FIGURES / f"{name}.json").write_text(text + "\n")
     print(text)
 
 

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,7 @@ def test_a_page_that_is_not_as_the_program_says_is_named(tmp_path: Path) -> None
         (copy / name / "README.md").write_bytes(
             (ROOT / name / "README.md").read_bytes()
         )
+    shutil.copytree(ROOT / "storybook" / "figures", copy / "storybook" / "figures")
     changed = (
         (ROOT / "README.md").read_text().replace("Stable Diffusion 1.4 |", "1.4 |")
     )
