@@ -42,7 +42,7 @@ docs: $(VENV)/tools  ## fill in what the program knows, build the pages into sit
 storybook: $(VENV)/tools  ## draw the world and train the bundled models; takes hours
 	$(BIN)/python -m storybook
 
-storybook-report: $(VENV)/tools  ## measure the bundled drawing model again; an hour
+storybook-report: $(VENV)/tools  ## measure the bundled drawing model again
 	$(BIN)/python -m storybook cache judge report settings-report contact-sheet
 
 $(VENV)/package: pyproject.toml
