@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from storybook import settings
-from storybook.world import GROUPS, LEARNT, draw_scene
+from storybook.world import GROUPS, draw_scene
 from storybook.world.canvas import SIZE
 from storybook.world.scene import Face, Scene
 from storybook.world.words import chance
@@ -51,7 +51,7 @@ class Pool:
     def draw(cls, seed: str, size: int) -> Pool:
         """Draw `size` portraits and as many scenes of all other kinds together."""
         rng = random.Random(seed)
-        kinds = [name for name in LEARNT if not GROUPS[name].faces]
+        kinds = [name for name in GROUPS if not GROUPS[name].faces]
         kinds += LIKE_FACES
         portraits = [training_portrait(rng) for _ in range(size)]
         others = [draw_scene(rng, rng.choice(kinds)) for _ in range(size)]

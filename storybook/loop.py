@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from storybook import settings
 from storybook.ahead import drawn_ahead
+from storybook.muon import Muon, matrices_of
 from storybook.settings import Schedule
 from storybook.workers import Team
 
@@ -63,7 +64,7 @@ def write_checkpoint(
     module: dict[str, Tensor],
     mean: dict[str, Tensor],
     *,
-    optimizer: dict[str, Any],
+    optimizers: dict[str, Any],
     step: int,
 ) -> None:
     """Write a checkpoint so that a crash leaves the old or the new one whole.
@@ -72,14 +73,31 @@ def write_checkpoint(
         name: of the training.
         module: the weights.
         mean: their running mean; empty where none is kept.
-        optimizer: its state; empty where it begins anew.
+        optimizers: their states; empty where they begin anew.
         step: how many have been done.
     """
     path = checkpoint_path(name)
     partial = path.with_suffix(".partial")
-    state = {"module": module, "mean": mean, "optimizer": optimizer, "step": step}
+    state = {"module": module, "mean": mean, "optimizers": optimizers, "step": step}
     torch.save(state, partial)
     partial.replace(path)
+
+
+def optimizers_for(
+    module: nn.Module, schedule: Schedule, team: Team
+) -> dict[str, torch.optim.Optimizer]:
+    """Return AdamW, and Muon for what it is asked for and good for, by name."""
+    matrices = matrices_of(module) if schedule.muon else []
+    taken = {id(each) for each in matrices}
+    rest = [each for each in module.parameters() if id(each) not in taken]
+    optimizers: dict[str, torch.optim.Optimizer] = {
+        "adamw": torch.optim.AdamW(
+            rest, lr=schedule.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        )
+    }
+    if matrices:
+        optimizers["muon"] = Muon(matrices, schedule.rate, team)
+    return optimizers
 
 
 class Trainer:
@@ -94,13 +112,7 @@ class Trainer:
         self.team = team
         self.step = 0
         self.mean: dict[str, Tensor] = {}
-        self.optimizer = torch.optim.AdamW(
-            module.parameters(),
-            lr=schedule.rate,
-            betas=(0.9, 0.99),
-            weight_decay=0.01,
-            fused=True,
-        )
+        self.optimizers = optimizers_for(module, schedule, team)
         if checkpoint_path(name).exists():
             self._resume()
         elif schedule.ema:
@@ -153,7 +165,7 @@ class Trainer:
             self.name,
             self.module.state_dict(),
             self.mean,
-            optimizer=self.optimizer.state_dict(),
+            optimizers={k: v.state_dict() for k, v in self.optimizers.items()},
             step=self.step,
         )
 
@@ -165,8 +177,8 @@ class Trainer:
         path = checkpoint_path(self.name)
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         self.module.load_state_dict(state["module"])
-        if state["optimizer"]:
-            self.optimizer.load_state_dict(state["optimizer"])
+        for name, each in state["optimizers"].items():
+            self.optimizers[name].load_state_dict(each)
         self.step = state["step"]
         device = next(self.module.parameters()).device
         self.mean = {k: v.to(device) for k, v in state["mean"].items()}
@@ -177,9 +189,10 @@ class Trainer:
         if not norm.isfinite():
             return
         gradients *= (MOST_NORM / norm).clamp(max=1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
-        self.optimizer.step()
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self._rate()
+            optimizer.step()
         if self.mean and self.step % MEAN_EVERY == 0:
             self._average()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storybook import settings
@@ -66,7 +67,7 @@ def order_for(attributes: dict[str, str]) -> Order:
     return Order(prompt, ground, colors, shapes)
 
 
-def scene_orders(groups: tuple[str, ...], each: int) -> list[SceneOrder]:
+def scene_orders(groups: Iterable[str], each: int) -> list[SceneOrder]:
     """Return as many prompts of each group, which say all that a scene shows."""
     rng = random.Random(f"{settings.SEED}/scenes asked for")
     orders = []

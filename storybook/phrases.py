@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from storybook.world import GROUPS, LEARNT, Scene, strays_beside
+from storybook.world import GROUPS, Scene, strays
 from storybook.world.animals import CAT_COATS, COLLARS, DOG_COATS
 from storybook.world.canvas import OVERSAMPLE
 from storybook.world.colors import COLORS
@@ -24,7 +24,6 @@ LEAST_PIXELS = 10
 
 WORDS = {name: row.words for name, row in GROUPS.items() if row.words}
 """What groups say of themselves; the tables below are of those that say nothing."""
-LEARNT_WORDS = [WORDS[name] for name in LEARNT if name in WORDS]
 
 PARTS = (
     *("beard", "body", "clothes", "collar", "door", "earring", "earrings", "ears"),
@@ -78,7 +77,7 @@ ARGUABLE: dict[str, str] = {
 """Names that are neither right nor wrong in a group, where the world has none so."""
 ALIKE = (
     *({"woman", "lady", "girl"}, {"man", "guy", "boy"}),
-    *(set(row.split(", ")) for words in LEARNT_WORDS for row in words.alike),
+    *(set(row.split(", ")) for words in WORDS.values() for row in words.alike),
 )
 """Words of which, where one is right, the others are not quite wrong."""
 
@@ -201,9 +200,9 @@ def any_name(rng: random.Random, _scene: Scene) -> str:
     return rng.choice((name, *NAMED_ELSE.get(name, ())))
 
 
-def any_word(rng: random.Random, scene: Scene) -> str:
+def any_word(rng: random.Random, _scene: Scene) -> str:
     """Name something that the world does not know."""
-    return " ".join(rng.sample(strays_beside(scene.group), rng.choice((1, 1, 2))))
+    return " ".join(rng.sample(strays(), rng.choice((1, 1, 2))))
 
 
 def reworded(rng: random.Random, phrase: str) -> str:
@@ -222,7 +221,7 @@ def kind_of(scene: Scene, name: str) -> Kind:
     return "part" if name in pieces else "whole"
 
 
-LONG_LEARNT = (
+FIRST_NAMES = (
     *PARTS,
     *PLURALS,
     *OUTLINES,
@@ -231,13 +230,13 @@ LONG_LEARNT = (
     *("clouds", "mountains", "meadow", "hills", "house", "trees", "sea", "water"),
     *("beach", "boat", "coins", "books", "bricks", "leaves"),
 )
-LATER = [name for words in LEARNT_WORDS for name in (*words.things, *words.pieces)]
+LATER = [name for row in WORDS.values() for name in (*row.things, *row.pieces)]
 NAMES: tuple[str, ...] = (
-    *LONG_LEARNT,
-    *dict.fromkeys(name for name in LATER if name not in LONG_LEARNT),
+    *FIRST_NAMES,
+    *dict.fromkeys(name for name in LATER if name not in FIRST_NAMES),
 )
-"""What the learnt world is made of."""
+"""What the world is made of."""
 NAMED_ELSE = OTHER_WORDS | {
-    name: rest for words in LEARNT_WORDS for name, rest in words.others.items()
+    name: rest for words in WORDS.values() for name, rest in words.others.items()
 }
 """What else these names are called, wherever they are."""

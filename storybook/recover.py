@@ -33,7 +33,7 @@ def recover() -> None:
         if not checkpoint_path(name).exists():
             weights = module.state_dict()
             mean = weights if schedule.ema else {}
-            write_checkpoint(name, weights, mean, optimizer={}, step=0)
+            write_checkpoint(name, weights, mean, optimizers={}, step=0)
             print(f"{name} begins with what the bundled model knows")
 
 

@@ -21,7 +21,7 @@ from storybook.judge import QUESTIONS, Judge, load_judge
 from storybook.likeness import nearest
 from storybook.loop import Figures, pick_device
 from storybook.orders import Order, SceneOrder, order_for, scene_orders, shape_orders
-from storybook.world import LEARNT, draw_scene
+from storybook.world import GROUPS, draw_scene
 
 FOLDER = settings.STATE / "report"
 FIGURES = Path(__file__).parent / "figures"
@@ -45,7 +45,7 @@ def report() -> None:
     """Measure, print, and save figures and contact sheets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     store, judge = ModelStore(), load_judge()
-    shapes, scenes = shape_orders(SHAPE_PROMPTS), scene_orders(LEARNT, SCENES_EACH)
+    shapes, scenes = shape_orders(SHAPE_PROMPTS), scene_orders(GROUPS, SCENES_EACH)
     of_shapes = draw([order.prompt for order in shapes], store)
     of_scenes = draw([order.prompt for order in scenes], store)
     save_sheet(of_shapes, FOLDER / "shapes.png")
@@ -67,7 +67,7 @@ def report_settings() -> None:
     """Measure the model by every sampler, and by its own with other settings."""
     store, judge = ModelStore(), load_judge()
     shapes = shape_orders(5 * SAMPLED)
-    scenes = scene_orders(LEARNT, SAMPLED)
+    scenes = scene_orders(GROUPS, SAMPLED)
     prompts = [order.prompt for order in (*shapes, *scenes)]
     figures = {}
     for name, options in TRIALS.items():

@@ -83,10 +83,19 @@ class Schedule:
     warm_up: int
     ema: float
     """Decay of the running mean of the weights; 0 keeps none."""
+    muon: bool = False
+    """Whether matrices are stepped along as Muon does, not AdamW."""
 
 
 def schedule(
-    steps: int, batch: int, rate: float, warm_up: int, ema: float, gpu: tuple[int, int]
+    steps: int,
+    batch: int,
+    rate: float,
+    warm_up: int,
+    ema: float,
+    gpu: tuple[int, int],
+    *,
+    muon: bool = False,
 ) -> Schedule:
     """Return the schedule for what there is: two processes of a CPU, or one GPU.
 
@@ -97,7 +106,7 @@ def schedule(
         steps, batch, warm_up = 2, 2, 1
     elif GPU:
         steps, batch = gpu
-    return Schedule(steps, batch, rate, warm_up, ema)
+    return Schedule(steps, batch, rate, warm_up, ema, muon)
 
 
 TRAIN_AUTOENCODER = schedule(
@@ -113,7 +122,13 @@ TRAIN_TEXT = schedule(
     steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0, gpu=(3_000, 256)
 )
 TRAIN_UNET = schedule(
-    steps=9_000, batch=16, rate=1e-3, warm_up=200, ema=0.998, gpu=(30_000, 256)
+    steps=16_000,
+    batch=12,
+    rate=1e-3,
+    warm_up=200,
+    ema=0.998,
+    gpu=(16_000, 256),
+    muon=True,
 )
 EMPTY_CAPTIONS = 0.1
 CHANNEL_OFFSET = 0.1

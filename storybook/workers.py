@@ -7,7 +7,7 @@ their gradients, in memory they share, use them well. On a GPU there is one work
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import parent_process
 from multiprocessing.synchronize import Barrier
 from threading import Thread
@@ -33,6 +33,8 @@ class Team:
         self.rank = rank
         self.gradients = gradients
         self.barrier = barrier
+        self.size = max(1, len(gradients))
+        self.places: dict[int, slice] = {}
 
     def attach(self, module: nn.Module) -> Tensor:
         """Let a module's gradients gather in this worker's buffer; return that part."""
@@ -46,6 +48,7 @@ class Team:
         for each in parameters:
             part = own[place : place + each.numel()]
             each.grad = part.as_strided(each.shape, each.stride())
+            self.places[each.grad.data_ptr()] = slice(place, place + each.numel())
             place += each.numel()
         return own
 
@@ -58,6 +61,17 @@ class Team:
         mean = torch.stack(shares).mean(dim=0)
         for share in shares:
             share.copy_(mean)
+        self.barrier.wait()
+
+    def share(self, gradients: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Give every worker each of the gradients as its owner has it."""
+        if self.barrier is None:
+            return
+        self.barrier.wait()
+        for gradient, owner in zip(gradients, owners, strict=True):
+            if owner != self.rank:
+                place = self.places[gradient.data_ptr()]
+                self.gradients[self.rank][place] = self.gradients[owner][place]
         self.barrier.wait()
 
 

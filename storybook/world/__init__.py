@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from storybook.world.animals import CAT, DOG
@@ -62,26 +62,28 @@ LEARNT: tuple[str, ...] = (
     "cat",
     "patterns",
 )
-"""What the bundled models have learnt. A scene of no group in particular is of one of
-these, and only these are named to the models that learn masks; a training on more of
-the world begins by adding names here."""
+"""What the bundled models beside the drawing one (masks, captions, similarity, faces,
+upscaling) have learnt; they were trained before the other groups were drawn. Their
+reports ask for these only."""
 
 
 def draw_scene(
     rng: random.Random,
     group: str | None = None,
     *,
+    among: Sequence[str] = tuple(GROUPS),
     parts: bool = False,
     detail: int = 1,
     **wanted: str,
 ) -> Scene:
     """Draw one scene; the same generator state gives the same scene.
 
-    With no `group` it is of one of `LEARNT`. Attributes named in `wanted` are as asked,
-    the others are random. With `parts` the scene also says which part of the world
-    every pixel belongs to; with `detail` it is also had so many times as large.
+    With no `group` it is of one of those named in `among`. Attributes named in `wanted`
+    are as asked, the others are random. With `parts` the scene also says which part of
+    the world every pixel belongs to; with `detail` it is also had so many times as
+    large.
     """
-    row, attributes = _choose(rng, group, wanted)
+    row, attributes = _choose(rng, (group,) if group else among, wanted)
     return _draw(rng, row, attributes, parts=parts, detail=detail)
 
 
@@ -89,20 +91,17 @@ def draw_training_scene(
     rng: random.Random, *, parts: bool = False, detail: int = 1
 ) -> Scene:
     """Draw a scene whose attribute combination is not kept for evaluation."""
-    row, attributes = _choose(rng, None, {})
+    row, attributes = _choose(rng, tuple(GROUPS), {})
     while row.holds_out(attributes):
-        row, attributes = _choose(rng, None, {})
+        row, attributes = _choose(rng, tuple(GROUPS), {})
     return _draw(rng, row, attributes, parts=parts, detail=detail)
 
 
 def _choose(
-    rng: random.Random, group: str | None, wanted: Mapping[str, str]
+    rng: random.Random, among: Sequence[str], wanted: Mapping[str, str]
 ) -> tuple[Group, dict[str, str]]:
-    if group is None:
-        rows = [GROUPS[name] for name in LEARNT]
-        row = rng.choices(rows, [each.share for each in rows])[0]
-    else:
-        row = GROUPS[group]
+    rows = [GROUPS[name] for name in among]
+    row = rng.choices(rows, [each.share for each in rows])[0]
     picker = Picker(rng, wanted)
     row.choose(picker)
     return row, picker.finish()
@@ -133,17 +132,14 @@ def _draw(
 def write_caption(rng: random.Random, group: str, attributes: dict[str, str]) -> str:
     """Write one more true caption for a scene."""
     row = GROUPS[group]
-    return dress(rng, row.describe(rng, attributes), row.media, strays_beside(group))
+    return dress(rng, row.describe(rng, attributes), row.media, strays())
 
 
 @cache
-def strays_beside(group: str) -> tuple[str, ...]:
-    """Return the stray words that name nothing in `LEARNT` or in the group."""
+def strays() -> tuple[str, ...]:
+    """Return the stray words that name nothing in the world."""
     named = {
-        word
-        for name in (*LEARNT, group)
-        if (words := GROUPS[name].words)
-        for word in words.meaningful()
+        word for row in GROUPS.values() if row.words for word in row.words.meaningful()
     }
     return tuple(word for word in STRAYS if not named & {word, f"{word}s"})
 
@@ -154,6 +150,6 @@ __all__ = [
     "Scene",
     "draw_scene",
     "draw_training_scene",
-    "strays_beside",
+    "strays",
     "write_caption",
 ]

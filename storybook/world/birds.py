@@ -279,7 +279,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 BIRDS = Group(
     name="birds",
-    share=0.09,
+    share=0.18,
     choose=_choose,
     draw=_draw,
     describe=_describe,

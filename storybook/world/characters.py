@@ -293,7 +293,7 @@ def _long_beard(canvas: Canvas, hair: Color, mood: str) -> None:
 
 CHARACTERS = Group(
     name="characters",
-    share=0.14,
+    share=0.28,
     choose=_choose,
     draw=_draw,
     describe=describe,

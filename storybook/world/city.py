@@ -271,7 +271,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 CITY = Group(
     name="city",
-    share=0.07,
+    share=0.14,
     choose=_choose,
     draw=_draw,
     describe=_describe,

@@ -209,7 +209,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 DESERT = Group(
     name="desert",
-    share=0.06,
+    share=0.12,
     choose=_choose,
     draw=_draw,
     describe=_describe,

@@ -262,7 +262,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 FISHES = Group(
     name="fish",
-    share=0.07,
+    share=0.14,
     choose=_choose,
     draw=_draw,
     describe=_describe,

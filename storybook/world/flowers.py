@@ -309,7 +309,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 FLOWERS = Group(
     name="flowers",
-    share=0.08,
+    share=0.16,
     choose=_choose,
     draw=_draw,
     describe=_describe,

@@ -84,7 +84,7 @@ def _names(attributes: Mapping[str, str]) -> tuple[str, ...]:
 
 FOOD = Group(
     name="food",
-    share=0.1,
+    share=0.2,
     choose=_choose,
     draw=_draw,
     describe=describe,

@@ -290,7 +290,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 FOREST = Group(
     name="forest",
-    share=0.07,
+    share=0.14,
     choose=_choose,
     draw=_draw,
     describe=_describe,

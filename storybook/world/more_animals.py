@@ -253,7 +253,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 ANIMALS = Group(
     name="animals",
-    share=0.1,
+    share=0.2,
     choose=_choose,
     draw=_draw,
     describe=_describe,

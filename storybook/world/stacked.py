@@ -86,7 +86,7 @@ def _plain_thing(attributes: Mapping[str, str], place: str) -> str:
 _SHAPE = rf"(\w+ (?:{'|'.join(OUTLINES)}))"
 STACKED = Group(
     name="stacked",
-    share=0.12,
+    share=0.24,
     choose=_choose,
     draw=_draw,
     describe=_describe,

@@ -214,7 +214,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 VEHICLES = Group(
     name="vehicles",
-    share=0.11,
+    share=0.22,
     choose=_choose,
     draw=_draw,
     describe=_describe,

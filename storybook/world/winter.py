@@ -272,7 +272,7 @@ def _plain(attributes: Mapping[str, str]) -> str:
 
 WINTER = Group(
     name="winter",
-    share=0.06,
+    share=0.12,
     choose=_choose,
     draw=_draw,
     describe=_describe,

@@ -13,7 +13,7 @@ from storybook.judge import ATTRIBUTES, Judge, answers_in, errors, judged
 from storybook.likeness import nearest
 from storybook.orders import scene_orders, shape_orders
 from storybook.report import scene_figures, shape_figures
-from storybook.world import GROUPS, LEARNT, Scene, draw_scene
+from storybook.world import GROUPS, Scene, draw_scene
 
 
 def scenes_of(group: str, count: int, seed: int, **wanted: str) -> list[Scene]:
@@ -65,9 +65,9 @@ def test_only_what_a_picture_settles_is_judged() -> None:
 
 
 def test_orders_are_of_scenes_kept_from_training_and_say_what_is_judged() -> None:
-    orders = scene_orders(LEARNT, 2)
+    orders = scene_orders(GROUPS, 2)
     assert [order.truths["group"] for order in orders] == [
-        group for group in LEARNT for _ in range(2)
+        group for group in GROUPS for _ in range(2)
     ]
     for order in orders:
         assert order.scene.held_out or not GROUPS[order.scene.group].key

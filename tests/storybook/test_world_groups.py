@@ -1,6 +1,5 @@
 """Every group of the picture world: what is asked for shows, and captions are true."""
 
-import hashlib
 import random
 import re
 from collections import Counter
@@ -11,18 +10,17 @@ import pytest
 
 import storybook
 from storybook.color_check import name_pixels
-from storybook.phrases import NAMES, OTHER_WORDS, absent, present
+from storybook.phrases import absent, present
 from storybook.world import (
     GROUPS,
     LEARNT,
     draw_scene,
     draw_training_scene,
-    strays_beside,
+    strays,
 )
 from storybook.world.canvas import SIZE
 from storybook.world.colors import COLORS
 from storybook.world.scene import Picker
-from storybook.world.words import STRAYS
 
 NEW = [name for name in GROUPS if name not in LEARNT]
 CLEAR = {"time": "day", "weather": "clear"}
@@ -40,19 +38,12 @@ def described(group: str, count: int) -> list[tuple[str, dict[str, str]]]:
     return [(GROUPS[group].describe(rng, row), row) for row in rows]
 
 
-def test_scenes_of_no_group_are_of_what_the_bundled_models_learnt():
+def test_scenes_of_no_group_in_particular_are_of_any():
     rng = random.Random(1)
-    assert {draw_scene(rng).group for _ in range(120)} == set(LEARNT)
-    assert {draw_training_scene(rng).group for _ in range(120)} == set(LEARNT)
-
-
-def test_what_the_bundled_models_learnt_stays_as_it_was():
-    rng = random.Random(12)
-    told = hashlib.sha256()
-    for _ in range(150):
-        scene = draw_training_scene(rng)
-        told.update(repr((scene.group, scene.caption, scene.attributes)).encode())
-    assert told.hexdigest()[:16] == "4a9dd0698678f5dd"
+    assert {draw_scene(rng).group for _ in range(300)} == set(GROUPS)
+    assert {draw_training_scene(rng).group for _ in range(300)} == set(GROUPS)
+    few = {draw_scene(rng, among=("dog", "cat")).group for _ in range(30)}
+    assert few == {"dog", "cat"}
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -208,7 +199,7 @@ def test_captions_of_new_groups_vary_and_read_well(group):
 @pytest.mark.parametrize("group", NEW)
 def test_no_word_of_a_group_is_a_stray_beside_it(group):
     said = {word for caption, _ in described(group, 300) for word in caption.split()}
-    assert not said & set(strays_beside(group))
+    assert not said & set(strays())
 
 
 @pytest.mark.parametrize("group", NEW)
@@ -221,17 +212,6 @@ def test_phrases_mean_something_in_every_scene(group):
         assert all(each.mask(scene).any() for each in asked)
         right = {each.phrase for each in asked}
         assert not any(absent(rng, scene).phrase in right for _ in range(30))
-
-
-def test_what_is_not_learnt_is_asked_of_nothing_learnt():
-    later = {name for group in NEW for name in GROUPS[group].words.things}
-    own = later - {*NAMES, *STRAYS, *sum(OTHER_WORDS.values(), ())}
-    assert {"snowman", "flamingo", "croissant", "camel"} - {*STRAYS} <= own
-    rng = random.Random(8)
-    for _ in range(30):
-        scene = draw_scene(rng, parts=True)
-        assert not own & {each.phrase for each in present(scene)}
-        assert not own & {absent(rng, scene).phrase for _ in range(20)}
 
 
 def test_human_characters_have_faces_with_landmarks_on_them():
