@@ -12,7 +12,7 @@ from imaginairy.samplers import SAMPLERS
 from tests.pictures import distance, pixels
 
 Draw = Callable[..., ImagineResult]
-STRENGTHS = (0, 0.5, 0.75, 1)
+STRENGTHS = (0, 0.3, 0.7, 1)
 SEEDS = (1, 2, 3)
 
 
