@@ -1,8 +1,9 @@
 """Muon: steps along matrices that are made orthogonal first.
 
 Jordan et al. 2024, scaled as by Liu et al. 2025 (arXiv:2502.16982), so that one
-learning rate serves it and AdamW. On this UNet 270 steps of it brought the error lower
-than 430 steps of AdamW, which took as long.
+learning rate serves it and AdamW. From one checkpoint of this UNet, 272 steps of it
+brought the error of the weights lower than 426 of AdamW, which took as long; that of
+their running means came out level.
 """
 
 from __future__ import annotations
@@ -74,10 +75,7 @@ class Muon(torch.optim.Optimizer):
             if owner == self.team.rank:
                 ahead = each.grad.lerp(momentum, MOMENTUM)
                 each.grad.copy_(orthogonalized(ahead.flatten(1)).view_as(ahead))
-        self.team.share(
-            [each.grad for each in group["params"]],
-            self.owners,
-        )
+        self.team.share([each.grad for each in group["params"]], self.owners)
         for each in group["params"]:
             longer = max(each.flatten(1).shape)
             each.mul_(1 - group["lr"] * DECAY)

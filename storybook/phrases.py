@@ -231,10 +231,7 @@ FIRST_NAMES = (
     *("beach", "boat", "coins", "books", "bricks", "leaves"),
 )
 LATER = [name for row in WORDS.values() for name in (*row.things, *row.pieces)]
-NAMES: tuple[str, ...] = (
-    *FIRST_NAMES,
-    *dict.fromkeys(name for name in LATER if name not in FIRST_NAMES),
-)
+NAMES: tuple[str, ...] = tuple(dict.fromkeys((*FIRST_NAMES, *LATER)))
 """What the world is made of."""
 NAMED_ELSE = OTHER_WORDS | {
     name: rest for words in WORDS.values() for name, rest in words.others.items()

@@ -197,7 +197,7 @@ def test_captions_of_new_groups_vary_and_read_well(group):
 
 
 @pytest.mark.parametrize("group", NEW)
-def test_no_word_of_a_group_is_a_stray_beside_it(group):
+def test_no_word_of_a_group_is_a_stray(group):
     said = {word for caption, _ in described(group, 300) for word in caption.split()}
     assert not said & set(strays())
 
