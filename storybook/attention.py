@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from imaginairy.networks.layers import Attention
 
+PLAIN = "storybook_plain"
+"""What transformers is to call `plain_attention`."""
+
 
 class PlainAttention(nn.Module):
     """Do what `Attention` does, with its very layers, in plain matrix products."""
@@ -32,6 +35,44 @@ class PlainAttention(nn.Module):
             scores = scores.masked_fill(later.triu(1), -1e4)
         mixed = torch.softmax(scores, dim=-1) @ value
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def plain_attention(
+    _module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **_others: object,
+) -> tuple[Tensor, None]:
+    """Attend in plain matrix products, as networks of transformers ask for it.
+
+    Args:
+        query, key, value: (batch, heads, tokens, width / heads).
+        attention_mask: what is added to scores; None where all is seen.
+
+    Returns:
+        (batch, tokens, heads, width / heads), and no scores.
+    """
+    assert not dropout
+    scores = (query * scaling) @ key.transpose(-1, -2)
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    mixed = torch.softmax(scores, dim=-1).to(value.dtype) @ value
+    return mixed.transpose(1, 2), None
+
+
+def attend_plainly(network: nn.Module) -> None:
+    """Let a network of transformers attend so, as long as it is trained on a CPU."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import eager_mask
+
+    if next(network.parameters()).device.type == "cpu":
+        AttentionInterface.register(PLAIN, plain_attention)
+        AttentionMaskInterface.register(PLAIN, eager_mask)
+        network.set_attn_implementation(PLAIN)
 
 
 def write_out_attention(network: nn.Module) -> None:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.segmentation import Segmenter
 from storybook import settings, tokenizer
+from storybook.attention import attend_plainly
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_random
 from storybook.masks_report import figures_of
 from storybook.naming import Named, begin_with_places, shares_of
@@ -279,6 +280,7 @@ def _train(team: Team) -> None:
     torch.manual_seed(settings.SEED)
     segmenter, plan = build(), settings.TRAIN_SEGMENTATION
     network = segmenter.network.to(device).train()
+    attend_plainly(network)
     learner = Learner(network).to(device)
     trainer = Trainer(NAME, learner, plan, team)
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from imaginairy.models.similarity import Comparer
 from storybook import settings, tokenizer
+from storybook.attention import attend_plainly
 from storybook.cache import Content
 from storybook.eyes import begin_with_eyes, trained_eyes
 from storybook.loop import Figures, Trainer, load_trained, pick_device
@@ -97,6 +98,7 @@ def _train(team: Team) -> None:
     comparer, plan = build(), settings.TRAIN_SIMILARITY
     begin_with_eyes(comparer.network.vision_model, trained_eyes())
     network = comparer.network.to(device).train()
+    attend_plainly(network)
     named = learner(network).to(device)
     trainer = Trainer(NAME, named, plan, team)
 
