@@ -19,24 +19,31 @@ Pixels = np.ndarray
 """A picture, (height, width, 3) uint8."""
 LIKE_FACES = ("dog", "cat", "landscapes")
 """Kinds of scenes with something like a face in them, if only the moon's."""
+PEOPLE = [name for name in GROUPS if GROUPS[name].faces]
+"""Kinds of scenes with faces."""
 MIRRORED = (1, 0, 2, 4, 3)
 """Which landmark each becomes in a mirror."""
 
 
 def training_portrait(rng: random.Random) -> Scene:
-    """Draw a portrait that training may show."""
-    while (scene := draw_scene(rng, "portraits")).held_out:
+    """Draw somebody with a face whom training may show."""
+    while (scene := draw_scene(rng, among=PEOPLE)).held_out or not scene.faces:
         pass
     return scene
 
 
-def fresh_portraits(count: int, *, detail: int = 1) -> list[Scene]:
-    """Draw portraits of combinations that training never shows, always the same."""
+def fresh_portraits(
+    count: int, group: str = "portraits", *, detail: int = 1
+) -> list[Scene]:
+    """Draw portraits of combinations that training never shows, always the same.
+
+    Those of a group that have no face, such as robots, are left out.
+    """
     rng = random.Random(f"{settings.SEED}/fresh faces")
     scenes: list[Scene] = []
     while len(scenes) < count:
-        scene = draw_scene(rng, "portraits", detail=detail)
-        scenes += [scene] if scene.held_out else []
+        scene = draw_scene(rng, group, detail=detail)
+        scenes += [scene] if scene.held_out and scene.faces else []
     return scenes
 
 
@@ -51,7 +58,7 @@ class Pool:
     def draw(cls, seed: str, size: int) -> Pool:
         """Draw `size` portraits and as many scenes of all other kinds together."""
         rng = random.Random(seed)
-        kinds = [name for name in GROUPS if not GROUPS[name].faces]
+        kinds = [name for name in GROUPS if name not in PEOPLE]
         kinds += LIKE_FACES
         portraits = [training_portrait(rng) for _ in range(size)]
         others = [draw_scene(rng, rng.choice(kinds)) for _ in range(size)]

@@ -21,7 +21,7 @@ from imaginairy.models.segmentation import (
 from storybook import settings
 from storybook.loop import Figures
 from storybook.phrases import Asked, absent, present
-from storybook.world import LEARNT, Scene, draw_scene
+from storybook.world import Scene, draw_scene
 from storybook.world.canvas import OVERSAMPLE, SIZE
 
 FOLDER = settings.STATE / "report"
@@ -75,7 +75,7 @@ def answers(
     """
     rng = random.Random(f"{settings.SEED}/masks")
     for _ in range(scenes):
-        scene = draw_scene(rng, among=LEARNT, parts=True)
+        scene = draw_scene(rng, parts=True)
         asked = present(scene) + [absent(rng, scene) for _ in range(ABSENT)]
         phrases = [each.phrase for each in asked]
         masks = soft_masks(scene.image, phrases, segmenter, (SIZE, SIZE))

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.samplers import SAMPLERS
 from storybook import settings
 from storybook.autoencoder import psnr, reconstruct
@@ -21,6 +20,7 @@ from storybook.judge import QUESTIONS, Judge, load_judge
 from storybook.likeness import nearest
 from storybook.loop import Figures, pick_device
 from storybook.orders import Order, SceneOrder, order_for, scene_orders, shape_orders
+from storybook.studio import draw, open_studio
 from storybook.world import GROUPS, draw_scene
 
 FOLDER = settings.STATE / "report"
@@ -44,10 +44,11 @@ COLUMNS = 10
 def report() -> None:
     """Measure, print, and save figures and contact sheets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    store, judge = ModelStore(), load_judge()
+    judge = load_judge()
     shapes, scenes = shape_orders(SHAPE_PROMPTS), scene_orders(GROUPS, SCENES_EACH)
-    of_shapes = draw([order.prompt for order in shapes], store)
-    of_scenes = draw([order.prompt for order in scenes], store)
+    with open_studio() as studio:
+        of_shapes = draw([order.prompt for order in shapes], studio)
+        of_scenes = draw([order.prompt for order in scenes], studio)
     save_sheet(of_shapes, FOLDER / "shapes.png")
     save_sheet(of_scenes, FOLDER / "scenes.png")
     fresh = fresh_pictures()
@@ -65,17 +66,18 @@ def report() -> None:
 
 def report_settings() -> None:
     """Measure the model by every sampler, and by its own with other settings."""
-    store, judge = ModelStore(), load_judge()
+    judge = load_judge()
     shapes = shape_orders(5 * SAMPLED)
     scenes = scene_orders(GROUPS, SAMPLED)
     prompts = [order.prompt for order in (*shapes, *scenes)]
     figures = {}
-    for name, options in TRIALS.items():
-        pictures = draw(prompts, store, **options)
-        colors = shape_figures(pictures[: len(shapes)], shapes, judge)
-        rest = scene_figures(pictures[len(shapes) :], scenes, judge)
-        figures[name] = round((colors["color_and_ground"] + rest["all"]) / 2, 3)
-        print(name, figures[name], flush=True)
+    with open_studio() as studio:
+        for name, options in TRIALS.items():
+            pictures = draw(prompts, studio, **options)
+            colors = shape_figures(pictures[: len(shapes)], shapes, judge)
+            rest = scene_figures(pictures[len(shapes) :], scenes, judge)
+            figures[name] = round((colors["color_and_ground"] + rest["all"]) / 2, 3)
+            print(name, figures[name], flush=True)
     write(figures, "settings")
 
 
@@ -83,20 +85,8 @@ def contact_sheet() -> None:
     """Draw the prompts that nothing was tuned to, to look at."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     prompts = PROMPTS.read_text().splitlines()
-    save_sheet(draw(prompts, ModelStore()), FOLDER / "contact.png")
-
-
-def draw(
-    prompts: Sequence[str], store: ModelStore, **options: object
-) -> list[Image.Image]:
-    """Draw every prompt with the exported model, small, else by default settings."""
-    asked = [
-        ImaginePrompt(
-            prompt, seed=seed, model=settings.DATA.name, upscale=False, **options
-        )
-        for seed, prompt in enumerate(prompts, start=1)
-    ]
-    return [result.img for result in imagine(asked, store=store)]
+    with open_studio() as studio:
+        save_sheet(draw(prompts, studio), FOLDER / "contact.png")
 
 
 def shape_figures(

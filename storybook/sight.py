@@ -20,7 +20,7 @@ from storybook.cache import (
     to_tensor,
 )
 from storybook.loop import step_generator
-from storybook.world import LEARNT, Scene, draw_scene
+from storybook.world import GROUPS, Scene, draw_scene
 from storybook.world.canvas import SIZE
 
 SHIFT = 4
@@ -103,7 +103,7 @@ def held_back_scenes(count: int) -> Iterator[Scene]:
     """
     rng = random.Random(f"{settings.SEED}/held back")
     while count:
-        scene = draw_scene(rng, among=LEARNT)
-        if scene.held_out or (scene.group == "patterns" and rng.random() < 0.06):
+        scene = draw_scene(rng)
+        if scene.held_out or (not GROUPS[scene.group].key and rng.random() < 0.06):
             yield scene
             count -= 1

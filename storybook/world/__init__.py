@@ -53,19 +53,6 @@ GROUPS: dict[str, Group] = {
     )
 }
 
-LEARNT: tuple[str, ...] = (
-    "shapes",
-    "landscapes",
-    "fruit",
-    "portraits",
-    "dog",
-    "cat",
-    "patterns",
-)
-"""What the bundled models beside the drawing one (masks, captions, similarity, faces,
-upscaling) have learnt; they were trained before the other groups were drawn. Their
-reports ask for these only."""
-
 
 def draw_scene(
     rng: random.Random,
@@ -146,7 +133,6 @@ def strays() -> tuple[str, ...]:
 
 __all__ = [
     "GROUPS",
-    "LEARNT",
     "Scene",
     "draw_scene",
     "draw_training_scene",

@@ -15,7 +15,7 @@ from imaginairy import ModelStore, TextMask, mask
 from imaginairy.enhancers.text_mask import soft_masks
 from storybook.masks_report import overlap, reduced
 from storybook.phrases import absent, present
-from storybook.world import LEARNT, Scene, draw_scene
+from storybook.world import Scene, draw_scene
 from storybook.world.canvas import SIZE
 
 MODEL = "storybook-clipseg"
@@ -59,7 +59,7 @@ def test_wholes_and_parts_are_found_and_what_is_absent_is_not(
     segmenter = store.segmenter(MODEL)
     values: dict[str, list[float]] = defaultdict(list)
     for _ in range(SCENES):
-        scene = draw_scene(rng, among=LEARNT, parts=True)
+        scene = draw_scene(rng, parts=True)
         asked = [*present(scene), absent(rng, scene)]
         phrases = [each.phrase for each in asked]
         masks = soft_masks(scene.image, phrases, segmenter, (SIZE, SIZE))
