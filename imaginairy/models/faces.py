@@ -221,7 +221,7 @@ class FinderDetector:
     """
 
     VIEWS = (128, 384)
-    SCORE = 0.5
+    SCORE = 0.6
     MULTIPLE = 32
     """Sides of the pictures that the network takes are multiples of this."""
 
