@@ -142,7 +142,7 @@ LAYOUT_CAPTIONS = 32
 """Further captions a batch that only the text encoder reads, for their layouts."""
 
 TRAIN_JUDGE = schedule(
-    steps=1_800, batch=16, rate=1e-3, warm_up=100, ema=0.99, gpu=(3_000, 128)
+    steps=1_100, batch=16, rate=1e-3, warm_up=100, ema=0.99, gpu=(3_000, 128), muon=True
 )
 
 SEGMENTATION_DATA = DATA.parent / "storybook_clipseg"
@@ -174,7 +174,7 @@ SEGMENTATION_DECODER = {
     "decoder_intermediate_size": 192,
 }
 TRAIN_SEGMENTATION = schedule(
-    steps=5_600, batch=8, rate=8e-4, warm_up=60, ema=0.995, gpu=(12_000, 32)
+    steps=5_600, batch=8, rate=8e-4, warm_up=60, ema=0.995, gpu=(12_000, 32), muon=True
 )
 PRESENT_PHRASES, ABSENT_PHRASES = 4, 1
 """How often a picture is asked for what is in it, and for what is not."""
@@ -220,7 +220,7 @@ CAPTION_VISION = SEGMENTATION_VISION | {"hidden_act": "quick_gelu"}
 CAPTION_SPREAD = 0.04
 """Deviation of the weights before training."""
 TRAIN_CAPTIONS = schedule(
-    steps=3_500, batch=24, rate=9e-4, warm_up=100, ema=0.99, gpu=(8_000, 96)
+    steps=3_500, batch=24, rate=9e-4, warm_up=100, ema=0.99, gpu=(8_000, 96), muon=True
 )
 
 SIMILARITY_DATA = DATA.parent / "storybook_clip"
@@ -230,7 +230,7 @@ SIMILARITY_TEXT = SEGMENTATION_TEXT
 SIMILARITY_VISION = SEGMENTATION_VISION
 """As the mask model's, whose eyes it begins with."""
 TRAIN_SIMILARITY = schedule(
-    steps=600, batch=48, rate=7e-4, warm_up=60, ema=0.98, gpu=(2_000, 192)
+    steps=600, batch=48, rate=7e-4, warm_up=60, ema=0.98, gpu=(2_000, 192), muon=True
 )
 
 CODEFORMER_DATA = DATA.parent / "storybook_codeformer"
