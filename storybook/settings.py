@@ -142,7 +142,7 @@ LAYOUT_CAPTIONS = 32
 """Further captions a batch that only the text encoder reads, for their layouts."""
 
 TRAIN_JUDGE = schedule(
-    steps=1_100, batch=16, rate=1e-3, warm_up=100, ema=0.99, gpu=(3_000, 128), muon=True
+    steps=2_300, batch=16, rate=1e-3, warm_up=100, ema=0.99, gpu=(3_000, 128), muon=True
 )
 
 SEGMENTATION_DATA = DATA.parent / "storybook_clipseg"
