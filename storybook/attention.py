@@ -29,12 +29,13 @@ class PlainAttention(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in (self.query(x), self.key(context), self.value(context))
         )  # (batch, heads, tokens, width / heads)
-        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        hidden = None
         if causal:
-            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device)
-            scores = scores.masked_fill(later.triu(1), -1e4)
-        mixed = torch.softmax(scores, dim=-1) @ value
-        return self.out(mixed.transpose(1, 2).flatten(2))
+            sides = query.shape[2], key.shape[2]
+            hidden = torch.full(sides, -1e4, dtype=query.dtype, device=x.device).triu(1)
+        scale = query.shape[-1] ** -0.5
+        mixed, _ = plain_attention(self, query, key, value, hidden, scale)
+        return self.out(mixed.flatten(2))
 
 
 def plain_attention(
