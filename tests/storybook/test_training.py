@@ -11,7 +11,7 @@ from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.layers import Attention
 from storybook import settings, tokenizer
-from storybook.attention import PlainAttention
+from storybook.attention import PLAIN, PlainAttention, attend_plainly
 from storybook.autoencoder import psnr
 from storybook.color_check import check
 from storybook.export import fold_spread
@@ -21,6 +21,21 @@ from storybook.recover import recover
 from storybook.tokenizer import byte_alphabet
 from storybook.unet import load_painter
 from storybook.world import draw_scene
+
+
+def test_networks_of_transformers_attend_plainly_to_the_same():
+    segmenter = ModelStore("cpu").segmenter("storybook-clipseg")
+    picture = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+
+    def answers():
+        with torch.inference_mode():
+            return [segmenter.read(["a dog", "the red hat"]), *segmenter.look(picture)]
+
+    usual = answers()
+    attend_plainly(segmenter.network)
+    assert segmenter.network.clip.config._attn_implementation == PLAIN
+    for ours, theirs in zip(answers(), usual, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-4)
 
 
 def test_plain_attention_agrees():
