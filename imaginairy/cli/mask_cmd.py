@@ -46,6 +46,10 @@ def mask_cmd(
     """
     show_log("error" if quiet else "info")
 
+    from imaginairy.enhancers.mask_language import parse_mask_prompt
+
+    parse_mask_prompt(mask_prompt)  # refused before anything heavy is imported
+
     from imaginairy import mask
     from imaginairy.observe import log
     from imaginairy.outputs import claimed_number
