@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,7 +14,14 @@ from torch import Generator, Tensor, nn
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.layers import ResidualBlock
 from storybook import settings
-from storybook.cache import fresh_pictures, load_pictures, to_tensor
+from storybook.cache import (
+    Content,
+    fresh_pictures,
+    load_pictures,
+    load_scenes,
+    pick_pictures,
+    to_tensor,
+)
 from storybook.loop import (
     Figures,
     Trainer,
@@ -75,18 +84,25 @@ class Crops:
     batch: int
     rank: int
 
+    @cached_property
+    def scenes(self) -> list[Content]:
+        """What the cached pictures show."""
+        return load_scenes()
+
     def __call__(self, step: int) -> np.ndarray:
         """Return square crops of cached pictures, (batch, crop, crop, 3) uint8."""
         generator = step_generator(step, self.rank)
-        return random_crops(load_pictures(), self.batch, generator)
+        chosen = pick_pictures(self.scenes, self.batch, generator)
+        return random_crops(load_pictures(), chosen, generator)
 
 
-def random_crops(pictures: np.ndarray, batch: int, generator: Generator) -> np.ndarray:
-    """Return a batch of square crops, (batch, crop, crop, 3) uint8."""
+def random_crops(
+    pictures: np.ndarray, chosen: Sequence[int], generator: Generator
+) -> np.ndarray:
+    """Return a square crop of each chosen picture, (count, crop, crop, 3) uint8."""
     crop = settings.CROP
     room = pictures.shape[1] - crop + 1
-    chosen = torch.randint(len(pictures), (batch,), generator=generator).tolist()
-    corners = torch.randint(room, (batch, 2), generator=generator).tolist()
+    corners = torch.randint(room, (len(chosen), 2), generator=generator).tolist()
     return np.stack(
         [
             pictures[index, top : top + crop, left : left + crop]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from storybook import settings
 from storybook.naming import shares_of
@@ -71,6 +72,16 @@ def load_places() -> np.ndarray:
         (count, NAMES, PLACES_ACROSS, PLACES_ACROSS) uint8, of 255.
     """
     return np.load(PLACES, mmap_mode="r")
+
+
+def pick_pictures(
+    scenes: Sequence[Content], count: int, generator: Generator
+) -> list[int]:
+    """Return the numbers of some pictures, of `settings.FOCUS` groups more often."""
+    weights = torch.tensor([settings.FOCUS.get(group, 1.0) for group, _ in scenes])
+    drawn = torch.multinomial(weights, count, replacement=True, generator=generator)
+    picked: list[int] = drawn.tolist()
+    return picked
 
 
 def load_scenes() -> list[Content]:

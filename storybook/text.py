@@ -13,12 +13,13 @@ from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.networks.clip_text import ClipText
 from storybook import settings, tokenizer
 from storybook.attention import write_out_attention
-from storybook.cache import Content, load_scenes
+from storybook.cache import Content, load_scenes, pick_pictures
 from storybook.latents import load_latents
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.precision import mixed
 from storybook.workers import Team, run_workers
 from storybook.world import write_caption
+from storybook.world.plain import plain_caption
 
 NAME = "text"
 LAYOUT_SIDE = 4
@@ -66,15 +67,20 @@ class Captions:
         self, batch: int, generator: torch.Generator, *, empty: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Return latents and ids; a share `empty` of the captions says nothing."""
-        chosen = torch.randint(len(self.scenes), (batch,), generator=generator)
+        chosen = pick_pictures(self.scenes, batch, generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         ids = []
-        for index in chosen.tolist():
-            text = (
-                "" if rng.random() < empty else write_caption(rng, *self.scenes[index])
-            )
+        for index in chosen:
+            text = "" if rng.random() < empty else caption(rng, *self.scenes[index])
             ids.append(self.tokenizer.windows(text)[0])
         return self.latents[chosen], torch.tensor(ids)
+
+
+def caption(rng: random.Random, group: str, attributes: dict[str, str]) -> str:
+    """Describe a scene as people do, or say plainly all that it shows."""
+    if rng.random() < settings.PLAIN_CAPTIONS:
+        return plain_caption(group, attributes)
+    return write_caption(rng, group, attributes)
 
 
 def read_layout(reader: Reader, ids: Tensor, latents: Tensor) -> Tensor:

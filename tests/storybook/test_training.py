@@ -13,14 +13,17 @@ from imaginairy.networks.layers import Attention
 from storybook import settings, tokenizer
 from storybook.attention import PLAIN, PlainAttention, attend_plainly
 from storybook.autoencoder import psnr
+from storybook.cache import pick_pictures
 from storybook.color_check import check
 from storybook.export import fold_spread
 from storybook.loop import cosine
 from storybook.orders import order_for
 from storybook.recover import recover
+from storybook.text import caption
 from storybook.tokenizer import byte_alphabet
 from storybook.unet import load_painter
 from storybook.world import draw_scene
+from storybook.world.plain import plain_caption
 
 
 def test_networks_of_transformers_attend_plainly_to_the_same():
@@ -90,6 +93,28 @@ def test_the_color_check_passes_drawings_and_fails_others():
         order = order_for(scene.attributes)
         assert check(scene.image, order) == (True, True)
     assert check(Image.new("RGB", (128, 128), "lime"), order) == (False, False)
+
+
+def test_some_groups_are_learnt_from_more_often(monkeypatch):
+    monkeypatch.setattr(settings, "FOCUS", {"portraits": 3.0})
+    scenes = [("dog", {}), ("portraits", {}), ("cat", {}), ("fruit", {})]
+    picked = pick_pictures(scenes, 6000, torch.Generator().manual_seed(1))
+    shares = np.bincount(picked) / 6000
+    assert np.abs(shares - [1 / 6, 3 / 6, 1 / 6, 1 / 6]).max() < 0.02
+
+
+def test_some_captions_say_all_that_a_picture_shows(monkeypatch):
+    rng = random.Random(1)
+    shown = draw_scene(rng, "portraits").attributes
+    whole = plain_caption("portraits", shown)
+
+    def share() -> float:
+        return sum(caption(rng, "portraits", shown) == whole for _ in range(400)) / 400
+
+    monkeypatch.setattr(settings, "PLAIN_CAPTIONS", 0.0)
+    others = share()
+    monkeypatch.setattr(settings, "PLAIN_CAPTIONS", 0.5)
+    assert others < 0.05 and 0.4 < share() < 0.65
 
 
 def test_psnr_of_a_known_error():
