@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -32,21 +33,25 @@ SHOWN = 48
 """Masks on the contact sheet."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """How good one mask is."""
+
+    kind: str
+    name: str
+    value: float
+
+
 def report() -> None:
     """Measure the exported model, print, and save figures and a contact sheet."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     spec = locate_companion("mask", ROLES["mask"].bundled)
     segmenter = load_segmenter(spec, torch.device("cpu"))
-    by_name: dict[str, list[float]] = defaultdict(list)
-    for _, asked, found, wanted in answers(segmenter, SCENES):
-        if asked.kind != "absent":
-            by_name[asked.names[0]].append(overlap(found, wanted))
+    rows = measured(segmenter, SCENES)
+    named = [(row.name, row.value) for row in rows if row.kind != "absent"]
     figures = {
-        **figures_of(segmenter, SCENES),
-        "by_name": {
-            name: round(float(np.mean(values)), 3)
-            for name, values in sorted(by_name.items())
-        },
+        **means((row.kind, row.value) for row in rows),
+        "by_name": means(sorted(named), digits=3),
     }
     save_sheet(segmenter)
     text = json.dumps(figures, indent=2)
@@ -56,13 +61,27 @@ def report() -> None:
 
 def figures_of(segmenter: Segmenter, scenes: int) -> Figures:
     """Return the mean overlaps of wholes and of parts, and what is masked in vain."""
-    values: dict[str, list[float]] = {"whole": [], "part": [], "absent": []}
-    for _, asked, found, wanted in answers(segmenter, scenes):
-        masked = asked.kind == "absent"
-        values[asked.kind].append(
-            float(found.mean()) if masked else overlap(found, wanted)
+    return means((row.kind, row.value) for row in measured(segmenter, scenes))
+
+
+def measured(segmenter: Segmenter, scenes: int) -> list[Measured]:
+    """Measure every mask: its overlap, or, of what is absent, how much it covers."""
+    return [
+        Measured(
+            asked.kind,
+            asked.names[0] if asked.names else "",
+            float(found.mean()) if asked.kind == "absent" else overlap(found, wanted),
         )
-    return {kind: round(float(np.mean(each)), 4) for kind, each in values.items()}
+        for _, asked, found, wanted in answers(segmenter, scenes)
+    ]
+
+
+def means(rows: Iterable[tuple[str, float]], digits: int = 4) -> Figures:
+    """Return the mean of all values that go by the same name."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for name, value in rows:
+        values[name].append(value)
+    return {name: round(float(np.mean(row)), digits) for name, row in values.items()}
 
 
 def answers(
