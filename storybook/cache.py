@@ -84,17 +84,6 @@ def pick_pictures(
     return picked
 
 
-def shown_of(names: Sequence[str], pictures: Sequence[int]) -> Tensor:
-    """Return how much of each place of some pictures is of the parts named, at most.
-
-    Returns:
-        (pictures, PLACES_ACROSS, PLACES_ACROSS) in [0, 1].
-    """
-    columns = [NAMES.index(name) for name in names]
-    rows = load_places()[np.array(pictures)[:, None], columns]
-    return torch.from_numpy(rows).amax(dim=1) / 255
-
-
 def load_scenes() -> list[Content]:
     """Return group and attributes of every picture."""
     return [(group, attributes) for group, attributes in json.loads(SCENES.read_text())]

@@ -146,10 +146,6 @@ CHANNEL_OFFSET = 0.1
 EARLY_SHARE = 0.25
 """Share of a batch from the noisiest third of the schedule, where layout is decided."""
 MIN_SNR = 5.0
-DETAILS = ("mouth", "eyes", "eyebrows", "glasses")
-"""Parts so small that they would hardly be learnt by their share of the error."""
-DETAIL_WEIGHT = 8.0
-"""How much more it counts where they are."""
 LAYOUT_WEIGHT = 0.1
 """Weight of the coarse layout predicted from the text alone."""
 LAYOUT_CAPTIONS = 32

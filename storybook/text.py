@@ -65,18 +65,15 @@ class Captions:
 
     def draw(
         self, batch: int, generator: torch.Generator, *, empty: float = 0.0
-    ) -> tuple[list[int], Tensor, Tensor]:
-        """Return pictures' numbers, latents and ids of captions.
-
-        A share `empty` of the captions says nothing.
-        """
+    ) -> tuple[Tensor, Tensor]:
+        """Return latents and ids; a share `empty` of the captions says nothing."""
         chosen = pick_pictures(self.scenes, batch, generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         ids = []
         for index in chosen:
             text = "" if rng.random() < empty else caption(rng, *self.scenes[index])
             ids.append(self.tokenizer.windows(text)[0])
-        return chosen, self.latents[chosen], torch.tensor(ids)
+        return self.latents[chosen], torch.tensor(ids)
 
 
 def caption(rng: random.Random, group: str, attributes: dict[str, str]) -> str:
@@ -124,9 +121,7 @@ def _train(team: Team) -> None:
 
 def draw_captioned(captions: Captions, rank: int, step: int) -> tuple[Tensor, Tensor]:
     """Return latents and captions of one step."""
-    generator = step_generator(step, rank)
-    _, latents, ids = captions.draw(settings.TRAIN_TEXT.batch, generator)
-    return latents, ids
+    return captions.draw(settings.TRAIN_TEXT.batch, step_generator(step, rank))
 
 
 def load_reader() -> Reader:

@@ -12,7 +12,6 @@ from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import NoiseSchedule
 from storybook import settings
 from storybook.attention import write_out_attention
-from storybook.cache import shown_of
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.precision import mixed
 from storybook.preview import draw_preview
@@ -52,8 +51,8 @@ def _train(team: Team) -> None:
     def loss_of(
         batch: tuple[Tensor, ...], noise: torch.Generator
     ) -> tuple[Tensor, Figures]:
-        latents, ids, details, more, captioned = (each.to(device) for each in batch)
-        loss, figures = noise_error(painter, latents, ids, details, alphas, noise)
+        latents, ids, more, captioned = (each.to(device) for each in batch)
+        loss, figures = noise_error(painter, latents, ids, alphas, noise)
         layout = read_layout(painter.reader, captioned, more)
         loss = loss + settings.LAYOUT_WEIGHT * layout
         return loss, {**figures, "layout": layout.item()}
@@ -68,29 +67,21 @@ def _train(team: Team) -> None:
 
 
 def draw_batch(captions: Captions, rank: int, step: int) -> tuple[Tensor, ...]:
-    """Return one step's latents, captions and details, and more to read layouts from.
-
-    Details are how much of each place of a picture is of `settings.DETAILS`.
-    """
+    """Return one step's latents and captions, and more to read layouts from."""
     generator = step_generator(step, rank)
     batch, empty = settings.TRAIN_UNET.batch, settings.EMPTY_CAPTIONS
-    chosen, latents, ids = captions.draw(batch, generator, empty=empty)
-    _, *more = captions.draw(settings.LAYOUT_CAPTIONS, generator)
-    return latents, ids, shown_of(settings.DETAILS, chosen), *more
+    seen = captions.draw(batch, generator, empty=empty)
+    return *seen, *captions.draw(settings.LAYOUT_CAPTIONS, generator)
 
 
 def noise_error(
     painter: Painter,
     latents: Tensor,
     ids: Tensor,
-    details: Tensor,
     alphas: Tensor,
     generator: torch.Generator,
 ) -> tuple[Tensor, Figures]:
-    """Return the weighted error of the predicted noise (min-SNR, arXiv:2303.09556).
-
-    Where there are `details`, (batch, height, width) in [0, 1], it counts more.
-    """
+    """Return the weighted error of the predicted noise (min-SNR, arXiv:2303.09556)."""
     batch, channels = latents.shape[:2]
     timesteps = draw_timesteps(batch, len(alphas), generator)
     noise = torch.randn(latents.shape, generator=generator)
@@ -101,10 +92,9 @@ def noise_error(
     noised = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     with mixed(latents.device):
         predicted = painter(noised, timesteps, ids)
-    error = (predicted.float() - noise).square().mean(dim=1)
-    counted = (error * (1 + settings.DETAIL_WEIGHT * details)).mean(dim=(1, 2))
+    error = (predicted.float() - noise).square().mean(dim=(1, 2, 3))
     snr = (alpha / (1 - alpha)).flatten()
-    weighted = (counted * (settings.MIN_SNR / snr).clamp(max=1.0)).mean()
+    weighted = (error * (settings.MIN_SNR / snr).clamp(max=1.0)).mean()
     return weighted, {"eps_mse": error.mean().item()}
 
 

@@ -10,8 +10,7 @@ from imaginairy import ModelStore, WeightedPrompt
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.layers import Attention
-from imaginairy.samplers.schedule import NoiseSchedule
-from storybook import cache, settings, tokenizer
+from storybook import settings, tokenizer
 from storybook.attention import PLAIN, PlainAttention, attend_plainly
 from storybook.autoencoder import psnr
 from storybook.cache import pick_pictures
@@ -19,11 +18,10 @@ from storybook.color_check import check
 from storybook.export import fold_spread
 from storybook.loop import cosine
 from storybook.orders import order_for
-from storybook.phrases import NAMES
 from storybook.recover import recover
 from storybook.text import caption
 from storybook.tokenizer import byte_alphabet
-from storybook.unet import Painter, load_painter, noise_error
+from storybook.unet import load_painter
 from storybook.world import draw_scene
 from storybook.world.plain import plain_caption
 
@@ -117,31 +115,6 @@ def test_some_captions_say_all_that_a_picture_shows(monkeypatch):
     others = share()
     monkeypatch.setattr(settings, "PLAIN_CAPTIONS", 0.5)
     assert others < 0.05 and 0.4 < share() < 0.65
-
-
-def test_details_count_more(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "PLACES", tmp_path / "places.npy")
-    places = np.zeros((3, len(NAMES), 16, 16), np.uint8)
-    places[2, NAMES.index("mouth"), 9, 8] = 255
-    places[2, NAMES.index("eyes"), 6, 5] = 51
-    places[2, NAMES.index("hair")] = 255
-    np.save(cache.PLACES, places)
-    details = cache.shown_of(("mouth", "eyes"), [0, 2])
-    assert details.shape == (2, 16, 16) and details[0].max() == 0
-    assert details[1, 9, 8] == 1 and details[1, 6, 5] == 0.2
-    assert details[1].sum() == 1.2
-
-    def error(details: torch.Tensor) -> float:
-        torch.manual_seed(1)
-        painter, ids = Painter(), torch.zeros(2, 8, dtype=torch.long)
-        alphas = NoiseSchedule().alphas_cumprod
-        noise = torch.Generator().manual_seed(2)
-        latents = torch.zeros(2, 4, 16, 16)
-        return noise_error(painter, latents, ids, details, alphas, noise)[0].item()
-
-    everywhere = error(torch.ones(2, 16, 16)) / error(torch.zeros(2, 16, 16))
-    assert abs(everywhere - (1 + settings.DETAIL_WEIGHT)) < 1e-3
-    assert error(torch.zeros(2, 16, 16)) < error(details) < error(details * 2)
 
 
 def test_psnr_of_a_known_error():
