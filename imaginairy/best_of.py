@@ -40,7 +40,7 @@ def best_of(
             best = drawn
     assert best is not None
     winner = max(scores, key=lambda seed: scores[seed])
-    said = ", ".join(f"seed {seed}: {score:.3f}" for seed, score in scores.items())
+    said = ", ".join(f"seed {seed}: {score:.4f}" for seed, score in scores.items())
     log.info("kept seed %d, closest to its prompt (%s)", winner, said)
     origin = store.comparer(name).origin
     facts = {

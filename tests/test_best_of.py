@@ -51,7 +51,7 @@ def test_the_closest_is_kept_and_drawn_alone_it_is_the_same(
     assert best.prompt.seed == int(max(scores, key=scores.__getitem__))
     assert best.prompt.best_of == 1 and best.prompt.similarity_model is None
     (said,) = [each for each in caplog.messages if each.startswith("kept seed")]
-    assert all(f"seed {seed}: {score:.3f}" in said for seed, score in scores.items())
+    assert all(f"seed {seed}: {score:.4f}" in said for seed, score in scores.items())
 
     (alone,) = imagine(best.prompt, store=store)
     assert pixels(alone.img).tolist() == pixels(best.img).tolist()
