@@ -34,7 +34,7 @@ SAMPLED = 3
 """Prompts of each group, and five times as many of shapes, for each of `TRIALS`."""
 TRIALS: dict[str, dict[str, object]] = {
     **{name: {"sampler_type": name} for name in SAMPLERS},
-    **{f"strength {each:g}": {"prompt_strength": each} for each in (2.0, 3.5, 7.5)},
+    **{f"strength {each:g}": {"prompt_strength": each} for each in (2.0, 5.0, 7.5)},
     **{f"steps {each}": {"steps": each} for each in (10, 15, 40)},
 }
 """What is tried with the same prompts and seeds, all else being as it is by default."""
