@@ -30,7 +30,7 @@ PROMPTS = Path(__file__).parent / "contact_prompts.txt"
 SHAPE_PROMPTS = 300
 SCENES_EACH = 12
 """Prompts of each group."""
-SAMPLED = 3
+SAMPLED = 1
 """Prompts of each group, and five times as many of shapes, for each of `TRIALS`."""
 TRIALS: dict[str, dict[str, object]] = {
     **{name: {"sampler_type": name} for name in SAMPLERS},
