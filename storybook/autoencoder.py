@@ -15,7 +15,7 @@ from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.layers import ResidualBlock
 from storybook import settings
 from storybook.cache import (
-    Content,
+    chances_of,
     fresh_pictures,
     load_pictures,
     load_scenes,
@@ -85,14 +85,14 @@ class Crops:
     rank: int
 
     @cached_property
-    def scenes(self) -> list[Content]:
-        """What the cached pictures show."""
-        return load_scenes()
+    def chances(self) -> Tensor:
+        """How often each picture is learnt from."""
+        return chances_of(load_scenes())
 
     def __call__(self, step: int) -> np.ndarray:
         """Return square crops of cached pictures, (batch, crop, crop, 3) uint8."""
         generator = step_generator(step, self.rank)
-        chosen = pick_pictures(self.scenes, self.batch, generator)
+        chosen = pick_pictures(self.chances, self.batch, generator)
         return random_crops(load_pictures(), chosen, generator)
 
 

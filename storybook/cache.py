@@ -74,12 +74,14 @@ def load_places() -> np.ndarray:
     return np.load(PLACES, mmap_mode="r")
 
 
-def pick_pictures(
-    scenes: Sequence[Content], count: int, generator: Generator
-) -> list[int]:
-    """Return the numbers of some pictures, of `settings.FOCUS` groups more often."""
-    weights = torch.tensor([settings.FOCUS.get(group, 1.0) for group, _ in scenes])
-    drawn = torch.multinomial(weights, count, replacement=True, generator=generator)
+def chances_of(scenes: Sequence[Content]) -> Tensor:
+    """Return how often each picture is learnt from, by `settings.FOCUS`, (count,)."""
+    return torch.tensor([settings.FOCUS.get(group, 1.0) for group, _ in scenes])
+
+
+def pick_pictures(chances: Tensor, count: int, generator: Generator) -> list[int]:
+    """Return the numbers of some pictures."""
+    drawn = torch.multinomial(chances, count, replacement=True, generator=generator)
     picked: list[int] = drawn.tolist()
     return picked
 

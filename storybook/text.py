@@ -13,7 +13,7 @@ from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.networks.clip_text import ClipText
 from storybook import settings, tokenizer
 from storybook.attention import write_out_attention
-from storybook.cache import Content, load_scenes, pick_pictures
+from storybook.cache import Content, chances_of, load_scenes, pick_pictures
 from storybook.latents import load_latents
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.precision import mixed
@@ -57,6 +57,7 @@ class Captions:
     def __init__(self) -> None:
         self.latents = load_latents()
         self.scenes: list[Content] = load_scenes()
+        self.chances = chances_of(self.scenes)
         self.tokenizer: ClipTokenizer = tokenizer.load()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -67,7 +68,7 @@ class Captions:
         self, batch: int, generator: torch.Generator, *, empty: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Return latents and ids; a share `empty` of the captions says nothing."""
-        chosen = pick_pictures(self.scenes, batch, generator)
+        chosen = pick_pictures(self.chances, batch, generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         ids = []
         for index in chosen:

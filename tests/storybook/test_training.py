@@ -13,7 +13,7 @@ from imaginairy.networks.layers import Attention
 from storybook import settings, tokenizer
 from storybook.attention import PLAIN, PlainAttention, attend_plainly
 from storybook.autoencoder import psnr
-from storybook.cache import pick_pictures
+from storybook.cache import chances_of, pick_pictures
 from storybook.color_check import check
 from storybook.export import fold_spread
 from storybook.loop import cosine
@@ -98,7 +98,8 @@ def test_the_color_check_passes_drawings_and_fails_others():
 def test_some_groups_are_learnt_from_more_often(monkeypatch):
     monkeypatch.setattr(settings, "FOCUS", {"portraits": 3.0})
     scenes = [("dog", {}), ("portraits", {}), ("cat", {}), ("fruit", {})]
-    picked = pick_pictures(scenes, 6000, torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(1)
+    picked = pick_pictures(chances_of(scenes), 6000, generator)
     shares = np.bincount(picked) / 6000
     assert np.abs(shares - [1 / 6, 3 / 6, 1 / 6, 1 / 6]).max() < 0.02
 
