@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imaginairy.networks.autoencoder import Autoencoder
 from storybook import settings
 from storybook.autoencoder import load_autoencoder
 from storybook.cache import load_pictures, to_tensor
@@ -30,9 +31,7 @@ def encode_cache() -> None:
     rows = []
     for first in range(0, len(pictures), BATCH):
         batch = to_tensor(pictures[first : first + BATCH], device)
-        with torch.no_grad(), mixed(device):
-            mean = model.encode(batch).chunk(2, dim=1)[0]
-        rows.append(mean.float().cpu().contiguous().numpy())
+        rows.append(encode(model, batch))
     latents = np.concatenate(rows)
     spread = {
         "mean": latents.mean(axis=(0, 2, 3)).tolist(),
@@ -43,6 +42,13 @@ def encode_cache() -> None:
         np.save(file, latents.astype(np.float16))
     partial.replace(LATENTS)
     SPREAD.write_text(json.dumps(spread))
+
+
+def encode(model: Autoencoder, pictures: Tensor) -> np.ndarray:
+    """Return the means of the latents of pictures, as the network gives them."""
+    with torch.no_grad(), mixed(pictures.device):
+        mean = model.encode(pictures).chunk(2, dim=1)[0]
+    return mean.float().cpu().contiguous().numpy()
 
 
 def load_spread() -> tuple[Tensor, Tensor]:

@@ -38,8 +38,21 @@ PLACES_ACROSS = 16
 """Places each way of a picture, of which it is noted what they show."""
 FRESH_PICTURES = 64
 """Pictures never trained on, for measuring."""
-FOCUS = {"portraits": 2.5, "shapes": 1.4, "stacked": 1.2, "characters": 1.2}
+FOCUS = {"portraits": 3.0, "shapes": 1.6, "stacked": 1.2, "characters": 1.6}
 """How often pictures of a group are learnt from, where not as often as all others."""
+TWINS = 20 if REHEARSAL else 5_000
+"""Pairs of pictures that differ in one attribute."""
+TWIN_FOCUS = {
+    "expression": 5.0,
+    "glasses": 4.0,
+    "freckles": 2.0,
+    "shape": 3.0,
+    "left_shape": 2.0,
+    "right_shape": 2.0,
+    "upper_shape": 2.0,
+    "lower_shape": 2.0,
+}
+"""How often they differ in an attribute, where not as often as in any other."""
 SAVE_EVERY_S = 120.0
 PREVIEW_EVERY_S = 420.0
 THREADS = 2
@@ -127,11 +140,11 @@ CROP = 64
 KL_WEIGHT = 1e-4
 
 TRAIN_TEXT = schedule(
-    steps=1_500, batch=64, rate=1e-3, warm_up=100, ema=0.0, gpu=(3_000, 256)
+    steps=1_500, batch=64, rate=1e-3, warm_up=50, ema=0.0, gpu=(3_000, 256), muon=True
 )
 TRAIN_UNET = schedule(
     steps=16_000,
-    batch=12,
+    batch=10,
     rate=1e-3,
     warm_up=200,
     ema=0.998,
@@ -139,17 +152,23 @@ TRAIN_UNET = schedule(
     muon=True,
 )
 EMPTY_CAPTIONS = 0.1
-PLAIN_CAPTIONS = 0.35
+PLAIN_CAPTIONS = 0.5
 """Share of the captions that say all that a picture shows, so that nothing is open."""
 CHANNEL_OFFSET = 0.1
 """Deviation of the random shift a channel that is added to the training noise."""
 EARLY_SHARE = 0.25
 """Share of a batch from the noisiest third of the schedule, where layout is decided."""
 MIN_SNR = 5.0
-LAYOUT_WEIGHT = 0.1
-"""Weight of the coarse layout predicted from the text alone."""
-LAYOUT_CAPTIONS = 32
-"""Further captions a batch that only the text encoder reads, for their layouts."""
+FORESIGHT_WEIGHT = 0.1
+"""Weight of what is foreseen of a picture from the text alone."""
+READ_CAPTIONS = 32
+"""Further captions a batch that only the text encoder reads, to foresee pictures."""
+TWIN_PAIRS = max(1, TRAIN_UNET.batch * 2 // 5)
+"""Pairs that are told apart beside a batch."""
+TWIN_WEIGHT = 0.05
+"""Weight of what is wrong in how they are told apart."""
+TWIN_TIMESTEPS = (450, 1000)
+"""Where the noise leaves open which of the two is drawn."""
 
 TRAIN_JUDGE = schedule(
     steps=2_300, batch=16, rate=1e-3, warm_up=100, ema=0.99, gpu=(3_000, 128), muon=True

@@ -1,9 +1,10 @@
-"""Train the text encoder alone to foresee a picture's coarse layout."""
+"""Train the text encoder alone to foresee a picture's coarse layout and contents."""
 
 from __future__ import annotations
 
 import random
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,13 +27,18 @@ LAYOUT_SIDE = 4
 
 
 class Reader(nn.Module):
-    """The text encoder, and a small head that guesses the picture's coarse latents."""
+    """The text encoder, and what it foresees of a picture at the end of a caption.
+
+    That is the coarse latents, and the words of the plain caption, in the encoder's own
+    embeddings of them. Without the words it learns to pass over all that hardly changes
+    a coarse picture, such as moods, and what it passes over the UNet cannot draw.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         config = settings.TEXT
         channels = settings.AUTOENCODER.latent_channels
-        self.end = config.vocab_size - 1
+        self.start, self.end = config.vocab_size - 2, config.vocab_size - 1
         self.text = ClipText(config)
         nn.init.normal_(self.text.tokens.weight, std=0.05)
         nn.init.normal_(self.text.positions.weight, std=0.02)
@@ -43,12 +49,31 @@ class Reader(nn.Module):
         )
 
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ids (batch, tokens) to embeddings and layouts (batch, channels, 4, 4)."""
+        """Map ids (batch, tokens) to layouts and scores of the plain caption's words.
+
+        Returns:
+            (batch, channels, 4, 4), and (batch, vocabulary).
+        """
         embeddings = self.text(ids)
         ends = (ids == self.end).int().argmax(dim=1)
         last = embeddings[torch.arange(len(ids), device=ids.device), ends]
         layout = self.layout(last).unflatten(1, (-1, LAYOUT_SIDE, LAYOUT_SIDE))
-        return embeddings, layout
+        return layout, last @ self.text.tokens.weight.T
+
+
+class Captioned(NamedTuple):
+    """Pictures and how they are described."""
+
+    latents: Tensor
+    """(batch, channels, height, width), standardised."""
+    ids: Tensor
+    """(batch, tokens) of what people may say."""
+    plain: Tensor
+    """The same of the plain captions."""
+
+    def to(self, device: torch.device) -> Captioned:
+        """Return the same there."""
+        return Captioned(*(each.to(device) for each in self))
 
 
 class Captions:
@@ -66,15 +91,17 @@ class Captions:
 
     def draw(
         self, batch: int, generator: torch.Generator, *, empty: float = 0.0
-    ) -> tuple[Tensor, Tensor]:
-        """Return latents and ids; a share `empty` of the captions says nothing."""
+    ) -> Captioned:
+        """Draw pictures; a share `empty` of the captions says nothing."""
         chosen = pick_pictures(self.chances, batch, generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        ids = []
+        ids, plain = [], []
         for index in chosen:
-            text = "" if rng.random() < empty else caption(rng, *self.scenes[index])
+            scene = self.scenes[index]
+            text = "" if rng.random() < empty else caption(rng, *scene)
             ids.append(self.tokenizer.windows(text)[0])
-        return self.latents[chosen], torch.tensor(ids)
+            plain.append(self.tokenizer.windows(plain_caption(*scene))[0])
+        return Captioned(self.latents[chosen], torch.tensor(ids), torch.tensor(plain))
 
 
 def caption(rng: random.Random, group: str, attributes: dict[str, str]) -> str:
@@ -84,17 +111,17 @@ def caption(rng: random.Random, group: str, attributes: dict[str, str]) -> str:
     return write_caption(rng, group, attributes)
 
 
-def read_layout(reader: Reader, ids: Tensor, latents: Tensor) -> Tensor:
-    """Return the error of the layouts that captions (batch, tokens) alone suggest."""
-    length = int((ids != reader.end).sum(dim=1).max()) + 1
-    with mixed(ids.device):
-        layout = reader(ids[:, :length])[1]
-    return layout_error(layout, latents)
-
-
-def layout_error(layout: Tensor, latents: Tensor) -> Tensor:
-    """Compare guessed layouts with the latents' averages."""
-    return F.mse_loss(layout.float(), F.adaptive_avg_pool2d(latents, LAYOUT_SIDE))
+def foresight_error(reader: Reader, seen: Captioned) -> tuple[Tensor, Figures]:
+    """Compare what captions let one foresee with what the pictures hold."""
+    length = int((seen.ids != reader.end).sum(dim=1).max()) + 1
+    with mixed(seen.ids.device):
+        layout, words = reader(seen.ids[:, :length])
+    coarse = F.adaptive_avg_pool2d(seen.latents, LAYOUT_SIDE)
+    apart = F.mse_loss(layout.float(), coarse)
+    there = torch.zeros_like(words, dtype=torch.float32).scatter_(1, seen.plain, 1.0)
+    there[:, [reader.start, reader.end]] = 0.0
+    unsure = -(words.float().log_softmax(dim=1) * there).sum() / there.sum()
+    return apart + unsure, {"layout": apart.item(), "words": unsure.item()}
 
 
 def train() -> None:
@@ -110,18 +137,14 @@ def _train(team: Team) -> None:
         write_out_attention(reader)
     trainer = Trainer(NAME, reader, settings.TRAIN_TEXT, team)
 
-    def loss_of(
-        batch: tuple[Tensor, Tensor], _noise: torch.Generator
-    ) -> tuple[Tensor, Figures]:
-        latents, ids = (each.to(device) for each in batch)
-        loss = read_layout(reader, ids, latents)
-        return loss, {"loss": loss.item()}
+    def loss_of(batch: Captioned, _noise: torch.Generator) -> tuple[Tensor, Figures]:
+        return foresight_error(reader, batch.to(device))
 
     trainer.run(partial(draw_captioned, Captions(), team.rank), loss_of)
 
 
-def draw_captioned(captions: Captions, rank: int, step: int) -> tuple[Tensor, Tensor]:
-    """Return latents and captions of one step."""
+def draw_captioned(captions: Captions, rank: int, step: int) -> Captioned:
+    """Return the pictures and captions of one step."""
     return captions.draw(settings.TRAIN_TEXT.batch, step_generator(step, rank))
 
 

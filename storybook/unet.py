@@ -15,10 +15,12 @@ from storybook.attention import write_out_attention
 from storybook.loop import Figures, Trainer, load_trained, pick_device, step_generator
 from storybook.precision import mixed
 from storybook.preview import draw_preview
-from storybook.text import Captions, Reader, load_reader, read_layout
+from storybook.text import Captioned, Captions, Reader, foresight_error, load_reader
+from storybook.twins import TwinBatch, Twins
 from storybook.workers import Team, run_workers
 
 NAME = "unet"
+Batch = tuple[Captioned, Captioned, TwinBatch]
 
 
 class Painter(nn.Module):
@@ -48,14 +50,14 @@ def _train(team: Team) -> None:
     alphas = NoiseSchedule().alphas_cumprod.to(device)
     trainer = Trainer(NAME, painter, settings.TRAIN_UNET, team)
 
-    def loss_of(
-        batch: tuple[Tensor, ...], noise: torch.Generator
-    ) -> tuple[Tensor, Figures]:
-        latents, ids, more, captioned = (each.to(device) for each in batch)
-        loss, figures = noise_error(painter, latents, ids, alphas, noise)
-        layout = read_layout(painter.reader, captioned, more)
-        loss = loss + settings.LAYOUT_WEIGHT * layout
-        return loss, {**figures, "layout": layout.item()}
+    def loss_of(batch: Batch, noise: torch.Generator) -> tuple[Tensor, Figures]:
+        drawn, read, twins = (each.to(device) for each in batch)
+        loss, figures = noise_error(painter, drawn.latents, drawn.ids, alphas, noise)
+        foreseen, more = foresight_error(painter.reader, read)
+        mixed_up = twin_error(painter, twins, alphas, noise)
+        loss = loss + settings.FORESIGHT_WEIGHT * foreseen
+        loss = loss + settings.TWIN_WEIGHT * mixed_up
+        return loss, {**figures, **more, "twins": mixed_up.item()}
 
     def preview(_step: int) -> Figures:
         finished = copy.deepcopy(painter)
@@ -63,15 +65,17 @@ def _train(team: Team) -> None:
         draw_preview(finished.unet, finished.reader.text)
         return {}
 
-    trainer.run(partial(draw_batch, Captions(), team.rank), loss_of, preview)
+    draw = partial(draw_batch, Captions(), Twins(), team.rank)
+    trainer.run(draw, loss_of, preview)
 
 
-def draw_batch(captions: Captions, rank: int, step: int) -> tuple[Tensor, ...]:
-    """Return one step's latents and captions, and more to read layouts from."""
+def draw_batch(captions: Captions, twins: Twins, rank: int, step: int) -> Batch:
+    """Return what one step draws, more that is only read, and what it tells apart."""
     generator = step_generator(step, rank)
     batch, empty = settings.TRAIN_UNET.batch, settings.EMPTY_CAPTIONS
-    seen = captions.draw(batch, generator, empty=empty)
-    return *seen, *captions.draw(settings.LAYOUT_CAPTIONS, generator)
+    drawn = captions.draw(batch, generator, empty=empty)
+    read = captions.draw(settings.READ_CAPTIONS, generator)
+    return drawn, read, twins.draw(settings.TWIN_PAIRS, generator)
 
 
 def noise_error(
@@ -96,6 +100,35 @@ def noise_error(
     snr = (alpha / (1 - alpha)).flatten()
     weighted = (error * (settings.MIN_SNR / snr).clamp(max=1.0)).mean()
     return weighted, {"eps_mse": error.mean().item()}
+
+
+def twin_error(
+    painter: Painter, twins: TwinBatch, alphas: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Return how far captions of twins are from leading to what differs in them.
+
+    Both are asked for out of the same noised mean of the two, from which nothing but
+    the caption tells which it is to be. What comes is the squared error of the
+    difference, as a share of the wanted difference's square.
+    """
+    device = twins.latents.device
+    pairs, _, *shape = twins.latents.shape
+    timesteps = torch.randint(*settings.TWIN_TIMESTEPS, (pairs,), generator=generator)
+    noise = torch.randn((pairs, *shape), generator=generator).to(device)
+    timesteps = timesteps.to(device)
+    alpha = alphas[timesteps][:, None, None, None]
+    noised = alpha.sqrt() * twins.latents.mean(dim=1) + (1 - alpha).sqrt() * noise
+    with mixed(device):
+        predicted = painter(
+            noised.repeat_interleave(2, dim=0),
+            timesteps.repeat_interleave(2),
+            twins.ids.flatten(0, 1),
+        )
+    first, second = predicted.float().unflatten(0, (pairs, 2)).unbind(1)
+    told = (1 - alpha).sqrt() / alpha.sqrt() * (second - first)
+    wanted = twins.latents[:, 0] - twins.latents[:, 1]
+    size = wanted.square().sum(dim=(1, 2, 3))
+    return ((told - wanted).square().sum(dim=(1, 2, 3)) / size).clamp(max=4.0).mean()
 
 
 def draw_timesteps(batch: int, count: int, generator: torch.Generator) -> Tensor:

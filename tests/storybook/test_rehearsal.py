@@ -12,7 +12,16 @@ from imaginairy import ImaginePrompt, ModelStore, imagine
 from storybook.ahead import drawn_ahead
 
 ROOT = Path(__file__).parents[2]
-DRAWING = ("cache", "autoencoder", "latents", "tokenizer", "text", "unet", "export")
+DRAWING = (
+    "cache",
+    "autoencoder",
+    "latents",
+    "twins",
+    "tokenizer",
+    "text",
+    "unet",
+    "export",
+)
 
 
 def rehearse(state: Path, *stages: str) -> subprocess.CompletedProcess[str]:
