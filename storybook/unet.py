@@ -105,11 +105,19 @@ def noise_error(
 def twin_error(
     painter: Painter, twins: TwinBatch, alphas: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Return how far captions of twins are from leading to what differs in them.
+    """Return the squared error of what is told apart, as a share of what should be."""
+    told, wanted = told_apart(painter, twins, alphas, generator)
+    size = wanted.square().sum(dim=(1, 2, 3))
+    return ((told - wanted).square().sum(dim=(1, 2, 3)) / size).clamp(max=4.0).mean()
+
+
+def told_apart(
+    painter: Painter, twins: TwinBatch, alphas: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return how latents of twins differ as their captions lead to them, and as wanted.
 
     Both are asked for out of the same noised mean of the two, from which nothing but
-    the caption tells which it is to be. What comes is the squared error of the
-    difference, as a share of the wanted difference's square.
+    the caption tells which it is to be.
     """
     device = twins.latents.device
     pairs, _, *shape = twins.latents.shape
@@ -127,8 +135,7 @@ def twin_error(
     first, second = predicted.float().unflatten(0, (pairs, 2)).unbind(1)
     told = (1 - alpha).sqrt() / alpha.sqrt() * (second - first)
     wanted = twins.latents[:, 0] - twins.latents[:, 1]
-    size = wanted.square().sum(dim=(1, 2, 3))
-    return ((told - wanted).square().sum(dim=(1, 2, 3)) / size).clamp(max=4.0).mean()
+    return told, wanted
 
 
 def draw_timesteps(batch: int, count: int, generator: torch.Generator) -> Tensor:

@@ -1,15 +1,34 @@
-"""Twins differ in one attribute, and a text encoder can tell them apart."""
+"""Twins differ in one attribute, and captions of the bundled model tell them apart."""
 
 import random
 
 import numpy as np
+import pytest
 import torch
 
+from imaginairy import ModelStore
 from storybook import settings, tokenizer
+from storybook.cache import to_tensor
+from storybook.latents import encode
 from storybook.text import Captioned, Reader, foresight_error
-from storybook.twins import draw_pair, twin_of, values_in
-from storybook.world import GROUPS, draw_training_scene
+from storybook.twins import TwinBatch, draw_pair, twin_of, values_in
+from storybook.unet import Painter, told_apart
+from storybook.world import GROUPS, draw_scene, draw_training_scene
 from storybook.world.plain import plain_caption
+
+
+@pytest.fixture(scope="module")
+def model():
+    return ModelStore("cpu").get("storybook").diffusion
+
+
+@pytest.fixture(scope="module")
+def painter(model):
+    reader = Reader()
+    reader.text.load_state_dict(model.text.state_dict())
+    painter = Painter(reader)
+    painter.unet.load_state_dict(model.unet.state_dict())
+    return painter.eval().requires_grad_(requires_grad=False)
 
 
 def test_twins_differ_in_one_attribute_and_show_it():
@@ -27,6 +46,44 @@ def test_twins_differ_in_one_attribute_and_show_it():
     for number, pair in enumerate(found[:20]):
         first, second = draw_pair((number, pair)).astype(int)
         assert np.abs(first - second).max() > 20
+
+
+def portraits(count: int, name: str, *values: str):
+    """Yield portraits twice, which differ in an attribute."""
+    rng = random.Random(3)
+    for number in range(count):
+        base = draw_scene(rng, "portraits", person="woman", age="adult").attributes
+        yield number, tuple(("portraits", {**base, name: each}) for each in values)
+
+
+def batch_of(model, pairs, captions) -> TwinBatch:
+    latents = [
+        encode(model.autoencoder, to_tensor(draw_pair(pair), "cpu")) for pair in pairs
+    ]
+    scale = model.autoencoder.config.scale_factor
+    ids = [[model.tokenizer.windows(each)[0] for each in row] for row in captions]
+    return TwinBatch(torch.from_numpy(np.stack(latents)) * scale, torch.tensor(ids))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("glasses", ("no", "yes")), ("expression", ("smiling", "sad"))],
+)
+def test_captions_tell_the_bundled_model_glasses_and_moods(
+    model, painter, name, values
+):
+    pairs = list(portraits(6, name, *values))
+    plain = [[plain_caption(*each) for each in pair] for _, pair in pairs]
+    silent = [["a woman"] * 2 for _ in pairs]
+
+    def share(captions) -> float:
+        generator = torch.Generator().manual_seed(4)
+        twins, alphas = batch_of(model, pairs, captions), model.schedule.alphas_cumprod
+        told, wanted = told_apart(painter, twins, alphas, generator)
+        return float((told * wanted).sum() / wanted.square().sum())
+
+    assert share(silent) == pytest.approx(0, abs=1e-4), "nothing tells them apart"
+    assert share(plain) > 0.25
 
 
 def test_a_text_encoder_learns_to_say_what_changes_little():
