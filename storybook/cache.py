@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +74,11 @@ def load_places() -> np.ndarray:
     return np.load(PLACES, mmap_mode="r")
 
 
-def chances_of(scenes: Sequence[Content]) -> Tensor:
-    """Return how often each picture is learnt from, by `settings.FOCUS`, (count,)."""
-    return torch.tensor([settings.FOCUS.get(group, 1.0) for group, _ in scenes])
+def chances_of(
+    scenes: Sequence[Content], focus: Mapping[str, float] = settings.FOCUS
+) -> Tensor:
+    """Return how often each picture is taken, by its group, (count,)."""
+    return torch.tensor([focus.get(group, 1.0) for group, _ in scenes])
 
 
 def pick_pictures(chances: Tensor, count: int, generator: Generator) -> list[int]:

@@ -40,19 +40,23 @@ FRESH_PICTURES = 64
 """Pictures never trained on, for measuring."""
 FOCUS = {"portraits": 3.0, "shapes": 1.6, "stacked": 1.2, "characters": 1.6}
 """How often pictures of a group are learnt from, where not as often as all others."""
-TWINS = 20 if REHEARSAL else 5_000
+TWINS = 20 if REHEARSAL else 10_000
 """Pairs of pictures that differ in one attribute."""
+TWIN_GROUPS = {"portraits": 3.0, "shapes": 12.0, "stacked": 12.0, "characters": 1.6}
+"""How often they are of a group, where not as often as of any other."""
 TWIN_FOCUS = {
     "expression": 5.0,
     "glasses": 4.0,
     "freckles": 2.0,
-    "shape": 3.0,
-    "left_shape": 2.0,
-    "right_shape": 2.0,
-    "upper_shape": 2.0,
-    "lower_shape": 2.0,
+    "shape": 6.0,
+    "left_shape": 4.0,
+    "right_shape": 4.0,
+    "upper_shape": 4.0,
+    "lower_shape": 4.0,
 }
 """How often they differ in an attribute, where not as often as in any other."""
+TWIN_LEAST = 1.5
+"""Norm of the least difference of their latents that counts as to be seen."""
 SAVE_EVERY_S = 120.0
 PREVIEW_EVERY_S = 420.0
 THREADS = 2
@@ -165,9 +169,9 @@ READ_CAPTIONS = 32
 """Further captions a batch that only the text encoder reads, to foresee pictures."""
 TWIN_PAIRS = max(1, TRAIN_UNET.batch * 2 // 5)
 """Pairs that are told apart beside a batch."""
-TWIN_WEIGHT = 0.05
+TWIN_WEIGHT = 0.08
 """Weight of what is wrong in how they are told apart."""
-TWIN_TIMESTEPS = (450, 1000)
+TWIN_TIMESTEPS = (300, 900)
 """Where the noise leaves open which of the two is drawn."""
 
 TRAIN_JUDGE = schedule(

@@ -20,7 +20,7 @@ from torch import Tensor
 from imaginairy.models.tokenizer import ClipTokenizer
 from storybook import settings, tokenizer
 from storybook.autoencoder import load_autoencoder
-from storybook.cache import Content, chances_of, load_scenes, to_tensor
+from storybook.cache import Content, chances_of, load_scenes, pick_pictures, to_tensor
 from storybook.latents import encode, load_spread
 from storybook.loop import pick_device
 from storybook.world import GROUPS, draw_scene
@@ -41,7 +41,7 @@ def draw_twins() -> None:
         return
     scenes, rng = load_scenes(), random.Random(f"{settings.SEED}/twins")
     values = values_in(scenes)
-    reach = chances_of(scenes).cumsum(0).tolist()
+    reach = chances_of(scenes, settings.TWIN_GROUPS).cumsum(0).tolist()
     pairs: list[Pair] = []
     while len(pairs) < settings.TWINS:
         (scene,) = rng.choices(scenes, cum_weights=reach)
@@ -104,6 +104,19 @@ def draw_pair(numbered: tuple[int, Pair]) -> np.ndarray:
     return np.stack([np.asarray(image) for image in images])
 
 
+def chances_by_likeness(latents: Tensor) -> Tensor:
+    """Return how often each pair is drawn: the oftener, the more alike it looks.
+
+    What differs least, as a hexagon from a circle, is mistaken most. Not at all where
+    nothing is to be seen of it, as of the colour of hair under a helmet.
+
+    Args:
+        latents: of pairs, standardised, (pairs, 2, channels, height, width)
+    """
+    size = (latents[:, 0] - latents[:, 1]).square().sum(dim=(1, 2, 3))
+    return torch.where(size < settings.TWIN_LEAST**2, 0.0, 1 / size)
+
+
 class TwinBatch(NamedTuple):
     """Some pairs."""
 
@@ -124,6 +137,7 @@ class Twins:
         mean, deviation = (each[:, None, None] for each in load_spread())
         latents = torch.from_numpy(np.load(LATENTS)).float()
         self.latents = (latents - mean) / deviation
+        self.chances = chances_by_likeness(self.latents)
         self.scenes: list[Pair] = json.loads(SCENES.read_text())
         self.tokenizer: ClipTokenizer = tokenizer.load()
 
@@ -133,9 +147,9 @@ class Twins:
 
     def draw(self, count: int, generator: torch.Generator) -> TwinBatch:
         """Return some pairs."""
-        chosen = torch.randint(len(self.scenes), (count,), generator=generator)
+        chosen = pick_pictures(self.chances, count, generator)
         ids = [
             [self.tokenizer.windows(plain_caption(*each))[0] for each in self.scenes[i]]
-            for i in chosen.tolist()
+            for i in chosen
         ]
         return TwinBatch(self.latents[chosen], torch.tensor(ids))

@@ -11,7 +11,13 @@ from storybook import settings, tokenizer
 from storybook.cache import to_tensor
 from storybook.latents import encode
 from storybook.text import Captioned, Reader, foresight_error
-from storybook.twins import TwinBatch, draw_pair, twin_of, values_in
+from storybook.twins import (
+    TwinBatch,
+    chances_by_likeness,
+    draw_pair,
+    twin_of,
+    values_in,
+)
 from storybook.unet import Painter, told_apart
 from storybook.world import GROUPS, draw_scene, draw_training_scene
 from storybook.world.plain import plain_caption
@@ -46,6 +52,14 @@ def test_twins_differ_in_one_attribute_and_show_it():
     for number, pair in enumerate(found[:20]):
         first, second = draw_pair((number, pair)).astype(int)
         assert np.abs(first - second).max() > 20
+
+
+def test_twins_are_told_apart_the_oftener_the_more_alike_they_look():
+    latents = torch.zeros(3, 2, 4, 16, 16)
+    latents[:, 0, 0, 0, 0] = torch.tensor([0.1, 3.0, 6.0])
+    nothing, alike, unlike = chances_by_likeness(latents).tolist()
+    assert nothing == 0
+    assert alike == pytest.approx(4 * unlike)
 
 
 def portraits(count: int, name: str, *values: str):
