@@ -138,7 +138,7 @@ TRAIN_AUTOENCODER = schedule(
     muon=True,
 )
 TRAIN_DECODER = schedule(
-    steps=1_500, batch=16, rate=6e-4, warm_up=100, ema=0.99, gpu=(4_000, 96)
+    steps=2_850, batch=16, rate=6e-4, warm_up=50, ema=0.99, gpu=(4_000, 96), muon=True
 )
 CROP = 64
 KL_WEIGHT = 1e-4
