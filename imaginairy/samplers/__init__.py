@@ -131,6 +131,7 @@ _ROWS = (
         function="dpmpp:sample_dpmpp_3m",
         family="sigmas",
         draws_noise=True,
+        spacing="karras",  # keeps nearer to what is asked for than normal
         spacings=_BOTH,
         options={"eta": 1.0},
     ),
