@@ -42,7 +42,7 @@ FOCUS = {"portraits": 3.0, "shapes": 1.6, "stacked": 1.2, "characters": 1.6}
 """How often pictures of a group are learnt from, where not as often as all others."""
 TWINS = 20 if REHEARSAL else 10_000
 """Pairs of pictures that differ in one attribute."""
-TWIN_GROUPS = {"portraits": 3.0, "shapes": 12.0, "stacked": 12.0, "characters": 1.6}
+TWIN_GROUPS = {"portraits": 10.0, "shapes": 14.0, "stacked": 14.0, "characters": 3.0}
 """How often they are of a group, where not as often as of any other."""
 TWIN_FOCUS = {
     "expression": 5.0,
