@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' requirements-dev.txt)
 # Two tests at a time, each on one core: more threads would only wait for each other.
 SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
-DEMO_PROMPTS := "a scenic landscape at sunset" "a bowl of strawberries" \
+DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 	"portrait photo of a freckled woman" "photo of a dog"
 
 .PHONY: demo test check format bench assets docs storybook storybook-report clean
