@@ -1,6 +1,6 @@
 """imaginairy: image generation as software.
 
-`imagine` draws pictures from prompts; `imagine_image_files` saves them; `mask` finds
+`imagine` generates images from prompts; `imagine_image_files` saves them; `mask` finds
 in a picture what words describe; `describe` says what is in one, and
 `find_img_text_similarity` which phrase fits it best; `upscale` makes pictures larger,
 and `fix_faces` restores faces. What needs torch is imported when it is first used.

@@ -1,4 +1,4 @@
-"""The library's front door: prompts in, pictures out."""
+"""The library's front door: prompts in, images out."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def imagine(
     observer: Observer | None = None,
     store: ModelStore | None = None,
 ) -> Iterator[ImagineResult]:
-    """Draw pictures, one after the other, each yielded as soon as it is done.
+    """Generate images one after the other, each yielded as soon as it is done.
 
     Args:
         prompts: a text, an ImaginePrompt, or several of either.
@@ -60,21 +60,21 @@ def imagine_image_files(
     observer: Observer | None = None,
     store: ModelStore | None = None,
 ) -> list[Path]:
-    """Draw pictures and save each, with its metadata, as soon as it is done.
+    """Generate images and save each, with its metadata, as soon as it is done.
 
-    The pictures are numbered on from the highest number in `outdir`; whatever else is
-    saved for a picture goes to folders below it that are named for its kind.
+    The images are numbered on from the highest number in `outdir`; whatever else is
+    saved for an image goes to folders below it that are named for its kind.
 
     Args:
         output_file_extension: `jpg` or `png`.
         record_step_images: save what each step expects the picture to become.
-        make_gif: save an animation of the drawing.
-        make_compare_gif: save one of the init image and the picture in turn.
+        make_gif: save an animation of the steps.
+        make_compare_gif: save one of the init image and the result in turn.
 
     The other arguments are those of `imagine`.
 
     Returns:
-        The paths of the pictures, in the order of the prompts.
+        The paths of the images, in the order of the prompts.
     """
     options = SaveOptions(
         extension=output_file_extension.lower().lstrip("."),

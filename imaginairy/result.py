@@ -30,10 +30,10 @@ BLUR_RADIUS = 40
 
 @dataclass(frozen=True)
 class ImagineResult:
-    """One drawn picture, with its variants and its origin."""
+    """One generated image, with its variants and its origin."""
 
     prompt: ImaginePrompt
-    """With every default filled in: drawn again, it gives the same picture."""
+    """With every default filled in: generated again, it gives the same image."""
     images: dict[str, Image]
     """The pictures by type; `generated` is always there."""
     model_hash: Callable[[], str] = field(repr=False)
@@ -41,7 +41,7 @@ class ImagineResult:
     applied: Mapping[str, Any] = field(default_factory=dict)
     """What each enhancer did, by its name."""
     init_image: Image | None = field(default=None, repr=False)
-    """The picture it was drawn from, at the size it was worked on."""
+    """The image it was generated from, at the size it was worked on."""
     mask: Image | None = field(default=None, repr=False)
     """White where that picture was kept."""
     device: str = "cpu"

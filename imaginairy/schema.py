@@ -44,11 +44,11 @@ def _option(help: str, check: Check, default: Any = None) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class ImaginePrompt:
-    """One picture to draw.
+    """One image to generate.
 
-    A field left None takes what suits the model: its native size, its usual steps,
-    strength and sampler. A seed left None is chosen at random, here, so that the same
-    prompt object always draws the same picture.
+    A field left None takes the model's default: its native size, its usual steps,
+    guidance scale and sampler. A seed left None is chosen at random, here, so that the
+    same prompt object always gives the same image.
 
     Raises:
         BadOptionError: a field has a value it cannot have; the message says which
@@ -57,55 +57,59 @@ class ImaginePrompt:
 
     prompt: PromptText = field(kw_only=False)
     negative_prompt: str = _option(
-        "What to steer away from.", checks.emphasised_text, ""
+        "What to keep out of the image.", checks.emphasised_text, ""
     )
     prompt_strength: float | None = _option(
-        "How closely to follow the prompt; 1 switches guidance off.", Number(0, 100)
+        "Guidance scale (CFG): how closely to follow the prompt; 1 switches guidance "
+        "off.",
+        Number(0, 100),
     )
     seed: int | None = _option(
-        "The number that all noise comes from; same seed, same picture.", SEED
+        "Number that all noise is made from; the same seed gives the same image.", SEED
     )
     steps: int | None = _option(
-        "Steps from noise to picture.", Number(1, 1000, whole=True)
+        "Sampling steps, from noise to image.", Number(1, 1000, whole=True)
     )
     width: int | None = _option("Width in pixels, a multiple of 8.", SIZE)
     height: int | None = _option("Height in pixels, a multiple of 8.", SIZE)
     sampler_type: str | None = _option(
-        f"How to walk from noise to picture. One of: {', '.join(SAMPLERS)}.",
+        "Sampler, the method that turns noise into an image (in diffusers, a "
+        f"scheduler). One of: {', '.join(SAMPLERS)}.",
         checks.sampler,
     )
     schedule: Spacing | None = _option(
-        "How the noise levels are spaced: normal, or karras for the k samplers.",
+        "Noise schedule (scheduler, schedule type): how the noise levels are spaced; "
+        "normal, or karras for the k samplers.",
         Choice(get_args(Spacing)),
     )
     eta: float | None = _option(
-        "How much noise the steps add, for ddim and the samplers that draw noise.",
+        "How much noise each step adds, for ddim, the ancestral and the SDE samplers.",
         SHARE,
     )
     init_image: ImageLike | None = _option(
-        "A picture to start from; a path or a web address.", checks.picture
+        "Image to start from (img2img); a path or a web address.", checks.picture
     )
     init_image_strength: float | None = _option(
-        "How much of the init image stays, from 0 (nothing) to 1 (all of it); "
+        "How much of the init image stays, from 0 (nothing) to 1 (all of it): 1 minus "
+        "the denoising strength of other tools; "
         f"{DEFAULT_INIT_STRENGTH} by default, 0 when outpainting.",
         SHARE,
     )
     mask_image: ImageLike | None = _option(
-        "Where to paint on the init image: white is painted, black is left.",
+        "Inpainting mask for the init image: white is painted, black is left.",
         checks.picture,
     )
     mask_prompt: str | None = _option(
-        "Where to paint on the init image, in words, such as: fruit OR bowl{*1.5} AND "
-        "NOT apple.",
+        "Inpainting mask in words, such as: fruit OR bowl{*1.5} AND NOT apple.",
         checks.mask_prompt,
     )
     mask_model: str | None = _option(
-        "What finds the mask prompt's places: a mask model's name, path, or owner/repo "
-        "on the hub; the one that suits the model by default.",
+        "What finds the mask prompt in the image: a mask model's name, path, or "
+        "owner/repo on the hub; the one that suits the model by default.",
         checks.model,
     )
     mask_mode: str = _option(
-        "replace paints what the mask shows; keep paints everything else.",
+        "replace paints what the mask shows; keep inverts it and paints the rest.",
         Choice(("replace", "keep")),
         "replace",
     )
@@ -115,21 +119,21 @@ class ImaginePrompt:
         True,
     )
     outpaint: str | None = _option(
-        "Draw beyond the init image's edges: up10,down300,left50,right50 in pixels, "
-        "u10,d300,l50,r50 for short, or all200.",
+        "Outpainting, beyond the init image's edges: up10,down300,left50,right50 in "
+        "pixels, u10,d300,l50,r50 for short, or all200.",
         checks.margins,
     )
     tile_mode: str = _option(
-        "Make a picture that repeats without a seam: x, y or xy.",
+        "Tiling: make a seamless image, which repeats along x, y or xy.",
         checks.TileMode(("", "x", "y", "xy")),
         "",
     )
     fix_faces: bool = _option(
-        "Restore the faces that are drawn.", checks.flag, default=False
+        "Restore the faces in the image (face restoration).", checks.flag, default=False
     )
     fix_faces_fidelity: float | None = _option(
-        "How close restored faces stay to those drawn, from 0 (the best faces) to 1 "
-        f"(the most alike); {DEFAULT_FACE_FIDELITY} by default.",
+        "How close restored faces stay to those generated, from 0 (the best faces) to "
+        f"1 (the most alike); {DEFAULT_FACE_FIDELITY} by default.",
         SHARE,
     )
     fix_faces_model: str | None = _option(
@@ -152,7 +156,7 @@ class ImaginePrompt:
         checks.model,
     )
     caption_text: str = _option(
-        "Text drawn at the foot of the picture; {seed} and other fields are filled in.",
+        "Text written at the foot of the image; {seed} and other fields are filled in.",
         checks.text,
         "",
     )
@@ -163,7 +167,7 @@ class ImaginePrompt:
         (),
     )
     caption: bool = _option(
-        "Also say what is in the picture, in the log and in its metadata.",
+        "Also describe the image in words, in the log and in its metadata.",
         checks.flag,
         False,
     )
@@ -173,18 +177,18 @@ class ImaginePrompt:
         checks.model,
     )
     best_of: int = _option(
-        "Draw so many pictures, their seeds counting up, and keep the one that is "
+        "Generate so many images, their seeds counting up, and keep the one that is "
         "closest to its prompt.",
         Number(1, 100, whole=True),
         1,
     )
     similarity_model: str | None = _option(
-        "What compares pictures with their prompt: a similarity model's name, path, or "
+        "What compares images with their prompt: a similarity model's name, path, or "
         "owner/repo on the hub; the one that suits the model by default.",
         checks.model,
     )
     variation_strength: float = _option(
-        "How far to go from the seed's picture towards the variation seed's.",
+        "How far to go from the seed's image to the variation seed's, from 0 to 1.",
         SHARE,
         0.0,
     )
@@ -192,7 +196,7 @@ class ImaginePrompt:
         "The seed to vary towards; random where not given.", SEED
     )
     model: str | None = _option(
-        "A model's name, path, or owner/repo on the hub.", checks.model
+        "Model (checkpoint): a name, a path, or owner/repo on the hub.", checks.model
     )
     conditioning: "Tensor | None" = field(
         default=None, compare=False, repr=False, metadata={"check": checks.embeddings}
@@ -345,7 +349,7 @@ class ImaginePrompt:
 
     @classmethod
     def from_file(cls, path: str | Path) -> "ImaginePrompt":
-        """Read the prompt that a saved picture was drawn from.
+        """Read the prompt that a saved image was generated from.
 
         Raises:
             BadImageError: the file is no picture, or holds no metadata of ours.

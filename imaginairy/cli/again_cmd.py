@@ -38,7 +38,7 @@ OF_IMAGINE = [
     "pictures", nargs=-1, required=True, metavar="PICTURE...",
     type=click.Path(dir_okay=False, path_type=Path),
 )  # fmt: skip
-@click.option("--prompt", help="Draw this in place of the picture's own prompt.")
+@click.option("--prompt", help="Generate this in place of the picture's own prompt.")
 @click.pass_context
 @reporting_errors
 def again_cmd(
@@ -54,7 +54,7 @@ def again_cmd(
     size: str | None,
     **options: Any,
 ) -> None:
-    """Draw each PICTURE again from its own metadata, changed where options say so.
+    """Generate each PICTURE again from its own metadata, changed as options say.
 
     Reads pictures of imaginairy, and the `parameters` that other tools write. Where
     nothing is changed the result is compared with the file; the exit code is 1 where

@@ -21,7 +21,7 @@ from imaginairy.version import __version__
 @click.version_option(__version__)
 @click.pass_context
 def aimg(context: click.Context, /) -> None:
-    """Draw pictures, and look after the models that draw them.
+    """Generate images, and look after the models that do.
 
     Without a command this is a shell that takes the same commands and keeps models
     loaded between them; it reads a script from standard input too.

@@ -10,7 +10,7 @@ from imaginairy.cli.options import Command
 
 outdir_option = click.option(
     "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
-    help="Folder to save pictures in.",
+    help="Folder to save images in.",
 )  # fmt: skip
 device_option = click.option(
     "--device", help="cuda, mps or cpu; the fastest there is by default."
@@ -41,6 +41,6 @@ def extension_option(note: str) -> Callable[[Command], Command]:
     """Return the option of how pictures made from files are saved."""
     return click.option(
         "--output-file-extension", "extension", type=click.Choice(["jpg", "png"]),
-        help="How to save the pictures: as each FILE is by default, or png where it "
+        help="File format of the images: as each FILE is by default, or png where it "
         f"is neither; {note}.",
     )  # fmt: skip

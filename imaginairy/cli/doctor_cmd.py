@@ -54,7 +54,7 @@ Check = Callable[[], Iterator[Finding]]
 @click.command("doctor")
 @reporting_errors
 def doctor_cmd() -> None:
-    """Look at what pictures are drawn with, and say what is wrong and what mends it.
+    """Check what images are generated with; say what is wrong and what mends it.
 
     The exit code is 1 where something is broken, and 0 where all is well or only noted.
     """

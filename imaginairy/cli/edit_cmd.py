@@ -1,4 +1,4 @@
-"""`aimg edit`: a picture changed as a prompt says, all of it or a part."""
+"""`aimg edit`: an image changed as a prompt says, all of it or a part."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAK
 @click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
 @click.pass_context
 def edit_cmd(context: click.Context, /, picture: str, **options: Any) -> None:
-    """Draw PICTURE, a path or a web address, anew as each PROMPT says.
+    """Change PICTURE, a path or a web address, as each PROMPT says (img2img).
 
-    With --mask-prompt only what that describes is drawn anew, as in
+    With --mask-prompt only what that describes is changed (inpainting), as in
 
       aimg edit cat.jpg "a cat with a red collar" --mask-prompt "collar{+5px}"
 

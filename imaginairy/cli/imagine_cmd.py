@@ -1,4 +1,4 @@
-"""`imagine`: prompts to picture files."""
+"""`imagine`: prompts to image files."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 @click.option(
     "--prompts-file", metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="Also draw what a file says: one prompt a line, or in a .jsonl file one JSON "
+    help="Also take prompts from a file: one a line, or in a .jsonl file one JSON "
     "object of fields a line, which win over the options.",
 )  # fmt: skip
 @click.option(
@@ -44,44 +44,44 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 )  # fmt: skip
 @click.option(
     "-r", "--repeats", default=1, show_default=True,
-    help="Pictures of each prompt; their seeds count up from --seed.",
+    help="Images of each prompt (batch count); their seeds count up from --seed.",
 )  # fmt: skip
 @outdir_option
 @click.option(
     "--output-file-extension", "extension", default="jpg", show_default=True,
-    type=click.Choice(["jpg", "png"]), help="How to save the pictures.",
+    type=click.Choice(["jpg", "png"]), help="File format of the images.",
 )  # fmt: skip
 @click.option(
     "--arg-schedule", "schedules", multiple=True, metavar="FIELD[VALUES]",
-    help="Draw over a range of values: prompt_strength[2:8:0.5] or seed[1,2,3]. "
-    "Several are combined.",
+    help="Sweep over values of a field (X/Y/Z plot): prompt_strength[2:8:0.5] or "
+    "seed[1,2,3]. Several are combined.",
 )  # fmt: skip
 @click.option(
-    "--grid", is_flag=True, help="Also lay the pictures out as one labelled sheet."
+    "--grid", is_flag=True, help="Also lay the images out as one labelled grid."
 )
 @click.option(
     "--compilation-anim", "compilation", type=click.Choice(ANIMATIONS),
-    help="Also join the pictures to one animation.",
+    help="Also join the images into one animation.",
 )  # fmt: skip
 @click.option(
     "--show-work", is_flag=True,
     help="Also save every step, and the mask, in a folder named steps.",
 )  # fmt: skip
-@click.option("--gif", is_flag=True, help="Also save an animation of the drawing.")
+@click.option("--gif", is_flag=True, help="Also save an animation of the steps.")
 @click.option(
     "--compare-gif", is_flag=True,
-    help="Also save an animation of the init image and the picture in turn.",
+    help="Also save an animation of the init image and the result in turn.",
 )  # fmt: skip
 @click.option(
     "--json", "as_json", is_flag=True,
-    help="Print one JSON object a picture: its path and everything that made it.",
+    help="Print one JSON object for each image: its path and everything that made it.",
 )  # fmt: skip
-@click.option("--show", is_flag=True, help="Also draw the pictures in the terminal.")
+@click.option("--show", is_flag=True, help="Also show the images in the terminal.")
 @device_option
 @click.option(
     "--precision", default="autocast", show_default=True,
     type=click.Choice(["autocast", "full"]),
-    help="autocast computes in half precision on CUDA.",
+    help="autocast computes in half precision (fp16) on CUDA.",
 )  # fmt: skip
 @click.option(
     "--log-level", default="info", show_default=True, type=click.Choice(LOG_LEVELS),
@@ -104,7 +104,7 @@ def imagine_cmd(
     size: str | None,
     **options: Any,
 ) -> None:
-    """Draw a picture of each PROMPT and save it; - reads prompts from standard input.
+    """Generate an image of each PROMPT and save it; - reads standard input.
 
     Without --model, Stable Diffusion 1.5 is used where it is on this machine or can
     be fetched, and else the small model that comes along.

@@ -207,7 +207,7 @@ def test_completing_mistakes_help_and_leaving(tmp_path: Path) -> None:
         terminal.expect("No such command 'halp'")
         terminal.send("never sent\x03")  # Ctrl-C takes the line away
         terminal.send("help imagine\r")
-        terminal.expect("Draw a picture of each PROMPT")
+        terminal.expect("Generate an image of each PROMPT")
         terminal.send("help exit\r")
         terminal.expect("Leave.")
         terminal.expect("aimg>")
