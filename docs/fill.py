@@ -127,10 +127,10 @@ def model_details() -> str:
         rows = [
             ("licence", spec.licence),
             ("also called", ", ".join(f"`{alias}`" for alias in spec.aliases)),
-            ("size of its pictures", f"{spec.width} x {spec.height}"),
+            ("size of its images", f"{spec.width} x {spec.height}"),
             (
                 "by default",
-                f"{spec.steps} steps of `{spec.sampler}`, prompt strength "
+                f"{spec.steps} steps of `{spec.sampler}`, guidance scale "
                 f"{spec.prompt_strength:g}",
             ),
         ]
@@ -151,7 +151,7 @@ def model_details() -> str:
 
 
 def companions() -> str:
-    """List the models beside the one that draws, by what they are for."""
+    """List the models beside the one that generates, by what they are for."""
     rows = []
     for spec in COMPANIONS:
         match spec.weights:
@@ -169,7 +169,7 @@ def companions() -> str:
 def samplers() -> str:
     """List the samplers."""
     return table(
-        ("name", "how it walks", "looks a step", "adds noise", "from"),
+        ("name", "what it does", "model calls a step", "adds noise", "from"),
         (
             (
                 f"`{row.name}`",

@@ -34,7 +34,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_dpm_2",
-        summary="DPM-Solver-2, two looks a step",
+        summary="DPM-Solver-2, two model calls a step",
         paper=_DPM,
         function="kdiff:sample_dpm_2",
         family="sigmas",
@@ -43,7 +43,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_dpm_2_a",
-        summary="DPM-Solver-2 with noise added after each step",
+        summary="DPM-Solver-2 ancestral, with noise added after each step",
         paper=_DPM,
         function="kdiff:sample_dpm_2",
         family="sigmas",
@@ -54,7 +54,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_euler",
-        summary="straight steps, the simplest of all",
+        summary="Euler: straight steps, the simplest of all",
         paper=_KARRAS,
         function="kdiff:sample_euler",
         family="sigmas",
@@ -62,7 +62,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_euler_a",
-        summary="straight steps with noise added after each; lively, never settles",
+        summary="Euler ancestral: noise added after each step; lively, never settles",
         paper="Song et al. 2021, arXiv:2011.13456",
         function="kdiff:sample_euler",
         family="sigmas",
@@ -72,7 +72,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_heun",
-        summary="averages the slope at both ends, two looks a step",
+        summary="Heun: averages the slope at both ends, two model calls a step",
         paper=_KARRAS,
         function="kdiff:sample_heun",
         family="sigmas",
@@ -81,14 +81,14 @@ _ROWS = (
     ),
     Sampler(
         name="k_dpm_fast",
-        summary="DPM-Solver-fast, third order on a spacing of its own",
+        summary="DPM-Solver-fast, third order on a noise schedule of its own",
         paper=_DPM,
         function="dpm:sample_dpm_fast",
         family="sigmas",
     ),
     Sampler(
         name="k_dpm_adaptive",
-        summary="DPM-Solver-23, takes as many steps as it finds it needs",
+        summary="DPM-Solver-23, chooses its own number of steps",
         paper=_DPM,
         function="dpm:sample_dpm_adaptive",
         family="sigmas",
@@ -97,7 +97,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_dpmpp_2s_a",
-        summary="DPM-Solver++(2S) with noise added after each step, two looks a step",
+        summary="DPM-Solver++(2S) ancestral, two model calls a step",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_2s",
         family="sigmas",
@@ -137,7 +137,7 @@ _ROWS = (
     ),
     Sampler(
         name="k_dpmpp_sde",
-        summary="DPM-Solver++ on the diffusion SDE, two looks a step",
+        summary="DPM-Solver++ on the diffusion SDE, two model calls a step",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_sde",
         family="sigmas",
