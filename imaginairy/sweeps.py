@@ -7,6 +7,7 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from imaginairy.aliases import ALIASES, in_our_terms
 from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.schema import ImaginePrompt
@@ -28,7 +29,8 @@ Sweep = tuple[str, list[Any]]
 def parse_schedule(text: str) -> Sweep:
     """Read `prompt_strength[2:8:0.5]`, first to last by a step, or `seed[1,2,3]`.
 
-    The last value is among them where the steps meet it.
+    The last value is among them where the steps meet it. Other tools' names for the
+    fields are read too, as in `cfg[3,5,7]`.
 
     Raises:
         BadOptionError: it cannot be read so, or there is no such field.
@@ -39,7 +41,8 @@ def parse_schedule(text: str) -> Sweep:
             f"The schedule '{text}' cannot be read; write prompt_strength[2:8:0.5] or "
             "seed[1,2,3]."
         )
-    name, values = match[1].replace("-", "_"), match[2]
+    asked, values = match[1].replace("-", "_"), match[2]
+    name = ALIASES.get(asked, asked)
     if name not in SWEPT:
         raise BadOptionError(
             f"The schedule '{text}' names no field of a prompt; fields are: "
@@ -58,7 +61,8 @@ def parse_schedule(text: str) -> Sweep:
         ) from error
     if whole and any(number != int(number) for number in numbers):
         raise BadOptionError(f"The schedule '{text}' gives {name} fractions.")
-    return name, [int(number) if whole else float(number) for number in numbers]
+    plain = [int(number) if whole else float(number) for number in numbers]
+    return name, [in_our_terms(asked, number)[1] for number in plain]
 
 
 def _listed(text: str) -> list[Decimal]:

@@ -55,7 +55,8 @@ MAY_IMPORT = {
         "prompt_language",
     },
     "animate": {"errors"},
-    "sweeps": {"checks", "errors", "schema", "weighted_prompt"},
+    "aliases": {"errors", "schema"},
+    "sweeps": {"aliases", "checks", "errors", "schema", "weighted_prompt"},
     "outputs": {"animate", "observe", "result", "schema"},
     "result": {"errors", "metadata", "schema", "version"},
 }

@@ -14,7 +14,7 @@ from imaginairy.cli.common_options import (
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.drawing import Drawing, draw
 from imaginairy.cli.jobs import planned
-from imaginairy.cli.options import given, prompt_options
+from imaginairy.cli.options import Option, given, prompt_options
 from imaginairy.cli.prompts_file import asked_prompts
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand
@@ -43,8 +43,9 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
     f"{', '.join(SIZES)}.",
 )  # fmt: skip
 @click.option(
-    "-r", "--repeats", default=1, show_default=True,
-    help="Images of each prompt (batch count); their seeds count up from --seed.",
+    "-r", "--repeats", cls=Option, also=("--batch-count",), default=1,
+    show_default=True,
+    help="Images of each prompt; their seeds count up from --seed.",
 )  # fmt: skip
 @outdir_option
 @click.option(

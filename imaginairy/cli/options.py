@@ -1,11 +1,13 @@
 """Click options made from the fields of a prompt, so that each fact stands once."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 import click
 
+from imaginairy.aliases import ALIASES, INVERTED
 from imaginairy.cli.completion import for_field
 from imaginairy.schema import ImaginePrompt
 
@@ -19,7 +21,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "steps": ("--steps",),
     "width": ("-w", "--width"),
     "height": ("-h", "--height"),
-    "sampler_type": ("--sampler-type", "--sampler"),
+    "sampler_type": ("--sampler-type",),
     "schedule": ("--schedule",),
     "eta": ("--eta",),
     "model": ("--model",),
@@ -60,8 +62,32 @@ FRACTIONS = (
 )
 
 
+class Option(click.Option):
+    """An option with more names, which stand behind its help and not before it."""
+
+    def __init__(
+        self, names: Sequence[str], *, also: Sequence[str] = (), **settings: Any
+    ) -> None:
+        super().__init__([*names, *also], **settings)
+        self.also = also
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the names and the help, as click lays them out."""
+        shown = copy.copy(self)
+        shown.opts = [name for name in self.opts if name not in self.also]
+        if self.also:
+            shown.help = f"{self.help} Also: {', '.join(self.also)}."
+        return super(Option, shown).get_help_record(ctx)
+
+
 def prompt_options(command: Command) -> Command:
     """Add an option for every field of a prompt that the command line can set."""
+    command = click.option(
+        f"--{INVERTED.replace('_', '-')}",
+        type=float,
+        help="How much of the init image is changed, as other tools count: 1 minus "
+        "--init-image-strength.",
+    )(command)
     command = click.option(
         "--tile-y", "tile_mode", flag_value="y", help="The same as --tile-mode y."
     )(command)
@@ -69,12 +95,19 @@ def prompt_options(command: Command) -> Command:
         "--tile-x", "tile_mode", flag_value="x", help="The same as --tile-mode x."
     )(command)
     command = click.option(
-        "--tile", "tile_mode", flag_value="xy", help="The same as --tile-mode xy."
+        "--tile",
+        "tile_mode",
+        cls=Option,
+        also=("--seamless",),
+        flag_value="xy",
+        help="The same as --tile-mode xy.",
     )(command)
     for name, flags in reversed(FLAGS.items()):
         command = click.option(
             *flags,
             name,
+            cls=Option,
+            also=_also(name),
             type=_type(name),
             default=None,
             multiple=name in SEVERAL,
@@ -87,6 +120,15 @@ def prompt_options(command: Command) -> Command:
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Keep the prompt fields that the user set; the rest is decided elsewhere."""
     return {name: values[name] for name in FLAGS if values.get(name) not in (None, ())}
+
+
+def _also(name: str) -> list[str]:
+    """Return the options that other tools' names for a field make."""
+    return [
+        f"--{alias.replace('_', '-')}"
+        for alias, field in ALIASES.items()
+        if field == name and alias != INVERTED
+    ]
 
 
 def _type(name: str) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from imaginairy.aliases import ALIASES, as_fields
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText, WeightedPrompt
@@ -131,12 +132,15 @@ def _line(
             'fox", "seed": 1}.'
         )
     for key in row:
-        if key not in (*FIELDS, *RECORDED):
+        if key not in (*FIELDS, *RECORDED, *ALIASES):
             raise BadOptionError(
                 f"{place} names '{key}', which is no field of a prompt; fields are: "
                 f"{', '.join(FIELDS)}." + near_miss(key, FIELDS)
             )
-    own = {key: row[key] for key in FIELDS if row.get(key) is not None}
+    try:
+        own = as_fields({key: row[key] for key in row if key not in RECORDED})
+    except BadOptionError as error:
+        raise BadOptionError(f"{place}: {error}") from error
     if "prompt" not in own:
         raise BadOptionError(f'{place} holds no "prompt"; say what to draw.')
     return Asked(weighted(own.pop("prompt"), place), {**options, **own}).checked(place)

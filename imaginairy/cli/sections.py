@@ -1,6 +1,12 @@
 """`--help` in sections: what an option is about decides where it stands."""
 
+import re
+from typing import Any
+
 import click
+
+from imaginairy.aliases import INVERTED, as_fields
+from imaginairy.errors import BadOptionError
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Prompt": (
@@ -19,6 +25,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Editing": (
         "init_image",
         "init_image_strength",
+        INVERTED,
         "mask_image",
         "mask_prompt",
         "mask_model",
@@ -55,8 +62,39 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 """The options of `imagine`, by the names of their parameters, in the order shown."""
 
 
+MEANT = {
+    "--hires": "There is no second pass over an enlarged image (hires fix) yet; "
+    "--upscale makes the finished image larger.",
+    "--scheduler": "Some tools call the sampler a scheduler, others the noise "
+    "schedule; give --sampler or --schedule.",
+    "--strength": "Say which strength: --denoising-strength for how much of the init "
+    "image is changed, --init-image-strength for how much of it stays.",
+}
+"""Options of other tools that could mean several things, or that nothing here is."""
+MEANT |= {"--hires-fix": MEANT["--hires"]}
+
+
+OPTION = re.compile(r"--\w[\w-]+")
+UNBROKEN = "\u2011"
+"""Stands for the hyphens of an option while help is broken into lines."""
+
+
 class SectionedCommand(click.Command):
-    """A command that shows its options by section; what has none comes last."""
+    """A command that takes the options of `imagine` and shows them by section.
+
+    What has no section comes last.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; those that only other tools have become ours."""
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name in MEANT:
+                raise click.UsageError(MEANT[error.option_name], ctx) from error
+            raise
+        ctx.params.update(_ours(ctx))
+        return rest
 
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -70,6 +108,15 @@ class SectionedCommand(click.Command):
         _write("Other", left, ctx, formatter)
 
 
+def _ours(ctx: click.Context) -> dict[str, Any]:
+    """Return the fields that are set by an option counted the other way."""
+    names = (INVERTED, "init_image_strength")
+    try:
+        return as_fields({name: ctx.params.get(name) for name in names})
+    except BadOptionError as error:
+        raise click.UsageError(str(error), ctx) from error
+
+
 def _name(param: click.Option) -> str | None:
     return "help" if "--help" in param.opts else param.name
 
@@ -81,6 +128,12 @@ def _write(
     formatter: click.HelpFormatter,
 ) -> None:
     records = [record for param in params if (record := param.get_help_record(ctx))]
-    if records:
-        with formatter.section(title):
-            formatter.write_dl(records)
+    if not records:
+        return
+    whole = [
+        (names, OPTION.sub(lambda found: found[0].replace("-", UNBROKEN), text))
+        for names, text in records
+    ]
+    with formatter.section(title):
+        formatter.write_dl(whole)
+    formatter.buffer = [part.replace(UNBROKEN, "-") for part in formatter.buffer]

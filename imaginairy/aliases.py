@@ -1,0 +1,54 @@
+"""Other tools' names for the fields of a prompt: on the command line, in prompts files
+and in sweeps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from imaginairy.errors import BadOptionError
+from imaginairy.schema import SHARE
+
+ALIASES = {
+    "cfg": "prompt_strength",
+    "cfg_scale": "prompt_strength",
+    "denoising_strength": "init_image_strength",
+    "guidance_scale": "prompt_strength",
+    "negative": "negative_prompt",
+    "restore_faces": "fix_faces",
+    "sampler": "sampler_type",
+}
+"""The fields that are meant; the values are ours too, unless the name is INVERTED."""
+INVERTED = "denoising_strength"
+"""How much of the init image is changed, where ours is how much of it stays."""
+DIGITS = 10
+"""Of 1 minus a fraction, so that 0.7 gives 0.3."""
+
+
+def in_our_terms(name: str, value: Any) -> tuple[str, Any]:
+    """Return a field and its value for a name that may be another tool's.
+
+    Raises:
+        BadOptionError: the value is none that could be turned round.
+    """
+    if name == INVERTED and value is not None:
+        value = round(1 - SHARE(name, value), DIGITS)
+    return ALIASES.get(name, name), value
+
+
+def as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is set in `values` by our names alone.
+
+    Raises:
+        BadOptionError: a field is set by two names, or see `in_our_terms`.
+    """
+    fields: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for name, value in values.items():
+        if value is None:
+            continue
+        field, fields_value = in_our_terms(name, value)
+        if field in names:
+            raise BadOptionError(
+                f"{names[field]} and {name} say the same thing; give one of them."
+            )
+        fields[field], names[field] = fields_value, name
+    return fields
