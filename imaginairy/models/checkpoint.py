@@ -2,56 +2,28 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-
 from imaginairy.errors import CheckpointError
 from imaginairy.models import keymaps, sizes
+from imaginairy.models.assemble import Part, some
+from imaginairy.models.leftovers import (
+    AUTOENCODER,
+    TEXT,
+    UNET,
+    check_leftovers,
+    refuse_unexpected,
+    unwrapped,
+)
 from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import ScheduleConfig
-
-NAMES_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Part:
-    """One network of a checkpoint: its class, its size, and where its tensors lie."""
-
-    network: type[nn.Module]
-    config: Any
-    tensors: Tensors
-    names: keymaps.Names
-    """Our modules to theirs."""
-    ignored: tuple[str, ...] = keymaps.IGNORED
-    """Patterns of the tensors that may lie there unused."""
-
-    def load(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
-        """Build the network around the tensors on disk; see `assemble`."""
-        try:
-            with torch.device("meta"), _Unfilled():
-                network = self.network(self.config)
-        except (
-            ValueError,
-            RuntimeError,
-            TypeError,
-            LookupError,
-            ArithmeticError,
-        ) as error:
-            raise CheckpointError(
-                f"'{self.tensors.origin}' holds no {self.network.__name__} of a "
-                f"workable size ({error})."
-            ) from error
-        return assemble(network, self, device, dtype)
 
 
 @dataclass(frozen=True)
@@ -81,26 +53,15 @@ def read_checkpoint(path: Path, *, half: bool = False) -> Checkpoint:
 
 def read_file(path: Path) -> Checkpoint:
     """Open a single file in the CompVis naming."""
-    whole = open_weights(path)
-    unet = whole.below("model.diffusion_model.")
+    whole = unwrapped(open_weights(path))
+    unet = whole.below(UNET)
     if not unet.shapes:
         raise CheckpointError(
             f"'{path}' is no Stable Diffusion checkpoint: no tensor is named "
-            f"'model.diffusion_model...'; it has {_some(whole.shapes)}."
+            f"'{UNET}...'; it has {some(whole.shapes)}."
         )
-    if any(
-        name.startswith(("conditioner.", "cond_stage_model.model."))
-        for name in whole.shapes
-    ):
-        raise CheckpointError(
-            f"'{path}' is a Stable Diffusion 2 or XL checkpoint; only 1.x is supported."
-        )
-    autoencoder = whole.below("first_stage_model.")
-    text = whole.below("cond_stage_model.transformer.")
-    used = (unet.prefix, autoencoder.prefix, text.prefix)
-    _refuse_unexpected(
-        path, [name for name in whole.shapes if not name.startswith(used)]
-    )
+    check_leftovers(path, whole.shapes)
+    autoencoder, text = whole.below(AUTOENCODER), whole.below(TEXT)
     return Checkpoint(
         unet=_unet_part(path, unet, None),
         autoencoder=_autoencoder_part(path, autoencoder, None),
@@ -164,104 +125,6 @@ def has_tokenizer(folder: Path) -> bool:
     return (folder / "tokenizer.json").is_file() or (
         (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
     )
-
-
-def assemble(
-    network: nn.Module, part: Part, device: torch.device, dtype: torch.dtype
-) -> nn.Module:
-    """Fill a network built on the meta device with tensors mapped in from disk.
-
-    Nothing is initialised, and each tensor is cast and moved once.
-
-    Raises:
-        CheckpointError: a tensor is missing, unexpected, or of another shape.
-    """
-    unfilled = network.state_dict()
-    prefix = part.tensors.prefix
-    wanted = {name: prefix + _theirs(name, part.names) for name in unfilled}
-    shapes = {prefix + name: shape for name, shape in part.tensors.shapes.items()}
-    missing = [theirs for theirs in wanted.values() if theirs not in shapes]
-    misshapen = [
-        f"{wanted[name]} is {shapes[wanted[name]]} instead of {tuple(tensor.shape)}"
-        for name, tensor in unfilled.items()
-        if wanted[name] in shapes
-        and _squeezed(shapes[wanted[name]]) != _squeezed(tuple(tensor.shape))
-    ]
-    problems = [
-        f"{len(found)} {problem} ({_some(found)})"
-        for problem, found in (
-            ("missing", missing),
-            ("unexpected", _unexpected(shapes, wanted.values(), part.ignored)),
-            ("misshapen", misshapen),
-        )
-        if found
-    ]
-    if problems:
-        raise CheckpointError(
-            f"'{part.tensors.origin}' does not fit the {type(network).__name__} it "
-            f"seems to hold: tensors {'; '.join(problems)}."
-        )
-    filled: dict[str, Tensor] = {}
-    for name, tensor in unfilled.items():
-        stored = part.tensors.read(wanted[name].removeprefix(prefix))
-        if not stored.is_floating_point():
-            raise CheckpointError(
-                f"'{part.tensors.origin}' holds {wanted[name]} as {stored.dtype}; only "
-                "floating-point weights are supported."
-            )
-        filled[name] = stored.to(device=device, dtype=dtype).reshape(tensor.shape)
-    network.load_state_dict(filled, assign=True)
-    return network.eval().requires_grad_(False)
-
-
-class _Unfilled(TorchFunctionMode):
-    """Leave out the filling of new weights, which does nothing on the meta device."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if getattr(func, "__module__", None) == "torch.nn.init":
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **kwargs)
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Drop the 1 x 1 of a convolution that is a matrix product."""
-    return shape[:2] if shape[2:] == (1, 1) else shape
-
-
-def _theirs(name: str, names: keymaps.Names) -> str:
-    """Return the name in the file of one of our tensors."""
-    module, _, kind = name.rpartition(".")
-    return f"{names[module]}.{kind}".removeprefix(".")
-
-
-def _unexpected(
-    found: Collection[str],
-    used: Collection[str],
-    patterns: tuple[str, ...] = keymaps.IGNORED,
-) -> list[str]:
-    ignored = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
-    known = set(used)
-    return [name for name in found if name not in known and not ignored.fullmatch(name)]
-
-
-def _refuse_unexpected(path: Path, names: Collection[str]) -> None:
-    if unexpected := _unexpected(names, ()):
-        raise CheckpointError(
-            f"'{path}' holds {len(unexpected)} tensors that no part of the model "
-            f"explains ({_some(unexpected)})."
-        )
-
-
-def _some(names: Collection[str]) -> str:
-    shown = ", ".join(list(names)[:NAMES_SHOWN])
-    return shown + (", ..." if len(names) > NAMES_SHOWN else "")
 
 
 def _settings(folder: Path) -> Mapping[str, Any]:
@@ -330,7 +193,7 @@ def _text_part(path: Path, tensors: Tensors, settings: Any) -> Part:
     level = "text_model."
     if any(name.startswith(level) for name in tensors.shapes):
         others = [name for name in tensors.shapes if not name.startswith(level)]
-        _refuse_unexpected(path, [tensors.prefix + name for name in others])
+        refuse_unexpected(path, [tensors.prefix + name for name in others])
         tensors = tensors.below(level)
     with _lacking(path, "text encoder"):
         config = sizes.clip_text_config(tensors.shapes, settings)

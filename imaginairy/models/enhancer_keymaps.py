@@ -12,7 +12,7 @@ from math import isqrt
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.checkpoint import Part
+from imaginairy.models.assemble import Part
 from imaginairy.models.keymaps import (
     AUTOENCODER_COMPVIS_RESIDUAL,
     COMPVIS_PICTURE_ATTENTION,

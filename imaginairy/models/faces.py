@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.checkpoint import Part
+from imaginairy.models.assemble import Part
 from imaginairy.models.companion_files import (
     CONFIG,
     companion_path,

@@ -25,6 +25,12 @@ IGNORED = (
 )
 """Patterns of whole tensor names that may stand in a checkpoint and are not used:
 averaged copies, schedule buffers, training state."""
+LEFT_ASIDE = (
+    r"(first_stage_model|cond_stage_model(\.transformer)?)\.model_ema\..*",
+    r"(.*\.)?embedding_manager\..*",
+    r"first_stage_model\.colorize",
+)
+"""The same, of what is rare enough to be said."""
 
 COMPVIS_RESIDUAL: Names = {
     "norm1": "in_layers.0",

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models import hub
+from imaginairy.models.assemble import Part, assemble
 from imaginairy.models.catalog import CLIP_TOKENIZER
-from imaginairy.models.checkpoint import Part, assemble, has_tokenizer
+from imaginairy.models.checkpoint import has_tokenizer
 from imaginairy.models.companion_files import (
     CONFIG,
     companion_path,

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -47,8 +48,10 @@ SAFETENSORS_TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-WRAPPERS = ("state_dict", "params_ema", "params")
+WRAPPERS = ("state_dict", "params_ema", "params", "module", "model")
 """Keys under which checkpoints keep their tensors, the preferred first."""
+MOST_WRAPPERS = 3
+"""How many may stand inside each other."""
 
 
 class Tensors(ABC):
@@ -56,6 +59,8 @@ class Tensors(ABC):
 
     prefix = ""
     """What the file puts before every name."""
+    metadata: Mapping[str, str] = MappingProxyType({})
+    """What the file says of itself beside its tensors."""
 
     def __init__(self, origin: str, shapes: dict[str, tuple[int, ...]]) -> None:
         self.origin = origin
@@ -86,6 +91,7 @@ class _Below(Tensors):
     def __init__(self, whole: Tensors, prefix: str) -> None:
         self.whole, self.start = whole, prefix
         self.prefix = whole.prefix + prefix
+        self.metadata = whole.metadata
         super().__init__(
             whole.origin,
             {
@@ -116,6 +122,7 @@ class _Safetensors(Tensors):
                 slices = {name: file.get_slice(name) for name in file.offset_keys()}
                 shapes = {name: tuple(s.get_shape()) for name, s in slices.items()}
                 kinds = {name: s.get_dtype() for name, s in slices.items()}
+                self.metadata = file.metadata() or {}
         except SafetensorError as error:
             raise CheckpointError(
                 f"'{path}' is a broken safetensors file ({error}); download it again."
@@ -173,6 +180,7 @@ class _Shards(Tensors):
         super().__init__(
             origin, {name: shard.shapes[name] for name, shard in self.holder.items()}
         )
+        self.metadata = {k: v for shard in shards for k, v in shard.metadata.items()}
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -300,10 +308,8 @@ def _unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
             )
     except Exception as error:  # of any kind, where a broken file leads it astray
         raise CheckpointError(_why_refused(path, error)) from error
-    for key in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
+    for _ in range(MOST_WRAPPERS):
+        content = _unwrapped(content)
     tensors = (
         {name: value for name, value in content.items() if _is_plain(name, value)}
         if isinstance(content, Mapping)
@@ -312,6 +318,15 @@ def _unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     if not tensors:
         raise CheckpointError(f"'{path}' holds no tensors.")
     return tensors
+
+
+def _unwrapped(content: Any) -> Any:
+    """Return what a checkpoint keeps under the key of a wrapper, or all of it."""
+    if isinstance(content, Mapping):
+        for key in WRAPPERS:
+            if isinstance(content.get(key), Mapping):
+                return content[key]
+    return content
 
 
 def _is_plain(name: object, value: object) -> bool:

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.checkpoint import PARTS, Checkpoint, Part, read_checkpoint
+from imaginairy.models.assemble import Part
+from imaginairy.models.checkpoint import PARTS, Checkpoint, read_checkpoint
 from tests.golden import CPU
 
 Named = dict[str, Tensor]

@@ -36,11 +36,9 @@ from tests.models.checkpoints import (
         f"{TEXT}encoder.layers.2.mlp.fc1.bias",
         "cond_stage_model.transformer.adapter.weight",
         "cond_stage_model.adapter.weight",
-        "control_model.input_hint_block.0.weight",
-        "embedding_manager.string_to_param_dict.*",
-        "first_stage_modelling.weight",
-        "xbetas",
-        "betasx",
+        f"{UNET}middle_block.1.proj_in.lora_down.weight",
+        f"{UNET}model_ema.decay",
+        f"{VAE}quantize.embedding.weight",
     ],
 )
 def test_a_tensor_that_nothing_explains_is_named(
@@ -202,6 +200,22 @@ def test_single_files_of_other_families_are_refused(
     write_hollow(tmp_path / "model.safetensors", shapes)
     message = refusal(tmp_path / "model.safetensors")
     assert "is a Stable Diffusion 2 or XL checkpoint; only 1.x is supported" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("control_model.input_hint_block.0.weight", "is a ControlNet checkpoint"),
+        ("edm_mean", "is marked as an EDM model"),
+        ("edm_vpred.sigma_max", "is marked as an EDM model"),
+        ("conditioner.embedders.0.logit_scale", "is a Stable Diffusion 2 or XL"),
+    ],
+)
+def test_what_a_name_makes_of_a_checkpoint_is_said(
+    compvis: Named, tmp_path: Path, name: str, meaning: str
+) -> None:
+    write_hollow(tmp_path / "model.safetensors", shapes_of(compvis) | {name: (3,)})
+    assert meaning in refusal(tmp_path / "model.safetensors")
 
 
 OTHER_UNETS: dict[str, dict[str, Any]] = {
