@@ -12,6 +12,7 @@ from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.mask_cmd import mask_cmd
 from imaginairy.cli.models_cmd import models_cmd
 from imaginairy.cli.stores import Stores
+from imaginairy.cli.threads import set_threads
 from imaginairy.cli.upscale_cmd import upscale_cmd
 from imaginairy.cli.version_cmd import version_cmd
 from imaginairy.version import __version__
@@ -26,6 +27,7 @@ def aimg(context: click.Context, /) -> None:
     Without a command this is a shell that takes the same commands and keeps models
     loaded between them; it reads a script from standard input too.
     """
+    set_threads()
     stores = context.ensure_object(Stores)
     if context.invoked_subcommand is None:
         from imaginairy.cli.shell import run_shell

@@ -20,6 +20,7 @@ from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand
 from imaginairy.cli.size import NAMED, SHAPES, asked_size
 from imaginairy.cli.stores import Stores
+from imaginairy.cli.threads import set_threads
 from imaginairy.version import __version__
 
 SIZES = (*SHAPES, *NAMED)
@@ -110,6 +111,7 @@ def imagine_cmd(
     Without --model, Stable Diffusion 1.5 is used where it is on this machine or can
     be fetched, and else the small model that comes along.
     """
+    set_threads()
     show_log("error" if options["quiet"] else log_level)
     if not prompts and prompts_file is None:
         raise click.UsageError("Missing argument 'PROMPT...'.", context)
