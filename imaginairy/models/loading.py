@@ -194,10 +194,10 @@ def load(
         weights_path(spec, half=dtype != torch.float32), half=dtype != torch.float32
     )
     tokenizer = find_tokenizer(spec, checkpoint)
-    if tokenizer.tokenizer.get_vocab_size() > checkpoint.text.config.vocab_size:
+    if tokenizer.highest_id >= checkpoint.text.config.vocab_size:
         raise CheckpointError(
-            f"The tokenizer of '{spec.name}' knows "
-            f"{tokenizer.tokenizer.get_vocab_size()} tokens and its text encoder only "
+            f"The tokenizer of '{spec.name}' counts up to token "
+            f"{tokenizer.highest_id} and its text encoder knows "
             f"{checkpoint.text.config.vocab_size}; they do not belong together."
         )
     model = LatentDiffusion(

@@ -9,6 +9,7 @@ from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 
 from imaginairy.errors import CheckpointError
+from imaginairy.models.added_words import Beside, read_beside
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORDS = (
@@ -27,12 +28,27 @@ class ClipTokenizer:
     Args:
         tokenizer: knows the vocabulary and how text is cut into it.
         max_tokens: ids in a window, the start and end tokens included.
+        start, end: the tokens that stand around the text of a window.
+        pad: the token that fills a window up after its end.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        *,
+        start: str = START,
+        end: str = END,
+        pad: str = END,
+    ) -> None:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
-        self.start, self.end = (self._id(token) for token in (START, END))
+        self.start, self.end, self.pad = map(self._id, (start, end, pad))
+
+    @property
+    def highest_id(self) -> int:
+        """The highest id that a text may hold."""
+        return max(self.tokenizer.get_vocab().values())
 
     def _id(self, token: str) -> int:
         number = self.tokenizer.token_to_id(token)
@@ -51,7 +67,7 @@ class ClipTokenizer:
     def windows(self, text: str) -> list[list[int]]:
         """Return the ids of a text in as many windows as it needs, at least one.
 
-        Each window starts with the start token and is filled up with end tokens to
+        Each window starts with the start token and is filled up after its end to
         `max_tokens`.
         """
         return [self.window(ids) for ids in self.chunks(self.ids(text))]
@@ -67,11 +83,14 @@ class ClipTokenizer:
     def window(self, ids: Sequence[int]) -> list[int]:
         """Put start and end around ids that fit one window."""
         filled = [self.start, *ids, self.end]
-        return filled + [self.end] * (self.max_tokens - len(filled))
+        return filled + [self.pad] * (self.max_tokens - len(filled))
 
 
 def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
     """Load a `tokenizer.json`, or the `vocab.json` and `merges.txt` of a folder.
+
+    What lies beside them in the folder is obeyed too: words added to the vocabulary,
+    which tokens start, end and fill up a text, and how long a window is at most.
 
     Args:
         source: the file, or the folder that holds either kind.
@@ -79,14 +98,16 @@ def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
     Raises:
         CheckpointError: there is no vocabulary there, or it is broken.
     """
-    file = source / "tokenizer.json" if source.is_dir() else source
     try:
+        beside = read_beside(source)
+        file = source / "tokenizer.json" if source.is_dir() else source
         if file.is_file():
             tokenizer = Tokenizer.from_file(str(file))
             tokenizer.no_truncation()
             tokenizer.no_padding()
         else:
-            tokenizer = _from_vocabulary(source)
+            tokenizer = _from_vocabulary(source, beside)
+        beside.add_to(tokenizer)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"'{source}' holds no vocabulary: neither tokenizer.json, nor vocab.json "
@@ -96,20 +117,26 @@ def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
         raise CheckpointError(
             f"The vocabulary in '{source}' cannot be read ({error})."
         ) from error
-    return ClipTokenizer(tokenizer, max_tokens)
+    return ClipTokenizer(
+        tokenizer,
+        min(max_tokens, beside.max_tokens or max_tokens),
+        start=beside.special("bos_token", START),
+        end=beside.special("eos_token", END),
+        pad=beside.special("pad_token", END),
+    )
 
 
-def _from_vocabulary(folder: Path) -> Tokenizer:
+def _from_vocabulary(folder: Path, beside: Beside) -> Tokenizer:
     vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
     pairs = [tuple(line.split()) for line in lines if not line.startswith("#version")]
     tokenizer = Tokenizer(
         BPE(
-            vocab=vocabulary,
+            vocab=beside.added_to(vocabulary),
             merges=[pair for pair in pairs if len(pair) == 2],
             continuing_subword_prefix="",
             end_of_word_suffix="</w>",
-            unk_token=END,
+            unk_token=beside.special("unk_token", END),
         )
     )
     tokenizer.normalizer = normalizers.Sequence(
