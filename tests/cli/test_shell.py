@@ -107,7 +107,7 @@ def test_completion(shell: Shell, line: str, expected: set[str]) -> None:
 
 def test_completion_says_what_things_are(shell: Shell) -> None:
     about = {text: item.help for text, item in shell.completions("imagine --s")}
-    assert "same seed, same picture" in str(about["--seed"])
+    assert "the same seed gives the same image" in str(about["--seed"])
     samplers = {text: item.help for text, item in shell.completions("imagine --eta 1 ")}
     assert samplers == {}, "a prompt is nobody's to complete"
 
