@@ -17,11 +17,22 @@ def save_repeater(path: Path, *, scale: int = 4, channels: int = 3) -> Path:
 
 
 def save_upscaler(
-    path: Path, *, scale: int = 4, channels: int = 3, strength: float = 1.0
+    path: Path,
+    *,
+    scale: int = 4,
+    channels: int = 3,
+    drawn_channels: int | None = None,
+    strength: float = 1.0,
 ) -> Path:
     """Save a network of random weights; the last convolution's are times `strength`."""
     torch.manual_seed(5)
-    config = SRVGGConfig(scale=scale, image_channels=channels, channels=8, layers=2)
+    config = SRVGGConfig(
+        scale=scale,
+        image_channels=channels,
+        drawn_channels=drawn_channels or channels,
+        channels=8,
+        layers=2,
+    )
     network = SRVGG(config)
     with torch.no_grad():
         for parameter in network.layers[-1].parameters():

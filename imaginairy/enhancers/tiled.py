@@ -59,11 +59,12 @@ def upscale_tiled(
     image: Tensor,
     *,
     scale: int,
+    channels: int = 3,
     tile: int | None = TILE,
     overlap: int = OVERLAP,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Enlarge a picture (1, 3, h, w) in [0, 1]; return (1, 3, scale h, scale w).
+    """Enlarge pictures (n, 3, h, w) in [0, 1]; return (n, channels, scale h, scale w).
 
     The network computes where the picture lies; the result is put together on the
     CPU, as float32 in [0, 1]. As in Real-ESRGAN, the picture is mirrored a little
@@ -71,6 +72,7 @@ def upscale_tiled(
 
     Args:
         network: maps pictures to pictures `scale` times as large.
+        channels: of the pictures that it makes; those that it takes may have others.
         tile: largest side of a tile, about; None takes the picture whole.
         overlap: pixels that a tile sees beyond what it draws. A network that looks no
             further draws the same tiled and whole.
@@ -79,7 +81,7 @@ def upscale_tiled(
     height, width = image.shape[2:]
     grid = list(product(*(spans(size, tile=tile or size) for size in (height, width))))
     extended = mirror(image, right=MARGIN, bottom=MARGIN)
-    canvas = torch.zeros(*image.shape[:2], scale * height, scale * width)
+    canvas = torch.zeros(len(image), channels, scale * height, scale * width)
     with torch.no_grad():
         for done, (rows, columns) in enumerate(grid, start=1):
             top, bottom = rows.seen(overlap)

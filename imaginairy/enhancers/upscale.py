@@ -101,8 +101,9 @@ def upscaled(
 ) -> Image.Image:
     """Enlarge a picture of any mode; see `upscale`."""
     parts = taken_apart(image)
-    large = enlarged(parts.color, upscaler, on_tile)
-    if parts.is_grey:
+    color = parts.color.convert("L") if parts.is_grey else parts.color
+    large = enlarged(color, upscaler, on_tile)
+    if parts.is_grey and not upscaler.adds_color:
         large = large.convert("L")
     if parts.alpha is not None:
         large.putalpha(enlarged_alpha(parts.alpha, upscaler))
@@ -137,15 +138,27 @@ def taken_apart(image: Image.Image) -> Parts:
 def enlarged(
     image: Image.Image, upscaler: Upscaler, on_tile: OnTile | None = None
 ) -> Image.Image:
-    """Enlarge an RGB picture."""
+    """Enlarge an RGB or grey picture.
+
+    An upscaler of grey pictures is given the colours one by one. One that takes colours
+    away, or adds them, does so.
+    """
+    if not upscaler.takes_grey:
+        image = image.convert("RGB")
+    elif upscaler.adds_color:
+        image = image.convert("L")
+    picture = image_to_unit(image)
+    if upscaler.takes_grey:
+        picture = picture.transpose(0, 1)  # each colour is a picture
     large = upscale_tiled(
         upscaler,
-        image_to_unit(image),
+        picture,
         scale=upscaler.scale,
+        channels=upscaler.network.config.drawn_channels,
         overlap=upscaler.overlap,
         on_tile=on_tile,
     )
-    return unit_to_image(large)
+    return unit_to_image(large.transpose(0, 1) if len(large) > 1 else large)
 
 
 def enlarged_alpha(alpha: Image.Image, upscaler: Upscaler) -> Image.Image:
@@ -154,16 +167,16 @@ def enlarged_alpha(alpha: Image.Image, upscaler: Upscaler) -> Image.Image:
     if low == high:
         size = (upscaler.scale * alpha.width, upscaler.scale * alpha.height)
         return Image.new("L", size, low)
-    return enlarged(alpha.convert("RGB"), upscaler).convert("L")
+    return enlarged(alpha, upscaler).convert("L")
 
 
 def image_to_unit(image: Image.Image) -> Tensor:
-    """Turn an RGB picture into a tensor (1, 3, h, w) in [0, 1]."""
-    pixels = torch.from_numpy(np.array(image))
+    """Turn an RGB or grey picture into a tensor (1, 3 or 1, h, w) in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image)).view(image.height, image.width, -1)
     return pixels.permute(2, 0, 1)[None].float() / 255
 
 
 def unit_to_image(picture: Tensor) -> Image.Image:
-    """Turn a tensor (1, 3, h, w) in [0, 1], which is used up, into an RGB picture."""
+    """Turn a tensor (1, 3 or 1, h, w) in [0, 1], which is used up, into a picture."""
     levels = picture[0].mul_(255).round_().to(torch.uint8)
-    return Image.fromarray(levels.permute(1, 2, 0).contiguous().numpy())
+    return Image.fromarray(levels.permute(1, 2, 0).squeeze(2).contiguous().numpy())

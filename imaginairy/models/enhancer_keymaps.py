@@ -4,6 +4,7 @@ As in `keymaps`, a table gives {our module: its published module}. What shapes d
 tell (heads, groups) is that of the published weights, unless `settings` says otherwise.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -19,6 +20,7 @@ from imaginairy.models.keymaps import (
     Names,
     _at,
 )
+from imaginairy.models.kinds import kind_of, known_kind
 from imaginairy.models.sizes import Settings, Shapes, _count
 from imaginairy.models.weightfile import Tensors
 from imaginairy.networks.codeformer import CodeFormer
@@ -29,6 +31,37 @@ from imaginairy.networks.enhancer_config import (
 )
 from imaginairy.networks.rrdbnet import CONVOLUTIONS, DENSE_BLOCKS, RRDBNet
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.observe import log
+
+PREFIXES = (
+    "", "module.", "netG.", "net_g.", "generator_ema.", "generator.", "params_ema.",
+    "params.",
+)  # fmt: skip
+"""What training programs put before all names of an upscaler."""
+RRDB_NAMES = {
+    "conv_in": ("conv_first", "conv_first", "model.0"),
+    "dense": (
+        "body.{block}.rdb{dense}.conv{index}",
+        "RRDB_trunk.{block}.RDB{dense}.conv{index}",
+        "model.1.sub.{block}.RDB{dense}.conv{index}.0",
+    ),
+    "conv_trunk": ("conv_body", "trunk_conv", "model.1.sub.{blocks}"),
+    "enlarge": ("conv_up{number}", "upconv{number}", "model.{place}"),
+    "conv_fine": ("conv_hr", "HRconv", "model.{fine}"),
+    "conv_out": ("conv_last", "conv_last", "model.{out}"),
+}
+"""What the parts of an RRDBNet are called: by Real-ESRGAN, by ESRGAN, and in ESRGAN's
+first files, where all that follows the blocks is numbered in one row."""
+REAL_ESRGAN: Names = {part: names[0] for part, names in RRDB_NAMES.items()}
+FIRST_DENSE = {"block": 0, "dense": 1, "index": 1}
+SRVGG_NAME = re.compile(r"body\.(\d+)\.(weight|bias)")
+FOLDS = (1, 2, 4)
+"""Sides of the squares of pixels that upscalers fold into channels."""
+GREY, COLORED = 1, 3
+COLORS = {GREY, COLORED}
+"""Channels that pictures may have here."""
+TRANSPARENT = 4
+"""Channels that an upscaler of pictures with transparency takes; of no other kind."""
 
 HEAD_WIDTH = 64
 """Channels of one attention head in the published CodeFormer."""
@@ -60,13 +93,27 @@ def upscaler_part(tensors: Tensors) -> Part:
     Raises:
         CheckpointError: they are of no design known here.
     """
-    shapes = tensors.shapes
-    with _lacking(tensors, "Real-ESRGAN upscaler"):
-        if "conv_first.weight" in shapes:
-            rrdb = rrdbnet_config(shapes)
-            return Part(RRDBNet, rrdb, tensors, rrdbnet(rrdb))
-        compact = srvgg_config(shapes)
-        return Part(SRVGG, compact, tensors, srvgg(compact))
+    for prefix in PREFIXES:
+        inner = tensors.below(prefix) if prefix else tensors
+        if known_kind(inner.shapes):  # some of which extend an RRDBNet
+            continue
+        with _lacking(tensors, "upscaler"):
+            if _named(inner.shapes, "dense", FIRST_DENSE):
+                config, style = _rrdbnet(inner.shapes)
+                part = Part(RRDBNet, config, inner, rrdbnet(config, style))
+            elif inner.shapes and all(map(SRVGG_NAME.fullmatch, inner.shapes)):
+                compact = srvgg_config(inner.shapes)
+                part = Part(SRVGG, compact, inner, srvgg(compact))
+            else:
+                continue
+        if beside := len(tensors.shapes) - len(inner.shapes):
+            log.info("'%s' holds %d more tensors, left aside.", tensors.origin, beside)
+        return part
+    raise CheckpointError(
+        f"'{tensors.origin}' holds {kind_of(tensors.shapes)}; give an upscaler of the "
+        "design RRDBNet (ESRGAN, Real-ESRGAN, BSRGAN) or SRVGG (Real-ESRGAN's compact "
+        "network)."
+    )
 
 
 def codeformer_part(tensors: Tensors, settings: Settings | None = None) -> Part:
@@ -85,52 +132,118 @@ def codeformer_part(tensors: Tensors, settings: Settings | None = None) -> Part:
 
 
 def rrdbnet_config(shapes: Shapes) -> RRDBNetConfig:
-    """Size an RRDBNet; the channels that the picture is folded into tell the scale."""
-    channels, folded = shapes["conv_first.weight"][:2]
-    image_channels = shapes["conv_last.weight"][0]
-    fold = isqrt(folded // image_channels)
-    if fold not in (1, 2, 4) or folded != image_channels * fold**2:
+    """Size an RRDBNet; doublings, and channels of folded pictures, tell the scale.
+
+    Nothing tells those of ESRGAN's first files that enlarge by 3 from those by 2.
+    """
+    return _rrdbnet(shapes)[0]
+
+
+def _rrdbnet(shapes: Shapes) -> tuple[RRDBNetConfig, Names]:
+    """Size an RRDBNet, and tell what its parts are called."""
+    dense = _named(shapes, "dense", FIRST_DENSE) or REAL_ESRGAN["dense"]
+    usual = RRDB_NAMES["dense"].index(dense)
+    blocks = _count(shapes, f"{dense}.weight".format(block="{}", dense=1, index=1))
+    doublings = 0
+    while _named(shapes, "enlarge", _places(doublings + 1)):
+        doublings += 1
+    numbers = {"blocks": blocks, **FIRST_DENSE, **_places(doublings)}
+    style = {
+        part: _named(shapes, part, numbers) or names[usual]
+        for part, names in RRDB_NAMES.items()
+    }
+    first, inner, last = (
+        shapes[f"{style[part]}.weight".format(**numbers)]
+        for part in ("conv_in", "dense", "conv_out")
+    )
+    image_channels, fold = _unfolded(first[1], last[0])
+    if fold > 2**doublings:
         raise CheckpointError(
-            f"An upscaler from {folded} channels to {image_channels} is of no known "
-            "scale; 1, 2 and 4 are supported."
+            f"an upscaler that folds squares of {fold} x {fold} pixels and doubles "
+            f"{doublings} times makes pictures smaller; none of these can be used."
         )
-    return RRDBNetConfig(
-        scale=4 // fold,
+    config = RRDBNetConfig(
+        scale=2**doublings // fold,
         image_channels=image_channels,
-        channels=channels,
-        growth=shapes["body.0.rdb1.conv1.weight"][0],
-        blocks=_count(shapes, "body.{}.rdb1.conv1.weight"),
+        drawn_channels=last[0],
+        channels=first[0],
+        growth=inner[0],
+        blocks=blocks,
+        doublings=doublings,
+    )
+    return config, style
+
+
+def _places(doublings: int) -> dict[str, int]:
+    """Number what follows the blocks, in a row and by itself, by the last doubling."""
+    place = 3 * doublings
+    return {"number": doublings, "place": place, "fine": place + 2, "out": place + 4}
+
+
+def _named(shapes: Shapes, part: str, numbers: dict[str, int]) -> str | None:
+    """Return which of its names a part of an RRDBNet goes by."""
+    for name in RRDB_NAMES[part]:
+        if f"{name}.weight".format(**numbers) in shapes:
+            return name
+    return None
+
+
+def _unfolded(folded: int, drawn: int) -> tuple[int, int]:
+    """Return of how many channels pictures are, and the side of the squares folded."""
+    for channels in (drawn, GREY, COLORED):
+        for fold in FOLDS:
+            fits = folded == channels * fold**2 and {channels, drawn} <= COLORS
+            if fits and (folded, drawn) != (TRANSPARENT, COLORED):
+                return channels, fold
+    raise CheckpointError(
+        f"an upscaler from {folded} channels to {drawn} is of no known kind; those of "
+        "grey or coloured pictures, folded by 1, 2 or 4, can be used."
     )
 
 
-def rrdbnet(config: RRDBNetConfig) -> Names:
-    """Name an RRDBNet as Real-ESRGAN does."""
+def rrdbnet(config: RRDBNetConfig, style: Names = REAL_ESRGAN) -> Names:
+    """Name an RRDBNet; what its parts are called is Real-ESRGAN's unless given."""
+    numbers = {"blocks": config.blocks, **_places(config.doublings)}
     names = {
-        "conv_in": "conv_first",
-        "conv_trunk": "conv_body",
-        "enlarge1": "conv_up1",
-        "enlarge2": "conv_up2",
-        "conv_fine": "conv_hr",
-        "conv_out": "conv_last",
+        part: style[part].format(**numbers)
+        for part in ("conv_in", "conv_trunk", "conv_fine", "conv_out")
     }
+    for doubling in range(config.doublings):
+        places = _places(doubling + 1)
+        names[f"enlarge.{doubling}"] = style["enlarge"].format(**places)
     for block in range(config.blocks):
         for dense in range(DENSE_BLOCKS):
-            ours = f"blocks.{block}.dense.{dense}.convolutions"
-            theirs = f"body.{block}.rdb{dense + 1}"
             for index in range(CONVOLUTIONS):
-                names[f"{ours}.{index}"] = f"{theirs}.conv{index + 1}"
+                ours = f"blocks.{block}.dense.{dense}.convolutions.{index}"
+                names[ours] = style["dense"].format(
+                    block=block, dense=dense + 1, index=index + 1
+                )
     return names
 
 
 def srvgg_config(shapes: Shapes) -> SRVGGConfig:
     """Size a compact upscaler, whose convolutions and activations take turns."""
     channels, image_channels = shapes["body.0.weight"][:2]
-    last = _count(shapes, "body.{}.weight") - 1
-    return SRVGGConfig(
-        scale=isqrt(shapes[f"body.{last}.weight"][0] // image_channels),
-        image_channels=image_channels,
-        channels=channels,
-        layers=last // 2 - 1,
+    last = max(int(name.split(".")[1]) for name in shapes)
+    if "body.1.weight" not in shapes and "body.2.weight" in shapes:
+        raise CheckpointError(
+            "an SRVGG whose activations have no weights may be of two kinds, which "
+            "nothing in its file tells apart; only those with PReLU can be used."
+        )
+    outgoing = shapes[f"body.{last}.weight"][0]
+    for drawn in {image_channels, COLORED}:
+        scale = isqrt(outgoing // drawn)
+        if outgoing == drawn * scale**2 and {image_channels, drawn} <= COLORS:
+            return SRVGGConfig(
+                scale=scale,
+                image_channels=image_channels,
+                drawn_channels=drawn,
+                channels=channels,
+                layers=last // 2 - 1,
+            )
+    raise CheckpointError(
+        f"an SRVGG from {image_channels} channels to {outgoing} is of no known scale; "
+        "those of grey or coloured pictures can be used."
     )
 
 
@@ -266,10 +379,12 @@ class _WithPositions(Tensors):
 
 @contextmanager
 def _lacking(tensors: Tensors, network: str) -> Iterator[None]:
-    """Turn the lookup of a tensor that is not there into a sentence."""
+    """Turn the lookup of a tensor that is not there into a sentence, and say where."""
     try:
         yield
     except (KeyError, IndexError) as error:
         raise CheckpointError(
             f"'{tensors.origin}' holds no {network}: the tensor {error} is missing."
         ) from error
+    except CheckpointError as error:
+        raise CheckpointError(f"'{tensors.origin}' cannot be used: {error}") from error

@@ -12,7 +12,7 @@ from torch import Tensor
 from imaginairy.errors import CheckpointError
 from imaginairy.models.companion_files import companion_path
 from imaginairy.models.companions import CompanionSpec
-from imaginairy.models.enhancer_keymaps import upscaler_part
+from imaginairy.models.enhancer_keymaps import GREY, upscaler_part
 from imaginairy.models.loading import weights_sha256
 from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import SRVGGConfig
@@ -45,8 +45,18 @@ class Upscaler:
         config = self.network.config
         return config.layers + 2 if isinstance(config, SRVGGConfig) else DEEP_OVERLAP
 
+    @property
+    def takes_grey(self) -> bool:
+        """Whether it takes pictures of 1 channel, not of 3."""
+        return self.network.config.image_channels == GREY
+
+    @property
+    def adds_color(self) -> bool:
+        """Whether it makes coloured pictures of grey ones."""
+        return self.takes_grey and self.network.config.drawn_channels != GREY
+
     def __call__(self, pictures: Tensor) -> Tensor:
-        """Enlarge pictures (batch, 3, h, w) in [0, 1]."""
+        """Enlarge pictures (batch, channels, h, w) in [0, 1]."""
         return self.network(pictures.to(next(self.network.parameters()).device))
 
 
@@ -64,12 +74,6 @@ def load_upscaler(spec: CompanionSpec, device: torch.device) -> Upscaler:
         )
     tensors = open_weights(Path(path))
     part = upscaler_part(tensors)
-    channels, scale = part.config.image_channels, part.config.scale
-    if channels != 3 or scale < 1:
-        raise CheckpointError(
-            f"'{path}' holds an upscaler of {channels} channels by {scale}; only those "
-            "of 3 channels that keep or raise the size can be used."
-        )
     network = cast(RRDBNet | SRVGG, part.load(device, torch.float32))
     digest = cache(partial(weights_sha256, tensors.files))
     return Upscaler(spec.name, network, digest)

@@ -48,7 +48,9 @@ SAFETENSORS_TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-WRAPPERS = ("state_dict", "params_ema", "params", "module", "model")
+WRAPPERS = (
+    "state_dict", "params_ema", "params-ema", "params", "module", "model", "net",
+)  # fmt: skip
 """Keys under which checkpoints keep their tensors, the preferred first."""
 MOST_WRAPPERS = 3
 """How many may stand inside each other."""

@@ -8,20 +8,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RRDBNetConfig:
-    """Size a Real-ESRGAN upscaler (Wang et al. 2021, arXiv:2107.10833)."""
+    """Size an upscaler of ESRGAN's design (Wang et al. 2018, arXiv:1809.00219)."""
 
     scale: int = 4
-    """1, 2 or 4; below 4 the picture is first folded to a quarter of that size."""
+    """2 to the power of `doublings`, or a half or a quarter of that; then the picture
+    is folded first."""
     image_channels: int = 3
+    """Of the pictures that it takes; 1 is grey."""
+    drawn_channels: int = 3
+    """Of the pictures that it makes of them."""
     channels: int = 64
     growth: int = 32
     """Channels that each convolution of a dense block adds."""
     blocks: int = 23
+    doublings: int = 2
+    """How often the features are made twice as large at the end."""
 
     @property
     def fold(self) -> int:
         """Side of the squares of pixels that are folded into channels."""
-        return 4 // self.scale
+        return 2**self.doublings // self.scale
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,9 @@ class SRVGGConfig:
 
     scale: int = 4
     image_channels: int = 3
+    """Of the pictures that it takes; 1 is grey."""
+    drawn_channels: int = 3
+    """Of the pictures that it makes of them: as many, or 3 of a grey one."""
     channels: int = 64
     layers: int = 32
     """Convolutions between the first and the last."""

@@ -58,7 +58,7 @@ class ResidualDenseBlock(nn.Module):
 
 
 class RRDBNet(nn.Module):
-    """Enlarge pictures by 4, or by 2 or 1 after folding them smaller."""
+    """Enlarge pictures by a power of two, those folded smaller first by less."""
 
     def __init__(self, config: RRDBNetConfig) -> None:
         super().__init__()
@@ -71,16 +71,18 @@ class RRDBNet(nn.Module):
             *(ResidualDenseBlock(config) for _ in range(config.blocks))
         )
         self.conv_trunk = Conv2d(channels, channels, 3, padding=1)
-        self.enlarge1 = Conv2d(channels, channels, 3, padding=1)
-        self.enlarge2 = Conv2d(channels, channels, 3, padding=1)
+        self.enlarge = nn.ModuleList(
+            Conv2d(channels, channels, 3, padding=1) for _ in range(config.doublings)
+        )
         self.conv_fine = Conv2d(channels, channels, 3, padding=1)
-        self.conv_out = Conv2d(channels, config.image_channels, 3, padding=1)
+        self.conv_out = Conv2d(channels, config.drawn_channels, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Map pictures (batch, 3, h, w) in [0, 1] to (batch, 3, scale h, scale w).
 
-        Any size will do; where it cannot be folded evenly, the picture is mirrored a
-        little at its right and bottom, and the result cut.
+        Networks of grey pictures take, or make, 1 channel. Any size will do; where it
+        cannot be folded evenly, the picture is mirrored a little at its right and
+        bottom, and the result cut.
         """
         height, width = pictures.shape[2:]
         fold, scale = self.config.fold, self.config.scale
@@ -88,8 +90,8 @@ class RRDBNet(nn.Module):
         x = F.pixel_unshuffle(padded.to(self.conv_in.weight.dtype), fold)
         x = self.conv_in(x)
         x = x + self.conv_trunk(self.blocks(x))
-        x = activate(self.enlarge1(double(x)))
-        x = activate(self.enlarge2(double(x)))
+        for enlarge in self.enlarge:
+            x = activate(enlarge(double(x)))
         x = self.conv_out(activate(self.conv_fine(x)))
         return x[:, :, : scale * height, : scale * width].to(pictures.dtype)
 

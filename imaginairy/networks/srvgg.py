@@ -25,11 +25,14 @@ class SRVGG(nn.Module):
                 nn.PReLU(config.channels),
             ]
             incoming = config.channels
-        outgoing = config.image_channels * config.scale**2
+        outgoing = config.drawn_channels * config.scale**2
         self.layers = nn.Sequential(*layers, Conv2d(incoming, outgoing, 3, padding=1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Map pictures (batch, 3, h, w) in [0, 1] to (batch, 3, scale h, scale w)."""
+        """Map pictures (batch, 3, h, w) in [0, 1] to (batch, 3, scale h, scale w).
+
+        Networks of grey pictures take 1 channel, and make 1 or 3.
+        """
         scale = self.config.scale
         x = pictures.to(next(self.parameters()).dtype)
         detail = F.pixel_shuffle(self.layers(x), scale)

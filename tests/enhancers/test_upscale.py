@@ -17,7 +17,10 @@ from imaginairy.errors import (
     UnknownModelError,
 )
 from imaginairy.metadata import read_metadata, read_written
-from tests.networks.enhancer_goldens import goldens, save, small_upscaler
+from imaginairy.models.enhancer_keymaps import rrdbnet
+from imaginairy.networks.enhancer_config import RRDBNetConfig
+from imaginairy.networks.rrdbnet import RRDBNet
+from tests.networks.enhancer_goldens import goldens, publish, save, small_upscaler
 from tests.pictures import pixels
 from tests.tiny_upscaler import save_repeater, save_upscaler
 
@@ -150,12 +153,45 @@ def test_a_file_is_told_by_its_tensors(
     assert error < 2e-4 * expected[f"{net}.out"].abs().max()
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1"])
+def test_upscalers_of_grey_pictures_take_colours_one_by_one(
+    mode: str, tmp_path: Path, store: ModelStore
+) -> None:
+    path = str(save_upscaler(tmp_path / "grey.safetensors", channels=1))
+    image = noise("RGB").convert(mode)
+    large = upscale(image, model=path, store=store)
+    plain = image.convert({"P": "RGB", "1": "L"}.get(mode, mode))
+    expected = [upscale(band, model=path, store=store) for band in plain.split()]
+    assert np.array_equal(pixels(large), pixels(Image.merge(plain.mode, expected)))
+    assert np.abs(pixels(large) - pixels(squares(plain))).mean() > 5
+
+
+def test_colours_are_taken_away_and_added_by_upscalers_that_do(
+    tmp_path: Path, store: ModelStore
+) -> None:
+    coloring = save_upscaler(tmp_path / "add.pt", channels=1, drawn_channels=3)
+    config = RRDBNetConfig(channels=8, growth=4, blocks=1, drawn_channels=1)
+    torch.manual_seed(0)
+    weights = publish(RRDBNet(config), rrdbnet(config))
+    greying = save(tmp_path / "take.pth", weights)
+    for image in (noise("RGB"), noise("L")):
+        colored = upscale(image, model=str(coloring), store=store)
+        again = upscale(image.convert("L"), model=str(coloring), store=store)
+        assert colored.mode == "RGB"
+        assert np.array_equal(pixels(colored), pixels(again))
+        assert upscale(image, model=str(greying), store=store).mode == "L"
+
+
 def test_what_cannot_be_used_is_said(tmp_path: Path, store: ModelStore) -> None:
-    image, grey = noise("RGB"), tmp_path / "grey.safetensors"
-    save_repeater(grey, channels=1)
+    image, clear = noise("RGB"), tmp_path / "clear.safetensors"
+    save_repeater(clear, channels=4)
     (tmp_path / "text.pth").write_text("no weights at all")
     for model, kind, words in (
-        (str(grey), CheckpointError, "an upscaler of 1 channels by 4; only those"),
+        (
+            str(clear),
+            CheckpointError,
+            "cannot be used: an SRVGG from 4 channels",
+        ),
         (str(tmp_path / "text.pth"), CheckpointError, "text.pth"),
         (str(tmp_path), CheckpointError, "is a folder; an upscaler is a .pth or"),
         ("realesrgan-x4", UnknownModelError, "Did you mean 'realesrgan-x4plus'?"),

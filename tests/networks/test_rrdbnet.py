@@ -65,7 +65,14 @@ def test_published_files_load_to_the_last_tensor(
     [
         RRDBNetConfig(scale=1, channels=12, growth=5, blocks=2),
         RRDBNetConfig(scale=2, channels=16, growth=8, blocks=3),
-        RRDBNetConfig(scale=4, channels=8, growth=4, blocks=1, image_channels=1),
+        replace(SMALL, image_channels=1, drawn_channels=1),
+        replace(SMALL, scale=2, image_channels=1, drawn_channels=1),
+        replace(SMALL, image_channels=1),
+        replace(SMALL, drawn_channels=1),
+        replace(SMALL, scale=1, doublings=0),
+        replace(SMALL, scale=2, doublings=1),
+        replace(SMALL, scale=4, doublings=3),
+        replace(SMALL, scale=8, doublings=3, blocks=12),
     ],
 )
 def test_sizes_are_read_off_the_shapes(config: RRDBNetConfig) -> None:

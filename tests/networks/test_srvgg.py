@@ -53,7 +53,9 @@ def test_the_published_file_loads_to_the_last_tensor() -> None:
     "config",
     [
         SRVGGConfig(scale=2, channels=12, layers=1),
-        SRVGGConfig(scale=3, channels=8, layers=5, image_channels=1),
+        SRVGGConfig(scale=3, channels=8, layers=5, image_channels=1, drawn_channels=1),
+        SRVGGConfig(scale=4, channels=8, layers=2, image_channels=1),
+        SRVGGConfig(scale=1, channels=24, layers=16),
     ],
 )
 def test_sizes_are_read_off_the_shapes(config: SRVGGConfig) -> None:
@@ -64,20 +66,23 @@ def test_sizes_are_read_off_the_shapes(config: SRVGGConfig) -> None:
         result = network(torch.rand(1, config.image_channels, 5, 3))
     assert result.shape == (
         1,
-        config.image_channels,
+        config.drawn_channels,
         5 * config.scale,
         3 * config.scale,
     )
-
-
-def test_tensors_of_another_design_are_refused() -> None:
-    with pytest.raises(CheckpointError, match=r"no Real-ESRGAN upscaler.*body.0"):
-        upscaler_part(Listing(published_tensors()["codeformer.pth"]))
 
 
 def test_activations_without_slopes_are_refused() -> None:
     shapes = published_tensors()["realesr-general-x4v3.pth"]
     bare = {name: shape for name, shape in shapes.items() if shape != (64,)}
     bare |= {name: s for name, s in shapes.items() if name.endswith(".bias")}
-    with pytest.raises(CheckpointError, match="does not fit the SRVGG"):
-        upscaler_part(Listing(bare)).load(META, torch.float32)
+    with pytest.raises(CheckpointError, match="only those with PReLU can be used"):
+        upscaler_part(Listing(bare))
+
+
+@pytest.mark.parametrize("outgoing", [7, 16, 40])
+def test_an_impossible_scale_is_refused(outgoing: int) -> None:
+    shapes = published_tensors()["realesr-general-x4v3.pth"]
+    shapes |= {"body.66.weight": (outgoing, 64, 3, 3), "body.66.bias": (outgoing,)}
+    with pytest.raises(CheckpointError, match=f"from 3 channels to {outgoing}"):
+        upscaler_part(Listing(shapes))
