@@ -143,8 +143,10 @@ def picture(name: str, value: Any) -> Image | LazyLoadingImage:
     if isinstance(value, str | Path):
         return LazyLoadingImage.of(value)
     if not isinstance(value, LazyLoadingImage | Image):
+        makes = hasattr(value, "__array_interface__") or hasattr(value, "__array__")
         raise BadOptionError(
-            f"{name} is a path, a web address or a picture, not {kind_of(value)}."
+            f"{name} is a path, a web address or a picture, not {kind_of(value)}"
+            + ("; PIL.Image.fromarray makes a picture of it." if makes else ".")
         )
     return value
 

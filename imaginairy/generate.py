@@ -152,6 +152,8 @@ def prepared(
             canvas = masks.with_mask(
                 canvas, as_pillow(mask), keeps=prompt.mask_mode == "keep"
             )
+            if found is None:
+                masks.say_if_pointless(canvas)
     (width, height), own = canvas.picture.size, canvas.original.size
     if (width, height) != own:
         log.info("the picture of %dx%d is worked on at %dx%d", *own, width, height)

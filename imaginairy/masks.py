@@ -10,11 +10,14 @@ import torch
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
-from imaginairy.images import upright_rgb
+from imaginairy.images import painted, upright_rgb
+from imaginairy.observe import log
 
 GRID = 8
 """Working sizes are multiples of this many pixels, one latent."""
 SMALLEST_SIDE = 64
+SPECK = 8
+"""Levels of 255 by which saving as jpg makes black and white uneven."""
 FEATHER = 3
 """Blur of the mask's edge when the patch is pasted at the size it was drawn at."""
 ORIGINAL_FEATHER = 5
@@ -63,15 +66,34 @@ def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
 def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:
     """Add a mask: its white is what stays where `keeps`, and what is painted if not.
 
-    A mask of another size than the picture is stretched over it.
+    What is clear in it counts as black. A mask of another size than the picture is
+    stretched over it.
+
+    Raises:
+        BadImageError: nobody can tell what white is in it.
     """
-    mask = upright_rgb(mask).convert("L")
+    mask = painted(mask)
     keep = mask if keeps else ImageChops.invert(mask)
     return replace(
         canvas,
         original_keep=_resized(keep, canvas.original.size),
         keep=_resized(keep, canvas.picture.size),
     )
+
+
+def say_if_pointless(canvas: Canvas) -> None:
+    """Warn where a mask paints all or nothing, or nothing to the half."""
+    assert canvas.original_keep is not None
+    least, most = (255 - kept for kept in reversed(canvas.original_keep.getextrema()))
+    if most <= SPECK:
+        log.warning("The mask paints nothing: all of the init image stays.")
+    elif least >= 255 - SPECK:
+        log.warning("The mask paints everything: nothing of the init image stays.")
+    elif most < 255 / 2:
+        log.warning(
+            "The mask paints nothing by more than %.0f %%: it is nowhere brighter.",
+            100 * most / 255,
+        )
 
 
 def outpainted(

@@ -96,7 +96,8 @@ class ImaginePrompt:
         SHARE,
     )
     mask_image: ImageLike | None = _option(
-        "Inpainting mask for the init image: white is painted, black is left.",
+        "Inpainting mask for the init image: white is painted, black and clear are "
+        "left.",
         checks.picture,
     )
     mask_prompt: str | None = _option(

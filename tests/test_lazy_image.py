@@ -140,7 +140,13 @@ RED = (255, 0, 0)
         (Image.new("CMYK", (4, 4), (0, 255, 255, 0)), RED),
         (Image.fromarray(np.full((4, 4), 51400, np.uint16)), (200, 200, 200)),
         (Image.fromarray(np.full((4, 4), 0.5, np.float32)), (128, 128, 128)),
+        (Image.fromarray(np.full((4, 4), 200, np.float32)), (200, 200, 200)),
+        (Image.fromarray(np.full((4, 4), 200, np.int32)), (200, 200, 200)),
+        (Image.fromarray(np.full((4, 4), 1, np.int32)), (255, 255, 255)),
+        (Image.fromarray(np.full((4, 4), 5140, np.uint16)), (20, 20, 20)),
         (Image.new("HSV", (4, 4), (0, 255, 255)), RED),
+        (Image.new("LA", (4, 4), (100, 255)).convert("La"), (100, 100, 100)),
+        (Image.new("RGBA", (4, 4), (255, 0, 0, 0)).convert("RGBa"), (255, 255, 255)),
     ],
     ids=lambda value: value.mode if isinstance(value, Image.Image) else "",
 )
@@ -148,6 +154,30 @@ def test_every_mode_becomes_rgb(image: Image.Image, colour: tuple[int, ...]) -> 
     rgb = upright_rgb(image)
     assert rgb.mode == "RGB"
     assert np.abs(np.subtract(rgb.getpixel((2, 2)), colour)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.array([[0, 20]], np.int32),
+        np.array([[0, 4000]], np.int32),
+        np.array([[0, 90000]], np.int32),
+        np.array([[-1, 1]], np.int32),
+        np.array([[0, 20]], np.uint16),
+        np.array([[0, 20]], np.float32),
+        np.array([[0, np.nan]], np.float32),
+        np.array([[0, np.inf]], np.float32),
+    ],
+    ids=lambda numbers: f"{numbers.dtype} to {numbers.max()}",
+)
+def test_numbers_that_do_not_say_what_white_is_are_refused(numbers: np.ndarray) -> None:
+    with pytest.raises(BadImageError, match="does not say what white is"):
+        upright_rgb(Image.fromarray(numbers))
+
+
+def test_arrays_are_refused_with_what_makes_pictures_of_them() -> None:
+    with pytest.raises(BadOptionError, match="not ndarray; PIL"):
+        ImaginePrompt("a fox", init_image=np.zeros((8, 8)))  # type: ignore[arg-type]
 
 
 def test_pictures_are_turned_as_exif_says(tmp_path: Path) -> None:

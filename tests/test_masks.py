@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imaginairy import masks
+from imaginairy import LazyLoadingImage, masks
+from imaginairy.images import painted
 
 GOLDENS = np.load(Path(__file__).parent / "data" / "masks.npz")
 
@@ -93,3 +94,140 @@ def test_outpainting_makes_room_and_keeps_the_picture() -> None:
     keep = np.asarray(whole.original_keep)
     assert (keep[10:90, 40:140] == 255).all()
     assert keep.sum() == 255 * 100 * 80
+
+
+LINES = np.zeros((6, 8), np.uint8)
+LINES[1:3, 2:5] = 1
+"""Where the masks below paint."""
+WHITE, NOTHING = (255, 255, 255, 255), (0, 0, 0, 0)
+
+
+def layer(ground: tuple[int, ...], stroke: tuple[int, ...] = WHITE) -> Image.Image:
+    """Return a layer as a drawing program saves it."""
+    colors = np.array([ground, stroke], np.uint8)
+    return Image.fromarray(colors[LINES])
+
+
+def numbers(white: float, kind: type) -> Image.Image:
+    """Return a mask of numbers."""
+    return Image.fromarray((LINES * float(white)).astype(kind))
+
+
+def palette(**options: object) -> Image.Image:
+    """Return a mask of two colours of a palette, of which the first may be clear."""
+    mask = Image.fromarray(LINES).convert("P")
+    mask.putpalette([255, 255, 255] * 2 if options else [0, 0, 0, 255, 255, 255])
+    mask.info.update(options)
+    return mask
+
+
+MASKS = {
+    "white strokes on a clear layer": layer(NOTHING),
+    "the same, clear white": layer((255, 255, 255, 0)),
+    "black ground, opaque": layer((0, 0, 0, 255)),
+    "grey with opacity": layer(NOTHING).convert("LA"),
+    "premultiplied": layer(NOTHING).convert("RGBa"),
+    "premultiplied grey": layer((255, 255, 255, 0)).convert("LA").convert("La"),
+    "palette with opacity": palette().convert("PA"),
+    "palette": palette(),
+    "palette with a clear colour": palette(transparency=0),
+    "palette with opacities": palette(transparency=b"\0\xff"),
+    "colours": layer((0, 0, 0, 255)).convert("RGB"),
+    "bits": Image.fromarray(LINES.astype(bool)),
+    "8 bits": numbers(255, np.uint8),
+    "8 bits of 0 and 1": numbers(1, np.uint8),
+    "16 bits": numbers(65535, np.uint16),
+    "16 bits of 0 to 255": numbers(255, np.uint16),
+    "16 bits of 0 and 1": numbers(1, np.uint16),
+    "integers": numbers(65535, np.int32),
+    "integers of 0 to 255": numbers(255, np.int32),
+    "integers of 0 and 1": numbers(1, np.int32),
+    "fractions": numbers(1, np.float32),
+    "fractions of 0 to 255": numbers(255, np.float32),
+    "ink": layer((0, 0, 0, 255)).convert("RGB").convert("CMYK"),
+    "brightness and two colours": layer((0, 0, 0, 255)).convert("RGB").convert("YCbCr"),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_masks_of_every_mode_paint_where_they_are_white(mask: Image.Image) -> None:
+    assert np.abs(np.asarray(painted(mask)) - 255.0 * LINES).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("white strokes on a clear layer", "png"),
+        ("white strokes on a clear layer", "webp"),
+        ("grey with opacity", "png"),
+        ("palette with opacities", "png"),
+        ("palette with a clear colour", "gif"),
+        ("bits", "png"),
+        ("16 bits", "png"),
+        ("integers", "tif"),
+        ("fractions of 0 to 255", "tif"),
+        ("ink", "tif"),
+    ],
+)
+def test_files_of_masks_paint_where_they_are_white(
+    name: str, ending: str, tmp_path: Path
+) -> None:
+    MASKS[name].save(tmp_path / f"mask.{ending}", lossless=True)
+    mask = LazyLoadingImage(filepath=tmp_path / f"mask.{ending}").as_pillow()
+    assert np.abs(np.asarray(painted(mask)) - 255.0 * LINES).max() <= 1
+
+
+def test_a_png_of_16_bits_may_declare_one_grey_clear(tmp_path: Path) -> None:
+    grey = Image.fromarray(np.array([[0, 30000, 65535]], np.uint16))
+    grey.save(tmp_path / "mask.png", transparency=65535)
+    mask = LazyLoadingImage(filepath=tmp_path / "mask.png").as_pillow()
+    assert np.asarray(painted(mask)).tolist() == [[0, 117, 0]]
+
+
+def test_grey_and_half_clear_paint_by_degrees() -> None:
+    mask = layer((255, 255, 255, 51), (102, 102, 102, 255))
+    assert sorted(set(np.asarray(painted(mask)).flat)) == [51, 102]
+    both = layer(NOTHING, (128, 128, 128, 128))
+    assert np.asarray(painted(both)).max() == 64
+    assert np.asarray(painted(numbers(0.25, np.float32))).max() == 64
+
+
+def test_a_mask_is_turned_as_exif_says(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("8 bits", "16 bits", "white strokes on a clear layer"):
+        MASKS[name].save(tmp_path / "mask.png", exif=exif)
+        mask = LazyLoadingImage(filepath=tmp_path / "mask.png").as_pillow()
+        turned = np.asarray(painted(mask))
+        assert np.array_equal(turned, 255 * np.rot90(LINES, -1)), name
+
+
+def test_what_is_clear_in_a_mask_stays() -> None:
+    whole = masks.canvas_of(Image.new("RGB", (80, 60)), (128, 128))
+    for keeps, white in ((False, 0), (True, 255)):
+        whole = masks.with_mask(whole, layer(NOTHING), keeps=keeps)
+        assert whole.original_keep is not None
+        assert whole.original_keep.getpixel((79, 59)) == 255 - white
+        assert whole.original_keep.getpixel((35, 20)) == white
+
+
+@pytest.mark.parametrize(
+    ("mask", "keeps", "said"),
+    [
+        (Image.new("L", (8, 8), 0), False, "paints nothing: all of"),
+        (Image.new("L", (8, 8), 3), False, "paints nothing: all of"),
+        (Image.new("L", (8, 8), 255), True, "paints nothing: all of"),
+        (layer(NOTHING, (0, 0, 0, 255)), False, "paints nothing: all of"),
+        (Image.new("L", (8, 8), 255), False, "paints everything"),
+        (layer(NOTHING, (0, 0, 0, 255)), True, "paints everything"),
+        (Image.new("RGB", (80, 60), "red"), False, "by more than 30 %"),
+        (layer(NOTHING), False, ""),
+        (layer(NOTHING), True, ""),
+    ],
+)
+def test_a_mask_that_does_nothing_is_said(
+    mask: Image.Image, keeps: bool, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = masks.canvas_of(Image.new("RGB", (80, 60)), (128, 128))
+    masks.say_if_pointless(masks.with_mask(whole, mask, keeps=keeps))
+    assert said in caplog.text and bool(said) == bool(caplog.text)

@@ -17,7 +17,12 @@ from imaginairy.enhancers.face_alignment import (
     in_tones_of,
     paste_back,
 )
-from imaginairy.images import image_to_tensor, tensor_to_image, upright_rgb
+from imaginairy.images import (
+    color_and_opacity,
+    image_to_tensor,
+    tensor_to_image,
+    upright_rgb,
+)
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.companions import ROLES
 from imaginairy.models.faces import Face, FaceDetector, FaceRestorer
@@ -139,10 +144,10 @@ def with_pixels(image: Image.Image, before: Pixels, after: Pixels) -> Image.Imag
     mask = Image.fromarray((before != after).any(axis=-1))
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         result = image.copy()
-    elif image.has_transparency_data:
-        result = image.convert("RGBA")
     else:
-        result = upright_rgb(image)
+        result, opacity = color_and_opacity(image)
+        if opacity is not None:
+            result.putalpha(opacity)
     alpha = result.getchannel("A") if "A" in result.getbands() else None
     result.paste(changed.convert(result.mode), mask=mask)
     if alpha is not None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from imaginairy.checks import Number, picture
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
-from imaginairy.images import upright_rgb
+from imaginairy.images import color_and_opacity
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.store import ModelStore
 from imaginairy.models.upscaler import Upscaler
@@ -127,12 +127,8 @@ class Parts:
 
 def taken_apart(image: Image.Image) -> Parts:
     """Split a picture of any mode."""
-    is_grey, alpha = image.mode in GREYS, None
-    if image.has_transparency_data:
-        image = ImageOps.exif_transpose(image).convert("RGBA")
-        alpha = image.getchannel("A")
-        image = image.convert("RGB")
-    return Parts(upright_rgb(image), alpha, is_grey)
+    color, alpha = color_and_opacity(image)
+    return Parts(color, alpha, image.mode in GREYS)
 
 
 def enlarged(
