@@ -84,7 +84,8 @@ def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:
 def say_if_pointless(canvas: Canvas) -> None:
     """Warn where a mask paints all or nothing, or nothing to the half."""
     assert canvas.original_keep is not None
-    least, most = (255 - kept for kept in reversed(canvas.original_keep.getextrema()))
+    painting = 255 - np.asarray(canvas.original_keep)
+    least, most = int(painting.min()), int(painting.max())
     if most <= SPECK:
         log.warning("The mask paints nothing: all of the init image stays.")
     elif least >= 255 - SPECK:
