@@ -32,7 +32,7 @@ def imagine(
         precision: `autocast` computes in half precision on CUDA, `full` never does.
         observer: told what happens while it happens.
         store: keeps models loaded from one call to the next; `device` and `precision`
-            are its own then.
+            are its own then. Threads that share one wait for each other's pictures.
 
     Raises:
         ImaginairyError: a prompt, a model or the device is not as it should be.
@@ -44,7 +44,9 @@ def imagine(
         if isinstance(prompt, str):
             prompt = ImaginePrompt(prompt)
         draw = generate if prompt.best_of == 1 else best_of
-        yield draw(prompt, store, observer)
+        with store.in_use():
+            result = draw(prompt, store, observer)
+        yield result
 
 
 def imagine_image_files(

@@ -1,15 +1,18 @@
 """Where to compute, in what precision, and noise that is the same everywhere."""
 
+import os
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from imaginairy.errors import BadOptionError
+from imaginairy.errors import BadOptionError, DeviceError
 
 Precision = Literal["autocast", "full"]
 PRECISIONS: tuple[Precision, ...] = ("autocast", "full")
+LOADED_IN = os.getpid()
+"""The process that loaded torch; one that is forked from it has none of its threads."""
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -53,6 +56,29 @@ def choose_dtype(
     if precision == "autocast" and device.type == "cuda":
         return torch.float16
     return torch.float32
+
+
+def is_forked() -> bool:
+    """Tell whether this process was forked from the one that loaded torch."""
+    return os.getpid() != LOADED_IN
+
+
+def compute_after_fork(device: torch.device) -> None:
+    """Make a forked process able to compute, with one thread.
+
+    The threads that torch computes with are not copied by a fork, and waiting for them
+    would never end; a GPU cannot be used by two processes through one context.
+
+    Raises:
+        DeviceError: the device is no CPU.
+    """
+    if device.type != "cpu":
+        raise DeviceError(
+            f"The device '{device}' cannot be used in a process that was forked after "
+            "torch was loaded; start processes with "
+            "multiprocessing.get_context('spawn'), or take the device 'cpu'."
+        )
+    torch.set_num_threads(1)
 
 
 class SeededNoise:

@@ -8,6 +8,8 @@ ImaginairyError
 ├── BadImageError (ValueError)      a file is not a picture we can read
 ├── UnknownModelError (ValueError)  no row, file, folder or repository of that name
 ├── CheckpointError                 a weight file is broken, unsafe or of another design
+├── DeviceError                     a device cannot be used by this process
+├── NotFiniteError                  a network computed NaN or infinity
 └── DownloadError                   weights could not be fetched
     └── HubUnreachableError         the hub, or another server, did not answer at all
 
@@ -48,6 +50,14 @@ class UnknownModelError(ImaginairyError, ValueError):
 
 class CheckpointError(ImaginairyError):
     """A weight file is broken, unsafe or of another design."""
+
+
+class DeviceError(ImaginairyError):
+    """A device is there, but this process cannot use it."""
+
+
+class NotFiniteError(ImaginairyError):
+    """A network computed numbers that are not finite, of which no picture can come."""
 
 
 class DownloadError(ImaginairyError):

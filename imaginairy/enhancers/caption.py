@@ -43,7 +43,8 @@ def describe(
     given = picture("image", image)
     pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
     store = store or ModelStore(device)
-    return caption_of(pillow, store.captioner(model), beams)
+    with store.in_use():
+        return caption_of(pillow, store.captioner(model), beams)
 
 
 def caption_of(image: Image, captioner: Captioner, beams: int | None = None) -> str:

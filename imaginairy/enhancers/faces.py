@@ -78,8 +78,10 @@ def fix_faces(
     Number(0, 1)("fidelity", fidelity)
     given = picture("image", image)
     pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
-    restorer, finder = models_for(store or ModelStore(device), model, detector)
-    return told(fixed(pillow, restorer, finder, fidelity)).image
+    store = store or ModelStore(device)
+    with store.in_use():
+        restorer, finder = models_for(store, model, detector)
+        return told(fixed(pillow, restorer, finder, fidelity)).image
 
 
 def models_for(

@@ -51,8 +51,9 @@ def find_img_text_similarity(
     given = picture("image", image)
     pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
     store = store or ModelStore(device)
-    comparer = store.comparer(model)
-    cosines = torch.tensor(similarities(pillow, phrases, comparer))
+    with store.in_use():
+        comparer = store.comparer(model)
+        cosines = torch.tensor(similarities(pillow, phrases, comparer))
     shares = (comparer.steepness * cosines).softmax(dim=0).tolist()
     both = zip(phrases, shares, strict=True)
     return sorted(both, key=lambda pair: pair[1], reverse=True)

@@ -99,7 +99,8 @@ def mask(
     given = picture("image", image)
     pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
     store = store or ModelStore(device)
-    return text_mask(pillow, mask_prompt, store.segmenter(mask_model))
+    with store.in_use():
+        return text_mask(pillow, mask_prompt, store.segmenter(mask_model))
 
 
 def text_mask(image: Image.Image, mask_prompt: str, segmenter: Segmenter) -> TextMask:

@@ -61,7 +61,8 @@ def upscale(
     given = picture("image", image)
     pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
     store = store or ModelStore(device)
-    return upscaled(pillow, store.upscaler(model), scale=scale, on_tile=on_tile)
+    with store.in_use():
+        return upscaled(pillow, store.upscaler(model), scale=scale, on_tile=on_tile)
 
 
 def upscale_drawn(work: Work) -> Work:

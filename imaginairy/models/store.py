@@ -1,13 +1,23 @@
 """Who owns the loaded models."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from threading import RLock
 from typing import Any
 
 import torch
 
-from imaginairy.device import Precision, choose_device, choose_dtype
+from imaginairy.device import (
+    LOADED_IN,
+    Precision,
+    choose_device,
+    choose_dtype,
+    compute_after_fork,
+    is_forked,
+)
 from imaginairy.errors import DownloadError, UnknownModelError
 from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.catalog import ModelSpec
@@ -52,6 +62,9 @@ class LoadedModel:
 class ModelStore:
     """Loads models when they are asked for and keeps the last one of each kind.
 
+    Threads may share one: a picture holds it while it is generated (`in_use`), and
+    others wait, so that each comes out as it does alone.
+
     Args:
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         precision: `autocast` holds half-precision weights on CUDA, `full` never does.
@@ -63,11 +76,34 @@ class ModelStore:
         self.device = choose_device(device)
         self.precision = precision
         self.dtype = choose_dtype(self.device, precision)
+        self._lock, self._lock_of = RLock(), LOADED_IN
         self._located: dict[str | None, ModelSpec] = {}
         self._loaded: LoadedModel | None = None
         self._companions: dict[str, tuple[str | None, Any]] = {}
         self._noticed: set[str] = set()
         self._refused: dict[str, str | None] = {}
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Hold the models while something is computed with them; other threads wait.
+
+        What is set on networks for one picture, such as tiling, is seen by no other.
+        A process that was forked from the one that loaded torch computes with one
+        thread, which is said once.
+
+        Raises:
+            DeviceError: this process was forked, and the device is no CPU.
+        """
+        if is_forked():
+            compute_after_fork(self.device)
+            if self._lock_of != os.getpid():  # whoever held it is not in this process
+                self._lock, self._lock_of = RLock(), os.getpid()
+                log.warning(
+                    "This process was forked after torch was loaded and computes with "
+                    "one thread; processes that are spawned use all."
+                )
+        with self._lock:
+            yield
 
     def locate(self, name: str | None) -> ModelSpec:
         """Return the model meant by a name; looked up once, so it stays the same."""
