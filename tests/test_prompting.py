@@ -132,7 +132,9 @@ def test_a_seed_means_one_picture_alone_in_a_list_repeated_and_after_others(
     assert len(set(alone.values())) == 3
     fresh = next(imagine(prompts(2)[0], store=ModelStore(device="cpu")))
     assert fresh.md5() == alone[2]
-    command = "--seed 1 --repeats 3 --steps 4 --sampler k_euler_a --model storybook --device cpu"
+    command = (
+        "-r 3 --seed 1 --steps 4 --sampler k_euler_a --model storybook --device cpu"
+    )
     subprocess.run(
         [sys.executable, "-m", "imaginairy", "a dog", *command.split(),
          "--output-file-extension", "png", "--outdir", str(tmp_path)],
