@@ -36,6 +36,7 @@ from imaginairy.samplers.guidance import (
     Denoiser,
     PredictNoise,
     Unet,
+    as_noise,
     guided,
     inpainting,
     seeing_mask,
@@ -321,7 +322,10 @@ def predictor(
         )
         assert start.blanked is not None
         unet = seeing_mask(unet, 1 - keep.round(), start.blanked)
-    predict = guided(unet, conditioning, unconditional, prompt.prompt_strength)
+    predict = as_noise(
+        guided(unet, conditioning, unconditional, prompt.prompt_strength),
+        model.schedule,
+    )
     if start.keep is None or start.init_latents is None:
         return predict
     return inpainting(

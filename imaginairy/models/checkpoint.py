@@ -1,16 +1,24 @@
 """A diffusion checkpoint taken apart: whose tensors, which naming, what settings."""
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models import keymaps, sizes
 from imaginairy.models.assemble import Part, some
+from imaginairy.models.declared import (
+    SUPPORTED,
+    Settings,
+    check_pipeline,
+    number,
+    read_settings,
+    require,
+    said_by_file,
+    schedule_of,
+)
 from imaginairy.models.leftovers import (
     AUTOENCODER,
     TEXT,
@@ -22,7 +30,9 @@ from imaginairy.models.leftovers import (
 from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
+from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.unet import UNet
+from imaginairy.observe import log
 from imaginairy.samplers.schedule import ScheduleConfig
 
 
@@ -35,6 +45,8 @@ class Checkpoint:
     text: Part
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     weight_files: tuple[Path, ...] = ()
+    clip_skip: int = 1
+    """Which layer of the text encoder is used, counted from the last, which is 1."""
     tokenizer_folder: Path | None = None
     """Where a vocabulary of the model's own lies, if it has one."""
 
@@ -61,11 +73,22 @@ def read_file(path: Path) -> Checkpoint:
             f"'{UNET}...'; it has {some(whole.shapes)}."
         )
     check_leftovers(path, whole.shapes)
-    autoencoder, text = whole.below(AUTOENCODER), whole.below(TEXT)
+    said = said_by_file(path, whole.metadata, whole.shapes)
+    if whole.shapes.get("scale_factor") in ((), (1,)):
+        said["scaling_factor"] = whole.read("scale_factor").item()
+    if said:
+        pairs = ", ".join(f"{name} {value}" for name, value in said.items())
+        log.info("%s: %s, as it says of itself.", path, pairs)
+    text = _text_part(path, whole.below(TEXT), {})
+    most_skipped = text.config.layers + 1
     return Checkpoint(
-        unet=_unet_part(path, unet, None),
-        autoencoder=_autoencoder_part(path, autoencoder, None),
-        text=_text_part(path, text, {}),
+        unet=_unet_part(path, unet, said, single=True),
+        autoencoder=_autoencoder_part(
+            path, whole.below(AUTOENCODER), said, single=True
+        ),
+        text=text,
+        schedule=schedule_of(path, said),
+        clip_skip=int(number(path, said, "clip_skip", 1, 0, most_skipped)),
         weight_files=whole.files,
         tokenizer_folder=path.parent if has_tokenizer(path.parent) else None,
     )
@@ -79,16 +102,25 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
     unet, autoencoder, text = (
         open_weights(path / pick_weights(files, part, half=half)) for part in PARTS
     )
-    return Checkpoint(
-        unet=_unet_part(path, unet, _settings(path / "unet")),
-        autoencoder=_autoencoder_part(path, autoencoder, _settings(path / "vae")),
-        text=_text_part(path, text, _settings(path / "text_encoder")),
-        schedule=_schedule(path),
+    scheduler = path / "scheduler" / "scheduler_config.json"
+    settings = {part: _settings(path / part) for part in PARTS}
+    checkpoint = Checkpoint(
+        unet=_unet_part(path, unet, settings["unet"]),
+        autoencoder=_autoencoder_part(path, autoencoder, settings["vae"]),
+        text=_text_part(path, text, settings["text_encoder"]),
+        schedule=schedule_of(
+            scheduler, read_settings(scheduler) if scheduler.is_file() else {}
+        ),
         weight_files=(*unet.files, *autoencoder.files, *text.files),
         tokenizer_folder=path / "tokenizer",
     )
+    check_pipeline(path / "model_index.json")
+    for part, held in settings.items():
+        require(path / part / CONFIG, held, SUPPORTED[part])
+    return checkpoint
 
 
+CONFIG = "config.json"
 PARTS = ("unet", "vae", "text_encoder")
 WEIGHT_NAME = re.compile(
     r"(?P<stem>diffusion_pytorch_model|model|pytorch_model)"
@@ -127,48 +159,21 @@ def has_tokenizer(folder: Path) -> bool:
     )
 
 
-def _settings(folder: Path) -> Mapping[str, Any]:
-    file = folder / "config.json"
-    return _json(file) if file.is_file() else {}
-
-
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        settings = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"'{file}' is not valid JSON ({error}).") from error
-    if not isinstance(settings, Mapping):
-        raise CheckpointError(f"'{file}' holds no settings, but {str(settings)[:40]}.")
+def _settings(folder: Path) -> Settings:
+    """Return the settings of a part of a folder."""
+    file = folder / CONFIG
+    settings = read_settings(file) if file.is_file() else {}
+    if isinstance(of_text := settings.get("text_config"), Mapping):
+        settings = {**settings, **of_text}
     return settings
 
 
-def _schedule(path: Path) -> ScheduleConfig:
-    file = path / "scheduler" / "scheduler_config.json"
-    if not file.is_file():
-        return ScheduleConfig()
-    settings = _json(file)
-    for name, supported in (
-        ("prediction_type", "epsilon"),
-        ("beta_schedule", "scaled_linear"),
-        ("trained_betas", None),
-        ("rescale_betas_zero_snr", False),
-    ):
-        if settings.get(name, supported) != supported:
-            raise CheckpointError(
-                f"'{file}' has {name} '{settings[name]}'; only '{supported}', that of "
-                "Stable Diffusion 1.x, is supported."
-            )
-    return ScheduleConfig(
-        timesteps=settings.get("num_train_timesteps", ScheduleConfig.timesteps),
-        beta_start=settings.get("beta_start", ScheduleConfig.beta_start),
-        beta_end=settings.get("beta_end", ScheduleConfig.beta_end),
-    )
-
-
-def _unet_part(path: Path, tensors: Tensors, settings: Any) -> Part:
+def _unet_part(
+    path: Path, tensors: Tensors, settings: Settings, *, single: bool = False
+) -> Part:
     with _lacking(path, "UNet"):
-        if settings is None:
-            config = sizes.unet_config_compvis(tensors.shapes)
+        if single:
+            config = sizes.unet_config_compvis(tensors.shapes, settings)
             names = keymaps.unet_compvis(config)
         else:
             config = sizes.unet_config_diffusers(tensors.shapes, settings)
@@ -176,10 +181,14 @@ def _unet_part(path: Path, tensors: Tensors, settings: Any) -> Part:
     return Part(UNet, config, tensors, names)
 
 
-def _autoencoder_part(path: Path, tensors: Tensors, settings: Any) -> Part:
+def _autoencoder_part(
+    path: Path, tensors: Tensors, settings: Settings, *, single: bool = False
+) -> Part:
+    scale = number(path, settings, "scaling_factor", AutoencoderConfig.scale_factor, 0)
+    settings = {**settings, "scaling_factor": scale}
     with _lacking(path, "autoencoder"):
-        if settings is None:
-            config = sizes.autoencoder_config_compvis(tensors.shapes)
+        if single:
+            config = sizes.autoencoder_config_compvis(tensors.shapes, settings)
             names = keymaps.autoencoder_compvis(config)
         else:
             config = sizes.autoencoder_config_diffusers(tensors.shapes, settings)
@@ -188,7 +197,7 @@ def _autoencoder_part(path: Path, tensors: Tensors, settings: Any) -> Part:
     return Part(Autoencoder, config, tensors, names)
 
 
-def _text_part(path: Path, tensors: Tensors, settings: Any) -> Part:
+def _text_part(path: Path, tensors: Tensors, settings: Settings) -> Part:
     # Newer versions of transformers leave the level `text_model` out.
     level = "text_model."
     if any(name.startswith(level) for name in tensors.shapes):
@@ -202,7 +211,21 @@ def _text_part(path: Path, tensors: Tensors, settings: Any) -> Part:
             f"'{path}' holds a text encoder with the activation "
             f"'{config.activation}'; only {' and '.join(ACTIVATIONS)} are supported."
         )
-    return Part(ClipText, config, tensors, keymaps.clip_text(config))
+    used = int(number(path, settings, "num_hidden_layers", config.layers, 0))
+    unused = range(used, config.layers)
+    if unused:
+        log.info(
+            "%s: of the text encoder's %d layers the first %d are used, as its "
+            "num_hidden_layers says (a clip skip of %d).",
+            path,
+            config.layers,
+            used,
+            len(unused) + 1,
+        )
+    part = Part(ClipText, replace(config, layers=used), tensors, {})
+    left = tuple(rf"(.*\.)?encoder\.layers\.{layer}\..*" for layer in unused)
+    names = keymaps.clip_text(part.config)
+    return replace(part, names=names, ignored=(*part.ignored, *left))
 
 
 @contextmanager

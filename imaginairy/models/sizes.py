@@ -20,7 +20,7 @@ CLIP_HEAD_WIDTH = 64
 """Channels of one attention head in every published CLIP text transformer."""
 
 
-def unet_config_compvis(shapes: Shapes) -> UNetConfig:
+def unet_config_compvis(shapes: Shapes, settings: Settings) -> UNetConfig:
     """Size a UNet in the CompVis naming."""
     channels: list[int] = []
     attention: list[bool] = []
@@ -46,6 +46,7 @@ def unet_config_compvis(shapes: Shapes) -> UNetConfig:
         conv_in="input_blocks.0.0.weight",
         conv_out="out.2.weight",
         middle="middle_block.1",
+        heads=settings.get("num_attention_heads", 8),
     )
 
 
@@ -77,7 +78,7 @@ def _unet_config(
     conv_in: str,
     conv_out: str,
     middle: str,
-    heads: int | list[int] = 8,
+    heads: int | list[int],
     norm_groups: int = 32,
 ) -> UNetConfig:
     projection = shapes[f"{middle}.proj_in.weight"]
@@ -107,14 +108,14 @@ def _unet_config(
     )
 
 
-def autoencoder_config_compvis(shapes: Shapes) -> AutoencoderConfig:
+def autoencoder_config_compvis(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
     """Size an autoencoder in the CompVis naming."""
     return _autoencoder_config(
         shapes,
         block="encoder.down.{}.block.{}.conv1.weight",
         norm="encoder.norm_out.weight",
         attention="encoder.mid.attn_1.q.weight",
-        settings={},
+        settings=settings,
     )
 
 

@@ -50,5 +50,7 @@ def ddim_step(
 
 
 def next_alpha(schedule: NoiseSchedule, levels: Sequence[float], index: int) -> float:
-    """Return the alpha to step to; the last step goes to timestep 0, not below."""
-    return schedule.alpha(levels[index + 1] if index + 1 < len(levels) else 0)
+    """Return the alpha to step to."""
+    if index + 1 < len(levels):
+        return schedule.alpha(levels[index + 1])
+    return schedule.final_alpha

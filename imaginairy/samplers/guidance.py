@@ -68,6 +68,24 @@ def guided(
     return predict
 
 
+def as_noise(predict: PredictNoise, schedule: NoiseSchedule) -> PredictNoise:
+    """Turn what a network predicts into the noise.
+
+    v = sqrt(alpha) * noise - sqrt(1 - alpha) * clean latents (Salimans & Ho 2022,
+    arXiv:2202.00512, appendix D), so that with the noised latents x the noise is
+    sqrt(alpha) * v + sqrt(1 - alpha) * x. Guidance may come before or after.
+    """
+    if schedule.config.predicts == "noise":
+        return predict
+
+    def predict_noise(latents: Tensor, timestep: float) -> Tensor:
+        alpha = schedule.alpha(timestep)
+        v = predict(latents, timestep)
+        return alpha**0.5 * v + (1 - alpha) ** 0.5 * latents
+
+    return predict_noise
+
+
 def inpainting(
     predict: PredictNoise,
     init_latents: Tensor,

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,10 +18,27 @@ class ScheduleConfig:
     timesteps: int = 1000
     beta_start: float = 0.00085
     beta_end: float = 0.012
+    beta_schedule: Literal["scaled_linear", "linear"] = "scaled_linear"
+    """Whether the square roots of beta rise in equal steps, or beta itself."""
+    trained_betas: tuple[float, ...] | None = None
+    """Every beta, in place of the above."""
+    zero_terminal_snr: bool = False
+    """Whether the last timestep is noise alone (Lin et al. 2023, arXiv:2305.08891)."""
+    predicts: Literal["noise", "v"] = "noise"
+    """What the network says of noised latents; see `guidance.as_noise`."""
+    spacing: Literal["leading", "linspace", "trailing"] = "leading"
+    """Which timesteps are visited: without the last, with both ends, or without the
+    first. Those that walk sigmas have both ends where this is `leading`."""
+    ends_clean: bool = False
+    """Whether the last step of DDIM and PLMS goes below timestep 0."""
+
+
+PURE_NOISE = 4.8973451890853435e-08
+"""What stands for an alpha of 0, so that its sigma is a number."""
 
 
 class NoiseSchedule:
-    """The scaled-linear schedule: the square roots of beta rise in equal steps.
+    """How much noise there is at each timestep.
 
     A picture noised to timestep t is sqrt(alphas_cumprod[t]) * latents +
     sqrt(1 - alphas_cumprod[t]) * noise (Ho et al. 2020, arXiv:2006.11239, eq. 4). The
@@ -29,14 +48,12 @@ class NoiseSchedule:
 
     def __init__(self, config: ScheduleConfig | None = None) -> None:
         config = config or ScheduleConfig()
-        roots = torch.linspace(
-            config.beta_start**0.5,
-            config.beta_end**0.5,
-            config.timesteps,
-            dtype=torch.float64,
-        )
-        alphas_cumprod = torch.cumprod(1.0 - roots**2, dim=0)
-        self.betas = (roots**2).float()
+        betas = _betas(config)
+        alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
+        if config.zero_terminal_snr:
+            alphas_cumprod = _without_signal_at_the_end(alphas_cumprod)
+        self.config = config
+        self.betas = betas.float()
         self.alphas_cumprod = alphas_cumprod.float()
         self.sigmas = ((1 - self.alphas_cumprod) / self.alphas_cumprod).sqrt()
         self.log_sigmas = self.sigmas.log()
@@ -49,6 +66,11 @@ class NoiseSchedule:
         if float(timestep).is_integer():
             return float(self.alphas_cumprod[int(timestep)])
         return 1 / (1 + self.timestep_to_sigma(timestep) ** 2)
+
+    @property
+    def final_alpha(self) -> float:
+        """The alpha that the last step of DDIM and PLMS goes to."""
+        return 1.0 if self.config.ends_clean else self.alpha(0)
 
     def timestep_to_sigma(self, timestep: float) -> float:
         """Return sigma at a timestep in [0, 999], blending logarithms between two."""
@@ -72,11 +94,12 @@ class NoiseSchedule:
         return low + weight
 
     def ddim_timesteps(self, steps: int) -> list[int]:
-        """List `steps` evenly spaced timesteps, noisiest first, none of them 0.
+        """List `steps` evenly spaced timesteps, noisiest first.
 
-        They are 1 + floor(k * T / steps) with k * T / steps summed up in floating
-        point, which is how the published pictures were made and differs by one
-        timestep here and there from exact division. With steps == T all are visited.
+        With the `leading` spacing they are 1 + floor(k * T / steps) with k * T / steps
+        summed up in floating point, which is how the published pictures were made and
+        differs by one timestep here and there from exact division; none is 0. With
+        steps == T all are visited.
 
         Raises:
             BadOptionError: there are not so many timesteps.
@@ -85,7 +108,13 @@ class NoiseSchedule:
             raise BadOptionError(
                 f"This sampler takes 1 to {len(self)} steps, not {steps}."
             )
+        if self.config.spacing == "linspace":
+            return (
+                np.linspace(0, len(self) - 1, steps).round().astype(int)[::-1].tolist()
+            )
         stride = len(self) / steps
+        if self.config.spacing == "trailing":
+            return [round(len(self) - k * stride) - 1 for k in range(steps)]
         first = 0 if steps == len(self) else 1
         position, timesteps = 0.0, []
         for _ in range(steps):
@@ -94,8 +123,13 @@ class NoiseSchedule:
         return timesteps[::-1]
 
     def normal_sigmas(self, steps: int) -> Tensor:
-        """Return `steps` sigmas at even timesteps from 999 to 0, then a zero."""
+        """Return `steps` sigmas at even timesteps from 999 to 0, then a zero.
+
+        With the `trailing` spacing they are those of `ddim_timesteps`.
+        """
         timesteps = torch.linspace(len(self) - 1, 0, steps)
+        if self.config.spacing == "trailing":
+            timesteps = torch.tensor(self.ddim_timesteps(steps))
         sigmas = [self.timestep_to_sigma(float(timestep)) for timestep in timesteps]
         return torch.tensor([*sigmas, 0.0])
 
@@ -107,6 +141,24 @@ class NoiseSchedule:
         """Noise clean latents up to a timestep (Ho et al. 2020, eq. 4)."""
         alpha = self.alpha(timestep)
         return sqrt(alpha) * latents + sqrt(1 - alpha) * noise
+
+
+def _betas(config: ScheduleConfig) -> Tensor:
+    """Return the noise added at each timestep, in float64."""
+    if config.trained_betas is not None:
+        return torch.tensor(config.trained_betas, dtype=torch.float64)
+    power = 0.5 if config.beta_schedule == "scaled_linear" else 1.0
+    first, last = config.beta_start**power, config.beta_end**power
+    steps = torch.linspace(first, last, config.timesteps, dtype=torch.float64)
+    return steps ** (1 / power)
+
+
+def _without_signal_at_the_end(alphas_cumprod: Tensor) -> Tensor:
+    """Rescale the signal so that it ends at 0 (Lin et al. 2023, algorithm 1)."""
+    signal = alphas_cumprod.sqrt()
+    first, last = signal[0], signal[-1]
+    rescaled = ((signal - last) * first / (first - last)) ** 2
+    return rescaled.clamp(min=PURE_NOISE)
 
 
 def karras_sigmas(

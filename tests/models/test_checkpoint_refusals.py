@@ -255,22 +255,30 @@ def test_folders_of_other_families_are_refused(folder: Path, family: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "supported"),
+    ("name", "value", "problem"),
     [
-        ("prediction_type", "v_prediction", "epsilon"),
-        ("prediction_type", "sample", "epsilon"),
-        ("beta_schedule", "linear", "scaled_linear"),
-        ("trained_betas", [0.1, 0.2], "None"),
-        ("rescale_betas_zero_snr", True, "False"),
+        ("prediction_type", "sample", "; only 'epsilon' and 'v_prediction', as "),
+        ("beta_schedule", "squaredcos_cap_v2", "; only 'scaled_linear' and 'linear'"),
+        ("thresholding", True, "; only 'False', as Stable Diffusion 1.x has"),
+        ("beta_start", "0.1x", ", which is no number between 0 and 1"),
+        ("beta_end", 1, ", which is no number between 0 and 1"),
+        ("num_train_timesteps", 1, ", which is no number above 2"),
     ],
 )
 def test_models_trained_otherwise_are_refused(
-    folder: Path, name: str, value: object, supported: str
+    folder: Path, name: str, value: object, problem: str
 ) -> None:
     file = folder / "scheduler" / "scheduler_config.json"
     file.write_text(json.dumps({name: value}))
     message = refusal(folder)
-    assert f"has {name} '{value}'; only '{supported}'" in message
+    assert f"has {name} '{value}'{problem}" in message
+
+
+@pytest.mark.parametrize("betas", ["0.1", [0.1], [0.1, "0.2"], [0.1, 2], [0.1, None]])
+def test_betas_that_are_none_are_refused(folder: Path, betas: object) -> None:
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps({"trained_betas": betas}))
+    assert "has trained_betas that are no list of numbers" in refusal(folder)
 
 
 def test_a_schedule_that_is_no_json_is_refused(folder: Path) -> None:

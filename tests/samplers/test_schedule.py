@@ -1,5 +1,7 @@
 """The noise schedule against the reference's tables."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -114,3 +116,35 @@ def test_a_schedule_may_be_shorter() -> None:
     assert len(schedule) == 100
     assert schedule.ddim_timesteps(10)[0] == 91
     assert schedule.sigma_to_timestep(float(schedule.sigmas[50])) == pytest.approx(50)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "steps", "timesteps"),
+    [
+        ("trailing", 4, [999, 749, 499, 249]),
+        ("trailing", 8, [999, 874, 749, 624, 499, 374, 249, 124]),
+        ("trailing", 1, [999]),
+        ("linspace", 4, [999, 666, 333, 0]),
+    ],
+)
+def test_timesteps_of_other_spacings(
+    spacing: Any, steps: int, timesteps: list[int]
+) -> None:
+    assert NoiseSchedule(ScheduleConfig(spacing=spacing)).ddim_timesteps(steps) == (
+        timesteps
+    )
+
+
+def test_sigmas_trail_too() -> None:
+    sigmas = NoiseSchedule(ScheduleConfig(spacing="trailing")).normal_sigmas(4)
+    assert sigmas.tolist() == pytest.approx(
+        [14.6146, 4.0817, 1.6129, 0.6932, 0], abs=1e-4
+    )
+
+
+def test_a_schedule_may_end_in_noise_alone(schedule: NoiseSchedule) -> None:
+    rescaled = NoiseSchedule(ScheduleConfig(zero_terminal_snr=True))
+    alphas = [rescaled.alpha(t) for t in (0, 500, 998)]
+    assert alphas == pytest.approx([0.99914998, 0.24101855, 1.9679629e-07], rel=1e-4)
+    assert 1000 < rescaled.sigmas[-1] < 1e4
+    assert rescaled.alpha(0) == pytest.approx(schedule.alpha(0))
