@@ -19,8 +19,8 @@ from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
 
-MAX_TEXT_BYTES = 12_000
-"""What the metadata of a jpg has room for, in every script and with emoji."""
+MAX_TEXT_BYTES = 200_000
+"""Some 30,000 words: far more than a model can follow, and still drawn in minutes."""
 OUTPAINT_SIDES = ("up", "right", "down", "left", "all")
 MAX_MARGIN = 8192
 
@@ -88,7 +88,7 @@ def flag(name: str, value: Any) -> bool:
 
 
 def text(name: str, value: Any) -> str:
-    """Take text that a picture's metadata has room for."""
+    """Take text of a length that can still be drawn."""
     if not isinstance(value, str):
         raise BadPromptError(f"{name} is text, not {kind_of(value)}.")
     try:

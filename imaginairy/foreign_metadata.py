@@ -1,54 +1,42 @@
 """The `parameters` text that other tools leave in pictures, as fields of a prompt.
 
 The text is lines of prompt, then lines of negative prompt after `Negative prompt:`, and
-last one line of settings, `Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, ...`, in
-which a value with commas stands in double quotes. A png has it in its `parameters`
-chunk, a jpg in its EXIF comment.
+last a line of settings, `Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, ...`. A
+png has it in its `parameters` chunk, other files in their EXIF comment.
 """
 
-import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imaginairy.foreign_samplers import read_pair
+from imaginairy.foreign_settings import plain, read_settings
 from imaginairy.metadata import Written
 from imaginairy.models.catalog import MODELS, HubFile, find_model
-from imaginairy.samplers import SAMPLERS
 
-NEGATIVE = "Negative prompt:"
-SETTING = re.compile(r'\s*([\w][\w /+.-]*):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+NEGATIVE = "negative prompt:"
+FIRST = "steps"
+"""The setting that usually begins the line of settings, and always stands in it."""
+STEPS_BEGIN = re.compile(r"\s*steps\s*:\s*\d", re.IGNORECASE)
+FEWEST = 3
+"""So many settings make a line of them."""
 
-SAMPLER_NAMES = {
-    "ddim": "ddim",
-    "plms": "plms",
-    "euler": "k_euler",
-    "euler a": "k_euler_a",
-    "lms": "k_lms",
-    "heun": "k_heun",
-    "dpm2": "k_dpm_2",
-    "dpm2 a": "k_dpm_2_a",
-    "dpm fast": "k_dpm_fast",
-    "dpm adaptive": "k_dpm_adaptive",
-    "dpm++ 2s a": "k_dpmpp_2s_a",
-    "dpm++ 2m": "k_dpmpp_2m",
-    "dpm++ sde": "k_dpmpp_sde",
-    "dpm++ 2m sde": "k_dpmpp_2m_sde",
-    "dpm++ 3m sde": "k_dpmpp_3m_sde",
-    "lcm": "k_lcm",
-    **{name: name for name in SAMPLERS},
-}
-"""What other tools call the samplers, in lower case; our own names are read too."""
-SCHEDULES = {"karras": "karras", "normal": "normal"}
 NUMBERS: dict[str, tuple[str, type[int] | type[float]]] = {
-    "Steps": ("steps", int),
-    "CFG scale": ("prompt_strength", float),
-    "Seed": ("seed", int),
-    "Eta": ("eta", float),
-    "Variation seed": ("variation_seed", int),
-    "Variation seed strength": ("variation_strength", float),
+    "steps": ("steps", int),
+    "cfg scale": ("prompt_strength", float),
+    "seed": ("seed", int),
+    "eta": ("eta", float),
+    "variation seed": ("variation_seed", int),
+    "variation seed strength": ("variation_strength", float),
 }
-TELLS_NOTHING = ("Version", "Clip skip: 1", "RNG", "Model", "Model hash", "User")
+PAIR = ("sampler", "schedule type")
+"""Read together: see `read_pair`."""
+TELLS_NOTHING = {
+    "version", "clip skip: 1", "rng", "model", "model hash", "user", "hashes",
+    "civitai metadata: {}", "created date",
+}  # fmt: skip
 """Settings without a part in the picture, or read elsewhere."""
 OUR_VERSION = "imaginairy"
 EMPHASIS = {"(": "1.1", "[": "0.91"}
@@ -70,6 +58,8 @@ class ForeignRecord:
     """Whether it was drawn from another picture, which is not named."""
     unknown: dict[str, str] = field(default_factory=dict)
     """Settings that had a part in the picture and that nothing here does."""
+    note: str = ""
+    """What is left out for another reason, and that."""
 
     @property
     def model(self) -> str | None:
@@ -93,35 +83,48 @@ class ForeignRecord:
 
 def read_foreign(written: Written) -> ForeignRecord | None:
     """Return what another tool wrote into a picture, or None where it is nothing."""
-    text = written.parameters or written.comment
-    return parse_parameters(text) if text else None
+    records = (parse_parameters(text) for text in written.texts)
+    return next((record for record in records if record), None)
 
 
 def parse_parameters(text: str) -> ForeignRecord | None:
     """Read the text; None where it is something else."""
-    lines = text.replace("\r\n", "\n").strip().split("\n")
-    settings = _settings(lines[-1])
-    if "Steps" not in settings or len(settings) < 3:
+    lines, settings = _parted(text.replace("\r\n", "\n").strip().split("\n"))
+    said = {plain(name): value for name, value in settings.items()}
+    if FIRST not in said:
         return None
-    ours = settings.get("Version", "").startswith(OUR_VERSION)
-    prompt, negative = (
-        text if ours else emphasised(text) for text in _prompts(lines[:-1])
-    )
+    ours = said.get("version", "").startswith(OUR_VERSION)
+    prompt, negative = (text if ours else emphasised(text) for text in _prompts(lines))
     fields: dict[str, Any] = {"prompt": prompt}
     if negative:
         fields["negative_prompt"] = negative
-    unknown = _read_settings(settings, fields)
-    from_picture = "Denoising strength" in unknown and "Hires upscale" not in unknown
+    pair = read_pair(*(said.get(name, "") for name in PAIR))
+    fields |= {"sampler_type": pair.sampler, "schedule": pair.schedule}
+    unknown = pair.unknown | _read_settings(settings, fields)
+    from_picture = "denoising strength" in said and "hires upscale" not in said
     if from_picture:
-        strength = _number(unknown.pop("Denoising strength"), float)
+        unknown = {n: v for n, v in unknown.items() if plain(n) != "denoising strength"}
+        strength = _number(said["denoising strength"], float)
         fields["init_image_strength"] = None if strength is None else 1 - strength
     return ForeignRecord(
-        fields=fields,
-        model_hash=settings.get("Model hash", "").lower(),
-        model_name=settings.get("Model", ""),
+        fields={name: value for name, value in fields.items() if value is not None},
+        model_hash=said.get("model hash", "").lower(),
+        model_name=said.get("model", ""),
         from_picture=from_picture,
         unknown=unknown,
+        note=pair.note,
     )
+
+
+def _parted(lines: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the lines of the prompts, and the settings: the last line, or several."""
+    starts = [len(lines) - 1]
+    starts += [n for n, line in enumerate(lines) if STEPS_BEGIN.match(line)][-1:]
+    for start in starts:
+        settings = read_settings("\n".join(lines[start:]))
+        if len(settings) >= FEWEST and FIRST in map(plain, settings):
+            return lines[:start], settings
+    return lines, {}
 
 
 def emphasised(text: str) -> str:
@@ -150,72 +153,43 @@ def emphasised(text: str) -> str:
 def _prompts(lines: list[str]) -> tuple[str, str]:
     """Return prompt and negative prompt, which may have several lines each."""
     for number, line in enumerate(lines):
-        if line.startswith(NEGATIVE):
-            rest = [line.removeprefix(NEGATIVE), *lines[number + 1 :]]
+        if line.lower().startswith(NEGATIVE):
+            rest = [line[len(NEGATIVE) :], *lines[number + 1 :]]
             return "\n".join(lines[:number]).strip(), "\n".join(rest).strip()
     return "\n".join(lines).strip(), ""
-
-
-def _settings(line: str) -> dict[str, str]:
-    """Return the settings of the last line by their names."""
-    settings = {}
-    for name, value in SETTING.findall(line):
-        if value.startswith('"'):
-            try:
-                value = str(json.loads(value))
-            except ValueError:
-                pass  # no text in quotes after all
-        settings[name.strip()] = value.strip()
-    return settings
 
 
 def _read_settings(settings: dict[str, str], fields: dict[str, Any]) -> dict[str, str]:
     """Turn settings into fields; return those that nothing here does."""
     unknown = {}
-    for name, value in settings.items():
-        known = _read_setting(name, value, fields)
-        if not known and not {name, f"{name}: {value}"} & set(TELLS_NOTHING):
-            unknown[name] = value
+    for said, value in settings.items():
+        name = plain(said)
+        if name in PAIR or {name, f"{name}: {value.lower()}"} & TELLS_NOTHING:
+            continue
+        found = _field(name, value)
+        if not found or None in found.values():
+            unknown[said] = value
+        else:
+            fields.update(found)
     return unknown
 
 
-def _read_setting(name: str, value: str, fields: dict[str, Any]) -> bool:
-    """Put one setting into the fields; return whether that could be done."""
-    found: dict[str, Any] = {}
-    size = re.fullmatch(r"(\d+)x(\d+)", value)
+def _field(name: str, value: str) -> dict[str, Any]:
+    """Return the fields that one setting gives; None where it cannot be read."""
+    size = re.fullmatch(r"(\d+)\s*[x\xd7]\s*(\d+)", value)
     if name in NUMBERS:
         key, kind = NUMBERS[name]
-        found = {key: _number(value, kind)}
-    elif name == "Sampler":
-        found = _sampler(value)
-    elif name == "Schedule type":
-        found = {"schedule": SCHEDULES.get(value.lower())}
-        if value.lower() == "automatic":
-            return True
-    elif name == "Size" and size:
-        found = {"width": int(size[1]), "height": int(size[2])}
-    elif name == "Tiling":
-        found = {"tile_mode": "xy" if value == "True" else ""}
-    if not found or None in found.values():
-        return False
-    fields.update(found)
-    return True
-
-
-def _sampler(value: str) -> dict[str, Any]:
-    """Read a sampler's name, which may end in the schedule it uses."""
-    name = value.lower()
-    if name in SAMPLER_NAMES:
-        return {"sampler_type": SAMPLER_NAMES[name]}
-    name, _, schedule = name.rpartition(" ")
-    return {
-        "sampler_type": SAMPLER_NAMES.get(name),
-        "schedule": SCHEDULES.get(schedule),
-    }
+        return {key: _number(value, kind)}
+    if name == "size" and size:
+        return {"width": int(size[1]), "height": int(size[2])}
+    if name == "tiling":
+        return {"tile_mode": "xy" if value.lower() == "true" else ""}
+    return {}
 
 
 def _number(text: str, kind: type[int] | type[float]) -> float | None:
     try:
-        return kind(text)
+        number = kind(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

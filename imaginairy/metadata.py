@@ -1,22 +1,54 @@
-"""Tags in jpg and png files: everything that made a picture, and back."""
+"""Tags in picture files: everything that made a picture, and back.
+
+What was drawn is saved as jpg or png; what says how is read from every format that
+Pillow opens.
+"""
 
 import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from imaginairy import xmp
 from imaginairy.errors import BadImageError, BadOptionError
+from imaginairy.exif_text import decode_comment, decode_text, encode_comment
+from imaginairy.samplers import SAMPLERS
 
 JPEG_QUALITY = 95
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
-TEXT_CODES = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-be", b"\0" * 8: "utf-8"}
-"""How an EXIF comment says what it is written in (EXIF 2.32, table 9)."""
+"""Those that pictures are saved in."""
+MAX_EXIF_BYTES = 65_533
+"""What the EXIF segment of a jpg has room for."""
+SHORT = 1000
+"""Characters that are left of a description for which there is no room."""
+COMMENT_IS_IN_XMP = (
+    "What made this picture is too long for EXIF; it stands as UserComment in XMP."
+)
+PARAMETERS = "parameters"
+XMP_CHUNK = "XML:com.adobe.xmp"
+XP_COMMENT = 0x9C9C
+"""The comment that Windows shows, in UTF-16."""
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a picture file is to say."""
+
+    comment: str
+    """Goes to the EXIF comment, and is found again by `read_written`, however long."""
+    description: str = ""
+    software: str = ""
+    created: str = ""
+    """In ISO 8601."""
+    host: str = ""
+    chunks: Mapping[str, str] = field(default_factory=dict)
+    """Texts of a png by their names; a jpg has no place for them."""
 
 
 def write_image(image: Image.Image, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -27,21 +59,40 @@ def write_image(image: Image.Image, path: Path, metadata: Mapping[str, Any]) -> 
     Raises:
         BadOptionError: the name ends in neither .jpg nor .png.
     """
+    tags = Tags(
+        comment=as_json(metadata),
+        description=metadata["prompt_text"],
+        software=metadata["software"],
+        created=metadata["created"],
+        host=f"{metadata['platform']}, {metadata['device']}",
+        chunks={PARAMETERS: parameters_text(metadata)},
+    )
+    write_tagged(image, path, tags)
+
+
+def write_tagged(image: Image.Image, path: Path, tags: Tags) -> None:
+    """Save a picture with texts of any length; see `write_image`."""
     kind = image_format(path)
-    exif = _exif(metadata)
+    save: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
+    exif = _exif(tags, tags.comment, tags.description)
+    if kind == "JPEG":
+        image = image if image.mode == "L" else image.convert("RGB")
+        save |= {"quality": JPEG_QUALITY, "subsampling": "4:4:4"}
+        if len(exif) > MAX_EXIF_BYTES:
+            shown = tags.description
+            shown = shown if len(shown) <= SHORT else f"{shown[:SHORT]}…"
+            exif = _exif(tags, COMMENT_IS_IN_XMP, shown)
+            save["extra"] = xmp.jpeg_segments(tags.comment)
+    else:
+        save["pnginfo"] = texts = PngInfo()
+        for name, text in tags.chunks.items():
+            texts.add_itxt(name, text.encode(errors="replace").decode())
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            if kind == "JPEG":
-                image.convert("RGB").save(
-                    file, kind, quality=JPEG_QUALITY, subsampling="4:4:4", exif=exif
-                )
-            else:
-                text = PngInfo()
-                text.add_itxt("parameters", parameters_text(metadata))
-                image.save(file, kind, pnginfo=text, exif=exif)
+            image.save(file, kind, exif=exif, **save)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
@@ -65,45 +116,80 @@ class Written:
     """What a picture file says about itself."""
 
     size: tuple[int, int]
+    format: str
+    """Pillow's name for what the file is, whatever its name ends in."""
     comment: str
-    """Its EXIF comment."""
-    parameters: str
-    """What other tools of the field write into png files."""
+    """Its comment, in EXIF or, where that had no room for it, in XMP."""
+    texts: tuple[str, ...] = ()
+    """All texts that may say how the picture was made, the likeliest first."""
+    chunks: Mapping[str, str] = field(default_factory=dict)
+    """The texts of a png by their names."""
+
+    @property
+    def parameters(self) -> str:
+        """What other tools of the field write into png files."""
+        return self.chunks.get(PARAMETERS, "")
 
     @property
     def metadata(self) -> dict[str, Any] | None:
         """What `write_image` wrote, or None."""
         try:
             metadata = json.loads(self.comment)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         ours = isinstance(metadata, dict) and "prompt" in metadata
         return metadata if ours else None
 
 
 def read_written(path: Path) -> Written:
-    """Return what a picture file says about itself.
+    """Return what a picture file says about itself, in any format that Pillow opens.
 
     Raises:
         BadImageError: the file is missing or is no picture.
     """
     try:
         with Image.open(path) as image:
-            comment = (
-                image.getexif()
-                .get_ifd(ExifTags.IFD.Exif)
-                .get(ExifTags.Base.UserComment)
-            )
-            parameters = image.info.get("parameters")
-            size = image.size
+            return _written(image)
     except FileNotFoundError as error:
         raise BadImageError(f"There is no file '{path}'.") from error
+    except Image.DecompressionBombError as error:
+        raise BadImageError(
+            f"'{path}' has too many pixels to be read safely ({error})."
+        ) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise BadImageError(f"'{path}' is not a picture that can be read.") from error
+
+
+def _written(image: Image.Image) -> Written:
+    exif = image.getexif()
+    comments = [
+        decode_comment(exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment))
+    ]
+    packet = image.info.get("xmp") or b""
+    segments = [data for name, data in getattr(image, "applist", ()) if name == "APP1"]
+    packet = packet.encode() if isinstance(packet, str) else packet
+    comments += xmp.read_texts(packet, segments)
+    if comments[0] in ("", COMMENT_IS_IN_XMP):
+        comments = comments[1:]
+    chunks = {
+        str(name): str(text)
+        for name, text in getattr(image, "text", {}).items()
+        if name != XMP_CHUNK
+    }
+    others = (
+        exif.get(XP_COMMENT),
+        exif.get(ExifTags.Base.ImageDescription),
+        image.info.get("comment"),
+    )
+    texts = [*comments, *chunks.values(), *map(decode_text, others)]
+    if PARAMETERS in chunks:
+        texts.insert(0, chunks[PARAMETERS])
     return Written(
-        size,
-        _decode_comment(comment),
-        parameters if isinstance(parameters, str) else "",
+        image.size,
+        image.format or "",
+        comments[0] if comments else "",
+        tuple(dict.fromkeys(text for text in texts if text)),
+        chunks,
     )
 
 
@@ -122,11 +208,24 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return metadata
 
 
+def as_json(metadata: Mapping[str, Any]) -> str:
+    """Return metadata as JSON, in plain letters where all of them can be written."""
+    text = json.dumps(metadata, ensure_ascii=False, default=_plain_value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # names of files can hold bytes that are no text
+        return json.dumps(metadata, default=_plain_value)
+    return text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
+
+
 def parameters_text(metadata: Mapping[str, Any]) -> str:
     """Return the line format that other tools of the field read from png files."""
+    sampler = metadata["sampler_type"]
+    schedule = metadata["schedule"] or SAMPLERS[sampler].spacing
     settings = {
         "Steps": metadata["steps"],
-        "Sampler": metadata["sampler_type"],
+        "Sampler": sampler,
+        **({} if schedule == "normal" else {"Schedule type": schedule.capitalize()}),
         "CFG scale": metadata["prompt_strength"],
         "Seed": metadata["seed"],
         "Size": f"{metadata['width']}x{metadata['height']}",
@@ -141,32 +240,28 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _exif(metadata: Mapping[str, Any]) -> Image.Exif:
+def _exif(tags: Tags, comment: str, description: str) -> bytes:
     exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = metadata["prompt_text"]
-    exif[ExifTags.Base.Software] = metadata["software"]
-    exif[ExifTags.Base.DateTime] = _exif_time(metadata["created"])
-    exif[ExifTags.Base.HostComputer] = f"{metadata['platform']}, {metadata['device']}"
-    comment = json.dumps(metadata, ensure_ascii=False)
-    code = b"ASCII\0\0\0" if comment.isascii() else b"UNICODE\0"
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = code + comment.encode(
-        TEXT_CODES[code]
-    )
-    return exif
+    texts = {
+        ExifTags.Base.ImageDescription: description,
+        ExifTags.Base.Software: tags.software,
+        ExifTags.Base.DateTime: _exif_time(tags.created),
+        ExifTags.Base.HostComputer: tags.host,
+    }
+    for tag, text in texts.items():
+        if text:
+            exif[tag] = text if text.isascii() else text.encode(errors="replace")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = encode_comment(comment)
+    return exif.tobytes()
 
 
 def _exif_time(created: str) -> str:
-    return f"{created[:10].replace('-', ':')} {created[11:19]}"
+    return f"{created[:10].replace('-', ':')} {created[11:19]}".strip()
 
 
-def _decode_comment(comment: Any) -> str:
-    if comment is None or isinstance(comment, str):
-        return comment or ""
-    encoding = TEXT_CODES.get(bytes(comment[:8]), "utf-8")
-    try:
-        return bytes(comment[8:]).decode(encoding)
-    except UnicodeDecodeError:
-        return ""
+def _plain_value(value: Any) -> Any:
+    """Return what JSON has no form for, such as numbers of NumPy, as what it has."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _umask() -> int:

@@ -1,5 +1,6 @@
 """What other tools write into pictures is read as they mean it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from imaginairy import ImaginePrompt, ImagineResult
 from imaginairy.foreign_metadata import (
-    SAMPLER_NAMES,
     ForeignRecord,
     emphasised,
     parse_parameters,
     read_foreign,
 )
+from imaginairy.foreign_samplers import SAMPLER_NAMES, read_pair
+from imaginairy.foreign_settings import read_settings
 from imaginairy.metadata import read_written
 from imaginairy.models.catalog import known_model
 from imaginairy.samplers import SAMPLERS
@@ -75,6 +77,58 @@ def test_samplers_by_their_other_names(name: str, ours: str) -> None:
     assert parsed(f"Sampler: {name}").fields["sampler_type"] == ours
 
 
+@pytest.mark.parametrize(
+    ("said", "sampler", "schedule"),
+    [
+        ("Sampler: DPM++ 2M SDE, Schedule type: Karras", "k_dpmpp_2m_sde", "karras"),
+        ("Sampler: dpmpp_2m, Schedule type: karras", "k_dpmpp_2m", "karras"),
+        (
+            "Sampler: dpmpp_2m_sde_gpu, Schedule type: normal",
+            "k_dpmpp_2m_sde",
+            "normal",
+        ),
+        ("Sampler: dpm_2_ancestral_karras", "k_dpm_2_a", "karras"),
+        ("Sampler: DPM++ 3M SDE, Schedule type: Uniform", "k_dpmpp_3m_sde", "normal"),
+        ("Sampler: DPM++ 3M SDE", "k_dpmpp_3m_sde", "normal"),
+        ("Sampler: DPM++ 2M, Schedule type: Automatic", "k_dpmpp_2m", "karras"),
+        ("Sampler: euler_ancestral", "k_euler_a", None),
+        ("Sampler: k_dpmpp_2s_a_ka", "k_dpmpp_2s_a", "karras"),
+        ("Sampler: lcm, Schedule type: Automatic", "k_lcm", None),
+    ],
+)
+def test_pairs_of_sampler_and_schedule(
+    said: str, sampler: str, schedule: str | None
+) -> None:
+    record = parsed(said)
+    assert record.fields["sampler_type"] == sampler
+    assert record.fields.get("schedule") == schedule
+    assert (record.unknown, record.note) == ({}, "")
+
+
+@pytest.mark.parametrize(
+    ("pair", "sampler", "unknown", "note"),
+    [
+        (("UniPC", "Karras"), None, {"Sampler", "Schedule type"}, ""),
+        (("Restart", ""), None, {"Sampler"}, ""),
+        (("DPM++ 2M SDE Heun", "Exponential"), None, {"Sampler", "Schedule type"}, ""),
+        (("heunpp2", "automatic"), None, {"Sampler"}, ""),
+        (("Euler", "SGM Uniform"), "k_euler", {"Schedule type"}, ""),
+        (("DPM++ 3M SDE Exponential", ""), "k_dpmpp_3m_sde", {"Schedule type"}, ""),
+        (("DPM++ 2M SDE", "Automatic"), "k_dpmpp_2m_sde", {"Schedule type"}, ""),
+        (("DDIM", "Karras"), "ddim", set(), "which the sampler 'ddim' cannot use"),
+        (("DPM fast Karras", ""), "k_dpm_fast", set(), "'k_dpm_fast' cannot use"),
+        (("", "Karras"), None, set(), "as its sampler is not named"),
+    ],
+)
+def test_what_is_not_here_of_a_pair_is_left_out(
+    pair: tuple[str, str], sampler: str | None, unknown: set[str], note: str
+) -> None:
+    found = read_pair(*pair)
+    assert (found.sampler, found.schedule) == (sampler, None)
+    assert set(found.unknown) == unknown
+    assert note in found.note and bool(note) == bool(found.note)
+
+
 def test_every_sampler_of_ours_can_be_meant() -> None:
     assert set(SAMPLER_NAMES.values()) == set(SAMPLERS)
 
@@ -101,6 +155,55 @@ def test_what_nothing_here_does_is_told() -> None:
         "CFG scale": "high",
     }
     assert record.fields == {"prompt": "a fox", "steps": 20, "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (
+            "Hashes",
+            '{"model": "0a1b", "lora:x, y": "2c", "Seed: 9": ["Steps: 3, a", 1]}',
+        ),
+        (
+            "Civitai resources",
+            '[{"type":"lora","modelName":"A, Seed: 9","a":1},{"b":"Size: 9x9"}]',
+        ),
+        ("Hashes", "{'model': 'Seed: 9, Size: 9x9', \"a\": [1, 2]}"),
+        ("Civitai metadata", "{}"),
+        ("Lora hashes", '"a: Seed, b: 9, Seed: 9"'),
+        ("Hires prompt", '"a \\"fox\\", Seed: 9,\\nSize: 9x9"'),
+        ("Wildcard", "a fox, a bowl, a [b, c"),
+        ("Model", "[my] mix (v2, fp16)"),
+        ("Note", "{a bowl"),
+    ],
+)
+def test_a_value_does_not_spill_into_other_settings(name: str, value: str) -> None:
+    given = f"{name}: {value}, CFG scale: 4, Size: 64x72"
+    settings = read_settings(f"Steps: 20, Seed: 1, {given}")
+    assert [*settings] == ["Steps", "Seed", name, "CFG scale", "Size"]
+    bare = json.loads(value).strip() if value[0] == '"' else value
+    assert settings[name] == bare
+    fields = parsed(given).fields
+    assert (fields["seed"], fields["prompt_strength"], fields["height"]) == (1, 4.0, 72)
+
+
+def test_json_that_is_cut_off_takes_the_rest() -> None:
+    settings = read_settings('Steps: 2, Hashes: {"model": "a", "Seed: 9, Size: 9x9')
+    assert settings == {"Steps": "2", "Hashes": '{"model": "a", "Seed: 9, Size: 9x9'}
+
+
+def test_settings_may_stand_on_several_lines() -> None:
+    record = parse_parameters(
+        "a fox\nnegative prompt: dog\nSteps: 24, Sampler: Euler a, CFG Scale: 3.5,\n"
+        'Seed: 1, size: 832 x 1216, Model: x,\n  Lora hashes: "a: 1, b: 2",\n  RNG: CPU'
+    )
+    assert record is not None
+    assert record.fields == {
+        "prompt": "a fox", "negative_prompt": "dog", "steps": 24, "seed": 1,
+        "sampler_type": "k_euler_a", "prompt_strength": 3.5, "width": 832,
+        "height": 1216,
+    }  # fmt: skip
+    assert record.unknown == {"Lora hashes": "a: 1, b: 2"}
 
 
 def test_variations_tiles_and_eta() -> None:
@@ -160,6 +263,7 @@ def test_any_text_can_be_read(prompt: str, rest: str) -> None:
     emphasised(prompt)
     parse_parameters(f"{prompt}\n{rest}")
     parse_parameters(f"{prompt}\nSteps: 1, Seed: 2, {rest}")
+    read_settings(f"{prompt}:{rest}, a: {{{prompt}")
 
 
 def test_a_png_and_a_jpg_say_it(tmp_path: Path) -> None:

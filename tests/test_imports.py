@@ -34,7 +34,11 @@ MAY_IMPORT = {
     "prompt_language": {"errors"},
     "masks": {"images"},
     "images": set(),
-    "metadata": {"errors"},
+    "exif_text": set(),
+    "xmp": set(),
+    "metadata": {"errors", "exif_text", "samplers", "xmp"},
+    "foreign_samplers": {"samplers"},
+    "foreign_settings": set(),
     "checks": {
         "enhancers",
         "errors",

@@ -1,14 +1,17 @@
 """What a file says of itself is enough to draw it again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from imaginairy import ImaginePrompt, ImagineResult, WeightedPrompt
+from imaginairy import ImaginePrompt, ImagineResult, WeightedPrompt, xmp
 from imaginairy.errors import BadImageError, BadOptionError
+from imaginairy.foreign_metadata import read_foreign
+from imaginairy.metadata import read_metadata, read_written
 from imaginairy.models.catalog import known_model
 
 
@@ -31,9 +34,12 @@ def result(prompt: ImaginePrompt | None = None) -> ImagineResult:
             [WeightedPrompt("katze", 1.25), WeightedPrompt("日本 🦊", -0.25)]
         ),
         ImaginePrompt('quotes " and \\ and\nlines'),
-        ImaginePrompt("🦊" * 3000),
+        ImaginePrompt("🦊" * 3000, negative_prompt="猫" * 5000),
+        ImaginePrompt("cat, " * 2390, negative_prompt="cat, " * 2390 + "é"),
+        ImaginePrompt("🦊" * 50_000, caption_text='<&>"\x01\ufffe\uffff' * 9000),
+        ImaginePrompt("\t".join("\r\n\x85\u2028 猫" for _ in range(9000))),
     ],
-    ids=["plain", "weighted", "signs", "longest"],
+    ids=["plain", "weighted", "signs", "long", "one accent", "longest", "blanks"],
 )
 def test_a_file_gives_its_prompt_back(
     prompt: ImaginePrompt, ending: str, tmp_path: Path
@@ -57,6 +63,81 @@ def test_exif_tags(tmp_path: Path) -> None:
     assert said["model"] == "sd15"
     assert said["model_sha256"] == "ab" * 32
     assert (said["steps"], said["sampler_type"]) == (40, "plms")
+
+
+def test_a_description_keeps_its_letters(tmp_path: Path) -> None:
+    for name in ("fox.jpg", "fox.png"):
+        path = result(ImaginePrompt("狐 é 🦊")).save(tmp_path / name)
+        with Image.open(path) as image:
+            raw = image.getexif()[ExifTags.Base.ImageDescription]
+        assert raw.encode("latin-1").decode("utf-8") == "狐 é 🦊"
+
+
+@pytest.mark.parametrize("words", [20_000, 45_000], ids=["one packet", "several"])
+def test_what_is_too_long_for_exif_is_in_xmp(words: int, tmp_path: Path) -> None:
+    drawn = result(
+        ImaginePrompt("a fox, " * (words // 10), negative_prompt="a " * words)
+    )
+    path = drawn.save(tmp_path / "fox.jpg")
+    with Image.open(path) as image:
+        exif = image.getexif()
+        comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+        extended = [
+            data
+            for name, data in image.applist  # type: ignore[attr-defined]
+            if data.startswith(xmp.EXTENSION)
+        ]
+        packet = image.info["xmp"]
+    assert comment.endswith(b"it stands as UserComment in XMP.")
+    shown = exif[ExifTags.Base.ImageDescription].encode("latin-1").decode("utf-8")
+    assert shown == ("a fox, " * 200)[:1000] + "…"
+    assert (b"HasExtendedXMP" in packet) == bool(extended) == (words > 40_000)
+    assert read_metadata(path)["negative_prompt"] == "a " * words
+    data = path.read_bytes()
+    if extended:  # what is left of a packet is no record
+        path.write_bytes(data.replace(extended[1][-50:], b"." * 50))
+    else:
+        path.write_bytes(data.replace(b"</rdf:li>", b"</rdf:no>"))
+    with pytest.raises(BadImageError, match="holds no record"):
+        read_metadata(path)
+
+
+def test_names_that_are_no_text_and_numbers_of_numpy(tmp_path: Path) -> None:
+    drawn = replace(
+        result(),
+        prompt=replace(result().prompt, model="/models/\udcff.safetensors"),
+        applied={
+            "outside": {"score": np.float32(0.5), "at": np.arange(2), "of": Path("a")}
+        },
+    )
+    for name in ("fox.jpg", "fox.png"):
+        said = read_metadata(drawn.save(tmp_path / name))
+        assert said["model"] == "/models/\udcff.safetensors"
+        assert said["applied"]["outside"] == {"score": 0.5, "at": [0, 1], "of": "a"}
+
+
+def test_xmp_of_others_is_read(tmp_path: Path) -> None:
+    text = "a fox\nSteps: 2, Sampler: Euler, Seed: 7"
+    packets = {
+        "element": f"<e:UserComment>{text}</e:UserComment>",
+        "list": f"<e:a><r:Seq><r:li>x</r:li><r:li>{text}</r:li></r:Seq></e:a>",
+    }
+    start = (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="{xmp.RDF}">'
+        f'<r:Description xmlns:e="{xmp.EXIF}" '
+    )
+    packets = {name: f">{packet}" for name, packet in packets.items()}
+    packets["attribute"] = f'e:prompt="{text}">'.replace("\n", "&#10;")
+    for name, packet in packets.items():
+        whole = f"{start}{packet}</r:Description></r:RDF></x:xmpmeta>".encode()
+        for ending in ("jpg", "webp", "avif"):
+            path = tmp_path / f"{name}.{ending}"
+            Image.new("RGB", (16, 16)).save(path, xmp=whole)
+            record = read_foreign(read_written(path))
+            assert record is not None, path.name
+            assert record.fields["seed"] == 7
+    bomb = b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
+    assert xmp.read_texts(bomb) == xmp.read_texts(b"<a>") == xmp.read_texts(b"") == []
 
 
 def test_png_says_it_in_the_words_of_other_tools(tmp_path: Path) -> None:

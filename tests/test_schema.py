@@ -53,7 +53,7 @@ def test_bad_options(options: dict[str, Any], words: str) -> None:
         (b"fox", "not bytes"),
         ([3], "prompt is text, not int"),
         ([WeightedPrompt("cat", 1), WeightedPrompt("dog", -1)], "add up to 0"),
-        ("fox" * 10_000, "30000 bytes long; at most"),
+        ("fox" * 70_000, "210000 bytes long; at most 200000"),
         ("\ud800", "not valid text"),
     ],
 )

@@ -10,8 +10,9 @@ from PIL import Image
 from imaginairy.cli.prompts_file import Asked, weighted
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import ForeignRecord, read_foreign
-from imaginairy.metadata import image_format, read_metadata, read_written
+from imaginairy.metadata import read_metadata, read_written
 from imaginairy.observe import log
+from imaginairy.samplers import SAMPLERS
 from imaginairy.schema import IN_MEMORY, ImaginePrompt
 
 PICTURES = {"init_image": "--init-image", "mask_image": "--mask-image"}
@@ -136,13 +137,29 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
             )
         was = _foreign_fields(path, foreign, changes)
     was.setdefault("upscale", False)  # what a file does not say was not done
+    _leave_out_unsuited(path, was, changes)
     fields = {**was, **changes}
     _require_pictures(path, was, changes)
     prompt = weighted(fields.pop("prompt"), f"'{path}'")
-    kind = image_format(path.with_suffix(path.suffix or ".jpg"))
-    asked = Asked(prompt, fields, "png" if kind == "PNG" else "jpg")
+    asked = Asked(prompt, fields, "png" if written.format == "PNG" else "jpg")
     asked.checked(f"'{path}'")
     return Record(path, asked, _changed(was, changes), metadata=metadata)
+
+
+def _leave_out_unsuited(
+    path: Path, was: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """Leave out what belongs to another sampler than the one that is to be used."""
+    named = changes.get("sampler_type", was.get("sampler_type"))
+    sampler = SAMPLERS.get(str(named).lower())
+    suits = {
+        "schedule": sampler and was.get("schedule") in sampler.spacings,
+        "eta": sampler and sampler.takes_eta,
+    }
+    why = f"the sampler '{named}' cannot use it" if named else "no sampler is named"
+    for name, fits in suits.items():
+        if name in was and name not in changes and not fits:
+            log.warning("%s: left out: %s %s, as %s.", path, name, was.pop(name), why)
 
 
 def _changed(
@@ -185,6 +202,8 @@ def _foreign_fields(
             f"{name} {value}" for name, value in foreign.unknown.items()
         )
         log.warning("%s: left out, as nothing here does it: %s.", path, left_out)
+    if foreign.note:
+        log.warning("%s: left out: %s.", path, foreign.note)
     return fields
 
 

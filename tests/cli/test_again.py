@@ -261,6 +261,49 @@ def test_a_picture_of_another_tool(run: Run, tiny_folder: Path) -> None:
     assert prompt.negative_prompt == "dog"
 
 
+@pytest.mark.parametrize(
+    ("settings", "sampler", "words"),
+    [
+        (
+            "Sampler: UniPC, Schedule type: Karras",
+            "plms",
+            "nothing here does it: Sampler UniPC, Schedule type Karras.",
+        ),
+        (
+            "Sampler: DDIM, Schedule type: Karras",
+            "ddim",
+            "left out: the schedule 'karras', which the sampler 'ddim' cannot use.",
+        ),
+        (
+            "Sampler: DPM++ 2M Karras, Eta: 0.5",
+            "k_dpmpp_2m",
+            "left out: eta 0.5, as the sampler 'k_dpmpp_2m' cannot use it.",
+        ),
+        ("Eta: 0.5", "plms", "left out: eta 0.5, as no sampler is named."),
+    ],
+)
+def test_what_cannot_be_taken_over_is_said_in_one_line(
+    run: Run, tiny_folder: Path, settings: str, sampler: str, words: str
+) -> None:
+    picture = foreign(f"Steps: 2, {settings}, CFG scale: 3, Seed: 5, Size: 64x64")
+    ran = run("again", picture, "--model", tiny_folder)
+    assert ran.exit_code == 0, ran.output
+    assert words in ran.stderr and ran.stderr.count("left out") == 1
+    prompt = ImaginePrompt.from_file(max(Path("outputs").iterdir()))
+    assert prompt.sampler_type == sampler
+
+
+def test_a_schedule_stays_behind_with_its_sampler(
+    run: Run, drawn: Callable[..., Path]
+) -> None:
+    picture = drawn("--sampler-type", "k_dpmpp_2m", "--schedule", "karras")
+    ran = run("again", picture, "--sampler-type", "ddim")
+    assert ran.exit_code == 0, ran.output
+    assert "left out: schedule karras, as the sampler 'ddim' cannot use it." in (
+        ran.stderr
+    )
+
+
 def test_a_picture_that_another_tool_drew_from_one(run: Run) -> None:
     ran = run(
         "again", foreign("Steps: 2, Seed: 5, CFG scale: 3, Denoising strength: 1")
