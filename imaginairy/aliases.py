@@ -10,11 +10,14 @@ from imaginairy.schema import SHARE
 ALIASES = {
     "cfg": "prompt_strength",
     "cfg_scale": "prompt_strength",
+    "ddim_eta": "eta",
     "denoising_strength": "init_image_strength",
     "guidance_scale": "prompt_strength",
+    "model_weights_path": "model",
     "negative": "negative_prompt",
     "restore_faces": "fix_faces",
     "sampler": "sampler_type",
+    "solver": "sampler_type",
 }
 """The fields that are meant; the values are ours too, unless the name is INVERTED."""
 INVERTED = "denoising_strength"

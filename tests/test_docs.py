@@ -1,6 +1,8 @@
 """The README and the pages of docs/: what they show runs, what they say is so."""
 
+import html
 import io
+import json
 import os
 import re
 import shutil
@@ -19,6 +21,31 @@ RUN_ELSEWHERE = {"enhancers.md"}
 """Its package is installed and run by `tests/enhancers/test_from_outside.py`."""
 TEXT = "\n".join(page.read_text() for page in PAGES)
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+SEARCHED = (
+    "attention",
+    "batch count",
+    "cfg",
+    "clip skip",
+    "controlnet",
+    "denoising strength",
+    "face restoration",
+    "guidance scale",
+    "hires fix",
+    "img2img",
+    "inpainting",
+    "lora",
+    "negative prompt",
+    "noise schedule",
+    "outpainting",
+    "sampler",
+    "scheduler",
+    "seamless",
+    "tiling",
+    "txt2img",
+    "upscaling",
+    "vae",
+)
+"""The words of the trade that somebody would type into the search of the pages."""
 LANGUAGES = {"bash", "python", "text", "toml"}
 """Of blocks: the first two are run, the others show what is said or written."""
 
@@ -107,6 +134,19 @@ def test_the_site_builds_and_needs_nothing_from_elsewhere(tmp_path: Path) -> Non
     named = (ROOT / "mkdocs.yml").read_text()
     for page in PAGES[1:]:
         assert f": {page.name}\n" in named, "every page is in the menu"
+    index = json.loads((tmp_path / "site/search/search_index.json").read_text())
+    for term in SEARCHED:
+        wanted = searchable(term)
+        assert any(
+            wanted <= searchable(f"{page['title']} {page['text']}")
+            for page in index["docs"]
+        ), f"searching the pages for '{term}' finds nothing"
+
+
+def searchable(text: str) -> set[str]:
+    """Return a text's words as the pages' search splits them."""
+    plain = html.unescape(re.sub(r"<[^>]+>", " ", text)).lower()
+    return {re.sub(r"^\W+|\W+$", "", word) for word in re.split(r"[\s-]+", plain)}
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake (\w+)`", TEXT))))
