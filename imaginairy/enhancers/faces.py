@@ -63,9 +63,10 @@ def fix_faces(
     Args:
         image: a path, a web address or a picture, of any size.
         fidelity: how close to stay to the faces that are there, from 0 (the best
-            faces) to 1 (the most alike); None means 0.2.
-        model: a face restorer's name or the path of one; None takes CodeFormer, or
-            the bundled one where that cannot be had.
+            faces) to 1 (the most alike); None means 0.2. GFPGAN's faces are blended
+            with those that are there: this share of them is kept.
+        model: a face restorer's name or the path of one, a CodeFormer or a GFPGAN;
+            None takes CodeFormer, or the bundled one where that cannot be had.
         detector: a face detector's name or the path of one; None takes the one that
             goes with the restorer.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.

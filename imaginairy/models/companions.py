@@ -78,7 +78,7 @@ ROLES: dict[str, Role] = {
         option="fix_faces_model",
         published="codeformer",
         bundled="storybook-codeformer",
-        paths="CodeFormer's weights",
+        paths="CodeFormer's or GFPGAN's weights",
     ),
     "captioner": Role(
         noun="caption model",
@@ -214,6 +214,19 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         licence="S-Lab License 1.0 (non-commercial use only)",
         notice="CodeFormer's weights are under the S-Lab License 1.0, which allows no "
         "commercial use.",
+    ),
+    CompanionSpec(
+        role="face-restorer",
+        name="gfpgan",
+        aliases=("gfpgan-1.4", "gfpganv1.4"),
+        summary="GFPGAN 1.4, for photographed and painted faces",
+        weights=WebFile(
+            url="https://github.com/TencentARC/GFPGAN/releases/download/v1.3.0/"
+            "GFPGANv1.4.pth",
+            size=348632874,
+            sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
+        ),
+        licence="Apache-2.0",
     ),
     CompanionSpec(
         role="face-restorer",

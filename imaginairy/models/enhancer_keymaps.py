@@ -116,6 +116,11 @@ def upscaler_part(tensors: Tensors) -> Part:
     )
 
 
+def is_codeformer(shapes: Shapes) -> bool:
+    """Tell a CodeFormer, whole or not, by its tensors."""
+    return "quantize.embedding.weight" in shapes or POSITIONS in shapes
+
+
 def codeformer_part(tensors: Tensors, settings: Settings | None = None) -> Part:
     """Tell a face restorer's size by its tensors.
 

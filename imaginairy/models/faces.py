@@ -2,8 +2,8 @@
 
 A detector is an ONNX file of YuNet's design (Wu et al. 2023,
 doi:10.1007/s11633-023-1423-y), which OpenCV runs, or a folder with a `FaceFinder` of
-ours. A restorer is a CodeFormer: a file as published, or a folder with a config.json
-beside it, which says what its tensors do not.
+ours. A restorer is a CodeFormer or a GFPGAN, told by its tensors: a file as published;
+or a CodeFormer's folder, with a config.json that says what its tensors do not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
@@ -27,10 +27,11 @@ from imaginairy.models.companion_files import (
     read_json,
 )
 from imaginairy.models.companions import CompanionSpec
-from imaginairy.models.enhancer_keymaps import codeformer_part
+from imaginairy.models.enhancer_keymaps import codeformer_part, is_codeformer
+from imaginairy.models.gfpgan_keymap import gfpgan_part, is_gfpgan
+from imaginairy.models.kinds import kind_of
 from imaginairy.models.loading import weights_sha256
 from imaginairy.models.weightfile import Tensors, open_weights
-from imaginairy.networks.codeformer import CodeFormer
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
 
@@ -99,13 +100,21 @@ def load_restorer(spec: CompanionSpec, device: torch.device) -> FaceRestorer:
     """Load what restores faces, in float32; raises what `load_detector` does."""
     path = companion_path(spec)
     settings: Mapping[str, Any] = {}
-    tensors = open_folder(path, "face restorer") if path.is_dir() else None
-    if tensors is not None:
+    if path.is_dir():
+        tensors = open_folder(path, "face restorer")
         settings = settings_of(path, RESTORER_TYPE, "face restorer")
-    tensors = tensors or open_weights(path)
-    network = codeformer_part(tensors, settings).load(device, torch.float32)
-    assert isinstance(network, CodeFormer)
-    return CodeFormerRestorer(spec.name, network.eval(), tensors.files)
+    else:
+        tensors = open_weights(path)
+    if is_gfpgan(tensors.shapes):
+        gfpgan = gfpgan_part(tensors).load(device, torch.float32)
+        return GFPGANRestorer(spec.name, gfpgan.eval(), tensors.files)
+    if not is_codeformer(tensors.shapes):
+        raise CheckpointError(
+            f"'{path}' holds {kind_of(tensors.shapes)}; a face restorer is a "
+            "CodeFormer or a GFPGAN."
+        )
+    codeformer = codeformer_part(tensors, settings).load(device, torch.float32)
+    return CodeFormerRestorer(spec.name, codeformer.eval(), tensors.files)
 
 
 def open_folder(folder: Path, noun: str) -> Tensors:
@@ -300,8 +309,8 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return across * down / max(min(areas), 1e-9)
 
 
-class CodeFormerRestorer:
-    """A CodeFormer in memory.
+class _Restorer:
+    """A network that restores faces, in memory.
 
     Args:
         name: what it is called in the metadata.
@@ -309,11 +318,12 @@ class CodeFormerRestorer:
         files: what it was read from.
     """
 
-    def __init__(self, name: str, network: CodeFormer, files: Sequence[Path]) -> None:
+    def __init__(self, name: str, network: nn.Module, files: Sequence[Path]) -> None:
         self.name = name
         self.network = network
         self.files = files
-        self.side = network.config.image_size
+        config: Any = network.config
+        self.side: int = config.image_size
 
     @cached_property
     def sha256(self) -> str:
@@ -323,5 +333,24 @@ class CodeFormerRestorer:
     @torch.inference_mode()
     def restore(self, faces: Tensor, fidelity: float) -> Tensor:
         """Return aligned faces (batch, 3, side, side) in [-1, 1], restored."""
-        device = self.network.codebook.weight.device
-        return self.network(faces.to(device), fidelity=fidelity).cpu()
+        device = next(self.network.parameters()).device
+        return self._restored(faces.to(device), fidelity).cpu()
+
+    def _restored(self, faces: Tensor, fidelity: float) -> Tensor:
+        raise NotImplementedError
+
+
+class CodeFormerRestorer(_Restorer):
+    """A CodeFormer in memory, which is told how close to stay."""
+
+    def _restored(self, faces: Tensor, fidelity: float) -> Tensor:
+        restored: Tensor = self.network(faces, fidelity=fidelity)
+        return restored
+
+
+class GFPGANRestorer(_Restorer):
+    """A GFPGAN in memory, which cannot be told; its faces are blended with the old."""
+
+    def _restored(self, faces: Tensor, fidelity: float) -> Tensor:
+        restored: Tensor = self.network(faces)
+        return restored.clamp(-1, 1).lerp(faces, fidelity)

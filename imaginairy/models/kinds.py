@@ -37,10 +37,18 @@ KINDS: tuple[tuple[str, str], ...] = (
 """What a file holds, and what a name of such a file, or a part of one, begins with; the
 first that fits."""
 
+UPSCALERS: tuple[tuple[str, str], ...] = (
+    ("an upscaler of ESRGAN's design", r"(body|RRDB_trunk|sub)\.\d+\.(rdb|RDB)1\."),
+    ("an upscaler of Real-ESRGAN's compact design", r"body\.\d+\.(weight|bias)$"),
+)
+"""The same, of those that can be used."""
 
-def known_kind(names: Collection[str]) -> str | None:
+
+def known_kind(
+    names: Collection[str], kinds: tuple[tuple[str, str], ...] = KINDS
+) -> str | None:
     """Return what a file holds that is none of our upscalers, where that is known."""
-    for kind, start in KINDS:
+    for kind, start in kinds:
         pattern = re.compile(rf"(^|\.)({start})")
         if any(pattern.search(name) for name in names):
             return kind
@@ -51,4 +59,5 @@ def kind_of(names: Collection[str]) -> str:
     """Return what a file holds, or at least how its tensors are named."""
     shown = ", ".join(f"'{name}'" for name in list(names)[:NAMES_SHOWN])
     more = ", ..." if len(names) > NAMES_SHOWN else ""
-    return known_kind(names) or f"weights of an unknown design (tensors {shown}{more})"
+    unknown = f"weights of an unknown design (tensors {shown}{more})"
+    return known_kind(names, (*KINDS, *UPSCALERS)) or unknown

@@ -78,6 +78,32 @@ class CodeFormerConfig:
 
 
 @dataclass(frozen=True)
+class GFPGANConfig:
+    """Size a face restorer (Wang et al. 2021, arXiv:2101.04061), as of version 1.2."""
+
+    channels: tuple[int, ...] = (64, 128, 256, 512, 512, 512, 512, 512)
+    """Of the part that generates, by level, the finest first; each level but the last
+    halves the picture. The part that looks has half as many."""
+    image_channels: int = 3
+    style_width: int = 512
+    """Width of the vectors that say how each level is generated."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square pictures it knows."""
+        return LEAST_SIDE << (len(self.channels) - 1)
+
+    @property
+    def styles(self) -> int:
+        """How many vectors there are: two a level, and neighbours share one."""
+        return 2 * len(self.channels)
+
+
+LEAST_SIDE = 4
+"""Side of a GFPGAN's coarsest level."""
+
+
+@dataclass(frozen=True)
 class FaceFinderConfig:
     """Size a small finder of faces; every level halves the picture."""
 

@@ -25,6 +25,7 @@ from imaginairy.metadata import read_metadata
 from storybook.face_pictures import fresh_portraits
 from storybook.world import draw_scene
 from tests.tiny_codeformer import save_tiny_codeformer
+from tests.tiny_gfpgan import save_gfpgan
 from tests.tiny_upscaler import save_repeater
 
 Draw = Callable[..., ImagineResult]
@@ -193,6 +194,20 @@ def test_fix_faces_takes_files_and_pictures(
     assert first.tobytes() == fix_faces(portrait, fidelity=0.2, **options).tobytes()
     other = fix_faces(portrait, fidelity=1, **options)
     assert first.tobytes() != other.tobytes()
+
+
+def test_a_gfpgan_restores_faces_too(
+    store: ModelStore, portrait: Image.Image, tmp_path: Path
+) -> None:
+    save_gfpgan(tmp_path / "gfpgan.pth")
+    options = {"detector": "storybook", "store": store}
+    options["model"] = str(tmp_path / "gfpgan.pth")
+    changes = [
+        changed(portrait, fix_faces(portrait, fidelity=share, **options))
+        for share in (0, 1)
+    ]
+    assert 0.2 < changes[0].mean() < 0.9
+    assert changes[1].mean() < 0.5 * changes[0].mean()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ from storybook.face_pictures import PEOPLE, fresh_portraits
 from storybook.world import GROUPS, draw_scene
 from tests.hub_server import HubServer, Repo
 from tests.tiny_codeformer import TINY, save_published, save_tiny_codeformer
+from tests.tiny_gfpgan import save_gfpgan
+from tests.tiny_upscaler import save_upscaler
 
 RED_FINDER = Path(__file__).parent / "data" / "red_finder.onnx"
 CPU = torch.device("cpu")
@@ -190,6 +192,27 @@ def test_a_restorer_from_a_folder_and_from_a_published_file(tmp_path: Path) -> N
         with torch.inference_mode():
             expected = network(faces, fidelity=0.5)
         assert torch.equal(restorer.restore(faces, 0.5), expected)
+
+
+def test_a_gfpgan_is_told_by_its_tensors_and_blended(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    faces = torch.rand(2, 3, 64, 64) * 2 - 1
+    network = save_gfpgan(tmp_path / "any_name.pth")
+    restorer = load_restorer(at(tmp_path / "any_name.pth", "face-restorer"), CPU)
+    assert (restorer.side, len(restorer.sha256)) == (64, 64)
+    with torch.inference_mode():
+        best = network(faces).clamp(-1, 1)
+    assert torch.equal(restorer.restore(faces, 0.0), best)
+    assert torch.equal(restorer.restore(faces, 1.0), faces)
+    blended = restorer.restore(faces, 0.3)
+    assert torch.allclose(blended, 0.7 * best + 0.3 * faces, atol=1e-6)
+    assert not torch.allclose(best, faces, atol=0.1)
+
+
+def test_weights_of_another_kind_are_named(tmp_path: Path) -> None:
+    save_upscaler(tmp_path / "upscaler.safetensors")
+    with pytest.raises(CheckpointError, match="holds an upscaler of Real-ESRGAN's"):
+        load_restorer(at(tmp_path / "upscaler.safetensors", "face-restorer"), CPU)
 
 
 def test_heads_and_groups_are_read_beside_the_weights(tmp_path: Path) -> None:

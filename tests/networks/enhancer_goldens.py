@@ -104,6 +104,17 @@ class Listing(Tensors):
         return torch.empty(self.shapes[name], device=META)
 
 
+class Drawn(Tensors):
+    """Tensors drawn by the rule of `drawn` when they are read."""
+
+    def __init__(self, prefix: str, shapes: Shapes) -> None:
+        super().__init__("drawn", shapes)
+        self.before = prefix
+
+    def read(self, name: str) -> Tensor:
+        return drawn(self.before, {name: self.shapes[name]})[name]
+
+
 def error_of(result: Tensor, expected: Tensor) -> float:
     """Return the worst error, relative to the largest value expected."""
     return float((result - expected).abs().max() / expected.abs().max())
