@@ -125,7 +125,7 @@ MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
         name="sd15-inpainting",
         aliases=("sd-1.5-inpainting", "inpainting"),
-        summary="Stable Diffusion 1.5 for painting into masks",
+        summary="Stable Diffusion 1.5 for inpainting",
         weights=HubFile(
             repo="stable-diffusion-v1-5/stable-diffusion-inpainting",
             path="sd-v1-5-inpainting.ckpt",
