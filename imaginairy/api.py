@@ -32,7 +32,7 @@ def imagine(
         precision: `autocast` computes in half precision on CUDA, `full` never does.
         observer: told what happens while it happens.
         store: keeps models loaded from one call to the next; `device` and `precision`
-            are its own then. Threads that share one wait for each other's pictures.
+            are its own then. Threads that share one wait for each other's images.
 
     Raises:
         ImaginairyError: a prompt, a model or the device is not as it should be.
@@ -69,7 +69,7 @@ def imagine_image_files(
 
     Args:
         output_file_extension: `jpg` or `png`.
-        record_step_images: save what each step expects the picture to become.
+        record_step_images: save what each step expects the image to become.
         make_gif: save an animation of the steps.
         make_compare_gif: save one of the init image and the result in turn.
 

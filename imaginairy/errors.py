@@ -3,9 +3,9 @@
 ImaginairyError
 ├── BadOptionError (ValueError)     a prompt or option has a value it cannot have
 │   ├── BadPromptError              a prompt's text cannot be read
-│   ├── InvalidUrlError             a picture's address is not a web address
+│   ├── InvalidUrlError             an image's address is not a web address
 │   └── MissingFileError            a file is not there (a FileNotFoundError too)
-├── BadImageError (ValueError)      a file is not a picture we can read
+├── BadImageError (ValueError)      a file is not an image we can read
 ├── UnknownModelError (ValueError)  no row, file, folder or repository of that name
 ├── CheckpointError                 a weight file is broken, unsafe or of another design
 ├── DeviceError                     a device cannot be used by this process
@@ -33,7 +33,7 @@ class BadPromptError(BadOptionError):
 
 
 class InvalidUrlError(BadOptionError):
-    """A picture's address is not a web address."""
+    """An image's address is not a web address."""
 
 
 class MissingFileError(BadOptionError, FileNotFoundError):
@@ -41,7 +41,7 @@ class MissingFileError(BadOptionError, FileNotFoundError):
 
 
 class BadImageError(ImaginairyError, ValueError):
-    """A file is not a picture that can be read."""
+    """A file is not an image that can be read."""
 
 
 class UnknownModelError(ImaginairyError, ValueError):
@@ -57,7 +57,7 @@ class DeviceError(ImaginairyError):
 
 
 class NotFiniteError(ImaginairyError):
-    """A network computed numbers that are not finite, of which no picture can come."""
+    """A network computed numbers that are not finite, of which no image can come."""
 
 
 class DownloadError(ImaginairyError):

@@ -22,12 +22,12 @@ MAX_DOWNLOAD_BYTES = 200_000_000
 
 
 class LazyLoadingImage:
-    """A picture from a file or the web; it behaves as Pillow's and prints its source.
+    """An image from a file or the web; it behaves as Pillow's and prints its source.
 
     What can be known without reading it is checked at once.
 
     Args:
-        filepath: where the picture lies.
+        filepath: where the image lies.
         url: its web address, starting with http:// or https://.
 
     Raises:
@@ -68,10 +68,10 @@ class LazyLoadingImage:
         return str(self) if self._is_url else str(Path(str(self)).absolute())
 
     def as_pillow(self) -> Image.Image:
-        """Read the picture, once.
+        """Read the image, once.
 
         Raises:
-            BadImageError: it cannot be read as a picture.
+            BadImageError: it cannot be read as an image.
             DownloadError: it could not be fetched.
         """
         if self._image is None:

@@ -28,14 +28,14 @@ class Step:
     denoised: "Tensor"
     """The clean latents that the model expects at the end, in the same shape."""
     decode: Callable[["Tensor"], "Image"]
-    """Turns latents into a picture; costs time, so it is done only when called."""
+    """Turns latents into an image; costs time, so it is done only when called."""
 
 
 class Observer:
     """Told what happens, in this order; override what is of interest."""
 
     def on_start(self, prompt: "ImaginePrompt", steps: int | None) -> None:
-        """Be told that a picture is begun; every default of the prompt is filled in.
+        """Be told that an image is begun; every default of the prompt is filled in.
 
         `steps` are those that will be reported; None where the sampler decides as it
         goes.
@@ -48,7 +48,7 @@ class Observer:
         """Be told how far an enhancer is, by its name, in parts of its own."""
 
     def on_result(self, result: "ImagineResult") -> None:
-        """Be told that a picture is ready."""
+        """Be told that an image is ready."""
 
 
 class Observers(Observer):

@@ -35,7 +35,7 @@ class ImagineResult:
     prompt: ImaginePrompt
     """With every default filled in: generated again, it gives the same image."""
     images: dict[str, Image]
-    """The pictures by type; `generated` is always there."""
+    """The images by type; `generated` is always there."""
     model_hash: Callable[[], str] = field(repr=False)
     """Gives the SHA-256 of the model's weights."""
     applied: Mapping[str, Any] = field(default_factory=dict)
@@ -43,28 +43,28 @@ class ImagineResult:
     init_image: Image | None = field(default=None, repr=False)
     """The image it was generated from, at the size it was worked on."""
     mask: Image | None = field(default=None, repr=False)
-    """White where that picture was kept."""
+    """White where the init image was kept."""
     device: str = "cpu"
     precision: str = "autocast"
     created: datetime = field(default_factory=lambda: datetime.now().astimezone())
 
     @property
     def main_type(self) -> str:
-        """The type of the picture that was asked for: `upscaled`, or `generated`."""
+        """The type of the image that was asked for: `upscaled`, or `generated`."""
         return UPSCALED if UPSCALED in self.images else GENERATED
 
     @property
     def img(self) -> Image:
-        """The picture."""
+        """The image."""
         return self.images[self.main_type]
 
     @property
     def is_filtered(self) -> bool:
-        """Whether the picture was blurred as unsafe."""
+        """Whether the image was blurred as unsafe."""
         return bool(self.applied.get("safety", {}).get(FILTERED))
 
     def image(self, image_type: str) -> Image:
-        """Return the picture of a type; raise BadOptionError if there is none."""
+        """Return the image of a type; raise BadOptionError if there is none."""
         if image_type not in self.images:
             raise BadOptionError(
                 f"This result has no '{image_type}' picture; it has "
@@ -73,14 +73,14 @@ class ImagineResult:
         return self.images[image_type]
 
     def md5(self) -> str:
-        """Return the MD5 of the picture's pixels, whatever file they are saved in."""
+        """Return the MD5 of the image's pixels, whatever file they are saved in."""
         return hashlib.md5(self.img.tobytes(), usedforsecurity=False).hexdigest()
 
     def metadata_dict(self, image_type: str | None = None) -> dict[str, Any]:
-        """Return everything that made a picture, as plain values.
+        """Return everything that made an image, as plain values.
 
         Args:
-            image_type: which of the pictures; None means `img`.
+            image_type: which of the images; None means `img`.
         """
         return {
             **self.prompt.to_dict(),
@@ -97,13 +97,13 @@ class ImagineResult:
         }
 
     def save(self, path: str | Path, *, image_type: str | None = None) -> Path:
-        """Save a picture with its metadata, as the jpg or png that the name says.
+        """Save an image with its metadata, as the jpg or png that the name says.
 
         Without `image_type` that is `img`. The file appears under its name only when it
         is whole.
 
         Raises:
-            BadOptionError: the name ends otherwise, or there is no such picture.
+            BadOptionError: the name ends otherwise, or there is no such image.
         """
         path = Path(path)
         image = self.image(image_type or self.main_type)
@@ -111,7 +111,7 @@ class ImagineResult:
         return path
 
     def _repr_png_(self) -> bytes:
-        """Show the picture in a notebook."""
+        """Show the image in a notebook."""
         data = io.BytesIO()
         self.img.save(data, "PNG")
         return data.getvalue()

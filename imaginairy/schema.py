@@ -319,13 +319,13 @@ class ImaginePrompt:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ImaginePrompt":
-        """Make a prompt of what `to_dict` or a picture's metadata says.
+        """Make a prompt of what `to_dict` or an image's metadata says.
 
         Entries that are no fields of a prompt (what a file says about the model or the
         software) are left out.
 
         Raises:
-            BadOptionError: a value cannot be used any more, such as a picture that was
+            BadOptionError: a value cannot be used any more, such as an image that was
                 in memory or is no longer in its place.
         """
         names = {each.name for each in fields(cls)} - {"conditioning"}
@@ -353,7 +353,7 @@ class ImaginePrompt:
         """Read the prompt that a saved image was generated from.
 
         Raises:
-            BadImageError: the file is no picture, or holds no metadata of ours.
+            BadImageError: the file is no image, or holds no metadata of ours.
             BadOptionError: see `from_dict`.
         """
         from imaginairy.metadata import read_metadata

@@ -24,10 +24,10 @@ def describe(
     device: str | None = None,
     store: ModelStore | None = None,
 ) -> str:
-    """Say in a sentence what is in a picture.
+    """Say in a sentence what is in an image.
 
     Args:
-        image: a path, a web address or a picture.
+        image: a path, a web address or an image.
         model: a caption model's name, path, or owner/repo on the hub; None takes BLIP,
             or the bundled one where that cannot be had.
         beams: beginnings of a sentence to follow at a time, 1 to 20; 1 takes the
@@ -36,7 +36,7 @@ def describe(
         store: keeps models loaded from one call to the next; `device` is its own then.
 
     Raises:
-        ImaginairyError: the picture or a model is not as it should be.
+        ImaginairyError: the image or a model is not as it should be.
     """
     if beams is not None:
         BEAMS("beams", beams)

@@ -58,10 +58,10 @@ def fix_faces(
     device: str | None = None,
     store: ModelStore | None = None,
 ) -> Image.Image:
-    """Restore the faces of a picture; everything around them stays to the bit.
+    """Restore the faces of an image; everything around them stays to the bit.
 
     Args:
-        image: a path, a web address or a picture, of any size.
+        image: a path, a web address or an image, of any size.
         fidelity: how close to stay to the faces that are there, from 0 (the best
             faces) to 1 (the most alike); None means 0.2. GFPGAN's faces are blended
             with those that are there: this share of them is kept.
@@ -73,7 +73,7 @@ def fix_faces(
         store: keeps models loaded from one call to the next; `device` is its own then.
 
     Raises:
-        ImaginairyError: the picture, the fidelity or a model is not as it should be.
+        ImaginairyError: the image, the fidelity or a model is not as it should be.
     """
     fidelity = DEFAULT_FACE_FIDELITY if fidelity is None else fidelity
     Number(0, 1)("fidelity", fidelity)

@@ -22,10 +22,10 @@ def find_img_text_similarity(
     device: str | None = None,
     store: ModelStore | None = None,
 ) -> list[tuple[str, float]]:
-    """Say which of several phrases fits a picture how well, the best first.
+    """Say which of several phrases fits an image how well, the best first.
 
     Args:
-        image: a path, a web address or a picture.
+        image: a path, a web address or an image.
         phrases: what may be in it, such as `a dog`, `a cat`.
         model: a similarity model's name, path, or owner/repo on the hub; None takes
             CLIP, or the bundled one where that cannot be had.
@@ -34,11 +34,11 @@ def find_img_text_similarity(
 
     Returns:
         Each phrase with its probability: how likely it is the one that belongs to the
-        picture if one of them does. They add up to 1, so a phrase alone always has 1,
+        image if one of them does. They add up to 1, so a phrase alone always has 1,
         and say nothing about phrases that were not given.
 
     Raises:
-        ImaginairyError: the picture, a phrase or a model is not as it should be.
+        ImaginairyError: the image, a phrase or a model is not as it should be.
     """
     if isinstance(phrases, str) or not phrases:
         raise BadPromptError(

@@ -42,10 +42,10 @@ TINT_STRENGTH = 0.5
 
 @dataclass(frozen=True)
 class TextMask:
-    """Where words are in a picture. All pictures here are of its own size."""
+    """Where words are in an image. All images here are of its own size."""
 
     image: Image.Image
-    """The picture, RGB and upright."""
+    """The image, RGB and upright."""
     binary: Image.Image
     """What to paint on: white where the words are, with a margin, else black."""
     grayscale: Image.Image
@@ -65,7 +65,7 @@ class TextMask:
         return whole
 
     def overlay(self) -> Image.Image:
-        """Return the picture with the mask tinted and outlined, to look at."""
+        """Return the image with the mask tinted and outlined, to look at."""
         tint = Image.new("RGB", self.image.size, TINT)
         mixed = Image.blend(self.image, tint, TINT_STRENGTH)
         inner = self.binary.filter(ImageFilter.MinFilter(3))
@@ -81,10 +81,10 @@ def mask(
     device: str | None = None,
     store: ModelStore | None = None,
 ) -> TextMask:
-    """Find in a picture what words describe, such as `fruit AND NOT banana`.
+    """Find in an image what words describe, such as `fruit AND NOT banana`.
 
     Args:
-        image: a path, a web address or a picture.
+        image: a path, a web address or an image.
         mask_prompt: descriptions, joined by AND, OR, NOT and brackets, with strengths
             such as `{*1.5}` and growths such as `{+5px}`.
         mask_model: a mask model's name, path, or owner/repo on the hub; None takes
@@ -93,7 +93,7 @@ def mask(
         store: keeps models loaded from one call to the next; `device` is its own then.
 
     Raises:
-        ImaginairyError: the picture, the words or a model are not as they should be.
+        ImaginairyError: the image, the words or a model are not as they should be.
     """
     parse_mask_prompt(mask_prompt)  # refused before any work
     given = picture("image", image)

@@ -38,13 +38,13 @@ def upscale(
     store: ModelStore | None = None,
     on_tile: OnTile | None = None,
 ) -> Image.Image:
-    """Return a picture larger and sharper.
+    """Return an image larger and sharper.
 
     Grey stays grey and transparency stays; palettes become RGB. What EXIF says about
     turning is done.
 
     Args:
-        image: a path, a web address or a picture.
+        image: a path, a web address or an image.
         model: an upscaler's name, or the path of its weights, .pth or .safetensors;
             None takes Real-ESRGAN, or the bundled one where that cannot be had.
         scale: how many times as large, from 1 to 16; None takes the model's own. The
@@ -54,7 +54,7 @@ def upscale(
         on_tile: told, after each tile, how many are done and how many there are.
 
     Raises:
-        ImaginairyError: the picture, the scale or a model is not as it should be.
+        ImaginairyError: the image, the scale or a model is not as it should be.
     """
     if scale is not None:
         SCALE("scale", scale)  # refused before any work

@@ -62,7 +62,7 @@ class LoadedModel:
 class ModelStore:
     """Loads models when they are asked for and keeps the last one of each kind.
 
-    Threads may share one: a picture holds it while it is generated (`in_use`), and
+    Threads may share one: an image holds it while it is generated (`in_use`), and
     others wait, so that each comes out as it does alone.
 
     Args:
@@ -87,7 +87,7 @@ class ModelStore:
     def in_use(self) -> Iterator[None]:
         """Hold the models while something is computed with them; other threads wait.
 
-        What is set on networks for one picture, such as tiling, is seen by no other.
+        What is set on networks for one image, such as tiling, is seen by no other.
         A process that was forked from the one that loaded torch computes with one
         thread, which is said once.
 
