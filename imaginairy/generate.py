@@ -21,7 +21,8 @@ from imaginairy.images import image_to_tensor, tensor_to_image
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.masks import Canvas
 from imaginairy.models.latent_diffusion import LatentDiffusion
-from imaginairy.models.store import ModelStore
+from imaginairy.models.store import LoadedModel, ModelStore
+from imaginairy.models.words import listed
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step, log
 from imaginairy.result import (
@@ -78,6 +79,7 @@ def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
     loaded = store.get(prompt.model)
     model = loaded.diffusion
     prompt = prompt.filled(loaded.spec)
+    tell_unknown_words(prompt, loaded, store)
     for role, name in companions_needed(prompt):
         store.companion(role, name)  # what is missing is said before all the work
     safety.prepare(prompt, store)
@@ -124,6 +126,20 @@ def finish(
     )
     observer.on_result(result)
     return result
+
+
+def tell_unknown_words(
+    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+) -> None:
+    """Name the words that the model takes no notice of, once for each prompt."""
+    if loaded.words is None:
+        return
+    followed = [] if prompt.conditioning is not None else prompt.prompts
+    avoided = [] if prompt.prompt_strength == 1 else [prompt.negative_prompt]
+    texts = (*(part.text for part in followed), *avoided)
+    if unknown := loaded.words.unknown(texts):
+        said = f"{loaded.spec.name} does not know: {listed(unknown)}"
+        store.say_once(said, about=texts)
 
 
 def described(prompt: ImaginePrompt, store: ModelStore) -> TextMask | None:

@@ -22,6 +22,7 @@ from storybook import (
     face_restorer,
     faces_report,
     judge,
+    known_words,
     latents,
     masks_report,
     recover,
@@ -50,6 +51,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "unet": unet.train,
     "decoder": decoder.train,
     "export": export.export,
+    "words": known_words.export,
     "judge": judge.train,
     "report": report.report,
     "settings-report": report.report_settings,
@@ -77,7 +79,9 @@ STAGES: dict[str, Callable[[], None]] = {
     "faces-report": faces_report.report,
 }
 
-ASIDE: dict[str, Callable[[], None]] = {"recover": recover.recover}
+ASIDE: dict[str, Callable[[], None]] = {
+    "recover": recover.recover,
+}
 """What is only run when it is named."""
 
 

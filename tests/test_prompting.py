@@ -1,9 +1,11 @@
 """What the prompt says is what the picture shows."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, WeightedPrompt, imagine
+from imaginairy.models.catalog import BUNDLED_FOLDER
 from tests.pictures import COLOURS, border, distance, pixels, share
 
 Draw = Callable[..., ImagineResult]
@@ -163,3 +166,38 @@ def test_ready_made_embeddings_are_used(draw: Draw, store: ModelStore) -> None:
     by_text = draw("a cat", steps=4).img
     by_embedding = draw("", conditioning=embedding, steps=4).img
     assert distance(by_text, by_embedding) == 0
+
+
+@pytest.mark.parametrize("of_folder", [False, True])
+def test_unknown_words_are_said_once_for_each_prompt(
+    of_folder: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = "storybook"
+    if of_folder:  # what a model knows is a matter of its folder, not of its name
+        shutil.copytree(BUNDLED_FOLDER / "storybook", tmp_path / "mine")
+        model = str(tmp_path / "mine")
+    store, options = ModelStore("cpu"), {"steps": 1, "width": 64, "height": 64}
+    asked = [
+        ImaginePrompt("a dragon on a red castle", negative_prompt="ugly knights",
+                      model=model, upscale=False, seed=seed, **options)
+        for seed in (1, 2)
+    ]  # fmt: skip
+    asked.append(replace(asked[0], prompt="a red fox|0.5*(a moat)", negative_prompt=""))
+    asked.append(replace(asked[0], prompt="two red foxes", prompt_strength=1))
+    list(imagine(asked, store=store))
+    said = [text for text in caplog.messages if "does not know" in text]
+    name = model if of_folder else "storybook"
+    assert said == [
+        f"{name} does not know: dragon, castle, ugly, knights",
+        f"{name} does not know: moat",
+    ]
+
+
+def test_models_of_all_the_world_know_all_words(
+    tiny_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = ImaginePrompt(
+        "a castle", model=str(tiny_folder), steps=1, width=64, height=64
+    )
+    next(imagine(asked, device="cpu"))
+    assert "does not know" not in caplog.text

@@ -2,14 +2,26 @@
 
 import click
 
+from imaginairy.cli.completion import for_field
 from imaginairy.cli.run import reporting_errors
 from imaginairy.models.catalog import MODELS, BundledFolder, HubFile, ModelSpec
 
 
 @click.command("models")
+@click.argument("name", required=False, shell_complete=for_field("model", None))
 @reporting_errors
-def models_cmd() -> None:
-    """List the models known by name, their size, and whether they are on disk."""
+def models_cmd(name: str | None) -> None:
+    """List the models known by name, their size, and whether they are on disk.
+
+    With the NAME of a model, its path, or its owner/repo on the hub, say what there is
+    to know of it: what it is, where it lies, and, of a model that knows few words,
+    which.
+    """
+    if name is not None:
+        from imaginairy.cli.model_page import model_page
+
+        click.echo("\n".join(model_page(name)))
+        return
     rows = [("NAME", "SIZE", "ON DISK", "WHAT IT IS", "LICENCE")]
     rows += [
         (spec.name, *size_and_place(spec), spec.summary, spec.licence)

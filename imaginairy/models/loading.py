@@ -32,6 +32,7 @@ from imaginairy.models.checkpoint import (
 )
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
+from imaginairy.models.words import FILE as WORDS
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
@@ -122,6 +123,16 @@ def weights_path(spec: ModelSpec, *, half: bool = False) -> Path:
             return place.path
 
 
+def own_folder(spec: ModelSpec) -> Path | None:
+    """Return the folder that is a model's own, on this machine; None without one."""
+    match spec.weights:
+        case HubRepo() as repo:
+            return hub.cached_snapshot(repo.repo, repo.revision)
+        case BundledFolder(_) | LocalPath(_) as place:
+            return place.path if place.path.is_dir() else None
+    return None  # one file of a repository, beside others
+
+
 def fetch_repo(repo: HubRepo, *, half: bool) -> Path:
     """Return the folder or file of a repository, from disk where it is there."""
     snapshot = hub.cached_snapshot(repo.repo, repo.revision)
@@ -155,7 +166,7 @@ def wanted_files(repo: HubRepo, files: Sequence[str], *, half: bool) -> list[str
             for file in files
             if file.startswith("tokenizer/")
             or file in (f"{part}/config.json" for part in PARTS)
-            or file == "scheduler/scheduler_config.json"
+            or file in ("scheduler/scheduler_config.json", WORDS)
         ]
         shards = [file for chosen in weights for file in with_shards(chosen, files)]
         return [*shards, *settings, MODEL_INDEX]

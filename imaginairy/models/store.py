@@ -1,7 +1,7 @@
 """Who owns the loaded models."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -30,11 +30,12 @@ from imaginairy.models.faces import (
     load_restorer,
 )
 from imaginairy.models.latent_diffusion import LatentDiffusion
-from imaginairy.models.loading import load, locate, weights_sha256
+from imaginairy.models.loading import load, locate, own_folder, weights_sha256
 from imaginairy.models.safety import SafetyChecker, load_safety_checker
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
 from imaginairy.models.upscaler import Upscaler, load_upscaler
+from imaginairy.models.words import KnownWords, read_words
 from imaginairy.observe import log
 
 COMPANION_LOADERS: dict[str, Callable[[CompanionSpec, torch.device], Any]] = {
@@ -57,6 +58,8 @@ class LoadedModel:
     diffusion: LatentDiffusion
     weights_sha256: Callable[[], str]
     """Gives the SHA-256 of the weights, summed up when it is first asked for."""
+    words: KnownWords | None = None
+    """All that it knows, where its folder says so."""
 
 
 class ModelStore:
@@ -80,7 +83,7 @@ class ModelStore:
         self._located: dict[str | None, ModelSpec] = {}
         self._loaded: LoadedModel | None = None
         self._companions: dict[str, tuple[str | None, Any]] = {}
-        self._noticed: set[str] = set()
+        self._noticed: set[Hashable] = set()
         self._refused: dict[str, str | None] = {}
 
     @contextmanager
@@ -118,19 +121,26 @@ class ModelStore:
             self.clear()
             diffusion, files = load(spec, self.device, self.dtype)
             digest = cache(partial(weights_sha256, files))
-            self._loaded = LoadedModel(spec, diffusion, digest)
+            folder = own_folder(spec)
+            words = read_words(folder) if folder else None
+            self._loaded = LoadedModel(spec, diffusion, digest, words)
         return self._loaded
 
     def companion(self, role: str, name: str | None) -> Any:
         """Return a model of a role, loaded; see `locate_companion` for names."""
         if role not in self._companions or self._companions[role][0] != name:
             spec = locate_companion(role, name)
-            if spec.notice and spec.name not in self._noticed:
-                log.warning(spec.notice)
-                self._noticed.add(spec.name)
+            if spec.notice:
+                self.say_once(spec.notice, about=spec.name)
             loaded = COMPANION_LOADERS[role](spec, self.device)
             self._companions[role] = name, loaded
         return self._companions[role][1]
+
+    def say_once(self, sentence: str, *, about: Hashable) -> None:
+        """Warn of something, unless that was done before with this store."""
+        if about not in self._noticed:
+            log.warning("%s", sentence)
+            self._noticed.add(about)
 
     def segmenter(self, name: str | None) -> Segmenter:
         """Return a mask model, loaded."""

@@ -1,0 +1,61 @@
+"""The words that a model knows, and that it does not know others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imaginairy.errors import CheckpointError
+from imaginairy.models.catalog import BUNDLED_FOLDER
+from imaginairy.models.words import FILE, KnownWords, listed, read_words
+from storybook.known_words import known_words
+
+STORYBOOK = BUNDLED_FOLDER / "storybook"
+WORDS = KnownWords({"animals": ("dog", "fox", "puppies"), "other": ("sunny", "big")})
+
+
+def test_bundled_words_are_those_of_the_captions() -> None:
+    content = json.loads((STORYBOOK / FILE).read_text())
+    assert content["groups"] == known_words()
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("a castle", ["castle"]),
+        ("two Castles, one castle!", ["two", "castles", "one"]),
+        ("the dog's dogs and a puppy with foxes", []),
+        ("a bigger DOG on the sunniest of 12 days", ["days"]),
+        ("(dog:1.3) [fox] ((dragon))", ["dragon"]),
+        ("doggerel", ["doggerel"]),
+        ("ein Schloß, 城; 3d", ["ein", "schloß", "城", "3d"]),
+        ("", []),
+        ("... 42 -- !?", []),
+    ],
+)
+def test_unknown_words_are_found(text: str, unknown: list[str]) -> None:
+    assert WORDS.unknown([text]) == unknown
+
+
+def test_what_storybook_draws_is_known_and_stray_words_are_not() -> None:
+    words = read_words(STORYBOOK)
+    assert words is not None
+    known = "three small red foxes beside a sailing boat at night, watercolour, 8k"
+    assert words.unknown([known.replace("colour", "color")]) == []
+    assert words.unknown(["a castle and a dragon"]) == ["castle", "dragon"]
+
+
+def test_many_words_are_listed_shortly() -> None:
+    assert listed(["castle", "moat"]) == "castle, moat"
+    assert listed([str(number) for number in range(30)]).endswith("18, 19 and 10 more")
+
+
+def test_a_folder_without_words_knows_all(tmp_path: Path) -> None:
+    assert read_words(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"groups": 3}', '{"groups": {"a": 1}}'])
+def test_broken_words_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(CheckpointError, match="does not list words by group"):
+        read_words(tmp_path)
