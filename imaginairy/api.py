@@ -9,7 +9,12 @@ from imaginairy.generate import generate
 from imaginairy.metadata import image_format
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer, Observers
-from imaginairy.outputs import SaveOptions, StepRecorder, save_result
+from imaginairy.outputs import (
+    SaveOptions,
+    StepRecorder,
+    require_savable,
+    save_result,
+)
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 
@@ -85,6 +90,7 @@ def imagine_image_files(
         compare_gif=make_compare_gif,
     )
     image_format(Path(f"picture.{options.extension}"))  # refused before any work
+    require_savable(prompts, Path(outdir), options)
     recorder = StepRecorder()
     watching = Observers(
         *([observer] if observer else []),

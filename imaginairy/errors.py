@@ -9,6 +9,7 @@ ImaginairyError
 ├── UnknownModelError (ValueError)  no row, file, folder or repository of that name
 ├── CheckpointError                 a weight file is broken, unsafe or of another design
 ├── DeviceError                     a device cannot be used by this process
+├── CannotSaveError (OSError)       a picture cannot be saved in its place
 ├── NotFiniteError                  a network computed NaN or infinity
 └── DownloadError                   weights could not be fetched
     └── HubUnreachableError         the hub, or another server, did not answer at all
@@ -18,6 +19,7 @@ Each message is one sentence or two: what was given, what is allowed, what to do
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class ImaginairyError(Exception):
@@ -46,6 +48,13 @@ class BadImageError(ImaginairyError, ValueError):
 
 class UnknownModelError(ImaginairyError, ValueError):
     """No catalog row, file, folder or repository goes by the name given."""
+
+
+class CannotSaveError(ImaginairyError, OSError):
+    """A picture cannot be saved in its place; nothing that was made is lost by that."""
+
+    path: Path | None = None
+    """Where it was saved instead."""
 
 
 class CheckpointError(ImaginairyError):

@@ -10,11 +10,18 @@ from PIL.Image import Image, Resampling
 
 from imaginairy.animate import save_animation
 from imaginairy.observe import Observer, Step, log
-from imaginairy.result import GENERATED, ImagineResult, blurred
+from imaginairy.places import MAX_NAME_BYTES, require_places, saved_elsewhere
+from imaginairy.result import (
+    GENERATED,
+    MASK_BINARY,
+    MASK_GRAYSCALE,
+    MODIFIED_ORIGINAL,
+    ImagineResult,
+    blurred,
+)
 from imaginairy.schema import ImaginePrompt
 
 NUMBERED = re.compile(r"\.?(\d{6,})[_.].*")
-MAX_NAME_LENGTH = 150
 COMPARE_FRAME_MS = 1000
 DRAWING_FRAME_MS = 100
 
@@ -62,7 +69,7 @@ def file_name(number: int, prompt: ImaginePrompt, extension: str) -> str:
         f"_PS{prompt.prompt_strength:g}_"
     )
     text = re.sub(r"[^\w]+", "_", prompt.prompt_text.lower()).strip("_")
-    room = MAX_NAME_LENGTH - len(start)
+    room = MAX_NAME_BYTES - len(start)
     text = text.encode("utf-8")[:room].decode("utf-8", errors="ignore")
     return f"{start}{text.strip('_')}.{extension}".replace("_.", ".")
 
@@ -110,6 +117,35 @@ class SaveOptions:
         return self.step_images or self.gif
 
 
+def require_savable(prompts: object, outdir: Path, options: SaveOptions) -> None:
+    """Refuse a folder in which pictures of prompts cannot be saved, before any work.
+
+    Args:
+        prompts: one or several; those that are known only later are passed over.
+
+    Raises:
+        ImaginairyError: see `require_places`.
+    """
+    folders = {outdir}
+    needed_bytes = 0
+    for prompt in prompts if isinstance(prompts, Sequence) else [prompts]:
+        if not isinstance(prompt, ImaginePrompt):
+            continue
+        mask = prompt.mask_image or prompt.mask_prompt or prompt.outpaint
+        kinds = {
+            "steps": options.step_images,
+            "gif": options.gif,
+            "compare_gif": options.compare_gif,
+            GENERATED: prompt.upscale,
+            MODIFIED_ORIGINAL: mask and prompt.mask_modify_original,
+            MASK_BINARY: prompt.mask_prompt,
+            MASK_GRAYSCALE: prompt.mask_prompt,
+        }
+        folders |= {outdir / kind for kind, is_saved in kinds.items() if is_saved}
+        needed_bytes = max(needed_bytes, (prompt.width or 0) * (prompt.height or 0))
+    require_places(folders, needed_bytes)
+
+
 def save_result(
     result: ImagineResult,
     outdir: Path,
@@ -120,7 +156,31 @@ def save_result(
 
     Args:
         frames: the decoded steps, where the options ask for them.
+
+    Raises:
+        CannotSaveError: it could not be saved there, and lies in another place now.
     """
+
+    def save(folder: Path) -> Path:
+        return _save_all(result, folder, options, frames)
+
+    def save_bare(folder: Path) -> Path:
+        """Save nothing but the picture, where what it says cannot be saved."""
+        with claimed_number(folder) as number:
+            path = folder / f"{number:06d}_{result.prompt.seed}.png"
+            result.img.save(path)
+        log.warning("%s says nothing about how it was drawn.", path)
+        return path
+
+    try:
+        return save(outdir)
+    except Exception as error:  # whatever it is, the picture is kept
+        saved_elsewhere((save, save_bare), outdir, error)
+
+
+def _save_all(
+    result: ImagineResult, outdir: Path, options: SaveOptions, frames: Sequence[Image]
+) -> Path:
     with claimed_number(outdir) as number:
         name = file_name(number, result.prompt, options.extension)
         for image_type in result.images:

@@ -12,8 +12,9 @@ from typing import Any
 from PIL import ImageFilter
 from PIL.Image import Image
 
-from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.errors import BadOptionError, CannotSaveError, near_miss
 from imaginairy.metadata import write_image
+from imaginairy.places import reason
 from imaginairy.schema import ImaginePrompt
 from imaginairy.version import __version__
 
@@ -104,10 +105,17 @@ class ImagineResult:
 
         Raises:
             BadOptionError: the name ends otherwise, or there is no such image.
+            CannotSaveError: the file system refuses it.
         """
         path = Path(path)
         image = self.image(image_type or self.main_type)
-        write_image(image, path, self.metadata_dict(image_type))
+        metadata = self.metadata_dict(image_type)
+        try:
+            write_image(image, path, metadata)
+        except OSError as error:
+            raise CannotSaveError(
+                f"'{path}' could not be saved ({reason(error)})."
+            ) from error
         return path
 
     def _repr_png_(self) -> bytes:

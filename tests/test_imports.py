@@ -61,8 +61,9 @@ MAY_IMPORT = {
     "animate": {"errors"},
     "aliases": {"errors", "schema"},
     "sweeps": {"aliases", "checks", "errors", "schema", "weighted_prompt"},
-    "outputs": {"animate", "observe", "result", "schema"},
-    "result": {"errors", "metadata", "schema", "version"},
+    "places": {"errors"},
+    "outputs": {"animate", "observe", "places", "result", "schema"},
+    "result": {"errors", "metadata", "places", "schema", "version"},
 }
 """What each module or folder of ours may import of ours; others are not held to it."""
 

@@ -13,6 +13,7 @@ from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
+from imaginairy.places import require_places
 
 if TYPE_CHECKING:
     from imaginairy.models.store import ModelStore
@@ -71,6 +72,8 @@ def draw(
 
     if drawing.compare_gif and any(job.prompt.init_image is None for job in jobs):
         raise BadOptionError("--compare-gif needs an --init-image to compare with.")
+    sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
+    require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
     bars = ProgressBars(len(jobs), quiet=drawing.quiet)
     pictures = []
     try:

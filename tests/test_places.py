@@ -1,0 +1,205 @@
+"""What keeps pictures from being saved is said before, or they go elsewhere."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from imaginairy import (
+    ImaginePrompt,
+    ImagineResult,
+    ModelStore,
+    Observer,
+    Step,
+    imagine_image_files,
+)
+from imaginairy.cli.aimg import aimg
+from imaginairy.cli.stores import Stores
+from imaginairy.errors import BadOptionError, CannotSaveError
+from imaginairy.metadata import read_metadata
+from imaginairy.places import RESCUED, require_places
+
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def tiny_store(tiny_folder: Path) -> Iterator[ModelStore]:
+    store = ModelStore(device="cpu")
+    store.get(str(tiny_folder))
+    yield store
+    store.clear()
+
+
+@pytest.fixture
+def prompt(tiny_folder: Path) -> ImaginePrompt:
+    return ImaginePrompt(
+        "a fox", model=str(tiny_folder), seed=1, steps=1, width=64, height=64
+    )
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Do without the rights of root, where that is who runs the tests."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let the system refuse every file that is larger, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+class Spoiler(Observer):
+    """Puts a file where the folder was, while a picture is being drawn."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_step(self, step: Step) -> None:
+        self.folder.touch()
+
+
+def test_places_that_cannot_be_saved_in(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.touch()
+    link.symlink_to(tmp_path / "nothing")
+    for place, words in [
+        (file, "file' is a file and no folder; give another folder"),
+        (file / "below" / "that", "file' is a file and no folder"),
+        (link / "below", "is a link to nothing"),
+        (tmp_path / ("x" * 300), "cannot be used to save in (File name too long)"),
+        (tmp_path / "new" / ("狐" * 90), "too long; a part of it may have 255 bytes"),
+        (
+            tmp_path / (("x" * 200 + "/") * 21),
+            "cannot be used to save in (File name too",
+        ),
+        (Path("a\0b"), "cannot be used to save in"),
+    ]:
+        with pytest.raises(BadOptionError) as refused:
+            require_places([place])
+        assert words in str(refused.value) and len(str(refused.value)) < 400
+    require_places([tmp_path, tmp_path / "new" / "ones"])
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
+
+
+def test_a_folder_without_the_right_to_write(tmp_path: Path) -> None:
+    for mode in (0o555, 0o000):
+        closed = tmp_path / f"closed {mode}"
+        closed.mkdir(mode)
+        for folder in (closed, closed / "below"):
+            with as_nobody(), pytest.raises(BadOptionError, match="Permission denied"):
+                require_places([folder])
+
+
+def test_too_little_space(tmp_path: Path, prompt: ImaginePrompt) -> None:
+    with pytest.raises(CannotSaveError, match="There is too little space in"):
+        require_places([tmp_path], needed_bytes=1 << 60)
+    with files_of_at_most(1000), pytest.raises(CannotSaveError, match="KiB are free"):
+        imagine_image_files(prompt, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_before_drawing(
+    prompt: ImaginePrompt, tmp_path: Path, tiny_store: ModelStore
+) -> None:
+    class Fails(Observer):
+        def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
+            raise AssertionError("it was drawn all the same")
+
+    def drawn(prompt: ImaginePrompt, **options: bool) -> None:
+        with pytest.raises(BadOptionError, match="is a file and no folder"):
+            imagine_image_files(
+                [prompt], tmp_path, store=tiny_store, observer=Fails(), **options
+            )
+
+    for kind in ("steps", "gif", "compare_gif", "generated", "mask_grayscale"):
+        (tmp_path / kind).touch()
+    Image.new("RGB", (64, 64)).save(tmp_path / "teal.png")
+    drawn(prompt, record_step_images=True)
+    drawn(prompt, make_gif=True)
+    drawn(prompt, make_compare_gif=True)
+    fields = {**prompt.to_dict(), "init_image": str(tmp_path / "teal.png")}
+    drawn(ImaginePrompt.from_dict({**fields, "upscale": True}))
+    drawn(ImaginePrompt.from_dict({**fields, "mask_prompt": "fox"}))
+
+
+def test_a_picture_is_not_lost(
+    prompt: ImaginePrompt,
+    tmp_path: Path,
+    tiny_store: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    out = tmp_path / "out"
+    with pytest.raises(CannotSaveError) as told:
+        imagine_image_files(prompt, out, store=tiny_store, observer=Spoiler(out))
+    (saved,) = (tmp_path / RESCUED).iterdir()
+    assert told.value.path == saved
+    assert f"could not be saved in '{out}' (" in str(told.value)
+    assert str(told.value).endswith(f"it was saved as '{saved}' instead.")
+    assert read_metadata(saved)["seed"] == 1
+
+    monkeypatch.setenv("HOME", str(saved))  # no home to save in either
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    out.unlink()
+    with pytest.raises(CannotSaveError) as told:
+        imagine_image_files(prompt, out, store=tiny_store, observer=Spoiler(out))
+    assert told.value.path is not None
+    assert told.value.path.parent.parent == tmp_path / "temporary"
+
+
+def test_what_a_picture_says_of_itself_is_not_worth_the_picture(
+    prompt: ImaginePrompt,
+    tmp_path: Path,
+    tiny_store: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    class Vandal(Observer):
+        def on_result(self, result: ImagineResult) -> None:
+            assert isinstance(result.applied, dict)
+            result.applied[(1, 2)] = "a name that JSON cannot write"
+
+    with pytest.raises(CannotSaveError) as told:
+        imagine_image_files(prompt, tmp_path, store=tiny_store, observer=Vandal())
+    assert told.value.path == tmp_path / RESCUED / "000001_1.png"
+    with Image.open(tmp_path / RESCUED / "000001_1.png") as image:
+        assert image.size == (64, 64)
+
+
+def test_the_commands_say_it(
+    tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("outputs").touch()
+    Path("sheets").mkdir()
+    (Path("sheets") / "grids").touch()
+    model = ("--model", str(tiny_folder), "--steps", "1", "-w", "64", "-h", "64")
+    for options, words in [
+        ((), "outputs' is a file and no folder"),
+        (("--outdir", "sheets", "--grid"), "grids' is a file and no folder"),
+        (("--outdir", "outputs/pets"), "outputs' is a file and no folder"),
+    ]:
+        ran = CliRunner().invoke(
+            aimg, ["imagine", "a fox", *model, *options], obj=Stores()
+        )
+        assert ran.exit_code == 2
+        assert words in ran.stderr and ran.stderr.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"outputs", "sheets"}
