@@ -1,10 +1,13 @@
 """The library's front door: prompts in, images out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 
 from imaginairy.best_of import best_of
+from imaginairy.checks import kind_of
 from imaginairy.device import Precision
+from imaginairy.errors import BadOptionError, BadPromptError
 from imaginairy.generate import generate
 from imaginairy.metadata import image_format
 from imaginairy.models.store import ModelStore
@@ -43,10 +46,15 @@ def imagine(
         ImaginairyError: a prompt, a model or the device is not as it should be.
     """
     wanted = [prompts] if isinstance(prompts, str | ImaginePrompt) else prompts
+    if not isinstance(wanted, Iterable) or isinstance(wanted, bytes | Mapping):
+        raise BadPromptError(
+            "imagine takes a text, an ImaginePrompt, or several of either, not "
+            f"{kind_of(prompts)}."
+        )
     store = store or ModelStore(device, precision)
     observer = observer or Observer()
     for prompt in wanted:
-        if isinstance(prompt, str):
+        if not isinstance(prompt, ImaginePrompt):
             prompt = ImaginePrompt(prompt)
         draw = generate if prompt.best_of == 1 else best_of
         with store.in_use():
@@ -83,8 +91,10 @@ def imagine_image_files(
     Returns:
         The paths of the images, in the order of the prompts.
     """
+    if not isinstance(outdir, str | PathLike):
+        raise BadOptionError(f"outdir is the path of a folder, not {kind_of(outdir)}.")
     options = SaveOptions(
-        extension=output_file_extension.lower().lstrip("."),
+        extension=str(output_file_extension).lower().lstrip("."),
         step_images=record_step_images,
         gif=make_gif,
         compare_gif=make_compare_gif,

@@ -5,7 +5,9 @@ form, and raises BadOptionError with what was given and what is allowed.
 """
 
 import math
+import numbers
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any, TypeAlias
 from PIL.Image import Image
 
 from imaginairy.enhancers import get_enhancer
-from imaginairy.errors import BadOptionError, BadPromptError, near_miss
+from imaginairy.errors import BadImageError, BadOptionError, BadPromptError, near_miss
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
@@ -29,7 +31,7 @@ Check: TypeAlias = Callable[[str, Any], Any]
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a range, both ends included."""
+    """A number in a range, both ends included; NumPy's become Python's own."""
 
     low: float
     high: float
@@ -37,8 +39,8 @@ class Number:
     multiple_of: int = 1
 
     def __call__(self, name: str, value: Any) -> Any:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole if self.whole else is_number(value)):
+        value = plain(value)
+        if not is_number(value) or (self.whole and not isinstance(value, int)):
             kind = "a whole number" if self.whole else "a number"
             raise BadOptionError(f"{name} must be {kind}, not {value!r}.")
         if not self.low <= value <= self.high:
@@ -62,7 +64,7 @@ class Choice:
     words: tuple[str, ...]
 
     def __call__(self, name: str, value: Any) -> str:
-        word = value.lower() if isinstance(value, str) else value
+        word = value.lower() if isinstance(value, str) else None
         if word not in self.words:
             raise BadOptionError(
                 f"{name} {value!r} is unknown; choose one of "
@@ -76,12 +78,13 @@ class TileMode(Choice):
     """The axes along which a picture repeats; true means both, false none."""
 
     def __call__(self, name: str, value: Any) -> str:
-        axes = {True: "xy", False: ""}
+        value, axes = plain(value), {True: "xy", False: ""}
         return super().__call__(name, axes[value] if isinstance(value, bool) else value)
 
 
 def flag(name: str, value: Any) -> bool:
     """Take true or false."""
+    value = plain(value)
     if not isinstance(value, bool):
         raise BadOptionError(f"{name} is true or false, not {value!r}.")
     return value
@@ -139,7 +142,11 @@ def enhancers(name: str, value: Any) -> tuple[str, ...]:
 
 
 def picture(name: str, value: Any) -> Image | LazyLoadingImage:
-    """Take a path, a web address, a Pillow picture or a LazyLoadingImage."""
+    """Take a path, a web address, a Pillow picture or a LazyLoadingImage.
+
+    Pillow reads a picture when it is first used; that is done here, so that one whose
+    file is broken or was closed is refused now.
+    """
     if isinstance(value, str | Path):
         return LazyLoadingImage.of(value)
     if not isinstance(value, LazyLoadingImage | Image):
@@ -148,16 +155,32 @@ def picture(name: str, value: Any) -> Image | LazyLoadingImage:
             f"{name} is a path, a web address or a picture, not {kind_of(value)}"
             + ("; PIL.Image.fromarray makes a picture of it." if makes else ".")
         )
+    if isinstance(value, Image):
+        try:
+            value.load()
+        except Exception as error:  # of any kind, as with files
+            raise BadImageError(f"{name} cannot be read ({error}).") from error
+        if 0 in value.size:
+            raise BadImageError(
+                f"{name} has no pixels: it is {value.width}x{value.height}."
+            )
     return value
+
+
+def as_pillow(name: str, value: Any) -> Image:
+    """Take what `picture` takes and read it."""
+    given = picture(name, value)
+    return given.as_pillow() if isinstance(given, LazyLoadingImage) else given
 
 
 def embeddings(name: str, value: Any) -> Any:
     """Take text embeddings, a tensor (1, tokens, dim)."""
-    shape = getattr(value, "shape", None)
-    if shape is None or len(shape) != 3 or shape[0] != 1:
+    torch = sys.modules.get("torch")  # where it was not imported, nothing is a tensor
+    is_tensor = torch is not None and isinstance(value, torch.Tensor)
+    if not is_tensor or value.ndim != 3 or value.shape[0] != 1:
         raise BadOptionError(
             f"{name} must be a tensor of shape (1, tokens, dim), not "
-            + (kind_of(value) if shape is None else f"one of {tuple(shape)}")
+            + (f"one of {tuple(value.shape)}" if is_tensor else kind_of(value))
             + "."
         )
     return value
@@ -209,8 +232,24 @@ def parse_margins(value: Any) -> tuple[int, int, int, int]:
 
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite number."""
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return numeric and math.isfinite(value)
+    try:
+        value = plain(value)
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        return numeric and math.isfinite(value)
+    except OverflowError:  # whole, and larger than any float
+        return False
+
+
+def plain(value: Any) -> Any:
+    """Return a single value of NumPy's or torch's as Python's own, others as they are.
+
+    What JSON cannot say would be missing from a picture's metadata.
+    """
+    if getattr(value, "shape", None) == ():
+        value = value.item()
+    if isinstance(value, numbers.Real) and not isinstance(value, int | float):
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
+    return value
 
 
 def kind_of(value: Any) -> str:

@@ -28,7 +28,7 @@ def choose_device(name: str | None = None) -> torch.device:
     }
     if name is None:
         return torch.device(next(kind for kind, there in available.items() if there))
-    kind, _, index = name.partition(":")
+    kind, _, index = str(name).partition(":")
     there = available.get(kind, False)
     if index and (kind != "cuda" or not index.isdigit()):
         there = False

@@ -79,5 +79,5 @@ class HubUnreachableError(DownloadError):
 
 def near_miss(given: str, allowed: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the closest allowed word, or nothing."""
-    close = difflib.get_close_matches(given.lower(), list(allowed), n=1)
+    close = difflib.get_close_matches(str(given).lower(), list(allowed), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""

@@ -1,20 +1,23 @@
 """Pictures that are named first and read when they are used."""
 
 import io
-import urllib.error
 import urllib.request
+from http.client import HTTPException
+from os import PathLike
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from imaginairy.errors import (
     BadImageError,
+    BadOptionError,
     DownloadError,
     InvalidUrlError,
     MissingFileError,
 )
+from imaginairy.kinds import raw_picture, start_of, why_no_picture
 
 URL_SCHEMES = ("http", "https")
 DOWNLOAD_TIMEOUT_S = 30.0
@@ -31,8 +34,8 @@ class LazyLoadingImage:
         url: its web address, starting with http:// or https://.
 
     Raises:
-        ValueError: not exactly one of the two is given.
-        FileNotFoundError: there is no such file.
+        BadOptionError: not exactly one of the two is given.
+        MissingFileError: there is no such file.
         InvalidUrlError: the address is none of the web.
     """
 
@@ -40,14 +43,14 @@ class LazyLoadingImage:
         self, *, filepath: str | Path | None = None, url: str | None = None
     ) -> None:
         if (filepath is None) == (url is None):
-            raise ValueError(
+            raise BadOptionError(
                 "A LazyLoadingImage takes exactly one of filepath and url; "
                 f"{'both' if url else 'neither'} was given."
             )
         if filepath is not None:
-            if not Path(filepath).is_file():
+            if not _is_file(filepath):
                 raise MissingFileError(f"There is no file '{filepath}'.")
-        elif urlsplit(str(url)).scheme not in URL_SCHEMES or not urlsplit(url).netloc:
+        elif not _is_address(str(url)):
             raise InvalidUrlError(
                 f"'{url}' is not a web address; it starts with http:// or https://."
             )
@@ -86,7 +89,7 @@ class LazyLoadingImage:
         try:
             with urllib.request.urlopen(request, timeout=DOWNLOAD_TIMEOUT_S) as answer:
                 data: bytes = answer.read(MAX_DOWNLOAD_BYTES + 1)
-        except (OSError, ValueError, urllib.error.URLError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise DownloadError(
                 f"The picture '{self._source}' could not be fetched ({reason})."
@@ -116,15 +119,38 @@ class LazyLoadingImage:
         return hash(self.address)
 
 
+def _is_file(path: object) -> bool:
+    try:
+        return isinstance(path, str | PathLike) and Path(path).is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a host that cannot be read
+        return False
+    return parts.scheme in URL_SCHEMES and bool(parts.netloc)
+
+
 def read_image(source: Path | io.BytesIO, name: str) -> Image.Image:
     """Read a picture wholly; raise BadImageError where that cannot be done."""
+    start = b""
     try:
+        start = start_of(source)
+        if raw_picture(start, name):
+            raise BadImageError(f"'{name}' {why_no_picture(start, name)}.")
         with Image.open(source) as image:
             image.load()
             return image
+    except (BadImageError, MemoryError):
+        raise
     except Image.DecompressionBombError as error:
         raise BadImageError(
             f"'{name}' has too many pixels to be read safely ({error})."
         ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise BadImageError(f"'{name}' is not a picture that can be read.") from error
+    except FileNotFoundError as error:
+        raise MissingFileError(f"There is no file '{name}' any more.") from error
+    except Exception as error:  # of any kind, where a broken file leads it astray
+        raise BadImageError(f"'{name}' {why_no_picture(start, name)}.") from error

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from imaginairy import xmp
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.exif_text import decode_comment, decode_text, encode_comment
+from imaginairy.kinds import start_of, why_no_picture
 from imaginairy.samplers import SAMPLERS
 
 JPEG_QUALITY = 95
@@ -147,7 +148,9 @@ def read_written(path: Path) -> Written:
     Raises:
         BadImageError: the file is missing or is no picture.
     """
+    start = b""
     try:
+        start = start_of(path)
         with Image.open(path) as image:
             return _written(image)
     except FileNotFoundError as error:
@@ -156,8 +159,10 @@ def read_written(path: Path) -> Written:
         raise BadImageError(
             f"'{path}' has too many pixels to be read safely ({error})."
         ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise BadImageError(f"'{path}' is not a picture that can be read.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # of any kind, where a broken file leads it astray
+        raise BadImageError(f"'{path}' {why_no_picture(start, path.name)}.") from error
 
 
 def _written(image: Image.Image) -> Written:

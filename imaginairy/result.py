@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,10 @@ class ImagineResult:
             BadOptionError: the name ends otherwise, or there is no such image.
             CannotSaveError: the file system refuses it.
         """
+        if not isinstance(path, str | PathLike):
+            raise BadOptionError(
+                f"A picture is saved under a path, not {type(path).__name__}."
+            )
         path = Path(path)
         image = self.image(image_type or self.main_type)
         metadata = self.metadata_dict(image_type)

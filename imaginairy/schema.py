@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
@@ -328,13 +329,10 @@ class ImaginePrompt:
             BadOptionError: a value cannot be used any more, such as an image that was
                 in memory or is no longer in its place.
         """
+        if not isinstance(values, Mapping) or "prompt" not in values:
+            raise BadOptionError("There is no prompt in it; say what to draw.")
         names = {each.name for each in fields(cls)} - {"conditioning"}
         known = {name: value for name, value in values.items() if name in names}
-        if isinstance(known.get("prompt"), list):
-            known["prompt"] = [
-                WeightedPrompt(**part) if isinstance(part, Mapping) else part
-                for part in known["prompt"]
-            ]
         for name in ("init_image", "mask_image"):
             if str(known.get(name)).startswith(IN_MEMORY):
                 raise BadOptionError(
@@ -358,6 +356,10 @@ class ImaginePrompt:
         """
         from imaginairy.metadata import read_metadata
 
+        if not isinstance(path, str | PathLike):
+            raise BadOptionError(
+                f"A picture's path is text, not {checks.kind_of(path)}."
+            )
         return cls.from_dict(read_metadata(Path(path)))
 
 

@@ -1,10 +1,10 @@
 """Texts and how much each counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from imaginairy.checks import emphasised_text, is_number, kind_of, text
+from imaginairy.checks import emphasised_text, is_number, kind_of, plain, text
 from imaginairy.errors import BadPromptError
 from imaginairy.prompt_language import WeightedText, parse_prompt, parse_text
 
@@ -23,16 +23,19 @@ class WeightedPrompt:
         emphasised_text("prompt", self.text)
         if not is_number(self.weight):
             raise BadPromptError(f"A prompt's weight is a number, not {self.weight!r}.")
+        object.__setattr__(self, "weight", plain(self.weight))
 
     def __str__(self) -> str:
         return str(WeightedText(parse_text(self.text), self.weight))
 
 
-PromptText: TypeAlias = str | WeightedPrompt | Sequence[str | WeightedPrompt]
+PromptPart: TypeAlias = str | WeightedPrompt | tuple[str, float]
+"""A text, or a text and how much it counts."""
+PromptText: TypeAlias = PromptPart | Sequence[PromptPart]
 
 
 def weighted_prompts(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt, ...]:
-    """Read what was given as a prompt: a text, which may hold parts, or a list.
+    """Read what was given as a prompt: a text, which may hold parts, a part or a list.
 
     Raises:
         BadPromptError: it is neither, says nothing, or its weights do not add up to
@@ -40,16 +43,14 @@ def weighted_prompts(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt,
     """
     if isinstance(prompt, str):
         prompt = _parts_of(prompt)
-    parts = [prompt] if isinstance(prompt, WeightedPrompt) else prompt
+    alone = isinstance(prompt, WeightedPrompt | Mapping) or _is_pair(prompt)
+    parts = [prompt] if alone else prompt
     if not isinstance(parts, Sequence) or isinstance(parts, bytes):
         raise BadPromptError(
             "A prompt is text, a WeightedPrompt or a list of them, not "
             f"{kind_of(prompt)}."
         )
-    weighted = tuple(
-        part if isinstance(part, WeightedPrompt) else WeightedPrompt(part)
-        for part in parts
-    )
+    weighted = tuple(map(_part, parts))
     if not allow_blank and not any(part.text.strip() for part in weighted):
         raise BadPromptError("The prompt is empty; say what to draw.")
     total = sum(part.weight for part in weighted)
@@ -59,6 +60,35 @@ def weighted_prompts(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt,
         )
     text("prompt", "|".join(part.text for part in weighted))
     return weighted
+
+
+def _part(part: Any) -> WeightedPrompt:
+    """Read one part: a text, a WeightedPrompt, or what one is made of."""
+    if isinstance(part, WeightedPrompt):
+        return part
+    if isinstance(part, str):
+        return WeightedPrompt(part)
+    if _is_pair(part):
+        return WeightedPrompt(*part)
+    if isinstance(part, Mapping) and "text" in part and part.keys() <= {*_NAMES}:
+        return WeightedPrompt(**part)
+    raise BadPromptError(
+        'A part of a prompt is text, a WeightedPrompt, ("a fox", 0.5) or {"text": '
+        f'"a fox", "weight": 0.5}}, not {kind_of(part)}.'
+    )
+
+
+_NAMES = tuple(WeightedPrompt.__dataclass_fields__)
+
+
+def _is_pair(given: Any) -> bool:
+    """Tell a text and its weight from two texts; the weight is checked later."""
+    return (
+        isinstance(given, tuple | list)
+        and len(given) == 2
+        and isinstance(given[0], str)
+        and not isinstance(given[1], str | WeightedPrompt | Mapping | Sequence)
+    )
 
 
 def _parts_of(prompt: str) -> WeightedPrompt | list[WeightedPrompt]:

@@ -51,7 +51,7 @@ def test_bad_options(options: dict[str, Any], words: str) -> None:
         ([], "The prompt is empty"),
         (3, "not int"),
         (b"fox", "not bytes"),
-        ([3], "prompt is text, not int"),
+        ([3], "A part of a prompt is text, .* not int"),
         ([WeightedPrompt("cat", 1), WeightedPrompt("dog", -1)], "add up to 0"),
         ("fox" * 70_000, "210000 bytes long; at most 200000"),
         ("\ud800", "not valid text"),

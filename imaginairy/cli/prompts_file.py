@@ -10,7 +10,7 @@ from typing import Any
 from imaginairy.aliases import ALIASES, as_fields
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.schema import ImaginePrompt
-from imaginairy.weighted_prompt import PromptText, WeightedPrompt
+from imaginairy.weighted_prompt import PromptText
 
 STANDARD_INPUT = "-"
 FIELDS = tuple(
@@ -143,18 +143,4 @@ def _line(
         raise BadOptionError(f"{place}: {error}") from error
     if "prompt" not in own:
         raise BadOptionError(f'{place} holds no "prompt"; say what to draw.')
-    return Asked(weighted(own.pop("prompt"), place), {**options, **own}).checked(place)
-
-
-def weighted(prompt: Any, place: str) -> PromptText:
-    """Turn a prompt read from JSON, a text or a list of parts, into one for us."""
-    if not isinstance(prompt, list):
-        return prompt  # checked where it is used
-    try:
-        return [
-            part if isinstance(part, str) else WeightedPrompt(**part) for part in prompt
-        ]
-    except TypeError as error:
-        raise BadOptionError(
-            f'{place}: the parts of a prompt are {{"text": "a fox", "weight": 1}}.'
-        ) from error
+    return Asked(own.pop("prompt"), {**options, **own}).checked(place)

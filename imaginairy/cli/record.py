@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from imaginairy.cli.prompts_file import Asked, weighted
+from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import ForeignRecord, read_foreign
 from imaginairy.metadata import read_metadata, read_written
@@ -140,8 +140,8 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
     _leave_out_unsuited(path, was, changes)
     fields = {**was, **changes}
     _require_pictures(path, was, changes)
-    prompt = weighted(fields.pop("prompt"), f"'{path}'")
-    asked = Asked(prompt, fields, "png" if written.format == "PNG" else "jpg")
+    extension = "png" if written.format == "PNG" else "jpg"
+    asked = Asked(fields.pop("prompt"), fields, extension)
     asked.checked(f"'{path}'")
     return Record(path, asked, _changed(was, changes), metadata=metadata)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from imaginairy.checks import Number, picture
+from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
@@ -39,9 +39,8 @@ def describe(
         ImaginairyError: the image or a model is not as it should be.
     """
     if beams is not None:
-        BEAMS("beams", beams)
-    given = picture("image", image)
-    pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
+        beams = BEAMS("beams", beams)
+    pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
         return caption_of(pillow, store.captioner(model), beams)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from imaginairy.checks import Number, picture
+from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.face_alignment import (
     Pixels,
@@ -76,9 +76,8 @@ def fix_faces(
         ImaginairyError: the image, the fidelity or a model is not as it should be.
     """
     fidelity = DEFAULT_FACE_FIDELITY if fidelity is None else fidelity
-    Number(0, 1)("fidelity", fidelity)
-    given = picture("image", image)
-    pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
+    fidelity = Number(0, 1)("fidelity", fidelity)
+    pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
         restorer, finder = models_for(store, model, detector)

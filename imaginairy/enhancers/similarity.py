@@ -1,12 +1,12 @@
 """How well phrases fit a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 from PIL.Image import Image
 
-from imaginairy.checks import kind_of, picture, text
+from imaginairy.checks import as_pillow, kind_of, text
 from imaginairy.errors import BadPromptError
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
@@ -16,7 +16,7 @@ from imaginairy.models.store import ModelStore
 
 def find_img_text_similarity(
     image: str | Path | Image | LazyLoadingImage,
-    phrases: Sequence[str],
+    phrases: Iterable[str],
     *,
     model: str | None = None,
     device: str | None = None,
@@ -40,22 +40,21 @@ def find_img_text_similarity(
     Raises:
         ImaginairyError: the image, a phrase or a model is not as it should be.
     """
-    if isinstance(phrases, str) or not phrases:
+    several = isinstance(phrases, Iterable) and not isinstance(phrases, str | bytes)
+    texts = [text("phrase", phrase) for phrase in phrases] if several else []
+    if not texts:
         raise BadPromptError(
             "phrases is a list with at least one text, not "
-            + (kind_of(phrases) if phrases else "empty")
+            + ("empty" if several else kind_of(phrases))
             + "."
         )
-    for phrase in phrases:
-        text("phrase", phrase)
-    given = picture("image", image)
-    pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
+    pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
         comparer = store.comparer(model)
-        cosines = torch.tensor(similarities(pillow, phrases, comparer))
+        cosines = torch.tensor(similarities(pillow, texts, comparer))
     shares = (comparer.steepness * cosines).softmax(dim=0).tolist()
-    both = zip(phrases, shares, strict=True)
+    both = zip(texts, shares, strict=True)
     return sorted(both, key=lambda pair: pair[1], reverse=True)
 
 

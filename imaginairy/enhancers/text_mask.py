@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch.nn import functional as F
 
-from imaginairy.checks import picture
+from imaginairy import checks
 from imaginairy.enhancers.mask_language import parse_mask_prompt
 from imaginairy.enhancers.mask_postprocess import MEDIAN, postprocess
 from imaginairy.enhancers.mask_tree import (
@@ -95,9 +95,8 @@ def mask(
     Raises:
         ImaginairyError: the image, the words or a model are not as they should be.
     """
-    parse_mask_prompt(mask_prompt)  # refused before any work
-    given = picture("image", image)
-    pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
+    checks.mask_prompt("mask_prompt", mask_prompt)  # refused before any work
+    pillow = checks.as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
         return text_mask(pillow, mask_prompt, store.segmenter(mask_model))

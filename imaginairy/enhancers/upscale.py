@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imaginairy.checks import Number, picture
+from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
 from imaginairy.images import color_and_opacity
@@ -57,9 +57,8 @@ def upscale(
         ImaginairyError: the image, the scale or a model is not as it should be.
     """
     if scale is not None:
-        SCALE("scale", scale)  # refused before any work
-    given = picture("image", image)
-    pillow = given.as_pillow() if isinstance(given, LazyLoadingImage) else given
+        scale = SCALE("scale", scale)  # refused before any work
+    pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
         return upscaled(pillow, store.upscaler(model), scale=scale, on_tile=on_tile)

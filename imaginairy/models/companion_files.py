@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imaginairy.errors import CheckpointError
+from imaginairy.errors import BadOptionError, CheckpointError, near_miss
 from imaginairy.models import hub, web
 from imaginairy.models.catalog import (
     BundledFolder,
@@ -21,7 +21,7 @@ from imaginairy.models.companions import (
     find_companion,
     known_companion,
 )
-from imaginairy.models.loading import REPO_NAME, with_shards
+from imaginairy.models.loading import REPO_NAME, existing, named, with_shards
 from imaginairy.observe import log
 
 CONFIG = "config.json"
@@ -44,12 +44,17 @@ def locate_companion(role: str, name: str | None) -> CompanionSpec:
     Raises:
         UnknownModelError: nothing goes by that name.
     """
+    if role not in ROLES:
+        raise BadOptionError(
+            f"Models have no role '{role}'; roles are: {', '.join(ROLES)}."
+            + near_miss(role, ROLES)
+        )
     if name is None:
         return default_companion(role)
+    name = named(name)
     if spec := find_companion(role, name):
         return spec
-    path = Path(name).expanduser()
-    if path.exists():
+    if path := existing(name):
         return CompanionSpec(
             role=role,
             name=str(path.resolve()),

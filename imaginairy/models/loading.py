@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import cast
 
@@ -56,10 +57,10 @@ def locate(name: str | None) -> ModelSpec:
     """
     if name is None:
         return default_model()
+    name = named(name)
     if spec := find_model(name):
         return spec
-    path = Path(name).expanduser()
-    if path.exists():
+    if path := existing(name):
         return local_model(path)
     if REPO_NAME.fullmatch(name) and not name.endswith(SINGLE_FILE_ENDINGS):
         repo, _, revision = name.partition("@")
@@ -70,6 +71,22 @@ def locate(name: str | None) -> ModelSpec:
             licence="see its page on the hub",
         )
     return known_model(name)
+
+
+def named(name: object) -> str:
+    """Return what names a model as text; raise UnknownModelError where it does not."""
+    if not isinstance(name, str | PathLike) or not str(name).strip():
+        raise UnknownModelError(f"A model goes by a name or a path, not {name!r}.")
+    return str(name)
+
+
+def existing(name: str) -> Path | None:
+    """Return the file or folder of that name, `~` included, or None."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, or of a user not there
+        return None
 
 
 def default_model() -> ModelSpec:
@@ -100,7 +117,7 @@ def local_model(path: Path) -> ModelSpec:
             side = 8 * int(
                 json.loads(config.read_text(encoding="utf-8"))["sample_size"]
             )
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             pass
     return ModelSpec(
         name=str(path.resolve()),

@@ -30,7 +30,13 @@ from imaginairy.models.faces import (
     load_restorer,
 )
 from imaginairy.models.latent_diffusion import LatentDiffusion
-from imaginairy.models.loading import load, locate, own_folder, weights_sha256
+from imaginairy.models.loading import (
+    load,
+    locate,
+    named,
+    own_folder,
+    weights_sha256,
+)
 from imaginairy.models.safety import SafetyChecker, load_safety_checker
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
@@ -110,6 +116,7 @@ class ModelStore:
 
     def locate(self, name: str | None) -> ModelSpec:
         """Return the model meant by a name; looked up once, so it stays the same."""
+        name = None if name is None else named(name)
         if name not in self._located:
             self._located[name] = locate(name)
         return self._located[name]

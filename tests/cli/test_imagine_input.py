@@ -102,7 +102,7 @@ def test_standard_input_takes_its_place_among_prompts(imagine: Imagine) -> None:
         ("a.jsonl", '{"prompt": "a", "steps": 0}', "Line 1 of 'a.jsonl': steps 0 is"),
         ("a.jsonl", '{"prompt": "a", "steps": "3"}', "steps must be a whole number"),
         ("a.jsonl", '{"prompt": 3}', "A prompt is text"),
-        ("a.jsonl", '{"prompt": [{"txt": "a"}]}', '{"text": "a fox", "weight": 1}'),
+        ("a.jsonl", '{"prompt": [{"txt": "a"}]}', '{"text": "a fox", "weight": 0.5}'),
         ("a.jsonl", '{"seed": 3}', 'holds no "prompt"'),
         ("a.jsonl", "[1]", "is neither text in quotes nor an object"),
         ("a.jsonl", '{"prompt": "a", "mask_image": "x"}', "There is no file 'x'"),

@@ -94,7 +94,8 @@ def test_one_bad_file_does_not_stop_the_others(place: Path) -> None:
     assert ran.returncode == 2
     assert ran.stderr.splitlines() == [
         "Error: There is no file 'missing.png'.",
-        "Error: 'no picture.txt' is not a picture that can be read.",
+        "Error: 'no picture.txt' is not a picture that can be read but text "
+        "('only words').",
         "saved outputs/000001_photo_upscaled.jpg, 18x12",
     ]
 
