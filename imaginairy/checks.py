@@ -17,6 +17,7 @@ from PIL.Image import Image
 
 from imaginairy.enhancers import get_enhancer
 from imaginairy.errors import BadImageError, BadOptionError, BadPromptError, near_miss
+from imaginairy.foreign_samplers import SAMPLER_NAMES, plain_name, read_pair
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
@@ -114,10 +115,17 @@ def emphasised_text(name: str, value: Any) -> str:
 
 
 def sampler(name: str, value: Any) -> str:
-    """Take the name of a sampler, in any case."""
+    """Take the name of a sampler, ours or another tool's, and return ours."""
     if not isinstance(value, str):
         raise BadOptionError(f"{name} must be a name, not {value!r}.")
-    return get_sampler(value).name
+    ours = SAMPLER_NAMES.get(plain_name(value))
+    both = read_pair(value)
+    if ours is None and both.sampler and both.schedule:
+        raise BadOptionError(
+            f"{name} '{value}' names a noise schedule too; give {both.sampler}, and "
+            f"{both.schedule} as the schedule."
+        )
+    return get_sampler(ours or value).name
 
 
 def model(name: str, value: Any) -> str:

@@ -75,7 +75,7 @@ class ImaginePrompt:
     height: int | None = _option("Height in pixels, a multiple of 8.", SIZE)
     sampler_type: str | None = _option(
         "Sampler, the method that turns noise into an image (in diffusers, a "
-        f"scheduler). One of: {', '.join(SAMPLERS)}.",
+        f"scheduler). One of: {', '.join(SAMPLERS)}; or as other tools call them.",
         checks.sampler,
     )
     schedule: Spacing | None = _option(

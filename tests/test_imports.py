@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "checks": {
         "enhancers",
         "errors",
+        "foreign_samplers",
         "lazy_image",
         "prompt_language",
         "samplers",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from imaginairy import ImaginePrompt, WeightedPrompt
 from imaginairy.errors import BadOptionError, BadPromptError
 from imaginairy.models.catalog import known_model
+from imaginairy.samplers import SAMPLERS
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,11 @@ from imaginairy.models.catalog import known_model
         ({"seed": -1}, "seed -1 is out of range"),
         ({"seed": 1.5}, "seed must be a whole number"),
         ({"sampler_type": "plsm"}, "There is no sampler 'plsm'.*Did you mean 'plms'"),
+        (
+            {"sampler_type": "DPM++ 2M Karras"},
+            "names a noise schedule too; give k_dpmpp_2m, and karras as the schedule",
+        ),
+        ({"sampler_type": "DPM++ 2M SDE Exponential"}, "There is no sampler"),
         ({"sampler_type": 3}, "sampler_type must be a name, not 3"),
         ({"model": " "}, "model is empty"),
         ({"negative_prompt": 3}, "negative_prompt is text, not int"),
@@ -115,3 +121,14 @@ def test_dict_and_back(
 ) -> None:
     prompt = ImaginePrompt(prompts, seed=seed, steps=steps, prompt_strength=strength)
     assert ImaginePrompt.from_dict(prompt.to_dict()) == prompt
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_is_called_by_its_own_name(name: str) -> None:
+    for written in (name, name.upper()):
+        assert ImaginePrompt("a fox", sampler_type=written).sampler_type == name
+
+
+def test_samplers_are_known_by_other_tools_names() -> None:
+    for theirs, ours in {"Euler a": "k_euler_a", "dpmpp_2m": "k_dpmpp_2m"}.items():
+        assert ImaginePrompt("a fox", sampler_type=theirs).sampler_type == ours
