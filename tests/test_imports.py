@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "kinds": set(),
     "lazy_image": {"errors", "kinds"},
     "prompt_language": {"errors"},
-    "masks": {"errors", "images"},
+    "masks": {"images", "observe"},
     "images": {"errors"},
     "exif_text": set(),
     "xmp": set(),
