@@ -5,8 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Named first, so that nothing else chooses a build of torch.
 TORCH := $(shell grep '^torch==' requirements-dev.txt)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Two tests at a time, each on one core: more threads would only wait for each other.
-SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal \
+	-o console_output_style=count
+FIRST := "Two processes find all the tests, which takes a minute; then each test is a dot."
 DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 	"portrait photo of a freckled woman" "photo of a dog"
 
@@ -17,12 +20,14 @@ demo: $(VENV)/package  ## install the package and draw four pictures with the bu
 	@echo "The pictures are in $(CURDIR)/outputs"
 
 test: $(VENV)/tools  ## install what tests need and run them all
+	@echo $(FIRST)
 	$(SUITE)
 
 check: $(VENV)/tools  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@echo $(FIRST)
 	$(SUITE)
 
 format: $(VENV)/tools
@@ -46,13 +51,17 @@ storybook-report: $(VENV)/tools  ## measure the bundled drawing model again
 	$(BIN)/python -m storybook cache judge report settings-report contact-sheet
 
 $(VENV)/package: pyproject.toml
+	@echo "[1/3] An environment of its own in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo "[2/3] $(TORCH), some hundred MB and by far the longest of the three"
+	$(PIP) $(TORCH)
+	@echo "[3/3] imaginairy, and whatever else it needs"
+	$(PIP) --editable .
 	@touch $@
 
 $(VENV)/tools: requirements-dev.txt $(VENV)/package
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "What the tests need, some hundred MB"
+	$(PIP) -r requirements-dev.txt
 	@touch $@
 
 clean:

@@ -32,7 +32,8 @@ def best_of(
     store.fetch_companion("similarity", name)  # before anything is drawn
     best: Drawn | None = None
     scores: dict[int, float] = {}
-    for seed in range(first, first + prompt.best_of):
+    for number, seed in enumerate(range(first, first + prompt.best_of), start=1):
+        observer.on_try(number, prompt.best_of)
         alone = replace(prompt, seed=seed, best_of=1, similarity_model=None)
         drawn = draw(alone, store, observer)
         scores[seed] = closeness(drawn.image, alone, store.comparer(name))

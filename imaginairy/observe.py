@@ -17,6 +17,12 @@ log = logging.getLogger("imaginairy")
 """What the library says in words; a program decides how much of it is shown."""
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """Return a text as one line of so many characters at most, for a log."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a sampler, just done."""
@@ -33,6 +39,12 @@ class Step:
 
 class Observer:
     """Told what happens, in this order; override what is of interest."""
+
+    def on_try(self, number: int, total: int) -> None:
+        """Be told which of several tries is begun, where the best will be kept.
+
+        Each of them has its start and its steps; there is one result for all.
+        """
 
     def on_start(self, prompt: "ImaginePrompt", steps: int | None) -> None:
         """Be told that an image is begun; every default of the prompt is filled in.
@@ -56,6 +68,11 @@ class Observers(Observer):
 
     def __init__(self, *observers: Observer) -> None:
         self.observers = observers
+
+    def on_try(self, number: int, total: int) -> None:
+        """Pass on which of several tries is begun."""
+        for observer in self.observers:
+            observer.on_try(number, total)
 
     def on_start(self, prompt: "ImaginePrompt", steps: int | None) -> None:
         """Pass on that a picture is begun."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields
 from decimal import Decimal, InvalidOperation
+from math import prod
 from typing import Any
 
 from imaginairy.aliases import ALIASES, in_our_terms
@@ -14,6 +15,8 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
 MAX_VALUES = 10_000
+MAX_DIGITS = 30
+"""Of a number, before its point and after it."""
 FIXED = ("prompt", "conditioning")
 SWEPT = {
     each.name: each.metadata.get("check")
@@ -53,29 +56,43 @@ def parse_schedule(text: str) -> Sweep:
     if not isinstance(check, Number):
         return name, [value.strip() for value in values.split(",")]
     try:
-        numbers = _range(values) if ":" in values else _listed(values)
+        given = [Decimal(part.strip()) for part in re.split("[:,]", values)]
+        if not all(number.is_finite() for number in given):
+            raise ValueError("nan and infinity are no values")
+        if ":" in values:
+            first, last, step = given
     except (InvalidOperation, ValueError) as error:
         raise BadOptionError(
             f"The schedule '{text}' cannot be read; its values are first:last:step or "
             "numbers with commas between."
         ) from error
+    too_large = any(number.adjusted() > MAX_DIGITS for number in given)
+    if too_large or any(number.adjusted() < -MAX_DIGITS for number in given if number):
+        raise BadOptionError(
+            f"The schedule '{text}' has a number that is too "
+            f"{'large' if too_large else 'small'} for any field."
+        )
+    numbers = _range(text, first, last, step) if ":" in values else given
     if whole and any(number != int(number) for number in numbers):
         raise BadOptionError(f"The schedule '{text}' gives {name} fractions.")
     plain = [int(number) if whole else float(number) for number in numbers]
     return name, [in_our_terms(asked, number)[1] for number in plain]
 
 
-def _listed(text: str) -> list[Decimal]:
-    return [Decimal(part.strip()) for part in text.split(",")]
-
-
-def _range(text: str) -> list[Decimal]:
-    first, last, step = (Decimal(part.strip()) for part in text.split(":"))
-    if not step.is_finite() or not step or (last - first) / step < 0:
-        raise ValueError("the step does not lead there")
+def _range(text: str, first: Decimal, last: Decimal, step: Decimal) -> list[Decimal]:
+    """Return the values from first to last by a step, which may go down."""
+    if not step or (last - first) / step < 0:
+        raise BadOptionError(
+            f"In the schedule '{text}' the step never gets there: from {first} to "
+            f"{last} it must be {'negative' if last < first else 'positive'}, not "
+            f"{step}."
+        )
     count = int((last - first) / step) + 1
     if count > MAX_VALUES:
-        raise ValueError("too many")
+        raise BadOptionError(
+            f"The schedule '{text}' has too many values, {count}; at most {MAX_VALUES} "
+            "are possible. Take a larger step."
+        )
     return [first + step * number for number in range(count)]
 
 
@@ -89,6 +106,12 @@ def swept(
     names = [name for name, _ in sweeps]
     if len(set(names)) != len(names):
         raise BadOptionError(f"A field is scheduled twice: {', '.join(names)}.")
+    count = prod(len(values) for _, values in sweeps)
+    if count > MAX_VALUES:
+        raise BadOptionError(
+            f"The schedules have too many combinations, {count}; at most {MAX_VALUES} "
+            "are possible. Take larger steps, or fewer values."
+        )
     base = ImaginePrompt(
         prompt, **{name: value for name, value in options.items() if name not in names}
     )

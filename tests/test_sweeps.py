@@ -30,10 +30,23 @@ def test_schedules(text: str, name: str, values: list[object]) -> None:
         ("seed[]", "cannot be read"),
         ("seed[1,x]", "cannot be read"),
         ("seed[1:5]", "cannot be read"),
-        ("seed[1:5:0]", "cannot be read"),
-        ("seed[1:5:-1]", "cannot be read"),
-        ("seed[0:1e9:1]", "cannot be read"),
+        ("seed[1:5:x]", "cannot be read"),
+        ("seed[1:5:1,2]", "cannot be read"),
+        ("seed[1:5:1:1]", "cannot be read"),
+        ("seed[1:5:0]", "the step never gets there: from 1 to 5 it .* positive, not 0"),
+        ("seed[5:5:0]", "the step never gets there"),
+        ("seed[1:5:-1]", "never gets there: .* must be positive, not -1"),
+        ("eta[1:0:0.5]", "never gets there: from 1 to 0 it must be negative, not 0.5"),
+        ("seed[0:1e9:1]", "too many values, 1000000001; at most 10000 .* larger step"),
+        ("eta[0:1:1e-29]", "too many values"),
+        ("eta[0:1:1e-99999999]", "a number that is too small"),
+        ("seed[0:1e999999:1]", "a number that is too large"),
+        ("seed[1e999999]", "a number that is too large"),
         ("seed[nan:5:1]", "cannot be read"),
+        ("seed[1:inf:1]", "cannot be read"),
+        ("seed[1:5:nan]", "cannot be read"),
+        ("seed[1,nan]", "cannot be read"),
+        ("eta[-Infinity]", "cannot be read"),
         ("steps[1:2:0.5]", "gives steps fractions"),
         ("sede[1,2]", "names no field.*Did you mean 'seed'"),
         ("prompt[a,b]", "names no field"),
@@ -52,6 +65,12 @@ def test_every_combination_with_one_seed() -> None:
     ]  # fmt: skip
     assert len({prompt.seed for prompt in prompts}) == 1
     assert all(prompt.width == 64 for prompt in prompts)
+
+
+def test_too_many_combinations_are_refused_before_they_are_made() -> None:
+    sweeps = [parse_schedule("seed[1:5000:1]"), parse_schedule("steps[1:1000:1]")]
+    with pytest.raises(BadOptionError, match="too many combinations, 5000000; at most"):
+        swept("a fox", {}, sweeps)
 
 
 def test_values_are_checked_like_any_other() -> None:

@@ -15,7 +15,7 @@ from imaginairy.cli.completion import any_of
 from imaginairy.cli.drawing import Drawing, draw
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import Option, given, prompt_options
-from imaginairy.cli.prompts_file import asked_prompts
+from imaginairy.cli.prompts_file import asked_prompts, hint_at_quotes
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand
 from imaginairy.cli.size import NAMED, SHAPES, asked_size
@@ -116,6 +116,7 @@ def imagine_cmd(
     if not prompts and prompts_file is None:
         raise click.UsageError("Missing argument 'PROMPT...'.", context)
     drawing = Drawing.of({**options, "size": asked_size(size, options)})
+    hint_at_quotes(prompts)
     asked = asked_prompts(prompts, prompts_file, given(options))
     jobs = planned(asked, repeats, schedules)
     draw(jobs, drawing, context.ensure_object(Stores).get(device, precision))

@@ -5,7 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from imaginairy.observe import Observer, Step, log
+from imaginairy.observe import Observer, Step, log, shortened
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 
@@ -57,18 +57,24 @@ class ProgressBars(Observer):
     def __init__(self, pictures: int, *, quiet: bool = False) -> None:
         self.pictures = pictures
         self.drawn = 0
+        self.tried = ""
         self.hidden = quiet or not sys.stderr.isatty()
         self.bar: Any = None
         self.parts: dict[str, ProgressBar] = {}
+
+    def on_try(self, number: int, total: int) -> None:
+        """Note which of several tries is begun."""
+        self.tried = f"({number} of {total}) "
 
     def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
         """Say what is drawn now."""
         self.close()  # one of several tries may have been before
         log.info(
-            "[%d/%d] %s  %dx%d seed:%d strength:%g steps:%d sampler:%s model:%s",
+            "[%d/%d] %s%s  %dx%d seed:%d strength:%g steps:%d sampler:%s model:%s",
             self.drawn + 1,
             self.pictures,
-            prompt.prompt_text,
+            self.tried,
+            shortened(prompt.prompt_text),
             prompt.width,
             prompt.height,
             prompt.seed,
@@ -78,7 +84,12 @@ class ProgressBars(Observer):
             prompt.model,
         )
         self.bar = tqdm(
-            total=steps, unit="step", leave=False, disable=self.hidden, delay=0.2
+            desc=self.tried.strip() or None,
+            total=steps,
+            unit="step",
+            leave=False,
+            disable=self.hidden,
+            delay=0.2,
         )
 
     def on_step(self, step: Step) -> None:
@@ -93,6 +104,7 @@ class ProgressBars(Observer):
     def on_result(self, result: ImagineResult) -> None:
         """Take the bar of a finished picture away."""
         self.drawn += 1
+        self.tried = ""
         self.close()
 
     def close(self) -> None:

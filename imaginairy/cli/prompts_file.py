@@ -9,6 +9,7 @@ from typing import Any
 
 from imaginairy.aliases import ALIASES, as_fields
 from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.observe import log, shortened
 from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
@@ -77,6 +78,17 @@ def asked_prompts(
         as_json = file.suffix.lower() in (".jsonl", ".ndjson")
         asked += _lines(whole, f"'{file}'", options, as_json=as_json)
     return asked
+
+
+def hint_at_quotes(prompts: Sequence[str]) -> None:
+    """Say what `imagine a dog` does; a shell takes the quotes off what is in some."""
+    if len(prompts) > 1 and not any(len(prompt.split()) != 1 for prompt in prompts):
+        log.warning(
+            "These are %d prompts of one word each; for one picture of them all, write "
+            'quotes around them: "%s".',
+            len(prompts),
+            shortened(" ".join(prompts)),
+        )
 
 
 def _standard_input(options: dict[str, Any]) -> list[Asked]:

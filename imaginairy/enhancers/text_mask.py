@@ -28,7 +28,7 @@ from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import log
+from imaginairy.observe import log, shortened
 
 MASK_SIDE = 512
 """Pixels of a mask's longer side while it is made, however large the picture is, so
@@ -115,7 +115,8 @@ def text_mask(image: Image.Image, mask_prompt: str, segmenter: Segmenter) -> Tex
     binary = Image.fromarray(finished.binary).resize(whole.size)
     found = TextMask(whole, binary.point([0] * 128 + [255] * 128), grayscale)
     if found.is_empty:
-        log.warning("Nothing in the picture is '%s'; the mask is empty.", tree)
+        said = shortened(str(tree))
+        log.warning("Nothing in the picture is '%s'; the mask is empty.", said)
     return found
 
 

@@ -334,3 +334,41 @@ def test_aimg_knows_all_commands() -> None:
     names = "imagine edit again mask describe upscale fix-faces models gallery doctor"
     for name in (*names.split(), "version"):
         assert f"\n  {name} " in said
+
+
+@pytest.mark.parametrize(
+    ("prompts", "hinted"),
+    [
+        (("a", "fox"), True),
+        (("a", " red", "fox,"), True),
+        (("fox",), False),
+        (("a fox", "bowl"), False),
+        (("a", ""), False),
+    ],
+)
+def test_words_without_quotes_around_them_are_noticed(
+    imagine: Imagine, prompts: tuple[str, ...], hinted: bool
+) -> None:
+    ran = imagine(*prompts, "--steps", "1")
+    assert ("write quotes around them" in ran.stderr) == hinted, ran.output
+    if hinted:
+        assert f"{len(prompts)} prompts of one word each" in ran.stderr
+        assert f'"{" ".join(" ".join(prompts).split())}".' in ran.stderr
+        assert len(drawn()) == len(prompts), "a hint is no refusal"
+
+
+def test_the_log_says_which_of_several_is_drawn_and_shortens_prompts(
+    imagine: Imagine,
+) -> None:
+    best = ("--best-of", "2", "--similarity-model", "storybook-clip")
+    ran = imagine("a fox " * 500, "a bowl", *best)
+    assert ran.exit_code == 0, ran.output
+    begun = [line for line in ran.stderr.splitlines() if line.startswith("[")]
+    start = f"{'a fox ' * 13}a…"
+    assert [line.partition("  ")[0] for line in begun] == [
+        f"[1/2] (1 of 2) {start}",
+        f"[1/2] (2 of 2) {start}",
+        "[2/2] (1 of 2) a bowl",
+        "[2/2] (2 of 2) a bowl",
+    ]
+    assert max(map(len, ran.stderr.splitlines())) < 250
