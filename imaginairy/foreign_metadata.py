@@ -28,13 +28,14 @@ NUMBERS: dict[str, tuple[str, type[int] | type[float]]] = {
     "cfg scale": ("prompt_strength", float),
     "seed": ("seed", int),
     "eta": ("eta", float),
+    "clip skip": ("clip_skip", int),
     "variation seed": ("variation_seed", int),
     "variation seed strength": ("variation_strength", float),
 }
 PAIR = ("sampler", "schedule type")
 """Read together: see `read_pair`."""
 TELLS_NOTHING = {
-    "version", "clip skip: 1", "rng", "model", "model hash", "user", "hashes",
+    "version", "rng", "model", "model hash", "user", "hashes",
     "civitai metadata: {}", "created date",
 }  # fmt: skip
 """Settings without a part in the picture, or read elsewhere."""

@@ -78,7 +78,7 @@ def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
     safety.safety_mode()  # a bad one is refused before anything is loaded
     loaded = store.get(prompt.model)
     model = loaded.diffusion
-    prompt = prompt.filled(loaded.spec)
+    prompt = prompt.filled(loaded.spec, clip_skip=model.clip_skip)
     tell_unknown_words(prompt, loaded, store)
     for role, name in companions_needed(prompt):
         store.companion(role, name)  # what is missing is said before all the work
@@ -198,7 +198,7 @@ def embed_prompt(
     The second is None where guidance is off and it would have no say.
     """
     if prompt.conditioning is None:
-        conditioning = model.embed(prompt.prompts)
+        conditioning = model.embed(prompt.prompts, clip_skip=prompt.clip_skip)
     else:
         conditioning = prompt.conditioning.float().to(model.device)
         width = model.unet.config.context_dim
@@ -209,11 +209,13 @@ def embed_prompt(
             )
     if prompt.prompt_strength == 1:
         return conditioning, None
-    unconditional = model.embed([WeightedPrompt(prompt.negative_prompt)])
+    unconditional = model.embed(
+        [WeightedPrompt(prompt.negative_prompt)], clip_skip=prompt.clip_skip
+    )
     tokens = max(conditioning.shape[1], unconditional.shape[1])
     return (
-        model.lengthened(conditioning, tokens),
-        model.lengthened(unconditional, tokens),
+        model.lengthened(conditioning, tokens, clip_skip=prompt.clip_skip),
+        model.lengthened(unconditional, tokens, clip_skip=prompt.clip_skip),
     )
 
 

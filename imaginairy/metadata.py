@@ -236,6 +236,7 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         "Size": f"{metadata['width']}x{metadata['height']}",
         "Model hash": str(metadata["model_sha256"])[:10],
         "Model": Path(metadata["model"]).name,
+        **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
         "Version": metadata["software"],
     }
     lines = [metadata["prompt_text"]]

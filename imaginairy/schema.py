@@ -87,6 +87,11 @@ class ImaginePrompt:
         "How much noise each step adds, for ddim, the ancestral and the SDE samplers.",
         SHARE,
     )
+    clip_skip: int | None = _option(
+        "Clip skip: which layer of the text encoder reads the prompt, counted from the "
+        "last; 1 is the last, 2 the one before it. The model's own by default.",
+        Number(1, 100, whole=True),
+    )
     init_image: ImageLike | None = _option(
         "Image to start from (img2img); a path or a web address.", checks.picture
     )
@@ -275,14 +280,18 @@ class ImaginePrompt:
             return self.prompts[0].text
         return "|".join(str(prompt) for prompt in self.prompts)
 
-    def filled(self, spec: ModelSpec) -> "ImaginePrompt":
-        """Return a copy with the model's defaults where the user gave none."""
+    def filled(self, spec: ModelSpec, **more: Any) -> "ImaginePrompt":
+        """Return a copy with the model's defaults where the user gave none.
+
+        `more` are those that are known once the model is loaded.
+        """
         defaults: dict[str, Any] = {
             "width": spec.width,
             "height": spec.height,
             "steps": spec.steps,
             "prompt_strength": spec.prompt_strength,
             "sampler_type": spec.sampler,
+            **more,
         }
         if self.mask_prompt is not None:
             defaults["mask_model"] = usual_companion("mask", spec)

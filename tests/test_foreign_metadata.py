@@ -52,9 +52,10 @@ def test_a_whole_text() -> None:
         "seed": 123,
         "width": 512,
         "height": 768,
+        "clip_skip": 2,
     }
     assert record.model == "sd15"
-    assert record.unknown == {"Clip skip": "2", "Lora hashes": "a: 1, b: 2"}
+    assert record.unknown == {"Lora hashes": "a: 1, b: 2"}
     assert not record.from_picture
     ImaginePrompt.from_dict(record.fields)
 

@@ -24,6 +24,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "sampler_type": ("--sampler-type",),
     "schedule": ("--schedule",),
     "eta": ("--eta",),
+    "clip_skip": ("--clip-skip",),
     "model": ("--model",),
     "init_image": ("--init-image",),
     "init_image_strength": ("--init-image-strength",),
@@ -50,7 +51,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "variation_seed": ("--variation-seed",),
 }
 """The fields that the command line can set, and the option for each."""
-WHOLE = ("seed", "steps", "width", "height", "variation_seed", "best_of")
+WHOLE = ("seed", "steps", "width", "height", "variation_seed", "best_of", "clip_skip")
 SWITCHES = ("mask_modify_original", "fix_faces", "upscale", "caption")
 SEVERAL = ("enhance",)
 FRACTIONS = (

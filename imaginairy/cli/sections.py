@@ -12,6 +12,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Prompt": (
         "prompts_file",
         "negative_prompt",
+        "clip_skip",
         "seed",
         "repeats",
         "variation_strength",

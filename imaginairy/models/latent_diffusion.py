@@ -31,6 +31,7 @@ class LatentDiffusion:
         tokenizer: ClipTokenizer,
         schedule: NoiseSchedule,
         device: torch.device,
+        clip_skip: int = 1,
         sources: Sequence[Tensors] = (),
     ) -> None:
         self.unet = unet
@@ -39,6 +40,7 @@ class LatentDiffusion:
         self.tokenizer = tokenizer
         self.schedule = schedule
         self.device = device
+        self.clip_skip = clip_skip
         self.sources = sources
 
     @property
@@ -65,30 +67,39 @@ class LatentDiffusion:
         for source in self.sources:
             source.rest()
 
-    def embed(self, prompts: Sequence["WeightedPrompt"]) -> Tensor:
+    def embed(
+        self, prompts: Sequence["WeightedPrompt"], *, clip_skip: int | None = None
+    ) -> Tensor:
         """Return the weighted mean of the prompts' embeddings, (1, tokens, dim).
 
         A negative weight pushes away from its prompt. A text longer than the text
         encoder's window is read in several windows, laid one after the other; shorter
         ones beside it are filled up with windows of nothing.
 
+        Args:
+            clip_skip: the layer of the text encoder to use, counted from the last,
+                which is 1; None takes the model's own.
+
         Raises:
-            BadOptionError: the weights do not add up to more than 0.
+            BadOptionError: the weights do not add up to more than 0, or the text
+                encoder has not so many layers.
         """
         total = sum(prompt.weight for prompt in prompts)
         if total <= 0:
             raise BadOptionError(
                 f"The weights of the prompt add up to {total:g}; make the sum positive."
             )
-        embedded = [self.embed_text(prompt.text) for prompt in prompts]
+        embedded = [
+            self.embed_text(prompt.text, clip_skip=clip_skip) for prompt in prompts
+        ]
         length = max(each.shape[1] for each in embedded)
         weighted = [
-            self.lengthened(each, length) * (prompt.weight / total)
+            self.lengthened(each, length, clip_skip=clip_skip) * (prompt.weight / total)
             for each, prompt in zip(embedded, prompts, strict=True)
         ]
         return torch.stack(weighted).sum(dim=0)
 
-    def embed_text(self, text: str) -> Tensor:
+    def embed_text(self, text: str, *, clip_skip: int | None = None) -> Tensor:
         """Return the embedding of one text, (1, windows * max_tokens, dim).
 
         What a stretch of text adds to the embedding, there and at every later token,
@@ -97,27 +108,37 @@ class LatentDiffusion:
         """
         fragments = parse_text(text)
         ids = [self.tokenizer.ids(fragment.text) for fragment in fragments]
-        embedded = self._encoded(ids)
+        embedded = self._encoded(ids, clip_skip)
         emphasised = embedded
         for number, fragment in enumerate(fragments):
             if fragment.emphasis != 1:
                 silence = [self.tokenizer.end] * len(ids[number])
-                without = self._encoded([*ids[:number], silence, *ids[number + 1 :]])
+                others = [*ids[:number], silence, *ids[number + 1 :]]
+                without = self._encoded(others, clip_skip)
                 difference = embedded - without
                 emphasised = emphasised + (fragment.emphasis - 1) * difference
         return emphasised
 
-    def _encoded(self, ids: Sequence[Sequence[int]]) -> Tensor:
+    def _encoded(self, ids: Sequence[Sequence[int]], clip_skip: int | None) -> Tensor:
         """Return the embeddings of the windows that stretches of ids fill, in a row."""
+        layers = self.text.config.layers
+        clip_skip = self.clip_skip if clip_skip is None else clip_skip
+        if clip_skip > layers:
+            raise BadOptionError(
+                f"A clip_skip of {clip_skip} is more than the {layers} layers of this "
+                f"model's text encoder; give one from 1 to {layers}."
+            )
         flat = [number for stretch in ids for number in stretch]
         windows = [self.tokenizer.window(part) for part in self.tokenizer.chunks(flat)]
         token_ids = torch.tensor(windows, device=self.device)
-        return self.text(token_ids).float().flatten(0, 1)[None]
+        return self.text(token_ids, clip_skip).float().flatten(0, 1)[None]
 
-    def lengthened(self, embedding: Tensor, tokens: int) -> Tensor:
+    def lengthened(
+        self, embedding: Tensor, tokens: int, *, clip_skip: int | None = None
+    ) -> Tensor:
         """Fill an embedding up to so many tokens with windows of the empty text."""
         while embedding.shape[1] < tokens:
-            embedding = torch.cat([embedding, self._encoded([])], dim=1)
+            embedding = torch.cat([embedding, self._encoded([], clip_skip)], dim=1)
         return embedding
 
     def encode(self, pictures: Tensor, noise: Tensor) -> Tensor:

@@ -235,6 +235,7 @@ def load(
         tokenizer=tokenizer,
         schedule=NoiseSchedule(checkpoint.schedule),
         device=device,
+        clip_skip=checkpoint.clip_skip,
         sources=[
             part.tensors
             for part in (checkpoint.unet, checkpoint.autoencoder, checkpoint.text)

@@ -49,10 +49,16 @@ class ClipText(nn.Module):
         self.layers = nn.Sequential(*(Layer(config) for _ in range(config.layers)))
         self.norm_out = nn.LayerNorm(config.width)
 
-    def forward(self, token_ids: Tensor) -> Tensor:
+    def forward(self, token_ids: Tensor, clip_skip: int = 1) -> Tensor:
         """Map ids (batch, up to max_tokens) to (batch, tokens, width).
 
-        What comes back is the last layer's output after the final normalisation.
+        What comes back is the output of a layer after the final normalisation.
+
+        Args:
+            clip_skip: which layer, counted from the last, which is 1.
         """
         positions = self.positions.weight[: token_ids.shape[1]]
-        return self.norm_out(self.layers(self.tokens(token_ids) + positions))
+        x = self.tokens(token_ids) + positions
+        for layer in list(self.layers)[: len(self.layers) + 1 - clip_skip]:
+            x = layer(x)
+        return self.norm_out(x)

@@ -242,14 +242,14 @@ def foreign(settings: str, name: str = "foreign.png") -> str:
 def test_a_picture_of_another_tool(run: Run, tiny_folder: Path) -> None:
     picture = foreign(
         "Steps: 2, Sampler: Euler a, CFG scale: 3, Seed: 5, Size: 64x64, "
-        "Model hash: 0123456789, Model: dream, Clip skip: 2, Version: 1"
+        "Model hash: 0123456789, Model: dream, Clip skip: 2, Hypernet: b, Version: 1"
     )
     ran = run("again", picture)
     assert ran.exit_code == 2
     assert "by the model 'dream', hash 0123456789, which is not known" in ran.stderr
     ran = run("again", picture, "--model", tiny_folder)
     assert ran.exit_code == 0, ran.output
-    assert "left out, as nothing here does it: Clip skip 2." in ran.stderr
+    assert "left out, as nothing here does it: Hypernet b." in ran.stderr
     assert "drawn anew, with model" in ran.stdout
     prompt = ImaginePrompt.from_file(max(Path("outputs").iterdir()))
     assert (prompt.sampler_type, prompt.seed, prompt.steps, prompt.prompt_strength) == (
@@ -258,6 +258,7 @@ def test_a_picture_of_another_tool(run: Run, tiny_folder: Path) -> None:
         2,
         3.0,
     )
+    assert prompt.clip_skip == 2
     assert prompt.negative_prompt == "dog"
 
 

@@ -352,3 +352,13 @@ def test_a_text_encoder_may_use_fewer_layers_than_it_has(
     assert np.abs(ours - 255 * wanted).max() < 2
     assert np.abs(ours - whole).max() > 2
     assert "of the text encoder's 2 layers the first 1 are used" in caplog.text
+
+
+def test_a_file_may_say_which_layer_of_its_text_encoder_is_used(
+    compvis: Named, tmp_path: Path
+) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file(compvis, file, {"modelspec.encoder_layer": "2"})
+    assert read_checkpoint(file).clip_skip == 2
+    save_file(compvis, file, {"modelspec.encoder_layer": "1"})
+    assert read_checkpoint(file).clip_skip == 1
