@@ -191,6 +191,8 @@ def embeddings(name: str, value: Any) -> Any:
             + (f"one of {tuple(value.shape)}" if is_tensor else kind_of(value))
             + "."
         )
+    if not value.isfinite().all():
+        raise BadOptionError(f"{name} holds NaN or infinity; give finite numbers.")
     return value
 
 

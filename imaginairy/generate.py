@@ -1,7 +1,6 @@
 """One prompt to one picture: the only place that joins all parts."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -13,18 +12,16 @@ from torch import Tensor
 
 from imaginairy import masks
 from imaginairy.checks import parse_margins
-from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.enhancers import Work, companions_needed, enhanced, safety
 from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
-from imaginairy.images import image_to_tensor, tensor_to_image
+from imaginairy.finite import Stages
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.masks import Canvas
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import listed
-from imaginairy.networks.layers import tiling
-from imaginairy.observe import Observer, Step, log
+from imaginairy.observe import Observer, log
 from imaginairy.result import (
     GENERATED,
     MASK_BINARY,
@@ -32,18 +29,9 @@ from imaginairy.result import (
     MODIFIED_ORIGINAL,
     ImagineResult,
 )
-from imaginairy.samplers import get_sampler
-from imaginairy.samplers.guidance import (
-    Denoiser,
-    PredictNoise,
-    Unet,
-    as_noise,
-    guided,
-    inpainting,
-    seeing_mask,
-)
-from imaginairy.samplers.table import steps_to_run
 from imaginairy.schema import DEFAULT_INIT_STRENGTH, ImaginePrompt
+from imaginairy.steps.sample import decoded, predictor, sample, tiled
+from imaginairy.steps.start import starting_point
 from imaginairy.weighted_prompt import WeightedPrompt
 
 
@@ -70,6 +58,8 @@ class Drawn:
     canvas: Canvas | None
     found: TextMask | None
     model_hash: Callable[[], str]
+    recomputed: tuple[str, ...] = ()
+    """Stages that half precision could not hold."""
 
 
 @torch.inference_mode()
@@ -86,15 +76,20 @@ def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
     found = described(prompt, store)
     prompt, canvas = prepared(prompt, found)
 
-    conditioning, unconditional = embed_prompt(prompt, model)
+    stages = Stages(loaded.spec.name)
+    conditioning, unconditional = stages.run(
+        "the text encoder", model.text, partial(embed_prompt, prompt, model)
+    )
     model.rest()
     with tiled(prompt, model):
-        start = starting_point(prompt, model, canvas)
-        latents = sample(prompt, model, start, conditioning, unconditional, observer)
+        start = starting_point(prompt, model, canvas, stages)
+        predict = predictor(prompt, model, start, conditioning, unconditional, stages)
+        latents = sample(prompt, model, start, predict, observer)
         model.rest()
-        drawn = decode(model, latents)
-
-    return Drawn(prompt, drawn, canvas, found, loaded.weights_sha256)
+        drawn = decoded(model, latents, stages)
+    return Drawn(
+        prompt, drawn, canvas, found, loaded.weights_sha256, tuple(stages.recomputed)
+    )
 
 
 @torch.inference_mode()
@@ -121,6 +116,7 @@ def finish(
         init_image=canvas.picture if canvas else None,
         mask=canvas.keep if canvas else None,
         model_hash=drawn.model_hash,
+        recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,
     )
@@ -217,143 +213,6 @@ def embed_prompt(
         model.lengthened(conditioning, tokens, clip_skip=prompt.clip_skip),
         model.lengthened(unconditional, tokens, clip_skip=prompt.clip_skip),
     )
-
-
-def tiled(
-    prompt: ImaginePrompt, model: LatentDiffusion
-) -> AbstractContextManager[None]:
-    """Return the scope in which the networks' convolutions wrap around as asked."""
-    x, y = "x" in prompt.tile_mode, "y" in prompt.tile_mode
-    return tiling(model.unet, model.autoencoder, x=x, y=y)
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where the walk starts."""
-
-    latents: Tensor
-    """At the first of the levels; already clean where there are none to walk."""
-    levels: list[float]
-    noise: Tensor
-    """The noise in them."""
-    draw_noise: SeededNoise
-    """Where a sampler gets more."""
-    init_latents: Tensor | None
-    """Clean latents of the init image."""
-    keep: Tensor | None
-    """How much of each latent stays as in the init image, (1, 1, h, w)."""
-    blanked: Tensor | None
-    """Latents of the init image without what is painted, for models that see it."""
-
-
-def starting_point(
-    prompt: ImaginePrompt, model: LatentDiffusion, canvas: Canvas | None
-) -> Start:
-    """Draw the noise, and put as much of it on the init image as its strength leaves.
-
-    The noise comes in the reference's order: first what the encoder draws, where an
-    init image has a say, then what the walk starts from.
-    """
-    assert prompt.sampler_type and prompt.steps and prompt.height and prompt.width
-    assert prompt.seed is not None
-    size = prompt.height // model.downsampling, prompt.width // model.downsampling
-    shape = (1, model.latent_channels, *size)
-    draw_noise = SeededNoise(prompt.seed, shape, model.device)
-
-    sampler = get_sampler(prompt.sampler_type)
-    runs = steps_to_run(prompt.steps, prompt.init_image_strength or 0.0)
-    levels = sampler.levels(model.schedule, prompt.steps, prompt.schedule, last=runs)
-
-    init_latents = keep = None
-    if canvas is not None and (runs < prompt.steps or canvas.keep is not None):
-        init_latents = model.encode(image_to_tensor(canvas.picture), draw_noise())
-    if canvas is not None and canvas.keep is not None:
-        keep = masks.latent_mask(canvas.keep, model.downsampling).to(model.device)
-    noise = draw_noise()
-    if prompt.variation_strength and prompt.variation_seed is not None:
-        other = SeededNoise(prompt.variation_seed, shape, model.device)()
-        noise = spherical_mix(noise, other, prompt.variation_strength)
-
-    if runs:
-        shown = init_latents if runs < prompt.steps else None
-        latents = sampler.start(model.schedule, noise, levels[0], shown)
-    else:
-        assert init_latents is not None
-        latents = init_latents
-    blanked = None
-    if model.sees_mask:
-        blanked = model.encode(blanked_picture(prompt, canvas), torch.zeros(shape))
-    return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked)
-
-
-def blanked_picture(prompt: ImaginePrompt, canvas: Canvas | None) -> Tensor:
-    """Return the init image with grey where it is painted, (1, 3, h, w) in [-1, 1]."""
-    if canvas is None or canvas.keep is None:
-        return torch.zeros(1, 3, prompt.height or 0, prompt.width or 0)
-    stays = masks.latent_mask(canvas.keep, downsampling=1) >= 0.5
-    return image_to_tensor(canvas.picture) * stays
-
-
-def sample(
-    prompt: ImaginePrompt,
-    model: LatentDiffusion,
-    start: Start,
-    conditioning: Tensor,
-    unconditional: Tensor | None,
-    observer: Observer,
-) -> Tensor:
-    """Walk from the start to the latents of a picture."""
-    assert prompt.sampler_type and prompt.prompt_strength is not None
-    sampler = get_sampler(prompt.sampler_type)
-    steps = steps_to_run(prompt.steps or 0, prompt.init_image_strength or 0.0)
-    observer.on_start(prompt, None if sampler.adaptive and steps else steps)
-    if not steps:
-        return start.latents
-
-    def on_step(index: int, latents: Tensor, denoised: Tensor) -> None:
-        observer.on_step(Step(index, latents, denoised, partial(decode, model)))
-
-    predict = predictor(prompt, model, start, conditioning, unconditional)
-    return sampler.sample(
-        Denoiser(predict, model.schedule),
-        start.latents,
-        start.levels,
-        draw_noise=start.draw_noise,
-        on_step=on_step,
-        **({} if prompt.eta is None else {"eta": prompt.eta}),
-    )
-
-
-def predictor(
-    prompt: ImaginePrompt,
-    model: LatentDiffusion,
-    start: Start,
-    conditioning: Tensor,
-    unconditional: Tensor | None,
-) -> PredictNoise:
-    """Wrap guidance and, where there is one, the mask around the UNet."""
-    assert prompt.prompt_strength is not None
-    unet: Unet = model.unet
-    if model.sees_mask:
-        keep = (
-            torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
-        )
-        assert start.blanked is not None
-        unet = seeing_mask(unet, 1 - keep.round(), start.blanked)
-    predict = as_noise(
-        guided(unet, conditioning, unconditional, prompt.prompt_strength),
-        model.schedule,
-    )
-    if start.keep is None or start.init_latents is None:
-        return predict
-    return inpainting(
-        predict, start.init_latents, start.noise, start.keep, model.schedule
-    )
-
-
-def decode(model: LatentDiffusion, latents: Tensor) -> Image.Image:
-    """Return the picture that latents stand for."""
-    return tensor_to_image(model.decode(latents)[0])
 
 
 def finished(work: Work, canvas: Canvas | None, found: TextMask | None) -> Work:

@@ -46,6 +46,8 @@ class ImagineResult:
     """The image it was generated from, at the size it was worked on."""
     mask: Image | None = field(default=None, repr=False)
     """White where the init image was kept."""
+    recomputed: tuple[str, ...] = ()
+    """Stages that half precision could not hold, computed again in float32."""
     device: str = "cpu"
     precision: str = "autocast"
     created: datetime = field(default_factory=lambda: datetime.now().astimezone())
@@ -92,6 +94,7 @@ class ImagineResult:
             "applied": dict(self.applied),
             "conditioning": _fingerprint(self.prompt.conditioning),
             "precision": self.precision,
+            "recomputed_in_float32": list(self.recomputed),
             "device": self.device,
             "software": f"imaginairy {__version__}",
             "platform": f"{platform.system()} {platform.machine()}",

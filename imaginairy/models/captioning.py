@@ -10,6 +10,7 @@ from tokenizers.models import WordPiece
 from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
+from imaginairy.finite import finite
 from imaginairy.models.companion_files import GENERATION, read_json
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.picture_input import (
@@ -102,8 +103,15 @@ class Captioner:
             num_beams=writing.num_beams if beams is None else beams,
             min_length=writing.min_length,
             max_length=writing.max_length,
+            logits_processor=[self._require_numbers],
         )
         return [self.text(ids) for ids in written.tolist()]
+
+    def _require_numbers(self, ids: Tensor, scores: Tensor) -> Tensor:
+        """Hand on the scores of the next words, which may rule some out by -inf."""
+        known = scores.nan_to_num(torch.nan, torch.nan, 0)
+        finite(known, "the caption model", self.network)
+        return scores
 
     def text(self, ids: list[int]) -> str:
         """Join tokens to a caption, without `PREFIX` and those that are no words."""

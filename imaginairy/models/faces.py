@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
+from imaginairy.finite import finite
 from imaginairy.models.assemble import Part
 from imaginairy.models.companion_files import (
     CONFIG,
@@ -249,7 +250,8 @@ class FinderDetector:
         values = pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
         down, right = (-side % self.MULTIPLE for side in values.shape[2:])
         score, geometry = self.finder(F.pad(values, (0, right, 0, down)))
-        shares = score.float().sigmoid()
+        shares = finite(score, f"the face detector '{self.name}'", self.finder)
+        shares = shares.float().sigmoid()
         peaks = shares == F.max_pool2d(shares, 3, stride=1, padding=1)
         boxes, landmarks = placed(geometry.float())
         faces = []
@@ -334,7 +336,8 @@ class _Restorer:
     def restore(self, faces: Tensor, fidelity: float) -> Tensor:
         """Return aligned faces (batch, 3, side, side) in [-1, 1], restored."""
         device = next(self.network.parameters()).device
-        return self._restored(faces.to(device), fidelity).cpu()
+        restored = self._restored(faces.to(device), fidelity).cpu()
+        return finite(restored, f"the face restorer '{self.name}'", self.network)
 
     def _restored(self, faces: Tensor, fidelity: float) -> Tensor:
         raise NotImplementedError

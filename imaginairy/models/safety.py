@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.finite import finite
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.keymaps import Names
 from imaginairy.models.picture_input import (
@@ -97,7 +98,8 @@ class SafetyChecker:
     def judge(self, pixels: Tensor) -> list[Verdict]:
         """Judge pictures (batch, 3, side, side)."""
         device = self.network.concept_embeds.device
-        return self.judge_vectors(self.network(pixels.to(device)))
+        vectors = self.network(pixels.to(device))
+        return self.judge_vectors(finite(vectors, "the safety checker", self.network))
 
     def judge_vectors(self, vectors: Tensor) -> list[Verdict]:
         """Judge pictures by CLIP's vectors of them, (batch, dim)."""

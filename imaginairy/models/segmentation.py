@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.errors import BadPromptError
+from imaginairy.finite import finite
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.picture_input import PictureInput, read_picture_input
 from imaginairy.models.pretrained import (
@@ -85,7 +86,8 @@ class Segmenter:
             meanings: from `read`.
         """
         rows = [layer.expand(len(meanings), -1, -1) for layer in seen]
-        return self.network.decoder(tuple(rows), meanings).logits
+        logits = self.network.decoder(tuple(rows), meanings).logits
+        return finite(logits, "the mask model", self.network)
 
 
 def load_segmenter(spec: CompanionSpec, device: torch.device) -> Segmenter:

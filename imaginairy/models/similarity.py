@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.finite import finite
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
@@ -62,7 +63,7 @@ class Comparer:
     def look(self, pixels: Tensor) -> Tensor:
         """Map pictures (batch, 3, side, side) to vectors (batch, dim)."""
         seen = self.network.vision_model(pixel_values=pixels.to(self.device))
-        return F.normalize(self.network.visual_projection(seen.pooler_output), dim=-1)
+        return self._of_length_1(self.network.visual_projection(seen.pooler_output))
 
     def read(self, texts: Sequence[str]) -> Tensor:
         """Map texts to vectors (texts, dim).
@@ -81,7 +82,11 @@ class Comparer:
         end = self.tokenizer.end
         longest = int((ids != end).sum(dim=1).max()) + 1
         read = self.network.text_model(input_ids=ids[:, :longest].to(self.device))
-        return F.normalize(self.network.text_projection(read.pooler_output), dim=-1)
+        return self._of_length_1(self.network.text_projection(read.pooler_output))
+
+    def _of_length_1(self, vectors: Tensor) -> Tensor:
+        vectors = finite(vectors, "the similarity model", self.network)
+        return F.normalize(vectors, dim=-1)
 
 
 def load_comparer(spec: CompanionSpec, device: torch.device) -> Comparer:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
+from imaginairy.finite import finite
 from imaginairy.models.companion_files import companion_path
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.enhancer_keymaps import GREY, upscaler_part
@@ -57,7 +58,9 @@ class Upscaler:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Enlarge pictures (batch, channels, h, w) in [0, 1]."""
-        return self.network(pictures.to(next(self.network.parameters()).device))
+        device = next(self.network.parameters()).device
+        large = self.network(pictures.to(device))
+        return finite(large, f"the upscaler '{self.name}'", self.network)
 
 
 def load_upscaler(spec: CompanionSpec, device: torch.device) -> Upscaler:

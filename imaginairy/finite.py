@@ -1,0 +1,128 @@
+"""Numbers of which pictures can come: NaN and infinity are noticed where they arise."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from imaginairy.errors import NotFiniteError
+from imaginairy.observe import log
+
+T = TypeVar("T", Tensor, tuple[Tensor, Tensor | None])
+
+NAMES_SHOWN = 3
+
+
+class Stages:
+    """Runs the stages of one picture, and sees to it that each gives finite numbers.
+
+    What overflows half precision fits into single precision; a stage that does is
+    computed again, alone, in that.
+
+    Args:
+        model: what the model is called in messages.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.recomputed: list[str] = []
+        """The stages that were computed again in float32."""
+
+    def run(self, stage: str, network: nn.Module, compute: Callable[[], T]) -> T:
+        """Return what `compute` gives.
+
+        Args:
+            stage: what it does, in words.
+            network: what it computes with.
+
+        Raises:
+            NotFiniteError: there is NaN or infinity in it.
+        """
+        result = compute()
+        if is_finite(result):
+            return result
+        if any(is_half(weight) for weight in network.parameters()):
+            with in_float32(network):
+                result = compute()
+            if is_finite(result):
+                self._note(stage)
+                return result
+        raise NotFiniteError(
+            f"{_capital(stage)} of '{self.model}' gave numbers that are "
+            f"not finite (NaN or infinity), so there is no picture; {reason(network)}."
+        )
+
+    def _note(self, stage: str) -> None:
+        if stage not in self.recomputed:
+            self.recomputed.append(stage)
+            log.warning(
+                "%s of '%s' is beyond half precision; computed again in float32.",
+                _capital(stage),
+                self.model,
+            )
+
+
+def finite(result: Tensor, name: str, network: nn.Module) -> Tensor:
+    """Return what a network gave; raise NotFiniteError where it is not all finite.
+
+    Args:
+        name: what the network is called in the message.
+    """
+    if not is_finite(result):
+        raise NotFiniteError(
+            f"{_capital(name)} gave numbers that are not finite (NaN or infinity); "
+            f"{reason(network)}."
+        )
+    return result
+
+
+def is_finite(result: Tensor | tuple[Tensor, Tensor | None]) -> bool:
+    """Tell whether every number is finite."""
+    tensors = result if isinstance(result, tuple) else (result,)
+    return all(bool(each.isfinite().all()) for each in tensors if each is not None)
+
+
+def is_half(tensor: Tensor) -> bool:
+    """Tell whether a tensor is in half precision of either kind."""
+    return tensor.dtype in (torch.float16, torch.bfloat16)
+
+
+@contextmanager
+def in_float32(network: nn.Module) -> Iterator[None]:
+    """Let a network compute in float32 while the block runs; its weights stay."""
+    owners = [(module, dict(module._parameters)) for module in network.modules()]
+    try:
+        for module, weights in owners:
+            for name, weight in weights.items():
+                if weight is not None:
+                    wide = nn.Parameter(weight.float(), requires_grad=False)
+                    module._parameters[name] = wide
+        yield
+    finally:
+        for module, weights in owners:
+            module._parameters.update(weights)
+
+
+def reason(network: nn.Module) -> str:
+    """Say whether the weights are to blame, and what to do."""
+    bad = [
+        name
+        for name, weight in network.named_parameters()
+        if not bool(weight.isfinite().all())
+    ]
+    if not bad:
+        return (
+            "its weights are finite, so try another size, a lower prompt strength "
+            "(guidance scale) or other weights"
+        )
+    shown = ", ".join(bad[:NAMES_SHOWN]) + (", ..." if len(bad) > NAMES_SHOWN else "")
+    return (
+        f"its weights hold such numbers ({len(bad)} of its tensors: {shown}), so the "
+        "file is broken; fetch it again or take another"
+    )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,1 @@
+"""What a picture goes through, call by call; `generate.py` joins them."""

@@ -1,0 +1,98 @@
+"""Where sampling starts: seeded noise, and as much of an init image as stays."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from imaginairy import masks
+from imaginairy.device import SeededNoise, spherical_mix
+from imaginairy.finite import Stages
+from imaginairy.images import image_to_tensor
+from imaginairy.masks import Canvas
+from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.samplers import get_sampler
+from imaginairy.samplers.table import steps_to_run
+from imaginairy.schema import ImaginePrompt
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the walk starts."""
+
+    latents: Tensor
+    """At the first of the levels; already clean where there are none to walk."""
+    levels: list[float]
+    noise: Tensor
+    """The noise in them."""
+    draw_noise: SeededNoise
+    """Where a sampler gets more."""
+    init_latents: Tensor | None
+    """Clean latents of the init image."""
+    keep: Tensor | None
+    """How much of each latent stays as in the init image, (1, 1, h, w)."""
+    blanked: Tensor | None
+    """Latents of the init image without what is painted, for models that see it."""
+
+
+def starting_point(
+    prompt: ImaginePrompt,
+    model: LatentDiffusion,
+    canvas: Canvas | None,
+    stages: Stages,
+) -> Start:
+    """Draw the noise, and put as much of it on the init image as its strength leaves.
+
+    The noise comes in the reference's order: first what the encoder draws, where an
+    init image has a say, then what the walk starts from.
+    """
+    assert prompt.sampler_type and prompt.steps and prompt.height and prompt.width
+    assert prompt.seed is not None
+    size = prompt.height // model.downsampling, prompt.width // model.downsampling
+    shape = (1, model.latent_channels, *size)
+    draw_noise = SeededNoise(prompt.seed, shape, model.device)
+
+    sampler = get_sampler(prompt.sampler_type)
+    runs = steps_to_run(prompt.steps, prompt.init_image_strength or 0.0)
+    levels = sampler.levels(model.schedule, prompt.steps, prompt.schedule, last=runs)
+
+    init_latents = keep = None
+    if canvas is not None and (runs < prompt.steps or canvas.keep is not None):
+        init_latents = encoded(
+            model, image_to_tensor(canvas.picture), draw_noise(), stages
+        )
+    if canvas is not None and canvas.keep is not None:
+        keep = masks.latent_mask(canvas.keep, model.downsampling).to(model.device)
+    noise = draw_noise()
+    if prompt.variation_strength and prompt.variation_seed is not None:
+        other = SeededNoise(prompt.variation_seed, shape, model.device)()
+        noise = spherical_mix(noise, other, prompt.variation_strength)
+
+    if runs:
+        shown = init_latents if runs < prompt.steps else None
+        latents = sampler.start(model.schedule, noise, levels[0], shown)
+    else:
+        assert init_latents is not None
+        latents = init_latents
+    blanked = None
+    if model.sees_mask:
+        picture = blanked_picture(prompt, canvas)
+        blanked = encoded(model, picture, torch.zeros(shape), stages)
+    return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked)
+
+
+def encoded(
+    model: LatentDiffusion, pictures: Tensor, noise: Tensor, stages: Stages
+) -> Tensor:
+    """Return the latents of pictures; see `LatentDiffusion.encode`."""
+    encode = partial(model.encode, pictures, noise)
+    return stages.run("the encoder", model.autoencoder, encode)
+
+
+def blanked_picture(prompt: ImaginePrompt, canvas: Canvas | None) -> Tensor:
+    """Return the init image with grey where it is painted, (1, 3, h, w) in [-1, 1]."""
+    if canvas is None or canvas.keep is None:
+        return torch.zeros(1, 3, prompt.height or 0, prompt.width or 0)
+    stays = masks.latent_mask(canvas.keep, downsampling=1) >= 0.5
+    return image_to_tensor(canvas.picture) * stays
