@@ -10,10 +10,6 @@ from torch import Tensor
 
 from imaginairy.networks.rrdbnet import mirror
 
-TILE = 224
-"""Side of a tile in pixels of the small picture; 280 are computed for it."""
-OVERLAP = 24
-"""Pixels that a tile sees on every side beyond what it draws."""
 FADE = 4
 """Pixels on either side of a border across which neighbours fade into each other."""
 MARGIN = 10
@@ -60,8 +56,8 @@ def upscale_tiled(
     *,
     scale: int,
     channels: int = 3,
-    tile: int | None = TILE,
-    overlap: int = OVERLAP,
+    tile: int | None,
+    overlap: int,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Enlarge pictures (n, 3, h, w) in [0, 1]; return (n, channels, scale h, scale w).

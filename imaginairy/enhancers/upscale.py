@@ -151,6 +151,7 @@ def enlarged(
         picture,
         scale=upscaler.scale,
         channels=upscaler.network.config.drawn_channels,
+        tile=upscaler.tile,
         overlap=upscaler.overlap,
         on_tile=on_tile,
     )

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.enhancers.tiled import ALIGNMENT, FADE, spans, upscale_tiled
 from imaginairy.models.enhancer_keymaps import upscaler_part
+from imaginairy.models.upscaler import Upscaler
 from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import RRDBNetConfig, SRVGGConfig
 from imaginairy.networks.rrdbnet import RRDBNet
@@ -83,6 +84,76 @@ def test_tiles_fold_pixels_as_the_whole_does(scale: int) -> None:
     assert whole.std() > 5 * STEP
 
 
+def deep_network() -> RRDBNet:
+    """Return one of the published depth that looks about as far as the published one.
+
+    Trained weights spread what they see; weights drawn at random must be large for it,
+    and what comes out is brought back to the size of a picture.
+    """
+    torch.manual_seed(0)
+    network = RRDBNet(RRDBNetConfig(channels=8, growth=4))
+    assert network.config.blocks == 23
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight)
+                nn.init.zeros_(layer.bias)
+        for weight in network.blocks.parameters():
+            weight *= 2.1
+        made = network(photograph(16, 64))
+        for parameter in network.conv_out.parameters():
+            parameter *= 0.2 / made.std()
+        network.conv_out.bias += 0.5
+    return network.eval()
+
+
+def test_tiles_of_a_deep_network_are_those_of_the_whole_picture() -> None:
+    network, picture = deep_network(), photograph(16, 220)
+    upscaler = Upscaler("deep", network, lambda: "")
+    enough = upscaler.overlap
+    whole = upscale_tiled(network, picture, scale=4, tile=None, overlap=enough)
+
+    def worst(overlap: int) -> float:
+        tiled = upscale_tiled(network, picture, scale=4, tile=110, overlap=overlap)
+        return float((tiled - whole).abs().max() / STEP)
+
+    assert worst(24) > 10  # it does look far
+    assert worst(enough) < 1
+
+
+@pytest.mark.parametrize(
+    ("config", "overlap", "tile"),
+    [
+        (RRDBNetConfig(), 64, 256),
+        (RRDBNetConfig(scale=2), 128, 512),  # folded: places of blocks are 2 pixels
+        (RRDBNetConfig(scale=1), 256, 1024),
+        (RRDBNetConfig(scale=2, doublings=1), 64, 256),
+        (RRDBNetConfig(scale=8, doublings=3), 64, 128),
+        (RRDBNetConfig(blocks=1), 20, 256),
+        (SRVGGConfig(), 34, 224),
+    ],
+)
+def test_tiles_and_what_they_see_go_by_the_network(
+    config: RRDBNetConfig | SRVGGConfig, overlap: int, tile: int
+) -> None:
+    kind = RRDBNet if isinstance(config, RRDBNetConfig) else SRVGG
+    with torch.device("meta"):
+        upscaler = Upscaler("any", kind(config), lambda: "")  # type: ignore[arg-type]
+    assert (upscaler.overlap, upscaler.tile) == (overlap, tile)
+
+
+def test_one_block_looks_no_further_than_its_tiles_see() -> None:
+    torch.manual_seed(3)
+    network = RRDBNet(RRDBNetConfig(channels=8, growth=4, blocks=1)).eval()
+    picture = photograph(24, 90)
+    overlap = Upscaler("shallow", network, lambda: "").overlap
+    tiled, whole = (
+        upscale_tiled(network, picture, scale=4, tile=side, overlap=overlap)
+        for side in (30, None)
+    )
+    assert (tiled - whole).abs().max() < 1e-5
+
+
 def test_weights_of_all_tiles_add_up_to_one() -> None:
     for size in range(1, 80):
         for tile in range(8, 40, 3):
@@ -100,7 +171,7 @@ def test_neighbours_that_disagree_fade_into_each_other() -> None:
         calls.append(picture)
         return torch.full_like(repeat(picture), len(calls) % 2)
 
-    result = upscale_tiled(contrary, photograph(8, 40), scale=2, tile=20)
+    result = upscale_tiled(contrary, photograph(8, 40), scale=2, tile=20, overlap=7)
     assert len(calls) == 2
     steps = result[0, 0].diff(dim=-1).abs()
     assert steps.max() <= 1 / (4 * FADE) + 1e-6
@@ -125,6 +196,7 @@ def test_progress_is_told_tile_by_tile() -> None:
         photograph(40, 50),
         scale=2,
         tile=20,
+        overlap=7,
         on_tile=lambda done, total: told.append((done, total)),
     )
     assert told == [(done, 6) for done in range(1, 7)]
@@ -137,7 +209,7 @@ def test_the_result_is_a_plain_picture() -> None:
     def glaring(picture: Tensor) -> Tensor:
         return (3 * repeat(picture) - 1).half()
 
-    result = upscale_tiled(glaring, picture, scale=2)
+    result = upscale_tiled(glaring, picture, scale=2, tile=None, overlap=0)
     assert result.dtype == torch.float32
     assert not result.requires_grad
     assert result.min() == 0
