@@ -10,7 +10,7 @@ from imaginairy.generate import Drawn, draw, finish
 from imaginairy.models.similarity import Comparer
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer, log
-from imaginairy.prompt_language import parse_text
+from imaginairy.prompt_syntax import read_text
 from imaginairy.result import ImagineResult
 from imaginairy.schema import MAX_SEED, ImaginePrompt
 
@@ -65,5 +65,5 @@ def closeness(image: Image, prompt: ImaginePrompt, comparer: Comparer) -> float:
 
 
 def plain(text: str) -> str:
-    """Return a text without what marks emphasis in it."""
-    return "".join(fragment.text for fragment in parse_text(text))
+    """Return the words of a text without its markup."""
+    return "".join(fragment.text for fragment in read_text(text))

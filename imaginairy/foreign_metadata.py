@@ -43,7 +43,7 @@ OUR_VERSION = "imaginairy"
 EMPHASIS = {"(": "1.1", "[": "0.91"}
 """What brackets without a number mean to other tools; to us they are plain text."""
 PARTNER = {")": "(", "]": "["}
-NUMBERED = re.compile(r":\s*[\d.]+\s*$")
+NUMBERED = re.compile(r":\s*[+-]?[\d.]+\s*$")
 
 
 @dataclass(frozen=True)

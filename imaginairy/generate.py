@@ -22,6 +22,7 @@ from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import listed
 from imaginairy.observe import Observer, log
+from imaginairy.prompt_syntax import remark_on
 from imaginairy.result import (
     GENERATED,
     MASK_BINARY,
@@ -69,7 +70,7 @@ def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
     loaded = store.get(prompt.model)
     model = loaded.diffusion
     prompt = prompt.filled(loaded.spec, clip_skip=model.clip_skip)
-    tell_unknown_words(prompt, loaded, store)
+    tell_what_is_passed_over(prompt, loaded, store)
     for role, name in companions_needed(prompt):
         store.companion(role, name)  # what is missing is said before all the work
     safety.prepare(prompt, store)
@@ -124,16 +125,17 @@ def finish(
     return result
 
 
-def tell_unknown_words(
+def tell_what_is_passed_over(
     prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
 ) -> None:
-    """Name the words that the model takes no notice of, once for each prompt."""
-    if loaded.words is None:
-        return
+    """Name what of the texts has no part in the picture, once for each prompt."""
     followed = [] if prompt.conditioning is not None else prompt.prompts
     avoided = [] if prompt.prompt_strength == 1 else [prompt.negative_prompt]
     texts = (*(part.text for part in followed), *avoided)
-    if unknown := loaded.words.unknown(texts):
+    if remark := remark_on(texts):
+        said = f"The prompt has syntax of other tools that does nothing here: {remark}."
+        store.say_once(said, about=said)
+    if loaded.words and (unknown := loaded.words.unknown(texts)):
         said = f"{loaded.spec.name} does not know: {listed(unknown)}"
         store.say_once(said, about=texts)
 

@@ -83,7 +83,7 @@ def parse_prompt(text: str) -> tuple[WeightedText, ...]:
             wrong and at which column, the first being 1.
     """
     tokens = _tokens(text)
-    if not any(token.depth == 0 and token.weight is not None for token in tokens):
+    if not _have_parts(tokens):
         return (WeightedText(_fragments(text, tokens)),)
     for token in tokens:
         if token.kind in ("open", "close") and token.partner is None:
@@ -100,6 +100,11 @@ def parse_prompt(text: str) -> tuple[WeightedText, ...]:
         _part(text, place, tokens[start:end])
         for place, start, end in zip(places, starts, ends, strict=True)
     )
+
+
+def has_parts(text: str) -> bool:
+    """Tell whether `parse_prompt` reads parts, of which one may be all there is."""
+    return _have_parts(_tokens(text))
 
 
 def parse_text(text: str) -> tuple[Fragment, ...]:
@@ -219,6 +224,10 @@ def _tokens(text: str) -> list[_Token]:
         token.depth = depth
         depth += token.kind == "open" and token.partner is not None
     return tokens
+
+
+def _have_parts(tokens: Sequence[_Token]) -> bool:
+    return any(token.depth == 0 and token.weight is not None for token in tokens)
 
 
 def _fragments(text: str, tokens: Sequence[_Token]) -> tuple[Fragment, ...]:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from imaginairy.checks import emphasised_text, is_number, kind_of, plain, text
 from imaginairy.errors import BadPromptError
-from imaginairy.prompt_language import WeightedText, parse_prompt, parse_text
+from imaginairy.prompt_language import WeightedText, has_parts, parse_prompt, parse_text
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _is_pair(given: Any) -> bool:
 
 def _parts_of(prompt: str) -> WeightedPrompt | list[WeightedPrompt]:
     """Read a prompt given as one text; a plain one stays as it was typed."""
-    parts = parse_prompt(text("prompt", prompt))
-    if list(parts) == [WeightedText(parse_text(prompt))]:
+    if not has_parts(text("prompt", prompt)):
         return WeightedPrompt(prompt)
+    parts = parse_prompt(prompt)
     return [WeightedPrompt(part.markup, part.weight) for part in parts]

@@ -12,7 +12,7 @@ from imaginairy.models.weightfile import Tensors
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
-from imaginairy.prompt_language import parse_text
+from imaginairy.prompt_syntax import read_text
 from imaginairy.samplers.schedule import NoiseSchedule
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class LatentDiffusion:
         counts as much as its emphasis: that is the difference to the same text with
         nothing said in its place.
         """
-        fragments = parse_text(text)
+        fragments = read_text(text)
         ids = [self.tokenizer.ids(fragment.text) for fragment in fragments]
         embedded = self._encoded(ids, clip_skip)
         emphasised = embedded

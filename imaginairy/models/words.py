@@ -14,7 +14,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from imaginairy.errors import CheckpointError
-from imaginairy.prompt_language import parse_text
+from imaginairy.prompt_syntax import read_text
 
 FILE = "words.json"
 WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -85,7 +85,7 @@ class KnownWords:
 
 def words_of(text: str) -> Iterator[str]:
     """Yield the words of a prompt's text in small letters, without its markup."""
-    plain = "".join(fragment.text for fragment in parse_text(text))
+    plain = "".join(fragment.text for fragment in read_text(text))
     return (match[0] for match in WORD.finditer(plain.lower()))
 
 
