@@ -57,6 +57,7 @@ class LazyLoadingImage:
         self._source = filepath if filepath is not None else url
         self._is_url = url is not None
         self._image: Image.Image | None = None
+        self._answer: bytes | None = None
 
     @classmethod
     def of(cls, source: str | Path) -> "LazyLoadingImage":
@@ -78,11 +79,25 @@ class LazyLoadingImage:
             DownloadError: it could not be fetched.
         """
         if self._image is None:
-            data = self._fetched() if self._is_url else Path(str(self._source))
-            self._image = read_image(data, str(self._source))
+            self._image = read_image(self._data(), str(self._source))
         return self._image
 
-    def _fetched(self) -> io.BytesIO:
+    def require_readable(self) -> None:
+        """Read the image to see that it can be read, and keep none of its pixels.
+
+        What was fetched from the web is kept as it came. Raises what `as_pillow` does.
+        """
+        if self._image is None:
+            read_image(self._data(), str(self._source))
+
+    def _data(self) -> io.BytesIO | Path:
+        if not self._is_url:
+            return Path(str(self._source))
+        if self._answer is None:
+            self._answer = self._fetched()
+        return io.BytesIO(self._answer)
+
+    def _fetched(self) -> bytes:
         request = urllib.request.Request(
             str(self._source), headers={"User-Agent": "imaginairy"}
         )
@@ -99,7 +114,7 @@ class LazyLoadingImage:
                 f"The picture '{self._source}' is larger than "
                 f"{MAX_DOWNLOAD_BYTES // 1_000_000} MB."
             )
-        return io.BytesIO(data)
+        return data
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # ours, or looked for by copying and pickling

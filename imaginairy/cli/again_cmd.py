@@ -98,12 +98,12 @@ class _Teller:
 
     def __init__(self, drawing: Drawing, records: list[Record]) -> None:
         self.drawing = drawing
-        self.left = records
+        self.records = records
         self.failed = False
 
-    def __call__(self, drawn: Path) -> None:
-        """Be told of a saved picture."""
-        record = self.left.pop(0)
+    def __call__(self, number: int, drawn: Path) -> None:
+        """Be told of a saved picture, and of which record it is."""
+        record = self.records[number]
         verdict = record.verdict(drawn)
         self.failed |= verdict.is_failure
         self.drawing.tell(drawn, again=_as_json(record, verdict))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imaginairy.cli.failures import Failures
 from imaginairy.cli.jobs import Job, save_compilation, save_grid
 from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
+from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.metadata import read_metadata
 from imaginairy.places import require_places
 
@@ -59,14 +61,21 @@ def draw(
     jobs: Sequence[Job],
     drawing: Drawing,
     store: "ModelStore",
-    on_saved: Callable[[Path], None] | None = None,
+    on_saved: Callable[[int, Path], None] | None = None,
 ) -> list[Path]:
     """Draw and save every job; return the paths of the pictures, in their order.
 
+    A job that fails does not end the run: it is reported and the others are drawn.
+
     Args:
-        on_saved: told of each picture as soon as it is there, in place of `tell`.
+        on_saved: told of each picture as soon as it is there, and which job's it is,
+            in place of `tell`.
+
+    Raises:
+        ImaginairyError: jobs failed; raised when all others are done. What is known
+            before drawing is refused at once, and where nothing can be saved any more,
+            that is the end.
     """
-    on_saved = on_saved or drawing.tell
     from imaginairy.api import imagine_image_files
     from imaginairy.cli.progress import ProgressBars
 
@@ -74,28 +83,58 @@ def draw(
         raise BadOptionError("--compare-gif needs an --init-image to compare with.")
     sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
     require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
+    require_readable(jobs, store)
     bars = ProgressBars(len(jobs), quiet=drawing.quiet)
-    pictures = []
+    failures = Failures(len(jobs))
+    pictures: dict[int, Path] = {}
     try:
-        for job in sized(jobs, drawing.size, store):
-            pictures += imagine_image_files(
-                job.prompt,
-                drawing.outdir,
-                output_file_extension=job.extension or drawing.extension,
-                record_step_images=drawing.show_work,
-                make_gif=drawing.gif,
-                make_compare_gif=drawing.compare_gif,
-                observer=bars,
-                store=store,
-            )
-            on_saved(pictures[-1])
+        for number, job in enumerate(sized(jobs, drawing.size, store)):
+            with failures.noted(job.prompt):
+                (pictures[number],) = imagine_image_files(
+                    job.prompt,
+                    drawing.outdir,
+                    output_file_extension=job.extension or drawing.extension,
+                    record_step_images=drawing.show_work,
+                    make_gif=drawing.gif,
+                    make_compare_gif=drawing.compare_gif,
+                    observer=bars,
+                    store=store,
+                )
+            if number not in pictures:
+                bars.next_picture()
+            elif on_saved:
+                on_saved(number, pictures[number])
+            else:
+                drawing.tell(pictures[number])
     finally:
         bars.close()
-    if drawing.grid:
-        save_grid(jobs, pictures, drawing.outdir)
-    if drawing.compilation:
-        save_compilation(pictures, drawing.outdir, drawing.compilation)
-    return pictures
+    drawn, paths = [jobs[number] for number in pictures], list(pictures.values())
+    if drawing.grid and paths:
+        save_grid(drawn, paths, drawing.outdir)
+    if drawing.compilation and paths:
+        save_compilation(paths, drawing.outdir, drawing.compilation)
+    failures.report()
+    return paths
+
+
+def require_readable(jobs: Sequence[Job], store: "ModelStore") -> None:
+    """Find every model and read every picture that is drawn from, before any work.
+
+    Raises:
+        UnknownModelError: there is no model of a name that is asked for.
+        BadImageError: a picture cannot be read.
+        DownloadError: one could not be fetched.
+    """
+    for name in dict.fromkeys(job.prompt.model for job in jobs):
+        store.locate(name)
+    images = (
+        image
+        for job in jobs
+        for image in (job.prompt.init_image, job.prompt.mask_image)
+        if isinstance(image, LazyLoadingImage)
+    )
+    for image in dict.fromkeys(images):
+        image.require_readable()
 
 
 def sized(jobs: Sequence[Job], size: Size | None, store: "ModelStore") -> list[Job]:

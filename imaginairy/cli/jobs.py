@@ -64,7 +64,8 @@ def save_grid(jobs: Sequence[Job], pictures: Sequence[Path], outdir: Path) -> Pa
     rows = list(dict.fromkeys(job.row for job in jobs))
     columns = list(dict.fromkeys(job.column for job in jobs))
     places = {(job.row, job.column) for job in jobs}
-    if columns == [""] or len(places) < len(jobs):  # no table: as square as can be
+    full = len(places) == len(jobs) == len(rows) * len(columns)
+    if columns == [""] or not full:  # no table: as square as can be
         across = max(1, round(len(jobs) ** 0.5))
         sheet = contact_sheet(opened(pictures), columns=across)
     else:

@@ -103,6 +103,10 @@ class ProgressBars(Observer):
 
     def on_result(self, result: ImagineResult) -> None:
         """Take the bar of a finished picture away."""
+        self.next_picture()
+
+    def next_picture(self) -> None:
+        """Count a picture, whatever came of it."""
         self.drawn += 1
         self.tried = ""
         self.close()

@@ -2,9 +2,10 @@
 
 import functools
 import logging
+import re
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -29,23 +30,40 @@ def reporting_errors(command: Command) -> Command:
     def reported(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except ImaginairyError as error:
-            _stop(str(error), 2 if isinstance(error, BAD_USE) else 1)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            name = f" '{error.filename}'" if error.filename else ""
-            _stop(f"The file system refused{name}: {error.strerror or error}.", 1)
-        except MemoryError:
-            _stop("There is not enough memory; try a smaller picture.", 1)
-        except RuntimeError as error:
-            if "out of memory" not in str(error) and "alloc" not in str(error):
-                raise
-            _stop("There is not enough memory; try a smaller picture.", 1)
         except KeyboardInterrupt:
             _stop("Stopped; what was saved stays.", INTERRUPTED)
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            _stop(failure.message, failure.code)
 
     return reported  # type: ignore[return-value]
+
+
+class Failure(NamedTuple):
+    """What went wrong, for people and for programs."""
+
+    message: str
+    code: int
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """Say what an error means to a user; None where it is a fault of the program."""
+    match error:
+        case ImaginairyError():
+            return Failure(str(error), 2 if isinstance(error, BAD_USE) else 1)
+        case BrokenPipeError():
+            return None
+        case OSError():
+            name = f" '{error.filename}'" if error.filename else ""
+            what = error.strerror or error
+            return Failure(f"The file system refused{name}: {what}.", 1)
+        case RuntimeError() if not re.search("out of memory|alloc", str(error)):
+            return None
+        case MemoryError() | RuntimeError():
+            return Failure("There is not enough memory; try a smaller picture.", 1)
+    return None
 
 
 def _stop(message: str, code: int) -> None:
