@@ -26,6 +26,7 @@ RECORDED = (
     "model_sha256",
     "path",
     "platform",
+    "recomputed_in_float32",
     "precision",
     "prompt_text",
     "software",

@@ -107,8 +107,8 @@ def test_a_bad_prompt_is_found_before_the_first_is_drawn(
 def test_an_outdir_that_is_a_file(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "outputs").write_text("")
     ran = imagine("a fox", "--model", tiny_folder, *SMALL, cwd=tmp_path)
-    assert ran.returncode == 1
-    assert "Error: The file system refused 'outputs'" in ran.stderr
+    assert ran.returncode == 2
+    assert "outputs' is a file and no folder; give another" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
