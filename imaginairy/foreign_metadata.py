@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy.foreign_samplers import read_pair
-from imaginairy.foreign_settings import plain, read_settings
+from imaginairy.foreign_settings import plain, read_settings, read_steps
 from imaginairy.metadata import Written
 from imaginairy.models.catalog import MODELS, HubFile, find_model
 
@@ -61,6 +61,8 @@ class ForeignRecord:
     """Settings that had a part in the picture and that nothing here does."""
     note: str = ""
     """What is left out for another reason, and that."""
+    afterwards: tuple[dict[str, Any], ...] = ()
+    """What was done to the picture after it was drawn."""
 
     @property
     def model(self) -> str | None:
@@ -114,6 +116,7 @@ def parse_parameters(text: str) -> ForeignRecord | None:
         from_picture=from_picture,
         unknown=unknown,
         note=pair.note,
+        afterwards=tuple(read_steps(settings)),
     )
 
 
@@ -165,7 +168,11 @@ def _read_settings(settings: dict[str, str], fields: dict[str, Any]) -> dict[str
     unknown = {}
     for said, value in settings.items():
         name = plain(said)
-        if name in PAIR or {name, f"{name}: {value.lower()}"} & TELLS_NOTHING:
+        if (
+            name in PAIR
+            or name.startswith("postprocess")
+            or {name, f"{name}: {value.lower()}"} & TELLS_NOTHING
+        ):
             continue
         found = _field(name, value)
         if not found or None in found.values():

@@ -6,7 +6,10 @@ value with all that it holds: `Hashes: {"model": "ab", "lora:x": "cd"}, Seed: 1`
 
 import json
 import re
+from typing import Any
 
+POSTPROCESS = "Postprocess"
+"""Where we tell, in the line of another tool, what was done to its picture since."""
 NAME = re.compile(r"\s*(\w[\w /+.-]{0,80}?)[ \t]*:[ \t]*")
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
 TO_COMMA = re.compile(r"[^,\n]*")
@@ -34,6 +37,23 @@ def read_settings(text: str) -> dict[str, str]:
                 settings[name] = text[begin:end].strip()
             at = end + 1
     return settings
+
+
+def read_steps(settings: dict[str, str]) -> list[dict[str, Any]]:
+    """Return what was done to a picture after it was drawn, by us or another tool."""
+    said = {plain(name): value for name, value in settings.items()}
+    steps = []
+    upscaled = {
+        "model": said.get("postprocess upscaler"),
+        "scale": said.get("postprocess upscale by"),
+    }
+    if any(upscaled.values()):
+        steps.append({"done": "upscale", **upscaled})
+    try:
+        ours = json.loads(said.get(plain(POSTPROCESS), "[]"))
+    except (ValueError, RecursionError):
+        ours = []
+    return [*steps, *(ours if isinstance(ours, list) else [])]
 
 
 def plain(name: str) -> str:

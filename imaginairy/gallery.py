@@ -19,14 +19,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from imaginairy import afterwards
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import read_foreign
-from imaginairy.metadata import FORMATS, read_written
+from imaginairy.metadata import read_written
 from imaginairy.schema import IN_MEMORY, ImaginePrompt
 
 PAGE = "index.html"
 DATA = Path(__file__).parent / "data"
 MODIFIED = "modified_original"
+MASKS = ("mask_binary", "mask_grayscale")
+SHOWN = (".avif", ".jfif", ".jpeg", ".jpg", ".png", ".webp")
+"""Pictures that browsers show."""
 WEB = ("http://", "https://")
 POLICY = (
     "default-src 'none'; img-src 'self' file: data:; script-src 'sha256-{digest}'; "
@@ -88,8 +92,8 @@ def write_gallery(folder: Path) -> tuple[Path, int]:
     )
     if not entries:
         raise BadOptionError(
-            f"There are no jpg or png pictures in '{folder}'; imagine saves its in "
-            "'outputs', or where --outdir says."
+            f"There are no jpg or png pictures, nor webp or avif, in '{folder}'; "
+            "imagine saves its in 'outputs', or where --outdir says."
         )
     page = folder / PAGE
     if page.exists() and MARK not in page.read_text(encoding="utf-8", errors="replace"):
@@ -103,18 +107,22 @@ def write_gallery(folder: Path) -> tuple[Path, int]:
 def read_entries(folder: Path) -> Iterator[Entry]:
     """Read the pictures that lie in a folder, not those of folders below it."""
     for path in folder.iterdir():
-        if path.suffix.lower() not in FORMATS or path.name.startswith("."):
+        if path.suffix.lower() not in SHOWN or path.name.startswith("."):
             continue
         try:
             written = read_written(path)
         except BadImageError:
             continue  # a file that only goes by the name of a picture
+        steps = afterwards.steps_of(written)
         metadata = written.metadata
+        if afterwards.is_mask(steps) or (metadata or {}).get("image_type") in MASKS:
+            continue  # it only shows where another picture has something
         if metadata is None:
             foreign = read_foreign(written)
             metadata = {} if foreign is None else dict(foreign.fields)
             if foreign is not None:
                 metadata["model"] = foreign.model or foreign.model_name or None
+            metadata |= {afterwards.KEY: steps} if steps else {}
         yield Entry(path, written.size, metadata)
 
 
@@ -140,7 +148,7 @@ def pictures_below(folder: Path) -> dict[str, list[Path]]:
     """Return the pictures in the folders below one, by their file names."""
     below: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*/*")):
-        if path.suffix.lower() in FORMATS:
+        if path.suffix.lower() in SHOWN:
             below.setdefault(path.name, []).append(path)
     return below
 

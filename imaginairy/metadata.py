@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -32,6 +33,11 @@ COMMENT_IS_IN_XMP = (
     "What made this picture is too long for EXIF; it stands as UserComment in XMP."
 )
 PARAMETERS = "parameters"
+PARAMETERS_NEED = {
+    "height", "model", "model_sha256", "negative_prompt", "prompt_strength",
+    "prompt_text", "schedule", "sampler_type", "seed", "software", "steps", "width",
+}  # fmt: skip
+NONE: Mapping[str, str] = MappingProxyType({})
 XMP_CHUNK = "XML:com.adobe.xmp"
 XP_COMMENT = 0x9C9C
 """The comment that Windows shows, in UTF-16."""
@@ -60,15 +66,22 @@ def write_image(image: Image.Image, path: Path, metadata: Mapping[str, Any]) -> 
     Raises:
         BadOptionError: the name ends in neither .jpg nor .png.
     """
-    tags = Tags(
+    write_tagged(image, path, tags_of(metadata))
+
+
+def tags_of(metadata: Mapping[str, Any], chunks: Mapping[str, str] = NONE) -> Tags:
+    """Return the tags that metadata becomes, with further texts of a png."""
+    get = metadata.get
+    has_all = set(metadata) >= PARAMETERS_NEED
+    text = {PARAMETERS: parameters_text(metadata)} if has_all else {}
+    return Tags(
         comment=as_json(metadata),
-        description=metadata["prompt_text"],
-        software=metadata["software"],
-        created=metadata["created"],
-        host=f"{metadata['platform']}, {metadata['device']}",
-        chunks={PARAMETERS: parameters_text(metadata)},
+        description=str(get("prompt_text", "")),
+        software=str(get("software", "")),
+        created=str(get("created", "")),
+        host=", ".join(str(get(name)) for name in ("platform", "device") if get(name)),
+        chunks={**chunks, **text},
     )
-    write_tagged(image, path, tags)
 
 
 def write_tagged(image: Image.Image, path: Path, tags: Tags) -> None:
@@ -152,7 +165,7 @@ def read_written(path: Path) -> Written:
     try:
         start = start_of(path)
         with Image.open(path) as image:
-            return _written(image)
+            return written_in(image)
     except FileNotFoundError as error:
         raise BadImageError(f"There is no file '{path}'.") from error
     except Image.DecompressionBombError as error:
@@ -165,7 +178,8 @@ def read_written(path: Path) -> Written:
         raise BadImageError(f"'{path}' {why_no_picture(start, path.name)}.") from error
 
 
-def _written(image: Image.Image) -> Written:
+def written_in(image: Image.Image) -> Written:
+    """Return what an open picture says about itself; see `read_written`."""
     exif = image.getexif()
     comments = [
         decode_comment(exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment))
@@ -225,17 +239,18 @@ def as_json(metadata: Mapping[str, Any]) -> str:
 
 def parameters_text(metadata: Mapping[str, Any]) -> str:
     """Return the line format that other tools of the field read from png files."""
-    sampler = metadata["sampler_type"]
-    schedule = metadata["schedule"] or SAMPLERS[sampler].spacing
+    sampler = str(metadata["sampler_type"])
+    usual = SAMPLERS[sampler].spacing if sampler in SAMPLERS else "normal"
+    schedule = metadata["schedule"] or usual
     settings = {
         "Steps": metadata["steps"],
         "Sampler": sampler,
-        **({} if schedule == "normal" else {"Schedule type": schedule.capitalize()}),
+        **({} if schedule == "normal" else {"Schedule type": schedule}),
         "CFG scale": metadata["prompt_strength"],
         "Seed": metadata["seed"],
         "Size": f"{metadata['width']}x{metadata['height']}",
         "Model hash": str(metadata["model_sha256"])[:10],
-        "Model": Path(metadata["model"]).name,
+        "Model": Path(str(metadata["model"])).name,
         **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
         "Version": metadata["software"],
     }

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,12 +11,14 @@ import click
 
 from imaginairy.cli.run import BAD_USE
 from imaginairy.errors import ImaginairyError
-from imaginairy.metadata import JPEG_QUALITY
+from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.metadata import Tags, write_tagged, written_in
+from imaginairy.places import saved_elsewhere
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ENDINGS = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
+ENDINGS = {".png": "png", **dict.fromkeys((".jpg", ".jpeg", ".jfif", ".jpe"), "jpg")}
 """How a file is named, and how what is made of it is saved; any other becomes a png."""
 MAX_NAME_LENGTH = 100
 
@@ -37,25 +39,65 @@ def each_file(files: Iterable[str], work: Callable[[str], None]) -> None:
         sys.exit(failed)
 
 
-def saved(
-    image: "Image", source: str, outdir: Path, extension: str | None, what: str
-) -> Path:
-    """Save a picture under the next number, its source's name, and what was done."""
-    from imaginairy.images import upright_rgb
-    from imaginairy.outputs import claimed_number
+def opened(file: str) -> "Image":
+    """Read a picture, given by its path or web address."""
+    return LazyLoadingImage.of(file).as_pillow()
 
-    path = Path(urlsplit(source).path)
+
+def saved(
+    image: "Image",
+    before: "Image",
+    file: str,
+    outdir: Path,
+    extension: str | None,
+    what: str,
+) -> Path:
+    """Save what was made of a picture, with its tags and what was done to it.
+
+    It goes under the next number, its file's name, and what was done.
+
+    Args:
+        before: the picture of the file.
+
+    Raises:
+        CannotSaveError: it could not be saved there, and lies in another place now.
+    """
+    from imaginairy.afterwards import carried_tags, noted
+    from imaginairy.images import upright_rgb
+
+    path = Path(urlsplit(file).path)
     kind = extension or ENDINGS.get(path.suffix.lower(), "png")
     name = plain(path.stem)[:MAX_NAME_LENGTH] or "picture"
-    with claimed_number(outdir) as number:
-        path = outdir / f"{number:06d}_{name}_{what}.{kind}"
-        if kind == "jpg":
-            profile = image.info.get("icc_profile")
-            image = image if image.mode == "L" else upright_rgb(image)
-            image.save(path, quality=JPEG_QUALITY, icc_profile=profile)
-        else:
-            image.save(path)
+    tags = carried_tags(written_in(before), noted(image))
+    if kind == "jpg" and image.mode != "L":
+        profile = image.info.get("icc_profile")
+        image = upright_rgb(image)
+        image.info["icc_profile"] = profile
+    (path,) = saved_numbered({f"{name}_{what}.{kind}": (image, tags)}, outdir)
     return path
+
+
+def saved_numbered(
+    pictures: Mapping[str, tuple["Image", Tags]], outdir: Path
+) -> list[Path]:
+    """Save pictures with their tags, by their names, all under the next number.
+
+    Raises:
+        CannotSaveError: they could not be saved there, and lie in another place now.
+    """
+    from imaginairy.outputs import claimed_number
+
+    def save(folder: Path) -> list[Path]:
+        with claimed_number(folder) as number:
+            paths = [folder / f"{number:06d}_{name}" for name in pictures]
+            for path, (image, tags) in zip(paths, pictures.values(), strict=True):
+                write_tagged(image, path, tags)
+        return paths
+
+    try:
+        return save(outdir)
+    except Exception as error:  # whatever it is, the picture is kept
+        saved_elsewhere([lambda folder: save(folder)[0]], outdir, error)
 
 
 def plain(text: str) -> str:

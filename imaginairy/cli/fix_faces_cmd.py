@@ -13,10 +13,11 @@ from imaginairy.cli.common_options import (
     outdir_option,
     quiet_option,
 )
-from imaginairy.cli.files import each_file, saved
+from imaginairy.cli.files import each_file, opened, saved
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 from imaginairy.observe import log
+from imaginairy.places import require_places
 from imaginairy.schema import DEFAULT_FACE_FIDELITY
 
 
@@ -59,13 +60,16 @@ def fix_faces_cmd(
     from imaginairy.enhancers.faces import fix_faces, models_for
 
     Number(0, 1)("fidelity", fidelity)
+    require_places([outdir])
     store = context.ensure_object(Stores).get(device)
     models_for(store, model, detector)  # what is wrong with them is said once, first
 
     def restore(file: str) -> None:
+        before = opened(file)
         image = fix_faces(
-            file, fidelity=fidelity, model=model, detector=detector, store=store
+            before, fidelity=fidelity, model=model, detector=detector, store=store
         )
-        log.info("saved %s", saved(image, file, outdir, extension, "faces"))
+        path = saved(image, before, file, outdir, extension, "faces")
+        log.info("saved %s", path)
 
     each_file(files, restore)

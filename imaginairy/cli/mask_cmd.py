@@ -12,7 +12,7 @@ from imaginairy.cli.common_options import (
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
-from imaginairy.cli.files import MAX_NAME_LENGTH, plain
+from imaginairy.cli.files import MAX_NAME_LENGTH, opened, plain, saved_numbered
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 
@@ -51,20 +51,29 @@ def mask_cmd(
     parse_mask_prompt(mask_prompt)  # refused before anything heavy is imported
 
     from imaginairy import mask
+    from imaginairy.afterwards import MASK, carried_tags
+    from imaginairy.metadata import written_in
     from imaginairy.observe import log
-    from imaginairy.outputs import claimed_number
+    from imaginairy.places import require_places
 
+    require_places([outdir])
     store = context.ensure_object(Stores).get(device)
-    found = mask(picture, mask_prompt, mask_model=mask_model, store=store)
+    before = opened(picture)
+    found = mask(before, mask_prompt, mask_model=mask_model, store=store)
+    origin = store.segmenter(mask_model).origin
+    step = {"done": MASK, "mask_prompt": mask_prompt}
+    step |= origin.facts() if origin else {}
     pictures = {
         "mask": found.binary,
         "grayscale": found.grayscale,
         "cutout": found.cutout(),
         "overlay": found.overlay(),
     }
-    with claimed_number(outdir) as number:
-        start = f"{number:06d}_{plain(Path(picture).stem)}_{plain(mask_prompt)}"
-        for kind, image in pictures.items():
-            path = outdir / f"{start[:MAX_NAME_LENGTH]}_{kind}.png"
-            image.save(path)
-            log.info("saved %s", path)
+    written = written_in(before)
+    start = f"{plain(Path(picture).stem)}_{plain(mask_prompt)}"[:MAX_NAME_LENGTH]
+    named = {
+        f"{start}_{kind}.png": (image, carried_tags(written, [{**step, "shows": kind}]))
+        for kind, image in pictures.items()
+    }
+    for path in saved_numbered(named, outdir):
+        log.info("saved %s", path)

@@ -18,6 +18,7 @@ FIELDS = tuple(
     each.name for each in fields(ImaginePrompt) if each.name != "conditioning"
 )
 RECORDED = (
+    "afterwards",
     "applied",
     "conditioning",
     "created",

@@ -1,5 +1,6 @@
 """What a picture says about itself, turned into what to draw, and compared with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from imaginairy import afterwards
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import ForeignRecord, read_foreign
@@ -17,10 +19,11 @@ from imaginairy.schema import IN_MEMORY, ImaginePrompt
 
 PICTURES = {"init_image": "--init-image", "mask_image": "--mask-image"}
 WEB = ("http://", "https://")
-TOLERANCE = {"JPEG": 4.0, "PNG": 1.0}
+TOLERANCE = {"JPEG": 4.0, "WEBP": 4.0, "AVIF": 4.0, "PNG": 1.0}
 """The mean difference, of 255, up to which two files show the same picture. What saving
 as jpg costs was measured at 1.0 for drawn pictures, 2.3 for the worst of them, 1.7 for
-a photograph and 3.2 for noise; that of two other drawn pictures is above 35."""
+a photograph and 3.2 for noise; webp and avif at a quality of 60 cost up to 3.2. That of
+two other drawn pictures is above 35."""
 SURROUNDINGS = ("software", "device", "precision", "platform")
 
 Result = Literal["same", "close", "other", "changed"]
@@ -52,6 +55,8 @@ class Record:
     """Whether the drawn picture is compared with the file where nothing changed."""
     metadata: dict[str, Any] | None = None
     """What the file says, where it is ours."""
+    since: Sequence[str] = ()
+    """What was done to the file after it was drawn, which is not done again."""
 
     def of_size(self, size: str) -> "Record":
         """Return this without a size of its own."""
@@ -73,6 +78,12 @@ class Record:
             return Verdict("changed", f"drawn anew, with {listed}.")
         if not self.compared:
             return Verdict("changed", "drawn anew.")
+        if self.since:
+            return Verdict(
+                "changed",
+                f"drawn anew, and not compared: since it was drawn, the file "
+                f"{', '.join(self.since)}, which is not done again.",
+            )
         kind = (self.metadata or {}).get("image_type", self.path.parent.name)
         same_kind = drawn.parent / kind / drawn.name
         verdict = compared(self.path, same_kind if same_kind.is_file() else drawn)
@@ -143,7 +154,13 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
     extension = "png" if written.format == "PNG" else "jpg"
     asked = Asked(fields.pop("prompt"), fields, extension)
     asked.checked(f"'{path}'")
-    return Record(path, asked, _changed(was, changes), metadata=metadata)
+    return Record(
+        path,
+        asked,
+        _changed(was, changes),
+        metadata=metadata,
+        since=afterwards.changes(afterwards.steps_of(written)),
+    )
 
 
 def _leave_out_unsuited(

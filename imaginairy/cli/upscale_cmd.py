@@ -12,11 +12,12 @@ from imaginairy.cli.common_options import (
     outdir_option,
     quiet_option,
 )
-from imaginairy.cli.files import each_file, saved
+from imaginairy.cli.files import each_file, opened, saved
 from imaginairy.cli.progress import ProgressBar
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 from imaginairy.observe import log
+from imaginairy.places import require_places
 
 
 @click.command("upscale", context_settings={"max_content_width": 100})
@@ -68,15 +69,17 @@ def upscale_cmd(
             "--fix-faces-model and --fix-faces-detector need --fix-faces; ask for that "
             "too."
         )
+    require_places([outdir])
     store = context.ensure_object(Stores).get(device)
     store.upscaler(model)  # what is wrong with it is said once, before any work
     if fix_faces:
         faces.models_for(store, fix_faces_model, fix_faces_detector)
 
     def enlarge(file: str) -> None:
+        before = opened(file)
         bar = ProgressBar(Path(file).name, quiet=quiet)
         try:
-            image = upscale(file, model=model, scale=scale, store=store, on_tile=bar)
+            image = upscale(before, model=model, scale=scale, store=store, on_tile=bar)
         finally:
             bar.close()
         if fix_faces:
@@ -84,7 +87,7 @@ def upscale_cmd(
                 image, fidelity=faces.UPSCALED_FIDELITY, model=fix_faces_model,
                 detector=fix_faces_detector, store=store,
             )  # fmt: skip
-        path = saved(image, file, outdir, extension, "upscaled")
+        path = saved(image, before, file, outdir, extension, "upscaled")
         log.info("saved %s, %dx%d", path, *image.size)
 
     each_file(files, enlarge)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import dist
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from imaginairy.afterwards import FIX_FACES, with_step
 from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.face_alignment import (
@@ -81,7 +83,9 @@ def fix_faces(
     store = store or ModelStore(device)
     with store.in_use():
         restorer, finder = models_for(store, model, detector)
-        return told(fixed(pillow, restorer, finder, fidelity)).image
+        done = told(fixed(pillow, restorer, finder, fidelity))
+        facts = facts_of(done, restorer, finder, fidelity)
+    return with_step(done.image, pillow, done=FIX_FACES, **facts)
 
 
 def models_for(
@@ -113,6 +117,19 @@ def fixed(
     before = np.asarray(shown)
     after = restored(before, found, restorer, fidelity)
     return FixedFaces(with_pixels(upright, before, after), tuple(found))
+
+
+def facts_of(
+    done: FixedFaces, restorer: FaceRestorer, detector: FaceDetector, fidelity: float
+) -> dict[str, Any]:
+    """Return what the metadata says of restored faces."""
+    return {
+        "model": restorer.name,
+        "sha256": restorer.sha256,
+        "detector": detector.name,
+        "faces": len(done.faces),
+        "fidelity": fidelity,
+    }
 
 
 def told(done: FixedFaces) -> FixedFaces:
@@ -165,13 +182,7 @@ def fix_drawn(work: Work) -> Work:
     detector = work.store.face_detector(prompt.fix_faces_detector)
     drawn, fidelity = work.images[GENERATED], prompt.fix_faces_fidelity
     done = told(fixed(drawn, restorer, detector, fidelity))
-    facts = {
-        "model": restorer.name,
-        "sha256": restorer.sha256,
-        "detector": detector.name,
-        "faces": len(done.faces),
-        "fidelity": fidelity,
-    }
+    facts = facts_of(done, restorer, detector, fidelity)
     return work.with_images(**{GENERATED: done.image}).with_facts(NAME, facts)
 
 

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from imaginairy.afterwards import UPSCALE, with_step
 from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
@@ -61,7 +63,10 @@ def upscale(
     pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
-        return upscaled(pillow, store.upscaler(model), scale=scale, on_tile=on_tile)
+        upscaler = store.upscaler(model)
+        large = upscaled(pillow, upscaler, scale=scale, on_tile=on_tile)
+        facts = {**facts_of(upscaler), "scale": scale or upscaler.scale}
+    return with_step(large, pillow, done=UPSCALE, **facts)
 
 
 def upscale_drawn(work: Work) -> Work:
@@ -78,12 +83,17 @@ def upscale_drawn(work: Work) -> Work:
     left, top = upscaler.scale * x, upscaler.scale * y
     width, height = (upscaler.scale * side for side in drawn.size)
     large = large.crop((left, top, left + width, top + height))
-    facts = {
+    images = {UPSCALED: large}
+    return work.with_images(**images).with_facts(NAME, facts_of(upscaler))
+
+
+def facts_of(upscaler: Upscaler) -> dict[str, Any]:
+    """Return what the metadata says of an upscaler."""
+    return {
         "model": upscaler.name,
         "sha256": upscaler.weights_sha256(),
         "scale": upscaler.scale,
     }
-    return work.with_images(**{UPSCALED: large}).with_facts(NAME, facts)
 
 
 def wrapped(image: Image.Image, x: int, y: int) -> Image.Image:

@@ -14,6 +14,7 @@ from imaginairy.models.pretrained import (
     TEXT_SIZES,
     VISION_SIZES,
     Design,
+    Origin,
     Settings,
     load_clip_tokenizer,
     load_pretrained,
@@ -34,14 +35,20 @@ class Segmenter:
         network: computes where its weights lie, in float32.
         tokenizer: cuts phrases.
         picture_input: how pictures are handed over.
+        origin: where it came from, if from a folder.
     """
 
     def __init__(
-        self, network: "Network", tokenizer: ClipTokenizer, picture_input: PictureInput
+        self,
+        network: "Network",
+        tokenizer: ClipTokenizer,
+        picture_input: PictureInput,
+        origin: Origin | None = None,
     ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.picture_input = picture_input
+        self.origin = origin
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +101,7 @@ def load_segmenter(spec: CompanionSpec, device: torch.device) -> Segmenter:
     """Load a mask model; raises what `load_pretrained` raises."""
     network, origin = load_pretrained(spec, CLIPSEG, device)
     tokenizer = load_clip_tokenizer(origin.folder, network.config.text_config)
-    return Segmenter(network, tokenizer, read_picture_input(origin.folder))
+    return Segmenter(network, tokenizer, read_picture_input(origin.folder), origin)
 
 
 def _build(sizes: Settings, tensors: Tensors) -> nn.Module:
