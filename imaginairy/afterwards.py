@@ -7,6 +7,7 @@ how it was drawn, ours or another tool's, and says of each step what did it.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
@@ -54,10 +55,11 @@ def changes(steps: Sequence[Step]) -> list[str]:
     """
     told = []
     for step in steps:
-        by = f" by {step['model']}" if step.get("model") else ""
+        by = f" by {Path(str(step['model'])).name}" if step.get("model") else ""
         match step.get("done"):
             case "upscale":
-                told.append(f"was made {step.get('scale', '?')} times as large{by}")
+                scale = str(step.get("scale")).removesuffix(".0")
+                told.append(f"was made {scale} times as large{by}")
             case "fix_faces":
                 faces = step.get("faces")
                 if faces != 0:

@@ -81,6 +81,7 @@ MAY_IMPORT = {
     "aliases": {"errors", "schema"},
     "sweeps": {"aliases", "checks", "errors", "schema", "weighted_prompt"},
     "places": {"errors"},
+    "afterwards": {"foreign_metadata", "foreign_settings", "metadata", "version"},
     "outputs": {"animate", "observe", "places", "result", "schema"},
     "result": {"errors", "metadata", "places", "schema", "version"},
 }
