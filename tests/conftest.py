@@ -15,11 +15,15 @@ _HOME = tempfile.mkdtemp(prefix="imaginairy-tests-")
 os.environ |= {
     "HF_HOME": f"{_HOME}/hub",
     "XDG_CACHE_HOME": f"{_HOME}/cache",
+    "XDG_CONFIG_HOME": f"{_HOME}/config",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-for _name in ("HF_TOKEN", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN"):
+for _name in (
+    *("HF_TOKEN", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN"),
+    *("COLUMNS", "IMAGINAIRY_MODEL"),
+):
     os.environ.pop(_name, None)
 
 import pytest  # noqa: E402

@@ -13,20 +13,24 @@ from typing import Literal
 
 import click
 
+from imaginairy.cli.columns import columns, wrapped
 from imaginairy.cli.models_cmd import readable
 from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.version_cmd import installed
+from imaginairy.errors import ImaginairyError
 from imaginairy.models.catalog import (
     DEFAULT_MODEL,
     MODELS,
     BundledFolder,
     HubFile,
     HubRepo,
+    LocalPath,
     ModelSpec,
     WebFile,
-    known_model,
+    find_model,
 )
 from imaginairy.models.companions import COMPANIONS, ROLES, CompanionSpec
+from imaginairy.models.default import own_default
 from imaginairy.version import __version__
 
 ROOM_TO_DRAW = 6e9
@@ -58,19 +62,28 @@ def doctor_cmd() -> None:
 
     The exit code is 1 where something is broken, and 0 where all is well or only noted.
     """
-    broken = 0
+    broken, width = 0, columns()
     for name, check in CHECKS.items():
         for finding in check():
             broken += finding.level == "broken"
-            level = click.style(finding.level.ljust(6), COLOURS[finding.level])
-            click.echo(f"{level}  {name:<9} {finding.what}")
-            if finding.mend:
-                click.echo(f"{'':<18}try: {finding.mend}")
+            click.echo("\n".join(told(name, finding, width)))
     if broken:
         things = "1 thing is" if broken == 1 else f"{broken} things are"
         click.echo(f"\n{things} broken; the commands above mend that.")
         sys.exit(1)
     click.echo("\nPictures can be drawn.")
+
+
+def told(name: str, finding: Finding, width: int | None) -> Iterator[str]:
+    """Yield the lines about a finding; a command is a line of its own to copy."""
+    start, level = f"{finding.level:<6}  {name:<9} ", finding.level
+    text = wrapped(start, finding.what, width)
+    yield click.style(text[:6], COLOURS[level]) + text[6:]
+    if finding.mend:
+        indent = len(start)
+        if width is not None:
+            indent = max(2, min(indent, width - len(f"try: {finding.mend}")))
+        yield wrapped(" " * indent + "try: ", finding.mend, width, whole=True)
 
 
 def python_check() -> Iterator[Finding]:
@@ -199,9 +212,12 @@ def cache_check() -> Iterator[Finding]:
 def _missing_bytes() -> int:
     from imaginairy.models import hub
 
-    weights = known_model(DEFAULT_MODEL).weights
-    assert isinstance(weights, HubFile)
-    return 0 if hub.cached(weights) else weights.size or 0
+    own = own_default()
+    spec = find_model(own.name if own else DEFAULT_MODEL)
+    weights = spec.weights if spec else None
+    if not isinstance(weights, HubFile) or hub.cached(weights):
+        return 0
+    return weights.size or 0
 
 
 def hub_check() -> Iterator[Finding]:
@@ -220,6 +236,26 @@ def hub_check() -> Iterator[Finding]:
         f"models cannot be fetched: {reason}",
         f"unset {switch}" if switch else f"curl --head {constants.ENDPOINT}",
     )
+
+
+def default_check() -> Iterator[Finding]:
+    """Look for the model that the user made the default."""
+    own = own_default()
+    if own is None:
+        return
+    try:
+        from imaginairy.models.checkpoint import read_checkpoint
+        from imaginairy.models.loading import locate
+
+        spec = locate(own.name)
+        if isinstance(spec.weights, LocalPath):
+            read_checkpoint(spec.weights.path)
+    except ImaginairyError as error:
+        yield Finding("broken", f"{own.place} names the default: {error}", own.undo)
+    except Exception:  # a torch that does not work has been told of
+        yield Finding("note", f"{own.name}, as {own.place} says, cannot be looked for")
+    else:
+        yield Finding("ok", f"{spec.name} is the default, as {own.place} says")
 
 
 def models_check() -> Iterator[Finding]:
@@ -298,5 +334,6 @@ CHECKS: dict[str, Check] = {
     "memory": memory_check,
     "disk": cache_check,
     "hub": hub_check,
+    "default": default_check,
     "models": models_check,
 }

@@ -108,8 +108,9 @@ def imagine_cmd(
 ) -> None:
     """Generate an image of each PROMPT and save it; - reads standard input.
 
-    Without --model, Stable Diffusion 1.5 is used where it is on this machine or can
-    be fetched, and else the small model that comes along.
+    Without --model, the model is used that IMAGINAIRY_MODEL or `aimg models default`
+    names; without these Stable Diffusion 1.5 where it is on this machine or can be
+    fetched, and else the small model that comes along.
     """
     set_threads()
     show_log("error" if options["quiet"] else log_level)

@@ -1,39 +1,148 @@
-"""`aimg models`: which models there are."""
+"""`aimg models`: which models there are, and which is used where none is named."""
 
 import click
+from click.shell_completion import CompletionItem
 
+from imaginairy.cli.columns import columns, table, wrapped
 from imaginairy.cli.completion import for_field
 from imaginairy.cli.run import reporting_errors
-from imaginairy.models.catalog import MODELS, BundledFolder, HubFile, ModelSpec
+from imaginairy.errors import HubUnreachableError
+from imaginairy.models.catalog import (
+    DEFAULT_MODEL,
+    MODELS,
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    ModelSpec,
+)
+from imaginairy.models.default import (
+    VARIABLE,
+    own_default,
+    save_default,
+    saved_default,
+)
+
+ABOUT = "about"
+complete_model = for_field("model", None)
 
 
-@click.command("models")
-@click.argument("name", required=False, shell_complete=for_field("model", None))
+class ModelsGroup(click.Group):
+    """Takes what is none of its commands for the name of a model to tell about."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant."""
+        if args and args[0] not in self.commands:
+            args = [ABOUT, *args]
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the commands, and the models that `about` takes."""
+        about = self.commands[ABOUT]
+        assert complete_model is not None
+        return [
+            *super().shell_complete(ctx, incomplete),
+            *complete_model(ctx, about.params[0], incomplete),
+        ]
+
+
+@click.group(
+    "models",
+    cls=ModelsGroup,
+    invoke_without_command=True,
+    subcommand_metavar="[NAME | COMMAND [ARGS]...]",
+)
+@click.pass_context
 @reporting_errors
-def models_cmd(name: str | None) -> None:
+def models_cmd(context: click.Context, /) -> None:
     """List the models known by name, their size, and whether they are on disk.
 
     With the NAME of a model, its path, or its owner/repo on the hub, say what there is
     to know of it: what it is, where it lies, and, of a model that knows few words,
     which.
     """
-    if name is not None:
-        from imaginairy.cli.model_page import model_page
-
-        click.echo("\n".join(model_page(name)))
+    if context.invoked_subcommand is not None:
         return
     rows = [("NAME", "SIZE", "ON DISK", "WHAT IT IS", "LICENCE")]
     rows += [
         (spec.name, *size_and_place(spec), spec.summary, spec.licence)
         for spec in MODELS
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
-    click.echo(
-        "\nAny other Stable Diffusion 1.x model works by its path or as owner/repo."
-    )
+    width = columns()
+    click.echo("\n".join(table(rows, width)))
+    click.echo()
+    click.echo(wrapped("", f"Without --model: {said_default()}.", width))
+    others = "Any other Stable Diffusion 1.x model works by its path or as owner/repo."
+    click.echo(wrapped("", others, width))
+
+
+@models_cmd.command(ABOUT)
+@click.argument("name", shell_complete=complete_model)
+@reporting_errors
+def about_cmd(name: str) -> None:
+    """Say what there is to know of a model; `aimg models NAME` for short."""
+    from imaginairy.cli.model_page import model_page
+
+    click.echo("\n".join(model_page(name)))
+
+
+@models_cmd.command("default")
+@click.argument("name", required=False, shell_complete=complete_model)
+@click.option("--unset", is_flag=True, help="Go back to the one that comes first.")
+@reporting_errors
+def default_cmd(name: str | None, unset: bool) -> None:
+    """Say which model is used where none is named, or make NAME that one.
+
+    NAME is kept in your folder of settings; it is a name, a path, or owner/repo on the
+    hub. The environment variable IMAGINAIRY_MODEL wins over it. A model of your own is
+    used or refused: the bundled one never takes its place.
+    """
+    if unset and name is not None:
+        raise click.UsageError("Give a NAME or --unset, not both.")
+    if unset:
+        save_default(None)
+    elif name is not None:
+        save_default(checked(name))
+    click.echo(said_default())
+    own, saved = own_default(), saved_default()
+    if own and own.place == VARIABLE and name is not None and own.name != saved:
+        click.echo(f"Note: {saved} is kept, but {VARIABLE} wins over it.", err=True)
+
+
+def said_default() -> str:
+    """Name the model that is used where none is named, and who says so."""
+    own = own_default()
+    if own is not None:
+        return f"{own.name}, as {own.place} says"
+    return f"{DEFAULT_MODEL}, or the bundled model where that cannot be had"
+
+
+def checked(name: str) -> str:
+    """Return a model's name as it is kept, good in every folder, if there is a model.
+
+    Raises:
+        UnknownModelError: nothing goes by that name.
+        CheckpointError: what lies there is no model.
+        DownloadError: the hub does not give it.
+    """
+    from imaginairy.models import hub
+    from imaginairy.models.checkpoint import read_checkpoint
+    from imaginairy.models.loading import locate, named
+
+    spec = locate(named(name))
+    match spec.weights:
+        case LocalPath(path):
+            read_checkpoint(path)
+        case HubRepo(repo, revision):
+            try:
+                hub.repo_files(repo, revision)
+            except HubUnreachableError:
+                pass  # it can only be asked for when it is used
+    return spec.name
 
 
 def size_and_place(spec: ModelSpec) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from imaginairy.models.companions import (
     known_companion,
 )
 from imaginairy.models.loading import REPO_NAME, existing, named, with_shards
-from imaginairy.observe import log
+from imaginairy.models.said import all_is_well, warn_daily
 
 CONFIG = "config.json"
 BUNDLED_WEIGHTS = "model.safetensors"
@@ -78,20 +78,21 @@ def default_companion(role: str) -> CompanionSpec:
     """Return the published model of a role, or the bundled one where it is not had."""
     spec = known_companion(role, ROLES[role].published)
     other = ROLES[role].bundled
-    if other is None or on_disk(spec):
+    if other is None:
+        return spec
+    if on_disk(spec):
+        all_is_well(role)
         return spec
     server = spec.weights.server if isinstance(spec.weights, WebFile) else None
     reason = hub.unreachable_reason(server=server)
     if reason is None:
+        all_is_well(role)
         return spec
     bundled = known_companion(role, other)
-    log.warning(
-        "%s is not on this machine and cannot be fetched (%s); using the bundled %s, "
-        "%s.",
-        spec.name,
-        reason,
-        ROLES[role].noun,
-        bundled.name,
+    warn_daily(
+        role,
+        f"{spec.name} is not on this machine and cannot be fetched ({reason}); using "
+        f"the bundled {ROLES[role].noun}, {bundled.name}.",
     )
     return bundled
 

@@ -31,13 +31,14 @@ from imaginairy.models.checkpoint import (
     pick_weights,
     read_checkpoint,
 )
+from imaginairy.models.default import OwnDefault, own_default
 from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.said import all_is_well, warn_daily
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
 from imaginairy.models.words import FILE as WORDS
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
-from imaginairy.observe import log
 from imaginairy.samplers.schedule import NoiseSchedule
 
 REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -49,14 +50,16 @@ SINGLE_FILE_ENDINGS = (".safetensors", ".ckpt")
 def locate(name: str | None) -> ModelSpec:
     """Return the model meant by a catalog name, a path, or `owner/repo[@revision]`.
 
-    None means the default model, or the bundled one while the default is neither on
-    disk nor to be had; that is said in one line.
+    None means the user's default model (see `imaginairy.models.default`). Without one
+    it is the catalog's, or the bundled one while that is neither on disk nor to be had;
+    this is said in one line, once a day.
 
     Raises:
         UnknownModelError: nothing goes by that name.
     """
     if name is None:
-        return default_model()
+        own = own_default()
+        return default_model() if own is None else located_default(own)
     name = named(name)
     if spec := find_model(name):
         return spec
@@ -89,21 +92,30 @@ def existing(name: str) -> Path | None:
         return None
 
 
+def located_default(own: OwnDefault) -> ModelSpec:
+    """Return the user's default model; the error says where that stands."""
+    try:
+        return locate(own.name)
+    except UnknownModelError as error:
+        raise UnknownModelError(
+            f"The default model, as {own.place} says: {error} Or take it back: "
+            f"{own.undo}."
+        ) from error
+
+
 def default_model() -> ModelSpec:
-    """Return the default model, or the bundled one where that cannot be had."""
+    """Return the catalog's default, or the bundled model where that cannot be had."""
     spec = known_model(DEFAULT_MODEL)
     assert isinstance(spec.weights, HubFile)
-    if hub.cached(spec.weights) and hub.cached(CLIP_TOKENIZER):
-        return spec
-    reason = hub.unreachable_reason()
+    there = hub.cached(spec.weights) and hub.cached(CLIP_TOKENIZER)
+    reason = None if there else hub.unreachable_reason()
     if reason is None:
+        all_is_well("model")
         return spec
-    log.warning(
-        "%s is not on this machine and cannot be fetched (%s); drawing with the "
-        "bundled model, %s.",
-        spec.summary,
-        reason,
-        BUNDLED_MODEL,
+    warn_daily(
+        "model",
+        f"{spec.summary} is not on this machine and cannot be fetched ({reason}); "
+        f"drawing with the bundled model, {BUNDLED_MODEL}.",
     )
     return known_model(BUNDLED_MODEL)
 

@@ -23,6 +23,7 @@ from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.models.companion_files import companion_path, locate_companion
 from imaginairy.models.companions import CompanionSpec
+from imaginairy.models.default import OwnDefault, own_default
 from imaginairy.models.faces import (
     FaceDetector,
     FaceRestorer,
@@ -86,7 +87,7 @@ class ModelStore:
         self.precision = precision
         self.dtype = choose_dtype(self.device, precision)
         self._lock, self._lock_of = RLock(), LOADED_IN
-        self._located: dict[str | None, ModelSpec] = {}
+        self._located: dict[str | OwnDefault | None, ModelSpec] = {}
         self._loaded: LoadedModel | None = None
         self._companions: dict[str, tuple[str | None, Any]] = {}
         self._noticed: set[Hashable] = set()
@@ -116,10 +117,10 @@ class ModelStore:
 
     def locate(self, name: str | None) -> ModelSpec:
         """Return the model meant by a name; looked up once, so it stays the same."""
-        name = None if name is None else named(name)
-        if name not in self._located:
-            self._located[name] = locate(name)
-        return self._located[name]
+        key = own_default() if name is None else named(name)
+        if key not in self._located:
+            self._located[key] = locate(name)
+        return self._located[key]
 
     def get(self, name: str | None) -> LoadedModel:
         """Return a model, loaded; see `imaginairy.models.loading.locate` for names."""

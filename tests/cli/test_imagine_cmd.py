@@ -136,7 +136,8 @@ def test_ctrl_c_keeps_what_is_saved(tiny_folder: Path, tmp_path: Path) -> None:
 
 
 def test_offline_without_a_model_the_bundled_one_draws(tmp_path: Path) -> None:
-    ran = imagine("a red circle", "--steps", "4", cwd=tmp_path)
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache")}  # where nothing was said yet
+    ran = imagine("a red circle", "--steps", "4", cwd=tmp_path, **own)
     assert ran.returncode == 0, ran.stderr
     notes = [line for line in ran.stderr.splitlines() if "cannot be fetched" in line]
     assert len(notes) == 1

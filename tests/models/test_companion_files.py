@@ -64,8 +64,9 @@ def test_a_path_is_taken_before_a_name_is_missed(tmp_path: Path) -> None:
 
 
 def test_offline_the_bundled_one_takes_the_place_of_the_default(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(logging.getLogger("imaginairy"), "propagate", True)
     assert locate_companion("upscaler", None).name == ROLES["upscaler"].bundled
     assert {record.getMessage() for record in caplog.records} == {

@@ -1,0 +1,49 @@
+"""What was said already, so that not every run of a command says it again."""
+
+import logging
+import time
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from imaginairy.observe import log
+
+AGAIN_AFTER_S = 24 * 60 * 60
+
+
+def warn_daily(about: str, sentence: str) -> None:
+    """Warn of something, unless a run did in these words within a day.
+
+    That is kept in the user's cache. Where warnings are not shown nothing was said.
+
+    Args:
+        about: a short name for what it is about; other words about it are news.
+    """
+    if not log.isEnabledFor(logging.WARNING):
+        return
+    file = _file(about)
+    try:
+        age_s = time.time() - file.stat().st_mtime
+        known = file.read_text(encoding="utf-8") == sentence
+        if known and 0 <= age_s < AGAIN_AFTER_S:
+            return
+    except (OSError, ValueError):
+        pass  # not said yet
+    log.warning("%s", sentence)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(sentence, encoding="utf-8")
+    except OSError:
+        pass  # said again next time, no more
+
+
+def all_is_well(about: str) -> None:
+    """Forget what was said about something that is as it should be again."""
+    try:
+        _file(about).unlink(missing_ok=True)
+    except OSError:
+        pass
+
+
+def _file(about: str) -> Path:
+    return user_cache_path("imaginairy") / "said" / about

@@ -1,0 +1,197 @@
+"""`aimg models`: the list, one model, and the one that is used where none is named."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from platformdirs import user_cache_path
+
+from imaginairy import ImaginePrompt, ModelStore
+from imaginairy.cli.aimg import aimg
+from imaginairy.cli.columns import wrapped
+from imaginairy.cli.stores import Stores
+from imaginairy.errors import UnknownModelError
+from imaginairy.models.catalog import BUNDLED_MODEL, MODELS, BundledFolder, known_model
+from imaginairy.models.default import VARIABLE, save_default
+from imaginairy.models.loading import locate
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `aimg` as a user who has said nothing yet and was told nothing."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str | Path, **environment: str) -> Result:
+        runner = CliRunner(env=environment)
+        return runner.invoke(aimg, [*map(str, words)], obj=Stores())
+
+    return run
+
+
+def storybook() -> Path:
+    """Return the folder of the bundled model."""
+    weights = known_model(BUNDLED_MODEL).weights
+    assert isinstance(weights, BundledFolder)
+    return weights.path
+
+
+def test_without_a_choice_it_is_the_catalogs(run: Run) -> None:
+    ran = run("models", "default")
+    assert ran.output == "sd15, or the bundled model where that cannot be had\n"
+    assert "Without --model: sd15, or the bundled model" in run("models").output
+
+
+def test_a_choice_is_kept_shown_and_taken_back(run: Run, tmp_path: Path) -> None:
+    ran = run("models", "default", "SD-1.4")
+    file = tmp_path / "config" / "imaginairy" / "default-model"
+    assert ran.output == f"sd14, as '{file}' says\n"
+    assert run("models", "default").output == ran.output
+    assert locate(None).name == "sd14"
+    assert f"Without --model: sd14, as '{file}' says." in run("models").output
+    assert run("models", "default", "--unset").output.startswith("sd15, or")
+    assert run("models", "default", "--unset").exit_code == 0, "twice is no harm"
+    assert locate(None).name == BUNDLED_MODEL
+
+
+def test_the_variable_wins(run: Run) -> None:
+    run("models", "default", "sd14")
+    environment = {VARIABLE: "storybook"}
+    ran = run("models", "default", **environment)
+    assert ran.output == f"storybook, as {VARIABLE} says\n"
+    ran = run("models", "default", "sd15-inpainting", **environment)
+    assert (
+        ran.stderr == f"Note: sd15-inpainting is kept, but {VARIABLE} wins over it.\n"
+    )
+    ran = run("models", "default", **{VARIABLE: "  "})
+    assert ran.output.startswith("sd15-inpainting, as '"), "blank is not set"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("sd16", 2, "There is no model 'sd16'; give one of"),
+        ("storybook-clip", 2, "There is no model 'storybook-clip'"),
+        ("", 2, "A model goes by a name or a path, not ''."),
+        ("missing.safetensors", 2, "There is no model 'missing.safetensors'"),
+        ("notes.txt", 1, "'notes.txt' is neither a safetensors file nor"),
+        (".", 1, "."),
+    ],
+)
+def test_nonsense_is_refused_and_not_kept(
+    run: Run, name: str, code: int, words: str
+) -> None:
+    Path("notes.txt").write_bytes(b"\0\1\2")
+    ran = run("models", "default", name)
+    assert (ran.exit_code, ran.stdout) == (code, ""), ran.output
+    assert ran.stderr.startswith("Error: ") and words in ran.stderr
+    assert run("models", "default").output.startswith("sd15, or")
+    assert run("models", "default", "sd14", "--unset").exit_code == 2
+
+
+def test_imagine_edit_and_again_use_it_and_record_what_was_used(
+    run: Run, tiny_folder: Path
+) -> None:
+    relative = os.path.relpath(tiny_folder)
+    assert run("models", "default", relative).exit_code == 0
+    small = ("--steps", "2", "-w", "64", "-h", "64", "--seed", "1")
+    ran = run("imagine", "a fox", *small)
+    assert ran.exit_code == 0, ran.output
+    assert "cannot be fetched" not in ran.output
+    (picture,) = Path("outputs").iterdir()
+    assert ImaginePrompt.from_file(picture).model == str(tiny_folder.resolve())
+    ran = run("edit", picture, "a bowl", *small, "--outdir", "edited")
+    assert ran.exit_code == 0, ran.output
+    (edited,) = Path("edited").glob("*.jpg")
+    assert ImaginePrompt.from_file(edited).model == str(tiny_folder.resolve())
+    ran = run("imagine", "a fox", *small, **{VARIABLE: "no/such/model.ckpt"})
+    assert ran.exit_code == 2
+    assert f"The default model, as {VARIABLE} says: There is no model" in ran.stderr
+    assert f"take it back: unset {VARIABLE}." in ran.stderr
+
+
+def test_a_store_that_is_kept_follows_a_change(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ModelStore("cpu")
+    assert store.locate(None).name == BUNDLED_MODEL
+    save_default("sd14")
+    assert store.locate(None).name == "sd14"
+    monkeypatch.setenv(VARIABLE, "sd15")
+    assert store.locate(None).name == "sd15", "used or refused, nothing in its place"
+    monkeypatch.setenv(VARIABLE, "sd16")
+    with pytest.raises(UnknownModelError, match="Did you mean 'sd15'"):
+        store.locate(None)
+
+
+def test_doctor_looks_for_it(run: Run, tmp_path: Path) -> None:
+    ran = run("doctor", **{VARIABLE: "sd14"})
+    assert f"ok      default   sd14 is the default, as {VARIABLE} says" in ran.output
+    (tmp_path / "broken.safetensors").write_bytes(b"<html>")
+    save_default(str(tmp_path / "broken.safetensors"))
+    ran = run("doctor")
+    assert ran.exit_code == 1
+    (line,) = [each for each in ran.output.splitlines() if "  default   " in each]
+    assert line.startswith("broken") and "is not a weight file" in line
+    assert "try: aimg models default --unset" in ran.output
+
+
+def test_what_cannot_be_fetched_is_said_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("imaginairy")
+    monkeypatch.setattr(logger, "propagate", True)
+
+    def said(level: int = logging.WARNING) -> int:
+        caplog.clear()
+        monkeypatch.setattr(logger, "level", level)
+        logger.setLevel(level)
+        assert locate(None).name == BUNDLED_MODEL
+        return len({each for each in caplog.messages if "cannot be fetched" in each})
+
+    assert said(logging.ERROR) == 0
+    assert [said(), said(), said()] == [1, 0, 0], "what was not shown was not said"
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    file = user_cache_path("imaginairy") / "said" / "model"
+    other = file.read_text().replace("HF_HUB_OFFLINE is set", "no answer")
+    file.write_text(other)
+    assert [said(), said()] == [1, 0], "another reason is news"
+    yesterday = time.time() - 25 * 60 * 60
+    os.utime(file, (yesterday, yesterday))
+    assert [said(), said()] == [1, 0]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_the_list_fits_the_terminal(run: Run, columns: int) -> None:
+    ran = run("models", COLUMNS=str(columns))
+    lines = ran.output.splitlines()
+    assert max(map(len, lines)) <= columns
+    for spec in MODELS:
+        assert spec.name in [line.split("  ")[0] for line in lines]
+        assert spec.licence.split()[0] in ran.output
+    assert any(line.startswith("NAME ") for line in lines) == (columns == 200)
+
+
+def test_doctor_fits_the_terminal(run: Run) -> None:
+    wide = run("doctor").output
+    narrow = run("doctor", COLUMNS="60").output
+    assert max(map(len, narrow.splitlines())) <= 60 < max(map(len, wide.splitlines()))
+    assert len(narrow.splitlines()) > len(wide.splitlines())
+    assert narrow.split()[-4:] == wide.split()[-4:]
+
+
+def test_commands_are_not_broken_within_a_word() -> None:
+    command = "rm '/a/very/long/path/that/does/not/fit'"
+    assert wrapped("try: ", command, 20, whole=True) == (
+        "try: rm\n     '/a/very/long/path/that/does/not/fit'"
+    )
+    assert wrapped("ok  ", "abc /def/ghi/jkl/mno", 12) == (
+        "ok  abc /def\n    /ghi/jkl\n    /mno"
+    )
