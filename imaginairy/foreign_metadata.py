@@ -5,6 +5,7 @@ last a line of settings, `Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, ..
 png has it in its `parameters` chunk, other files in their EXIF comment.
 """
 
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -32,11 +33,12 @@ NUMBERS: dict[str, tuple[str, type[int] | type[float]]] = {
     "variation seed": ("variation_seed", int),
     "variation seed strength": ("variation_strength", float),
 }
+HASHES = "hashes"
 PAIR = ("sampler", "schedule type")
 """Read together: see `read_pair`."""
 TELLS_NOTHING = {
-    "version", "rng", "model", "model hash", "user", "hashes",
-    "civitai metadata: {}", "created date",
+    "version", "rng", "model", "model hash", "user", "civitai metadata: {}",
+    "created date",
 }  # fmt: skip
 """Settings without a part in the picture, or read elsewhere."""
 OUR_VERSION = "imaginairy"
@@ -111,7 +113,7 @@ def parse_parameters(text: str) -> ForeignRecord | None:
         fields["init_image_strength"] = None if strength is None else 1 - strength
     return ForeignRecord(
         fields={name: value for name, value in fields.items() if value is not None},
-        model_hash=said.get("model hash", "").lower(),
+        model_hash=(said.get("model hash") or _hash_of_model(said)).lower(),
         model_name=said.get("model", ""),
         from_picture=from_picture,
         unknown=unknown,
@@ -168,11 +170,7 @@ def _read_settings(settings: dict[str, str], fields: dict[str, Any]) -> dict[str
     unknown = {}
     for said, value in settings.items():
         name = plain(said)
-        if (
-            name in PAIR
-            or name.startswith("postprocess")
-            or {name, f"{name}: {value.lower()}"} & TELLS_NOTHING
-        ):
+        if name in PAIR or _tells_nothing(name, value):
             continue
         found = _field(name, value)
         if not found or None in found.values():
@@ -180,6 +178,27 @@ def _read_settings(settings: dict[str, str], fields: dict[str, Any]) -> dict[str
         else:
             fields.update(found)
     return unknown
+
+
+def _tells_nothing(name: str, value: str) -> bool:
+    """Tell whether a setting has no part in the picture, or is read elsewhere."""
+    if name == HASHES:
+        return set(_hashes(value)) == {"model"}
+    listed = {name, f"{name}: {value.lower()}"} & TELLS_NOTHING
+    return bool(listed) or name.startswith("postprocess")
+
+
+def _hash_of_model(said: dict[str, str]) -> str:
+    return str(_hashes(said.get(HASHES, "")).get("model", ""))
+
+
+def _hashes(value: str) -> dict[str, Any]:
+    """Read the hashes of all that had a part in a picture, by what each is of."""
+    try:
+        hashes = json.loads(value)
+    except (ValueError, RecursionError):
+        return {}
+    return hashes if isinstance(hashes, dict) else {}
 
 
 def _field(name: str, value: str) -> dict[str, Any]:

@@ -188,6 +188,15 @@ def test_a_value_does_not_spill_into_other_settings(name: str, value: str) -> No
     assert (fields["seed"], fields["prompt_strength"], fields["height"]) == (1, 4.0, 72)
 
 
+def test_hashes_name_the_model_and_what_else_had_a_part() -> None:
+    record = parsed('CFG scale: 7, Hashes: {"model": "6CE0161689"}')
+    assert (record.model, record.unknown) == ("sd15", {})
+    others = '{"model": "6ce0161689", "lora:soft": "ab"}'
+    record = parsed(f"CFG scale: 7, Hashes: {others}")
+    assert (record.model, record.unknown) == ("sd15", {"Hashes": others})
+    assert parsed("CFG scale: 7, Hashes: [1]").unknown == {"Hashes": "[1]"}
+
+
 def test_json_that_is_cut_off_takes_the_rest() -> None:
     settings = read_settings('Steps: 2, Hashes: {"model": "a", "Seed: 9, Size: 9x9')
     assert settings == {"Steps": "2", "Hashes": '{"model": "a", "Seed: 9, Size: 9x9'}

@@ -198,7 +198,7 @@ def test_the_commands_say_it(
         (("--outdir", "outputs/pets"), "outputs' is a file and no folder"),
     ]:
         ran = CliRunner().invoke(
-            aimg, ["imagine", "a fox", *model, *options], obj=Stores()
+            aimg, ["imagine", "a fox", "a bowl", *model, *options], obj=Stores()
         )
         assert ran.exit_code == 2
         assert words in ran.stderr and ran.stderr.count("\n") == 1

@@ -19,6 +19,7 @@ from imaginairy.places import require_places
 
 if TYPE_CHECKING:
     from imaginairy.models.store import ModelStore
+    from imaginairy.outputs import SaveOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,15 @@ class Drawing:
     def of(cls, options: dict[str, Any]) -> "Drawing":
         """Take what a command was given."""
         return cls(**{each.name: options[each.name] for each in fields(cls)})
+
+    @property
+    def saving(self) -> "SaveOptions":
+        """What is saved for each picture."""
+        from imaginairy.outputs import SaveOptions
+
+        return SaveOptions(
+            self.extension, self.show_work, self.gif, compare_gif=self.compare_gif
+        )
 
     def tell(self, picture: Path, **more: Any) -> None:
         """Print or show a picture that was saved, where that was asked for."""
@@ -78,11 +88,13 @@ def draw(
     """
     from imaginairy.api import imagine_image_files
     from imaginairy.cli.progress import ProgressBars
+    from imaginairy.outputs import require_savable
 
     if drawing.compare_gif and any(job.prompt.init_image is None for job in jobs):
         raise BadOptionError("--compare-gif needs an --init-image to compare with.")
     sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
     require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
+    require_savable([job.prompt for job in jobs], drawing.outdir, drawing.saving)
     require_readable(jobs, store)
     bars = ProgressBars(len(jobs), quiet=drawing.quiet)
     failures = Failures(len(jobs))
