@@ -27,7 +27,8 @@ from imaginairy.images import (
 )
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.companions import ROLES
-from imaginairy.models.faces import Face, FaceDetector, FaceRestorer
+from imaginairy.models.face_views import Face
+from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import log
 from imaginairy.result import GENERATED, UPSCALED

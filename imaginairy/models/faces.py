@@ -6,8 +6,7 @@ ours. A restorer is a CodeFormer or a GFPGAN, told by its tensors: a file as pub
 or a CodeFormer's folder, with a config.json that says what its tensors do not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +28,7 @@ from imaginairy.models.companion_files import (
 )
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.enhancer_keymaps import codeformer_part, is_codeformer
+from imaginairy.models.face_views import Face, Looks, found_in_views
 from imaginairy.models.gfpgan_keymap import gfpgan_part, is_gfpgan
 from imaginairy.models.kinds import kind_of
 from imaginairy.models.loading import weights_sha256
@@ -36,25 +36,8 @@ from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
 
-SAME_FACE = 0.5
-"""Two boxes mean one face if they share more than this of the smaller one."""
 FINDER_TYPE = "imaginairy-face-finder"
 RESTORER_TYPE = "codeformer"
-
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face in a picture, in pixels."""
-
-    box: tuple[float, float, float, float]
-    """Left, top, right, bottom; it may reach beyond the picture."""
-    landmarks: tuple[Point, ...]
-    """Left and right eye, nose, left and right corner of the mouth, as the viewer
-    sees them."""
-    score: float
-    """How sure the detector is, in [0, 1]."""
 
 
 class FaceDetector(Protocol):
@@ -177,9 +160,8 @@ class YuNetDetector:
     SIDE = 640
     """Pixels of the square that the published network takes; newer OpenCVs hold it to
     that."""
-    VIEWS = (320, 640)
-    """Pixels of a picture's longer side at which it is looked at: close faces are
-    found in the small view, distant ones in the large."""
+    LOOKS = Looks(whole=(320, 640), overlap=224, closest=8 * 640)
+    """It knows faces of 10 to 300 pixels. Of 6000 x 4000 it is shown 128 windows."""
     SCORE = 0.7
     """A face that scores lower is none."""
     APART = 0.3
@@ -207,7 +189,7 @@ class YuNetDetector:
 
     def find(self, picture: Image.Image) -> list[Face]:
         """Return the faces of an RGB picture of any size, the surest first."""
-        return found_in_views(picture, self.VIEWS, self._find)
+        return found_in_views(picture, self.LOOKS, self._find)
 
     def _find(self, picture: Image.Image) -> list[Face]:
         pixels = np.zeros((self.SIDE, self.SIDE, 3), np.uint8)
@@ -230,7 +212,8 @@ class FinderDetector:
         finder: computes where its weights lie.
     """
 
-    VIEWS = (128, 384)
+    LOOKS = Looks(whole=(128, 384), overlap=128, closest=8 * 384)
+    """It knows faces of 12 to 160 pixels."""
     SCORE = 0.6
     MULTIPLE = 32
     """Sides of the pictures that the network takes are multiples of this."""
@@ -241,7 +224,7 @@ class FinderDetector:
 
     def find(self, picture: Image.Image) -> list[Face]:
         """Return the faces of an RGB picture of any size, the surest first."""
-        return found_in_views(picture, self.VIEWS, self._find)
+        return found_in_views(picture, self.LOOKS, self._find)
 
     @torch.inference_mode()
     def _find(self, picture: Image.Image) -> list[Face]:
@@ -262,53 +245,6 @@ class FinderDetector:
             box = (left, top, right, bottom)
             faces.append(Face(box, tuple((x, y) for x, y in points), share))
         return faces
-
-
-def found_in_views(
-    picture: Image.Image,
-    views: Sequence[int],
-    find: Callable[[Image.Image], list[Face]],
-) -> list[Face]:
-    """Look at a picture at several sizes, never enlarged; return each face once."""
-    found: list[Face] = []
-    sizes = dict.fromkeys(reduced_size(picture.size, side) for side in views)
-    for size in sizes:
-        small = picture if size == picture.size else picture.resize(size, BOX)
-        across, down = (
-            whole / part for whole, part in zip(picture.size, size, strict=True)
-        )
-        found += [scaled(face, across, down) for face in find(small)]
-    kept: list[Face] = []
-    for face in sorted(found, key=lambda face: -face.score):
-        if all(overlap(face.box, other.box) < SAME_FACE for other in kept):
-            kept.append(face)
-    return kept
-
-
-BOX = Image.Resampling.BOX
-
-
-def reduced_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return a size of the same shape whose longer side is at most `side`."""
-    scale = min(1.0, side / max(size))
-    width, height = (max(1, round(each * scale)) for each in size)
-    return width, height
-
-
-def scaled(face: Face, across: float, down: float) -> Face:
-    """Return a face as it lies in a picture so many times as wide and high."""
-    left, top, right, bottom = face.box
-    box = (left * across, top * down, right * across, bottom * down)
-    points = tuple((x * across, y * down) for x, y in face.landmarks)
-    return Face(box, points, face.score)
-
-
-def overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return what two boxes share, of the smaller one."""
-    across = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    down = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return across * down / max(min(areas), 1e-9)
 
 
 class _Restorer:

@@ -21,13 +21,7 @@ from PIL import Image, ImageDraw
 from imaginairy.errors import CheckpointError, HubUnreachableError
 from imaginairy.models.catalog import BundledFolder, LocalPath
 from imaginairy.models.companions import CompanionSpec, known_companion
-from imaginairy.models.faces import (
-    Face,
-    FaceDetector,
-    found_in_views,
-    load_detector,
-    load_restorer,
-)
+from imaginairy.models.faces import FaceDetector, load_detector, load_restorer
 from imaginairy.models.store import ModelStore
 from storybook.face_pictures import PEOPLE, fresh_portraits
 from storybook.world import GROUPS, draw_scene
@@ -98,16 +92,6 @@ def test_several_faces_each_once(red_finder: FaceDetector) -> None:
     pen.rectangle((320, 320, 351, 351), fill=RED)
     pen.rectangle((512, 96, 543, 127), fill=RED)
     assert len(red_finder.find(image)) == 3
-
-
-def test_of_two_views_the_surer_answer_stays() -> None:
-    def find(view: Image.Image) -> list[Face]:
-        box = (0.25 * view.width, 0.0, 0.75 * view.width, float(view.height))
-        points = ((0.5 * view.width, 0.5 * view.height),) * 5
-        return [Face(box, points, score=0.6 if view.width < 100 else 0.9)]
-
-    found = found_in_views(Image.new("RGB", (400, 300)), (50, 200, 1000), find)
-    assert found == [Face((100.0, 0.0, 300.0, 300.0), ((200.0, 150.0),) * 5, 0.9)]
 
 
 @pytest.mark.parametrize("group", PEOPLE)
