@@ -5,13 +5,12 @@ Pillow opens.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
@@ -102,12 +101,10 @@ def write_tagged(image: Image.Image, path: Path, tags: Tags) -> None:
         for name, text in tags.chunks.items():
             texts.add_itxt(name, text.encode(errors="replace").decode())
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    temporary = Path(name)
+    temporary = path.parent / f".{uuid4().hex}.part"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             image.save(file, kind, exif=exif, **save)
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -283,9 +280,3 @@ def _exif_time(created: str) -> str:
 def _plain_value(value: Any) -> Any:
     """Return what JSON has no form for, such as numbers of NumPy, as what it has."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -124,25 +124,27 @@ class ModelStore:
 
     def get(self, name: str | None) -> LoadedModel:
         """Return a model, loaded; see `imaginairy.models.loading.locate` for names."""
-        spec = self.locate(name)
-        if self._loaded is None or self._loaded.spec != spec:
-            self.clear()
-            diffusion, files = load(spec, self.device, self.dtype)
-            digest = cache(partial(weights_sha256, files))
-            folder = own_folder(spec)
-            words = read_words(folder) if folder else None
-            self._loaded = LoadedModel(spec, diffusion, digest, words)
-        return self._loaded
+        with self.in_use():
+            spec = self.locate(name)
+            if self._loaded is None or self._loaded.spec != spec:
+                self.clear()
+                diffusion, files = load(spec, self.device, self.dtype)
+                digest = cache(partial(weights_sha256, files))
+                folder = own_folder(spec)
+                words = read_words(folder) if folder else None
+                self._loaded = LoadedModel(spec, diffusion, digest, words)
+            return self._loaded
 
     def companion(self, role: str, name: str | None) -> Any:
         """Return a model of a role, loaded; see `locate_companion` for names."""
-        if role not in self._companions or self._companions[role][0] != name:
-            spec = locate_companion(role, name)
-            if spec.notice:
-                self.say_once(spec.notice, about=spec.name)
-            loaded = COMPANION_LOADERS[role](spec, self.device)
-            self._companions[role] = name, loaded
-        return self._companions[role][1]
+        with self.in_use():
+            if role not in self._companions or self._companions[role][0] != name:
+                spec = locate_companion(role, name)
+                if spec.notice:
+                    self.say_once(spec.notice, about=spec.name)
+                loaded = COMPANION_LOADERS[role](spec, self.device)
+                self._companions[role] = name, loaded
+            return self._companions[role][1]
 
     def say_once(self, sentence: str, *, about: Hashable) -> None:
         """Warn of something, unless that was done before with this store."""
