@@ -12,6 +12,7 @@ from torch import Tensor
 
 from imaginairy import masks
 from imaginairy.checks import parse_margins
+from imaginairy.defaults import init_strength, sized
 from imaginairy.enhancers import Work, companions_needed, enhanced, safety
 from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
@@ -30,7 +31,8 @@ from imaginairy.result import (
     MODIFIED_ORIGINAL,
     ImagineResult,
 )
-from imaginairy.schema import DEFAULT_INIT_STRENGTH, ImaginePrompt
+from imaginairy.schema import ImaginePrompt
+from imaginairy.sizes import enlarged_like, written
 from imaginairy.steps.sample import decoded, predictor, sample, tiled
 from imaginairy.steps.start import starting_point
 from imaginairy.weighted_prompt import WeightedPrompt
@@ -74,6 +76,8 @@ def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
     for role, name in companions_needed(prompt):
         store.companion(role, name)  # what is missing is said before all the work
     safety.prepare(prompt, store)
+    scale = store.upscaler(prompt.upscaler).scale if prompt.upscale else 1
+    prompt = sized(prompt, loaded.spec, scale)
     found = described(prompt, store)
     prompt, canvas = prepared(prompt, found)
 
@@ -154,12 +158,10 @@ def prepared(
     """Read the pictures that the prompt starts from, and take over their size."""
     if prompt.init_image is None:
         return prompt, None
-    assert prompt.width and prompt.height
-    image, box = as_pillow(prompt.init_image), (prompt.width, prompt.height)
-    strength = DEFAULT_INIT_STRENGTH
+    assert prompt.width and prompt.height and prompt.drawn
+    image, box = as_pillow(prompt.init_image), prompt.drawn
     if prompt.outpaint is not None:
         canvas = masks.outpainted(image, parse_margins(prompt.outpaint), box)
-        strength = 0.0
     else:
         canvas = masks.canvas_of(image, box)
         mask = found.binary if found else prompt.mask_image
@@ -169,13 +171,19 @@ def prepared(
             )
             if found is None:
                 masks.say_if_pointless(canvas)
-    (width, height), own = canvas.picture.size, canvas.original.size
-    if (width, height) != own:
-        log.info("the picture of %dx%d is worked on at %dx%d", *own, width, height)
-    if prompt.init_image_strength is not None:
-        strength = prompt.init_image_strength
+    drawn, own = canvas.picture.size, canvas.original.size
+    if drawn != own:
+        log.info("the picture of %dx%d is worked on at %dx%d", *own, *drawn)
+    width, height = enlarged_like(drawn, box, (prompt.width, prompt.height))
+    strength = prompt.init_image_strength
     return (
-        replace(prompt, width=width, height=height, init_image_strength=strength),
+        replace(
+            prompt,
+            width=width,
+            height=height,
+            draw_size=written(drawn),
+            init_image_strength=init_strength(prompt) if strength is None else strength,
+        ),
         canvas,
     )
 

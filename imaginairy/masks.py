@@ -12,10 +12,8 @@ from torch import Tensor
 
 from imaginairy.images import painted, upright_rgb
 from imaginairy.observe import log
+from imaginairy.sizes import GRID, on_grid
 
-GRID = 8
-"""Working sizes are multiples of this many pixels, one latent."""
-SMALLEST_SIDE = 64
 SPECK = 8
 """Levels of 255 by which saving as jpg makes black and white uneven."""
 FEATHER = 3
@@ -57,10 +55,7 @@ def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
     if smallest <= largest:
         return box
     scale = min(1.0, *(room / side for side, room in sides))
-    width, height = (
-        max(SMALLEST_SIDE, GRID * round(side * scale / GRID)) for side in size
-    )
-    return width, height
+    return on_grid(size, scale)
 
 
 def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:

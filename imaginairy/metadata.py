@@ -20,6 +20,7 @@ from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.exif_text import decode_comment, decode_text, encode_comment
 from imaginairy.kinds import start_of, why_no_picture
 from imaginairy.samplers import SAMPLERS
+from imaginairy.sizes import LARGEST_SIDE
 
 JPEG_QUALITY = 95
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
@@ -149,7 +150,7 @@ class Written:
         except (ValueError, RecursionError):
             return None
         ours = isinstance(metadata, dict) and "prompt" in metadata
-        return metadata if ours else None
+        return with_sizes(metadata) if ours else None
 
 
 def read_written(path: Path) -> Written:
@@ -239,13 +240,14 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
     sampler = str(metadata["sampler_type"])
     usual = SAMPLERS[sampler].spacing if sampler in SAMPLERS else "normal"
     schedule = metadata["schedule"] or usual
+    size = metadata.get("draw_size") or (metadata["width"] and _size_in(metadata))
     settings = {
         "Steps": metadata["steps"],
         "Sampler": sampler,
         **({} if schedule == "normal" else {"Schedule type": schedule}),
         "CFG scale": metadata["prompt_strength"],
         "Seed": metadata["seed"],
-        "Size": f"{metadata['width']}x{metadata['height']}",
+        **({"Size": size} if size else {}),
         "Model hash": str(metadata["model_sha256"])[:10],
         "Model": Path(str(metadata["model"])).name,
         **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
@@ -280,3 +282,31 @@ def _exif_time(created: str) -> str:
 def _plain_value(value: Any) -> Any:
     """Return what JSON has no form for, such as numbers of NumPy, as what it has."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def with_sizes(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file says, with the sizes as they are said today.
+
+    Once its width and height were those at which it was drawn, and those of the file
+    went without saying.
+    """
+    sides: dict[str, Any] = {name: metadata.get(name) for name in ("width", "height")}
+    if "draw_size" in metadata or not all(map(is_whole, sides.values())):
+        return metadata
+    applied = metadata.get("applied")
+    done: Any = applied.get("upscale") if isinstance(applied, dict) else None
+    scale: Any = done.get("scale") if isinstance(done, dict) else None
+    scale = scale if metadata.get("upscale") and is_whole(scale) else 1
+    large = {name: scale * side for name, side in sides.items()}
+    if max(large.values()) > LARGEST_SIDE:
+        large = dict.fromkeys(large)
+    return {**metadata, **large, "draw_size": _size_in(metadata)}
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _size_in(metadata: Mapping[str, Any]) -> str:
+    return f"{metadata['width']}x{metadata['height']}"

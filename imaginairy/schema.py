@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from PIL.Image import Image
 
-from imaginairy import checks
+from imaginairy import checks, sizes
 from imaginairy.checks import Check, Choice, Number
-from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.errors import BadOptionError
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.models.companions import usual_companion
@@ -26,13 +25,17 @@ if TYPE_CHECKING:
 
 MAX_RANDOM_SEED = 1_000_000_000
 DEFAULT_INIT_STRENGTH = 0.6
+INPAINTING_STRENGTH = 0.2
+OUTPAINTING_STRENGTH = 0.0
 DEFAULT_FACE_FIDELITY = 0.2
 IN_MEMORY = "sha256:"
 """How a picture that has no file or address begins in the metadata."""
 
 ImageLike: TypeAlias = str | Path | Image | LazyLoadingImage
 
-SIZE = Number(64, 8192, whole=True, multiple_of=8)
+SIZE = Number(
+    sizes.SMALLEST_SIDE, sizes.LARGEST_SIDE, whole=True, multiple_of=sizes.GRID
+)
 MAX_SEED = 2**63 - 1
 SEED = Number(0, MAX_SEED, whole=True)
 SHARE = Number(0, 1)
@@ -71,8 +74,17 @@ class ImaginePrompt:
     steps: int | None = _option(
         "Sampling steps, from noise to image.", Number(1, 1000, whole=True)
     )
-    width: int | None = _option("Width in pixels, a multiple of 8.", SIZE)
-    height: int | None = _option("Height in pixels, a multiple of 8.", SIZE)
+    width: int | None = _option(
+        "Width of the saved image in pixels, a multiple of 8.", SIZE
+    )
+    height: int | None = _option(
+        "Height of the saved image in pixels, a multiple of 8.", SIZE
+    )
+    draw_size: str | None = _option(
+        "Size at which the model generates, as 768x512; the result is made as large "
+        "as width and height say. By default what suits the model.",
+        sizes.drawable,
+    )
     sampler_type: str | None = _option(
         "Sampler, the method that turns noise into an image (in diffusers, a "
         f"scheduler). One of: {', '.join(SAMPLERS)}; or as other tools call them.",
@@ -98,7 +110,8 @@ class ImaginePrompt:
     init_image_strength: float | None = _option(
         "How much of the init image stays, from 0 (nothing) to 1 (all of it): 1 minus "
         "the denoising strength of other tools; "
-        f"{DEFAULT_INIT_STRENGTH} by default, 0 when outpainting.",
+        f"{DEFAULT_INIT_STRENGTH:g} by default, {INPAINTING_STRENGTH:g} with a mask, "
+        f"{OUTPAINTING_STRENGTH:g} when outpainting.",
         SHARE,
     )
     mask_image: ImageLike | None = _option(
@@ -225,7 +238,7 @@ class ImaginePrompt:
         if self.variation_strength and self.variation_seed is None:
             self._set(variation_seed=random.randint(1, MAX_RANDOM_SEED))
         self._check_together()
-        filled_caption(self)
+        checks.filled_caption(self)
 
     def _check_together(self) -> None:
         places = [
@@ -280,14 +293,17 @@ class ImaginePrompt:
             return self.prompts[0].text
         return "|".join(str(prompt) for prompt in self.prompts)
 
+    @property
+    def drawn(self) -> sizes.Size | None:
+        """The size at which it is generated, width and height, where that is said."""
+        return sizes.parse_size(self.draw_size) if self.draw_size else None
+
     def filled(self, spec: ModelSpec, **more: Any) -> "ImaginePrompt":
         """Return a copy with the model's defaults where the user gave none.
 
         `more` are those that are known once the model is loaded.
         """
         defaults: dict[str, Any] = {
-            "width": spec.width,
-            "height": spec.height,
             "steps": spec.steps,
             "prompt_strength": spec.prompt_strength,
             "sampler_type": spec.sampler,
@@ -295,9 +311,13 @@ class ImaginePrompt:
         }
         if self.mask_prompt is not None:
             defaults["mask_model"] = usual_companion("mask", spec)
-        defaults["upscale"] = spec.upscales
-        if spec.upscales if self.upscale is None else self.upscale:
+        drawn = self.drawn or (spec.width, spec.height)
+        larger = spec.upscales and sizes.exceeds((self.width, self.height), drawn)
+        defaults["upscale"] = larger
+        if larger if self.upscale is None else self.upscale:
             defaults["upscaler"] = usual_companion("upscaler", spec)
+        else:  # an upscaler decides how large it makes it
+            defaults["width"], defaults["height"] = drawn
         if self.fix_faces:
             defaults["fix_faces_fidelity"] = DEFAULT_FACE_FIDELITY
             defaults["fix_faces_model"] = usual_companion("face-restorer", spec)
@@ -371,26 +391,6 @@ class ImaginePrompt:
                 f"A picture's path is text, not {checks.kind_of(path)}."
             )
         return cls.from_dict(read_metadata(Path(path)))
-
-
-def filled_caption(prompt: ImaginePrompt) -> str:
-    """Return the caption with the values of the fields that it names in braces.
-
-    Raises:
-        BadOptionError: it names something that is no field.
-    """
-    names = [each.name for each in fields(prompt) if each.name != "conditioning"]
-
-    def value_of(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in names:
-            raise BadOptionError(
-                f"caption_text names '{{{name}}}', which is no field of a prompt; "
-                f"fields are: {', '.join(names)}." + near_miss(name, names)
-            )
-        return prompt.prompt_text if name == "prompt" else str(getattr(prompt, name))
-
-    return re.sub(r"\{(\w+)\}", value_of, prompt.caption_text)
 
 
 def _source(image: Any) -> str:

@@ -87,11 +87,13 @@ def test_seeds_left_open_are_chosen_once_and_differ() -> None:
 def test_the_model_fills_in_what_was_left_open() -> None:
     spec = known_model("storybook")
     filled = ImaginePrompt("a fox", steps=7).filled(spec)
-    assert (filled.width, filled.height) == (spec.width, spec.height)
+    assert (filled.upscaler, filled.width) == ("storybook-upscaler", None)
+    small = ImaginePrompt("a fox", upscale=False).filled(spec)
+    assert (small.width, small.height) == (spec.width, spec.height)
     assert filled.steps == 7
     assert filled.sampler_type == spec.sampler
     assert filled.model == "storybook"
-    assert filled.filled(known_model("sd15")).width == spec.width
+    assert small.filled(known_model("sd15")).width == spec.width
 
 
 def test_weighted_prompts_print_as_they_are_written() -> None:

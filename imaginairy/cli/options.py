@@ -21,6 +21,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "steps": ("--steps",),
     "width": ("-w", "--width"),
     "height": ("-h", "--height"),
+    "draw_size": ("--draw-size",),
     "sampler_type": ("--sampler-type",),
     "schedule": ("--schedule",),
     "eta": ("--eta",),

@@ -70,13 +70,12 @@ class ProgressBars(Observer):
         """Say what is drawn now."""
         self.close()  # one of several tries may have been before
         log.info(
-            "[%d/%d] %s%s  %dx%d seed:%d strength:%g steps:%d sampler:%s model:%s",
+            "[%d/%d] %s%s  %s seed:%d strength:%g steps:%d sampler:%s model:%s",
             self.drawn + 1,
             self.pictures,
             self.tried,
             shortened(prompt.prompt_text),
-            prompt.width,
-            prompt.height,
+            _sizes(prompt),
             prompt.seed,
             prompt.prompt_strength,
             prompt.steps,
@@ -116,3 +115,10 @@ class ProgressBars(Observer):
         for bar in (self.bar, *self.parts.values()):
             if bar is not None:
                 bar.close()
+
+
+def _sizes(prompt: ImaginePrompt) -> str:
+    """Say at which size an image is drawn, and at which saved where that is another."""
+    saved = f"{prompt.width}x{prompt.height}"
+    drawn = prompt.draw_size or saved
+    return drawn if drawn == saved else f"{drawn}, saved as {saved},"

@@ -16,8 +16,14 @@ from imaginairy.metadata import read_metadata, read_written
 from imaginairy.observe import log
 from imaginairy.samplers import SAMPLERS
 from imaginairy.schema import IN_MEMORY, ImaginePrompt
+from imaginairy.sizes import written
 
 PICTURES = {"init_image": "--init-image", "mask_image": "--mask-image"}
+DEPENDING = (
+    (("width", "height", "model"), ("draw_size",)),
+    (("upscale", "upscaler"), ("width", "height")),
+)
+"""Fields that, once they are said to be otherwise, leave others open again."""
 WEB = ("http://", "https://")
 TOLERANCE = {"JPEG": 4.0, "WEBP": 4.0, "AVIF": 4.0, "PNG": 1.0}
 """The mean difference, of 255, up to which two files show the same picture. What saving
@@ -62,6 +68,7 @@ class Record:
         """Return this without a size of its own."""
         fields = {**self.asked.fields}
         before = f"{fields.pop('width', None)}x{fields.pop('height', None)}"
+        fields.pop("draw_size", None)
         return replace(
             self,
             asked=replace(self.asked, fields=fields),
@@ -148,6 +155,9 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
             )
         was = _foreign_fields(path, foreign, changes)
     was.setdefault("upscale", False)  # what a file does not say was not done
+    for names, depending in DEPENDING:
+        if set(names) & set(changes):
+            was = {name: was[name] for name in was if name not in depending}
     _leave_out_unsuited(path, was, changes)
     fields = {**was, **changes}
     _require_pictures(path, was, changes)
@@ -207,6 +217,8 @@ def _foreign_fields(
     fields = {
         name: value for name, value in foreign.fields.items() if value is not None
     }
+    if {"width", "height"} <= set(fields):
+        fields["draw_size"] = written((fields["width"], fields["height"]))
     if foreign.model:
         fields["model"] = foreign.model
     elif foreign.model_described and "model" not in changes:

@@ -21,7 +21,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "similarity_model",
         "schedules",
     ),
-    "Size": ("size", "width", "height", "tile_mode"),
+    "Size": ("size", "width", "height", "draw_size", "tile_mode"),
     "Sampling": ("steps", "prompt_strength", "sampler_type", "schedule", "eta"),
     "Editing": (
         "init_image",

@@ -1,13 +1,14 @@
 """`--size`: how large a picture is, in one word."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from imaginairy import sizes
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.schema import ImaginePrompt
+from imaginairy.sizes import GRID, USUAL_SCALE
 
 NAMED = {
     "480p": (856, 480),
@@ -17,8 +18,7 @@ NAMED = {
 }
 """Sizes in pixels; both sides are multiples of 8."""
 SHAPES = {"square": (1.0, 1.0), "portrait": (1.0, 1.5), "landscape": (1.5, 1.0)}
-"""Width and height as multiples of the side that the model was trained at."""
-ROUNDED_TO = 8
+"""Width and height as multiples of the side that the model's images usually have."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class Size:
         """
         if prompt.width is not None or prompt.height is not None:
             return prompt
-        width, height = self.pixels or self._shaped(locate(prompt.model))
+        width, height = self.pixels or self._shaped(prompt, locate(prompt.model))
         return replace(prompt, width=width, height=height)
 
-    def _shaped(self, spec: ModelSpec) -> tuple[int, int]:
+    def _shaped(self, prompt: ImaginePrompt, spec: ModelSpec) -> tuple[int, int]:
         assert self.shape is not None
         side = min(spec.width, spec.height)
-        width, height = (
-            ROUNDED_TO * round(side * times / ROUNDED_TO) for times in self.shape
-        )
+        if spec.upscales if prompt.upscale is None else prompt.upscale:
+            side *= USUAL_SCALE
+        width, height = (GRID * round(side * times / GRID) for times in self.shape)
         return width, height
 
 
@@ -73,14 +73,13 @@ def parse_size(text: str) -> Size:
         return Size(shape=SHAPES[word])
     if word in NAMED:
         return Size(pixels=NAMED[word])
-    match = re.fullmatch(r"(\d+)(?:[x×](\d+))?", word)  # noqa: RUF001
-    if match is None:
+    size = sizes.parse_size(word if "x" in word or "×" in word else f"{word}x{word}")  # noqa: RUF001
+    if size is None:
         names = [*SHAPES, *NAMED]
         raise BadOptionError(
             f"The size '{text}' cannot be read; write width and height as 512x768, one "
             f"number for both, or one of {', '.join(names)}." + near_miss(word, names)
         )
-    width = int(match[1])
-    height = int(match[2] or width)
+    width, height = size
     ImaginePrompt("any", width=width, height=height)  # says what is wrong with them
-    return Size(pixels=(width, height))
+    return Size(pixels=size)

@@ -97,10 +97,12 @@ ENHANCERS: tuple[Enhancer, ...] = (
     ),
     Enhancer(
         name="upscale",
-        summary="adds the picture made larger and sharper, as `upscaled`",
+        summary="adds the picture made as large as was asked for, as `upscaled`",
         function="imaginairy.enhancers.upscale:upscale_drawn",
-        is_asked=lambda prompt: bool(prompt.upscale),
-        needs=lambda prompt: (("upscaler", prompt.upscaler),),
+        is_asked=lambda prompt: (
+            bool(prompt.upscale) or prompt.drawn != (prompt.width, prompt.height)
+        ),
+        needs=lambda prompt: (("upscaler", prompt.upscaler),) if prompt.upscale else (),
     ),
     Enhancer(
         name="fix_upscaled_faces",

@@ -20,12 +20,17 @@ from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.store import ModelStore
 from imaginairy.models.upscaler import Upscaler
 from imaginairy.result import GENERATED, UPSCALED
+from imaginairy.sizes import written
 
 SCALE = Number(1, 16)
 GREYS = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 PROFILED = ("L", "LA", "RGB", "RGBA")
 """Modes whose colours are passed on as they are, so that a profile still holds."""
 NAME = "upscale"
+FILTER = "lanczos"
+"""What enlarges where no upscaler does."""
+LANCZOS_REACH = 4
+"""Pixels to either side that this filter looks at, and one."""
 
 OnTile = Callable[[int, int], None]
 """Told how many tiles are done and how many there are."""
@@ -70,7 +75,24 @@ def upscale(
 
 
 def upscale_drawn(work: Work) -> Work:
-    """Add the drawn picture made larger, as `upscaled`; one that tiles still does."""
+    """Add the drawn picture as large as was asked for, as `upscaled`.
+
+    By the upscaler, where there is one, and what is left by a filter. A picture that
+    tiles still does.
+    """
+    prompt, large = work.prompt, work.images[GENERATED]
+    facts: dict[str, Any] = {"model": FILTER}
+    if prompt.upscale:
+        large, facts = by_upscaler(work)
+    size = (prompt.width or large.width, prompt.height or large.height)
+    if large.size != size:
+        large = resized(large, size, prompt.tile_mode)
+        facts["resized"] = written(size)
+    return work.with_images(**{UPSCALED: large}).with_facts(NAME, facts)
+
+
+def by_upscaler(work: Work) -> tuple[Image.Image, dict[str, Any]]:
+    """Enlarge the drawn picture; say with what."""
     upscaler = work.store.upscaler(work.prompt.upscaler)
     drawn, tile_mode = work.images[GENERATED], work.prompt.tile_mode
     reach = ceil(upscaler.overlap / ALIGNMENT) * ALIGNMENT
@@ -83,8 +105,7 @@ def upscale_drawn(work: Work) -> Work:
     left, top = upscaler.scale * x, upscaler.scale * y
     width, height = (upscaler.scale * side for side in drawn.size)
     large = large.crop((left, top, left + width, top + height))
-    images = {UPSCALED: large}
-    return work.with_images(**images).with_facts(NAME, facts_of(upscaler))
+    return large, facts_of(upscaler)
 
 
 def facts_of(upscaler: Upscaler) -> dict[str, Any]:
@@ -94,6 +115,16 @@ def facts_of(upscaler: Upscaler) -> dict[str, Any]:
         "sha256": upscaler.weights_sha256(),
         "scale": upscaler.scale,
     }
+
+
+def resized(image: Image.Image, size: tuple[int, int], tile_mode: str) -> Image.Image:
+    """Resize an RGB picture; along the axes of its tiles it goes on at its edges."""
+    x, y = (
+        ceil(LANCZOS_REACH * max(1, old / new)) if axis in tile_mode else 0
+        for axis, old, new in zip("xy", image.size, size, strict=True)
+    )
+    inner = (x, y, x + image.width, y + image.height)
+    return wrapped(image, x, y).resize(size, Image.Resampling.LANCZOS, box=inner)
 
 
 def wrapped(image: Image.Image, x: int, y: int) -> Image.Image:

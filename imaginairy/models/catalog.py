@@ -95,6 +95,9 @@ class ModelSpec:
     """Which models go with its pictures: what masks them, upscales them and so on."""
     upscales: bool = False
     """Whether its pictures are made larger."""
+    reach: float = 4.0
+    """How many times the area it was trained at it can draw, before things double; of
+    models of one's own nobody knows, so they are let go far."""
 
 
 CLIP_TOKENIZER = HubFile(
@@ -106,6 +109,8 @@ CLIP_TOKENIZER = HubFile(
 )
 """The vocabulary of the Stable Diffusion 1.x checkpoints that bring none."""
 
+SD_REACH = 2.25
+"""768 x 768, or 1024 x 576, of 512 x 512."""
 OPEN_RAIL_M = "CreativeML Open RAIL-M (use-based restrictions)"
 
 MODELS: tuple[ModelSpec, ...] = (
@@ -121,6 +126,7 @@ MODELS: tuple[ModelSpec, ...] = (
             sha256="6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa",
         ),
         licence=OPEN_RAIL_M,
+        reach=SD_REACH,
     ),
     ModelSpec(
         name="sd15-inpainting",
@@ -134,6 +140,7 @@ MODELS: tuple[ModelSpec, ...] = (
             sha256="c6bbc15e3224e6973459ba78de4998b80b50112b0ae5b5c67113d56b4e366b19",
         ),
         licence=OPEN_RAIL_M,
+        reach=SD_REACH,
     ),
     ModelSpec(
         name="sd14",
@@ -146,6 +153,7 @@ MODELS: tuple[ModelSpec, ...] = (
             sha256="fe4efff1e174c627256e44ec2991ba279b3816e364b49f9be2abc0b3ff3f8556",
         ),
         licence=OPEN_RAIL_M,
+        reach=SD_REACH,
     ),
     ModelSpec(
         name="storybook",
@@ -160,6 +168,7 @@ MODELS: tuple[ModelSpec, ...] = (
         sampler="ddim",
         companions="bundled",
         upscales=True,
+        reach=1.0,
     ),
 )
 

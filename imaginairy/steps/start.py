@@ -47,9 +47,10 @@ def starting_point(
     The noise comes in the reference's order: first what the encoder draws, where an
     init image has a say, then what the walk starts from.
     """
-    assert prompt.sampler_type and prompt.steps and prompt.height and prompt.width
+    assert prompt.sampler_type and prompt.steps and prompt.drawn
     assert prompt.seed is not None
-    size = prompt.height // model.downsampling, prompt.width // model.downsampling
+    width, height = prompt.drawn
+    size = height // model.downsampling, width // model.downsampling
     shape = (1, model.latent_channels, *size)
     draw_noise = SeededNoise(prompt.seed, shape, model.device)
 
@@ -93,6 +94,7 @@ def encoded(
 def blanked_picture(prompt: ImaginePrompt, canvas: Canvas | None) -> Tensor:
     """Return the init image with grey where it is painted, (1, 3, h, w) in [-1, 1]."""
     if canvas is None or canvas.keep is None:
-        return torch.zeros(1, 3, prompt.height or 0, prompt.width or 0)
+        assert prompt.drawn
+        return torch.zeros(1, 3, *reversed(prompt.drawn))
     stays = masks.latent_mask(canvas.keep, downsampling=1) >= 0.5
     return image_to_tensor(canvas.picture) * stays

@@ -18,7 +18,9 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.record import TOLERANCE, compared
 from imaginairy.cli.stores import Stores
+from imaginairy.metadata import write_image
 from tests.tiny import tiny_pipeline
+from tests.tiny_upscaler import save_repeater
 
 SMALL = ("-w", "64", "-h", "64", "--steps", "2", "-q")
 SAME = "the same picture, pixel for pixel."
@@ -125,6 +127,44 @@ def test_sizes_repeats_and_sweeps(run: Run, drawn: Callable[..., Path]) -> None:
     seeds = [ImaginePrompt.from_file(p).seed for p in Path("outputs").glob("*.jpg")]
     assert sorted(seeds) == [7] * 4 + [8] * 2
     assert Path("outputs/grids/000001_grid.jpg").is_file()
+
+
+def test_sizes_as_older_files_say_them(
+    run: Run, drawn: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Once they said how large a picture was drawn, wherever it went from there."""
+    repeater = save_repeater(tmp_path / "repeater.safetensors")
+    options = ("--draw-size", "64x72", "--upscaler", repeater, "-w", "256", "-h", "288")
+    picture = drawn(*options, "--output-file-extension", "png")
+    said = json.loads(_comment(picture))
+    assert (said["width"], said["height"], said["draw_size"]) == (256, 288, "64x72")
+    del said["draw_size"]
+    with Image.open(picture) as image:
+        image.load()
+    write_image(image, picture, {**said, "width": 64, "height": 72})
+    ran = run("again", picture)
+    assert (ran.exit_code, ran.stdout) == (0, f"{picture}: {SAME}\n"), ran.output
+    assert size_of(max(Path("outputs").glob("*.png"))) == (256, 288)
+
+
+def test_what_a_change_leaves_open(
+    run: Run, drawn: Callable[..., Path], tmp_path: Path
+) -> None:
+    repeater = save_repeater(tmp_path / "repeater.safetensors")
+    picture = drawn(
+        "--draw-size", "64x72", "--upscaler", repeater, "-w", "256", "-h", "288"
+    )
+    for change, size, drawn_at in (
+        (("--no-upscale",), (64, 72), "64x72"),
+        (("--size", "128x64"), (128, 64), "128x64"),
+        (("--height", "128"), (256, 128), "128x64"),
+        (("--draw-size", "72x64"), (256, 288), "72x64"),
+    ):
+        ran = run("again", picture, *change)
+        assert ran.exit_code == 0, ran.output
+        latest = max(Path("outputs").glob("*.jpg"))
+        assert size_of(latest) == size, change
+        assert json.loads(_comment(latest))["draw_size"] == drawn_at, change
 
 
 def test_json(run: Run, drawn: Callable[..., Path]) -> None:

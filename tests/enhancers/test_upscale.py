@@ -273,7 +273,12 @@ def test_progress_is_told_to_the_observer(repeater: str, store: ModelStore) -> N
             told.append((name, done, total))
 
     prompt = ImaginePrompt(
-        "a dog", seed=1, steps=1, model="storybook", width=256, upscaler=repeater
+        "a dog",
+        seed=1,
+        steps=1,
+        model="storybook",
+        draw_size="256x128",
+        upscaler=repeater,
     )
     next(imagine(prompt, store=store, observer=Watch()))
     assert told == [("upscale", 1, 2), ("upscale", 2, 2)]

@@ -1,0 +1,101 @@
+"""How large an image is drawn so that it can be saved as large as was asked for.
+
+The size of a prompt is that of the saved file. It is drawn at that size where the
+model can, and else at one of its own area and the same shape, and enlarged. Nothing
+here needs torch.
+"""
+
+import re
+from math import sqrt
+
+from imaginairy.errors import BadOptionError
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+GRID = 8
+"""Sizes that are drawn are multiples of this many pixels, one latent."""
+SMALLEST_SIDE = 64
+LARGEST_SIDE = 8192
+USUAL_SCALE = 4
+"""What upscalers enlarge by unless their weights say otherwise."""
+REACH_FROM_PICTURE = 4.0
+"""How many times its own area a model can draw where an image says what goes where."""
+LITTLE = 0.25
+"""Share of a model's own area below which what it draws is hardly like anything."""
+
+
+def drawn_size(wanted: Size, native: Size, *, reach: float, scale: float = 1) -> Size:
+    """Return the size at which to draw what is saved at another.
+
+    Never larger than that. Without an upscaler it is that, up to the model's reach;
+    with one it is what the upscaler makes that of, if the model can draw so much or so
+    little. Else it has the area that the model was trained at.
+
+    Args:
+        native: the size that the model was trained at.
+        reach: how many times that area it can draw.
+        scale: how many times as large an upscaler makes it.
+    """
+    area, own = wanted[0] * wanted[1], native[0] * native[1]
+    ideal = area / scale**2
+    if ideal > reach * own:
+        ideal = own
+    elif ideal < own:
+        ideal = min(own, area)
+    factor = min(1.0, max(sqrt(ideal / area), SMALLEST_SIDE / min(wanted)))
+    return on_grid(wanted, factor)
+
+
+def exceeds(asked: tuple[int | None, int | None], drawn: Size) -> bool:
+    """Tell whether what is asked for is larger than what is drawn; nothing asked is."""
+    if asked == (None, None):
+        return True
+    width, height = (given or side for given, side in zip(asked, drawn, strict=True))
+    return width * height > drawn[0] * drawn[1]
+
+
+def on_grid(size: Size, factor: float = 1) -> Size:
+    """Return a size times a factor, as the nearest that can be drawn."""
+    width, height = (max(SMALLEST_SIDE, GRID * round(s * factor / GRID)) for s in size)
+    return width, height
+
+
+def enlarged_like(size: Size, before: Size, after: Size) -> Size:
+    """Return a size that is to `size` as `after` is to `before`, on the grid."""
+    width, height = (
+        min(LARGEST_SIDE, on_grid((side, side), new / old)[0])
+        for side, old, new in zip(size, before, after, strict=True)
+    )
+    return width, height
+
+
+def parse_size(text: str) -> Size | None:
+    """Read `512x768`; None where it is something else."""
+    match = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", text)  # noqa: RUF001
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def written(size: Size) -> str:
+    """Write a size as it is read."""
+    return f"{size[0]}x{size[1]}"
+
+
+def drawable(name: str, value: object) -> str:
+    """Take a size that can be drawn, written as `512x768`.
+
+    Raises:
+        BadOptionError: it is none.
+    """
+    size = parse_size(value) if isinstance(value, str) else None
+    if size is None:
+        raise BadOptionError(
+            f"{name} {value!r} cannot be read; write width and height as 512x768."
+        )
+    for side in size:
+        if not SMALLEST_SIDE <= side <= LARGEST_SIDE or side % GRID:
+            raise BadOptionError(
+                f"{name} {written(size)} cannot be drawn; both sides are multiples of "
+                f"{GRID} from {SMALLEST_SIDE} to {LARGEST_SIDE}."
+            )
+    return written(size)
