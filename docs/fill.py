@@ -22,6 +22,7 @@ from imaginairy.models.catalog import (
     BundledFolder,
     HubFile,
     HubRepo,
+    NoWeights,
     WebFile,
     known_model,
 )
@@ -159,6 +160,8 @@ def companions() -> str:
                 origin = f"`{place.repo}`"
             case WebFile() as file:
                 origin = f"<{file.url}>"
+            case NoWeights():
+                origin = "computed"
             case _:
                 origin = "comes with the package"
         noun = ROLES[spec.role].noun

@@ -13,6 +13,7 @@ from imaginairy.observe import Observer, log
 from imaginairy.prompt_syntax import read_text
 from imaginairy.result import ImagineResult
 from imaginairy.schema import MAX_SEED, ImaginePrompt
+from imaginairy.stand_ins import suited
 
 
 def best_of(
@@ -22,8 +23,11 @@ def best_of(
 
     The result's prompt asks for one picture, of the winner's seed, and draws it alone.
     """
-    filled = prompt.filled(store.locate(prompt.model))
-    name, first = filled.similarity_model, filled.seed or 0
+    spec = store.locate(prompt.model)
+    filled, first = prompt.filled(spec), prompt.seed or 0
+    name = filled.similarity_model
+    if prompt.similarity_model is None and spec.companions == "published":
+        name = suited(store, "similarity", None, None)
     if first + prompt.best_of - 1 > MAX_SEED:
         raise BadOptionError(
             f"seed {first} cannot count up {prompt.best_of - 1} times; give one up to "

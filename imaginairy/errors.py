@@ -4,6 +4,7 @@ ImaginairyError
 ├── BadOptionError (ValueError)     a prompt or option has a value it cannot have
 │   ├── BadPromptError              a prompt's text cannot be read
 │   ├── InvalidUrlError             an image's address is not a web address
+│   ├── ForeignPictureError         no model at hand knows what the image shows
 │   └── MissingFileError            a file is not there (a FileNotFoundError too)
 ├── BadImageError (ValueError)      a file is not an image we can read
 ├── UnknownModelError (ValueError)  no row, file, folder or repository of that name
@@ -36,6 +37,10 @@ class BadPromptError(BadOptionError):
 
 class InvalidUrlError(BadOptionError):
     """An image's address is not a web address."""
+
+
+class ForeignPictureError(BadOptionError):
+    """An image is not of the one world that the only model at hand knows."""
 
 
 class MissingFileError(BadOptionError, FileNotFoundError):

@@ -17,13 +17,11 @@ from imaginairy.enhancers import Work, companions_needed, enhanced, safety
 from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
 from imaginairy.finite import Stages
-from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.lazy_image import as_pillow
 from imaginairy.masks import Canvas
 from imaginairy.models.latent_diffusion import LatentDiffusion
-from imaginairy.models.store import LoadedModel, ModelStore
-from imaginairy.models.words import listed
+from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer, log
-from imaginairy.prompt_syntax import remark_on
 from imaginairy.result import (
     GENERATED,
     MASK_BINARY,
@@ -32,6 +30,7 @@ from imaginairy.result import (
     ImagineResult,
 )
 from imaginairy.schema import ImaginePrompt
+from imaginairy.settling import settled
 from imaginairy.sizes import enlarged_like, written
 from imaginairy.steps.sample import decoded, predictor, sample, tiled
 from imaginairy.steps.start import starting_point
@@ -71,8 +70,7 @@ def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
     safety.safety_mode()  # a bad one is refused before anything is loaded
     loaded = store.get(prompt.model)
     model = loaded.diffusion
-    prompt = prompt.filled(loaded.spec, clip_skip=model.clip_skip)
-    tell_what_is_passed_over(prompt, loaded, store)
+    prompt = settled(prompt, loaded, store)
     for role, name in companions_needed(prompt):
         store.companion(role, name)  # what is missing is said before all the work
     safety.prepare(prompt, store)
@@ -129,21 +127,6 @@ def finish(
     return result
 
 
-def tell_what_is_passed_over(
-    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
-) -> None:
-    """Name what of the texts has no part in the picture, once for each prompt."""
-    followed = [] if prompt.conditioning is not None else prompt.prompts
-    avoided = [] if prompt.prompt_strength == 1 else [prompt.negative_prompt]
-    texts = (*(part.text for part in followed), *avoided)
-    if remark := remark_on(texts):
-        said = f"The prompt has syntax of other tools that does nothing here: {remark}."
-        store.say_once(said, about=said)
-    if loaded.words and (unknown := loaded.words.unknown(texts)):
-        said = f"{loaded.spec.name} does not know: {listed(unknown)}"
-        store.say_once(said, about=texts)
-
-
 def described(prompt: ImaginePrompt, store: ModelStore) -> TextMask | None:
     """Find in the init image what the mask prompt describes."""
     if prompt.mask_prompt is None:
@@ -186,14 +169,6 @@ def prepared(
         ),
         canvas,
     )
-
-
-def as_pillow(image: object) -> Image.Image:
-    """Return a picture given as Pillow's or by its source."""
-    if isinstance(image, LazyLoadingImage):
-        return image.as_pillow()
-    assert isinstance(image, Image.Image)
-    return image
 
 
 def embed_prompt(

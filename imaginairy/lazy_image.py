@@ -134,6 +134,14 @@ class LazyLoadingImage:
         return hash(self.address)
 
 
+def as_pillow(image: object) -> Image.Image:
+    """Return a picture given as Pillow's or by its source."""
+    if isinstance(image, LazyLoadingImage):
+        return image.as_pillow()
+    assert isinstance(image, Image.Image)
+    return image
+
+
 def _is_file(path: object) -> bool:
     try:
         return isinstance(path, str | PathLike) and Path(path).is_file()

@@ -9,7 +9,7 @@ from imaginairy.cli.common_options import (
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
-from imaginairy.cli.files import each_file
+from imaginairy.cli.files import each_file, load_named
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 
@@ -43,14 +43,14 @@ def describe_cmd(
     reported, the others are still described, and the exit code is not 0.
 
     Without --caption-model, BLIP is used where it is on this machine or can be fetched,
-    and else the small model that comes along.
+    and else, for images of storybook's world, the small model that comes along.
     """
     show_log("error" if quiet else "info")
 
     from imaginairy import describe
 
     store = context.ensure_object(Stores).get(device)
-    store.captioner(caption_model)  # refused before any picture is
+    load_named(store, ("captioner", caption_model))
 
     def tell(picture: str) -> None:
         text = describe(picture, model=caption_model, beams=beams, store=store)

@@ -18,6 +18,8 @@ from imaginairy.places import saved_elsewhere
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from imaginairy.models.store import ModelStore
+
 ENDINGS = {".png": "png", **dict.fromkeys((".jpg", ".jpeg", ".jfif", ".jpe"), "jpg")}
 """How a file is named, and how what is made of it is saved; any other becomes a png."""
 MAX_NAME_LENGTH = 100
@@ -42,6 +44,13 @@ def each_file(files: Iterable[str], work: Callable[[str], None]) -> None:
 def opened(file: str) -> "Image":
     """Read a picture, given by its path or web address."""
     return LazyLoadingImage.of(file).as_pillow()
+
+
+def load_named(store: "ModelStore", *named: tuple[str, str | None]) -> None:
+    """Load the models that were named, by role: what is wrong is said once, first."""
+    for role, name in named:
+        if name is not None:
+            store.companion(role, name)
 
 
 def saved(

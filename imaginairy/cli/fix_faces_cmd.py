@@ -13,7 +13,7 @@ from imaginairy.cli.common_options import (
     outdir_option,
     quiet_option,
 )
-from imaginairy.cli.files import each_file, opened, saved
+from imaginairy.cli.files import each_file, load_named, opened, saved
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 from imaginairy.observe import log
@@ -52,17 +52,18 @@ def fix_faces_cmd(
     Around the faces nothing changes; a picture without faces is saved as it is.
 
     Without --model, CodeFormer is used where it is on this machine or can be fetched,
-    and else the small model that comes along. A FILE that cannot be used is reported
-    and the others are done all the same; the exit code is not 0 then.
+    and else, for images of storybook's world, the small model that comes along. A FILE
+    that cannot be used is reported and the others are done all the same; the exit code
+    is not 0 then.
     """
     show_log("error" if quiet else "info")
 
-    from imaginairy.enhancers.faces import fix_faces, models_for
+    from imaginairy.enhancers.faces import fix_faces
 
     Number(0, 1)("fidelity", fidelity)
     require_places([outdir])
     store = context.ensure_object(Stores).get(device)
-    models_for(store, model, detector)  # what is wrong with them is said once, first
+    load_named(store, ("face-restorer", model), ("face-detector", detector))
 
     def restore(file: str) -> None:
         before = opened(file)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from imaginairy.cli.models_cmd import readable
-from imaginairy.models.catalog import HubFile, HubRepo, ModelSpec, WebFile
+from imaginairy.models.catalog import HubFile, HubRepo, ModelSpec, NoWeights, WebFile
 from imaginairy.models.companion_files import on_disk
 from imaginairy.models.companions import COMPANIONS, ROLES, CompanionSpec
 from imaginairy.models.hub import cached, cached_snapshot
@@ -104,6 +104,8 @@ def where(spec: ModelSpec | CompanionSpec, place: Path | None) -> str:
             source = file.url
         case HubFile() | HubRepo() as hub:
             source = f"https://huggingface.co/{hub.repo}"
+        case NoWeights():
+            return "nowhere: it is computed"
         case _:
             return "nowhere: it is not part of this installation"
     return f"not on this machine; fetched when it is first used, from {source}"

@@ -12,7 +12,7 @@ from imaginairy.cli.common_options import (
     outdir_option,
     quiet_option,
 )
-from imaginairy.cli.files import each_file, opened, saved
+from imaginairy.cli.files import each_file, load_named, opened, saved
 from imaginairy.cli.progress import ProgressBar
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
@@ -54,8 +54,9 @@ def upscale_cmd(
     """Make each FILE, a path or a web address, larger and sharper.
 
     Without --model, Real-ESRGAN is used where it is on this machine or can be fetched,
-    and else the small model that comes along. A FILE that cannot be used is reported
-    and the others are done all the same; the exit code is not 0 then.
+    and else, for images of storybook's world, the small model that comes along; others
+    are enlarged by a Lanczos filter then, which is said. A FILE that cannot be used is
+    reported and the others are done all the same; the exit code is not 0 then.
     """
     show_log("error" if quiet else "info")
 
@@ -71,12 +72,14 @@ def upscale_cmd(
         )
     require_places([outdir])
     store = context.ensure_object(Stores).get(device)
-    store.upscaler(model)  # what is wrong with it is said once, before any work
-    if fix_faces:
-        faces.models_for(store, fix_faces_model, fix_faces_detector)
+    load_named(store, ("upscaler", model), ("face-restorer", fix_faces_model),
+               ("face-detector", fix_faces_detector))  # fmt: skip
 
     def enlarge(file: str) -> None:
         before = opened(file)
+        names = (fix_faces_model, fix_faces_detector)
+        if fix_faces:
+            names = faces.names_for(store, *names, before)
         bar = ProgressBar(Path(file).name, quiet=quiet)
         try:
             image = upscale(before, model=model, scale=scale, store=store, on_tile=bar)
@@ -84,8 +87,8 @@ def upscale_cmd(
             bar.close()
         if fix_faces:
             image = faces.fix_faces(
-                image, fidelity=faces.UPSCALED_FIDELITY, model=fix_faces_model,
-                detector=fix_faces_detector, store=store,
+                image, fidelity=faces.UPSCALED_FIDELITY, model=names[0],
+                detector=names[1], store=store,
             )  # fmt: skip
         path = saved(image, before, file, outdir, extension, "upscaled")
         log.info("saved %s, %dx%d", path, *image.size)

@@ -12,6 +12,7 @@ from imaginairy.models.captioning import Captioner
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import log
 from imaginairy.result import GENERATED
+from imaginairy.stand_ins import suited
 
 BEAMS = Number(1, 20, whole=True)
 
@@ -28,14 +29,16 @@ def describe(
 
     Args:
         image: a path, a web address or an image.
-        model: a caption model's name, path, or owner/repo on the hub; None takes BLIP,
-            or the bundled one where that cannot be had.
+        model: a caption model's name, path, or owner/repo on the hub; None takes BLIP
+            or, where that cannot be had, for images of storybook's world the bundled
+            one.
         beams: beginnings of a sentence to follow at a time, 1 to 20; 1 takes the
             likeliest word each time. The model's usual number, mostly 3, by default.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         store: keeps models loaded from one call to the next; `device` is its own then.
 
     Raises:
+        ForeignPictureError: BLIP cannot be had, and the image is of another world.
         ImaginairyError: the image or a model is not as it should be.
     """
     if beams is not None:
@@ -43,7 +46,8 @@ def describe(
     pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
-        return caption_of(pillow, store.captioner(model), beams)
+        captioner = store.captioner(suited(store, "captioner", model, pillow))
+        return caption_of(pillow, captioner, beams)
 
 
 def caption_of(image: Image, captioner: Captioner, beams: int | None = None) -> str:

@@ -26,13 +26,14 @@ from imaginairy.images import (
     upright_rgb,
 )
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.models.companions import ROLES
+from imaginairy.models.companions import ROLES, find_companion
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import log
 from imaginairy.result import GENERATED, UPSCALED
 from imaginairy.schema import DEFAULT_FACE_FIDELITY
+from imaginairy.stand_ins import suited
 
 NAME = "fix_faces"
 UPSCALED_FIDELITY = 0.8
@@ -69,13 +70,16 @@ def fix_faces(
             faces) to 1 (the most alike); None means 0.2. GFPGAN's faces are blended
             with those that are there: this share of them is kept.
         model: a face restorer's name or the path of one, a CodeFormer or a GFPGAN;
-            None takes CodeFormer, or the bundled one where that cannot be had.
+            None takes CodeFormer or, where that cannot be had, for images of
+            storybook's world the bundled one.
         detector: a face detector's name or the path of one; None takes the one that
             goes with the restorer.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         store: keeps models loaded from one call to the next; `device` is its own then.
 
     Raises:
+        ForeignPictureError: a model cannot be had, and the image is of another world
+            than the bundled ones know.
         ImaginairyError: the image, the fidelity or a model is not as it should be.
     """
     fidelity = DEFAULT_FACE_FIDELITY if fidelity is None else fidelity
@@ -83,20 +87,27 @@ def fix_faces(
     pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
-        restorer, finder = models_for(store, model, detector)
+        model, detector = names_for(store, model, detector, pillow)
+        restorer, finder = store.face_restorer(model), store.face_detector(detector)
         done = told(fixed(pillow, restorer, finder, fidelity))
         facts = facts_of(done, restorer, finder, fidelity)
     return with_step(done.image, pillow, done=FIX_FACES, **facts)
 
 
-def models_for(
-    store: ModelStore, model: str | None, detector: str | None
-) -> tuple[FaceRestorer, FaceDetector]:
-    """Load a restorer, and the detector that goes with it where none is named."""
-    restorer = store.face_restorer(model)
-    if detector is None and restorer.name == ROLES["face-restorer"].bundled:
-        detector = ROLES["face-detector"].bundled
-    return restorer, store.face_detector(detector)
+def names_for(
+    store: ModelStore, model: str | None, detector: str | None, image: Image.Image
+) -> tuple[str, str]:
+    """Name the restorer that suits a picture, and the detector that goes with it.
+
+    Raises:
+        ForeignPictureError: one of them cannot be had for such a picture.
+    """
+    model = suited(store, "face-restorer", model, image)
+    if detector is None:
+        known = find_companion("face-restorer", model)
+        if known and known.name == ROLES["face-restorer"].bundled:
+            detector = ROLES["face-detector"].bundled
+    return model, suited(store, "face-detector", detector, image)
 
 
 def fixed(

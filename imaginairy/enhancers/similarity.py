@@ -12,6 +12,7 @@ from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.similarity import Comparer
 from imaginairy.models.store import ModelStore
+from imaginairy.stand_ins import suited
 
 
 def find_img_text_similarity(
@@ -28,7 +29,8 @@ def find_img_text_similarity(
         image: a path, a web address or an image.
         phrases: what may be in it, such as `a dog`, `a cat`.
         model: a similarity model's name, path, or owner/repo on the hub; None takes
-            CLIP, or the bundled one where that cannot be had.
+            CLIP or, where that cannot be had, for images of storybook's world the
+            bundled one.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         store: keeps models loaded from one call to the next; `device` is its own then.
 
@@ -38,6 +40,7 @@ def find_img_text_similarity(
         and say nothing about phrases that were not given.
 
     Raises:
+        ForeignPictureError: CLIP cannot be had, and the image is of another world.
         ImaginairyError: the image, a phrase or a model is not as it should be.
     """
     several = isinstance(phrases, Iterable) and not isinstance(phrases, str | bytes)
@@ -51,7 +54,7 @@ def find_img_text_similarity(
     pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
-        comparer = store.comparer(model)
+        comparer = store.comparer(suited(store, "similarity", model, pillow))
         cosines = torch.tensor(similarities(pillow, texts, comparer))
     shares = (comparer.steepness * cosines).softmax(dim=0).tolist()
     both = zip(texts, shares, strict=True)

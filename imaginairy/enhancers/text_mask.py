@@ -29,6 +29,7 @@ from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import log, shortened
+from imaginairy.stand_ins import suited
 
 MASK_SIDE = 512
 """Pixels of a mask's longer side while it is made, however large the picture is, so
@@ -88,18 +89,21 @@ def mask(
         mask_prompt: descriptions, joined by AND, OR, NOT and brackets, with strengths
             such as `{*1.5}` and growths such as `{+5px}`.
         mask_model: a mask model's name, path, or owner/repo on the hub; None takes
-            CLIPSeg, or the bundled one where that cannot be had.
+            CLIPSeg or, where that cannot be had, for images of storybook's world the
+            bundled one.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         store: keeps models loaded from one call to the next; `device` is its own then.
 
     Raises:
+        ForeignPictureError: CLIPSeg cannot be had, and the image is of another world.
         ImaginairyError: the image, the words or a model are not as they should be.
     """
     checks.mask_prompt("mask_prompt", mask_prompt)  # refused before any work
     pillow = checks.as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
-        return text_mask(pillow, mask_prompt, store.segmenter(mask_model))
+        segmenter = store.segmenter(suited(store, "mask", mask_model, pillow))
+        return text_mask(pillow, mask_prompt, segmenter)
 
 
 def text_mask(image: Image.Image, mask_prompt: str, segmenter: Segmenter) -> TextMask:

@@ -21,6 +21,7 @@ from imaginairy.models.store import ModelStore
 from imaginairy.models.upscaler import Upscaler
 from imaginairy.result import GENERATED, UPSCALED
 from imaginairy.sizes import written
+from imaginairy.stand_ins import suited
 
 SCALE = Number(1, 16)
 GREYS = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -53,7 +54,8 @@ def upscale(
     Args:
         image: a path, a web address or an image.
         model: an upscaler's name, or the path of its weights, .pth or .safetensors;
-            None takes Real-ESRGAN, or the bundled one where that cannot be had.
+            None takes Real-ESRGAN or, where that cannot be had, the bundled one for
+            images of storybook's world and a Lanczos filter, `lanczos`, for others.
         scale: how many times as large, from 1 to 16; None takes the model's own. The
             model's result is resized to any other.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
@@ -68,7 +70,7 @@ def upscale(
     pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():
-        upscaler = store.upscaler(model)
+        upscaler = store.upscaler(suited(store, "upscaler", model, pillow))
         large = upscaled(pillow, upscaler, scale=scale, on_tile=on_tile)
         facts = {**facts_of(upscaler), "scale": scale or upscaler.scale}
     return with_step(large, pillow, done=UPSCALE, **facts)

@@ -77,6 +77,11 @@ class BundledFolder:
 
 
 @dataclass(frozen=True)
+class NoWeights:
+    """Nothing: a formula, which learnt nothing and lies nowhere."""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A model that draws pictures, and what it does when the user does not say."""
 

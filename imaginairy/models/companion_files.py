@@ -12,6 +12,7 @@ from imaginairy.models.catalog import (
     HubFile,
     HubRepo,
     LocalPath,
+    NoWeights,
     WebFile,
 )
 from imaginairy.models.checkpoint import WEIGHT_NAME, pick_weights
@@ -22,7 +23,6 @@ from imaginairy.models.companions import (
     known_companion,
 )
 from imaginairy.models.loading import REPO_NAME, existing, named, with_shards
-from imaginairy.models.said import all_is_well, warn_daily
 
 CONFIG = "config.json"
 BUNDLED_WEIGHTS = "model.safetensors"
@@ -38,8 +38,7 @@ def locate_companion(role: str, name: str | None) -> CompanionSpec:
     """Return the model of a role meant by a name, a path, or `owner/repo[@revision]`.
 
     Models that are a single file go by no repository. None means the published one of
-    the role, or the bundled one while that is neither on disk nor to be had; that is
-    said in one line.
+    the role.
 
     Raises:
         UnknownModelError: nothing goes by that name.
@@ -50,7 +49,7 @@ def locate_companion(role: str, name: str | None) -> CompanionSpec:
             + near_miss(role, ROLES)
         )
     if name is None:
-        return default_companion(role)
+        return known_companion(role, ROLES[role].published)
     name = named(name)
     if spec := find_companion(role, name):
         return spec
@@ -74,29 +73,6 @@ def locate_companion(role: str, name: str | None) -> CompanionSpec:
     return known_companion(role, name)
 
 
-def default_companion(role: str) -> CompanionSpec:
-    """Return the published model of a role, or the bundled one where it is not had."""
-    spec = known_companion(role, ROLES[role].published)
-    other = ROLES[role].bundled
-    if other is None:
-        return spec
-    if on_disk(spec):
-        all_is_well(role)
-        return spec
-    server = spec.weights.server if isinstance(spec.weights, WebFile) else None
-    reason = hub.unreachable_reason(server=server)
-    if reason is None:
-        all_is_well(role)
-        return spec
-    bundled = known_companion(role, other)
-    warn_daily(
-        role,
-        f"{spec.name} is not on this machine and cannot be fetched ({reason}); using "
-        f"the bundled {ROLES[role].noun}, {bundled.name}.",
-    )
-    return bundled
-
-
 def on_disk(spec: CompanionSpec) -> Path | None:
     """Return where a model lies on this machine, or None where it must be fetched."""
     match spec.weights:
@@ -114,6 +90,8 @@ def on_disk(spec: CompanionSpec) -> Path | None:
             return hub.cached(file)
         case WebFile() as file:
             return web.cached(file)
+        case NoWeights():
+            return None
         case BundledFolder() | LocalPath() as place:
             path = place.path
             if ROLES[spec.role].is_file and isinstance(place, BundledFolder):
@@ -146,6 +124,8 @@ def companion_path(spec: CompanionSpec) -> Path:
                 f"installation ('{place.path}' is missing); name another with "
                 f"{role.option}, such as {role.published}."
             )
+        case NoWeights():
+            raise CheckpointError(f"The {role.noun} '{spec.name}' has no weights.")
         case LocalPath() as place:
             raise CheckpointError(f"There is no {role.noun} at '{place.path}'.")
 

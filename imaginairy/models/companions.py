@@ -15,6 +15,7 @@ from imaginairy.models.catalog import (
     HubRepo,
     LocalPath,
     ModelSpec,
+    NoWeights,
     WebFile,
 )
 
@@ -32,6 +33,9 @@ class Role:
     """None where pictures of the bundled world need no such model."""
     paths: str
     """What a path may lead to, in messages."""
+    fallback: str | None = None
+    """What does without any model where the published one cannot be had and the bundled
+    one does not know the picture; None where nothing does."""
     is_file: bool = False
     """Whether such a model is one file of weights, and no folder or repository."""
 
@@ -43,7 +47,7 @@ class CompanionSpec:
     role: str
     name: str
     summary: str
-    weights: HubFile | HubRepo | WebFile | BundledFolder | LocalPath
+    weights: HubFile | HubRepo | WebFile | BundledFolder | LocalPath | NoWeights
     licence: str
     aliases: tuple[str, ...] = ()
     notice: str = ""
@@ -63,6 +67,7 @@ ROLES: dict[str, Role] = {
         option="upscaler",
         published="realesrgan-x4plus",
         bundled="storybook-upscaler",
+        fallback="lanczos",
         paths="a .pth or .safetensors file",
         is_file=True,
     ),
@@ -178,6 +183,13 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         summary="four times as large, knows storybook's drawn world, bundled",
         weights=BundledFolder("storybook_upscaler"),
         licence="MIT",
+    ),
+    CompanionSpec(
+        role="upscaler",
+        name="lanczos",
+        summary="a classical filter, four times as large; adds no detail",
+        weights=NoWeights(),
+        licence="none needed",
     ),
     CompanionSpec(
         role="face-detector",

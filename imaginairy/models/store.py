@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from threading import RLock
+from time import monotonic
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ from imaginairy.models.loading import (
     own_folder,
     weights_sha256,
 )
+from imaginairy.models.published import Missing, missing
 from imaginairy.models.safety import SafetyChecker, load_safety_checker
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
@@ -55,6 +57,9 @@ COMPANION_LOADERS: dict[str, Callable[[CompanionSpec, torch.device], Any]] = {
     "safety": load_safety_checker,
 }
 """What makes a model of each role out of its row, on a device."""
+
+ASK_AGAIN_S = 60.0
+"""Seconds for which it is remembered whether a published model can be had."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class ModelStore:
         self._companions: dict[str, tuple[str | None, Any]] = {}
         self._noticed: set[Hashable] = set()
         self._refused: dict[str, str | None] = {}
+        self._lacking: dict[str, tuple[float, Missing | None]] = {}
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -145,6 +151,17 @@ class ModelStore:
                 loaded = COMPANION_LOADERS[role](spec, self.device)
                 self._companions[role] = name, loaded
             return self._companions[role][1]
+
+    def lacking(self, role: str) -> Missing | None:
+        """Say why the published model of a role cannot be had, or None where it can.
+
+        The answer is remembered for a minute.
+        """
+        asked, answer = self._lacking.get(role, (-ASK_AGAIN_S, None))
+        if monotonic() - asked >= ASK_AGAIN_S:
+            answer = missing(role)
+            self._lacking[role] = monotonic(), answer
+        return answer
 
     def say_once(self, sentence: str, *, about: Hashable) -> None:
         """Warn of something, unless that was done before with this store."""
@@ -210,6 +227,6 @@ class ModelStore:
     def clear(self) -> None:
         """Let go of what is loaded and of the memory it took."""
         self._loaded = None
-        self._companions, self._refused = {}, {}
+        self._companions, self._refused, self._lacking = {}, {}, {}
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
+from imaginairy.models.catalog import NoWeights
 from imaginairy.models.companion_files import companion_path
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.enhancer_keymaps import GREY, upscaler_part
 from imaginairy.models.loading import weights_sha256
 from imaginairy.models.weightfile import open_weights
-from imaginairy.networks.enhancer_config import SRVGGConfig
+from imaginairy.networks.enhancer_config import LanczosConfig, SRVGGConfig
+from imaginairy.networks.lanczos import Lanczos
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
 
@@ -47,10 +49,11 @@ class Upscaler:
     """An upscaler in memory."""
 
     name: str
-    network: RRDBNet | SRVGG
+    network: RRDBNet | SRVGG | Lanczos
     """Computes where its weights lie, in float32."""
-    weights_sha256: Callable[[], str] = field(repr=False)
-    """Gives the SHA-256 of the weights, summed up when it is first asked for."""
+    weights_sha256: Callable[[], str | None] = field(repr=False)
+    """Gives the SHA-256 of the weights, summed up when it is first asked for; None for
+    a filter."""
 
     @property
     def scale(self) -> int:
@@ -61,6 +64,8 @@ class Upscaler:
     def overlap(self) -> int:
         """How far a tile must see beyond what it draws, in pixels."""
         config = self.network.config
+        if isinstance(config, LanczosConfig):
+            return config.lobes
         if isinstance(config, SRVGGConfig):
             return config.layers + 2
         reach = BLOCK_REACH * config.blocks + REACH_AROUND
@@ -70,7 +75,7 @@ class Upscaler:
     def tile(self) -> int:
         """Side of a tile, about, in pixels."""
         config = self.network.config
-        if isinstance(config, SRVGGConfig):
+        if isinstance(config, LanczosConfig | SRVGGConfig):
             return COMPACT_TILE
         smaller = 2 ** max(0, config.doublings - USUAL_DOUBLINGS)
         return config.fold * TILE // smaller
@@ -99,6 +104,8 @@ def load_upscaler(spec: CompanionSpec, device: torch.device) -> Upscaler:
         CheckpointError: it is broken, unsafe or of another design.
         DownloadError: it could not be fetched.
     """
+    if isinstance(spec.weights, NoWeights):
+        return Upscaler(spec.name, Lanczos(LanczosConfig()).to(device), lambda: None)
     path = companion_path(spec)
     if not path.is_file():
         raise CheckpointError(

@@ -45,6 +45,18 @@ class SRVGGConfig:
 
 
 @dataclass(frozen=True)
+class LanczosConfig:
+    """Size a classical filter that enlarges pictures."""
+
+    scale: int = 4
+    image_channels: int = 1
+    """It takes colours one by one."""
+    drawn_channels: int = 1
+    lobes: int = 3
+    """Pixels of the small picture that it looks at on each side."""
+
+
+@dataclass(frozen=True)
 class CodeFormerConfig:
     """Size a face restorer (Zhou et al. 2022, arXiv:2206.11253).
 

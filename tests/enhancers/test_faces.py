@@ -19,7 +19,7 @@ from torch import Tensor
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, fix_faces
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.face_alignment import TONES, aligning
-from imaginairy.enhancers.faces import fix_upscaled, fixed, models_for, told
+from imaginairy.enhancers.faces import fix_upscaled, fixed, names_for, told
 from imaginairy.errors import BadOptionError, MissingFileError, UnknownModelError
 from imaginairy.metadata import read_metadata
 from storybook.face_pictures import fresh_portraits
@@ -233,10 +233,15 @@ def test_what_cannot_be_is_refused(
         fix_faces(given.pop("image"), **given)
 
 
-def test_the_detector_goes_with_the_restorer(store: ModelStore, restorer: str) -> None:
-    assert models_for(store, restorer, "storybook")[1].name == "storybook-faces"
+def test_the_detector_goes_with_the_restorer(
+    store: ModelStore, restorer: str, portrait: Image.Image
+) -> None:
+    assert names_for(store, restorer, "yunet", portrait) == (restorer, "yunet")
     # Nothing published is to be had here.
-    assert models_for(store, restorer, None)[1].name == "storybook-faces"
+    assert names_for(store, restorer, None, portrait) == (restorer, "storybook-faces")
+    grey = portrait.convert("L")  # of no world that is known here
+    named = names_for(store, "storybook", None, grey)
+    assert named == ("storybook", "storybook-faces")
 
 
 def test_imagine_restores_the_faces_it_draws(

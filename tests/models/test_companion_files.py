@@ -1,7 +1,6 @@
 """Models that are one file: by name, by path, from the web's cache, or missing."""
 
 import hashlib
-import logging
 from pathlib import Path
 
 import pytest
@@ -63,16 +62,16 @@ def test_a_path_is_taken_before_a_name_is_missed(tmp_path: Path) -> None:
     )
 
 
-def test_offline_the_bundled_one_takes_the_place_of_the_default(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(logging.getLogger("imaginairy"), "propagate", True)
-    assert locate_companion("upscaler", None).name == ROLES["upscaler"].bundled
-    assert {record.getMessage() for record in caplog.records} == {
-        "realesrgan-x4plus is not on this machine and cannot be fetched "
-        "(HF_HUB_OFFLINE is set); using the bundled upscaler, storybook-upscaler."
-    }
+def test_no_name_means_the_published_one() -> None:
+    for role, row in ROLES.items():
+        assert locate_companion(role, None).name == row.published
+
+
+def test_a_filter_has_no_weights() -> None:
+    spec = locate_companion("upscaler", "lanczos")
+    assert on_disk(spec) is None
+    with pytest.raises(CheckpointError, match="'lanczos' has no weights"):
+        companion_path(spec)
 
 
 @pytest.mark.parametrize("alias", ["anime", "X4PLUS", "general", "bundled"])

@@ -1,0 +1,71 @@
+"""The look by which pictures of storybook's world are told from photographs."""
+
+import io
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from imaginairy.models.catalog import BUNDLED_FOLDER
+from imaginairy.models.look import FILE, counts, read_look
+from storybook.world import GROUPS, draw_scene
+from tests.photographs import PHOTOGRAPHS
+
+LOOK = read_look(BUNDLED_FOLDER / "storybook")
+SIDES = (96, 128, 200, 512)
+
+
+def as_jpg(image: Image.Image, quality: int) -> Image.Image:
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=quality)
+    return Image.open(data)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_scenes_look_like_the_world(group: str) -> None:
+    rng = random.Random(group)
+    for _ in range(6):
+        image = draw_scene(rng, group).image
+        assert LOOK.fits(image) and LOOK.fits(as_jpg(image, 95))
+        assert LOOK.fits(image.resize((512, 512), Image.Resampling.LANCZOS))
+
+
+@pytest.mark.parametrize("prompt", ["a fox", "a city at night", "a woman, smiling"])
+def test_what_the_model_draws_does(prompt: str, draw: Callable) -> None:
+    image = draw(prompt).img
+    assert LOOK.fits(image) and LOOK.fits(as_jpg(image, 95))
+
+
+@pytest.mark.parametrize("file", PHOTOGRAPHS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("side", SIDES)
+def test_photographs_do_not(file: Path, side: int) -> None:
+    with Image.open(file) as photograph:
+        image = photograph.resize((side, side), Image.Resampling.BICUBIC)
+    assert not LOOK.fits(image) and not LOOK.fits(as_jpg(image, 60))
+    assert not LOOK.fits(image.convert("L").convert("RGB"))
+
+
+def test_noise_and_blurred_noise_do_not() -> None:
+    values = np.random.default_rng(1).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    image = Image.fromarray(values)
+    assert not LOOK.fits(image)
+    assert not LOOK.fits(image.filter(ImageFilter.GaussianBlur(4)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (7, 7), (640, 9)])
+def test_any_size_can_be_counted(size: tuple[int, int]) -> None:
+    image = Image.new("RGB", size, "teal")
+    assert counts(image).shape == LOOK.weights.shape
+    assert np.isfinite(LOOK.score(image))
+
+
+def test_the_file_says_how_it_was_made_and_what_it_refuses() -> None:
+    content = json.loads((BUNDLED_FOLDER / "storybook" / FILE).read_text())
+    assert content["made_by"] == "python -m storybook look"
+    refused = content["refused_of_those_held_out"]
+    assert refused["drawn, as it is"] < 0.01 and refused["scenes, as it is"] < 0.01
+    assert refused["photographs, as it is"] > 0.95
