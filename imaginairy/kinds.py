@@ -1,12 +1,14 @@
 """What a file is, told by its first bytes, so that a refusal can name it."""
 
+import json
 import re
+from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import IO
 
 ENOUGH = 4096
 """How many bytes of a file's start are looked at."""
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 """Characters that no text has."""
 
 PICTURE, VIDEO, RAW, DRAWING, OTHER = "picture", "video", "raw", "drawing", "other"
@@ -32,8 +34,9 @@ STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x1aE\xdf\xa3", VIDEO, "a Matroska or WebM video"),
     (b"FLV\x01", VIDEO, "a Flash video"),
     (b"\0\0\x01\xba", VIDEO, "an MPEG video"),
-    (b"version https://git-lfs", OTHER, "a Git LFS pointer"),
     (b"GGUF", OTHER, "a GGUF file"),
+    (b"lmgg", OTHER, "a GGML file"),
+    (b"tjgg", OTHER, "a GGML file"),
     (b"\x89HDF", OTHER, "an HDF5 file"),
     (b"\x93NUMPY", OTHER, "a NumPy array"),
     (b"PK\x03\x04", OTHER, "a zip archive"),
@@ -62,16 +65,21 @@ BRANDS: tuple[tuple[bytes, str, str], ...] = (
 
 RIFFS = {b"WEBP": (PICTURE, "a WebP picture"), b"AVI ": (VIDEO, "an AVI video")}
 
+PROLOG = re.compile(r"(\s*<\?xml[^>]*>)?(\s*<!--.*?-->)*\s*", re.DOTALL)
 TEXTS: tuple[tuple[str, str, str], ...] = (
-    (r"<svg\b|<\?xml[^<]*(<!--.*?-->\s*|<!doctype svg[^>]*>\s*)*<svg\b", DRAWING,
-     "an SVG drawing"),
-    (r"<!--.*?-->\s*<svg\b|<!doctype svg", DRAWING, "an SVG drawing"),
-    (r"<!doctype html|<html\b|<head\b|<body\b|<\?xml[^<]*<(!doctype )?html", OTHER,
-     "a web page"),
-    (r"<\?xml|<error>", OTHER, "an XML answer of a server"),
-    (r"[{\[]", OTHER, "a JSON answer of a server"),
-)  # fmt: skip
-"""The same of text, in small letters."""
+    (r"<svg\b|<!doctype svg", DRAWING, "an SVG drawing"),
+    (r"<!doctype html|<(html|head|body)\b", OTHER, "a web page"),
+    (r"<[a-z]", OTHER, "an XML answer of a server"),
+    (r"[{\[]", OTHER, "JSON"),
+    (r"version https://git-lfs", OTHER, "a Git LFS pointer"),
+)
+"""The same of text, in small letters, behind what may stand before."""
+SAID = re.compile(
+    r"<(?:title|message|code)>([^<]+)|"
+    r'"(?:error|message|detail|error_description|errors?|msg)"\s*:\s*\[?\s*"([^"]+)"',
+    re.IGNORECASE,
+)
+"""Where an answer says what went wrong."""
 
 ADVICE = {
     PICTURE: "convert it to jpg or png",
@@ -115,6 +123,8 @@ def kind_of_file(start: bytes) -> tuple[str, str] | None:
         return RIFFS.get(start[8:12])
     if start[:4] == b"II*\0" and start[8:10] == b"CR":
         return RAW, "a camera's raw picture (CR2)"
+    if start[257:262] == b"ustar":
+        return OTHER, "a tar archive"
     for magic, group, name in STARTS:
         if start.startswith(magic):
             return group, name
@@ -123,14 +133,32 @@ def kind_of_file(start: bytes) -> tuple[str, str] | None:
 
 def _kind_of_text(start: bytes) -> tuple[str, str] | None:
     data = start.removeprefix(b"\xef\xbb\xbf")
-    decoded = data.decode("utf-8", errors="ignore")
-    text, lost = decoded.lstrip(), len(data) - len(decoded.encode())
-    if not text or lost > 3 or CONTROL.search(text):  # a last sign may be torn in two
+    try:  # the last character may be torn
+        text = getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
         return None
+    if not text.strip() or CONTROL.search(text):
+        return None
+    prolog = PROLOG.match(text)
+    within = text[prolog.end() :] if prolog else text
     for beginning, group, name in TEXTS:
-        if re.match(beginning, text, re.IGNORECASE | re.DOTALL):
-            return group, name
-    return OTHER, f"text ('{text.splitlines()[0].strip()[:60]}')"
+        if re.match(beginning, within, re.IGNORECASE):
+            said = said_in(text) if group == OTHER else ""
+            name = "a JSON answer of a server" if said and name == "JSON" else name
+            return group, name + said
+    return OTHER, "text" + quoted(text.strip().splitlines()[0])
+
+
+def said_in(answer: object) -> str:
+    """Return what an answer of a server says went wrong, to put behind its name."""
+    found = SAID.search(answer if isinstance(answer, str) else json.dumps(answer))
+    return quoted(found[1] or found[2]) if found else ""
+
+
+def quoted(text: str) -> str:
+    """Return a line of text in brackets, to put behind the name of a kind."""
+    line = " ".join(text.split())[:60].strip()
+    return f" ('{line}')" if line and line.isprintable() else ""
 
 
 def raw_picture(start: bytes, name: str) -> str | None:

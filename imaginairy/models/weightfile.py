@@ -23,17 +23,18 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
+from imaginairy.kinds import start_of
+from imaginairy.models.not_weights import (
+    archive,
+    content_of,
+    python_pickle,
+    why_no_index,
+    why_no_weights,
+)
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
 LONGEST_SAFETENSORS_HEADER = 100_000_000
-NOT_WEIGHTS = {
-    b"version https://git-lfs": "a Git LFS pointer; fetch the real file (git lfs pull)",
-    b"<!doctype html": "a web page; download the file itself",
-    b"<html": "a web page; download the file itself",
-    b"gguf": "a GGUF file, which is not supported; give a .safetensors or .ckpt",
-}
-"""How other files start, in small letters."""
 SAFETENSORS_TYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -210,23 +211,19 @@ def open_weights(path: Path) -> Tensors:
 
 
 def _open_file(path: Path, start: bytes) -> Tensors:
-    for magic, meaning in NOT_WEIGHTS.items():
-        if start.lstrip().lower().startswith(magic):
-            raise CheckpointError(f"'{path}' is not a weight file but {meaning}.")
     if _is_safetensors(start):
         return _Safetensors(path)
+    other = archive(path) if start.startswith(ZIP) else python_pickle(path)
+    if other is not None:
+        raise CheckpointError(other)
     if start.startswith((ZIP, PICKLE)):
         return _Loaded(str(path), _unpickle(path, mapped=start.startswith(ZIP)))
-    raise CheckpointError(
-        f"'{path}' is neither a safetensors file nor a PyTorch checkpoint"
-        + (" (it is empty)." if not start else ".")
-    )
+    raise CheckpointError(why_no_weights(path, start))
 
 
 def _start_of(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(64)
+        return start_of(path)
     except OSError as error:
         raise CheckpointError(f"'{path}' cannot be read ({error.strerror}).") from error
 
@@ -249,10 +246,7 @@ def _open_shards(index: Path) -> Tensors:
         names = set(json.loads(index.read_bytes())["weight_map"].values())
         names_in_order = sorted(names)
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise CheckpointError(
-            f"'{index}' is no index of sharded weights: it has no 'weight_map' of "
-            "tensors to files."
-        ) from error
+        raise CheckpointError(why_no_index(index)) from error
     shards = []
     for name in names_in_order:
         shard = index.parent / str(name)
@@ -318,7 +312,8 @@ def _unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
         else {}
     )
     if not tensors:
-        raise CheckpointError(f"'{path}' holds no tensors.")
+        found = content_of(content)
+        raise CheckpointError(f"'{path}' holds no tensors by name, {found}.")
     return tensors
 
 

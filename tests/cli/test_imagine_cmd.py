@@ -80,7 +80,7 @@ def test_without_a_seed_each_repeat_takes_a_fresh_one(
         (["a fox", "--model", "/no/such"], "Error: There is no model '/no/such'"),
         (["a fox", "--repeats", "0"], "Error: repeats 0 is out of range"),
         (["a fox", "--device", "abacus"], "Error: Device 'abacus' is not available"),
-        (["a fox", "--model", "broken.ckpt"], "is neither a safetensors file nor"),
+        (["a fox", "--model", "broken.ckpt"], "is not a weight file but text"),
         ([], "Missing argument 'PROMPT...'"),
         (["a fox", "--setps", "3"], "No such option"),
     ],

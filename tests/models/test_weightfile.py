@@ -230,7 +230,7 @@ def test_shards_given_by_an_absolute_path_are_refused(tmp_path: Path) -> None:
 
 def test_an_index_that_lists_itself_is_refused(tmp_path: Path) -> None:
     index = write_index(tmp_path, {"a": "model.safetensors.index.json"})
-    assert "neither a safetensors file nor" in refusal(index)
+    assert "is not a weight file but JSON" in refusal(index)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.models.weightfiles import STARTS, each_kind, refusal
     [
         (b"", "(it is empty)"),
         (b"\0", "neither a safetensors file nor a PyTorch checkpoint"),
-        (b"hello, world", "neither a safetensors file nor a PyTorch checkpoint"),
+        (b"hello, world", "not a weight file but text ('hello, world')"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
         (b"<!DOCTYPE html><html><body>Sign in", "a web page"),
         (b"<!doctype html>\n<html>", "a web page"),
@@ -32,7 +32,7 @@ from tests.models.weightfiles import STARTS, each_kind, refusal
         (b"\x80", "broken PyTorch checkpoint"),
         (b"\x80\x02", "broken PyTorch checkpoint"),
         (b"PK\x03\x04", "broken PyTorch checkpoint"),
-        (b"\x89PNG\r\n\x1a\n", "neither a safetensors file nor a PyTorch checkpoint"),
+        (b"\x89PNG\r\n\x1a\n", "not a weight file but a PNG picture"),
         (b"\x10\0\0\0\0\0\0\0{}", "broken safetensors file"),
         (b"\x02\0\0\0\0\0\0\0{}", "no tensors"),
         (b"\x02\0\0\0\0\0\0\0{]", "broken safetensors file"),
@@ -54,7 +54,8 @@ def test_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
 def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "weights", "w") as archive:
         archive.writestr("word/document.xml", "<xml/>")
-    assert "broken PyTorch checkpoint" in refusal(tmp_path / "weights")
+    said = refusal(tmp_path / "weights")
+    assert "a zip archive with 'word/document.xml' in it; unpack it" in said
 
 
 def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
