@@ -18,6 +18,7 @@ from imaginairy.models.declared import (
     require,
     said_by_file,
     schedule_of,
+    shown_value,
 )
 from imaginairy.models.leftovers import (
     AUTOENCODER,
@@ -77,7 +78,9 @@ def read_file(path: Path) -> Checkpoint:
     if whole.shapes.get("scale_factor") in ((), (1,)):
         said["scaling_factor"] = whole.read("scale_factor").item()
     if said:
-        pairs = ", ".join(f"{name} {value}" for name, value in said.items())
+        pairs = ", ".join(
+            f"{name} {shown_value(value)}" for name, value in said.items()
+        )
         log.info("%s: %s, as it says of itself.", path, pairs)
     text = _text_part(path, whole.below(TEXT), {})
     most_skipped = text.config.layers + 1

@@ -8,12 +8,14 @@ none of the tables here names has no part in the picture.
 
 import json
 import re
+import reprlib
 from collections.abc import Collection, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError, safe_open
 
 from imaginairy.errors import CheckpointError
 from imaginairy.samplers.schedule import ScheduleConfig
@@ -113,6 +115,8 @@ YAML_SETTINGS = {
 YAML_BETAS = {"linear": "scaled_linear", "sqrt_linear": "linear"}
 """What CompVis calls the schedules of beta."""
 LONGEST_YAML = 100_000
+SMALLEST, LARGEST = 64, 8192
+"""Pixels of a side that can be drawn."""
 MOST_TIMESTEPS = 100_000
 
 
@@ -167,10 +171,12 @@ def said_by_yaml(file: Path) -> dict[str, Any]:
     model = _below(_yaml(file), "model")
     for place, pattern in YAML_TARGETS.items():
         target = _below(model, *place).get("target")
-        if target is not None and not re.fullmatch(pattern, str(target)):
+        if target is not None and not (
+            isinstance(target, str) and re.fullmatch(pattern, target)
+        ):
             raise CheckpointError(
-                f"'{file}' describes a model of another kind ('{target}'); only "
-                "Stable Diffusion 1.x is supported."
+                f"'{file}' describes another kind of model "
+                f"('{shown_value(target)}'); only Stable Diffusion 1.x is supported."
             )
     params = _below(model, "params")
     said = {
@@ -179,9 +185,10 @@ def said_by_yaml(file: Path) -> dict[str, Any]:
         if params.get(theirs) is not None
     }
     if "prediction_type" in said:
-        said["prediction_type"] = prediction(str(said["prediction_type"]))
+        said["prediction_type"] = prediction(said["prediction_type"])
     if betas := params.get("beta_schedule"):
-        said["beta_schedule"] = YAML_BETAS.get(str(betas), betas)
+        known = YAML_BETAS.get(betas) if isinstance(betas, str) else None
+        said["beta_schedule"] = known or shown_value(betas)
     unet = _below(params, "unet_config", "params")
     if unet.get("num_heads") not in (None, -1):
         said["num_attention_heads"] = unet["num_heads"]
@@ -189,6 +196,30 @@ def said_by_yaml(file: Path) -> dict[str, Any]:
     encoder = _below(params, "cond_stage_config", "params")
     require(file, encoder, {"layer": ("last",), "max_length": (77,)})
     return said
+
+
+def native_size(path: Path) -> tuple[int, int] | None:
+    """Return the width and height that a single file says it was trained at, in pixels.
+
+    None where it says nothing that can be drawn.
+
+    Raises:
+        CheckpointError: the `.yaml` beside it cannot be read.
+    """
+    try:
+        with safe_open(path, framework="np") as opened:
+            said = (opened.metadata() or {}).get("modelspec.resolution", "")
+    except (SafetensorError, OSError):
+        said = ""  # another kind of file, or one that loading will refuse
+    written = re.fullmatch(r"\s*(\d{1,5})\s*[x,]\s*(\d{1,5})\s*", said)
+    sides = tuple(map(int, written.groups())) if written else ()
+    yaml_file = path.with_suffix(".yaml")
+    if yaml_file.is_file():
+        side = _below(_yaml(yaml_file), "model", "params").get("image_size")
+        sides = (8 * side, 8 * side) if isinstance(side, int) else sides
+    if sides and all(SMALLEST <= s <= LARGEST and s % 8 == 0 for s in sides):
+        return sides[0], sides[1]
+    return None
 
 
 def check_pipeline(file: Path) -> None:
@@ -245,8 +276,9 @@ def schedule_of(where: Path, settings: Settings) -> ScheduleConfig:
     )
 
 
-def prediction(written: str) -> str:
+def prediction(written: Any) -> str:
     """Return what a network predicts in the words of `scheduler_config.json`."""
+    written = shown_value(written)
     plain = written.strip().lower().replace("-", "_")
     return next((name for name, ways in PREDICTIONS.items() if plain in ways), written)
 
@@ -266,7 +298,7 @@ def require(
             continue
         shown = " and ".join(f"'{one}'" for one in allowed) or "none"
         raise CheckpointError(
-            f"'{where}' has {name} '{str(value)[:60]}'; only {shown}, as Stable "
+            f"'{where}' has {name} '{shown_value(value)}'; only {shown}, as Stable "
             "Diffusion 1.x has, is supported."
         )
 
@@ -293,7 +325,7 @@ def number(
         read = float("nan")
     if isinstance(value, bool) or not low < read < (high or float("inf")):
         raise CheckpointError(
-            f"'{where}' has {name} '{str(value)[:60]}', which is no number "
+            f"'{where}' has {name} '{shown_value(value)}', which is no number "
             + (f"above {low:g}." if high is None else f"between {low:g} and {high:g}.")
         )
     return read
@@ -314,6 +346,11 @@ def read_settings(file: Path) -> Settings:
     return settings
 
 
+def shown_value(value: Any) -> str:
+    """Return a setting as messages show it, however much it holds."""
+    return (value if isinstance(value, str) else reprlib.repr(value))[:60]
+
+
 def is_true(text: str | None) -> bool:
     """Tell whether metadata, which are all text, say yes."""
     return (text or "").strip().lower() in ("true", "1", "yes")
@@ -330,13 +367,12 @@ def _are_betas(values: Any) -> bool:
 
 def _yaml(file: Path) -> Any:
     """Read a YAML file that names nothing to be run."""
-    content = file.read_bytes()
-    if len(content) > LONGEST_YAML:
+    if file.stat().st_size > LONGEST_YAML:
         raise CheckpointError(
             f"'{file}' is too long for the description of a model; move it away."
         )
     try:
-        return yaml.safe_load(content)
+        return yaml.safe_load(file.read_bytes())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(

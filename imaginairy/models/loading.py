@@ -32,6 +32,7 @@ from imaginairy.models.checkpoint import (
     read_checkpoint,
 )
 from imaginairy.models.default import OwnDefault, own_default
+from imaginairy.models.declared import native_size
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.said import all_is_well, warn_daily
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
@@ -121,7 +122,11 @@ def default_model() -> ModelSpec:
 
 
 def local_model(path: Path) -> ModelSpec:
-    """Describe a model given by its path; its folder may say its native size."""
+    """Describe a model given by its path; it may say its native size itself.
+
+    Raises:
+        CheckpointError: what lies beside it cannot be read.
+    """
     side = 512
     config = path / "unet" / "config.json"
     if config.is_file():
@@ -131,13 +136,15 @@ def local_model(path: Path) -> ModelSpec:
             )
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             pass
+    size = native_size(path) if path.is_file() else None
+    width, height = size or (side, side)
     return ModelSpec(
         name=str(path.resolve()),
         summary="a model on this machine",
         weights=LocalPath(path),
         licence="as stated by whoever made it",
-        width=side,
-        height=side,
+        width=width,
+        height=height,
     )
 
 
@@ -176,17 +183,23 @@ def fetch_repo(repo: HubRepo, *, half: bool) -> Path:
         except (CheckpointError, UnknownModelError):
             pass  # only a part of it was fetched before
         else:
-            return snapshot if len(wanted) > 1 else snapshot / wanted[0]
+            return _whole(snapshot, wanted)
     files = hub.repo_files(repo.repo, repo.revision)
     wanted = wanted_files(repo, files, half=half)
     folder = hub.fetch_many(repo.repo, wanted, repo.revision)
-    return folder if len(wanted) > 1 else folder / wanted[0]
+    return _whole(folder, wanted)
+
+
+def _whole(folder: Path, wanted: Sequence[str]) -> Path:
+    """Return the folder, or the one checkpoint that is wanted of it."""
+    return folder if wanted[-1] == MODEL_INDEX else folder / wanted[-1]
 
 
 def wanted_files(repo: HubRepo, files: Sequence[str], *, half: bool) -> list[str]:
     """Choose what is needed of a repository: a diffusers folder, or its one checkpoint.
 
-    The index of a folder comes last, so that where it is, all the rest is too.
+    The index of a folder comes last, so that where it is, all the rest is too; and so
+    does a checkpoint, after the `.yaml` that belongs to it.
     """
     if MODEL_INDEX in files:
         weights = [pick_weights(files, part, half=half) for part in PARTS]
@@ -209,7 +222,9 @@ def wanted_files(repo: HubRepo, files: Sequence[str], *, half: bool) -> list[str
             f"checkpoints ({', '.join(preferred) or 'none'}); download the one you "
             "want and give its path."
         )
-    return preferred
+    [checkpoint] = preferred
+    beside = str(Path(checkpoint).with_suffix(".yaml"))
+    return [*({beside} & {*files}), checkpoint]
 
 
 def with_shards(weights: str, files: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """What checkpoints say of themselves beside their tensors is obeyed, or refused."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from diffusers import DDIMScheduler
 from safetensors.torch import save_file
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy.models.catalog import HubRepo
 from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.models.loading import local_model, wanted_files
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.schedule import ScheduleConfig
 from tests.models.checkpoints import Named, refusal, shapes_of, write_hollow
@@ -230,6 +233,10 @@ def test_a_picture_of_a_file_that_predicts_v_is_that_of_the_folder(
     assert np.abs(v - eps).mean() > 5
 
 
+BOMB = "a: &a [x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+    for old, new in pairwise("abcdefghi")
+) + "model:\n"  # fmt: skip
 METADATA: list[tuple[dict[str, str], str]] = [
     ({"modelspec.architecture": "stable-diffusion-xl-v1-base"}, "xl-v1-base"),
     ({"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v2-768-v"),
@@ -267,6 +274,10 @@ def test_single_files_of_other_kinds_are_refused_by_name(
         ("model: [", "not valid YAML"),
         ("a: " + "[" * 1000, "not valid YAML"),
         ("#" * 200_000, "too long"),
+        (BOMB + "  params: {linear_start: *i}", "beta_start '[["),
+        (BOMB + "  params: {parameterization: *i}", "prediction_type '[["),
+        (BOMB + "  params: {beta_schedule: *i}", "beta_schedule '[["),
+        (BOMB + "  target: *i", "another kind of model ('[["),
         (b"\xff\xfe\x00", "not valid YAML"),
     ],
 )
@@ -362,3 +373,43 @@ def test_a_file_may_say_which_layer_of_its_text_encoder_is_used(
     assert read_checkpoint(file).clip_skip == 2
     save_file(compvis, file, {"modelspec.encoder_layer": "1"})
     assert read_checkpoint(file).clip_skip == 1
+
+
+@pytest.mark.parametrize(
+    ("resolution", "yaml", "size"),
+    [
+        (None, None, (512, 512)),
+        ("768x512", None, (768, 512)),
+        ("768,768", None, (768, 768)),
+        ("768x512", 32, (256, 256)),
+        (None, 96, (768, 768)),
+        ("700x700", None, (512, 512)),
+        ("99999x8", None, (512, 512)),
+        ("big", "big", (512, 512)),
+    ],
+)
+def test_a_file_may_say_at_which_size_it_was_trained(
+    tmp_path: Path, resolution: str | None, yaml: Any, size: tuple[int, int]
+) -> None:
+    file = tmp_path / "model.safetensors"
+    metadata = {"modelspec.resolution": resolution} if resolution else None
+    save_file({"x": torch.zeros(1)}, file, metadata)
+    if yaml is not None:
+        file.with_suffix(".yaml").write_text(f"{YAML}image_size: {yaml}")
+    spec = local_model(file)
+    assert (spec.width, spec.height) == size
+
+
+def test_a_pickled_file_has_the_usual_size_or_that_of_its_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "model.ckpt"
+    torch.save({"x": torch.zeros(1)}, file)
+    assert local_model(file).width == 512
+    file.with_suffix(".yaml").write_text(f"{YAML}image_size: 96")
+    assert local_model(file).width == 768
+
+
+def test_the_yaml_of_a_checkpoint_in_a_repository_is_fetched_with_it() -> None:
+    repo = HubRepo("a/b", "main")
+    files = ["README.md", "dream.yaml", "dream.safetensors", "dream.ckpt", "other.yaml"]
+    assert wanted_files(repo, files, half=False) == ["dream.yaml", "dream.safetensors"]
+    assert wanted_files(repo, ["a.ckpt"], half=False) == ["a.ckpt"]
