@@ -31,8 +31,8 @@ from imaginairy.models.checkpoint import (
     pick_weights,
     read_checkpoint,
 )
-from imaginairy.models.default import OwnDefault, own_default
 from imaginairy.models.declared import native_size
+from imaginairy.models.default import OwnDefault, own_default
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.said import all_is_well, warn_daily
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
