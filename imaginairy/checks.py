@@ -23,7 +23,7 @@ from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
 
 MAX_TEXT_BYTES = 200_000
-"""Some 30,000 words: far more than a model can follow, and still drawn in minutes."""
+"""Some 30,000 words, far more than a model can follow."""
 OUTPAINT_SIDES = ("up", "right", "down", "left", "all")
 MAX_MARGIN = 8192
 

@@ -171,6 +171,18 @@ def test_records_of_other_tools_are_carried_on(
     assert ImaginePrompt.from_file(latest()).seed == 5
 
 
+def test_a_long_record_of_another_tool_is_carried_whole(run: Run) -> None:
+    text = FOREIGN.replace("fox", "<fox> & \x01 \U0001f98a, " * 6000)
+    chunks = PngInfo()
+    chunks.add_itxt("parameters", text)
+    Image.new("RGB", (8, 8)).save("a.png", pnginfo=chunks)
+    large = enlarge(run, Path("a.png"), "--output-file-extension", "jpg")
+    record = read_foreign(read_written(large))
+    assert record is not None and record.afterwards[0]["done"] == "upscale"
+    prompt = text[: text.index("\nNegative")].strip().replace("(red)", "(red:1.1)")
+    assert record.fields["prompt"] == prompt.replace("\x01", "\ufffd")
+
+
 def test_what_another_tool_did_afterwards_is_known() -> None:
     text = f"{FOREIGN}, Postprocess upscale by: 4, Postprocess upscaler: ESRGAN_4x"
     (step,) = steps_of(Written((8, 8), "PNG", "", (text,)))
