@@ -24,6 +24,7 @@ from storybook import (
     judge,
     known_words,
     latents,
+    look,
     masks_report,
     recover,
     report,
@@ -79,9 +80,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "faces-report": faces_report.report,
 }
 
-ASIDE: dict[str, Callable[[], None]] = {
-    "recover": recover.recover,
-}
+ASIDE: dict[str, Callable[[], None]] = {"recover": recover.recover, "look": look.fit}
 """What is only run when it is named."""
 
 

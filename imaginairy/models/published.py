@@ -19,11 +19,13 @@ class Missing:
     @property
     def source(self) -> str:
         """The address that it would be fetched from."""
+        from huggingface_hub import constants
+
         match self.spec.weights:
             case WebFile() as file:
                 return file.url
             case HubFile() | HubRepo() as there:
-                return f"https://huggingface.co/{there.repo}"
+                return f"{constants.ENDPOINT}/{there.repo}"
         return self.spec.name
 
 
