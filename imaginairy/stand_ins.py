@@ -18,6 +18,7 @@ from imaginairy.models.catalog import (
     known_model,
 )
 from imaginairy.models.companions import ROLES, Role
+from imaginairy.models.loading import named
 from imaginairy.models.look import read_look
 from imaginairy.models.published import Missing
 from imaginairy.models.said import all_is_well, warn_daily
@@ -37,7 +38,7 @@ def suited(store: ModelStore, role: str, name: str | None, image: Image | None) 
         ForeignPictureError: no model at hand knows such pictures.
     """
     if name is not None:
-        return name
+        return named(name)
     if lacking := store.lacking(role):
         return in_place_of(lacking, image, store)
     all_is_well(role)
