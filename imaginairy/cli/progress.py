@@ -70,7 +70,7 @@ class ProgressBars(Observer):
         """Say what is drawn now."""
         self.close()  # one of several tries may have been before
         log.info(
-            "[%d/%d] %s%s  %s seed:%d strength:%g steps:%d sampler:%s model:%s",
+            "[%d/%d] %s%s  %s seed:%d cfg:%g steps:%d sampler:%s model:%s",
             self.drawn + 1,
             self.pictures,
             self.tried,

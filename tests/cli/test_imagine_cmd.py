@@ -43,7 +43,7 @@ def test_prompts_become_files(tiny_folder: Path, tmp_path: Path) -> None:
         "000003_8_PLMS3_PS5_a_scenic_landscape.jpg",
         "000004_8_PLMS3_PS5_a_bowl_of_fruit.jpg",
     ]
-    assert "[2/4] a bowl of fruit  64x64 seed:7 strength:5 steps:3" in ran.stderr
+    assert "[2/4] a bowl of fruit  64x64 seed:7 cfg:5 steps:3" in ran.stderr
     assert ran.stdout == ""
 
 
