@@ -10,7 +10,7 @@ from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import listed
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.schema import ImaginePrompt
-from imaginairy.stand_ins import suited
+from imaginairy.stand_ins import is_at_home, suited
 
 
 def settled(
@@ -31,19 +31,22 @@ def suited_models(
 ) -> dict[str, Any]:
     """Choose the models beside the one that draws where none was named, by field.
 
-    What the bundled model draws of text alone is of its world. What it draws of another
-    picture shows that too, so it is judged by that one; so are masks of any model's.
+    What the bundled model draws of text alone is of its world, and so is what it draws
+    of a picture of that: the small models beside it know it best. What it draws of any
+    other picture shows that too, so it is judged by that one; so are masks of any
+    model's.
     """
     image = None if filled.init_image is None else as_pillow(filled.init_image)
     bundled = spec.companions == "bundled"
     chosen: dict[str, Any] = {}
+    if bundled and (image is None or is_at_home(image)):
+        return chosen
     for role, row in ROLES.items():
         field = row.option or ""
         if not getattr(filled, field, None) or getattr(prompt, field):
             continue
         subject = image if bundled or role == "mask" else None
-        if subject is not None or not bundled:
-            chosen[field] = suited(store, role, None, subject)
+        chosen[field] = suited(store, role, None, subject)
     return chosen
 
 

@@ -131,8 +131,9 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
 def cases() -> Iterator[Any]:
     """Yield every call with every argument."""
     for name, (call, arguments) in CALLS.items():
-        for argument in arguments:
-            yield pytest.param(call, argument, id=f"{name}: {argument!r:.40}")
+        for number, argument in enumerate(arguments):
+            id = f"{name} {number}, {type(argument).__name__}"
+            yield pytest.param(call, argument, id=id)
 
 
 @pytest.mark.parametrize(("call", "argument"), list(cases()))
