@@ -28,7 +28,8 @@ def edit_cmd(context: click.Context, /, picture: str, **options: Any) -> None:
 
       aimg edit cat.jpg "a cat with a red collar" --mask-prompt "collar{+5px}"
 
-    and all else stays to the pixel; --mask-mode keep turns it round. Without a mask,
-    --init-image-strength says how much of PICTURE stays, from 0 to 1.
+    and all else stays to the pixel; --mask-mode keep turns it round. How much of what
+    is changed stays, from 0 to 1, --init-image-strength says; by default less with a
+    mask than without.
     """
     context.invoke(imagine_cmd, init_image=picture, **options)

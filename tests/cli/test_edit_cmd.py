@@ -3,16 +3,23 @@
 import json
 import os
 import random
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
-from imaginairy import ImaginePrompt
+from imaginairy import ImaginePrompt, ModelStore
+from imaginairy.cli.aimg import aimg
+from imaginairy.defaults import init_strength
+from imaginairy.enhancers.similarity import similarities
 from storybook.world import draw_scene
 
 
@@ -54,6 +61,68 @@ def test_only_what_is_described_changes(tmp_path: Path) -> None:
         edge = cv2.dilate(painted.astype(np.uint8), np.ones((25, 25))) > 0  # is soft
         assert not change[~edge].any()
         assert (change[dog] > 30).mean() > 0.5
+
+
+ROOT = Path(__file__).parent.parent.parent
+EDIT = re.compile(r'^(?:aimg edit|imagine) .*--mask-prompt ".*$', re.M)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/commands.md"])
+def test_what_the_pages_edit_becomes_what_they_ask_for(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: ModelStore
+) -> None:
+    """By default strength; in the mask it is a cat, and elsewhere as it was."""
+    text = (ROOT / page).read_text()
+    monkeypatch.chdir(tmp_path)
+    comparer = store.comparer("storybook-clip")
+
+    def run_line(line: str, *more: str) -> None:
+        words = shlex.split(line)
+        words = words[1:] if words[0] == "aimg" else words
+        paths = [str(each) for w in words for each in sorted(tmp_path.glob(w)) or [w]]
+        ran = CliRunner().invoke(aimg, [*paths, *more, "-q"])
+        assert ran.exit_code == 0, ran.output
+
+    def cat_or_dog(path: Path) -> float:
+        with Image.open(path) as image:
+            cat, dog = similarities(image, ["a cat", "a dog"], comparer)
+        return cat - dog
+
+    (draws, folder) = re.findall(r"^(imagine .*--outdir (pets|edited).*)$", text, re.M)[
+        0
+    ]
+    run_line(draws)
+    before = min((tmp_path / folder).glob("000001_*"))
+    assert cat_or_dog(before) < 0
+    lines = EDIT.findall(text)
+    assert lines, "the page shows no edit"
+    for line in (line for line in lines if f"{folder}/" in line):
+        run_line(
+            line, "--seed", "3", "--outdir", "after", "--output-file-extension", "png"
+        )
+        after = max((tmp_path / "after").glob("0*.png"))
+        assert cat_or_dog(after) > 0, line
+        whole = after.parent / "modified_original" / after.name
+        painted = pixels(after.parent / "mask_binary" / after.name)[..., 0] > 127
+        edge = cv2.dilate(painted.astype(np.uint8), np.ones((35, 35))) > 0
+        change = np.abs(pixels(whole) - pixels(before)).max(axis=-1)
+        assert not change[~edge].any() and (change[painted] > 30).mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("fields", "strength"),
+    [
+        ({}, 0.6),
+        ({"mask_prompt": "dog"}, 0.2),
+        ({"mask_image": Image.new("L", (64, 64), 255)}, 0.2),
+        ({"outpaint": "left8"}, 0.0),
+    ],
+)
+def test_how_much_stays_by_default(fields: dict[str, Any], strength: float) -> None:
+    image = Image.new("RGB", (64, 64))
+    assert init_strength(ImaginePrompt("a", init_image=image, **fields)) == strength
+    said = ImaginePrompt.__dataclass_fields__["init_image_strength"].metadata["help"]
+    assert "0.6 by default, 0.2 with a mask, 0 when outpainting" in said
 
 
 @pytest.mark.parametrize(
