@@ -167,8 +167,8 @@ class ImaginePrompt:
         checks.model,
     )
     upscale: bool | None = _option(
-        "Make the picture larger and sharper; on by default for the bundled model, "
-        "whose pictures are small, and off for others.",
+        "Upscale: make the image larger and sharper; on by default for the bundled "
+        "model, whose images are small, and off for others.",
         checks.flag,
     )
     upscaler: str | None = _option(

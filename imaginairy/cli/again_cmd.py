@@ -56,7 +56,7 @@ def again_cmd(
 ) -> None:
     """Generate each PICTURE again from its own metadata, changed as options say.
 
-    Reads pictures of imaginairy, and the `parameters` that other tools write. Where
+    Reads images of imaginairy, and the `parameters` that other tools write. Where
     nothing is changed the result is compared with the file; the exit code is 1 where
     a picture of ours turned out otherwise.
     """

@@ -43,7 +43,7 @@ def describe_cmd(
     reported, the others are still described, and the exit code is not 0.
 
     Without --caption-model, BLIP is used where it is on this machine or can be fetched,
-    and else, for images of storybook's world, the small model that comes along.
+    and else, for images of storybook's world, the small bundled model.
     """
     show_log("error" if quiet else "info")
 

@@ -52,7 +52,7 @@ def fix_faces_cmd(
     Around the faces nothing changes; a picture without faces is saved as it is.
 
     Without --model, CodeFormer is used where it is on this machine or can be fetched,
-    and else, for images of storybook's world, the small model that comes along. A FILE
+    and else, for images of storybook's world, the small bundled model. A FILE
     that cannot be used is reported and the others are done all the same; the exit code
     is not 0 then.
     """

@@ -11,10 +11,10 @@ from imaginairy.cli.run import reporting_errors
 @click.argument("folder", default="outputs", type=click.Path(path_type=Path))
 @reporting_errors
 def gallery_cmd(folder: Path) -> None:
-    """Write index.html beside the pictures of FOLDER, `outputs` by default.
+    """Write index.html beside the images of FOLDER, `outputs` by default.
 
     A page to look through, search and filter them in any browser, without a server. It
-    links to the pictures, so it is moved together with them; run this again when there
+    links to the images, so it is moved together with them; run this again when there
     are new ones.
     """
     from imaginairy.gallery import write_gallery

@@ -110,7 +110,7 @@ def imagine_cmd(
 
     Without --model, the model is used that IMAGINAIRY_MODEL or `aimg models default`
     names; without these Stable Diffusion 1.5 where it is on this machine or can be
-    fetched, and else the small model that comes along.
+    fetched, and else the small bundled model.
     """
     set_threads()
     show_log("error" if options["quiet"] else log_level)

@@ -42,7 +42,7 @@ def mask_cmd(
     at.
 
     Without --mask-model, CLIPSeg is used where it is on this machine or can be fetched,
-    and else, for images of storybook's world, the small model that comes along.
+    and else, for images of storybook's world, the small bundled model.
     """
     show_log("error" if quiet else "info")
 

@@ -51,10 +51,10 @@ def upscale_cmd(
     device: str | None,
     quiet: bool,
 ) -> None:
-    """Make each FILE, a path or a web address, larger and sharper.
+    """Upscale each FILE, a path or a web address: make it larger and sharper.
 
     Without --model, Real-ESRGAN is used where it is on this machine or can be fetched,
-    and else, for images of storybook's world, the small model that comes along; others
+    and else, for images of storybook's world, the small bundled model; others
     are enlarged by a Lanczos filter then, which is said. A FILE that cannot be used is
     reported and the others are done all the same; the exit code is not 0 then.
     """
