@@ -214,7 +214,8 @@ def _text_part(path: Path, tensors: Tensors, settings: Settings) -> Part:
             f"'{path}' holds a text encoder with the activation "
             f"'{config.activation}'; only {' and '.join(ACTIVATIONS)} are supported."
         )
-    used = int(number(path, settings, "num_hidden_layers", config.layers, 0))
+    held = config.layers
+    used = int(number(path, settings, "num_hidden_layers", held, 0, held + 1))
     unused = range(used, config.layers)
     if unused:
         log.info(

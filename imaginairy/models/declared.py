@@ -321,7 +321,7 @@ def number(
         return usual
     try:
         read = float(value)  # YAML takes 1e-4 for a text
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         read = float("nan")
     if isinstance(value, bool) or not low < read < (high or float("inf")):
         raise CheckpointError(
