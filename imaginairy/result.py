@@ -115,6 +115,10 @@ class ImagineResult:
             raise BadOptionError(
                 f"A picture is saved under a path, not {type(path).__name__}."
             )
+        if "\0" in str(path):
+            raise BadOptionError(
+                f"{str(path)!r} is no path: it holds a null character."
+            )
         path = Path(path)
         image = self.image(image_type or self.main_type)
         metadata = self.metadata_dict(image_type)

@@ -161,7 +161,7 @@ def test_no_field_of_a_prompt_raises_anything_else(field: str) -> None:
 
 def test_results_refuse_nonsense(draw: Any, tmp_path: Path) -> None:
     result = draw("a red circle", steps=1)
-    for path in (3, None, b"a.png", tmp_path / "a.bmp", tmp_path / "a"):
+    for path in (3, None, b"a.png", tmp_path / "a.bmp", tmp_path / "a", "a\0b.png"):
         with pytest.raises(BadOptionError):
             result.save(path)
     for image_type in ("upscald", 3, b"x"):
