@@ -117,7 +117,7 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
         weight_files=(*unet.files, *autoencoder.files, *text.files),
         tokenizer_folder=path / "tokenizer",
     )
-    check_pipeline(path / "model_index.json")
+    check_pipeline(path / "model_index.json", scheduler)
     for part, held in settings.items():
         require(path / part / CONFIG, held, SUPPORTED[part])
     return checkpoint

@@ -18,6 +18,7 @@ import yaml
 from safetensors import SafetensorError, safe_open
 
 from imaginairy.errors import CheckpointError
+from imaginairy.observe import log
 from imaginairy.samplers.schedule import ScheduleConfig
 
 Settings = Mapping[str, Any]
@@ -92,6 +93,7 @@ COMPONENTS = {
     "image_encoder": ".*",
 }
 """What a folder may be made of, and the classes of its parts."""
+FEW_STEPS = ("LCMScheduler", "TCDScheduler")
 OTHER_PIPELINES = r"XL|StableDiffusion3|Pix2Pix|LDM3D|Upscale|Video|Panorama|GLIGEN"
 """Pipelines that draw in another way, from parts of the same classes."""
 ARCHITECTURE = r"stable-diffusion-v1[^/]*"
@@ -222,21 +224,29 @@ def native_size(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def check_pipeline(file: Path) -> None:
-    """Check the `model_index.json` of a folder, where there is one.
+def check_pipeline(file: Path, scheduler: Path) -> None:
+    """Check the `model_index.json` of a folder and its scheduler, where they are.
 
     Raises:
         CheckpointError: the folder is made of other parts than ours.
     """
-    if not file.is_file():
-        return
-    settings = read_settings(file)
+    settings = read_settings(file) if file.is_file() else {}
+    parts = [*settings.items()]
+    if scheduler.is_file() and (kind := read_settings(scheduler).get("_class_name")):
+        parts.append(("scheduler", [kind]))
+        if kind in FEW_STEPS:
+            log.warning(
+                "%s is of %s: made for few steps, such as --sampler k_lcm --steps 6 "
+                "--prompt-strength 1.5.",
+                scheduler,
+                kind,
+            )
     name = str(settings.get("_class_name", ""))
     if re.search(OTHER_PIPELINES, name):
         raise CheckpointError(
             f"'{file}' is of a {name}; only Stable Diffusion 1.x is supported."
         )
-    for part, made_of in settings.items():
+    for part, made_of in parts:
         if part.startswith("_") or not isinstance(made_of, list) or not any(made_of):
             continue
         if not re.fullmatch(COMPONENTS.get(part, ""), str(made_of[-1])):

@@ -415,3 +415,14 @@ def test_the_yaml_of_a_checkpoint_in_a_repository_is_fetched_with_it() -> None:
     files = ["README.md", "dream.yaml", "dream.safetensors", "dream.ckpt", "other.yaml"]
     assert wanted_files(repo, files, half=False) == ["dream.yaml", "dream.safetensors"]
     assert wanted_files(repo, ["a.ckpt"], half=False) == ["a.ckpt"]
+
+
+def test_a_scheduler_of_few_steps_is_said_and_one_of_flows_refused(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps({**USUAL, "_class_name": "LCMScheduler"}))
+    read_checkpoint(folder)
+    assert "LCMScheduler: made for few steps, such as --sampler k_lcm" in caplog.text
+    file.write_text(json.dumps({"_class_name": "FlowMatchHeunDiscreteScheduler"}))
+    assert "scheduler 'FlowMatchHeunDiscreteScheduler'" in refusal(folder)
