@@ -55,12 +55,14 @@ def mask_cmd(
     from imaginairy.metadata import written_in
     from imaginairy.observe import log
     from imaginairy.places import require_places
+    from imaginairy.stand_ins import suited
 
     require_places([outdir])
     store = context.ensure_object(Stores).get(device)
     before = opened(picture)
-    found = mask(before, mask_prompt, mask_model=mask_model, store=store)
-    origin = store.segmenter(mask_model).origin
+    model = suited(store, "mask", mask_model, before)
+    found = mask(before, mask_prompt, mask_model=model, store=store)
+    origin = store.segmenter(model).origin
     step = {"done": MASK, "mask_prompt": mask_prompt}
     step |= origin.facts() if origin else {}
     pictures = {

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from imaginairy import ImaginePrompt
+from imaginairy import ImaginePrompt, ImagineResult
 from imaginairy.afterwards import KEY, steps_of
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.files import saved_numbered
@@ -260,6 +260,15 @@ def test_places_are_checked_before_any_work(
     assert ran.stderr.endswith(
         "is a file and no folder; give another folder to save in.\n"
     )
+
+
+def test_the_mask_model_that_was_chosen_is_named(
+    run: Run, draw: Callable[..., ImagineResult]
+) -> None:
+    draw("a bowl of oranges", seed=4).save("bowl.png")
+    ran = run("mask", "bowl.png", "bowl")
+    (step,) = steps_of(read_written(latest()))
+    assert step["model"] == "storybook-clipseg", ran.output
 
 
 def test_a_comment_of_another_kind_is_kept(run: Run) -> None:
