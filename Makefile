@@ -11,7 +11,7 @@ SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist works
 	-o console_output_style=count
 FIRST := "Two processes find all the tests, which takes a minute; then each test is a dot."
 DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
-	"portrait photo of a freckled woman" "photo of a dog"
+	"portrait photo of a smiling woman" "photo of a dog"
 
 .PHONY: demo test check format bench assets docs storybook storybook-report clean
 
