@@ -107,7 +107,7 @@ PICKLED: tuple[tuple[Any, str], ...] = (
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize(("content", "words"), PICKLED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("content", "words"), PICKLED, ids=[w for _, w in PICKLED])
 def test_plain_pickles_are_named_and_not_loaded(
     content: Any, words: str, protocol: int, tmp_path: Path
 ) -> None:
