@@ -11,6 +11,7 @@ ImaginairyError
 ├── CheckpointError                 a weight file is broken, unsafe or of another design
 ├── DeviceError                     a device cannot be used by this process
 ├── CannotSaveError (OSError)       a picture cannot be saved in its place
+├── NotEnoughMemoryError (MemoryError)  a picture needs more than there is
 ├── NotFiniteError                  a network computed NaN or infinity
 └── DownloadError                   weights could not be fetched
     └── HubUnreachableError         the hub, or another server, did not answer at all
@@ -19,8 +20,12 @@ Each message is one sentence or two: what was given, what is allowed, what to do
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+
+MEMORY = re.compile("out of memory|can't allocate memory|alloc_cpu")
+"""What torch says when there is no more of it."""
 
 
 class ImaginairyError(Exception):
@@ -70,6 +75,13 @@ class DeviceError(ImaginairyError):
     """A device is there, but this process cannot use it."""
 
 
+class NotEnoughMemoryError(ImaginairyError, MemoryError):
+    """A picture needs more memory than there is, on the device or beside it."""
+
+    def __init__(self) -> None:
+        super().__init__("There is not enough memory; try a smaller picture.")
+
+
 class NotFiniteError(ImaginairyError):
     """A network computed numbers that are not finite, of which no image can come."""
 
@@ -80,6 +92,12 @@ class DownloadError(ImaginairyError):
 
 class HubUnreachableError(DownloadError):
     """A server of weights did not answer at all: no network, or it is switched off."""
+
+
+def is_short_of_memory(error: Exception) -> bool:
+    """Tell whether Python or torch ran out of memory."""
+    told = isinstance(error, RuntimeError) and MEMORY.search(str(error))
+    return bool(told) or isinstance(error, MemoryError)
 
 
 def near_miss(given: str, allowed: Iterable[str]) -> str:

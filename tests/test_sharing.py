@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
-from imaginairy.errors import DeviceError
+from imaginairy.errors import DeviceError, NotEnoughMemoryError
 from tests.pictures import pixels
 
 Job = tuple[int, str]
@@ -69,9 +70,16 @@ def test_a_forked_process_draws_too_and_says_with_how_many_threads() -> None:
 
 
 def test_a_forked_process_is_refused_a_gpu() -> None:
-    import torch
-
     from imaginairy.device import compute_after_fork
 
     with pytest.raises(DeviceError, match=r"'cuda:0' .*forked.*spawn"):
         compute_after_fork(torch.device("cuda:0"))
+
+
+def test_too_little_memory_is_an_error_of_the_tree() -> None:
+    store = ModelStore("cpu")
+    with pytest.raises(NotEnoughMemoryError, match="smaller"), store.in_use():
+        torch.empty(2**55)
+    with pytest.raises(RuntimeError, match="shape") as other, store.in_use():
+        torch.ones(2) @ torch.ones(3, 3)
+    assert not isinstance(other.value, NotEnoughMemoryError)

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import re
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +12,9 @@ from imaginairy.errors import (
     BadImageError,
     BadOptionError,
     ImaginairyError,
+    NotEnoughMemoryError,
     UnknownModelError,
+    is_short_of_memory,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -59,10 +60,8 @@ def failure_of(error: Exception) -> Failure | None:
             name = f" '{error.filename}'" if error.filename else ""
             what = error.strerror or error
             return Failure(f"The file system refused{name}: {what}.", 1)
-        case RuntimeError() if not re.search("out of memory|alloc", str(error)):
-            return None
-        case MemoryError() | RuntimeError():
-            return Failure("There is not enough memory; try a smaller picture.", 1)
+    if is_short_of_memory(error):
+        return Failure(str(NotEnoughMemoryError()), 1)
     return None
 
 

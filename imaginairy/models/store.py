@@ -19,7 +19,12 @@ from imaginairy.device import (
     compute_after_fork,
     is_forked,
 )
-from imaginairy.errors import DownloadError, UnknownModelError
+from imaginairy.errors import (
+    DownloadError,
+    NotEnoughMemoryError,
+    UnknownModelError,
+    is_short_of_memory,
+)
 from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.models.companion_files import companion_path, locate_companion
@@ -109,6 +114,7 @@ class ModelStore:
 
         Raises:
             DeviceError: this process was forked, and the device is no CPU.
+            NotEnoughMemoryError: what is computed needs more than there is.
         """
         if is_forked():
             compute_after_fork(self.device)
@@ -119,7 +125,12 @@ class ModelStore:
                     "one thread; processes that are spawned use all."
                 )
         with self._lock:
-            yield
+            try:
+                yield
+            except (MemoryError, RuntimeError) as error:
+                if not is_short_of_memory(error):
+                    raise
+                raise NotEnoughMemoryError from error
 
     def locate(self, name: str | None) -> ModelSpec:
         """Return the model meant by a name; looked up once, so it stays the same."""
