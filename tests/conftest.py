@@ -1,5 +1,6 @@
 """Surroundings of every test: no network but this machine, nothing left behind."""
 
+import logging
 import os
 import socket
 import tempfile
@@ -45,6 +46,15 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """Take back what a command that ran in this process set of the log."""
+    log = logging.getLogger("imaginairy")
+    before = list(log.handlers), log.level, log.propagate
+    yield
+    log.handlers, log.level, log.propagate = before
 
 
 @pytest.fixture(scope="session")

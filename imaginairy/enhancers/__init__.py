@@ -80,7 +80,7 @@ class Enhancer:
 ENHANCERS: tuple[Enhancer, ...] = (
     Enhancer(
         name="fix_faces",
-        summary="restores the faces of the drawn picture",
+        summary="restores the faces of the generated image",
         function="imaginairy.enhancers.faces:fix_drawn",
         moment="drawn",
         is_asked=lambda prompt: prompt.fix_faces,
@@ -91,13 +91,13 @@ ENHANCERS: tuple[Enhancer, ...] = (
     ),
     Enhancer(
         name="safety",
-        summary="blurs pictures that Stable Diffusion's safety checker refuses",
+        summary="blurs images that Stable Diffusion's safety checker refuses",
         function="imaginairy.enhancers.safety:check",
         is_asked=lambda prompt: True,
     ),
     Enhancer(
         name="upscale",
-        summary="adds the picture made as large as was asked for, as `upscaled`",
+        summary="adds the image made as large as was asked for, as `upscaled`",
         function="imaginairy.enhancers.upscale:upscale_drawn",
         is_asked=lambda prompt: (
             bool(prompt.upscale) or prompt.drawn != (prompt.width, prompt.height)
@@ -106,7 +106,7 @@ ENHANCERS: tuple[Enhancer, ...] = (
     ),
     Enhancer(
         name="fix_upscaled_faces",
-        summary="restores faces again in the picture made larger",
+        summary="restores faces again in the upscaled image",
         function="imaginairy.enhancers.faces:fix_upscaled",
         is_asked=lambda prompt: prompt.fix_faces and bool(prompt.upscale),
     ),
@@ -118,14 +118,14 @@ ENHANCERS: tuple[Enhancer, ...] = (
     ),
     Enhancer(
         name="caption",
-        summary="says what is in the picture",
+        summary="says what is in the image",
         function="imaginairy.enhancers.caption:caption",
         is_asked=lambda prompt: prompt.caption,
         needs=lambda prompt: (("captioner", prompt.caption_model),),
     ),
     Enhancer(
         name="label",
-        summary="writes caption_text at the foot of the pictures",
+        summary="writes caption_text at the foot of the images",
         function="imaginairy.enhancers.label:label",
         is_asked=lambda prompt: bool(prompt.caption_text),
     ),

@@ -26,7 +26,9 @@ def doctor(cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)} | environment,
+        env=os.environ
+        | {"PYTHONPATH": str(PACKAGE.parent), "CUDA_VISIBLE_DEVICES": ""}
+        | environment,
     )
 
 

@@ -156,7 +156,7 @@ def test_imagine_upscales_and_again_draws_the_same(place: Path) -> None:
     ran = run(
         "imagine", "a fox", "--model", "storybook", "--steps", "2", "--seed", "1",
         "--upscaler", "x2.safetensors", "--compare-gif", "--init-image", "photo.jpeg",
-        "--size", "128x64", "--gif", cwd=place,
+        "--draw-size", "128x64", "--gif", cwd=place,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     (main,) = (place / "outputs").glob("*.jpg")

@@ -335,14 +335,6 @@ def test_names_paths_and_repositories(folder: Path) -> None:
         locate_companion("mask", "clipsge")
 
 
-def test_offline_the_bundled_model_stands_in_and_says_so(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    assert locate_companion("mask", None).name == "storybook-clipseg"
-    assert "clipseg is not on this machine" in caplog.text
-    assert "HF_HUB_OFFLINE is set" in caplog.text
-
-
 def test_a_missing_bundled_model_is_one_sentence() -> None:
     spec = CompanionSpec(
         "mask", "some-clipseg", "", BundledFolder("nothing_here"), "MIT"

@@ -335,7 +335,7 @@ def test_everything_equals_diffusers_at_full_size(full_size: FullSize) -> None:
     text = checkpoint.text.load(CPU, torch.float32)
     assert_close(text(full_size.ids), full_size.states)
 
-    [result] = imagine(full_size.prompt)
+    [result] = imagine(full_size.prompt, device="cpu")
     picture = np.asarray(result.img, dtype=np.float32)
     theirs = np.floor(full_size.drawn * 255)
     assert theirs.std() > 10, "the reference picture is plain"
