@@ -2,6 +2,10 @@
 
 from dataclasses import replace
 
+from PIL import ImageOps
+
+from imaginairy.checks import parse_margins
+from imaginairy.lazy_image import as_pillow
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.observe import log
 from imaginairy.schema import (
@@ -15,6 +19,8 @@ from imaginairy.sizes import (
     REACH_FROM_PICTURE,
     Size,
     drawn_size,
+    fitted_size,
+    with_margins,
     written,
 )
 
@@ -36,7 +42,7 @@ def sized(prompt: ImaginePrompt, spec: ModelSpec, scale: int) -> ImaginePrompt:
         scale: how many times as large its upscaler makes it; 1 without one.
     """
     native = (spec.width, spec.height)
-    usual = prompt.drawn or native
+    usual = prompt.drawn or beyond_edges(prompt, native)
     wanted = (prompt.width or usual[0] * scale, prompt.height or usual[1] * scale)
     reach = spec.reach
     if prompt.init_image is not None:
@@ -46,6 +52,14 @@ def sized(prompt: ImaginePrompt, spec: ModelSpec, scale: int) -> ImaginePrompt:
         drawn = drawn_size(wanted, native, reach=reach, scale=scale)
         _say(spec, wanted, drawn, scale)
     return replace(prompt, width=wanted[0], height=wanted[1], draw_size=written(drawn))
+
+
+def beyond_edges(prompt: ImaginePrompt, native: Size) -> Size:
+    """Return the usual size, with room for what is outpainted around the init image."""
+    if prompt.outpaint is None or prompt.init_image is None:
+        return native
+    size = ImageOps.exif_transpose(as_pillow(prompt.init_image)).size
+    return with_margins(fitted_size(size, native), parse_margins(prompt.outpaint), size)
 
 
 def _say(spec: ModelSpec, wanted: Size, drawn: Size, scale: int) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from imaginairy.images import painted, upright_rgb
 from imaginairy.observe import log
-from imaginairy.sizes import GRID, on_grid
+from imaginairy.sizes import fitted_size
 
 SPECK = 8
 """Levels of 255 by which saving as jpg makes black and white uneven."""
@@ -41,21 +41,6 @@ def canvas_of(image: Image.Image, box: tuple[int, int]) -> Canvas:
     """
     original = upright_rgb(image)
     return Canvas(original, _resized(original, fitted_size(original.size, box)))
-
-
-def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """Return the working size of a picture; see `canvas_of`.
-
-    A box that is the picture's own shape but for the rounding is taken as it is, so
-    that what was fitted once fits into its working size again.
-    """
-    sides = list(zip(size, box, strict=True))
-    smallest = max((room - GRID / 2) / side for side, room in sides)
-    largest = min(1.0, *((room + GRID / 2) / side for side, room in sides))
-    if smallest <= largest:
-        return box
-    scale = min(1.0, *(room / side for side, room in sides))
-    return on_grid(size, scale)
 
 
 def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:

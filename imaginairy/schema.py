@@ -316,7 +316,7 @@ class ImaginePrompt:
         defaults["upscale"] = larger
         if larger if self.upscale is None else self.upscale:
             defaults["upscaler"] = usual_companion("upscaler", spec)
-        else:  # an upscaler decides how large it makes it
+        elif self.outpaint is None:  # margins and upscalers make it larger
             defaults["width"], defaults["height"] = drawn
         if self.fix_faces:
             defaults["fix_faces_fidelity"] = DEFAULT_FACE_FIDELITY

@@ -61,6 +61,36 @@ def on_grid(size: Size, factor: float = 1) -> Size:
     return width, height
 
 
+def fitted_size(size: Size, box: Size) -> Size:
+    """Return the working size of a picture in a box; one that fits keeps its size.
+
+    Both sides then go to the nearest multiple of 8, and are 64 at least.
+
+    A box that is the picture's own shape but for the rounding is taken as it is, so
+    that what was fitted once fits into its working size again.
+    """
+    sides = list(zip(size, box, strict=True))
+    smallest = max((room - GRID / 2) / side for side, room in sides)
+    largest = min(1.0, *((room + GRID / 2) / side for side, room in sides))
+    if smallest <= largest:
+        return box
+    scale = min(1.0, *(room / side for side, room in sides))
+    return on_grid(size, scale)
+
+
+def with_margins(size: Size, margins: tuple[int, int, int, int], before: Size) -> Size:
+    """Return a size with margins that are to it as they are to the size before.
+
+    Args:
+        margins: pixels up, right, down and left.
+        before: the size that they are put around.
+    """
+    up, right, down, left = margins
+    around = (left + right, up + down)
+    after = before[0] + around[0], before[1] + around[1]
+    return enlarged_like(size, before, after)
+
+
 def enlarged_like(size: Size, before: Size, after: Size) -> Size:
     """Return a size that is to `size` as `after` is to `before`, on the grid."""
     width, height = (

@@ -111,7 +111,7 @@ def test_outpainting_draws_on(draw: Draw, source: Image.Image) -> None:
         outpaint="left64,right64",
     )  # fmt: skip
     whole = result.images["modified_original"]
-    assert whole.size == (256, 128)
+    assert whole.size == result.img.size == (256, 128)
     inner = whole.crop((64 + 16, 0, 64 + 112, 128))
     assert np.array_equal(pixels(inner), pixels(source.crop((16, 0, 112, 128))))
     for side in ((0, 0, 64, 128), (192, 0, 256, 128)):

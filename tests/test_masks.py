@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imaginairy import LazyLoadingImage, masks
+from imaginairy import LazyLoadingImage, masks, sizes
 from imaginairy.images import painted
 
 GOLDENS = np.load(Path(__file__).parent / "data" / "masks.npz")
@@ -54,19 +54,19 @@ def test_pasting_back_is_the_reference_s(mode: str) -> None:
 def test_fitting(
     size: tuple[int, int], box: tuple[int, int], fitted: tuple[int, int]
 ) -> None:
-    assert masks.fitted_size(size, box) == fitted
+    assert sizes.fitted_size(size, box) == fitted
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000))
 def test_fitted_sizes_are_always_good(width: int, height: int) -> None:
-    for side in masks.fitted_size((width, height), (512, 384)):
+    for side in sizes.fitted_size((width, height), (512, 384)):
         assert side % 8 == 0 and 64 <= side <= 512
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000))
 def test_what_was_fitted_once_fits_again(width: int, height: int) -> None:
-    fitted = masks.fitted_size((width, height), (512, 384))
-    assert masks.fitted_size((width, height), fitted) == fitted
+    fitted = sizes.fitted_size((width, height), (512, 384))
+    assert sizes.fitted_size((width, height), fitted) == fitted
 
 
 def test_the_original_is_untouched_outside_the_feather() -> None:
