@@ -48,7 +48,7 @@ class LazyLoadingImage:
                 f"{'both' if url else 'neither'} was given."
             )
         if filepath is not None:
-            if not _is_file(filepath):
+            if not is_file(filepath):
                 raise MissingFileError(f"There is no file '{filepath}'.")
         elif not _is_address(str(url)):
             raise InvalidUrlError(
@@ -142,7 +142,8 @@ def as_pillow(image: object) -> Image.Image:
     return image
 
 
-def _is_file(path: object) -> bool:
+def is_file(path: object) -> bool:
+    """Tell whether there is a file of that name, whatever is given for one."""
     try:
         return isinstance(path, str | PathLike) and Path(path).is_file()
     except OSError:  # such as a name that is too long

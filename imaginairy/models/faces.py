@@ -6,6 +6,7 @@ ours. A restorer is a CodeFormer or a GFPGAN, told by its tensors: a file as pub
 or a CodeFormer's folder, with a config.json that says what its tensors do not.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -247,7 +248,7 @@ class FinderDetector:
         return faces
 
 
-class _Restorer:
+class _Restorer(ABC):
     """A network that restores faces, in memory.
 
     Args:
@@ -275,8 +276,9 @@ class _Restorer:
         restored = self._restored(faces.to(device), fidelity).cpu()
         return finite(restored, f"the face restorer '{self.name}'", self.network)
 
+    @abstractmethod
     def _restored(self, faces: Tensor, fidelity: float) -> Tensor:
-        raise NotImplementedError
+        """Return faces restored, where the network lies."""
 
 
 class CodeFormerRestorer(_Restorer):
