@@ -57,3 +57,10 @@ def table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
         yield first
         for name, cell in zip(head[1:], others, strict=True):
             yield wrapped(f"  {name.lower():<{label}}  ", cell, width)
+
+
+def readable(size: int) -> str:
+    """Return a number of bytes as people read it."""
+    if size < 1e6:
+        return f"{size / 1e3:,.0f} kB"
+    return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.2f} GB"

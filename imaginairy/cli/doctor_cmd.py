@@ -13,8 +13,7 @@ from typing import Literal
 
 import click
 
-from imaginairy.cli.columns import columns, wrapped
-from imaginairy.cli.models_cmd import readable
+from imaginairy.cli.columns import columns, readable, wrapped
 from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import ImaginairyError

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from imaginairy.cli.models_cmd import readable
+from imaginairy.cli.columns import readable
 from imaginairy.models.catalog import HubFile, HubRepo, ModelSpec, NoWeights, WebFile
 from imaginairy.models.companion_files import on_disk
 from imaginairy.models.companions import COMPANIONS, ROLES, CompanionSpec

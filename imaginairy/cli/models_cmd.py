@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import CompletionItem
 
-from imaginairy.cli.columns import columns, table, wrapped
+from imaginairy.cli.columns import columns, readable, table, wrapped
 from imaginairy.cli.completion import for_field
 from imaginairy.cli.run import reporting_errors
 from imaginairy.errors import HubUnreachableError
@@ -158,10 +158,3 @@ def size_and_place(spec: ModelSpec) -> tuple[str, str]:
         readable(weights.size) if weights.size else "?",
         "yes" if hub.cached(weights) else "no",
     )
-
-
-def readable(size: int) -> str:
-    """Return a number of bytes as people read it."""
-    if size < 1e6:
-        return f"{size / 1e3:,.0f} kB"
-    return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.2f} GB"
