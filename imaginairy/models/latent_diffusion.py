@@ -104,23 +104,29 @@ class LatentDiffusion:
 
         What a stretch of text adds to the embedding, there and at every later token,
         counts as much as its emphasis: that is the difference to the same text with
-        nothing said in its place.
+        nothing said in its place. Only the windows that a stretch lies in differ.
         """
         fragments = read_text(text)
-        ids = [self.tokenizer.ids(fragment.text) for fragment in fragments]
+        stretches = [self.tokenizer.ids(fragment.text) for fragment in fragments]
+        ids = [number for stretch in stretches for number in stretch]
         embedded = self._encoded(ids, clip_skip)
-        emphasised = embedded
-        for number, fragment in enumerate(fragments):
-            if fragment.emphasis != 1:
-                silence = [self.tokenizer.end] * len(ids[number])
-                others = [*ids[:number], silence, *ids[number + 1 :]]
-                without = self._encoded(others, clip_skip)
-                difference = embedded - without
-                emphasised = emphasised + (fragment.emphasis - 1) * difference
+        emphasised = embedded.clone()
+        window, room = self.tokenizer.max_tokens, self.tokenizer.room
+        end = 0
+        for fragment, stretch in zip(fragments, stretches, strict=True):
+            begin, end = end, end + len(stretch)
+            if fragment.emphasis == 1 or not stretch:
+                continue
+            first, last = begin // room, (end - 1) // room + 1
+            silence = [self.tokenizer.end] * len(stretch)
+            others = [*ids[first * room : begin], *silence, *ids[end : last * room]]
+            place = slice(first * window, last * window)
+            difference = embedded[:, place] - self._encoded(others, clip_skip)
+            emphasised[:, place] += (fragment.emphasis - 1) * difference
         return emphasised
 
-    def _encoded(self, ids: Sequence[Sequence[int]], clip_skip: int | None) -> Tensor:
-        """Return the embeddings of the windows that stretches of ids fill, in a row."""
+    def _encoded(self, ids: Sequence[int], clip_skip: int | None) -> Tensor:
+        """Return the embeddings of the windows that ids fill, in a row."""
         layers = self.text.config.layers
         clip_skip = self.clip_skip if clip_skip is None else clip_skip
         if clip_skip > layers:
@@ -128,8 +134,7 @@ class LatentDiffusion:
                 f"A clip_skip of {clip_skip} is more than the {layers} layers of this "
                 f"model's text encoder; give one from 1 to {layers}."
             )
-        flat = [number for stretch in ids for number in stretch]
-        windows = [self.tokenizer.window(part) for part in self.tokenizer.chunks(flat)]
+        windows = [self.tokenizer.window(part) for part in self.tokenizer.chunks(ids)]
         token_ids = torch.tensor(windows, device=self.device)
         return self.text(token_ids, clip_skip).float().flatten(0, 1)[None]
 

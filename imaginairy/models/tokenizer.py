@@ -72,12 +72,16 @@ class ClipTokenizer:
         """
         return [self.window(ids) for ids in self.chunks(self.ids(text))]
 
+    @property
+    def room(self) -> int:
+        """Ids of a text that fit one window, between its start and its end."""
+        return self.max_tokens - 2
+
     def chunks(self, values: Sequence[T]) -> list[Sequence[T]]:
         """Cut what there is one of for each id into what fits each window."""
-        room = self.max_tokens - 2
         return [
-            values[begin : begin + room]
-            for begin in range(0, max(len(values), 1), room)
+            values[begin : begin + self.room]
+            for begin in range(0, max(len(values), 1), self.room)
         ]
 
     def window(self, ids: Sequence[int]) -> list[int]:
