@@ -49,12 +49,11 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def log_as_it_was() -> Iterator[None]:
-    """Take back what a command that ran in this process set of the log."""
+def log_as_a_library_has_it() -> None:
+    """Take back what commands that ran in this process have set of the log."""
     log = logging.getLogger("imaginairy")
-    before = list(log.handlers), log.level, log.propagate
-    yield
-    log.handlers, log.level, log.propagate = before
+    log.handlers, log.propagate = [], True
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
