@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.models.companion_files import GENERATION, read_json
+from imaginairy.models.companion_files import GENERATION
 from imaginairy.models.companions import CompanionSpec
+from imaginairy.models.json_file import read_json
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
     PictureInput,

@@ -14,12 +14,12 @@ from imaginairy.models.declared import (
     Settings,
     check_pipeline,
     number,
-    read_settings,
     require,
     said_by_file,
     schedule_of,
     shown_value,
 )
+from imaginairy.models.json_file import read_json
 from imaginairy.models.leftovers import (
     AUTOENCODER,
     TEXT,
@@ -112,7 +112,7 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
         autoencoder=_autoencoder_part(path, autoencoder, settings["vae"]),
         text=_text_part(path, text, settings["text_encoder"]),
         schedule=schedule_of(
-            scheduler, read_settings(scheduler) if scheduler.is_file() else {}
+            scheduler, read_json(scheduler) if scheduler.is_file() else {}
         ),
         weight_files=(*unet.files, *autoencoder.files, *text.files),
         tokenizer_folder=path / "tokenizer",
@@ -165,7 +165,7 @@ def has_tokenizer(folder: Path) -> bool:
 def _settings(folder: Path) -> Settings:
     """Return the settings of a part of a folder."""
     file = folder / CONFIG
-    settings = read_settings(file) if file.is_file() else {}
+    settings = read_json(file) if file.is_file() else {}
     if isinstance(of_text := settings.get("text_config"), Mapping):
         settings = {**settings, **of_text}
     return settings

@@ -1,9 +1,7 @@
 """Where the models beside the one that draws lie: named, found, fetched if need be."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from imaginairy.errors import BadOptionError, CheckpointError, near_miss
 from imaginairy.models import hub, web
@@ -145,14 +143,3 @@ def folder_files(files: Sequence[str], origin: str, noun: str) -> list[str]:
     wanted = (*VOCABULARY, *PREPROCESSORS, GENERATION)
     small = [file for file in wanted if file in top]
     return [*weights, *small, CONFIG]
-
-
-def read_json(file: Path) -> Mapping[str, Any]:
-    """Read a file of settings; raise CheckpointError where it holds none."""
-    try:
-        settings = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"'{file}' is not valid JSON ({error}).") from error
-    if not isinstance(settings, Mapping):
-        raise CheckpointError(f"'{file}' holds no settings, but {str(settings)[:40]}.")
-    return settings

@@ -6,7 +6,6 @@ its `.json` files. All of it is turned into the names of `scheduler_config.json`
 none of the tables here names has no part in the picture.
 """
 
-import json
 import re
 import reprlib
 from collections.abc import Collection, Mapping
@@ -18,6 +17,7 @@ import yaml
 from safetensors import SafetensorError, safe_open
 
 from imaginairy.errors import CheckpointError
+from imaginairy.models.json_file import read_json
 from imaginairy.observe import log
 from imaginairy.samplers.schedule import ScheduleConfig
 
@@ -230,9 +230,9 @@ def check_pipeline(file: Path, scheduler: Path) -> None:
     Raises:
         CheckpointError: the folder is made of other parts than ours.
     """
-    settings = read_settings(file) if file.is_file() else {}
+    settings = read_json(file) if file.is_file() else {}
     parts = [*settings.items()]
-    if scheduler.is_file() and (kind := read_settings(scheduler).get("_class_name")):
+    if scheduler.is_file() and (kind := read_json(scheduler).get("_class_name")):
         parts.append(("scheduler", [kind]))
         if kind in FEW_STEPS:
             log.warning(
@@ -339,21 +339,6 @@ def number(
             + (f"above {low:g}." if high is None else f"between {low:g} and {high:g}.")
         )
     return read
-
-
-def read_settings(file: Path) -> Settings:
-    """Return the object in a JSON file.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    try:
-        settings = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"'{file}' is not valid JSON ({error}).") from error
-    if not isinstance(settings, Mapping):
-        raise CheckpointError(f"'{file}' holds no settings, but {str(settings)[:40]}.")
-    return settings
 
 
 def shown_value(value: Any) -> str:

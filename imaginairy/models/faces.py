@@ -25,12 +25,12 @@ from imaginairy.models.companion_files import (
     CONFIG,
     companion_path,
     folder_files,
-    read_json,
 )
 from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.enhancer_keymaps import codeformer_part, is_codeformer
 from imaginairy.models.face_views import Face, Looks, found_in_views
 from imaginairy.models.gfpgan_keymap import gfpgan_part, is_gfpgan
+from imaginairy.models.json_file import read_json
 from imaginairy.models.kinds import kind_of
 from imaginairy.models.loading import weights_sha256
 from imaginairy.models.weightfile import Tensors, open_weights

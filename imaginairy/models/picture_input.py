@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.companion_files import PREPROCESSORS, read_json
+from imaginairy.models.companion_files import PREPROCESSORS
+from imaginairy.models.json_file import read_json
 
 MOST_ELONGATED = 16
 """How many times as long as wide a picture may be before it is cut, not to make a huge

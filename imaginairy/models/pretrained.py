@@ -22,9 +22,9 @@ from imaginairy.models.companion_files import (
     CONFIG,
     companion_path,
     folder_files,
-    read_json,
 )
 from imaginairy.models.companions import ROLES, CompanionSpec
+from imaginairy.models.json_file import read_json
 from imaginairy.models.keymaps import Names
 from imaginairy.models.loading import weights_sha256
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
