@@ -29,7 +29,7 @@ for _name in (
 
 import pytest  # noqa: E402
 
-from tests.tiny import save_tiny_pipeline  # noqa: E402
+from tests.support.tiny import save_tiny_pipeline  # noqa: E402
 
 LOCAL = ("127.", "::1", "localhost", "/", "\0")
 

@@ -11,8 +11,8 @@ from imaginairy.api import imagine_image_files
 from imaginairy.best_of import closeness
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
-from tests.pictures import pixels
-from tests.tiny_words import save_colour_matcher
+from tests.support.pictures import pixels
+from tests.support.tiny_words import save_colour_matcher
 
 
 @pytest.fixture(scope="module")

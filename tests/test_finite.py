@@ -27,7 +27,7 @@ from imaginairy import (
 )
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.errors import BadOptionError, NotFiniteError
-from tests.pictures import distance, pixels
+from tests.support.pictures import distance, pixels
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), "uint8"))
 

@@ -9,7 +9,7 @@ from PIL import Image
 from imaginairy import ImagineResult, ModelStore
 from imaginairy.images import image_to_tensor, tensor_to_image
 from imaginairy.samplers import SAMPLERS
-from tests.pictures import distance, pixels
+from tests.support.pictures import distance, pixels
 
 Draw = Callable[..., ImagineResult]
 STRENGTHS = (0, 0.3, 0.7, 1)

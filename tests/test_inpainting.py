@@ -10,8 +10,8 @@ from PIL import Image, ImageFilter
 from imaginairy import ImagineResult, imagine
 from imaginairy.samplers import SAMPLERS
 from imaginairy.schema import ImaginePrompt
-from tests.pictures import distance, pixels, share
-from tests.tiny import tiny_pipeline
+from tests.support.pictures import distance, pixels, share
+from tests.support.tiny import tiny_pipeline
 
 Draw = Callable[..., ImagineResult]
 BOX = (32, 32, 96, 96)

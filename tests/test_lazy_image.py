@@ -22,7 +22,7 @@ from imaginairy.errors import (
     InvalidUrlError,
 )
 from imaginairy.images import upright_rgb
-from tests.web import Web
+from tests.support.web import Web
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.guidance import Denoiser, guided
 from imaginairy.samplers.schedule import NoiseSchedule
 from imaginairy.samplers.table import Sampler
-from tests.golden import CPU, assert_close, drawn, goldens, tensor_shapes
-from tests.models.pickles import lightning, save
-from tests.tiny import tiny_tokenizer
+from tests.support.golden import CPU, assert_close, drawn, goldens, tensor_shapes
+from tests.support.pickles import lightning, save
+from tests.support.tiny import tiny_tokenizer
 
 SHAPE = (1, 4, 8, 8)
 STRENGTH = 7.5

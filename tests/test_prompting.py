@@ -14,7 +14,7 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, WeightedPrompt, imagine
 from imaginairy.models.catalog import BUNDLED_FOLDER
-from tests.pictures import COLOURS, border, distance, pixels, share
+from tests.support.pictures import COLOURS, border, distance, pixels, share
 
 Draw = Callable[..., ImagineResult]
 ON_WHITE = "a {} circle on a white background"

@@ -13,7 +13,7 @@ import torch
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import DeviceError, NotEnoughMemoryError
-from tests.pictures import pixels
+from tests.support.pictures import pixels
 
 Job = tuple[int, str]
 JOBS: list[Job] = [(seed, tile) for seed in range(3) for tile in ("", "x", "xy")]

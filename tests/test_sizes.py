@@ -16,8 +16,8 @@ from imaginairy.enhancers.upscale import resized
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata, with_sizes
 from imaginairy.sizes import drawn_size, parse_size
-from tests.pictures import pixels
-from tests.tiny_upscaler import save_repeater
+from tests.support.pictures import pixels
+from tests.support.tiny_upscaler import save_repeater
 
 Draw = Callable[..., ImagineResult]
 SD, STORYBOOK = (512, 512), (128, 128)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImagineResult
-from tests.pictures import pixels
+from tests.support.pictures import pixels
 
 Draw = Callable[..., ImagineResult]
 

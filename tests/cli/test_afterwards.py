@@ -22,9 +22,9 @@ from imaginairy.gallery import read_entries
 from imaginairy.metadata import Tags, Written, read_metadata, read_written
 from imaginairy.places import RESCUED
 from storybook.face_pictures import fresh_portraits
-from tests.tiny_clipseg import save_colour_finder
-from tests.tiny_codeformer import save_tiny_codeformer
-from tests.tiny_upscaler import save_repeater
+from tests.support.tiny_clipseg import save_colour_finder
+from tests.support.tiny_codeformer import save_tiny_codeformer
+from tests.support.tiny_upscaler import save_repeater
 
 FOREIGN = (
     "a (red) fox\nNegative prompt: dog\nSteps: 2, Sampler: Euler a, CFG scale: 3, "

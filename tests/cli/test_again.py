@@ -19,8 +19,8 @@ from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.record import TOLERANCE, compared
 from imaginairy.cli.stores import Stores
 from imaginairy.metadata import write_image
-from tests.tiny import tiny_pipeline
-from tests.tiny_upscaler import save_repeater
+from tests.support.tiny import tiny_pipeline
+from tests.support.tiny_upscaler import save_repeater
 
 SMALL = ("-w", "64", "-h", "64", "--steps", "2", "-q")
 SAME = "the same picture, pixel for pixel."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.tiny_words import save_colour_matcher, save_colour_teller
+from tests.support.tiny_words import save_colour_matcher, save_colour_teller
 
 
 def run(

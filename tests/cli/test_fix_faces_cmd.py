@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from storybook.face_pictures import fresh_portraits
-from tests.tiny_codeformer import save_published, save_tiny_codeformer
-from tests.tiny_upscaler import save_repeater
+from tests.support.tiny_codeformer import save_published, save_tiny_codeformer
+from tests.support.tiny_upscaler import save_repeater
 
 
 def run(

@@ -24,7 +24,7 @@ from imaginairy.gallery import (
     write_gallery,
 )
 from imaginairy.samplers import SAMPLERS
-from tests.galleries import EVIL, save, save_all_kinds
+from tests.support.galleries import EVIL, save, save_all_kinds
 
 
 def test_the_command_says_where(tmp_path: Path, monkeypatch: Any) -> None:

@@ -19,7 +19,7 @@ from imaginairy import ImaginePrompt
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.options import given as fields_given
 from imaginairy.gallery import write_gallery
-from tests.galleries import EVIL, save, save_all_kinds
+from tests.support.galleries import EVIL, save, save_all_kinds
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.tiny_clipseg import save_colour_finder
+from tests.support.tiny_clipseg import save_colour_finder
 
 RED_BOX = (64, 64, 192, 128)
 

@@ -15,7 +15,7 @@ from imaginairy.cli.shell import Shell
 from imaginairy.cli.shell_words import quoted, split, split_unfinished
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 AIMG = Path(sys.executable).with_name("aimg")
 SMALL = "-w 64 -h 64 --steps 2"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from imaginairy.cli import show
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 SHOW = (
     "import sys, pathlib; from imaginairy.cli.show import show_picture; "

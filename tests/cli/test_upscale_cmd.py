@@ -18,7 +18,7 @@ from imaginairy.cli.shell import Shell
 from imaginairy.cli.stores import Stores
 from imaginairy.metadata import read_metadata
 from imaginairy.models.companions import companions_for
-from tests.tiny_upscaler import save_repeater
+from tests.support.tiny_upscaler import save_repeater
 
 
 def run(

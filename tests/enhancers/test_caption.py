@@ -9,7 +9,7 @@ from PIL import Image
 from imaginairy import ImaginePrompt, ModelStore, describe, imagine
 from imaginairy.errors import BadOptionError, CheckpointError, MissingFileError
 from imaginairy.metadata import read_metadata
-from tests.tiny_words import SAYS, save_colour_teller
+from tests.support.tiny_words import SAYS, save_colour_teller
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ from imaginairy.errors import BadOptionError, MissingFileError, UnknownModelErro
 from imaginairy.metadata import read_metadata
 from storybook.face_pictures import fresh_portraits
 from storybook.world import draw_scene
-from tests.tiny_codeformer import save_tiny_codeformer
-from tests.tiny_gfpgan import save_gfpgan
-from tests.tiny_upscaler import save_repeater
+from tests.support.tiny_codeformer import save_tiny_codeformer
+from tests.support.tiny_gfpgan import save_gfpgan
+from tests.support.tiny_upscaler import save_repeater
 
 Draw = Callable[..., ImagineResult]
 

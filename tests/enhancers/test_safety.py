@@ -14,7 +14,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
 from imaginairy.models.catalog import HubRepo
 from imaginairy.models.companions import known_companion
-from tests.tiny_words import save_tiny_safety_checker
+from tests.support.tiny_words import save_tiny_safety_checker
 
 VARIABLE = "IMAGINAIRY_SAFETY_MODE"
 

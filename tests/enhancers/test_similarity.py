@@ -7,7 +7,7 @@ from PIL import Image
 
 from imaginairy import ModelStore, find_img_text_similarity
 from imaginairy.errors import BadPromptError, UnknownModelError
-from tests.tiny_words import save_colour_matcher
+from tests.support.tiny_words import save_colour_matcher
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,8 @@ from imaginairy import (
 from imaginairy.cli.aimg import aimg
 from imaginairy.errors import ForeignPictureError
 from imaginairy.stand_ins import is_at_home
-from tests.photographs import ASTRONAUT, PHOTOGRAPHS
-from tests.pictures import pixels
+from tests.support.photographs import ASTRONAUT, PHOTOGRAPHS
+from tests.support.pictures import pixels
 
 Draw = Callable[..., ImagineResult]
 

@@ -27,8 +27,12 @@ from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.store import ModelStore
-from tests.pictures import distance, pixels
-from tests.tiny_clipseg import save_colour_finder, save_tiny_clipseg, tiny_processor
+from tests.support.pictures import distance, pixels
+from tests.support.tiny_clipseg import (
+    save_colour_finder,
+    save_tiny_clipseg,
+    tiny_processor,
+)
 
 Draw = Callable[..., ImagineResult]
 RED, GREEN, BLUE = (226, 52, 46), (62, 165, 66), (42, 94, 214)

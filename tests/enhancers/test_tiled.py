@@ -14,7 +14,7 @@ from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import RRDBNetConfig, SRVGGConfig
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
-from tests.networks.enhancer_goldens import CPU, drawn, goldens, save, small_upscaler
+from tests.support.enhancer_goldens import CPU, drawn, goldens, save, small_upscaler
 
 STEP = 1 / 255
 

@@ -20,9 +20,9 @@ from imaginairy.metadata import read_metadata, read_written
 from imaginairy.models.enhancer_keymaps import rrdbnet
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import RRDBNet
-from tests.networks.enhancer_goldens import goldens, publish, save, small_upscaler
-from tests.pictures import pixels
-from tests.tiny_upscaler import save_repeater, save_upscaler
+from tests.support.enhancer_goldens import goldens, publish, save, small_upscaler
+from tests.support.pictures import pixels
+from tests.support.tiny_upscaler import save_repeater, save_upscaler
 
 Draw = Callable[..., ImagineResult]
 

@@ -10,10 +10,10 @@ import torch
 
 from imaginairy.models import keymaps
 from imaginairy.models.checkpoint import read_checkpoint
-from tests.golden import CPU
-from tests.hub_client import FILES, REPO, Client
-from tests.hub_server import HubServer, Repo
-from tests.models.checkpoints import TEXT, UNET, VAE, Named, load_all
+from tests.support.checkpoints import TEXT, UNET, VAE, Named, load_all
+from tests.support.golden import CPU
+from tests.support.hub_client import FILES, REPO, Client
+from tests.support.hub_server import HubServer, Repo
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from transformers import CLIPTokenizer
 from imaginairy.errors import CheckpointError
 from imaginairy.models.loading import load, local_model
 from imaginairy.models.tokenizer import END, load_tokenizer
-from tests.golden import CPU
-from tests.models.test_tokenizer import scanty_vocabulary, write_vocabulary
-from tests.tiny import tiny_tokenizer
+from tests.support.golden import CPU
+from tests.support.tiny import tiny_tokenizer
+from tests.support.vocabularies import scanty_vocabulary, write_vocabulary
 
 LAST = len(scanty_vocabulary()[0])
 LEARNT = {"<cat-toy>": LAST, "<Fur>": LAST + 1}

@@ -34,10 +34,10 @@ from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.companions import ROLES, known_companion
 from imaginairy.models.pretrained import load_network
 from imaginairy.models.weightfile import open_weights
-from tests.golden import assert_close, drawn
-from tests.hub_server import HubServer, Repo
-from tests.models.pickles import Call, save
-from tests.tiny_words import (
+from tests.support.golden import assert_close, drawn
+from tests.support.hub_server import HubServer, Repo
+from tests.support.pickles import Call, save
+from tests.support.tiny_words import (
     BEGIN,
     SAYS,
     VOCABULARY,

@@ -11,8 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.checkpoint import pick_weights, read_checkpoint
-from tests.golden import CPU, tensor_shapes
-from tests.models.checkpoints import (
+from tests.support.checkpoints import (
     TEXT,
     UNET,
     VAE,
@@ -23,8 +22,9 @@ from tests.models.checkpoints import (
     halved,
     load_all,
 )
-from tests.models.pickles import lightning, save
-from tests.tiny import tiny_pipeline
+from tests.support.golden import CPU, tensor_shapes
+from tests.support.pickles import lightning, save
+from tests.support.tiny import tiny_pipeline
 
 # --- single files ---------------------------------------------------------------------
 

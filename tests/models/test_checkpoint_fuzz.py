@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.checkpoint import PARTS
-from tests.models.checkpoints import Named, load_all, shapes_of, write_hollow
+from tests.support.checkpoints import Named, load_all, shapes_of, write_hollow
 
 broken_at_random = settings(
     max_examples=60,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.models.checkpoints import TEXT, UNET, VAE, Named, assert_same, load_all
+from tests.support.checkpoints import TEXT, UNET, VAE, Named, assert_same, load_all
 
 
 def copies(tensors: Named, prefix: str, to: str, *, dots: bool = True) -> Named:

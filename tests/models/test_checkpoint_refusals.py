@@ -11,7 +11,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from imaginairy.models.checkpoint import PARTS
-from tests.models.checkpoints import (
+from tests.support.checkpoints import (
     TEXT,
     UNET,
     VAE,

@@ -8,8 +8,8 @@ import torch
 
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
-from tests.golden import CPU, tensor_shapes
-from tests.models.checkpoints import WEIGHTS, parts, write_hollow
+from tests.support.checkpoints import WEIGHTS, parts, write_hollow
+from tests.support.golden import CPU, tensor_shapes
 
 
 def sizes(checkpoint: Checkpoint) -> tuple[Any, Any, Any]:

@@ -17,8 +17,8 @@ from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.models.loading import local_model, wanted_files
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.schedule import ScheduleConfig
-from tests.models.checkpoints import Named, refusal, shapes_of, write_hollow
-from tests.tiny import tiny_pipeline
+from tests.support.checkpoints import Named, refusal, shapes_of, write_hollow
+from tests.support.tiny import tiny_pipeline
 
 USUAL = {
     "beta_start": 0.00085,

@@ -25,10 +25,10 @@ from imaginairy.models.faces import FaceDetector, load_detector, load_restorer
 from imaginairy.models.store import ModelStore
 from storybook.face_pictures import PEOPLE, fresh_portraits
 from storybook.world import GROUPS, draw_scene
-from tests.hub_server import HubServer, Repo
-from tests.tiny_codeformer import TINY, save_published, save_tiny_codeformer
-from tests.tiny_gfpgan import save_gfpgan
-from tests.tiny_upscaler import save_upscaler
+from tests.support.hub_server import HubServer, Repo
+from tests.support.tiny_codeformer import TINY, save_published, save_tiny_codeformer
+from tests.support.tiny_gfpgan import save_gfpgan
+from tests.support.tiny_upscaler import save_upscaler
 
 RED_FINDER = Path(__file__).parent / "data" / "red_finder.onnx"
 CPU = torch.device("cpu")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from imaginairy.models.catalog import HubFile
-from tests.hub_client import FILES, REPO, ROOT, WEIGHTS, WEIGHTS_FILE, Client
-from tests.hub_server import HubServer, Repo
+from tests.support.hub_client import FILES, REPO, ROOT, WEIGHTS, WEIGHTS_FILE, Client
+from tests.support.hub_server import HubServer, Repo
 
 # -- what is there, arrives, once
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from imaginairy.models.catalog import HubFile
-from tests.hub_client import FILES, REPO, WEIGHTS, WEIGHTS_FILE, Client
-from tests.hub_server import HubServer
+from tests.support.hub_client import FILES, REPO, WEIGHTS, WEIGHTS_FILE, Client
+from tests.support.hub_server import HubServer
 
 # -- refusals
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from imaginairy.models.catalog import BUNDLED_FOLDER
 from imaginairy.models.look import FILE, counts, read_look
 from storybook.world import GROUPS, draw_scene
-from tests.photographs import PHOTOGRAPHS
+from tests.support.photographs import PHOTOGRAPHS
 
 LOOK = read_look(BUNDLED_FOLDER / "storybook")
 SIDES = (96, 128, 200, 512)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.models.weightfiles import TENSORS, each_kind, refusal
+from tests.support.weightfiles import TENSORS, each_kind, refusal
 
 
 class Thing:

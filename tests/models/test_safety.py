@@ -23,8 +23,12 @@ from imaginairy.models.safety import (
     verdict,
 )
 from imaginairy.models.weightfile import open_weights
-from tests.golden import assert_close, drawn
-from tests.tiny_words import clip_config, clip_pictures, save_tiny_safety_checker
+from tests.support.golden import assert_close, drawn
+from tests.support.tiny_words import (
+    clip_config,
+    clip_pictures,
+    save_tiny_safety_checker,
+)
 
 DATA = Path(__file__).parent / "data"
 CPU = torch.device("cpu")

@@ -38,11 +38,11 @@ from imaginairy.models.pretrained import load_network
 from imaginairy.models.segmentation import CLIPSEG, Segmenter, load_segmenter
 from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.models.weightfile import open_weights
-from tests.golden import assert_close, drawn
-from tests.hub_server import HubServer, Repo
-from tests.models.pickles import Call, save
-from tests.tiny import tiny_tokenizer
-from tests.tiny_clipseg import save_colour_finder, save_tiny_clipseg
+from tests.support.golden import assert_close, drawn
+from tests.support.hub_server import HubServer, Repo
+from tests.support.pickles import Call, save
+from tests.support.tiny import tiny_tokenizer
+from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
 
 DATA = Path(__file__).parent / "data"
 CPU = torch.device("cpu")

@@ -19,9 +19,9 @@ from imaginairy.models.picture_input import (
     read_picture_input,
 )
 from imaginairy.models.similarity import load_comparer
-from tests.golden import assert_close
-from tests.tiny import tiny_tokenizer
-from tests.tiny_words import (
+from tests.support.golden import assert_close
+from tests.support.tiny import tiny_tokenizer
+from tests.support.tiny_words import (
     SIDE,
     clip_pictures,
     save_tiny_clip,

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -12,7 +11,8 @@ from transformers import CLIPTokenizer
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.tokenizer import END, START, ClipTokenizer, load_tokenizer
-from tests.tiny import tiny_tokenizer
+from tests.support.tiny import tiny_tokenizer
+from tests.support.vocabularies import scanty_vocabulary, write_vocabulary
 
 WORDS = [
     *("a", "an", "the", "of", "fox", "foxes", "bowl", "fruit", "landscape", "don"),
@@ -94,12 +94,6 @@ def byte_vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     return {token: i for i, token in enumerate(dict.fromkeys(tokens))}, merges
 
 
-def scanty_vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Return a vocabulary that lacks most bytes."""
-    model = json.loads(tiny_tokenizer().backend_tokenizer.to_str())["model"]
-    return model["vocab"], [tuple(pair) for pair in model["merges"]]
-
-
 @pytest.fixture(scope="module", params=[byte_vocabulary, scanty_vocabulary])
 def theirs(request: pytest.FixtureRequest) -> CLIPTokenizer:
     vocabulary, merges = request.param()
@@ -120,13 +114,6 @@ def ours(
         model = json.loads(theirs.backend_tokenizer.to_str())["model"]
         write_vocabulary(folder, model["vocab"], model["merges"])
     return load_tokenizer(folder, 77)
-
-
-def write_vocabulary(folder: Path, vocabulary: Any, merges: Any) -> None:
-    text = json.dumps(vocabulary, ensure_ascii=False)
-    (folder / "vocab.json").write_text(text, encoding="utf-8")
-    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges), ""]
-    (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
 
 
 @many

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imaginairy.models.catalog import WebFile
-from tests.hub_server import HubServer, Repo
+from tests.support.hub_server import HubServer, Repo
 
 ROOT = Path(__file__).parents[2]
 HANG_GUARD_S = 120

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 from imaginairy.models.weightfile import open_weights
-from tests.golden import DATA, normal
-from tests.models.weightfiles import TENSORS, WRITERS, assert_holds, each_kind, refusal
+from tests.support.golden import DATA, normal
+from tests.support.weightfiles import TENSORS, WRITERS, assert_holds, each_kind, refusal
 
 # --- what is read ---------------------------------------------------------------------
 

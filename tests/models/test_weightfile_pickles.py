@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from imaginairy.models.weightfile import open_weights
-from tests.models.pickles import Call, Global, dump, lightning, save
-from tests.models.weightfiles import TENSORS, assert_holds, refusal
+from tests.support.pickles import Call, Global, dump, lightning, save
+from tests.support.weightfiles import TENSORS, assert_holds, refusal
 
 
 def live(mark: Path) -> dict[str, Call]:

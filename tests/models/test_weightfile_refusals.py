@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.weightfile import open_weights
-from tests.models.weightfiles import STARTS, each_kind, refusal
+from tests.support.weightfiles import STARTS, each_kind, refusal
 
 # --- what is no weight file -----------------------------------------------------------
 

@@ -15,7 +15,7 @@ from imaginairy.models.enhancer_keymaps import codeformer, codeformer_part
 from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.codeformer import CodeFormer, with_statistics_of
 from imaginairy.networks.enhancer_config import CodeFormerConfig
-from tests.networks.enhancer_goldens import (
+from tests.support.enhancer_goldens import (
     CPU,
     META,
     Listing,

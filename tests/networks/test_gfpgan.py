@@ -13,7 +13,7 @@ from imaginairy.models.gfpgan_keymap import gfpgan_part
 from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN, ModulatedConv
-from tests.networks.enhancer_goldens import (
+from tests.support.enhancer_goldens import (
     CPU,
     META,
     Drawn,
@@ -22,7 +22,7 @@ from tests.networks.enhancer_goldens import (
     normal,
     published_tensors,
 )
-from tests.tiny_gfpgan import TINY, published, save_gfpgan, tiny_gfpgan
+from tests.support.tiny_gfpgan import TINY, published, save_gfpgan, tiny_gfpgan
 
 FILE = "GFPGANv1.4.pth"
 TOLERANCE = 2e-3

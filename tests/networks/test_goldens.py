@@ -19,7 +19,7 @@ from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
 from imaginairy.networks.layers import sinusoid, tiling
 from imaginairy.networks.unet import UNet
-from tests.golden import (
+from tests.support.golden import (
     CPU,
     TEXT_HEADS,
     assert_close,

@@ -19,8 +19,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from imaginairy import ImaginePrompt, imagine
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
-from tests.golden import CPU, assert_close
-from tests.tiny import reference_ddim, tiny_tokenizer
+from tests.support.golden import CPU, assert_close
+from tests.support.tiny import reference_ddim, tiny_tokenizer
 
 UNETS: dict[str, dict[str, Any]] = {
     "as SD": {},

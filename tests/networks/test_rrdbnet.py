@@ -15,7 +15,7 @@ from imaginairy.models.enhancer_keymaps import (
 from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import RRDBNet, mirror
-from tests.networks.enhancer_goldens import (
+from tests.support.enhancer_goldens import (
     CPU,
     META,
     Listing,

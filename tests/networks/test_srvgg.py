@@ -11,7 +11,7 @@ from imaginairy.models.enhancer_keymaps import srvgg, srvgg_config, upscaler_par
 from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
-from tests.networks.enhancer_goldens import (
+from tests.support.enhancer_goldens import (
     CPU,
     META,
     Listing,

@@ -13,7 +13,7 @@ from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.layers import Conv2d, tiling
 from imaginairy.networks.unet import UNet
-from tests.golden import CPU, assert_close, relative_error
+from tests.support.golden import CPU, assert_close, relative_error
 
 WAYS = [(True, False), (False, True), (True, True)]
 ways = pytest.mark.parametrize(("x", "y"), WAYS, ids=["x", "y", "both"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from imaginairy.samplers.schedule import NoiseSchedule
-from tests.samplers.gaussian import GaussianDenoiser
+from tests.support.gaussian import GaussianDenoiser
 
 Goldens = dict[str, torch.Tensor]
 

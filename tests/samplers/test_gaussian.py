@@ -12,7 +12,7 @@ from imaginairy.samplers.guidance import Denoiser
 from imaginairy.samplers.kdiff import multistep_weights
 from imaginairy.samplers.schedule import NoiseSchedule
 from imaginairy.samplers.table import Sampler
-from tests.samplers.gaussian import (
+from tests.support.gaussian import (
     DEVIATION,
     MEAN,
     GaussianDenoiser,

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from imaginairy.samplers.guidance import Denoiser, guided
 from imaginairy.samplers.schedule import NoiseSchedule
-from tests.samplers.gaussian import DEVIATION, MEAN, GaussianDenoiser
+from tests.support.gaussian import DEVIATION, MEAN, GaussianDenoiser
 
 PROMPT, EMPTY = torch.full((1, 3, 2), 5.0), torch.full((1, 3, 2), 2.0)
 LATENTS = torch.arange(2 * 4 * 2 * 2, dtype=torch.float32).view(2, 4, 2, 2)

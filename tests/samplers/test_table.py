@@ -12,7 +12,7 @@ from imaginairy.samplers import _ROWS, SAMPLERS, get_sampler
 from imaginairy.samplers.guidance import Denoiser
 from imaginairy.samplers.schedule import NoiseSchedule
 from imaginairy.samplers.table import Sampler, Spacing, steps_to_run
-from tests.samplers.gaussian import GaussianDenoiser
+from tests.support.gaussian import GaussianDenoiser
 
 SHAPE = (1, 4, 4, 4)
 every_row = pytest.mark.parametrize("row", SAMPLERS.values(), ids=list(SAMPLERS))

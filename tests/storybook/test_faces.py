@@ -21,7 +21,7 @@ from storybook.face_restorer import (
     reading_loss,
     steering_parts,
 )
-from tests.tiny_codeformer import TINY, tiny_codeformer
+from tests.support.tiny_codeformer import TINY, tiny_codeformer
 
 CPU = torch.device("cpu")
 

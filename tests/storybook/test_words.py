@@ -23,8 +23,8 @@ from storybook.sight import PICTURES, held_back_scenes, wear
 from storybook.similarity import pairing_error
 from storybook.world import GROUPS, Picker, draw_scene
 from storybook.world.plain import plain_caption, read_caption
-from tests.tiny import tiny_tokenizer
-from tests.tiny_words import VOCABULARY, blip_config, clip_config
+from tests.support.tiny import tiny_tokenizer
+from tests.support.tiny_words import VOCABULARY, blip_config, clip_config
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from imaginairy.models.enhancer_keymaps import srvgg
 from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
-from tests.networks.enhancer_goldens import publish
+from tests.support.enhancer_goldens import publish
 
 
 def save_repeater(path: Path, *, scale: int = 4, channels: int = 3) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 CPU = torch.device("cpu")
 TEXT_HEADS = 4
 """Attention heads of the reduced text transformer, which no tensor tells."""

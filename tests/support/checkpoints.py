@@ -15,7 +15,7 @@ from torch import Tensor
 from imaginairy.errors import CheckpointError
 from imaginairy.models.assemble import Part
 from imaginairy.models.checkpoint import PARTS, Checkpoint, read_checkpoint
-from tests.golden import CPU
+from tests.support.golden import CPU
 
 Named = dict[str, Tensor]
 UNET, VAE = "model.diffusion_model.", "first_stage_model."

@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "data" / "photographs"
+FOLDER = Path(__file__).parents[1] / "data" / "photographs"
 ASTRONAUT = FOLDER / "astronaut.jpg"
 PHOTOGRAPHS = sorted(FOLDER.glob("*.jpg"))

@@ -8,7 +8,7 @@ from torch import Tensor
 from imaginairy.models.gfpgan_keymap import gfpgan
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN
-from tests.networks.enhancer_goldens import publish, save
+from tests.support.enhancer_goldens import publish, save
 
 TINY = GFPGANConfig(channels=(4, 8, 8, 12, 16), style_width=6)
 """64 x 64 pixels."""

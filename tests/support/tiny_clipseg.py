@@ -11,7 +11,7 @@ from transformers import (
 )
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from tests.tiny import tiny_tokenizer
+from tests.support.tiny import tiny_tokenizer
 
 SIDE = 64
 PATCH = 4

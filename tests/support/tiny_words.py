@@ -17,8 +17,8 @@ from transformers import (
 )
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from tests.tiny import tiny_tokenizer
-from tests.tiny_clipseg import text_sizes
+from tests.support.tiny import tiny_tokenizer
+from tests.support.tiny_clipseg import text_sizes
 
 PIECES = (
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),

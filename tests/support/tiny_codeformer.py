@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from imaginairy.models.enhancer_keymaps import codeformer
 from imaginairy.networks.codeformer import CodeFormer
 from imaginairy.networks.enhancer_config import CodeFormerConfig
-from tests.networks.enhancer_goldens import publish, save
+from tests.support.enhancer_goldens import publish, save
 
 TINY = CodeFormerConfig(
     image_size=64,

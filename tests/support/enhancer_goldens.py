@@ -20,7 +20,7 @@ from imaginairy.models.enhancer_keymaps import POSITIONS
 from imaginairy.models.keymaps import Names
 from imaginairy.models.weightfile import Tensors
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "networks" / "data"
 CPU = torch.device("cpu")
 META = torch.device("meta")
 
