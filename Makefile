@@ -13,7 +13,7 @@ FIRST := "Two processes find all the tests, which takes a minute; then each test
 DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 	"portrait photo of a smiling woman" "photo of a dog"
 
-.PHONY: demo test check format bench assets docs storybook storybook-report clean
+.PHONY: demo test nightly check format bench assets docs storybook storybook-report clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -22,6 +22,10 @@ demo: $(VENV)/package  ## install the package and draw four pictures with the bu
 test: $(VENV)/tools  ## install what tests need and run them all
 	@echo $(FIRST)
 	$(SUITE)
+
+nightly: $(VENV)/tools  ## all tests, with many more of the examples that they make up
+	@echo $(FIRST)
+	HYPOTHESIS_PROFILE=nightly $(SUITE)
 
 check: $(VENV)/tools  ## format, lint, types, tests
 	$(BIN)/ruff format --check .

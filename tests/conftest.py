@@ -29,7 +29,10 @@ for _name in (
 
 import pytest  # noqa: E402
 
+from tests.support.examples import register_profiles  # noqa: E402
 from tests.support.tiny import save_tiny_pipeline  # noqa: E402
+
+register_profiles()
 
 LOCAL = ("127.", "::1", "localhost", "/", "\0")
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginairy.errors import BadPromptError
@@ -132,7 +132,6 @@ weights = st.just(1.0) | st.floats(allow_nan=False, allow_infinity=False)
 parts = st.builds(WeightedText, fragments, weights).filter(lambda p: p.text.strip())
 
 
-@settings(deadline=None)
 @given(st.lists(parts, min_size=1, max_size=3).map(tuple))
 def test_what_is_written_reads_as_the_same_parts(
     prompt: tuple[WeightedText, ...],
@@ -141,13 +140,11 @@ def test_what_is_written_reads_as_the_same_parts(
     assert parse_prompt(format_prompt(prompt)) == prompt
 
 
-@settings(deadline=None)
 @given(fragments)
 def test_markup_reads_as_the_same_fragments(fragments: tuple[Fragment, ...]) -> None:
     assert parse_text(WeightedText(fragments).markup) == fragments
 
 
-@settings(deadline=None)
 @given(st.text("ab 1.3:*|()\\-"))
 def test_any_text_gives_parts_or_one_sentence(prompt: str) -> None:
     try:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginairy import ImaginePrompt, ModelStore, WeightedPrompt, imagine
@@ -117,7 +117,6 @@ def test_the_remark_names_each_thing_once() -> None:
     assert len(remark_on([many])) < 900
 
 
-@settings(deadline=None)
 @given(st.text("aB [](){}<>:|\\_.$\0,1AND-"))
 def test_any_text_is_read(text: str) -> None:
     read = cleaned(text)

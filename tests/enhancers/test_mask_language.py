@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from imaginairy.enhancers.mask_language import (
@@ -113,13 +113,11 @@ def trees(phrases: st.SearchStrategy[Phrase]) -> st.SearchStrategy[MaskTree]:
     return st.recursive(phrases, larger, max_leaves=8)
 
 
-@settings(deadline=None)
 @given(trees(phrases))
 def test_what_is_written_reads_as_the_same_tree(tree: MaskTree) -> None:
     assert parse_mask_prompt(str(tree)) == tree
 
 
-@settings(deadline=None)
 @given(trees(st.builds(Phrase, st.sampled_from(["a", "big dog", "x-1"]))))
 def test_no_bracket_could_be_left_out(tree: MaskTree) -> None:
     text = str(tree)
@@ -136,7 +134,6 @@ def test_no_bracket_could_be_left_out(tree: MaskTree) -> None:
                 pass
 
 
-@settings(deadline=None)
 @given(trees(st.builds(Phrase, st.sampled_from("abc"))))
 def test_values_stay_between_0_and_1_and_each_phrase_is_asked_for_once(
     tree: MaskTree,
@@ -155,7 +152,6 @@ def test_values_stay_between_0_and_1_and_each_phrase_is_asked_for_once(
     assert tuple(asked) == descriptions(tree)
 
 
-@settings(deadline=None)
 @given(
     st.text("ab1 \t\n\"'\\()ANDORT{}*/+-.5px&|!é")
     | st.lists(
@@ -345,7 +341,6 @@ def test_the_edge_of_the_picture_does_not_eat_into_a_mask() -> None:
     np.testing.assert_array_equal(Growth(-3).apply(full), full)
 
 
-@settings(deadline=None)
 @given(trees(st.builds(Phrase, st.sampled_from("ab"))), trees(phrases))
 def test_operators_on_cut_masks_are_set_algebra(one: MaskTree, two: MaskTree) -> None:
     assume(len(descriptions(two)) < 5)

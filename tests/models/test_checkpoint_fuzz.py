@@ -6,19 +6,15 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.checkpoint import PARTS
 from tests.support.checkpoints import Named, load_all, shapes_of, write_hollow
+from tests.support.examples import examples
 
-broken_at_random = settings(
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+broken_at_random = examples(1)
 
 
 def load_or_refuse(path: Path) -> None:

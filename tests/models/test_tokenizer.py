@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import CLIPTokenizer
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.tokenizer import END, START, ClipTokenizer, load_tokenizer
+from tests.support.examples import examples
 from tests.support.tiny import tiny_tokenizer
 from tests.support.vocabularies import scanty_vocabulary, write_vocabulary
 
@@ -67,12 +68,7 @@ texts = st.one_of(
         st.tuples(st.sampled_from(PIECES), st.sampled_from(SPACES)), max_size=12
     ).map(lambda pairs: "".join(part for pair in pairs for part in pair)),
 )
-many = settings(
-    max_examples=200,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+many = examples(3)
 
 
 def byte_vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -150,7 +146,7 @@ def test_the_vocabulary_of_bytes_has_a_word_for_everything() -> None:
 
 
 @pytest.mark.parametrize("max_tokens", [3, 16, 77])
-@settings(many, max_examples=60)
+@examples(1)
 @given(text=texts, times=st.integers(1, 9))
 def test_windows_lose_nothing(
     theirs: CLIPTokenizer, max_tokens: int, text: str, times: int
@@ -262,7 +258,7 @@ def test_a_vocabulary_that_is_not_clip_s_is_refused(tmp_path: Path, token: str) 
     assert f"lacks '{token}'; it is not CLIP's" in str(caught.value)
 
 
-@settings(many, max_examples=100)
+@examples(2)
 @given(data=st.data())
 def test_a_tokenizer_file_with_wrong_bytes_is_read_or_refused(
     tmp_path: Path, data: st.DataObject

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.weightfile import open_weights
+from tests.support.examples import examples
 from tests.support.weightfiles import STARTS, each_kind, refusal
 
 # --- what is no weight file -----------------------------------------------------------
@@ -96,12 +97,7 @@ def test_a_file_cut_short_is_refused(
 
 # --- broken at random -----------------------------------------------------------------
 
-broken_at_random = settings(
-    max_examples=150,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+broken_at_random = examples(3)
 
 
 def read_or_refuse(file: Path) -> None:
