@@ -1,26 +1,13 @@
 """`aimg describe`, `--caption`, `--best-of`, the safety mode, as a user runs them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_words import save_colour_matcher, save_colour_teller
-
-
-def run(
-    command: str, *arguments: str | Path, cwd: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run `aimg` or `imagine` in a folder of its own."""
-    return subprocess.run(
-        [str(Path(sys.executable).with_name(command)), *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env=os.environ | environment,
-        timeout=300,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +21,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_one_caption_alone_and_several_by_name(place: Path) -> None:
-    ran = run("aimg", "describe", "sun.png", "--caption-model", "teller", cwd=place)
-    assert (ran.returncode, ran.stdout) == (0, "red\n"), ran.stderr
-    ran = run(
+@pytest.fixture
+def run_there(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `aimg` in the folder with the pictures."""
+    monkeypatch.chdir(place)
+    return run
+
+
+def test_one_caption_alone_is_all_that_is_said(run_there: Run) -> None:
+    ran = run_there("describe", "sun.png", "--caption-model", "teller")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "red\n", "")
+
+
+def test_captions_of_several_stand_by_their_names(place: Path) -> None:
+    ran = process(
         "aimg", "describe", "sun.png", "none.png", "teller/vocab.txt",
         "http://localhost:9/none.png", "sky.png",
         "--caption-model", "teller", "--beams", "1", cwd=place,
@@ -50,52 +47,66 @@ def test_one_caption_alone_and_several_by_name(place: Path) -> None:
     assert "'http://localhost:9/none.png' could not be fetched" in errors[2]
 
 
+def test_what_the_web_does_not_give_is_no_bad_use(run_there: Run) -> None:
+    ran = run_there(
+        "describe", "http://localhost:9/a.png", "sun.png", "--caption-model", "teller"
+    )
+    assert (ran.exit_code, ran.stdout) == (1, "sun.png: red\n")
+
+
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        ([], "Missing argument 'PICTURE...'"),
-        (["sun.png", "--caption-model", "telller"], "no caption model 'telller'"),
-        (["sun.png", "--beams", "0"], "--beams"),
-        (["sun.png", "--caption-model", "matcher"], "of the type 'clip'; a caption"),
+        ([], 2, "Missing argument 'PICTURE...'"),
+        (["sun.png", "--caption-model", "telller"], 2, "no caption model 'telller'"),
+        (["sun.png", "--beams", "0"], 2, "'--beams': 0 is not in the range 1<=x<=20"),
+        (["sun.png", "--beams", "21"], 2, "'--beams': 21 is not in the range"),
+        (["sun.png", "--device", "abacus"], 2, "'abacus' is not available"),
+        (
+            ["sun.png", "--caption-model", "matcher"],
+            1,
+            "of the type 'clip'; a caption",
+        ),
     ],
 )
 def test_wrong_use_is_one_sentence(
-    arguments: list[str], words: str, place: Path
+    arguments: list[str], code: int, words: str, run_there: Run
 ) -> None:
-    ran = run("aimg", "describe", *arguments, cwd=place)
-    assert ran.returncode in (1, 2) and words in ran.stderr
-    assert ran.stdout == "" and "Traceback" not in ran.stderr
+    assert_refused(run_there("describe", *arguments), words, code)
 
 
-def test_imagine_captions_and_keeps_the_best(place: Path) -> None:
-    ran = run(
-        "imagine", "a circle", "--model", "storybook", "--steps", "3", "--seed", "2",
-        "--best-of", "2", "--similarity-model", "matcher", "--caption",
-        "--caption-model", "teller", "--json", cwd=place,
+def test_imagine_captions_and_keeps_the_best(run_there: Run, tiny_folder: Path) -> None:
+    ran = run_there(
+        "imagine", "red", "--model", tiny_folder, "--size", "64", "--steps", "1",
+        "--seed", "2", "--best-of", "2", "--similarity-model", "matcher", "--caption",
+        "--caption-model", "teller", "--json",
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.output
     said = json.loads(ran.stdout)
     assert said["seed"] in (2, 3) and said["best_of"] == 1
-    assert {*said["applied"]["best_of"]["scores"]} == {"2", "3"}
+    scores = said["applied"]["best_of"]["scores"]
+    assert [*scores] == ["2", "3"]
+    assert scores[str(said["seed"])] == max(scores.values())
     lines = ran.stderr.splitlines()
-    assert sum(line.startswith("[1/1] ") for line in lines) == 2
+    starts = [line[:14] for line in lines if line.startswith("[")]
+    assert starts == ["[1/1] (1 of 2)", "[1/1] (2 of 2)"]
+    assert said["applied"]["caption"]["text"] in ("red", "green", "blue")
     assert f"caption: {said['applied']['caption']['text']}" in lines
     assert any(line.startswith(f"kept seed {said['seed']}, ") for line in lines)
-    again = run("aimg", "again", said["path"], cwd=place)
-    assert again.returncode == 0, again.stderr
-    assert sum(line.startswith("[1/1] ") for line in again.stderr.splitlines()) == 1
-    without = run("aimg", "again", said["path"], "--no-caption", "--json", cwd=place)
-    assert without.returncode == 0, without.stderr
+    again = run_there("again", said["path"])
+    assert again.exit_code == 0, again.output
+    assert sum(line.startswith("[1/1] red ") for line in again.stderr.splitlines()) == 1
+    without = run_there("again", said["path"], "--no-caption", "--json")
+    assert without.exit_code == 0, without.output
     assert "caption" not in json.loads(without.stdout)["applied"]
 
 
-def test_a_bad_safety_mode_is_refused(place: Path) -> None:
-    ran = run(
-        "imagine", "a dog", "--model", "storybook", cwd=place,
-        IMAGINAIRY_SAFETY_MODE="off",
-    )  # fmt: skip
-    assert ran.returncode == 2
-    assert ran.stderr.splitlines()[-1] == (
+def test_a_bad_safety_mode_is_refused(run_there: Run, tiny_folder: Path) -> None:
+    ran = run_there(
+        "imagine", "a dog", "--model", tiny_folder, IMAGINAIRY_SAFETY_MODE="off"
+    )
+    assert_refused(
+        ran,
         "Error: The environment variable IMAGINAIRY_SAFETY_MODE is 'off'; it can be "
-        "filter, classify or disabled."
+        "filter, classify or disabled.",
     )

@@ -1,34 +1,22 @@
 """`aimg edit`, as a user runs it."""
 
 import json
-import os
 import random
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from imaginairy import ImaginePrompt, ModelStore
-from imaginairy.cli.aimg import aimg
 from imaginairy.defaults import init_strength
 from imaginairy.enhancers.similarity import similarities
 from storybook.world import draw_scene
-
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run `aimg edit` in a folder of its own."""
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("aimg")), "edit", *arguments],
-        capture_output=True, text=True, cwd=cwd, env=os.environ, timeout=300,
-    )  # fmt: skip
+from tests.support.commands import Run, assert_refused, process
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -36,16 +24,17 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
-def test_only_what_is_described_changes(tmp_path: Path) -> None:
+def test_only_what_is_described_changes(run: Run, tmp_path: Path) -> None:
     wanted = {"coat": "brown", "setting": "plain", "ground": "yellow"}
     scene = draw_scene(random.Random(1), "dog", parts=True, **wanted)
     scene.image.save(tmp_path / "dog.png")
     ran = run(
-        "dog.png", "a red circle", "a blue star", "--mask-prompt", "dog",
+        "edit", "dog.png", "a red circle", "a blue star", "--mask-prompt", "dog",
         "--init-image-strength", "0", "--seed", "2", "--model", "storybook",
-        "--no-upscale", "--output-file-extension", "png", "--json", "-q", cwd=tmp_path,
+        "--no-upscale", "--output-file-extension", "png", "--json", "-q",
+        "--steps", "4",
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.output
     paths = [tmp_path / json.loads(line)["path"] for line in ran.stdout.splitlines()]
     before = pixels(tmp_path / "dog.png")
     assert scene.parts is not None
@@ -69,18 +58,20 @@ EDIT = re.compile(r'^(?:aimg edit|imagine) .*--mask-prompt ".*$', re.M)
 
 @pytest.mark.parametrize("page", ["README.md", "docs/commands.md"])
 def test_what_the_pages_edit_becomes_what_they_ask_for(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: ModelStore
+    page: str, run: Run, tmp_path: Path, store: ModelStore
 ) -> None:
-    """By default strength; in the mask it is a cat, and elsewhere as it was."""
+    """By default strength; in the mask it is a cat, and elsewhere as it was.
+
+    Fewer steps than usual do.
+    """
     text = (ROOT / page).read_text()
-    monkeypatch.chdir(tmp_path)
     comparer = store.comparer("storybook-clip")
 
     def run_line(line: str, *more: str) -> None:
         words = shlex.split(line)
         words = words[1:] if words[0] == "aimg" else words
         paths = [str(each) for w in words for each in sorted(tmp_path.glob(w)) or [w]]
-        ran = CliRunner().invoke(aimg, [*paths, *more, "-q"])
+        ran = run(*paths, *more, "-q", "--steps", "8")
         assert ran.exit_code == 0, ran.output
 
     def cat_or_dog(path: Path) -> float:
@@ -91,7 +82,7 @@ def test_what_the_pages_edit_becomes_what_they_ask_for(
     (draws, folder) = re.findall(r"^(imagine .*--outdir (pets|edited).*)$", text, re.M)[
         0
     ]
-    run_line(draws)
+    run_line(draws, "--repeats", "1")
     before = min((tmp_path / folder).glob("000001_*"))
     assert cat_or_dog(before) < 0
     lines = EDIT.findall(text)
@@ -136,10 +127,20 @@ def test_how_much_stays_by_default(fields: dict[str, Any], strength: float) -> N
     ],
 )
 def test_bad_use_is_one_line_and_code_2(
-    arguments: tuple[str, ...], said: str, tmp_path: Path
+    arguments: tuple[str, ...], said: str, run: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / "page.png").write_text("<html>")
-    ran = run(*arguments, "--model", "storybook", cwd=tmp_path)
-    assert ran.returncode == 2, ran.stderr
-    assert said in ran.stderr and "Traceback" not in ran.stderr
-    assert not (tmp_path / "outputs").exists()
+    Path("page.png").write_text("<html>")
+    assert_refused(run("edit", *arguments, "--model", "storybook"), said)
+    assert [path.name for path in tmp_path.iterdir()] == ["page.png"]
+
+
+def test_a_process_of_its_own_edits_too(tiny_folder: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "teal.png")
+    ran = process(
+        "aimg", "edit", "teal.png", "a fox", "--model", tiny_folder, "--steps", "2",
+        "--seed", "1", "-q", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    said = json.loads(ran.stdout)
+    assert (said["prompt_text"], said["init_image_strength"]) == ("a fox", 0.6)
+    assert said["init_image"] == str(tmp_path / "teal.png")
