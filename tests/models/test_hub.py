@@ -1,9 +1,8 @@
-"""Downloads by the real client, each test in fresh processes, from a hub on localhost.
+"""Downloads by the real client, from a hub on localhost."""
 
-Fresh, since the client reads its environment once, when it is imported.
-"""
-
+import errno
 import hashlib
+import os
 import random
 import subprocess
 import sys
@@ -13,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from imaginairy.models.catalog import HubFile
-from tests.support.hub_client import FILES, REPO, ROOT, WEIGHTS, WEIGHTS_FILE, Client
+from tests.support.hub_client import (
+    FILES,
+    REPO,
+    ROOT,
+    WEIGHTS,
+    WEIGHTS_FILE,
+    Client,
+    said_in,
+)
 from tests.support.hub_server import HubServer, Repo
 
 # -- what is there, arrives, once
@@ -37,14 +44,39 @@ def test_content_lands_in_the_cache_and_is_asked_for_once(
     assert server.downloads() == [WEIGHTS_FILE.path]
 
     server.requests.clear()
-    assert client.value("fetch", WEIGHTS_FILE) == str(path)
+    in_a_process = client.call_in_process(
+        ("fetch", WEIGHTS_FILE), ("cached", WEIGHTS_FILE)
+    )
+    assert in_a_process == [{"value": str(path)}] * 2
     assert server.requests == []
 
 
 def test_a_commit_can_be_asked_for(server: HubServer, client: Client) -> None:
     pinned = replace(WEIGHTS_FILE, revision=server.repos[REPO].commit)
     assert Path(client.value("fetch", pinned)).read_bytes() == WEIGHTS
+    assert client.value("cached", pinned) is not None
     assert client.value("cached", WEIGHTS_FILE) is None  # nobody said what `main` is
+
+
+def test_a_revision_is_its_own_files(server: HubServer, client: Client) -> None:
+    """Listed, fetched and found in the cache by its name, and by no other."""
+    other, path = b'{"sample_size": 64}', "unet/config.json"
+    server.repos[REPO].branches["v2"] = Repo({path: other, "new.bin": b"new"})
+    listed, fetched, cached, folder, snapshot, of_main = client.call(
+        ("repo_files", REPO, "v2"),
+        ("fetch", HubFile(REPO, path, "v2")),
+        ("cached", HubFile(REPO, path, "v2")),
+        ("fetch_many", REPO, ["new.bin", path], "v2"),
+        ("cached_snapshot", REPO, "v2"),
+        ("cached_snapshot", REPO),
+    )
+    assert listed["value"] == ["new.bin", path]
+    assert Path(fetched["value"]).read_bytes() == other
+    assert cached == fetched
+    assert (Path(folder["value"]) / "new.bin").read_bytes() == b"new"
+    assert snapshot == folder
+    assert of_main["value"] is None
+    assert Path(client.value("fetch", HubFile(REPO, path))).read_bytes() == FILES[path]
 
 
 def test_a_cached_file_is_not_hashed_again(server: HubServer, client: Client) -> None:
@@ -177,6 +209,24 @@ def test_wrong_content_is_refused_and_removed(
     assert Path(client.value("fetch", file)).read_bytes() == WEIGHTS
 
 
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_the_sum_of_each_of_many_files_is_compared(
+    server: HubServer, client: Client, which: int
+) -> None:
+    paths = list(FILES)
+    sums = {path: hashlib.sha256(FILES[path]).hexdigest() for path in paths}
+    wrong = sums | {paths[which]: "0" * 64}
+    message = client.error("DownloadError", "fetch_many", REPO, paths, "main", wrong)
+    assert message == (
+        f"'{paths[which]}' of '{REPO}' arrived with sha256 {sums[paths[which]]} "
+        f"instead of {'0' * 64} and was removed; try again."
+    )
+    assert server.downloads() == paths[: which + 1]
+    assert client.value("cached", HubFile(REPO, paths[which])) is None
+    folder = Path(client.value("fetch_many", REPO, paths, "main", sums))
+    assert (folder / paths[which]).read_bytes() == FILES[paths[which]]
+
+
 def test_wrong_size_is_refused_and_removed(server: HubServer, client: Client) -> None:
     longer = replace(WEIGHTS_FILE, size=len(WEIGHTS) + 1)
     message = client.error("DownloadError", "fetch", longer)
@@ -189,10 +239,12 @@ def test_interrupted_check_is_made_up_for_without_a_second_download(
 ) -> None:
     interrupt = (
         "import hashlib\n"
+        "from imaginairy.models import catalog\n"
+        "import tests.support.hub_client\n"
         "def sha256(*args): raise KeyboardInterrupt\n"
-        "hashlib.sha256 = sha256\n"
+        "hashlib.sha256 = sha256"
     )
-    (answer,) = client.call(("fetch", WEIGHTS_FILE), first=interrupt)
+    (answer,) = client.call_in_process(("fetch", WEIGHTS_FILE), first=interrupt)
     assert answer["error"] == "KeyboardInterrupt"
     assert client.value("cached", WEIGHTS_FILE) is None
     assert Path(client.value("fetch", WEIGHTS_FILE)).read_bytes() == WEIGHTS
@@ -203,8 +255,22 @@ def test_no_room_is_one_sentence(server: HubServer, client: Client) -> None:
     limit = (
         f"import resource as r\nr.setrlimit(r.RLIMIT_FSIZE, ({len(WEIGHTS) // 2},)*2)"
     )
-    message = client.error("DownloadError", "fetch", WEIGHTS_FILE, first=limit)
+    (answer,) = client.call_in_process(("fetch", WEIGHTS_FILE), first=limit)
+    message = said_in(answer, "DownloadError")
     assert f"There is no room for '{WEIGHTS_FILE.path}' of '{REPO}' in " in message
     assert str(client.home) in message
     assert "HF_HOME" in message
     assert client.left_over() == []
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_of_any_kind_is_no_room(
+    client: Client, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", full)
+    message = client.error("DownloadError", "fetch", WEIGHTS_FILE)
+    assert "There is no room for" in message
+    assert f"({os.strerror(reason).lower()})" in message

@@ -1,5 +1,7 @@
 """Hubs and repositories that refuse, and no hub at all: one sentence each."""
 
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -109,32 +111,41 @@ def test_silent_hub(server: HubServer, client: Client) -> None:
     assert message.endswith(f" cannot be downloaded: {silence}1 seconds.")
 
 
-def test_name_that_cannot_be_resolved(client: Client) -> None:
+def test_name_that_cannot_be_resolved(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_address(*args: object, **options: object) -> None:
+        raise socket.gaierror(-2, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
     client.endpoint = "http://hub.invalid"
-    no_address = (
-        "import socket\n"
-        "def getaddrinfo(*args, **kwargs): raise socket.gaierror(-2, 'unknown')\n"
-        "socket.getaddrinfo = getaddrinfo\n"
-    )
-    direct, proxied = (
-        client.call(("unreachable_reason",), env=env, first=no_address)
-        for env in ({}, {"http_proxy": "http://proxy.invalid:8080"})
+    direct, proxied, spared = (
+        client.value("unreachable_reason", env=env)
+        for env in (
+            {},
+            {"http_proxy": "http://proxy.invalid:8080"},
+            {"http_proxy": "http://proxy.invalid:8080", "no_proxy": "hub.invalid"},
+        )
     )
     reason = "hub.invalid (http://hub.invalid)"
-    assert direct == [{"value": f"cannot resolve {reason}"}]
-    assert proxied == [{"value": f"cannot resolve the proxy for {reason}"}]
+    assert direct == spared == f"cannot resolve {reason}"
+    assert proxied == f"cannot resolve the proxy for {reason}"
 
 
-def test_name_server_that_hangs(client: Client) -> None:
+def test_name_server_that_hangs(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def hang(*args: object, **options: object) -> None:
+        over.wait()
+        raise socket.gaierror(-2, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     client.endpoint = "http://hub.invalid"
-    hang = (
-        "import socket, threading\n"
-        "def getaddrinfo(*args, **kwargs): threading.Event().wait()\n"
-        "socket.getaddrinfo = getaddrinfo\n"
-    )
-    (answer,) = client.call(("unreachable_reason", 0.3), first=hang)
-    reason = "no answer from http://hub.invalid within 0.3 seconds"
-    assert answer == {"value": reason}
+    reason = client.value("unreachable_reason", 0.3)
+    over.set()
+    assert reason == "no answer from http://hub.invalid within 0.3 seconds"
 
 
 @pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])

@@ -1,75 +1,61 @@
-"""Single files from a web server on localhost, each test in fresh processes."""
+"""Single files from a web server on localhost."""
 
 import hashlib
+import json
+import logging
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from imaginairy.errors import ImaginairyError
+from imaginairy.models import web
 from imaginairy.models.catalog import WebFile
+from tests.support.hub_client import HANG_GUARD_S, ROOT
+from tests.support.hub_environment import hub_environment, without_hub
 from tests.support.hub_server import HubServer, Repo
 
-ROOT = Path(__file__).parents[2]
-HANG_GUARD_S = 120
-
-WEIGHTS = bytes(range(256)) * 8000
+WEIGHTS = bytes(range(256)) * 4000
 PLACE = "/some/upscalers/resolve/main/large.pth"
 CHILD = """
 import json, sys
-from imaginairy.errors import ImaginairyError
-from imaginairy.cli.run import show_log
 from imaginairy.models import web
 from imaginairy.models.catalog import WebFile
 
-show_log("info")
-try:
-    print(getattr(web, sys.argv[1])(WebFile(**json.loads(sys.argv[2]))))
-except ImaginairyError as error:
-    sys.exit(f"{type(error).__name__}: {error}")
+print(web.fetch(WebFile(**json.loads(sys.argv[1]))))
 """
 
 
 @dataclass
 class Client:
-    """Calls functions of `imaginairy.models.web` in a fresh process."""
+    """Calls functions of `imaginairy.models.web` as a fresh process would."""
 
     home: Path
     file: WebFile
 
-    def environment(self, **more: str) -> dict[str, str]:
-        foreign = ("HF_", "HUGGING", "TRANSFORMERS_")
-        own = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(foreign) and not name.lower().endswith("_proxy")
-        }
-        return own | {"XDG_CACHE_HOME": str(self.home), "PYTHONPATH": str(ROOT)} | more
-
-    def begin(self, name: str, **environment: str) -> subprocess.Popen[str]:
-        file = self.file
-        said = (
-            f'{{"url": "{file.url}", "size": {file.size}, "sha256": "{file.sha256}"}}'
-        )
+    def begin(self) -> subprocess.Popen[str]:
+        """Fetch the file in a process of its own."""
+        own = {"XDG_CACHE_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
-            [sys.executable, "-c", CHILD, name, said],
-            env=self.environment(**environment),
+            [sys.executable, "-c", CHILD, json.dumps(asdict(self.file))],
+            env=without_hub(dict(os.environ)) | own,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def call(self, name: str, **environment: str) -> str:
-        """Return what is printed, or the error."""
-        ran = self.begin(name, **environment)
-        out, err = ran.communicate(timeout=HANG_GUARD_S)
-        assert "Traceback" not in err, err
-        self.said = err
-        return out.strip() if ran.returncode == 0 else err.strip().splitlines()[-1]
+        """Return what a function returns, or the error, as text."""
+        own = {"XDG_CACHE_HOME": str(self.home)} | environment
+        with hub_environment(**own):
+            try:
+                return str(getattr(web, name)(self.file))
+            except ImaginairyError as error:
+                return f"{type(error).__name__}: {error}"
 
     def files(self) -> dict[str, int]:
         """Return the names and sizes of what lies in the cache, but for locks."""
@@ -101,32 +87,77 @@ def asked_for(server: HubServer) -> list[str]:
 
 
 def test_a_file_arrives_once_and_is_used_offline(
-    server: HubServer, client: Client
+    server: HubServer, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     assert client.call("cached") == "None"
     path = Path(client.call("fetch"))
     assert path.read_bytes() == WEIGHTS
     assert path.is_relative_to(client.home) and path.name == "large.pth"
-    assert client.said == f"fetching large.pth from {client.file.url}\n"
+    assert path.parent.name == client.file.sha256[:16]
+    said = [r.message for r in caplog.records if r.name == "imaginairy"]
+    assert said == [f"fetching large.pth from {client.file.url}"]
     assert client.call("fetch", HF_HUB_OFFLINE="1") == str(path)
     assert client.call("cached") == str(path)
     assert asked_for(server) == ["all"]
     assert client.files() == {"large.pth": len(WEIGHTS)}
 
 
+def test_small_files_are_fetched_without_a_word(
+    server: HubServer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for size, words in ((999_999, []), (1_000_000, ["fetching large.pth from"])):
+        content = WEIGHTS[:size]
+        server.repos["some/upscalers"].files["large.pth"] = content
+        digest = hashlib.sha256(content).hexdigest()
+        client.file = replace(client.file, size=size, sha256=digest)
+        caplog.clear()
+        assert Path(client.call("fetch")).read_bytes() == content
+        said = [r.message for r in caplog.records if r.name == "imaginairy"]
+        assert [line.rpartition(" ")[0] for line in said] == words
+
+
 def test_a_dropped_connection_is_gone_on_with(
     server: HubServer, client: Client
 ) -> None:
-    server.drops["large.pth"] = 2
+    """As often as it brings something, be that a byte."""
+    server.drops["large.pth"] = 18
     assert Path(client.call("fetch")).read_bytes() == WEIGHTS
     size = len(WEIGHTS)
     starts = [size // 2, size // 2 + size // 4]
-    assert asked_for(server) == ["all", *(f"bytes={start}-" for start in starts)]
+    asked = asked_for(server)
+    assert asked[:3] == ["all", *(f"bytes={start}-" for start in starts)]
+    assert len(asked) == 19
+    assert all(
+        request.headers["accept-encoding"] == "identity"
+        for request in server.requests
+        if request.method == "GET"
+    )
+
+
+def test_an_answer_that_brings_nothing_is_asked_for_five_times(
+    server: HubServer, client: Client
+) -> None:
+    content = b"x"  # half of which is nothing
+    server.repos["some/upscalers"].files["large.pth"] = content
+    digest = hashlib.sha256(content).hexdigest()
+    client.file = replace(client.file, size=1, sha256=digest)
+    server.drops["large.pth"] = 5
+    error = client.call("fetch")
+    assert error.startswith(
+        f"DownloadError: 'large.pth' could not be downloaded from {client.file.url}: "
+        "peer closed connection"
+    )
+    assert error.endswith("; what has arrived is kept, try again.")
+    assert len(asked_for(server)) == 5
+    server.drops["large.pth"] = 4
+    assert Path(client.call("fetch")).read_bytes() == content
 
 
 def test_what_a_killed_run_received_is_kept(server: HubServer, client: Client) -> None:
     server.pieces = 20
-    running = client.begin("fetch")
+    running = client.begin()
     while client.files().get("large.pth.part", 0) == 0:
         assert running.poll() is None
     running.kill()
@@ -155,7 +186,7 @@ def test_a_slow_server_is_waited_for(server: HubServer, client: Client) -> None:
 
 def test_two_processes_share_one_download(server: HubServer, client: Client) -> None:
     server.pieces = 4
-    both = [client.begin("fetch") for _ in range(2)]
+    both = [client.begin() for _ in range(2)]
     paths = {running.communicate(timeout=HANG_GUARD_S)[0] for running in both}
     assert len(paths) == 1
     assert Path(paths.pop().strip()).read_bytes() == WEIGHTS
@@ -195,6 +226,25 @@ def test_a_file_of_another_length_is_refused_and_removed(
     assert client.files() == {}
 
 
+def test_what_is_longer_than_announced_is_received_no_further(
+    server: HubServer, client: Client
+) -> None:
+    server.repos["some/upscalers"].files["large.pth"] = WEIGHTS * 4
+    size = int(client.call("fetch").partition(" with size ")[2].split()[0])
+    assert len(WEIGHTS) < size < 2 * len(WEIGHTS)
+
+
+def test_what_was_left_of_a_longer_file_is_not_gone_on_with(
+    server: HubServer, client: Client
+) -> None:
+    client.call("fetch")
+    (path,) = client.home.rglob("large.pth")
+    path.unlink()
+    path.with_name("large.pth.part").write_bytes(WEIGHTS + b"more")
+    assert Path(client.call("fetch")).read_bytes() == WEIGHTS
+    assert asked_for(server) == ["all", "all"]
+
+
 def test_a_refusal_is_said_in_one_sentence(server: HubServer, client: Client) -> None:
     client.file = replace(client.file, url=f"{client.file.url}.old")
     error = client.call("fetch")
@@ -204,21 +254,24 @@ def test_a_refusal_is_said_in_one_sentence(server: HubServer, client: Client) ->
     )
 
 
-def test_without_network_it_fails_at_once(server: HubServer, client: Client) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
+def test_without_network_it_fails_at_once(
+    server: HubServer, client: Client, closed_port: str
+) -> None:
     for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         assert client.call("fetch", **{switch: "1"}) == (
             f"HubUnreachableError: 'large.pth' cannot be downloaded: {switch} is set."
         )
-    client.file = replace(client.file, url=f"{closed}/large.pth")
+    client.file = replace(client.file, url=f"{closed_port}/large.pth")
     assert client.call("fetch") == (
         "HubUnreachableError: 'large.pth' cannot be downloaded: connection refused "
-        f"({closed})."
+        f"({closed_port})."
     )
     client.file = replace(client.file, url=server.url + PLACE)
     server.silent = True
-    assert "no answer from" in client.call("fetch", HF_HUB_ETAG_TIMEOUT="1")
+    assert client.call("fetch", HF_HUB_ETAG_TIMEOUT="1") == (
+        "HubUnreachableError: 'large.pth' cannot be downloaded: no answer from "
+        f"{server.url} within 1 seconds."
+    )
 
 
 def test_a_proxy_is_asked(server: HubServer, client: Client) -> None:
@@ -229,5 +282,16 @@ def test_a_proxy_is_asked(server: HubServer, client: Client) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(client: Client) -> None:
     client.home.write_text("a file in its place")
-    ran = client.begin("fetch")
-    assert "Not a directory" in ran.communicate()[1]
+    with pytest.raises(NotADirectoryError, match=str(client.home)):
+        client.call("fetch")
+
+
+def test_no_room_is_one_sentence(client: Client) -> None:
+    client.call("fetch")
+    (path,) = client.home.rglob("large.pth")
+    path.unlink()
+    path.with_name("large.pth.part").symlink_to("/dev/full")
+    assert client.call("fetch") == (
+        f"DownloadError: There is no room for 'large.pth' in {path.parent}; make some, "
+        "or set XDG_CACHE_HOME to a folder on another disk."
+    )

@@ -4,6 +4,7 @@ It speaks the part of the Hugging Face hub's protocol that the real client needs
 a repository and to download from it.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -32,13 +33,15 @@ class Request:
 
 @dataclass
 class Repo:
-    """A repository of one commit."""
+    """A repository of one commit, and maybe of others by name."""
 
     files: dict[str, bytes]
     token: str | None = None
     """If set, the repository is gated, and this token opens it."""
     known_as: str = ""
     """The name of its commit, where that is to be a certain one."""
+    branches: "dict[str, Repo]" = field(default_factory=dict)
+    """Other revisions of it, by their names."""
 
     @property
     def commit(self) -> str:
@@ -46,6 +49,13 @@ class Repo:
         if self.known_as:
             return self.known_as
         return hashlib.sha1(repr(sorted(self.files.items())).encode()).hexdigest()
+
+    def at(self, revision: str) -> "Repo | None":
+        """Return it as it is in a revision, or None where there is no such one."""
+        for name, repo in {"main": self, **self.branches}.items():
+            if revision in (name, repo.commit):
+                return repo
+        return None
 
 
 @dataclass
@@ -123,6 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def handle(self) -> None:
+        """Let a client go that has heard enough."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -155,10 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(401 if token is None else 404, "RepoNotFound")
         elif repo.token is not None and token != f"Bearer {repo.token}":
             self._refuse(401 if token is None else 403, "GatedRepo")
-        elif names["rev"] not in ("main", repo.commit):
+        elif (there := repo.at(names["rev"])) is None:
             self._refuse(404, "RevisionNotFound")
         else:
-            send(repo, names["repo"], names.get("path", ""))
+            send(there, names["repo"], names.get("path", ""))
 
     def _send_list(self, repo: Repo, name: str, _path: str) -> None:
         siblings = [{"rfilename": path} for path in repo.files]
