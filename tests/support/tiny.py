@@ -1,6 +1,7 @@
 """Reference models of tiny size and random weights, as diffusers saves them."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
@@ -12,6 +13,12 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WORDS = ("red", "fox", "bowl", "fruit", "scenic", "landscape", "a", "of")
+BETAS: dict[str, Any] = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+}
+"""The noise that Stable Diffusion 1.x was trained with, in diffusers' words."""
 
 
 def tiny_tokenizer() -> CLIPTokenizer:
@@ -88,12 +95,7 @@ def tiny_pipeline(
 def reference_ddim() -> DDIMScheduler:
     """The DDIM schedule that Stable Diffusion 1.x is published with."""
     return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
+        **BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1
     )
 
 

@@ -1,0 +1,245 @@
+"""From the prompt to the pixels, beside diffusers with the same weights.
+
+The model's weights are random: what it draws is noise, of which every number counts.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
+from PIL import Image
+from torch import Tensor
+
+from imaginairy import ImaginePrompt, WeightedPrompt, imagine_image_files
+from imaginairy.samplers import SAMPLERS
+from tests.support.roads import (
+    FOX,
+    SCALE,
+    SEED,
+    Drawn,
+    Ours,
+    Theirs,
+    assert_same,
+    between,
+    wrapped,
+)
+from tests.support.tiny import BETAS, reference_ddim
+from tests.support.twins import EVEN, TWINS
+from tests.support.walks import WALKS, World
+
+pytestmark = pytest.mark.filterwarnings(  # diffusers calls NumPy in an old way
+    "ignore:__array:DeprecationWarning"
+)
+LONG = "a red fox, scenic landscape, " * 12 + "a bowl of fruit"
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule"),
+    [(row.name, schedule) for row in SAMPLERS.values() for schedule in row.spacings],
+)
+def test_every_sampler_with_every_schedule(
+    ours: Ours, theirs: Theirs, name: str, schedule: str
+) -> None:
+    drawn = ours.draw(sampler_type=name, schedule=schedule)
+    if (name, schedule) in TWINS:
+        assert_same(drawn, theirs.draw(scheduler=TWINS[name, schedule]()))
+    else:
+        eta = SAMPLERS[name].options.get("eta", 0.0)
+        assert_same(drawn, theirs.walk(name, schedule, eta=eta))
+
+
+@pytest.mark.parametrize(
+    "name", [row.name for row in SAMPLERS.values() if row.takes_eta]
+)
+def test_every_sampler_that_takes_eta(ours: Ours, theirs: Theirs, name: str) -> None:
+    drawn = ours.draw(sampler_type=name, eta=0.4, schedule="normal")
+    if name == "ddim":
+        assert_same(drawn, theirs.draw(scheduler=reference_ddim(), eta=0.4))
+    else:
+        assert_same(drawn, theirs.walk(name, eta=0.4))
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5, 6])
+def test_dpm_fast_with_other_numbers_of_steps(
+    ours: Ours, theirs: Theirs, steps: int
+) -> None:
+    """Steps of third order, and what is left over at the end."""
+    drawn = ours.draw(sampler_type="k_dpm_fast", steps=steps)
+    assert_same(drawn, theirs.walk("k_dpm_fast", steps=steps))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("k_dpmpp_2m", "dpmsolver++"), ("k_dpmpp_2m_sde", "sde-")]
+)
+def test_multistep_samplers_equal_diffusers_too(
+    ours: Ours, theirs: Theirs, name: str, kind: str
+) -> None:
+    """Its walk starts from noise alone, ours from what of it the first level has."""
+    generator = torch.Generator().manual_seed(SEED)
+    first = theirs.sigmas[-1]
+    start = torch.randn((1, 4, 8, 8), generator=generator) * first / np.hypot(first, 1)
+    scheduler = DPMSolverMultistepScheduler(
+        **EVEN, algorithm_type="sde-dpmsolver++" if kind == "sde-" else kind
+    )
+    drawn = theirs.draw(
+        scheduler=scheduler,
+        latents=start.float(),
+        generator=generator,
+        timesteps=[999, 666, 333, 0],
+    )
+    assert_same(ours.draw(sampler_type=name), drawn)
+
+
+WORDS: dict[str, tuple[Any, dict[str, Any], Callable[[Theirs], tuple[Tensor, Tensor]]]]
+WORDS = {
+    "a negative prompt": (
+        FOX, {"negative_prompt": "a bowl of fruit"},
+        lambda t: (t.embed(FOX), t.embed("a bowl of fruit")),
+    ),
+    "the layer before the last": (
+        FOX, {"clip_skip": 2, "negative_prompt": "fruit"},
+        lambda t: (t.embed(FOX, 2), t.embed("fruit", 2)),
+    ),
+    "more than 77 tokens": (
+        LONG, {}, lambda t: (t.embed(LONG), torch.cat([t.embed("")] * 2, dim=1)),
+    ),
+    "more than 77 tokens to keep out": (
+        FOX, {"negative_prompt": LONG},
+        lambda t: (torch.cat([t.embed(FOX), t.embed("")], dim=1), t.embed(LONG)),
+    ),
+    "weights": (
+        [WeightedPrompt(FOX, 3), WeightedPrompt("a bowl of fruit", 1)], {},
+        lambda t: (
+            0.75 * t.embed(FOX) + 0.25 * t.embed("a bowl of fruit"), t.embed(""),
+        ),
+    ),
+    "a negative weight, and one text longer": (
+        [WeightedPrompt(LONG, 1.5), WeightedPrompt("fruit", -0.5)], {},
+        lambda t: (
+            1.5 * t.embed(LONG) - 0.5 * torch.cat([t.embed("fruit"), t.embed("")], 1),
+            torch.cat([t.embed("")] * 2, dim=1),
+        ),
+    ),
+    "emphasis": (
+        "a (red:1.4) fox", {}, lambda t: (emphasised(t, 1.4), t.embed("")),
+    ),
+    "less of a word": (
+        "a (red:0.3) fox", {}, lambda t: (emphasised(t, 0.3), t.embed("")),
+    ),
+}  # fmt: skip
+"""What is asked for, and the embeddings to follow and to steer away from."""
+
+
+def emphasised(theirs: Theirs, emphasis: float) -> Tensor:
+    """Count what `red` adds to nothing said in its place as often as it is stressed."""
+    [red], end = theirs.ids("red"), theirs.pipeline.tokenizer.eos_token_id
+    silent = [end if number == red else number for number in theirs.ids(FOX)]
+    added = theirs.embed(FOX) - theirs.embed_ids(silent)
+    return theirs.embed(FOX) + (emphasis - 1) * added
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_words(ours: Ours, theirs: Theirs, case: str) -> None:
+    prompt, fields, embedded = WORDS[case]
+    follow, avoid = embedded(theirs)
+    drawn = theirs.draw(follow, negative_prompt_embeds=avoid)
+    assert_same(ours.draw(prompt, sampler_type="ddim", **fields), drawn)
+
+
+def test_ready_made_embeddings(ours: Ours, theirs: Theirs) -> None:
+    embeddings = torch.randn((1, 5, 48), generator=torch.Generator().manual_seed(1))
+    avoid = theirs.embed("")
+    embeddings = torch.cat([embeddings, avoid[:, 5:]], dim=1)
+    drawn = ours.draw("", conditioning=embeddings.double(), sampler_type="ddim")
+    assert_same(drawn, theirs.draw(embeddings, negative_prompt_embeds=avoid))
+
+
+@pytest.mark.parametrize("scale", [1, 3, 30])
+def test_guidance_scales(ours: Ours, theirs: Theirs, scale: float) -> None:
+    """At 1 the negative prompt has no say."""
+    drawn = ours.draw(
+        sampler_type="ddim", prompt_strength=scale, negative_prompt="fruit"
+    )
+    assert_same(drawn, theirs.draw(guidance_scale=scale, negative_prompt="fruit"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 104)])
+def test_other_sizes(ours: Ours, theirs: Theirs, width: int, height: int) -> None:
+    drawn = ours.draw(sampler_type="ddim", width=width, height=height)
+    assert_same(drawn, theirs.draw(width=width, height=height))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.75, 1])
+def test_variations(ours: Ours, theirs: Theirs, share: float) -> None:
+    drawn = ours.draw(sampler_type="ddim", variation_strength=share, variation_seed=8)
+    first, other = (
+        torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(seed))
+        for seed in (SEED, 8)
+    )
+    mixed = between(first, other, share)
+    assert mixed.std() == pytest.approx(1, abs=0.1)
+    assert_same(drawn, theirs.draw(latents=mixed))
+
+
+@pytest.mark.parametrize("axes", ["x", "y", "xy"])
+def test_tiles(ours: Ours, theirs: Theirs, axes: str) -> None:
+    with wrapped(theirs, axes):
+        drawn = theirs.draw()
+    assert_same(ours.draw(sampler_type="ddim", tile_mode=axes), drawn)
+
+
+def test_steps_show_the_clean_picture_that_is_expected(
+    ours: Ours, theirs: Theirs, tmp_path: Path
+) -> None:
+    """So do the pictures of the steps that are saved."""
+    clean: list[Tensor] = []
+
+    def remembered(latents: Tensor, sigma: float) -> Tensor:
+        clean.append(theirs.clean(latents, sigma))
+        return clean[-1]
+
+    levels, draw = theirs.levels(4), theirs.noise()
+    walk = World(remembered, draw, eta=0)
+    WALKS["k_euler_a"](walk, levels[0] * draw(), levels)
+    fields = {"seed": SEED, "steps": 4, "width": 64, "height": 64}
+    prompt = ImaginePrompt(FOX, model=ours.folder, sampler_type="k_euler", **fields)
+    ours.steps.clear()
+    imagine_image_files(
+        prompt, tmp_path, store=ours.store, observer=ours, record_step_images=True
+    )
+    saved = sorted(tmp_path.glob("steps/*/step_*.jpg"))
+    for file, step, expected in zip(saved, ours.steps, clean, strict=True):
+        preview = Drawn(step.denoised, np.asarray(step.decode(step.denoised), float))
+        assert_same(preview, Drawn(expected, theirs.decode(expected)))
+        with Image.open(file) as image:
+            off = np.abs(np.asarray(image, dtype=float) - preview.pixels)
+        assert off.mean() < 12, "a saved step shows something else"
+
+
+V = {
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "steps_offset": 1,
+}
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "k_euler"])
+@pytest.mark.parametrize("scale", [1, SCALE])
+def test_a_model_that_predicts_v_from_noise_alone(
+    tiny_folder: Path, tmp_path: Path, sampler: str, scale: float
+) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "v")
+    scheduler = DDIMScheduler.from_config(reference_ddim().config, **V)
+    scheduler.save_pretrained(folder / "scheduler")
+    ours, theirs = Ours(folder), Theirs(folder)
+    drawn = ours.draw(sampler_type=sampler, prompt_strength=scale)
+    if sampler == "k_euler":
+        scheduler = EulerDiscreteScheduler(**BETAS, **V)
+    theirs_drawn = theirs.draw(scheduler=scheduler, guidance_scale=scale)
+    assert_same(drawn, theirs_drawn, tolerance=5e-4)  # of 0 each makes its own number
