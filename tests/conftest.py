@@ -1,33 +1,22 @@
 """Surroundings of every test: no network but this machine, nothing left behind."""
 
 import logging
-import os
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from tests.support import surroundings
 
 if TYPE_CHECKING:
     from imaginairy import ImagineResult, ModelStore
     from imaginairy.weighted_prompt import PromptText
 
-_HOME = tempfile.mkdtemp(prefix="imaginairy-tests-")
-os.environ |= {
-    "HF_HOME": f"{_HOME}/hub",
-    "XDG_CACHE_HOME": f"{_HOME}/cache",
-    "XDG_CONFIG_HOME": f"{_HOME}/config",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-for _name in (
-    *("HF_TOKEN", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN"),
-    *("COLUMNS", "IMAGINAIRY_MODEL"),
-):
-    os.environ.pop(_name, None)
+surroundings.settle()
 
 import pytest  # noqa: E402
+import torch  # noqa: E402
 
 from tests.support.examples import register_profiles  # noqa: E402
 from tests.support.tiny import save_tiny_pipeline  # noqa: E402
@@ -35,6 +24,31 @@ from tests.support.tiny import save_tiny_pipeline  # noqa: E402
 register_profiles()
 
 LOCAL = ("127.", "::1", "localhost", "/", "\0")
+
+
+def pytest_unconfigure() -> None:
+    surroundings.leave()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how the tests are run in this order again."""
+    seed = config.getoption("randomly_seed", None)
+    if terminalreporter.stats.keys() & {"failed", "error"} and seed is not None:
+        terminalreporter.write_line(f"This order again: --randomly-seed={seed}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
+    """Let chance in a fixture be the same, whichever test asks for it first."""
+    torch.manual_seed(crc32(fixturedef.argname.encode()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Let chance in a test be the same, whichever came before."""
+    torch.manual_seed(crc32(item.nodeid.encode()))
 
 
 @pytest.fixture(autouse=True)
