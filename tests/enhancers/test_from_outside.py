@@ -12,6 +12,7 @@ from PIL import Image
 
 from imaginairy.enhancers import ENHANCERS
 from imaginairy.metadata import read_metadata
+from tests.support.packages import bring, enhancer_code
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "enhancers.md").read_text()
@@ -40,29 +41,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def bring(folder: Path, package: str, name: str, code: str) -> None:
-    """Lay down a package as pip does: a module, and what is known about it."""
-    module = package.replace("-", "_")
-    (folder / f"{module}.py").write_text(code)
-    info = folder / f"{module}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
-    )
-    (info / "entry_points.txt").write_text(
-        f"[imaginairy.enhancers]\n{name} = {module}:ENHANCER\n"
-    )
-
-
-def enhancer_code(name: str, body: str = "return work") -> str:
-    """Return the source of a module with an enhancer."""
-    return (
-        "from imaginairy.enhancers import Enhancer\n"
-        f"ENHANCER = Enhancer({name!r}, 'any', __name__ + ':run')\n"
-        f"def run(work):\n    {body}\n"
-    )
 
 
 def imagine(folder: Path, cwd: Path, *options: str) -> subprocess.CompletedProcess[str]:

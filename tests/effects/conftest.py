@@ -1,0 +1,77 @@
+"""A folder with everything that options can name, and what draws in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from imaginairy import ModelStore
+from storybook.face_pictures import fresh_portraits
+from tests.support.effects import Studio
+from tests.support.packages import bring, enhancer_code
+from tests.support.tiny import tiny_pipeline
+from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
+from tests.support.tiny_codeformer import save_tiny_codeformer
+from tests.support.tiny_upscaler import save_repeater
+from tests.support.tiny_words import save_colour_matcher, save_colour_teller
+
+pytest.register_assert_rewrite("tests.effects.fields", "tests.effects.options")
+
+RED_FINDER = Path(__file__).parents[1] / "models" / "data" / "red_finder.onnx"
+NEGATIVE = (
+    "return work.with_images(**{kind: image.point(lambda v: 255 - v)"
+    " for kind, image in work.images.items()})"
+)
+
+
+def save_pictures(folder: Path) -> None:
+    """Save what is drawn from: plain colours, boxes, a face, halves of a mask."""
+    for colour in ("red", "blue"):
+        Image.new("RGB", (64, 64), colour).save(folder / f"{colour}.png")
+    boxes = Image.new("RGB", (64, 64), "white")
+    ImageDraw.Draw(boxes).rectangle((0, 16, 23, 47), fill=(226, 52, 46))
+    ImageDraw.Draw(boxes).rectangle((40, 16, 63, 47), fill=(42, 94, 214))
+    boxes.save(folder / "boxes.png")
+    fresh_portraits(1)[0].image.save(folder / "face.png")
+    for name, box in (("left", (0, 0, 31, 63)), ("right", (32, 0, 63, 63))):
+        half = Image.new("L", (64, 64))
+        ImageDraw.Draw(half).rectangle(box, fill=255)
+        half.save(folder / f"{name}.png")
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Path:
+    """A folder of models, pictures and packages, each under a short name."""
+    folder = tmp_path_factory.mktemp("furnished")
+    (folder / "tiny").symlink_to(tiny_folder)
+    tiny_pipeline(seed=3).save_pretrained(folder / "other")
+    save_colour_finder(folder / "finder")
+    save_tiny_clipseg(folder / "random")
+    save_colour_teller(folder / "teller")
+    save_colour_matcher(folder / "matcher")
+    save_tiny_codeformer(folder / "restorer")
+    for scale in (2, 3):
+        save_repeater(folder / f"x{scale}.safetensors", scale=scale)
+    (folder / "red_finder.onnx").symlink_to(RED_FINDER)
+    save_pictures(folder)
+    (folder / "packages").mkdir()
+    bring(folder / "packages", "negatives", "negative",
+          enhancer_code("negative", NEGATIVE))  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def place(furnished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in the furnished folder, with its packages installed."""
+    monkeypatch.chdir(furnished)
+    monkeypatch.syspath_prepend(furnished / "packages")
+    return furnished
+
+
+@pytest.fixture(scope="session")
+def studio(store: ModelStore) -> Iterator[Studio]:
+    """Draw with the tiny models, or with the bundled one."""
+    tiny = ModelStore(device="cpu")
+    yield Studio(tiny, store)
+    tiny.clear()
