@@ -14,6 +14,10 @@ DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 	"portrait photo of a smiling woman" "photo of a dog"
 
 .PHONY: demo test nightly check format bench assets docs storybook storybook-report clean
+MUTANTS ?= 300
+SEED ?= 1
+
+.PHONY: demo test check mutants format bench assets docs storybook storybook-report clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -33,6 +37,9 @@ check: $(VENV)/tools  ## format, lint, types, tests
 	$(BIN)/mypy
 	@echo $(FIRST)
 	$(SUITE)
+
+mutants: $(VENV)/tools  ## put faults into the code; does a test fail? an hour, resumable
+	$(BIN)/python -m mutants --number $(MUTANTS) --seed $(SEED) --save
 
 format: $(VENV)/tools
 	$(BIN)/ruff check --fix-only .
