@@ -1,27 +1,15 @@
 """`aimg mask` and `imagine --mask-prompt`, as a user runs them."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_clipseg import save_colour_finder
 
 RED_BOX = (64, 64, 192, 128)
-
-
-def run(
-    command: str, *arguments: str | Path, cwd: Path
-) -> subprocess.CompletedProcess[str]:
-    """Run `aimg` or `imagine` in a folder of its own."""
-    return subprocess.run(
-        [str(Path(sys.executable).with_name(command)), *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env=os.environ, timeout=300,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -37,7 +25,7 @@ def place(tmp_path: Path) -> Path:
 def test_mask_saves_four_pictures_under_the_next_number(place: Path) -> None:
     (place / "outputs").mkdir()
     (place / "outputs" / "000006_7_PLMS3_PS5_a_fox.jpg").touch()
-    ran = run(
+    ran = process(
         "aimg", "mask", "boxes.png", "red AND NOT bowl", "--mask-model", "colours",
         cwd=place,
     )  # fmt: skip
@@ -59,13 +47,15 @@ def test_mask_saves_four_pictures_under_the_next_number(place: Path) -> None:
         assert overlay.getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_mask_says_when_there_is_nothing_and_can_be_quiet(place: Path) -> None:
+def test_mask_says_when_there_is_nothing_and_can_be_quiet(
+    run: Run, place: Path
+) -> None:
     options = ("--mask-model", "colours", "--outdir", "here")
-    ran = run("aimg", "mask", "boxes.png", "fruit", *options, cwd=place)
-    assert ran.returncode == 0
+    ran = run("mask", "boxes.png", "fruit", *options)
+    assert (ran.exit_code, ran.stdout) == (0, "")
     assert ran.stderr.startswith("Nothing in the picture is 'fruit'; the mask is empty")
-    ran = run("aimg", "mask", "boxes.png", "red", *options, "-q", cwd=place)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    ran = run("mask", "boxes.png", "red", *options, "-q")
+    assert (ran.exit_code, ran.output) == (0, "")
     assert len(list((place / "here").glob("000002_boxes_red_*.png"))) == 4
 
 
@@ -82,23 +72,22 @@ def test_mask_says_when_there_is_nothing_and_can_be_quiet(place: Path) -> None:
     ],
 )
 def test_bad_use_is_one_line_and_code_2(
-    arguments: list[str], words: str, place: Path
+    arguments: list[str], words: str, run: Run, place: Path
 ) -> None:
-    ran = run("aimg", "mask", *arguments, cwd=place)
-    assert ran.returncode == 2, ran.stderr
-    assert words in ran.stderr.splitlines()[-1]
-    assert "Traceback" not in ran.stderr
+    assert_refused(run("mask", *arguments), words)
     assert not (place / "outputs").exists()
 
 
-def test_imagine_paints_where_the_words_say(place: Path) -> None:
+def test_imagine_paints_where_the_words_say(
+    run: Run, tiny_folder: Path, place: Path
+) -> None:
     ran = run(
-        "imagine", "a fox", "--model", "storybook", "--init-image", "boxes.png",
-        "--mask-prompt", "red{*1.2}", "--mask-model", "colours", "--steps", "3",
+        "imagine", "a fox", "--model", tiny_folder, "--init-image", "boxes.png",
+        "--mask-prompt", "red{*1.2}", "--mask-model", "colours", "--steps", "2",
         "--init-image-strength", "0", "--seed", "1",
-        "--output-file-extension", "png", cwd=place,
+        "--output-file-extension", "png",
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.output
     (drawn,) = (place / "outputs").glob("*.png")
     mask = read(place / "outputs" / "mask_binary" / drawn.name)
     assert mask.getbbox() == (59, 59, 197, 133)
@@ -133,8 +122,7 @@ def read(path: Path) -> Image.Image:
     ],
 )
 def test_imagine_refuses_bad_masks_before_any_work(
-    options: list[str], words: str, place: Path
+    options: list[str], words: str, run: Run, place: Path
 ) -> None:
-    ran = run("imagine", "a fox", "--model", "storybook", *options, cwd=place)
-    assert ran.returncode == 2
-    assert words in ran.stderr and "Traceback" not in ran.stderr
+    assert_refused(run("imagine", "a fox", "--model", "storybook", *options), words)
+    assert not (place / "outputs").exists()

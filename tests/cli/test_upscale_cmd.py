@@ -1,9 +1,6 @@
 """`aimg upscale` and `imagine --upscale`, as a user runs them."""
 
 import http.server
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -18,18 +15,8 @@ from imaginairy.cli.shell import Shell
 from imaginairy.cli.stores import Stores
 from imaginairy.metadata import read_metadata
 from imaginairy.models.companions import companions_for
+from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_upscaler import save_repeater
-
-
-def run(
-    command: str, *arguments: str | Path, cwd: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run `aimg` or `imagine` in a folder of its own."""
-    return subprocess.run(
-        [str(Path(sys.executable).with_name(command)), *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env=os.environ | environment,
-        timeout=300,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -51,14 +38,12 @@ def opened(path: Path) -> Image.Image:
         return image
 
 
-def test_every_file_is_made_larger_and_numbered(place: Path) -> None:
+def test_every_file_is_made_larger_and_numbered(run: Run, place: Path) -> None:
     (place / "outputs").mkdir()
     (place / "outputs" / "000006_7_PLMS3_PS5_a_fox.jpg").touch()
-    ran = run(
-        "aimg", "upscale", "clear one.png", "photo.jpeg", "grey.webp",
-        "--model", "x2.safetensors", cwd=place,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    pictures = ("clear one.png", "photo.jpeg", "grey.webp")
+    ran = run("upscale", *pictures, "--model", "x2.safetensors")
+    assert ran.exit_code == 0, ran.output
     assert ran.stdout == ""
     names = ["clear_one_upscaled.png", "photo_upscaled.jpg", "grey_upscaled.png"]
     assert ran.stderr.splitlines() == [
@@ -74,12 +59,12 @@ def test_every_file_is_made_larger_and_numbered(place: Path) -> None:
     assert opened(place / "outputs" / "000008_photo_upscaled.jpg").size == (18, 12)
 
 
-def test_scale_folder_and_ending_are_as_asked(place: Path) -> None:
+def test_scale_folder_and_ending_are_as_asked(run: Run, place: Path) -> None:
     ran = run(
-        "aimg", "upscale", "clear one.png", "--model", "x2.safetensors", "--scale", "3",
-        "--outdir", "large/ones", "--output-file-extension", "jpg", "-q", cwd=place,
+        "upscale", "clear one.png", "--model", "x2.safetensors", "--scale", "3",
+        "--outdir", "large/ones", "--output-file-extension", "jpg", "-q",
     )  # fmt: skip
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert (ran.exit_code, ran.output) == (0, "")
     (path,) = (place / "large" / "ones").iterdir()
     assert path.name == "000001_clear_one_upscaled.jpg"
     large = opened(path)
@@ -87,7 +72,7 @@ def test_scale_folder_and_ending_are_as_asked(place: Path) -> None:
 
 
 def test_one_bad_file_does_not_stop_the_others(place: Path) -> None:
-    ran = run(
+    ran = process(
         "aimg", "upscale", "missing.png", "no picture.txt", "photo.jpeg",
         "--model", "x2.safetensors", cwd=place,
     )  # fmt: skip
@@ -115,12 +100,10 @@ def web(place: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_pictures_of_the_web(place: Path, web: str) -> None:
-    ran = run(
-        "aimg", "upscale", f"{web}/photo.jpeg?size=9", f"{web}/gone.png",
-        "--model", "x2.safetensors", cwd=place,
-    )  # fmt: skip
-    assert ran.returncode == 1
+def test_pictures_of_the_web(run: Run, web: str) -> None:
+    pictures = (f"{web}/photo.jpeg?size=9", f"{web}/gone.png")
+    ran = run("upscale", *pictures, "--model", "x2.safetensors")
+    assert ran.exit_code == 1
     saved, failed = ran.stderr.splitlines()
     assert saved == "saved outputs/000001_photo_upscaled.jpg, 18x12"
     assert failed.startswith(
@@ -129,36 +112,47 @@ def test_pictures_of_the_web(place: Path, web: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (["--model", "nonsense"], "There is no upscaler 'nonsense'; give one of real"),
-        (["--model", "photo.jpeg"], "photo.jpeg"),
-        (["--model", "x2.safetensors", "--scale", "17"], "scale 17.0 is out of range"),
-        (["--model", "x2.safetensors", "--scale", "0"], "scale 0.0 is out of range"),
-        (["--device", "abacus"], "'abacus' is not available"),
+        (
+            ["--model", "nonsense"],
+            2,
+            "Error: There is no upscaler 'nonsense'; give one of real",
+        ),
+        (["--model", "photo.jpeg"], 1, "Error: 'photo.jpeg' is not a weight file"),
+        (
+            ["--model", "x2.safetensors", "--scale", "16.1"],
+            2,
+            "Error: scale 16.1 is out of range; give one from 1 to 16",
+        ),
+        (
+            ["--model", "x2.safetensors", "--scale", "0.9"],
+            2,
+            "Error: scale 0.9 is out of range",
+        ),
+        (["--device", "abacus"], 2, "Error: Device 'abacus' is not available"),
     ],
 )
-def test_bad_use_is_one_line(arguments: list[str], words: str, place: Path) -> None:
-    ran = run("aimg", "upscale", "photo.jpeg", *arguments, cwd=place)
-    assert ran.returncode in (1, 2)
-    (line,) = ran.stderr.splitlines()
-    assert line.startswith("Error: ") and words in line
+def test_bad_use_is_one_line(
+    arguments: list[str], code: int, words: str, run: Run, place: Path
+) -> None:
+    assert_refused(run("upscale", "photo.jpeg", *arguments), words, code)
     assert not (place / "outputs").exists()
 
 
-def test_without_files_it_says_so(place: Path) -> None:
-    ran = run("aimg", "upscale", cwd=place)
-    assert ran.returncode == 2
-    assert "Missing argument 'FILE...'" in ran.stderr
+def test_without_files_it_says_so(run: Run) -> None:
+    assert_refused(run("upscale"), "Missing argument 'FILE...'")
 
 
-def test_imagine_upscales_and_again_draws_the_same(place: Path) -> None:
+def test_imagine_upscales_and_again_draws_the_same(
+    run: Run, place: Path, tiny_folder: Path
+) -> None:
     ran = run(
-        "imagine", "a fox", "--model", "storybook", "--steps", "2", "--seed", "1",
+        "imagine", "a fox", "--model", tiny_folder, "--steps", "2", "--seed", "1",
         "--upscaler", "x2.safetensors", "--compare-gif", "--init-image", "photo.jpeg",
-        "--draw-size", "128x64", "--gif", cwd=place,
+        "--draw-size", "128x64", "--gif",
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.output
     (main,) = (place / "outputs").glob("*.jpg")
     (generated,) = (place / "outputs" / "generated").glob("*.jpg")
     (compare,) = (place / "outputs" / "compare_gif").glob("*.gif")
@@ -168,10 +162,10 @@ def test_imagine_upscales_and_again_draws_the_same(place: Path) -> None:
     kinds = [read_metadata(path)["image_type"] for path in (main, generated)]
     assert kinds == ["upscaled", "generated"]
     for path in (main, generated):
-        again = run("aimg", "again", path, cwd=place)
-        assert again.returncode == 0, again.stderr
+        again = run("again", path)
+        assert again.exit_code == 0, again.output
         assert "the same picture" in again.stdout
-    again = run("aimg", "again", main, "--no-upscale", cwd=place)
+    again = run("again", main, "--no-upscale")
     assert "drawn anew, with upscale False in place of True" in again.stdout
     latest = sorted((place / "outputs").glob("*.jpg"))[-1]
     assert opened(latest).size == small.size
