@@ -36,6 +36,8 @@ ROOM_TO_DRAW = 6e9
 """Bytes of memory that Stable Diffusion takes in full precision, about."""
 ROOM_TO_SPARE = 1e9
 """Bytes of disk beyond the default model's own."""
+MEMINFO = Path("/proc/meminfo")
+"""Where Linux tells how much memory is free."""
 
 Level = Literal["ok", "note", "broken"]
 COLOURS: dict[Level, str] = {"ok": "green", "note": "yellow", "broken": "red"}
@@ -175,7 +177,7 @@ def memory() -> tuple[int | None, int | None]:
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return None, None
     try:
-        text = Path("/proc/meminfo").read_text()
+        text = MEMINFO.read_text()
     except OSError:
         return total, total
     available = re.search(r"MemAvailable:\s+(\d+) kB", text)
