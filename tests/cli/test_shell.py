@@ -5,13 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginairy import ImaginePrompt
 from imaginairy.cli.aimg import aimg
-from imaginairy.cli.shell import Shell
+from imaginairy.cli.run import reporting_errors
+from imaginairy.cli.shell import Shell, run_shell
 from imaginairy.cli.shell_words import quoted, split, split_unfinished
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError
@@ -105,6 +108,32 @@ def test_completion(shell: Shell, line: str, expected: set[str]) -> None:
     assert all(last in text for text in offered), offered
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("qu", ["quit"]),
+        ("h", ["help"]),
+        ("help ", [*sorted(aimg.commands)]),
+        ("help e", ["edit"]),
+        ("exit ", []),
+        ("help version ", []),
+        ("gallery ", ["folder/", "note.txt", "one.png", "two.png", '"with space.png"']),
+        ("gallery ./o", ["./one.png"]),
+        ("gallery ~/folder/t", ["{home}/folder/three.png"]),
+        ("gallery none/", []),
+        ("imagine --init-image=on", ["--init-image=one.png"]),
+        ("upscale --model=la", ["--model=lanczos"]),
+    ],
+)
+def test_all_that_can_stand_there_is_offered_in_order(
+    shell: Shell, line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path.cwd()
+    monkeypatch.setenv("HOME", str(home))
+    expected = [text.format(home=home) for text in offered]
+    assert [text for text, _ in shell.completions(line)] == expected
+
+
 def test_completion_says_what_things_are(shell: Shell) -> None:
     about = {text: item.help for text, item in shell.completions("imagine --s")}
     assert "the same seed gives the same image" in str(about["--seed"])
@@ -112,7 +141,9 @@ def test_completion_says_what_things_are(shell: Shell) -> None:
     assert samplers == {}, "a prompt is nobody's to complete"
 
 
-def test_a_script_runs_line_by_line(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_script_runs_line_by_line_and_is_what_a_dash_reads(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
     ran = script(
         f"""# a script
 aimg version
@@ -121,8 +152,9 @@ imagin "a fox"
 imagine "a fox" 'a bowl' --model {tiny_folder} {SMALL} --seed 1 -q
 imagine 'a
 help models
+imagine - --model {tiny_folder} {SMALL} --seed 1 -q
+fruit
 exit
-imagine "never drawn" --model {tiny_folder} {SMALL}
 """,
         cwd=tmp_path,
     )
@@ -133,43 +165,91 @@ imagine "never drawn" --model {tiny_folder} {SMALL}
     assert "No such command 'imagin'" in ran.stderr and "'imagine'" in ran.stderr
     assert "The quote ' is never closed" in ran.stderr
     assert "Traceback" not in ran.stderr
-    drawn = [path.name for path in sorted((tmp_path / "outputs").iterdir())]
-    assert [name[-9:] for name in drawn] == ["a_fox.jpg", "_bowl.jpg"]
+    drawn = sorted((tmp_path / "outputs").iterdir())
+    assert [ImaginePrompt.from_file(path).prompt_text for path in drawn] == [
+        "a fox", "a bowl", "fruit", "exit",
+    ]  # fmt: skip
 
 
-def test_models_stay_loaded(tiny_folder: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(tiny_folder, folder)
-    process = subprocess.Popen(
-        [AIMG], cwd=tmp_path, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin and process.stdout
-    try:
-        command = f"imagine 'a fox' --model {folder} {SMALL} -q --json\n"
-        process.stdin.write(command)
-        process.stdin.flush()
-        assert "path" in process.stdout.readline()
-        shutil.rmtree(folder)  # what is drawn from now on is drawn from memory
-        process.stdin.write(command)
-        said, _ = process.communicate(timeout=300)
-    finally:
-        process.kill()
-    assert process.returncode == 0
-    assert "path" in said
-
-
-def test_a_script_is_standard_input_of_its_commands(
-    tiny_folder: Path, tmp_path: Path
+def test_models_stay_loaded(
+    tiny_folder: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ran = script(
-        f"imagine - --model {tiny_folder} {SMALL} -q\na fox\na bowl\n", cwd=tmp_path
+    folder = shutil.copytree(tiny_folder, Path("model").absolute())
+    command = f"imagine 'a fox' --model {folder} {SMALL} -q"
+    assert shell.run(command) == 0
+    shutil.rmtree(folder)  # what is drawn from now on is drawn from memory
+    assert shell.run(command) == 0
+    assert capsys.readouterr() == ("", "")
+    assert len([*Path("outputs").iterdir()]) == 2
+
+
+def small_group() -> click.Group:
+    """A shell of commands that end in every way."""
+
+    @click.group("small", invoke_without_command=True)
+    @click.pass_context
+    def small(context: click.Context) -> None:
+        if context.invoked_subcommand is None:
+            context.exit(run_shell(small, context.ensure_object(Stores)))
+
+    @small.command()
+    @click.argument("code", type=int)
+    def leave(code: int) -> None:
+        sys.exit(code)
+
+    @small.command()
+    def words() -> None:
+        sys.exit("in words")
+
+    @small.command()
+    def fault() -> None:
+        raise RuntimeError("a fault of ours")
+
+    @small.command()
+    @reporting_errors
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    @small.command()
+    def say() -> None:
+        click.echo("said")
+
+    return small
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "said"),
+    [
+        ("say\nsay", 0, 2),
+        ("leave 3\nsay\nleave 0", 3, 1),
+        ("leave 3\nleave 4\nsay", 4, 1),
+        ("words\nsay", 1, 1),
+        ("fault\nsay", 1, 1),
+        ("stopped\nsay", 130, 0),
+        ("leave 3\nstopped\nsay", 130, 0),
+        ("nonsense\nsay", 2, 1),
+        ("say 'open\nsay", 2, 1),
+        ("say\nexit\nsay", 0, 1),
+        ("leave 5\nquit\nsay", 5, 0),
+        ("small say\nsmall\n\n# say\nsay", 0, 2),
+        ("", 0, 0),
+    ],
+)
+def test_a_script_goes_on_after_failures_and_ends_with_ctrl_c(
+    lines: str, code: int, said: int
+) -> None:
+    ran = CliRunner().invoke(small_group(), input=lines)
+    assert (ran.exit_code, ran.stdout.count("said")) == (code, said), ran.output
+    assert ("RuntimeError: a fault of ours" in ran.stderr) == ("fault" in lines)
+
+
+def test_help_is_of_the_shell_and_of_its_commands() -> None:
+    ran = CliRunner().invoke(
+        small_group(), input="help\nhelp say\nhelp exit\nhelp help"
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
-    prompts = [
-        ImaginePrompt.from_file(path).prompt_text
-        for path in sorted((tmp_path / "outputs").iterdir())
-    ]
-    assert prompts == ["a fox", "a bowl"]
+    assert ran.stdout.count("Usage: small [OPTIONS] [COMMAND]") == 1
+    assert ran.stdout.count("Usage: small say [OPTIONS]") == 1
+    assert ran.stdout.endswith("\nLeave.\nSay what a command does.\n")
 
 
 def test_nothing_heavy_is_imported_for_help() -> None:
@@ -216,16 +296,17 @@ def test_completing_mistakes_help_and_leaving(tmp_path: Path) -> None:
         assert "Traceback" not in terminal.raw
 
 
-def test_the_history_outlasts_the_shell(tmp_path: Path) -> None:
-    with at_terminal(tmp_path) as terminal:
-        terminal.expect("aimg>")
-        terminal.send("version\r")
-        terminal.expect("safetensors")
-        terminal.expect("aimg>")
-        terminal.send("exit\r")
-        assert terminal.ended() == 0
+def test_the_history_outlasts_the_shells_that_are_open(tmp_path: Path) -> None:
+    with at_terminal(tmp_path) as one, at_terminal(tmp_path) as other:
+        for terminal in (one, other):
+            terminal.expect("aimg>")
+            terminal.send("version\r")
+            terminal.expect("safetensors")
+            terminal.expect("aimg>")
+            terminal.send("exit\r")
+            assert terminal.ended() == 0
     (history,) = (tmp_path / "state").rglob("shell_history")
-    assert "version" in history.read_text()
+    assert history.read_text().count("+version\n") == 2
     assert history.stat().st_mode & 0o077 == 0, "what people draw is theirs"
     with at_terminal(tmp_path) as terminal:
         terminal.expect("aimg>")
@@ -255,11 +336,3 @@ def test_ctrl_c_ends_the_picture_and_not_the_shell(
     files = list((tmp_path / "outputs").iterdir())
     assert len(files) == drawn + 1
     assert {path.suffix for path in files} == {".jpg"}, "nothing half done stays"
-
-
-def test_two_shells_can_be_open(tmp_path: Path) -> None:
-    with at_terminal(tmp_path) as one, at_terminal(tmp_path) as other:
-        for terminal in (one, other):
-            terminal.expect("aimg>")
-            terminal.send("version\r")
-            terminal.expect("safetensors")

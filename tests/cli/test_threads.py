@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.cli.threads import COUNTS, WAITING, quotas, usable_cores
-
-CHOSEN = """
-import os
-from imaginairy.cli.threads import set_threads
-set_threads()
-print(os.environ.get("OMP_WAIT_POLICY"), os.environ.get("OMP_NUM_THREADS"))
-"""
+from imaginairy.cli.threads import (
+    COUNTS,
+    WAITING,
+    quotas,
+    set_threads,
+    usable_cores,
+)
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,29 +36,58 @@ def written(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
+@pytest.fixture
+def nobody_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said about threads, and torch is not loaded yet."""
+    for name in WAITING + COUNTS:
+        monkeypatch.setenv(name, "")  # so that all is as it was afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+
+
+def chosen() -> dict[str, str]:
+    return {name: os.environ[name] for name in WAITING + COUNTS if name in os.environ}
+
+
+@pytest.mark.usefixtures("nobody_chose")
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("said", "added"),
     [
-        ({}, f"passive {usable_cores()}"),
-        ({"OMP_NUM_THREADS": "3"}, "passive 3"),
-        ({"MKL_NUM_THREADS": "3"}, "passive None"),
-        ({"OMP_WAIT_POLICY": "active"}, f"active {usable_cores()}"),
-        ({"GOMP_SPINCOUNT": "7"}, f"None {usable_cores()}"),
-        ({"KMP_BLOCKTIME": "7", "OMP_THREAD_LIMIT": "2"}, "None None"),
+        ({}, {"OMP_WAIT_POLICY", "OMP_NUM_THREADS"}),
+        ({"OMP_NUM_THREADS": "3"}, {"OMP_WAIT_POLICY"}),
+        ({"MKL_NUM_THREADS": "3"}, {"OMP_WAIT_POLICY"}),
+        ({"OMP_THREAD_LIMIT": "3"}, {"OMP_WAIT_POLICY"}),
+        ({"OMP_WAIT_POLICY": "active"}, {"OMP_NUM_THREADS"}),
+        ({"GOMP_SPINCOUNT": "7"}, {"OMP_NUM_THREADS"}),
+        ({"KMP_BLOCKTIME": "7"}, {"OMP_NUM_THREADS"}),
+        ({"OMP_WAIT_POLICY": "", "MKL_NUM_THREADS": "1"}, {"OMP_WAIT_POLICY"}),
     ],
 )
-def test_what_the_user_chose_stands(environment: dict[str, str], said: str) -> None:
-    assert python(CHOSEN, **environment).stdout.strip() == said
+def test_what_the_user_chose_stands(
+    said: dict[str, str], added: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    set_threads()
+    ours = {"OMP_WAIT_POLICY": "passive"}
+    if usable_cores() is not None:
+        ours["OMP_NUM_THREADS"] = str(usable_cores())
+    assert chosen() == said | {name: ours[name] for name in added & set(ours)}
 
 
-def test_nothing_is_changed_once_torch_is_there() -> None:
-    assert python(f"import torch{CHOSEN}").stdout.strip() == "None None"
+@pytest.mark.usefixtures("nobody_chose")
+def test_nothing_is_changed_once_torch_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    set_threads()
+    assert chosen() == {}
 
 
 @pytest.mark.parametrize("command", ["aimg", "imagine"])
 def test_torch_of_a_command_waits_so(command: str, tmp_path: Path) -> None:
     entry = {
-        "aimg": "from imaginairy.cli.aimg import aimg; aimg(['doctor'])",
+        "aimg": "from imaginairy.cli.aimg import aimg; aimg(['version'])",
         "imagine": "from imaginairy.cli.imagine_cmd import imagine_cmd\n"
         "imagine_cmd(['a fox', '--model', 'none', '--log-level', 'error'])",
     }[command]
