@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imaginairy.errors import CheckpointError
+from imaginairy.models.declared import shown_value
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -18,6 +19,7 @@ Settings = Mapping[str, Any]
 UNET_INPUTS = (4, 9)
 CLIP_HEAD_WIDTH = 64
 """Channels of one attention head in every published CLIP text transformer."""
+FEWEST_TOKENS = 3
 
 
 def unet_config_compvis(shapes: Shapes, settings: Settings) -> UNetConfig:
@@ -47,6 +49,7 @@ def unet_config_compvis(shapes: Shapes, settings: Settings) -> UNetConfig:
         conv_out="out.2.weight",
         middle="middle_block.1",
         heads=settings.get("num_attention_heads", 8),
+        norm_groups=32,
     )
 
 
@@ -78,8 +81,8 @@ def _unet_config(
     conv_in: str,
     conv_out: str,
     middle: str,
-    heads: int | list[int],
-    norm_groups: int = 32,
+    heads: Any,
+    norm_groups: Any,
 ) -> UNetConfig:
     projection = shapes[f"{middle}.proj_in.weight"]
     deeper = f"{middle}.transformer_blocks.1.norm1.weight" in shapes
@@ -94,17 +97,17 @@ def _unet_config(
             f"The UNet of this checkpoint takes {shapes[conv_in][1]} channels; only "
             "ordinary models (4) and inpainting models (9) are supported."
         )
-    if isinstance(heads, int):
+    if not isinstance(heads, list):
         heads = [heads] * len(channels)
     return UNetConfig(
         in_channels=shapes[conv_in][1],
         out_channels=shapes[conv_out][0],
         channels=tuple(channels),
         attention=tuple(attention),
-        heads=tuple(heads),
+        heads=tuple(_whole("attention heads", each) for each in heads),
         blocks_per_level=blocks[0],
         context_dim=shapes[f"{middle}.transformer_blocks.0.attn2.to_k.weight"][1],
-        norm_groups=norm_groups,
+        norm_groups=_whole("groups", norm_groups),
     )
 
 
@@ -136,13 +139,14 @@ def _autoencoder_config(
     shapes: Shapes, *, block: str, norm: str, attention: str, settings: Settings
 ) -> AutoencoderConfig:
     levels = max(1, _count(shapes, block.format("{}", 0)))
+    groups = _whole("groups", settings.get("norm_num_groups", 32))
     return AutoencoderConfig(
         channels=tuple(shapes[block.format(level, 0)][0] for level in range(levels)),
         blocks_per_level=_count(shapes, block.format(0, "{}")),
         image_channels=shapes["decoder.conv_out.weight"][0],
         latent_channels=shapes["post_quant_conv.weight"][1],
         middle_attention=attention in shapes,
-        norm_groups=settings.get("norm_num_groups", 32) if norm in shapes else 0,
+        norm_groups=groups if norm in shapes else 0,
         scale_factor=settings.get("scaling_factor", AutoencoderConfig.scale_factor),
     )
 
@@ -150,13 +154,20 @@ def _autoencoder_config(
 def clip_text_config(shapes: Shapes, settings: Settings) -> ClipTextConfig:
     """Size a text transformer in transformers' naming."""
     vocab_size, width = shapes["embeddings.token_embedding.weight"]
+    max_tokens = shapes["embeddings.position_embedding.weight"][0]
+    if max_tokens < FEWEST_TOKENS:
+        raise CheckpointError(
+            f"The text encoder of this checkpoint reads {max_tokens} tokens at a time; "
+            f"{FEWEST_TOKENS} is the least: a start, one of text and an end."
+        )
+    heads = settings.get("num_attention_heads", max(1, width // CLIP_HEAD_WIDTH))
     return ClipTextConfig(
         vocab_size=vocab_size,
         width=width,
         layers=_count(shapes, "encoder.layers.{}.mlp.fc1.weight"),
-        heads=settings.get("num_attention_heads", max(1, width // CLIP_HEAD_WIDTH)),
+        heads=_whole("attention heads", heads),
         mlp_width=shapes["encoder.layers.0.mlp.fc1.weight"][0],
-        max_tokens=shapes["embeddings.position_embedding.weight"][0],
+        max_tokens=max_tokens,
         activation=settings.get("hidden_act", ClipTextConfig.activation),
     )
 
@@ -167,3 +178,13 @@ def _count(shapes: Shapes, pattern: str) -> int:
     while pattern.format(number) in shapes:
         number += 1
     return number
+
+
+def _whole(what: str, value: Any) -> int:
+    """Return what settings say how many there are of; refuse what is no number."""
+    if type(value) is not int or value < 1:
+        raise CheckpointError(
+            f"The settings of this checkpoint ask for {shown_value(value)} {what}; "
+            "give a whole number above 0."
+        )
+    return value

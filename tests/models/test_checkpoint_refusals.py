@@ -10,7 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from imaginairy.models.checkpoint import PARTS
+from imaginairy.models.checkpoint import PARTS, read_checkpoint
 from tests.support.checkpoints import (
     TEXT,
     UNET,
@@ -22,6 +22,8 @@ from tests.support.checkpoints import (
     shapes_of,
     write_hollow,
 )
+
+PREFIXES = {UNET: "unet", VAE: "vae", TEXT: "text_encoder"}
 
 # --- what does not fit ----------------------------------------------------------------
 
@@ -69,7 +71,8 @@ def test_any_tensor_that_is_missing_is_reported(compvis: Named, tmp_path: Path) 
     for name in {re.sub(r"\d+", "", name): name for name in whole}.values():
         write_hollow(file, {n: shape for n, shape in whole.items() if n != name})
         own = name.removeprefix(UNET).removeprefix(VAE).removeprefix(TEXT)
-        if own not in refusal(file):
+        [part] = [part for prefix, part in PREFIXES.items() if name.startswith(prefix)]
+        if own not in refusal(file, only=[part]):
             unnamed.add(name)
     assert all(read_for_size(name) for name in unnamed), unnamed
 
@@ -106,6 +109,17 @@ def test_only_the_first_few_of_many_faults_are_named(
     assert f"99 unexpected ({UNET}more.0, {UNET}more.1, {UNET}more.2" in message
     assert f"{len(bent)} misshapen ({bent[0]} is ({shapes[bent[0]][0]}, 2) " in message
     assert "does not fit the UNet" in message
+
+
+def test_a_window_without_room_for_text_is_refused(
+    compvis: Named, tmp_path: Path
+) -> None:
+    name = f"{TEXT}embeddings.position_embedding.weight"
+    file = tmp_path / "model.safetensors"
+    write_hollow(file, shapes_of(compvis) | {name: (2, 48)})
+    assert "The text encoder of this checkpoint reads 2 tokens at a" in refusal(file)
+    write_hollow(file, shapes_of(compvis) | {name: (3, 48)})
+    assert read_checkpoint(file).text.config.max_tokens == 3
 
 
 def test_a_misshapen_tensor_is_named(compvis: Named, tmp_path: Path) -> None:
@@ -166,9 +180,17 @@ def test_settings_that_cannot_be_read_are_refused(
     ("part", "given", "said"),
     [
         ("unet", {"attention_head_dim": 7}, "7 heads cannot share 32 channels evenly"),
-        ("unet", {"attention_head_dim": [8]}, "UNet"),
-        ("unet", {"attention_head_dim": "8"}, "UNet"),
-        ("unet", {"attention_head_dim": [8, 0]}, "UNet"),
+        ("unet", {"attention_head_dim": [8]}, "UNet of a workable size"),
+        (
+            "unet",
+            {"attention_head_dim": "8"},
+            "ask for 8 attention heads; give a",
+        ),
+        ("unet", {"attention_head_dim": [8, 0]}, "ask for 0 attention heads; give a"),
+        ("unet", {"attention_head_dim": 2.0}, "ask for 2.0 attention heads; give a w"),
+        ("unet", {"norm_num_groups": 8.0}, "ask for 8.0 groups; give a whole number"),
+        ("vae", {"norm_num_groups": -8}, "ask for -8 groups; give a whole number ab"),
+        ("text_encoder", {"num_attention_heads": -3}, "ask for -3 attention heads;"),
         ("unet", {"norm_num_groups": 31}, "UNet of a workable size"),
         ("vae", {"norm_num_groups": 31}, "Autoencoder of a workable size"),
         ("text_encoder", {"num_attention_heads": 5}, "5 heads cannot share 48"),

@@ -262,7 +262,7 @@ def test_single_files_of_other_kinds_are_refused_by_name(
         (YAML + "linear_start: none", "beta_start 'none'"),
         (YAML + "scale_factor: -1", "scaling_factor '-1'"),
         (YAML + "unet_config: {params: {num_heads: 7}}", "no UNet of a workable size"),
-        (YAML + "unet_config: {params: {num_heads: a}}", "no UNet of a workable size"),
+        (YAML + "unet_config: {params: {num_heads: a}}", "ask for a attention heads;"),
         (YAML + "unet_config: {params: {num_head_channels: 64}}", "num_head_channels"),
         (YAML + "cond_stage_config: {params: {layer: hidden}}", "layer 'hidden'"),
         ("model: {target: cldm.cldm.ControlLDM}", "'cldm.cldm.ControlLDM'"),

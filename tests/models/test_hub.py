@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
+from imaginairy.models import hub
 from imaginairy.models.catalog import HubFile
 from tests.support.hub_client import (
     FILES,
@@ -77,6 +79,10 @@ def test_a_revision_is_its_own_files(server: HubServer, client: Client) -> None:
     assert snapshot == folder
     assert of_main["value"] is None
     assert Path(client.value("fetch", HubFile(REPO, path))).read_bytes() == FILES[path]
+
+    server.requests.clear()
+    assert client.value("fetch_many", REPO, [path], "v2") == folder["value"]
+    assert server.requests == []
 
 
 def test_a_cached_file_is_not_hashed_again(server: HubServer, client: Client) -> None:
@@ -145,9 +151,17 @@ def test_a_newer_commit_is_fetched_whole(server: HubServer, client: Client) -> N
 
 @pytest.mark.parametrize("trouble", ["offline", "closed port", "broken hub"])
 def test_cached_files_are_listed_where_the_hub_cannot_be_asked(
-    server: HubServer, client: Client, closed_port: str, trouble: str
+    server: HubServer,
+    client: Client,
+    closed_port: str,
+    trouble: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    client.value("fetch_many", REPO, ["unet/config.json", "model_index.json"])
+    server.repos[REPO].branches["v2"] = Repo({"new.bin": b"new"})
+    client.call(
+        ("fetch_many", REPO, ["unet/config.json", "model_index.json"]),
+        ("fetch_many", REPO, ["new.bin"], "v2"),
+    )
     env = {}
     if trouble == "offline":
         env["HF_HUB_OFFLINE"] = "1"
@@ -155,11 +169,17 @@ def test_cached_files_are_listed_where_the_hub_cannot_be_asked(
         client.endpoint = closed_port
     else:
         server.status = 503
-    listed, unknown = client.call(
-        ("repo_files", REPO), ("repo_files", "someone/unknown"), env=env
+    listed, of_v2, unknown = client.call(
+        ("repo_files", REPO),
+        ("repo_files", REPO, "v2"),
+        ("repo_files", "someone/unknown"),
+        env=env,
     )
     assert listed["value"] == ["model_index.json", "unet/config.json"]
-    assert unknown["error"] in ("HubUnreachableError", "DownloadError")
+    assert of_v2["value"] == ["new.bin"]
+    assert caplog.text.count("Using the files in the cache.") == 2
+    kind = "DownloadError" if trouble == "broken hub" else "HubUnreachableError"
+    assert unknown["error"] == kind
     assert "The list of files of 'someone/unknown'" in unknown["message"]
 
 
@@ -167,12 +187,13 @@ def test_cached_files_are_listed_where_the_hub_cannot_be_asked(
 
 
 def test_a_dropped_connection_is_resumed(server: HubServer, client: Client) -> None:
-    content = random.Random(0).randbytes(21 << 20)  # the client keeps steps of 10 MiB
+    content = random.Random(0).randbytes(200_000)
     server.repos[REPO].files["large.bin"] = content
     server.drops = {"large.bin": 1}
-    assert (
-        Path(client.value("fetch", HubFile(REPO, "large.bin"))).read_bytes() == content
-    )
+    with client.here():
+        constants.DOWNLOAD_CHUNK_SIZE = 10_000  # what the client keeps at a time
+        fetched = hub.fetch(HubFile(REPO, "large.bin"))
+    assert fetched.read_bytes() == content
     first, second = (r.headers for r in server.requests if r.method == "GET")
     assert "range" not in first
     start = int(second["range"].removeprefix("bytes=").removesuffix("-"))
