@@ -40,9 +40,11 @@ def photograph() -> Image.Image:
 
 @pytest.fixture(scope="module")
 def mask() -> Image.Image:
-    """White, which is painted, is off the middle."""
+    """White, which is painted, is off the middle; there is some grey of either half."""
     mask = Image.new("L", (64, 64), 0)
     mask.paste(255, (8, 20, 40, 64))
+    mask.paste(100, (48, 32, 64, 64))
+    mask.paste(160, (48, 0, 64, 16))
     return mask
 
 

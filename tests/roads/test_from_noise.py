@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from imaginairy import ImaginePrompt, WeightedPrompt, imagine_image_files
+from imaginairy.errors import BadOptionError
 from imaginairy.samplers import SAMPLERS
 from tests.support.roads import (
     FOX,
@@ -46,6 +47,9 @@ def test_every_sampler_with_every_schedule(
     ours: Ours, theirs: Theirs, name: str, schedule: str
 ) -> None:
     drawn = ours.draw(sampler_type=name, schedule=schedule)
+    adaptive = SAMPLERS[name].adaptive
+    assert ours.announced == [None if adaptive else 4]
+    assert adaptive or [step.index for step in ours.steps] == [0, 1, 2, 3]
     if (name, schedule) in TWINS:
         assert_same(drawn, theirs.draw(scheduler=TWINS[name, schedule]()))
     else:
@@ -159,6 +163,14 @@ def test_ready_made_embeddings(ours: Ours, theirs: Theirs) -> None:
     assert_same(drawn, theirs.draw(embeddings, negative_prompt_embeds=avoid))
 
 
+def test_embeddings_of_another_model_are_refused(ours: Ours) -> None:
+    with pytest.raises(BadOptionError) as caught:
+        ours.draw("", conditioning=torch.zeros(1, 77, 64))
+    assert str(caught.value) == (
+        "The conditioning is 64 wide; this model's text embeddings are 48."
+    )
+
+
 @pytest.mark.parametrize("scale", [1, 3, 30])
 def test_guidance_scales(ours: Ours, theirs: Theirs, scale: float) -> None:
     """At 1 the negative prompt has no say."""
@@ -208,7 +220,6 @@ def test_steps_show_the_clean_picture_that_is_expected(
     WALKS["k_euler_a"](walk, levels[0] * draw(), levels)
     fields = {"seed": SEED, "steps": 4, "width": 64, "height": 64}
     prompt = ImaginePrompt(FOX, model=ours.folder, sampler_type="k_euler", **fields)
-    ours.steps.clear()
     imagine_image_files(
         prompt, tmp_path, store=ours.store, observer=ours, record_step_images=True
     )

@@ -8,6 +8,7 @@ import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionImg2ImgPipeline
 from PIL import Image, ImageOps
 
+from imaginairy.samplers import SAMPLERS
 from tests.support.roads import (
     Drawn,
     Ours,
@@ -19,13 +20,14 @@ from tests.support.roads import (
     wrapped,
 )
 from tests.support.twins import EVEN, TWINS, soft_painter
+from tests.support.walks import WALKS
 
 pytestmark = pytest.mark.filterwarnings(  # diffusers calls NumPy in an old way
     "ignore:__array:DeprecationWarning"
 )
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "k_euler", "k_euler_a"])
+@pytest.mark.parametrize("sampler", ["ddim", "k_euler"])
 @pytest.mark.parametrize("strength", [0.25, 0.5, 0.75])
 def test_from_a_picture(
     ours: Ours,
@@ -42,6 +44,30 @@ def test_from_a_picture(
     )
     fields = {"init_image": photograph, "init_image_strength": strength}
     assert_same(ours.draw(sampler_type=sampler, **fields), drawn)
+
+
+@pytest.mark.parametrize("sampler", WALKS)
+def test_from_a_picture_with_other_samplers(
+    ours: Ours, theirs: Theirs, photograph: Image.Image, sampler: str
+) -> None:
+    eta = SAMPLERS[sampler].options.get("eta", 0.0)
+    drawn = theirs.walk(sampler, eta=eta, init=photograph, runs=2)
+    fields = {"init_image": photograph, "init_image_strength": 0.5}
+    assert_same(ours.draw(sampler_type=sampler, schedule="normal", **fields), drawn)
+
+
+def test_nothing_of_a_picture(ours: Ours, photograph: Image.Image) -> None:
+    """Where none of it stays, it takes none of the noise either."""
+    drawn = ours.draw(init_image=photograph, init_image_strength=0)
+    assert_same(drawn, ours.draw(), tolerance=0)
+
+
+def test_all_of_a_picture(ours: Ours, theirs: Theirs, photograph: Image.Image) -> None:
+    """It goes through the autoencoder, and no step is made."""
+    drawn = ours.draw(init_image=photograph, init_image_strength=1)
+    assert not ours.steps and ours.announced == [0]
+    latents = theirs.encode(tensor(photograph), theirs.noise()())
+    assert_same(drawn, Drawn(None, theirs.decode(latents)))
 
 
 def test_from_a_picture_by_default(

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from itertools import pairwise
+from math import exp
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from imaginairy.errors import BadOptionError
 from imaginairy.samplers import _ROWS, SAMPLERS, get_sampler
+from imaginairy.samplers.dpm import fast_orders, last_level
 from imaginairy.samplers.guidance import Denoiser
 from imaginairy.samplers.schedule import NoiseSchedule
 from imaginairy.samplers.table import Sampler, Spacing, steps_to_run
@@ -19,7 +22,12 @@ every_row = pytest.mark.parametrize("row", SAMPLERS.values(), ids=list(SAMPLERS)
 
 
 class Counting(Denoiser):
-    """The exact denoiser in single precision, counting its calls."""
+    """The exact denoiser in single precision, counting its calls.
+
+    It remembers the clean latents that it was the last to give.
+    """
+
+    last: Tensor
 
     def __init__(self, exact: GaussianDenoiser) -> None:
         super().__init__(self.predict, exact.schedule)
@@ -29,6 +37,10 @@ class Counting(Denoiser):
     def predict(self, latents: Tensor, timestep: float) -> Tensor:
         self.calls += 1
         return self.exact.predict(latents, timestep)
+
+    def denoised(self, latents: Tensor, sigma: float) -> Tensor:
+        self.last = super().denoised(latents, sigma)
+        return self.last
 
 
 class Run:
@@ -46,6 +58,7 @@ class Run:
         self.noises = 0
         self.steps: list[int] = []
         self.latents: list[Tensor] = []
+        self.denoised: list[Tensor] = []
         denoiser = Counting(gaussian)
 
         def draw_noise() -> Tensor:
@@ -58,6 +71,9 @@ class Run:
             assert latents.shape == denoised.shape == SHAPE
             self.steps.append(index)
             self.latents.append(latents)
+            self.denoised.append(denoised)
+            if row.family == "sigmas":
+                assert torch.equal(denoised, denoiser.last)
 
         noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(9))
         self.start = row.start(gaussian.schedule, noise, levels[0] if levels else 0)
@@ -83,6 +99,25 @@ def test_each_step_is_reported_once(
         if not row.adaptive:
             assert abs(run.calls - row.evaluations_per_step * steps) <= 1
         assert bool(run.noises) == (row.draws_noise and steps > 1)
+
+
+@pytest.mark.parametrize("name", ["ddim", "plms"])
+def test_walkers_of_timesteps_report_the_clean_latents_that_they_go_towards(
+    gaussian: GaussianDenoiser, name: str
+) -> None:
+    """One noise lies in the latents before and after a step, beside those."""
+    row, schedule = SAMPLERS[name], gaussian.schedule
+    levels = row.levels(schedule, 5)
+    run = Run(row, gaussian, levels)
+    before = run.start
+    alphas = [*map(schedule.alpha, levels), schedule.final_alpha]
+    for (alpha, alpha_next), after, clean in zip(
+        pairwise(alphas), run.latents, run.denoised, strict=True
+    ):
+        noise = (before - alpha**0.5 * clean) / (1 - alpha) ** 0.5
+        noise_after = (after - alpha_next**0.5 * clean) / (1 - alpha_next) ** 0.5
+        torch.testing.assert_close(noise_after, noise, rtol=0, atol=1e-4)
+        before = after
 
 
 @every_row
@@ -138,6 +173,47 @@ def test_rows_describe_themselves(row: Sampler, schedule: NoiseSchedule) -> None
     assert row.paper
     assert row.spacing in row.spacings
     assert row.name == row.name.lower()
+
+
+def test_a_number_of_predictions_is_split_into_steps_of_third_order() -> None:
+    assert [fast_orders(number) for number in range(1, 10)] == [
+        [1], [2], [2, 1], [3, 1], [3, 2], [3, 2, 1], [3, 3, 1], [3, 3, 2], [3, 3, 2, 1],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["k_dpm_fast", "k_dpm_adaptive"])
+@pytest.mark.parametrize("length", [0.049, 0.09, 0.22, 0.55, 2.0])
+def test_dpm_solvers_stop_at_the_last_level_above_0(
+    schedule: NoiseSchedule, name: str, length: float
+) -> None:
+    """Where all is noise, that shrinks as the level does, whatever the steps are."""
+    row, start = SAMPLERS[name], torch.ones(SHAPE)
+    silent = Denoiser(lambda latents, timestep: latents, schedule)
+    silent.denoised = lambda latents, sigma: 0 * latents  # type: ignore[method-assign]
+    out = row.sample(
+        silent,
+        start,
+        [10.0, 10 * exp(-length), 0.0],
+        draw_noise=lambda: start,
+        on_step=lambda *_: None,
+    )
+    torch.testing.assert_close(out, start * exp(-length))
+
+
+def test_a_lone_level_goes_to_the_smallest_of_the_schedule(
+    schedule: NoiseSchedule,
+) -> None:
+    smallest = float(schedule.sigmas[0])
+    denoiser = Denoiser(lambda latents, timestep: latents, schedule)
+    for levels, last in (
+        ([5.0, 2.0, 1.0, 0.0], 1.0),
+        ([5.0, 2.0], 2.0),
+        ([5.0, 0.0], smallest),
+        ([1.02 * smallest, 0.0], smallest),
+        ([smallest, 0.0], 0.0),
+        ([0.5 * smallest, 0.0], 0.0),
+    ):
+        assert last_level(denoiser, levels) == last
 
 
 def test_rows_have_names_of_their_own() -> None:
