@@ -14,9 +14,18 @@ from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
 from tests.support.tiny_codeformer import save_tiny_codeformer
 from tests.support.tiny_upscaler import save_repeater
-from tests.support.tiny_words import save_colour_matcher, save_colour_teller
+from tests.support.tiny_words import (
+    save_colour_matcher,
+    save_colour_teller,
+    save_tiny_blip,
+)
 
-pytest.register_assert_rewrite("tests.effects.fields", "tests.effects.options")
+pytest.register_assert_rewrite(
+    *(
+        f"tests.effects.{name}"
+        for name in ("fields", "prompt_options", "options", "command_options")
+    )
+)
 
 RED_FINDER = Path(__file__).parents[1] / "models" / "data" / "red_finder.onnx"
 NEGATIVE = (
@@ -29,6 +38,7 @@ def save_pictures(folder: Path) -> None:
     """Save what is drawn from: plain colours, boxes, a face, halves of a mask."""
     for colour in ("red", "blue"):
         Image.new("RGB", (64, 64), colour).save(folder / f"{colour}.png")
+    Image.new("RGB", (96, 96), "red").save(folder / "large.png")
     boxes = Image.new("RGB", (64, 64), "white")
     ImageDraw.Draw(boxes).rectangle((0, 16, 23, 47), fill=(226, 52, 46))
     ImageDraw.Draw(boxes).rectangle((40, 16, 63, 47), fill=(42, 94, 214))
@@ -49,12 +59,14 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     save_colour_finder(folder / "finder")
     save_tiny_clipseg(folder / "random")
     save_colour_teller(folder / "teller")
+    save_tiny_blip(folder / "wordy")
     save_colour_matcher(folder / "matcher")
     save_tiny_codeformer(folder / "restorer")
     for scale in (2, 3):
         save_repeater(folder / f"x{scale}.safetensors", scale=scale)
     (folder / "red_finder.onnx").symlink_to(RED_FINDER)
     save_pictures(folder)
+    (folder / "list.txt").write_text("a fruit\n\na red bowl\n")
     (folder / "packages").mkdir()
     bring(folder / "packages", "negatives", "negative",
           enhancer_code("negative", NEGATIVE))  # fmt: skip

@@ -1,0 +1,270 @@
+"""The arguments, and the options of the commands that draw nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from imaginairy.version import __version__
+from tests.effects.options import Judge
+from tests.effects.prompt_options import TINY
+from tests.support.runs import Ran, Use
+
+DRAW = ("imagine", "a fox", *TINY)
+EDIT = ("edit", "large.png", "a fox", *TINY)
+AGAIN = ("again", "drawn.png")
+DESCRIBE = ("describe", "red.png", "--caption-model", "teller")
+AT_HOME = ("describe", "home.png")
+FACES = ("fix-faces", "face.png", "--model", "restorer", "--detector", "storybook")
+MASK = ("mask", "boxes.png", "red", "--mask-model", "finder")
+LARGER = ("upscale", "face.png", "--model", "x2.safetensors")
+LARGER_FACES = (*LARGER, "--fix-faces")
+DEFAULT = ("models", "default", "sd14", ";", "models", "default")
+
+
+def texts(ran: Ran) -> list[str]:
+    return [each["prompt_text"] for each in ran.metadata]
+
+
+def names(ran: Ran, folder: str = "outputs") -> list[str]:
+    return [path.name for path in ran.pictures(folder)]
+
+
+def differ(before: Ran, after: Ran) -> bool:
+    """Tell whether two pictures of one size are clearly others."""
+    first, second = before.pixels(), after.pixels()
+    return first.shape == second.shape and float(np.abs(first - second).max()) > 10
+
+
+def says_it(word: str) -> Judge:
+    """Return a judge that a word is what is said, and was not without."""
+
+    def judge(before: Ran, after: Ran) -> None:
+        assert word not in before.stdout
+        assert word in after.stdout
+
+    return judge
+
+
+def refused(words: str) -> Judge:
+    """Return a judge that it is refused in these words, with nothing done."""
+
+    def judge(before: Ran, after: Ran) -> None:
+        assert (before.code, after.code) == (0, 2)
+        assert words in after.stderr
+        assert not [name for name in after.files if name.startswith("outputs/")]
+
+    return judge
+
+
+def less_is_said(before: Ran, after: Ran) -> None:
+    assert before.stderr and not after.stderr
+    assert before.stdout == after.stdout
+    assert names(before) == names(after)
+
+
+def elsewhere(before: Ran, after: Ran) -> None:
+    assert names(before) and not names(after)
+    assert names(after, "here") == names(before)
+
+
+def as_jpg(before: Ran, after: Ran) -> None:
+    assert {path.suffix for path in before.pictures()} == {".png"}
+    assert {path.suffix for path in after.pictures()} == {".jpg"}
+    with Image.open(after.pictures()[0]) as image:
+        assert image.format == "JPEG"
+
+
+def it_is_drawn_of_the_text(before: Ran, after: Ran) -> None:
+    assert (texts(before), texts(after)) == (["a fox"], ["a bowl"])
+
+
+def each_line_is_drawn(before: Ran, after: Ran) -> None:
+    assert texts(after) == ["a fox", "a fruit", "a red bowl"]
+
+
+def it_is_drawn_from_the_picture(before: Ran, after: Ran) -> None:
+    (metadata,) = after.metadata
+    assert metadata["init_image"].endswith("boxes.png")
+
+
+def it_is_what_that_picture_says(before: Ran, after: Ran) -> None:
+    assert [each["seed"] for each in after.metadata] == [9]
+    assert "drawn9.png: the same picture, pixel for pixel" in after.stdout
+
+
+def the_named_file_is_done(before: Ran, after: Ran) -> None:
+    assert [name.partition("_")[2].partition("_")[0] for name in names(after)] == [
+        "red"
+    ]
+
+
+def the_faces_are_others(before: Ran, after: Ran) -> None:
+    assert "restored 1 face" in before.stderr
+    assert "restored 1 face" in after.stderr
+    assert differ(before, after)
+
+
+def no_face_is_found(before: Ran, after: Ran) -> None:
+    assert "restored 1 face" in before.stderr
+    assert "No face was found" in after.stderr
+
+
+def faces_are_restored_too(before: Ran, after: Ran) -> None:
+    assert "face" not in before.stderr.replace("face_upscaled", "")
+    assert "restored 1 face" in after.stderr
+    assert differ(before, after)
+
+
+def larger(times: float) -> Judge:
+    """Return a judge that the picture is so many times as large."""
+
+    def judge(before: Ran, after: Ran) -> None:
+        assert before.pixels().shape == (256, 256, 3)
+        assert after.pixels().shape == (128 * times, 128 * times, 3)
+
+    return judge
+
+
+def white(ran: Ran) -> tuple[float, float]:
+    """Return how much of the left and of the right half of a mask is white."""
+    mask = ran.pixels(names(ran).index(next(n for n in names(ran) if "_mask" in n)))
+    return float(mask[:, :32].mean() / 255), float(mask[:, 32:].mean() / 255)
+
+
+def all_of_the_red_picture_is_found(before: Ran, after: Ran) -> None:
+    assert white(before)[1] < 0.1
+    assert white(after) == (1, 1)
+
+
+def the_other_box_is_found(before: Ran, after: Ran) -> None:
+    (left, none), (gone, right) = white(before), white(after)
+    assert min(left, right) > 0.3 > 0.1 > max(none, gone)
+
+
+def the_mask_is_another(before: Ran, after: Ran) -> None:
+    assert abs(white(before)[0] - white(after)[0]) > 0.2
+
+
+def it_is_kept_as_default(before: Ran, after: Ran) -> None:
+    assert before.stdout.startswith("sd15, or the bundled model")
+    assert after.stdout.startswith("sd14, as '")
+    assert "config/imaginairy/default-model" in after.files
+
+
+def it_is_taken_back(before: Ran, after: Ran) -> None:
+    assert before.stdout.startswith("sd14, as '")
+    assert after.stdout.startswith("sd15, or the bundled model")
+    assert "config/imaginairy/default-model" not in after.files
+
+
+def it_is_told_otherwise(before: Ran, after: Ran) -> None:
+    assert before.code == after.code == 0
+    assert before.stdout != after.stdout
+
+
+def command_options() -> Iterator[Use]:
+    """Yield what each command has for itself."""
+    yield Use(
+        "", "--version", ("version",), ("--version",), says_it(f"version {__version__}")
+    )
+    yield from _of("imagine", _imagine())
+    yield from _of("edit", _edit())
+    yield from _of("again", _again())
+    yield from _of("describe", _describe())
+    yield from _of("fix-faces", _fix_faces())
+    yield from _of("mask", _mask())
+    yield from _of("upscale", _upscale())
+    yield Use("gallery", "folder", (*DRAW, ";", "gallery"),
+              (*DRAW, "--outdir", "here", "--repeats", "2", ";", "gallery", "here"),
+              says_it("here/index.html: 2 pictures"))  # fmt: skip
+    yield Use("models about", "name", ("models", "about", "storybook"),
+              ("models", "about", "sd14"), says_it("sd14"))  # fmt: skip
+    yield Use("models default", "name", ("models", "default"), DEFAULT,
+              it_is_kept_as_default)  # fmt: skip
+    yield Use("models default", "--unset", DEFAULT, (*DEFAULT, "--unset"),
+              it_is_taken_back)  # fmt: skip
+
+
+Row = tuple[str, tuple[str, ...], tuple[str, ...], Judge]
+
+
+def _of(command: str, rows: Iterator[Row]) -> Iterator[Use]:
+    for option, without, given, judge in rows:
+        yield Use(command, option, without, given, judge)
+
+
+def _imagine() -> Iterator[Row]:
+    yield "prompts", DRAW, ("imagine", "a bowl", *TINY), it_is_drawn_of_the_text
+    lines = (*DRAW, "--prompts-file", "list.txt")
+    yield "--prompts-file", DRAW, lines, each_line_is_drawn
+    version = ("imagine", "--version")
+    yield "--version", ("imagine", "--help"), version, says_it(f"version {__version__}")
+
+
+def _edit() -> Iterator[Row]:
+    other = ("edit", "boxes.png", "a fox", *TINY)
+    yield "picture", EDIT, other, it_is_drawn_from_the_picture
+    other = ("edit", "large.png", "a bowl", *TINY)
+    yield "prompts", EDIT, other, it_is_drawn_of_the_text
+
+
+def _again() -> Iterator[Row]:
+    yield "pictures", AGAIN, ("again", "drawn9.png"), it_is_what_that_picture_says
+    yield "--prompt", AGAIN, (*AGAIN, "--prompt", "a bowl"), it_is_drawn_of_the_text
+
+
+def _describe() -> Iterator[Row]:
+    teller = ("--caption-model", "teller")
+    yield "pictures", DESCRIBE, ("describe", "blue.png", *teller), says_it("blue\n")
+    yield "--caption-model", (*AT_HOME, *teller), AT_HOME, says_it("background")
+    wordy = ("describe", "red.png", "--caption-model", "wordy")
+    yield "--beams", wordy, (*wordy, "--beams", "1"), it_is_told_otherwise
+    yield from _device_and_quiet(AT_HOME)
+
+
+def _fix_faces() -> Iterator[Row]:
+    restorer, detector = FACES[2:4], FACES[4:]
+    yield "files", FACES, ("fix-faces", "red.png", *FACES[2:]), the_named_file_is_done
+    yield "--fidelity", FACES, (*FACES, "--fidelity", "1"), the_faces_are_others
+    yield "--model", (*FACES[:2], *detector), FACES, the_faces_are_others
+    finder = (*FACES[:4], "--detector", "red_finder.onnx")
+    yield "--detector", (*FACES[:2], *restorer), finder, no_face_is_found
+    yield from _files(FACES)
+    yield from _device_and_quiet(FACES)
+
+
+def _mask() -> Iterator[Row]:
+    red = ("mask", "red.png", *MASK[2:])
+    yield "picture", MASK, red, all_of_the_red_picture_is_found
+    bowl = ("mask", "boxes.png", "bowl", *MASK[3:])
+    yield "mask_prompt", MASK, bowl, the_other_box_is_found
+    yield "--mask-model", MASK, (*MASK[:4], "random"), the_mask_is_another
+    yield "--outdir", MASK, (*MASK, "--outdir", "here"), elsewhere
+    yield from _device_and_quiet(MASK)
+
+
+def _upscale() -> Iterator[Row]:
+    yield "files", LARGER, ("upscale", "red.png", *LARGER[2:]), the_named_file_is_done
+    yield "--model", LARGER, (*LARGER[:3], "x3.safetensors"), larger(3)
+    yield "--scale", LARGER, (*LARGER, "--scale", "1.5"), larger(1.5)
+    yield "--fix-faces", LARGER, LARGER_FACES, faces_are_restored_too
+    other = (*LARGER_FACES, "--fix-faces-model", "restorer")
+    yield "--fix-faces-model", LARGER_FACES, other, the_faces_are_others
+    other = (*LARGER_FACES, "--fix-faces-detector", "red_finder.onnx")
+    yield "--fix-faces-detector", LARGER_FACES, other, no_face_is_found
+    yield from _files(LARGER)
+    yield from _device_and_quiet(LARGER)
+
+
+def _files(base: tuple[str, ...]) -> Iterator[Row]:
+    yield "--outdir", base, (*base, "--outdir", "here"), elsewhere
+    jpg = (*base, "--output-file-extension", "jpg")
+    yield "--output-file-extension", base, jpg, as_jpg
+
+
+def _device_and_quiet(base: tuple[str, ...]) -> Iterator[Row]:
+    no_device = refused("Error: Device 'abacus' is not available here")
+    yield "--device", base, (*base, "--device", "abacus"), no_device
+    for option in ("-q", "--quiet"):
+        yield option, base, (*base, option), less_is_said

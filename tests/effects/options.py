@@ -1,0 +1,201 @@
+"""The options of `imagine`, `edit` and `again` that are no fields of a prompt."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from PIL import Image
+
+from tests.effects.prompt_options import COMMANDS, TINY
+from tests.support.pictures import pixels
+from tests.support.runs import Ran, Use
+
+Judge = Callable[[Ran, Ran], None]
+
+
+def sizes(ran: Ran) -> list[tuple[int, int]]:
+    return [(each["width"], each["height"]) for each in ran.metadata]
+
+
+def frames(ran: Ran, pattern: str) -> list[np.ndarray]:
+    """Return the frames of the one animation of that name."""
+    (path,) = ran.folder.glob(pattern)
+    with Image.open(path) as animation:
+        shown = []
+        for number in range(getattr(animation, "n_frames", 1)):
+            animation.seek(number)
+            shown.append(pixels(animation))
+    return shown
+
+
+def it_is_72_wide_and_96_high(before: Ran, after: Ran) -> None:
+    assert sizes(before) == [(64, 64)]
+    assert sizes(after) == [(72, 96)]
+
+
+def it_is_72_wide_and_high(before: Ran, after: Ran) -> None:
+    assert (sizes(before), sizes(after)) == ([(64, 64)], [(72, 72)])
+
+
+def each_repeat_has_the_next_seed(before: Ran, after: Ran) -> None:
+    assert [each["seed"] for each in after.metadata] == [7, 8, 9]
+
+
+def it_lies_in_the_folder_named(before: Ran, after: Ran) -> None:
+    assert len(before.pictures("outputs")) == 1
+    assert not after.pictures("outputs")
+    assert len(after.pictures("here/and there")) == 1
+
+
+def it_is_a_png(before: Ran, after: Ran) -> None:
+    (path,) = after.pictures()
+    with Image.open(path) as image:
+        assert (path.suffix, image.format) == (".png", "PNG")
+
+
+def it_is_a_jpg(before: Ran, after: Ran) -> None:
+    (path,) = after.pictures()
+    with Image.open(path) as image:
+        assert (path.suffix, image.format) == (".jpg", "JPEG")
+
+
+def each_value_makes_a_picture(before: Ran, after: Ran) -> None:
+    said = [(each["steps"], each["prompt_strength"]) for each in after.metadata]
+    assert said == [(1, 2), (1, 3), (2, 2), (2, 3)]
+
+
+def all_lie_on_one_sheet(before: Ran, after: Ran) -> None:
+    assert not before.pictures("outputs/grids")
+    assert "outputs/grids/000001_grid.jpg" in after.files
+    with Image.open(after.folder / "outputs/grids/000001_grid.jpg") as image:
+        assert image.width >= 2 * 64 and image.height >= 64
+
+
+def all_are_joined_to_one_animation(before: Ran, after: Ran) -> None:
+    assert not [name for name in before.files if "compilations" in name]
+    assert "outputs/compilations/000001_anim.webp" in after.files
+    joined = frames(after, "outputs/compilations/*.webp")
+    assert len(joined) == 2
+    for frame, own, other in ((joined[0], 0, 1), (joined[1], 1, 0)):
+        near, far = (np.abs(frame - after.pixels(n)).mean() for n in (own, other))
+        assert near < far / 2
+
+
+def each_step_is_saved(before: Ran, after: Ran) -> None:
+    assert not [name for name in before.files if "steps" in name]
+    (picture,) = after.pictures()
+    saved = [path.name for path in after.pictures(f"outputs/steps/{picture.stem}")]
+    assert [name for name in saved if "step_" in name] == [
+        "step_001.jpg",
+        "step_002.jpg",
+    ]
+
+
+def the_steps_are_animated(before: Ran, after: Ran) -> None:
+    assert not [name for name in before.files if name.endswith(".gif")]
+    assert [name for name in after.files if name.endswith(".gif")]
+    animated = frames(after, "outputs/gif/*.gif")
+    assert len(animated) >= 2
+    assert np.abs(animated[-1] - after.pixels()).mean() < 20
+
+
+def the_init_image_and_the_result_take_turns(before: Ran, after: Ran) -> None:
+    assert not [name for name in before.files if name.endswith(".gif")]
+    assert [name for name in after.files if name.endswith(".gif")]
+    first, second = frames(after, "outputs/compare_gif/*.gif")
+    assert np.abs(first - (255, 0, 0)).mean() < 5
+    assert np.abs(second - after.pixels()).mean() < 20
+
+
+def each_picture_is_one_object(before: Ran, after: Ran) -> None:
+    (line,) = after.stdout.splitlines() or [""]
+    assert line.startswith("{")
+    said = json.loads(line)
+    (picture,) = after.pictures()
+    assert said.pop("path") == str(picture.relative_to(after.folder))
+    said.pop("again", None)
+    assert said == after.metadata[0]
+
+
+def it_is_drawn_in_the_terminal(before: Ran, after: Ran) -> None:
+    assert "\u2580" not in before.stdout
+    assert after.stdout.count("\u2580") > 100
+
+
+def another_device_is_refused(before: Ran, after: Ran) -> None:
+    assert (before.code, after.code) == (0, 2)
+    assert "Error: Device 'abacus' is not available here" in after.stderr
+
+
+def it_is_computed_in_full(before: Ran, after: Ran) -> None:
+    said = [ran.metadata[0]["precision"] for ran in (before, after)]
+    assert said == ["autocast", "full"]
+
+
+def nothing_is_said_but_warnings(before: Ran, after: Ran) -> None:
+    assert "saved outputs/" in before.stderr
+    assert "saved" not in after.stderr
+    assert "does nothing here: left out <lora:x:1>" in after.stderr
+
+
+def nothing_is_said(before: Ran, after: Ran) -> None:
+    assert "saved outputs/" in before.stderr
+    assert after.stderr == ""
+    assert len(after.pictures()) == len(before.pictures())
+
+
+def drawing_options() -> Iterator[Use]:
+    """Yield what `imagine`, `edit` and `again` have in common."""
+    for command, start in COMMANDS.items():
+        base = (*start, *TINY)
+        for options, with_it, without, judge in _rows(command):
+            for option in options:
+                whole = (*base, *without, *(option, *with_it))
+                yield Use(command, option, (*base, *without), whole, judge)
+
+
+def _rows(
+    command: str,
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Judge]]:
+    """Yield the spellings, what follows them, what else is typed, and the judge."""
+    alone: tuple[str, ...] = ()
+    red = () if command == "edit" else ("--init-image", "red.png")
+    lora = {"imagine": ("a <lora:x:1> fox",), "edit": ("a <lora:x:1> fox",)}.get(
+        command, ("--negative-prompt", "<lora:x:1>")
+    )
+    steps = ("--steps", "2")
+    if command == "edit":  # where fewer are run
+        steps = (*steps, "--init-image-strength", "0")
+    if command == "edit":  # a square stays one
+        yield ("--size",), ("72",), alone, it_is_72_wide_and_high
+    else:
+        yield ("--size",), ("72x96",), alone, it_is_72_wide_and_96_high
+    yield (
+        ("-r", "--repeats", "--batch-count"),
+        ("3",),
+        alone,
+        each_repeat_has_the_next_seed,
+    )
+    yield ("--outdir",), ("here/and there",), alone, it_lies_in_the_folder_named
+    if command == "again":  # which saves as the picture was
+        yield ("--output-file-extension",), ("jpg",), alone, it_is_a_jpg
+    else:
+        yield ("--output-file-extension",), ("png",), alone, it_is_a_png
+    sweeps = ("steps[1,2]", "--arg-schedule", "prompt_strength[2:3:1]")
+    yield ("--arg-schedule",), sweeps, alone, each_value_makes_a_picture
+    yield ("--grid",), (), ("-r", "2"), all_lie_on_one_sheet
+    yield (
+        ("--compilation-anim",),
+        ("webp",),
+        ("-r", "2"),
+        all_are_joined_to_one_animation,
+    )
+    yield ("--show-work",), (), steps, each_step_is_saved
+    yield ("--gif",), (), steps, the_steps_are_animated
+    yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
+    yield ("--json",), (), alone, each_picture_is_one_object
+    yield ("--show",), (), alone, it_is_drawn_in_the_terminal
+    yield ("--device",), ("abacus",), alone, another_device_is_refused
+    yield ("--precision",), ("full",), alone, it_is_computed_in_full
+    yield ("--log-level",), ("warning",), lora, nothing_is_said_but_warnings
+    yield ("-q", "--quiet"), (), alone, nothing_is_said

@@ -1,0 +1,206 @@
+"""The options that are fields of a prompt: every spelling, in every command.
+
+They are given in groups, so that a picture tells of many; what a field does to a
+picture is judged in `fields.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.support.runs import Ran, Use
+
+COMMANDS = {
+    "imagine": ("imagine", "a fox"),
+    "edit": ("edit", "large.png", "a fox"),
+    "again": ("again", "drawn.png"),
+}
+TINY = ("--model", "tiny", "--steps", "1", "--seed", "7")
+
+Value = tuple[str | None, Any]
+"""What is typed, None for a switch, and what the metadata then says."""
+PLAIN: dict[str, Value] = {
+    "negative_prompt": ("night", "night"),
+    "prompt_strength": ("3", 3),
+    "seed": ("5", 5),
+    "steps": ("2", 2),
+    "width": ("72", 72),
+    "height": ("80", 80),
+    "draw_size": ("64x72", "64x72"),
+    "sampler_type": ("k_euler_a", "k_euler_a"),
+    "schedule": ("karras", "karras"),
+    "eta": ("0.5", 0.5),
+    "clip_skip": ("2", 2),
+    "model": ("other", "other"),
+    "tile_mode": ("x", "x"),
+    "fix_faces": (None, True),
+    "fix_faces_fidelity": ("0.7", 0.7),
+    "fix_faces_model": ("restorer", "restorer"),
+    "fix_faces_detector": ("red_finder.onnx", "red_finder.onnx"),
+    "upscale": (None, True),
+    "upscaler": ("x2.safetensors", "x2.safetensors"),
+    "enhance": ("negative", ["negative"]),
+    "caption_text": ("seen", "seen"),
+    "caption": (None, True),
+    "caption_model": ("teller", "teller"),
+    "variation_strength": ("0.25", 0.25),
+    "variation_seed": ("9", 9),
+}
+FITTED: dict[str, Value] = {
+    "width": ("72", 72),
+    "height": ("72", 72),
+    "draw_size": ("80x80", "80x80"),
+}
+"""Of a square picture to start from."""
+FROM_PICTURE: tuple[dict[str, Value], ...] = (
+    {
+        "init_image": ("blue.png", "blue.png"),
+        "init_image_strength": ("0.25", 0.25),
+        "mask_image": ("left.png", "left.png"),
+        "mask_mode": ("keep", "keep"),
+    },
+    {
+        "init_image": ("boxes.png", "boxes.png"),
+        "mask_prompt": ("red", "red"),
+        "mask_model": ("finder", "finder"),
+    },
+    {
+        "init_image": ("red.png", "red.png"),
+        "outpaint": ("left64", "left64"),
+    },
+)
+BEST: dict[str, Value] = {
+    "best_of": ("2", None),
+    "similarity_model": ("matcher", None),
+}
+
+
+def named(value: Any) -> Any:
+    """Return the last part of what may be a path."""
+    return Path(value).name if isinstance(value, str) and "/" in value else value
+
+
+def says(field: str, value: Any) -> Callable[[Ran, Ran], None]:
+    """Return a judge of what the metadata of the picture says of a field."""
+
+    def judge(before: Ran, after: Ran) -> None:
+        (metadata,) = after.metadata
+        assert named(metadata[field]) == value
+
+    return judge
+
+
+def turned(option: str) -> Callable[[Ran, Ran], None]:
+    """Return a judge of a switch that the metadata says is not as it was."""
+    field = option.replace("-", "_")
+
+    def judge(before: Ran, after: Ran) -> None:
+        (first,), (second,) = before.metadata, after.metadata
+        assert {first[field], second[field]} == {True, False}
+
+    return judge
+
+
+def two_were_compared(before: Ran, after: Ran) -> None:
+    assert "best_of" in after.metadata[0]["applied"]
+    assert [*after.metadata[0]["applied"]["best_of"]["scores"]] == ["7", "8"]
+
+
+def the_matcher_compared(before: Ran, after: Ran) -> None:
+    assert "best_of" in after.metadata[0]["applied"]
+    assert named(after.metadata[0]["applied"]["best_of"]["model"]) == "matcher"
+
+
+SPELLED: dict[str, tuple[str, ...]] = {
+    "negative_prompt": ("-n", "--negative-prompt", "--negative"),
+    "prompt_strength": (
+        "--prompt-strength",
+        "--cfg",
+        "--cfg-scale",
+        "--guidance-scale",
+    ),
+    "width": ("-w", "--width"),
+    "height": ("-h", "--height"),
+    "sampler_type": ("--sampler-type", "--sampler", "--solver"),
+    "eta": ("--eta", "--ddim-eta"),
+    "model": ("--model", "--model-weights-path"),
+    "fix_faces": ("--fix-faces", "--restore-faces"),
+}
+"""The fields whose option has more than its own name."""
+TILES = {
+    "--tile": "xy",
+    "--seamless": "xy",
+    "--tile-x": "x",
+    "--tile-y": "y",
+}
+FACES = ("--fix-faces-model", "restorer", "--fix-faces-detector", "red_finder.onnx")
+ROUNDS = max(map(len, SPELLED.values()))
+
+
+def spelled(field: str) -> tuple[str, ...]:
+    """Return all spellings of a field's option."""
+    return SPELLED.get(field, (f"--{field.replace('_', '-')}",))
+
+
+def typed(values: dict[str, Value], number: int = 0) -> dict[str, tuple[str, ...]]:
+    """Return what is typed of each field, in one of its spellings."""
+    options = {field: spelled(field)[min(number, len(spelled(field)) - 1)]
+               for field in values}  # fmt: skip
+    return {
+        field: (option, *([] if values[field][0] is None else [str(values[field][0])]))
+        for field, option in options.items()
+    }
+
+
+def prompt_options() -> Iterator[Use]:
+    """Yield every spelling of every field's option, in every command that has it."""
+    for command, start in COMMANDS.items():
+        yield from _plain(command, (*start, *TINY))
+        yield from _from_pictures(command, (*start, *TINY))
+        yield from _switches(command, (*start, *TINY))
+
+
+def _plain(command: str, base: tuple[str, ...]) -> Iterator[Use]:
+    values = {**PLAIN, **(FITTED if command == "edit" else {})}
+    for number in range(ROUNDS):
+        words = typed(values, number)
+        whole = (*base, *(word for each in words.values() for word in each))
+        for field, (option, *_) in words.items():
+            if number < len(spelled(field)):
+                yield Use(command, option, base, whole, says(field, values[field][1]))
+    words = typed(BEST)
+    whole = (*base, *(word for each in words.values() for word in each))
+    yield Use(command, "--best-of", base, whole, two_were_compared)
+    yield Use(command, "--similarity-model", base, whole, the_matcher_compared)
+    for option, mode in TILES.items():
+        yield Use(command, option, base, (*base, option), says("tile_mode", mode))
+
+
+def _from_pictures(command: str, base: tuple[str, ...]) -> Iterator[Use]:
+    for values in FROM_PICTURE:
+        words = typed(values)
+        if command == "edit":
+            base = ("edit", words.pop("init_image")[1], *base[2:])
+        whole = (*base, *(word for each in words.values() for word in each))
+        for field, (option, *_) in words.items():
+            yield Use(command, option, base, whole, says(field, values[field][1]))
+    start = () if command == "edit" else ("--init-image", "red.png")
+    base = (*base, *start)
+    turned = (*base, "--denoising-strength", "0.25")
+    judge = says("init_image_strength", 0.75)
+    yield Use(command, "--denoising-strength", base, turned, judge)
+
+
+def _switches(command: str, base: tuple[str, ...]) -> Iterator[Use]:
+    """Turn off what was turned on before it, and the other way."""
+    start = () if command == "edit" else ("--init-image", "red.png")
+    masked = (*base, *start, "--mask-image", "left.png")
+    for words, first, last, needed in (
+        (base, "--fix-faces", "--no-fix-faces", FACES),
+        (base, "--caption", "--no-caption", ("--caption-model", "teller")),
+        (base, "--upscale", "--no-upscale", ()),
+        (masked, "--mask-modify-original", "--no-mask-modify-original", ()),
+        (masked, "--no-mask-modify-original", "--mask-modify-original", ()),
+    ):
+        judge = turned(last.removeprefix("--").removeprefix("no-"))
+        yield Use(command, last, (*words, first, *needed), (*words, first, last), judge)
