@@ -253,17 +253,26 @@ def test_the_page_runs_and_fetches_nothing_else(browser: Browser, folder: Path) 
         page.goto((folder / "index.html").as_uri())
         page.evaluate(
             """address => {
+                const refused = new Set();
+                document.addEventListener("securitypolicyviolation", (violation) => {
+                    refused.add(violation.effectiveDirective);
+                    document.body.dataset.refused = [...refused].sort().join(" ");
+                });
                 const script = document.createElement("script");
                 script.textContent = "window.hacked = true";
                 const image = document.createElement("img");
                 image.src = `${address}/spy.png`;
                 image.setAttribute("onerror", "window.hacked = true");
+                const base = document.createElement("base");
+                base.href = address;
+                document.head.append(base);
                 document.body.append(script, image);
                 return fetch(`${address}/fetched`).catch(() => null);
             }""",
             address,
         )
-        page.wait_for_timeout(300)
+        refused = "base-uri connect-src img-src script-src-attr script-src-elem"
+        expect(page.locator("body")).to_have_attribute("data-refused", refused)
         server.shutdown()
     assert page.evaluate("window.hacked") is None
     assert {path for path in reached if "favicon" not in path} == {"/reachable"}
@@ -301,24 +310,24 @@ def test_an_address_of_a_picture_opens_it(browser: Browser, folder: Path) -> Non
         expect(other.locator("#prompt")).to_have_text("a bowl of fruit")
 
 
-def test_five_thousand_pictures(
+def test_a_thousand_pictures_come_as_one_scrolls(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("many")
-    for number in range(5000):
+    for number in range(1100):
         save(folder, number, f"picture number {number} of many", size=(16, 16))
     _, count = write_gallery(folder)
-    assert count == 5000
+    assert count == 1100
     for page in opened(browser, folder):
-        expect(page.locator("#count")).to_have_text("5,000 pictures")
+        expect(page.locator("#count")).to_have_text("1,100 pictures")
         cards = page.locator(".card")
         at_first = cards.count()
         assert at_first < 500, "the page begins with what can be seen"
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
         expect(cards.nth(at_first)).to_be_attached()
-        page.locator("#search").fill("number 4321 of")
-        expect(page.locator("#count")).to_have_text("1 of 5,000")
-        expect(page.locator(".card .said")).to_have_text(re.compile("number 4321"))
+        page.locator("#search").fill("number 321 of")
+        expect(page.locator("#count")).to_have_text("1 of 1,100")
+        expect(page.locator(".card .said")).to_have_text(re.compile("number 321"))
         page.locator("#search").fill("")
         page.locator(".card").first.click()
         for _ in range(at_first + 5):
