@@ -195,6 +195,33 @@ def test_packages_that_are_new_enough_are_counted(
     assert "\n1 thing is broken; the commands above mend that." in ran.stdout
 
 
+def test_a_build_is_no_part_of_a_version(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, version, more in (
+        ("imaginairy", "9", "Requires-Dist: little>=2.10.1\n"),
+        ("little", "2.10+cu126", ""),
+    ):
+        info = tmp_path / f"{name}-{version}.dist-info"
+        info.mkdir()
+        start = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (info / "METADATA").write_text(start + more)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "packages  little 2.10+cu126 is old" in run("doctor").stdout
+
+
+def test_an_error_of_torch_without_words(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*size: int, **options: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(torch, "ones", fails)
+    ran = run("doctor")
+    assert ran.exit_code == 1
+    assert f"torch {torch.__version__} does not work: NotImplementedError" in ran.stdout
+
+
 def test_what_runs_without_being_installed_is_noted(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,3 +338,7 @@ def test_levels_have_colours_and_commands_lines_of_their_own() -> None:
         "note    disk      one two three four\n" + " " * 18 + "five",
         " " * 17 + "try: mend this and that",
     ]
+    narrow = Finding("note", "x", "rm '/a/very/long/path'")
+    assert click.unstyle([*told("disk", narrow, 24)][1]) == (
+        "  try: rm\n       '/a/very/long/path'"
+    )

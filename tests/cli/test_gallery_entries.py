@@ -232,13 +232,13 @@ def test_defaults_say_nothing_and_wishes_do() -> None:
     said: dict[str, Any] = {
         "prompt": "a", "upscale": False, "fix_faces": True, "tile_mode": "", "seed": 0,
         "enhance": [], "mask_modify_original": False, "variation_strength": 0.25,
-        "conditioning": None, "applied": {"enhance": ["a", 2.0, True, {"b_c": 1.5}]},
+        "conditioning": None, "applied": {"done": ["a", 2.0, True, {"b_c": 1.5}]},
     }  # fmt: skip
     listed = facts(Entry(Path("a.png"), (8, 8), said))
     assert listed == {
         "size": "8 x 8", "upscale": "no", "fix faces": "yes", "seed": "0",
         "mask modify original": "no", "variation strength": "0.25",
-        "enhance": "a, 2, yes, b c 1.5",
+        "done": "a, 2, yes, b c 1.5",
     }  # fmt: skip
 
 
