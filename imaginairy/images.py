@@ -14,12 +14,16 @@ WHITE_OF = {**dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), 65535), "F": 1}
 NUMBERS = ("I", *WHITE_OF)
 OVERSHOOT = 0.125
 """How far beyond black and white numbers may go, as sharp resizing makes them."""
+PROFILE = "icc_profile"
+"""Where Pillow keeps what the numbers of a picture mean as colours."""
 STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
 """Modes whose colours are multiplied by their opacity, and those where they are not."""
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """Return any picture as RGB, turned as EXIF says, on white where transparent.
+
+    A colour profile stays if it still holds.
 
     Raises:
         BadImageError: nobody can tell what white is in it.
@@ -29,7 +33,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         return color
     color.putalpha(opacity)
     ground = Image.new("RGBA", color.size, "white")
-    return Image.alpha_composite(ground, color).convert("RGB")
+    flat = Image.alpha_composite(ground, color).convert("RGB")
+    if PROFILE in color.info:
+        flat.info[PROFILE] = color.info[PROFILE]
+    return flat
 
 
 def painted(mask: Image.Image) -> Image.Image:
@@ -56,6 +63,8 @@ def color_and_opacity(image: Image.Image) -> tuple[Image.Image, Image.Image | No
         BadImageError: nobody can tell what white is in it.
     """
     image = ImageOps.exif_transpose(image)
+    if not image.mode.startswith(("RGB", "P")):
+        image.info.pop(PROFILE, None)  # of grey or of inks, it holds for those only
     if image.mode in NUMBERS:
         return _of_numbers(image)
     try:

@@ -45,7 +45,7 @@ class LazyLoadingImage:
         if (filepath is None) == (url is None):
             raise BadOptionError(
                 "A LazyLoadingImage takes exactly one of filepath and url; "
-                f"{'both' if url else 'neither'} was given."
+                f"{'neither' if url is None else 'both'} was given."
             )
         if filepath is not None:
             if not is_file(filepath):

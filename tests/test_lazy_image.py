@@ -1,7 +1,9 @@
 """Pictures named first and read when used."""
 
+import copy
 import functools
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,14 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaginairy import ImaginePrompt, LazyLoadingImage
+from imaginairy import ImaginePrompt, LazyLoadingImage, lazy_image
 from imaginairy.errors import (
     BadImageError,
     BadOptionError,
     DownloadError,
     InvalidUrlError,
+    MissingFileError,
 )
-from imaginairy.images import upright_rgb
 from tests.support.web import Web
 
 
@@ -33,16 +35,24 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
+def asked() -> list[tuple[str, str]]:
+    """What the web server was asked for, and by whom."""
+    return []
+
+
+@pytest.fixture
+def server(tmp_path: Path, asked: list[tuple[str, str]]) -> Iterator[str]:
     """A web server for the files of the test."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
-            pass
+            asked.append((self.path, self.headers["User-Agent"]))
 
     handler = functools.partial(Quiet, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=running.serve_forever, args=(0.01,), daemon=True
+        ).start()
         yield f"http://127.0.0.1:{running.server_port}"
         running.shutdown()
 
@@ -54,24 +64,87 @@ def test_it_behaves_as_a_pillow_image(picture: Path) -> None:
     assert lazy.size == (32, 16)
     assert lazy.getpixel((3, 3)) == (255, 0, 0)
     assert lazy == LazyLoadingImage(filepath=str(picture))
+    assert copy.copy(lazy).size == (32, 16)
 
 
-def test_it_is_read_only_when_used(picture: Path) -> None:
-    lazy = LazyLoadingImage(filepath=picture)
+def test_it_is_who_its_whole_path_is(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lazy = LazyLoadingImage.of("red.png")
+    assert (str(lazy), lazy.address) == ("red.png", str(picture))
+    assert {lazy} == {LazyLoadingImage(filepath=picture)}
+    (tmp_path / "other.png").touch()
+    assert lazy != LazyLoadingImage.of("other.png")
+    assert lazy != "red.png"
+
+
+def test_it_is_read_only_when_used_and_once(picture: Path) -> None:
+    lazy, read = (LazyLoadingImage(filepath=picture) for _ in range(2))
+    image = read.as_pillow()
     picture.write_text("no longer a picture")
-    with pytest.raises(BadImageError, match="not a picture that can be read"):
+    assert read.as_pillow() is image
+    read.require_readable()
+    for use in (lazy.as_pillow, lazy.require_readable):
+        with pytest.raises(BadImageError, match="not a picture that can be read"):
+            use()
+    picture.unlink()
+    with pytest.raises(MissingFileError, match=f"no file '{picture}' any more"):
         lazy.as_pillow()
 
 
-def test_from_the_web(picture: Path, server: str) -> None:
-    lazy = LazyLoadingImage(url=f"{server}/{picture.name}")
-    assert str(lazy) == f"{server}/red.png"
+def test_to_be_looked_at_beforehand_takes_no_room(picture: Path) -> None:
+    lazy = LazyLoadingImage(filepath=picture)
+    lazy.require_readable()
+    Image.new("RGB", (5, 4), "blue").save(picture)
+    assert lazy.size == (5, 4), "the pixels that were looked at were kept"
+
+
+def test_from_the_web_once(
+    picture: Path, server: str, asked: list[tuple[str, str]]
+) -> None:
+    lazy = LazyLoadingImage.of(f"{server}/{picture.name}")
+    assert str(lazy) == lazy.address == f"{server}/red.png"
+    lazy.require_readable()
     assert lazy.size == (32, 16)
+    assert asked == [("/red.png", "imaginairy")]
     with pytest.raises(DownloadError, match=r"could not be fetched \(File not found"):
         LazyLoadingImage(url=f"{server}/missing.png").as_pillow()
     (picture.parent / "page.html").write_text("<html>")
     with pytest.raises(BadImageError, match="not a picture"):
         LazyLoadingImage(url=f"{server}/page.html").as_pillow()
+
+
+def test_what_the_web_may_cost(
+    picture: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limits are those that the page on security names."""
+    limit = lazy_image.MAX_DOWNLOAD_BYTES
+    assert (limit, lazy_image.DOWNLOAD_TIMEOUT_S) == (200_000_000, 30)
+    picture.write_bytes(picture.read_bytes().ljust(3_000_000, b"\0"))
+    monkeypatch.setattr(lazy_image, "MAX_DOWNLOAD_BYTES", 3_000_000)
+    assert LazyLoadingImage(url=f"{server}/red.png").size == (32, 16)
+    monkeypatch.setattr(lazy_image, "MAX_DOWNLOAD_BYTES", 2_999_999)
+    with pytest.raises(DownloadError, match=r"red\.png' is larger than 2 MB"):
+        LazyLoadingImage(url=f"{server}/red.png").as_pillow()
+
+
+def test_a_server_that_never_answers_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lazy_image, "DOWNLOAD_TIMEOUT_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        lazy = LazyLoadingImage(url=f"http://127.0.0.1:{silent.getsockname()[1]}/a")
+        with pytest.raises(DownloadError, match=r"could not be fetched \(timed out\)"):
+            lazy.as_pillow()
+
+
+def test_a_picture_of_too_many_pixels_is_refused(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 32 * 16 // 2 - 1)
+    with pytest.raises(BadImageError, match=r"red\.png' has too many pixels"):
+        LazyLoadingImage(filepath=picture).as_pillow()
 
 
 def test_over_tls_only_from_who_can_show_a_certificate(
@@ -100,13 +173,20 @@ def test_over_tls_only_from_who_can_show_a_certificate(
 def test_what_is_wrong_is_said_at_once(picture: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="exactly one of filepath and url; neither"):
         LazyLoadingImage()
-    with pytest.raises(ValueError, match="both"):
+    with pytest.raises(ValueError, match="filepath and url; both was given"):
         LazyLoadingImage(filepath=picture, url="http://example.com/a.png")
+    with pytest.raises(ValueError, match="both"):
+        LazyLoadingImage(filepath=picture, url="")
     with pytest.raises(FileNotFoundError, match="There is no file"):
         LazyLoadingImage(filepath=tmp_path / "missing.png")
     with pytest.raises(FileNotFoundError):
         LazyLoadingImage(filepath=tmp_path)
-    for address in ("ftp://example.com/a.png", "example.com/a.png", "http://", ""):
+    with pytest.raises(FileNotFoundError):
+        LazyLoadingImage(filepath="a" * 10_000)
+    for address in (
+        *("ftp://example.com/a.png", "example.com/a.png", "http://", ""),
+        "http://[example.com/a.png",
+    ):
         with pytest.raises(InvalidUrlError, match="is not a web address"):
             LazyLoadingImage(url=address)
 
@@ -125,65 +205,6 @@ def test_prompts_take_paths_addresses_and_pictures(picture: Path) -> None:
         ImaginePrompt("a fox", init_image=3)  # type: ignore[arg-type]
 
 
-RED = (255, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("image", "colour"),
-    [
-        (Image.new("RGBA", (4, 4), (255, 0, 0, 255)), RED),
-        (Image.new("RGBA", (4, 4), (255, 0, 0, 0)), (255, 255, 255)),
-        (Image.new("L", (4, 4), 100), (100, 100, 100)),
-        (Image.new("LA", (4, 4), (100, 0)), (255, 255, 255)),
-        (Image.new("1", (4, 4), 1), (255, 255, 255)),
-        (Image.new("RGB", (4, 4), "red").convert("P"), RED),
-        (Image.new("CMYK", (4, 4), (0, 255, 255, 0)), RED),
-        (Image.fromarray(np.full((4, 4), 51400, np.uint16)), (200, 200, 200)),
-        (Image.fromarray(np.full((4, 4), 0.5, np.float32)), (128, 128, 128)),
-        (Image.fromarray(np.full((4, 4), 200, np.float32)), (200, 200, 200)),
-        (Image.fromarray(np.full((4, 4), 200, np.int32)), (200, 200, 200)),
-        (Image.fromarray(np.full((4, 4), 1, np.int32)), (255, 255, 255)),
-        (Image.fromarray(np.full((4, 4), 5140, np.uint16)), (20, 20, 20)),
-        (Image.new("HSV", (4, 4), (0, 255, 255)), RED),
-        (Image.new("LA", (4, 4), (100, 255)).convert("La"), (100, 100, 100)),
-        (Image.new("RGBA", (4, 4), (255, 0, 0, 0)).convert("RGBa"), (255, 255, 255)),
-    ],
-    ids=lambda value: value.mode if isinstance(value, Image.Image) else "",
-)
-def test_every_mode_becomes_rgb(image: Image.Image, colour: tuple[int, ...]) -> None:
-    rgb = upright_rgb(image)
-    assert rgb.mode == "RGB"
-    assert np.abs(np.subtract(rgb.getpixel((2, 2)), colour)).max() <= 1
-
-
-@pytest.mark.parametrize(
-    "numbers",
-    [
-        np.array([[0, 20]], np.int32),
-        np.array([[0, 4000]], np.int32),
-        np.array([[0, 90000]], np.int32),
-        np.array([[-1, 1]], np.int32),
-        np.array([[0, 20]], np.uint16),
-        np.array([[0, 20]], np.float32),
-        np.array([[0, np.nan]], np.float32),
-        np.array([[0, np.inf]], np.float32),
-    ],
-    ids=lambda numbers: f"{numbers.dtype} to {numbers.max()}",
-)
-def test_numbers_that_do_not_say_what_white_is_are_refused(numbers: np.ndarray) -> None:
-    with pytest.raises(BadImageError, match="does not say what white is"):
-        upright_rgb(Image.fromarray(numbers))
-
-
 def test_arrays_are_refused_with_what_makes_pictures_of_them() -> None:
     with pytest.raises(BadOptionError, match="not ndarray; PIL"):
         ImaginePrompt("a fox", init_image=np.zeros((8, 8)))  # type: ignore[arg-type]
-
-
-def test_pictures_are_turned_as_exif_says(tmp_path: Path) -> None:
-    image = Image.new("RGB", (40, 20), "red")
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    image.save(tmp_path / "turned.jpg", exif=exif)
-    lazy = LazyLoadingImage(filepath=tmp_path / "turned.jpg")
-    assert upright_rgb(lazy.as_pillow()).size == (20, 40)

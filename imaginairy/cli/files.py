@@ -79,9 +79,7 @@ def saved(
     name = plain(path.stem)[:MAX_NAME_LENGTH] or "picture"
     tags = carried_tags(written_in(before), noted(image))
     if kind == "jpg" and image.mode != "L":
-        profile = image.info.get("icc_profile")
         image = upright_rgb(image)
-        image.info["icc_profile"] = profile
     (path,) = saved_numbered({f"{name}_{what}.{kind}": (image, tags)}, outdir)
     return path
 

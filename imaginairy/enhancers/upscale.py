@@ -15,7 +15,7 @@ from imaginairy.afterwards import UPSCALE, with_step
 from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
-from imaginairy.images import color_and_opacity
+from imaginairy.images import PROFILE, color_and_opacity
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.models.store import ModelStore
 from imaginairy.models.upscaler import Upscaler
@@ -25,8 +25,6 @@ from imaginairy.stand_ins import suited
 
 SCALE = Number(1, 16)
 GREYS = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-PROFILED = ("L", "LA", "RGB", "RGBA")
-"""Modes whose colours are passed on as they are, so that a profile still holds."""
 NAME = "upscale"
 FILTER = "lanczos"
 """What enlarges where no upscaler does."""
@@ -153,8 +151,8 @@ def upscaled(
     if scale is not None and scale != upscaler.scale:
         width, height = (max(1, round(side * scale)) for side in parts.color.size)
         large = large.resize((width, height), Image.Resampling.LANCZOS)
-    if "icc_profile" in image.info and image.mode in PROFILED:
-        large.info["icc_profile"] = image.info["icc_profile"]
+    if PROFILE in image.info and large.mode == image.mode:
+        large.info[PROFILE] = image.info[PROFILE]
     return large
 
 
