@@ -139,14 +139,16 @@ def _autoencoder_config(
     shapes: Shapes, *, block: str, norm: str, attention: str, settings: Settings
 ) -> AutoencoderConfig:
     levels = max(1, _count(shapes, block.format("{}", 0)))
-    groups = _whole("groups", settings.get("norm_num_groups", 32))
+    groups = 0  # an autoencoder without normalisation has no groups to speak of
+    if norm in shapes:
+        groups = _whole("groups", settings.get("norm_num_groups", 32))
     return AutoencoderConfig(
         channels=tuple(shapes[block.format(level, 0)][0] for level in range(levels)),
         blocks_per_level=_count(shapes, block.format(0, "{}")),
         image_channels=shapes["decoder.conv_out.weight"][0],
         latent_channels=shapes["post_quant_conv.weight"][1],
         middle_attention=attention in shapes,
-        norm_groups=groups if norm in shapes else 0,
+        norm_groups=groups,
         scale_factor=settings.get("scaling_factor", AutoencoderConfig.scale_factor),
     )
 
