@@ -7,25 +7,29 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huggingface_hub import get_session
 
 from imaginairy.errors import ImaginairyError
 from imaginairy.models import web
 from imaginairy.models.catalog import WebFile
-from tests.support.hub_client import HANG_GUARD_S, ROOT
+from tests.support.hub_client import ROOT
 from tests.support.hub_environment import hub_environment, without_hub
 from tests.support.hub_server import HubServer, Repo
+from tests.support.patience import HANG_GUARD_S, wait_until
 
 WEIGHTS = bytes(range(256)) * 4000
 PLACE = "/some/upscalers/resolve/main/large.pth"
 CHILD = """
-import json, sys
+import json, logging, sys
 from imaginairy.models import web
 from imaginairy.models.catalog import WebFile
 
+logging.basicConfig(filename=sys.argv[2], level="DEBUG")
 print(web.fetch(WebFile(**json.loads(sys.argv[1]))))
 """
 
@@ -36,17 +40,20 @@ class Client:
 
     home: Path
     file: WebFile
+    begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def begin(self) -> subprocess.Popen[str]:
-        """Fetch the file in a process of its own."""
+    def begin(self, log: Path) -> subprocess.Popen[str]:
+        """Fetch the file in a process of its own, which logs every step."""
         own = {"XDG_CACHE_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen(
-            [sys.executable, "-c", CHILD, json.dumps(asdict(self.file))],
+        log.touch()
+        running = subprocess.Popen(
+            [sys.executable, "-c", CHILD, json.dumps(asdict(self.file)), str(log)],
             env=without_hub(dict(os.environ)) | own,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
         )
+        self.begun.append(running)
+        return running
 
     def call(self, name: str, **environment: str) -> str:
         """Return what a function returns, or the error, as text."""
@@ -73,10 +80,14 @@ def server() -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def client(server: HubServer, tmp_path: Path) -> Client:
+def client(server: HubServer, tmp_path: Path) -> Iterator[Client]:
     digest = hashlib.sha256(WEIGHTS).hexdigest()
     file = WebFile(server.url + PLACE, len(WEIGHTS), digest)
-    return Client(tmp_path / "home", file)
+    client = Client(tmp_path / "home", file)
+    yield client
+    for running in client.begun:
+        running.kill()
+        running.communicate()
 
 
 def asked_for(server: HubServer) -> list[str]:
@@ -155,16 +166,17 @@ def test_an_answer_that_brings_nothing_is_asked_for_five_times(
     assert Path(client.call("fetch")).read_bytes() == content
 
 
-def test_what_a_killed_run_received_is_kept(server: HubServer, client: Client) -> None:
-    server.pieces = 20
-    running = client.begin()
-    while client.files().get("large.pth.part", 0) == 0:
-        assert running.poll() is None
+def test_what_a_killed_run_received_is_kept(
+    server: HubServer, client: Client, tmp_path: Path
+) -> None:
+    server.holds = True
+    running = client.begin(tmp_path / "log")
+    wait_until(lambda: client.files().get("large.pth.part"), running)
     running.kill()
-    running.communicate()
+    running.wait()
     received = client.files()["large.pth.part"]
-    assert 0 < received < len(WEIGHTS)
-    server.pieces = 1
+    assert 0 < received <= len(WEIGHTS) // 2
+    server.go_on()
     assert Path(client.call("fetch")).read_bytes() == WEIGHTS
     assert asked_for(server) == ["all", f"bytes={received}-"]
     assert client.files() == {"large.pth": len(WEIGHTS)}
@@ -178,16 +190,35 @@ def test_a_server_that_sends_only_wholes_is_put_up_with(
     assert len(asked_for(server)) == 2
 
 
-def test_a_slow_server_is_waited_for(server: HubServer, client: Client) -> None:
-    server.pieces = 10
-    path = client.call("fetch", HF_HUB_DOWNLOAD_TIMEOUT="1")  # for each piece
+def test_a_slow_server_is_waited_for_as_long_as_the_client_says(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    session = type(get_session())
+    stream = session.stream
+
+    def recorded(*args: Any, timeout: float, **options: Any) -> Any:
+        asked.append(timeout)  # for each piece that is read
+        return stream(*args, timeout=timeout, **options)
+
+    monkeypatch.setattr(session, "stream", recorded)
+    path = client.call("fetch", HF_HUB_DOWNLOAD_TIMEOUT="77")
     assert Path(path).read_bytes() == WEIGHTS
+    assert asked == [77]
 
 
-def test_two_processes_share_one_download(server: HubServer, client: Client) -> None:
-    server.pieces = 4
-    both = [client.begin() for _ in range(2)]
-    paths = {running.communicate(timeout=HANG_GUARD_S)[0] for running in both}
+def test_two_processes_share_one_download(
+    server: HubServer, client: Client, tmp_path: Path
+) -> None:
+    server.holds = True
+    first = client.begin(tmp_path / "first")
+    wait_until(lambda: asked_for(server), first)
+    second = client.begin(tmp_path / "second")
+    wait_until(lambda: "not acquired" in (tmp_path / "second").read_text(), second)
+    server.go_on()
+    paths = {
+        running.communicate(timeout=HANG_GUARD_S)[0] for running in (first, second)
+    }
     assert len(paths) == 1
     assert Path(paths.pop().strip()).read_bytes() == WEIGHTS
     assert asked_for(server) == ["all"]

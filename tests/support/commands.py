@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
+from tests.support.patience import HANG_GUARD_S
 
 Run = Callable[..., Result]
 
@@ -25,7 +26,7 @@ def process(
     ran = subprocess.run(
         [str(Path(sys.executable).with_name(command)), *map(str, words)],
         capture_output=True, text=True, cwd=cwd, env=os.environ | environment,
-        timeout=300,
+        timeout=HANG_GUARD_S,
     )  # fmt: skip
     assert "Traceback" not in ran.stderr, ran.stderr
     return ran

@@ -15,9 +15,9 @@ from imaginairy.errors import ImaginairyError
 from imaginairy.models import hub
 from imaginairy.models.catalog import HubFile
 from tests.support.hub_environment import hub_environment, without_hub
+from tests.support.patience import HANG_GUARD_S
 
 ROOT = Path(__file__).parents[2]
-HANG_GUARD_S = 120
 
 WEIGHTS = bytes(range(256)) * 400
 REPO = "someone/some-model"

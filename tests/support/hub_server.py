@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +17,6 @@ from urllib.parse import unquote, urlsplit
 
 LIST_PATH = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(/revision/(?P<rev>[^/]+))?")
 FILE_PATH = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
-PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,9 @@ class HubServer:
     """Answer nothing, until the server is closed."""
     ranges: bool = True
     """Whether a part of a file may be asked for; where not, the whole is sent."""
-    pieces: int = 1
-    """In how many pieces to send anything, with a pause before each but the first."""
+    holds: bool = False
+    """Send half of anything, and the rest when told to `go_on`, or at the end."""
+    _going_on: threading.Event = field(default_factory=threading.Event)
     _closing: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "HubServer":
@@ -103,6 +102,7 @@ class HubServer:
         traceback: TracebackType | None,
     ) -> None:
         self._closing.set()
+        self.go_on()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -116,6 +116,16 @@ class HubServer:
         """Return at once, or when the server closes."""
         if self.silent:
             self._closing.wait()
+
+    def go_on(self) -> None:
+        """Send the rest of what is held, and hold nothing any more."""
+        self.holds = False
+        self._going_on.set()
+
+    def wait_while_held(self) -> None:
+        """Return at once, or when told to go on."""
+        if self.holds:
+            self._going_on.wait()
 
     def downloads(self) -> list[str]:
         """Return the paths in their repositories of all files asked for, in order."""
@@ -224,11 +234,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             sent = body[: len(body) // 2] if drop else body
-            size = -(-len(sent) // self.hub.pieces) or 1
-            for start in range(0, len(sent), size):
-                if start:
-                    time.sleep(PAUSE_S)
-                self.wfile.write(sent[start : start + size])
+            half = len(sent) // 2
+            self.wfile.write(sent[:half])
+            self.hub.wait_while_held()
+            self.wfile.write(sent[half:])
         self.close_connection = drop
 
 
