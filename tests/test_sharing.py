@@ -13,6 +13,7 @@ import torch
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import DeviceError, NotEnoughMemoryError
+from tests.support.patience import HANG_GUARD_S
 from tests.support.pictures import pixels
 
 Job = tuple[int, str]
@@ -63,7 +64,7 @@ def test_a_forked_process_draws_too_and_says_with_how_many_threads() -> None:
         env=os.environ | {"OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_GUARD_S,
     )
     assert ran.returncode == 7, ran.stderr
     assert ran.stderr.count("computes with one thread") == 2  # once for each store

@@ -20,6 +20,7 @@ from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.options import given as fields_given
 from imaginairy.gallery import write_gallery
 from tests.support.galleries import EVIL, save, save_all_kinds
+from tests.support.patience import HANG_GUARD_S
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -41,7 +42,10 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.fail("There is no Chromium; install Debian's package: chromium.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        expect.set_options(timeout=HANG_GUARD_S * 1000)
+        browser = playwright.chromium.launch(
+            executable_path=path, args=FLAGS, timeout=HANG_GUARD_S * 1000
+        )
         yield browser
         browser.close()
 
@@ -62,6 +66,7 @@ def opened(browser: Browser, folder: Path, **options: Any) -> Iterator[Page]:
     context = browser.new_context(
         permissions=["clipboard-read", "clipboard-write"], **options
     )
+    context.set_default_timeout(HANG_GUARD_S * 1000)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -246,6 +251,7 @@ def test_the_page_runs_and_fetches_nothing_else(browser: Browser, folder: Path) 
             """Say nothing."""
 
     page = browser.new_page()
+    page.set_default_timeout(HANG_GUARD_S * 1000)
     with HTTPServer(("127.0.0.1", 0), Listener) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt
+from tests.support.patience import HANG_GUARD_S, wait_until
 
 SMALL = ("--width", "64", "--height", "64", "--steps", "3")
 
@@ -26,7 +26,7 @@ def imagine(
         text=True,
         cwd=cwd,
         env=os.environ | environment,
-        timeout=120,
+        timeout=HANG_GUARD_S,
     )
 
 
@@ -120,11 +120,9 @@ def test_ctrl_c_keeps_what_is_saved(tiny_folder: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     try:
         outputs = tmp_path / "outputs"
-        while not outputs.exists() or len(list(outputs.glob("*.jpg"))) < 2:
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            time.sleep(0.05)
+        wait_until(lambda: len(list(outputs.glob("*.jpg"))) >= 2, process)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=HANG_GUARD_S)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -24,6 +24,7 @@ from imaginairy.cli.sections import SECTIONS
 from imaginairy.cli.size import NAMED, SHAPES, parse_size
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
+from tests.support.patience import HANG_GUARD_S
 
 SMALL = ("-w", "64", "-h", "64", "--steps", "2")
 Imagine = Callable[..., Result]
@@ -173,7 +174,7 @@ def test_json_is_printed_as_soon_as_a_picture_is_there(
         picture = tmp_path / json.loads(process.stdout.readline())["path"]
         assert picture.is_file()
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=HANG_GUARD_S)
     finally:
         process.kill()
     assert process.returncode == 130

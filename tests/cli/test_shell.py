@@ -18,6 +18,7 @@ from imaginairy.cli.shell import Shell, run_shell
 from imaginairy.cli.shell_words import quoted, split, split_unfinished
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError
+from tests.support.patience import HANG_GUARD_S
 from tests.support.terminal import Terminal
 
 AIMG = Path(sys.executable).with_name("aimg")
@@ -27,7 +28,12 @@ SMALL = "-w 64 -h 64 --steps 2"
 def script(lines: str, *, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run lines as a script on standard input."""
     return subprocess.run(
-        [AIMG], input=lines, capture_output=True, text=True, cwd=cwd, timeout=300
+        [AIMG],
+        input=lines,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=HANG_GUARD_S,
     )
 
 

@@ -17,6 +17,7 @@ from storybook.autoencoder import psnr
 from storybook.face_pictures import Pixels, fresh_portraits
 from storybook.faces_report import off
 from storybook.world import Scene, draw_scene
+from tests.support.patience import HANG_GUARD_S
 
 MODEL = "storybook-codeformer"
 PORTRAITS = 16
@@ -91,7 +92,7 @@ def test_the_bundled_model_s_portraits_are_fixed_without_naming_any(
             str(Path(sys.executable).with_name("imagine")), "portrait of a smiling man",
             "--seed", "2", "--fix-faces", "--model", "storybook", "--json",
         ],
-        capture_output=True, text=True, cwd=tmp_path, timeout=300,
+        capture_output=True, text=True, cwd=tmp_path, timeout=HANG_GUARD_S,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     (written,) = map(json.loads, ran.stdout.splitlines())

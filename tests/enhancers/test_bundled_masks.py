@@ -17,6 +17,7 @@ from storybook.masks_report import overlap, reduced
 from storybook.phrases import absent, present
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import SIZE
+from tests.support.patience import HANG_GUARD_S
 
 MODEL = "storybook-clipseg"
 SCENES = 60
@@ -108,7 +109,8 @@ def imagine(*arguments: str, cwd: Path) -> None:
     command = [str(Path(sys.executable).with_name("imagine")), *arguments]
     ran = subprocess.run(
         [*command, "--model", "storybook", "--seed", "1"],
-        capture_output=True, text=True, cwd=cwd, env=os.environ, timeout=300,
+        capture_output=True, text=True, cwd=cwd, env=os.environ,
+        timeout=HANG_GUARD_S,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
 

@@ -12,6 +12,7 @@ from imaginairy import ModelStore, describe, find_img_text_similarity
 from storybook.sight import held_back_scenes
 from storybook.world import Scene
 from storybook.world.plain import plain_caption, read_caption
+from tests.support.patience import HANG_GUARD_S
 
 CAPTIONER, COMPARER = "storybook-blip", "storybook-clip"
 
@@ -55,7 +56,8 @@ def test_describe_says_it_without_a_network(draw, tmp_path: Path) -> None:
     ran = subprocess.run(
         [str(Path(sys.executable).with_name("aimg")), "describe", "cat.png",
          "bowl.png", "--caption-model", CAPTIONER],
-        capture_output=True, text=True, cwd=tmp_path, env=os.environ, timeout=300,
+        capture_output=True, text=True, cwd=tmp_path, env=os.environ,
+        timeout=HANG_GUARD_S,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     cat, bowl = ran.stdout.splitlines()

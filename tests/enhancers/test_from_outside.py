@@ -13,6 +13,7 @@ from PIL import Image
 from imaginairy.enhancers import ENHANCERS
 from imaginairy.metadata import read_metadata
 from tests.support.packages import bring, enhancer_code
+from tests.support.patience import HANG_GUARD_S
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "enhancers.md").read_text()
@@ -37,7 +38,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG_GUARD_S,
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -56,7 +57,7 @@ def imagine(folder: Path, cwd: Path, *options: str) -> subprocess.CompletedProce
         text=True,
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": path},
-        timeout=300,
+        timeout=HANG_GUARD_S,
     )
 
 

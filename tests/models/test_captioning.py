@@ -36,6 +36,7 @@ from imaginairy.models.pretrained import load_network
 from imaginairy.models.weightfile import open_weights
 from tests.support.golden import assert_close, drawn
 from tests.support.hub_server import HubServer, Repo
+from tests.support.patience import HANG_GUARD_S
 from tests.support.pickles import Call, save
 from tests.support.tiny_words import (
     BEGIN,
@@ -352,7 +353,8 @@ def test_other_weights_than_were_pinned_are_refused(
         environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": ""}
         ran = subprocess.run(
             [sys.executable, "-c", DESCRIBE],
-            env=os.environ | environment, capture_output=True, text=True, timeout=300,
+            env=os.environ | environment, capture_output=True, text=True,
+            timeout=HANG_GUARD_S,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip()

@@ -26,6 +26,7 @@ from imaginairy.models.store import ModelStore
 from storybook.face_pictures import PEOPLE, fresh_portraits
 from storybook.world import GROUPS, draw_scene
 from tests.support.hub_server import HubServer, Repo
+from tests.support.patience import HANG_GUARD_S
 from tests.support.tiny_codeformer import TINY, save_published, save_tiny_codeformer
 from tests.support.tiny_gfpgan import save_gfpgan
 from tests.support.tiny_upscaler import save_upscaler
@@ -159,7 +160,8 @@ def test_a_detector_is_fetched_once(tmp_path: Path) -> None:
             ran = subprocess.run(
                 [sys.executable, "-c", FETCH, str(len(content))],
                 env=os.environ | environment | {"HF_ENDPOINT": server.url},
-                capture_output=True, text=True, timeout=300,
+                capture_output=True, text=True,
+                timeout=HANG_GUARD_S,
             )  # fmt: skip
             assert ran.stdout.strip() == "YuNetDetector", ran.stderr
         assert server.downloads() == ["finder.onnx"]

@@ -40,6 +40,7 @@ from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.models.weightfile import open_weights
 from tests.support.golden import assert_close, drawn
 from tests.support.hub_server import HubServer, Repo
+from tests.support.patience import HANG_GUARD_S
 from tests.support.pickles import Call, save
 from tests.support.tiny import tiny_tokenizer
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
@@ -366,7 +367,8 @@ def test_the_published_model_is_fetched_once(folder: Path, tmp_path: Path) -> No
         environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": ""}
         ran = subprocess.run(
             [sys.executable, "-c", MASK],
-            env=os.environ | environment, capture_output=True, text=True, timeout=300,
+            env=os.environ | environment, capture_output=True, text=True,
+            timeout=HANG_GUARD_S,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip()

@@ -10,6 +10,7 @@ import pytest
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from storybook.ahead import drawn_ahead
+from tests.support.patience import HANG_GUARD_S
 
 ROOT = Path(__file__).parents[2]
 DRAWING = (
@@ -27,7 +28,7 @@ DRAWING = (
 def rehearse(state: Path, *stages: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "storybook", "--rehearse", *stages],
-        capture_output=True, text=True, cwd=ROOT, timeout=600,
+        capture_output=True, text=True, cwd=ROOT, timeout=HANG_GUARD_S,
         env=os.environ | {"STORYBOOK_STATE": str(state)},
     )  # fmt: skip
 

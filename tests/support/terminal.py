@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-PATIENCE_S = 180.0
-"""Only a hang takes so long; how fast things are is no matter here."""
+from tests.support.patience import HANG_GUARD_S
+
 ESCAPES = r"(?:\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[=>()][0AB]?))*"
 """What a terminal is told between the signs that it shows."""
 TAKE_TERMINAL = (
@@ -75,7 +75,7 @@ class Terminal:
         Escape sequences between its signs, such as colours, do not count.
         """
         wanted = re.compile(ESCAPES.join(map(re.escape, text)))
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + HANG_GUARD_S
         while (found := wanted.search(self.raw, self.seen)) is None:
             news = self.raw[self.seen :]
             assert time.monotonic() < until, f"no {text!r} in {news!r}"
@@ -85,10 +85,10 @@ class Terminal:
 
     def ended(self) -> int:
         """Wait until the program ends; return its exit code."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + HANG_GUARD_S
         while self._read():
             assert time.monotonic() < until, f"never ends: {self.raw[self.seen :]!r}"
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(HANG_GUARD_S)
 
     def _read(self) -> bool:
         """Read what is there, or wait a little; tell whether there can be more."""
