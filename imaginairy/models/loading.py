@@ -186,7 +186,7 @@ def fetch_repo(repo: HubRepo, *, half: bool) -> Path:
             return _whole(snapshot, wanted)
     files = hub.repo_files(repo.repo, repo.revision)
     wanted = wanted_files(repo, files, half=half)
-    folder = hub.fetch_many(repo.repo, wanted, repo.revision)
+    folder = hub.fetch_many(repo.repo, wanted, repo.revision, dict(repo.sha256))
     return _whole(folder, wanted)
 
 
@@ -228,12 +228,14 @@ def wanted_files(repo: HubRepo, files: Sequence[str], *, half: bool) -> list[str
 
 
 def with_shards(weights: str, files: Sequence[str]) -> list[str]:
-    """Return a weight file, and the shards if it is the index of some."""
+    """Return a weight file, and the shards of its precision if it is an index."""
     if not weights.endswith(".json"):
         return [weights]
     stem = re.sub(r"(\.safetensors|\.bin)\.index.*", "", weights)
     shard = re.compile(re.escape(stem) + r"\S*-\d+-of-\d+\S*")
-    return [weights, *(file for file in files if shard.fullmatch(file))]
+    shards = [file for file in files if shard.fullmatch(file)]
+    half = "fp16" in weights
+    return [weights, *(file for file in shards if ("fp16" in file) == half)]
 
 
 def load(

@@ -8,9 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from imaginairy.models.catalog import HubRepo
 from imaginairy.models.checkpoint import read_checkpoint
-from imaginairy.models.loading import local_model, wanted_files
+from imaginairy.models.loading import local_model
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.schedule import ScheduleConfig
 from tests.support.checkpoints import Named, shapes_of, write_hollow
@@ -189,13 +188,6 @@ def test_a_pickled_file_has_the_usual_size_or_that_of_its_yaml(tmp_path: Path) -
     assert local_model(file).width == 512
     file.with_suffix(".yaml").write_text(f"{YAML}image_size: 96")
     assert local_model(file).width == 768
-
-
-def test_the_yaml_of_a_checkpoint_in_a_repository_is_fetched_with_it() -> None:
-    repo = HubRepo("a/b", "main")
-    files = ["README.md", "dream.yaml", "dream.safetensors", "dream.ckpt", "other.yaml"]
-    assert wanted_files(repo, files, half=False) == ["dream.yaml", "dream.safetensors"]
-    assert wanted_files(repo, ["a.ckpt"], half=False) == ["a.ckpt"]
 
 
 def test_a_scheduler_of_few_steps_is_said(

@@ -105,6 +105,7 @@ def test_silent_hub(server: HubServer, client: Client) -> None:
     server.silent = True
     silence = f"no answer from {server.url} within "
     assert client.value("unreachable_reason", 0.3) == f"{silence}0.3 seconds"
+    assert client.value("unreachable_reason") == f"{silence}3 seconds"
     message = client.error(
         "HubUnreachableError", "fetch", WEIGHTS_FILE, env={"HF_HUB_ETAG_TIMEOUT": "1"}
     )

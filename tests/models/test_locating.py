@@ -1,0 +1,201 @@
+"""Which model a name means: a row, a path, a repository, or none."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imaginairy.errors import UnknownModelError
+from imaginairy.models import hub
+from imaginairy.models.catalog import (
+    BUNDLED_FOLDER,
+    CLIP_TOKENIZER,
+    MODELS,
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    WebFile,
+    find_model,
+    known_model,
+)
+from imaginairy.models.loading import default_model, local_model, locate, own_folder
+from tests.support.hub_client import Client
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("sd15", "sd15"),
+        ("SD-1.5", "sd15"),
+        ("Stable-Diffusion-1.4", "sd14"),
+        ("inpainting", "sd15-inpainting"),
+        ("BUNDLED", "storybook"),
+    ],
+)
+def test_rows_go_by_name_and_alias_in_any_case(name: str, row: str) -> None:
+    assert locate(name).name == row
+    assert find_model(name) is known_model(name) is locate(name)
+
+
+def test_no_two_rows_go_by_one_name() -> None:
+    names = [name for spec in MODELS for name in (spec.name, *spec.aliases)]
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() for name in names)
+
+
+def test_a_row_comes_before_a_path_and_a_path_before_a_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "someone" / "model").mkdir(parents=True)
+    (tmp_path / "sd15").mkdir()
+    assert isinstance(locate("sd15").weights, HubFile)
+    assert locate("./sd15").weights == LocalPath(Path("sd15"))
+    for name in ("someone/model", Path("someone/model"), "~/someone/model"):
+        spec = locate(name)  # type: ignore[arg-type]
+        assert isinstance(spec.weights, LocalPath)
+        assert spec.name == str(tmp_path / "someone" / "model")
+        assert spec.licence == "as stated by whoever made it"
+
+
+@pytest.mark.parametrize(
+    ("name", "repo", "revision"),
+    [
+        ("owner/repo", "owner/repo", "main"),
+        ("owner/re.po-1_0@v1.0", "owner/re.po-1_0", "v1.0"),
+        ("owner/repo@refs/pr/3", "owner/repo", "refs/pr/3"),
+    ],
+)
+def test_a_repository_is_that_of_its_revision(
+    name: str, repo: str, revision: str
+) -> None:
+    spec = locate(name)
+    assert spec.name == name
+    assert spec.weights == HubRepo(repo, revision)
+    assert spec.licence == "see its page on the hub"
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b/c", "owner/", "owner/my model", "a/b.safetensors", "a/b.ckpt", "sd16"]
+)
+def test_other_names_are_refused_with_what_there_is(name: str) -> None:
+    with pytest.raises(UnknownModelError) as refused:
+        locate(name)
+    near = " Did you mean 'sd15'?" if name == "sd16" else ""
+    assert str(refused.value) == (
+        f"There is no model '{name}'; give one of sd15, sd15-inpainting, sd14, "
+        "storybook, the path of a checkpoint file or folder, or a repository as "
+        f"owner/repo.{near}"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "  ", 3, None.__class__])
+def test_what_is_no_name_is_refused(name: object) -> None:
+    with pytest.raises(UnknownModelError) as refused:
+        locate(name)  # type: ignore[arg-type]
+    assert str(refused.value) == f"A model goes by a name or a path, not {name!r}."
+
+
+@pytest.mark.parametrize(
+    ("settings", "side"),
+    [
+        ('{"sample_size": 96}', 768),
+        ('{"sample_size": "16"}', 128),
+        ("{}", 512),
+        ("[]", 512),
+        ("{", 512),
+        ('{"sample_size": [8, 8]}', 512),
+        ('{"sample_size": Infinity}', 512),
+        (None, 512),
+    ],
+)
+def test_a_folder_may_say_at_which_size_it_was_trained(
+    tmp_path: Path, settings: str | None, side: int
+) -> None:
+    (tmp_path / "unet").mkdir()
+    if settings is not None:
+        (tmp_path / "unet" / "config.json").write_text(settings)
+    spec = local_model(tmp_path)
+    assert (spec.width, spec.height) == (side, side)
+
+
+def test_the_folder_of_a_model_s_own(tmp_path: Path, client: Client) -> None:
+    """One file of a repository, beside others, has none."""
+    assert own_folder(known_model("storybook")) == BUNDLED_FOLDER / "storybook"
+    assert own_folder(local_model(tmp_path)) == tmp_path
+    (tmp_path / "a.ckpt").touch()
+    assert own_folder(local_model(tmp_path / "a.ckpt")) is None
+    assert own_folder(known_model("sd15")) is None
+    with client.here():
+        assert own_folder(locate("someone/some-model")) is None
+        folder = hub.fetch_many("someone/some-model", ["model_index.json"])
+        assert own_folder(locate("someone/some-model")) == folder
+        assert own_folder(locate("someone/some-model@v2")) is None
+
+
+def test_published_rows_are_those_that_were_published() -> None:
+    """By what their pages state: the file, its size and the start of its sum."""
+    stated = {
+        "sd15": ("v1-5-pruned-emaonly.safetensors", 4_265_146_304, "6ce0161689b38"),
+        "sd15-inpainting": ("sd-v1-5-inpainting.ckpt", 4_265_437_280, "c6bbc15e3224e"),
+        "sd14": ("sd-v1-4.ckpt", 4_265_380_512, "fe4efff1e174c"),
+    }
+    for name, (file, size, start) in stated.items():
+        spec = known_model(name)
+        assert isinstance(spec.weights, HubFile) and spec.weights.sha256
+        assert (spec.weights.path, spec.weights.size) == (file, size)
+        assert spec.weights.sha256.startswith(start)
+        assert (spec.width, spec.height, spec.steps) == (512, 512, 40)
+        assert (spec.prompt_strength, spec.sampler) == (7.5, "plms")
+        assert (spec.reach, spec.upscales, spec.companions) == (
+            (2.25, False, "published")
+        )
+    assert CLIP_TOKENIZER.size == 2_224_003
+
+
+def test_a_file_of_the_web_goes_by_its_own_name() -> None:
+    file = WebFile("https://example.org:8080/a/b/c.pth", 1, "0" * 64)
+    assert (file.name, file.server) == ("c.pth", "https://example.org:8080")
+    assert BundledFolder("x").path == BUNDLED_FOLDER / "x"
+
+
+def put_into_cache(home: Path, file: HubFile) -> None:
+    """Let a file lie where the hub's client has it, were it only a byte."""
+    folder = home / "hub" / f"models--{file.repo.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / file.revision).write_text("c0ffee\n")
+    place = folder / "snapshots" / "c0ffee" / file.path
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"x")
+
+
+def test_without_a_name_it_is_sd15_where_that_is_there_or_to_be_had(
+    client: Client, closed_port: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its vocabulary has to be there, too."""
+    weights = known_model("sd15").weights
+    assert isinstance(weights, HubFile)
+    with client.here():
+        assert default_model() is locate(None) is known_model("sd15")
+    client.endpoint = closed_port
+    with client.here():
+        assert default_model().name == "storybook"
+        [said] = caplog.messages
+        assert said == (
+            "Stable Diffusion 1.5 is not on this machine and cannot be fetched "
+            f"(connection refused ({closed_port})); drawing with the bundled model, "
+            "storybook."
+        )
+        put_into_cache(client.home, weights)
+        assert default_model().name == "storybook"
+        put_into_cache(client.home, CLIP_TOKENIZER)
+        assert default_model().name == "sd15"
+
+
+def test_json_of_a_folder_is_read_as_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    text = json.dumps({"_name": "é", "sample_size": 32}, ensure_ascii=False)
+    (tmp_path / "unet" / "config.json").write_text(text, encoding="utf-8")
+    assert local_model(tmp_path).width == 256
