@@ -13,11 +13,12 @@ FIRST := "Two processes find all the tests, which takes a minute; then each test
 DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 	"portrait photo of a smiling woman" "photo of a dog"
 
-.PHONY: demo test nightly check format bench assets docs storybook storybook-report clean
+# How many faults `make mutants` puts into the code, and which.
 MUTANTS ?= 300
 SEED ?= 1
 
-.PHONY: demo test check mutants format bench assets docs storybook storybook-report clean
+.PHONY: demo test nightly check mutants format bench assets docs storybook \
+	storybook-report clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1

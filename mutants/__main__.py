@@ -20,32 +20,30 @@ from mutants import choice, report, trial
 from mutants.covering import Covering, covering_in
 from mutants.faults import Fault
 
-ROOT = Path(__file__).parent.parent.resolve()
+HERE = Path(__file__).parent.parent.resolve()
 
 
 def main() -> int:
     """Do what the command line says; return the exit code."""
     asked = _arguments()
-    state: Path = asked.state.resolve()
+    root: Path = asked.root.resolve()
+    state: Path = (asked.state or root / ".mutants").resolve()
     state.mkdir(parents=True, exist_ok=True)
     if asked.cover or not (state / "covered").exists():
-        cover(state, asked.jobs, asked.tests)
-    faults = choice.faults_in([path.resolve() for path in asked.paths], ROOT)
-    if asked.changed:
-        changed = _changed(asked.changed)
-        near = [fault for fault in faults if fault.path in changed]
-        chosen = choice.sample(near, asked.number, asked.seed)
-        rest = [fault for fault in faults if fault.path not in changed]
-        chosen += choice.sample(rest, asked.number - len(chosen), asked.seed)
-    else:
-        chosen = choice.sample(faults, asked.number, asked.seed)
-    outcomes = try_all(chosen, covering_in(state, ROOT), state, asked)
-    said = report.report(chosen, outcomes, ROOT)
+        cover(root, state, asked.jobs, asked.tests)
+    paths = [path.resolve() for path in asked.paths or [root / "imaginairy"]]
+    faults = choice.faults_in(paths, root)
+    changed = _changed(root, asked.changed) if asked.changed else set()
+    chosen = choice.sample(faults, asked.number, asked.seed, first=changed)
+    outcomes = try_all(chosen, root, state, asked)
+    said = report.report(chosen, outcomes, root)
     (state / "report.txt").write_text(said + "\n", encoding="utf-8")
     print(said)
+    told = report.figures(chosen, outcomes, asked.seed)
     if asked.save:
-        report.save_figures(report.figures(chosen, outcomes, asked.seed))
-    return 0
+        report.save_figures(told)
+    noticed, judged = map(sum, zip(*told["parts"].values(), strict=True))
+    return 0 if 100 * noticed >= asked.at_least * judged else 1
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,7 +52,6 @@ def _arguments() -> argparse.Namespace:
         "paths",
         nargs="*",
         type=Path,
-        default=[ROOT / "imaginairy"],
         help="Files and folders to put faults into; all of imaginairy by default.",
     )
     parser.add_argument("--number", type=int, default=300, help="How many to try.")
@@ -72,26 +69,37 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cover", action="store_true", help="Run the tests anew.")
     parser.add_argument("--save", action="store_true", help="Keep the figures.")
     parser.add_argument(
-        "--state", type=Path, default=ROOT / ".mutants", help="Where things are kept."
+        "--at-least", type=float, default=0, help="Fail below this many in a hundred."
+    )
+    parser.add_argument("--root", type=Path, default=HERE, help="Tree that is tested.")
+    parser.add_argument(
+        "--state", type=Path, help="Where things are kept; .mutants in the tree."
+    )
+    parser.add_argument(
+        "--large",
+        nargs="*",
+        default=trial.LARGE,
+        help="Libraries to import once for all tries.",
     )
     return parser.parse_args()
 
 
-def cover(state: Path, jobs: int, tests: list[str]) -> None:
+def cover(root: Path, state: Path, jobs: int, tests: list[str]) -> None:
     """Run the tests once and keep which lines each of them runs."""
     for file in (*state.glob("lines.*"), *state.glob("tests-*.jsonl")):
         file.unlink()
     (state / "outcomes.jsonl").unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-p", "mutants.covering", *tests]
-    command += ["--numprocesses", str(jobs), "--dist", "worksteal"]
+    if jobs > 1:
+        command += ["--numprocesses", str(jobs), "--dist", "worksteal"]
     around = {"MUTANTS_STATE": str(state), "OMP_NUM_THREADS": "1"}
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    subprocess.run(command, cwd=ROOT, env=os.environ | around | {"PYTHONPATH": path})
+    around["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(root), str(HERE)]))
+    subprocess.run(command, cwd=root, env=os.environ | around)
     (state / "covered").touch()
 
 
 def try_all(
-    chosen: list[Fault], covering: Covering, state: Path, asked: argparse.Namespace
+    chosen: list[Fault], root: Path, state: Path, asked: argparse.Namespace
 ) -> dict[str, str]:
     """Try every fault that was not tried yet; return all outcomes by name.
 
@@ -99,7 +107,8 @@ def try_all(
     seemed to notice is tried again without it.
     """
     os.environ["OMP_NUM_THREADS"] = "1"
-    trial.import_large_libraries()
+    trial.import_beforehand(asked.large)
+    covering = covering_in(state, root)
     kept = state / "outcomes.jsonl"
     copies = state / "copies"
     end = time.monotonic() + 60 * asked.minutes
@@ -107,11 +116,11 @@ def try_all(
     while True:
         done = _read(kept)
         left = [fault for fault in chosen if fault.name not in done]
-        _Job.covering = covering.without(void)
+        _Job.covering, _Job.root = covering.without(void), root
         _try(left, kept, copies, asked.jobs, end)
         done = _read(kept)
         failed = {test for row in done.values() for test in row["failed"]}
-        void = _fail_anyway(failed, covering, copies)
+        void = _fail_anyway(failed, covering, trial.Copy(root, copies / "clean"))
         shutil.rmtree(copies, ignore_errors=True)
         again = [name for name, row in done.items() if void & set(row["failed"])]
         if not again:
@@ -143,11 +152,10 @@ def _try(left: list[Fault], kept: Path, copies: Path, jobs: int, end: float) -> 
                 break
 
 
-def _fail_anyway(tests: set[str], covering: Covering, copies: Path) -> set[str]:
+def _fail_anyway(tests: set[str], covering: Covering, copy: trial.Copy) -> set[str]:
     """Return which of these tests fail without a fault."""
     if not tests:
         return set()
-    copy = trial.Copy(ROOT, copies / "clean")
     copy.make()
     usual = sum(covering.seconds.get(test, 1) for test in tests)
     _, failed = trial.run_tests(copy.folder, sorted(tests), usual, all_of_them=True)
@@ -157,18 +165,19 @@ def _fail_anyway(tests: set[str], covering: Covering, copies: Path) -> set[str]:
 class _Job:
     """One of the processes that try faults, with a copy of the tree of its own."""
 
+    root: Path
     covering: Covering
     copy: trial.Copy
 
     @classmethod
     def begin(cls, copies: Path) -> None:
-        cls.copy = trial.Copy(ROOT, copies / str(os.getpid()))
+        cls.copy = trial.Copy(cls.root, copies / str(os.getpid()))
         cls.copy.make()
 
     @classmethod
     def run(cls, fault: Fault) -> dict[str, Any]:
         begun = time.monotonic()
-        tests = choice.tests_for(fault, cls.covering, ROOT)
+        tests = choice.tests_for(fault, cls.covering, cls.root)
         outcome: trial.Outcome = "no test"
         failed: list[str] = []
         cls.copy.put(fault, 1_000_000_000 + int(fault.name[:7], 16))
@@ -183,9 +192,9 @@ class _Job:
         return row | {"tests": len(tests), "failed": failed}
 
 
-def _changed(commit: str) -> set[str]:
+def _changed(root: Path, commit: str) -> set[str]:
     command = ["git", "diff", "--name-only", commit]
-    ran = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    ran = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
     return set(ran.stdout.split())
 
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,25 +23,36 @@ def faults_in(paths: Iterable[Path], root: Path) -> list[Fault]:
     return [fault for file in files for fault in faults_of(file, root)]
 
 
-def sample(faults: Sequence[Fault], number: int, seed: int) -> list[Fault]:
+def sample(
+    faults: Sequence[Fault], number: int, seed: int, first: Collection[str] = ()
+) -> list[Fault]:
     """Choose faults by chance, as many of each kind, and one a line at most.
 
-    The choice among the rest stays the same when some of the code changes.
+    Those of the files `first` are taken before all others. The choice among the rest
+    stays the same when some of the code changes.
     """
-    kinds: dict[str, list[Fault]] = defaultdict(list)
-    for fault in sorted(faults, key=lambda fault: _chance(fault, seed)):
-        kinds[fault.kind].append(fault)
     chosen: list[Fault] = []
     taken: set[tuple[str, int]] = set()
-    while len(chosen) < number and any(kinds.values()):
-        for kind in sorted(kinds):
-            while kinds[kind] and len(chosen) < number:
-                fault = kinds[kind].pop(0)
-                if (fault.path, fault.line) not in taken:
+    for near in (True, False):
+        kinds: dict[str, list[Fault]] = defaultdict(list)
+        for fault in sorted(faults, key=lambda fault: _chance(fault, seed)):
+            if (fault.path in first) == near:
+                kinds[fault.kind].append(fault)
+        while len(chosen) < number and any(kinds.values()):
+            for kind in sorted(kinds):
+                fault = _next(kinds[kind], taken)
+                if fault and len(chosen) < number:
                     taken.add((fault.path, fault.line))
                     chosen.append(fault)
-                    break
     return chosen
+
+
+def _next(faults: list[Fault], taken: set[tuple[str, int]]) -> Fault | None:
+    while faults:
+        fault = faults.pop(0)
+        if (fault.path, fault.line) not in taken:
+            return fault
+    return None
 
 
 def _chance(fault: Fault, seed: int) -> float:
@@ -70,16 +81,17 @@ def batches(tests: Sequence[str], covering: Covering) -> list[list[str]]:
     """Split tests into those to try first and those to try then, if any."""
     first: list[str] = []
     then: list[str] = []
-    spent = 0.0
+    left, left_in_all = FIRST_S, LONGEST_S
     for test in tests:
         took = covering.seconds[test]
-        if not first or spent + took <= FIRST_S:
+        if not first or took <= left:
             first.append(test)
-        elif spent + took <= LONGEST_S:
+            left -= took
+        elif took <= left_in_all:
             then.append(test)
         else:
             continue
-        spent += took
+        left_in_all -= took
     return [batch for batch in (first, then) if batch]
 
 

@@ -19,11 +19,10 @@ import coverage
 import pytest
 from coverage.numbits import numbits_to_nums
 
-ROOT = Path(__file__).parent.parent
 SETTINGS = """[run]
 data_file = {state}/lines
 parallel = true
-source_dirs = {root}/imaginairy
+source_dirs = {folder}/imaginairy
 patch = subprocess
 core = ctrace
 context = ${{MUTANTS_TEST-}}
@@ -69,10 +68,10 @@ class Covering:
 
 
 def settings_in(state: Path) -> Path:
-    """Write the settings that `coverage` is started with; return their file."""
+    """Write the settings that `coverage` is started with here; return their file."""
     state.mkdir(parents=True, exist_ok=True)
     file = state / "coverage.ini"
-    file.write_text(SETTINGS.format(state=state, root=ROOT), encoding="utf-8")
+    file.write_text(SETTINGS.format(state=state, folder=Path.cwd()), encoding="utf-8")
     return file
 
 

@@ -194,7 +194,14 @@ class _Finder(ast.NodeVisitor):
         return self._starts[line - 1] + len(before)
 
 
-NEVER_LEFT_OUT = {None, "metadata", "kw_only", "slots", "frozen", "strict"}
+NEVER_LEFT_OUT: set[str | None] = {
+    None,
+    "metadata",
+    "kw_only",
+    "slots",
+    "frozen",
+    "strict",
+}
 """Arguments of calls whose loss says nothing about the tests."""
 OLD = "\0old\0"
 
@@ -225,9 +232,14 @@ def _is_docstring_or_typing(node: ast.AST) -> bool:
 
 
 def _below(node: ast.AST) -> Iterator[ast.AST]:
-    """Return the nodes below one which run: no annotations, no decorators."""
+    """Return the nodes below one which run and matter: no annotations, no bases."""
+    if isinstance(node, ast.keyword) and node.arg in NEVER_LEFT_OUT - {
+        "metadata",
+        None,
+    }:
+        return
     for name, value in ast.iter_fields(node):
-        if name in {"annotation", "returns", "decorator_list", "type_params"}:
+        if name in {"annotation", "returns", "decorator_list", "type_params", "bases"}:
             continue
         for below in value if isinstance(value, list) else [value]:
             if isinstance(below, ast.AST):

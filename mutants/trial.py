@@ -82,9 +82,9 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def import_large_libraries() -> None:
-    """Import what tests will want, once for all tries."""
-    for name in LARGE:
+def import_beforehand(names: Iterable[str]) -> None:
+    """Import the libraries that tests will want, once for all tries."""
+    for name in names:
         try:
             importlib.import_module(name)
         except ImportError:
