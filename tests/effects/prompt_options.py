@@ -166,12 +166,14 @@ def _plain(command: str, base: tuple[str, ...]) -> Iterator[Use]:
         words = typed(values, number)
         whole = (*base, *(word for each in words.values() for word in each))
         for field, (option, *_) in words.items():
-            if number < len(spelled(field)):
+            if number < len(spelled(field)) and field != "upscale":
                 yield Use(command, option, base, whole, says(field, values[field][1]))
     words = typed(BEST)
     whole = (*base, *(word for each in words.values() for word in each))
     yield Use(command, "--best-of", base, whole, two_were_compared)
     yield Use(command, "--similarity-model", base, whole, the_matcher_compared)
+    larger = (*base, "--upscale")  # alone, for an upscaler means it too
+    yield Use(command, "--upscale", base, larger, says("upscale", True))
     for option, mode in TILES.items():
         yield Use(command, option, base, (*base, option), says("tile_mode", mode))
 
