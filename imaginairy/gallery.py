@@ -43,7 +43,7 @@ NO_RECORD = "The picture says nothing about how it was drawn."
 DEFAULTS = {
     each.name: [] if each.default == () else each.default
     for each in fields(ImaginePrompt)
-    if each.default is not MISSING and each.name != "conditioning"
+    if each.default is not MISSING
 }
 
 

@@ -1,7 +1,9 @@
 """What other tools write into pictures is read as they mean it."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +19,9 @@ from imaginairy.foreign_metadata import (
     parse_parameters,
     read_foreign,
 )
-from imaginairy.foreign_samplers import SAMPLER_NAMES, read_pair
 from imaginairy.foreign_settings import read_settings
 from imaginairy.metadata import read_written
 from imaginairy.models.catalog import known_model
-from imaginairy.samplers import SAMPLERS
 
 TEXT = """a (red) fox, ((sharp)), [dull], (big:1.3), \\(plain\\)
 by a lake
@@ -58,93 +58,6 @@ def test_a_whole_text() -> None:
     assert record.unknown == {"Lora hashes": "a: 1, b: 2"}
     assert not record.from_picture
     ImaginePrompt.from_dict(record.fields)
-
-
-@pytest.mark.parametrize(
-    ("name", "ours"),
-    [
-        ("Euler a", "k_euler_a"),
-        ("Euler", "k_euler"),
-        ("DPM++ 2M", "k_dpmpp_2m"),
-        ("DPM++ 2S a", "k_dpmpp_2s_a"),
-        ("DPM2 a", "k_dpm_2_a"),
-        ("LMS", "k_lms"),
-        ("DDIM", "ddim"),
-        ("plms", "plms"),
-        ("k_dpmpp_3m_sde", "k_dpmpp_3m_sde"),
-    ],
-)
-def test_samplers_by_their_other_names(name: str, ours: str) -> None:
-    assert parsed(f"Sampler: {name}").fields["sampler_type"] == ours
-
-
-@pytest.mark.parametrize(
-    ("said", "sampler", "schedule"),
-    [
-        ("Sampler: DPM++ 2M SDE, Schedule type: Karras", "k_dpmpp_2m_sde", "karras"),
-        ("Sampler: dpmpp_2m, Schedule type: karras", "k_dpmpp_2m", "karras"),
-        (
-            "Sampler: dpmpp_2m_sde_gpu, Schedule type: normal",
-            "k_dpmpp_2m_sde",
-            "normal",
-        ),
-        ("Sampler: dpm_2_ancestral_karras", "k_dpm_2_a", "karras"),
-        ("Sampler: DPM++ 3M SDE, Schedule type: Uniform", "k_dpmpp_3m_sde", "normal"),
-        ("Sampler: DPM++ 3M SDE", "k_dpmpp_3m_sde", "normal"),
-        ("Sampler: DPM++ 2M, Schedule type: Automatic", "k_dpmpp_2m", "karras"),
-        ("Sampler: euler_ancestral", "k_euler_a", None),
-        ("Sampler: k_dpmpp_2s_a_ka", "k_dpmpp_2s_a", "karras"),
-        ("Sampler: lcm, Schedule type: Automatic", "k_lcm", None),
-    ],
-)
-def test_pairs_of_sampler_and_schedule(
-    said: str, sampler: str, schedule: str | None
-) -> None:
-    record = parsed(said)
-    assert record.fields["sampler_type"] == sampler
-    assert record.fields.get("schedule") == schedule
-    assert (record.unknown, record.note) == ({}, "")
-
-
-@pytest.mark.parametrize(
-    ("pair", "sampler", "unknown", "note"),
-    [
-        (("UniPC", "Karras"), None, {"Sampler", "Schedule type"}, ""),
-        (("Restart", ""), None, {"Sampler"}, ""),
-        (("DPM++ 2M SDE Heun", "Exponential"), None, {"Sampler", "Schedule type"}, ""),
-        (("heunpp2", "automatic"), None, {"Sampler"}, ""),
-        (("Euler", "SGM Uniform"), "k_euler", {"Schedule type"}, ""),
-        (("DPM++ 3M SDE Exponential", ""), "k_dpmpp_3m_sde", {"Schedule type"}, ""),
-        (("DPM++ 2M SDE", "Automatic"), "k_dpmpp_2m_sde", {"Schedule type"}, ""),
-        (("DDIM", "Karras"), "ddim", set(), "which the sampler 'ddim' cannot use"),
-        (("DPM fast Karras", ""), "k_dpm_fast", set(), "'k_dpm_fast' cannot use"),
-        (("", "Karras"), None, set(), "as its sampler is not named"),
-    ],
-)
-def test_what_is_not_here_of_a_pair_is_left_out(
-    pair: tuple[str, str], sampler: str | None, unknown: set[str], note: str
-) -> None:
-    found = read_pair(*pair)
-    assert (found.sampler, found.schedule) == (sampler, None)
-    assert set(found.unknown) == unknown
-    assert note in found.note and bool(note) == bool(found.note)
-
-
-def test_every_sampler_of_ours_can_be_meant() -> None:
-    assert set(SAMPLER_NAMES.values()) == set(SAMPLERS)
-
-
-def test_schedules_stand_with_the_sampler_or_alone() -> None:
-    assert parsed("Sampler: LMS Karras").fields["schedule"] == "karras"
-    record = parsed("Sampler: LMS, Schedule type: Karras")
-    assert (record.fields["sampler_type"], record.fields["schedule"]) == (
-        "k_lms",
-        "karras",
-    )
-    assert "schedule" not in parsed("Sampler: LMS, Schedule type: Automatic").fields
-    assert parsed("Schedule type: SGM Uniform").unknown == {
-        "Schedule type": "SGM Uniform"
-    }
 
 
 def test_what_nothing_here_does_is_told() -> None:
@@ -270,10 +183,17 @@ def test_brackets_without_a_number(theirs: str, ours: str) -> None:
 
 @given(st.text("ab()[]:\\|1."), st.text())
 def test_any_text_can_be_read(prompt: str, rest: str) -> None:
-    emphasised(prompt)
+    plain = emphasised(prompt)
+    assert re.sub(r":1\.1(?=\))|:0\.91", "", plain).translate(ROUND) == re.sub(
+        r":1\.1(?=\))", "", prompt
+    ).translate(ROUND), "only weights come in, and brackets become round"
     parse_parameters(f"{prompt}\n{rest}")
-    parse_parameters(f"{prompt}\nSteps: 1, Seed: 2, {rest}")
-    read_settings(f"{prompt}:{rest}, a: {{{prompt}")
+    record = parse_parameters(f"{prompt}\nSteps: 1, Seed: 2, CFG scale: 3\n{rest}")
+    assert record is None or record.fields["steps"] is not None
+    assert all(map(str.strip, read_settings(f"{prompt}:{rest}, a: {{{prompt}")))
+
+
+ROUND = str.maketrans("[]", "()")
 
 
 def test_a_png_and_a_jpg_say_it(tmp_path: Path) -> None:
@@ -310,3 +230,120 @@ def test_ours_is_read_back_from_what_others_read(tmp_path: Path) -> None:
     again = ImaginePrompt.from_dict({**record.fields, "model": record.model})
     assert again.filled(spec) == prompt
     assert record.unknown == {}
+
+
+def test_what_has_no_part_in_the_picture_is_passed_over() -> None:
+    record = parsed(
+        "CFG scale: 7, Version: v1, RNG: CPU, User: me, Civitai metadata: {}, Created "
+        "Date: 2024-05-05, Postprocess upscale by: 2, Model: a, Model hash: b"
+    )
+    assert record.unknown == {}
+    others = {"Civitai metadata": '{"a": 1}', "VAE hash": "ab", "ENSD": "31337"}
+    said = ", ".join(f"{name}: {value}" for name, value in others.items())
+    assert parsed(said).unknown == others
+
+
+@pytest.mark.parametrize(
+    ("setting", "fields"),
+    [
+        ("Model: x, Steps: 3", {"steps": 3}),
+        ("CFG scale: 4.5", {"prompt_strength": 4.5}),
+        ("Model: x, Seed: 9", {"seed": 9}),
+        ("Eta: 0.5", {"eta": 0.5}),
+        ("Clip skip: 2", {"clip_skip": 2}),
+        ("Variation seed: 5", {"variation_seed": 5}),
+        ("Variation seed strength: 0.3", {"variation_strength": 0.3}),
+        ("Size: 64x72", {"width": 64, "height": 72}),
+        ("size: 64 \xd7 72", {"width": 64, "height": 72}),
+        ("Tiling: True", {"tile_mode": "xy"}),
+        ("Tiling: False", {"tile_mode": ""}),
+    ],
+)
+def test_each_setting_becomes_its_field(setting: str, fields: dict[str, Any]) -> None:
+    usual = {"prompt": "a fox", "steps": 20, "seed": 1}
+    found = parsed(setting).fields
+    assert found == {**usual, **fields}
+    assert [type(found[name]) for name in fields] == [*map(type, fields.values())]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["CFG scale: inf", "CFG scale: nan", "Clip skip: 2.5", "Eta: ?", "Size: 64"],
+)
+def test_numbers_that_are_none_are_told(setting: str) -> None:
+    name, value = setting.split(": ")
+    assert parsed(setting).unknown == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("a\nSteps: 2, Seed: 1", False),
+        ("a\nSteps: 2, Seed: 1, Model: x", True),
+        ("Steps: 2, Seed: 1, Model: x", True),
+        ("a\nSeed: 1, CFG scale: 2, Steps: 2", True),
+        ("a\nSeed: 1, CFG scale: 2, Sampler: Euler", False),
+        ("a\nSteps: 2, Seed: 1, Model: x\nSize: 8x8", True),
+        ("a\r\nSteps: 2, Seed: 1, Model: x\r\n\r\n", True),
+    ],
+)
+def test_a_line_of_settings_has_three_of_them_and_the_steps(
+    text: str, is_one: bool
+) -> None:
+    assert (parse_parameters(text) is not None) == is_one
+
+
+def test_the_last_of_several_lines_that_look_so_is_the_settings() -> None:
+    record = parse_parameters("Steps: 3 of a stair\nSteps: 2, Seed: 1, Model: x,\nA: b")
+    assert record is not None
+    assert record.fields["prompt"] == "Steps: 3 of a stair"
+    assert record.unknown == {"A": "b"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "prompt", "negative"),
+    [
+        (["a", "Negative prompt: b"], "a", "b"),
+        (["a", "", "NEGATIVE PROMPT:b", "", "c "], "a", "b\n\nc"),
+        (["Negative prompt: b"], "", "b"),
+        (["a, Negative prompt: b"], "a, Negative prompt: b", None),
+        (["a", "Negative prompt:"], "a", None),
+        (["a", "Negative prompt: b", "Negative prompt: c"], "a",
+         "b\nNegative prompt: c"),
+    ],
+)  # fmt: skip
+def test_prompts_of_several_lines(
+    lines: list[str], prompt: str, negative: str | None
+) -> None:
+    fields = parsed("Model: x", "\n".join(lines)).fields
+    assert (fields["prompt"], fields.get("negative_prompt")) == (prompt, negative)
+
+
+def test_emphasis_is_written_out_but_in_our_own_texts() -> None:
+    assert parsed("Version: v1.6", "(a)").fields["prompt"] == "(a:1.1)"
+    assert parsed("Version: imaginairy 0.1", "(a)").fields["prompt"] == "(a)"
+
+
+def test_a_strength_that_cannot_be_read_leaves_the_usual_one() -> None:
+    record = parsed("Denoising strength: much")
+    assert record.from_picture and "init_image_strength" not in record.fields
+    assert record.unknown == {}
+
+
+def test_models_in_words_and_what_names_none() -> None:
+    record = parsed("Model: dream, Model hash: 0123ABCD")
+    assert record.model_described == "'dream', hash 0123abcd"
+    assert parsed('CFG scale: 1, Hashes: {"vae": "ab"}').model_described == "''"
+    assert parsed("Model: sd-1.4").model == "sd14", "by another of its names"
+    assert parsed("Model hash: 6ce0161689aa").model is None
+
+
+def test_what_was_done_since_is_read_from_several_settings() -> None:
+    ours = json.dumps(json.dumps([{"done": "mask"}]))
+    theirs = "Postprocess upscale by: 2"
+    assert parsed(f"{theirs}, Postprocess: {ours}").afterwards == (
+        {"done": "upscale", "model": None, "scale": "2"},
+        {"done": "mask"},
+    )
+    assert parsed("Postprocess: 3, Model: x").afterwards == ()
+    assert parsed("Postprocess: none, Model: x").afterwards == ()

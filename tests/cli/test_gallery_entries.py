@@ -99,13 +99,14 @@ def test_the_newest_come_first_and_those_of_a_moment_by_name(tmp_path: Path) -> 
         return {"prompt": "a", "created": f"2026-01-{day:02d}T00:00:00+00:00"}
 
     save(tmp_path / "old.png", **at(1))
-    save(tmp_path / "1.png", **at(3))
-    save(tmp_path / "2.png", **at(3))
+    for number in (3, 1, 4, 2):
+        save(tmp_path / f"{number}.png", **at(3))
     os.utime(save(tmp_path / "says nothing.png"), (0, 1_767_312_000))  # 2026-01-02
     os.utime(save(tmp_path / "wrong.png", prompt="a", created="then"), (0, 0))
     page, count = write_gallery(tmp_path)
     text = page.read_text()
-    names = ("2.png", "1.png", "says nothing.png", "old.png", "wrong.png")
+    names = [f"{number}.png" for number in (4, 3, 2, 1)]
+    names += ["says nothing.png", "old.png", "wrong.png"]
     places = [text.index(f'"name":"{name}"') for name in names]
     assert places == sorted(places) and count == len(names)
 
