@@ -145,11 +145,10 @@ def gallery_page(entries: list[Entry], folder: Path) -> str:
 
 
 def pictures_below(folder: Path) -> dict[str, list[Path]]:
-    """Return the pictures in the folders below one, by their file names."""
+    """Return what lies in the folders below one, by its file names."""
     below: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*/*")):
-        if path.suffix.lower() in SHOWN:
-            below.setdefault(path.name, []).append(path)
+        below.setdefault(path.name, []).append(path)
     return below
 
 

@@ -17,9 +17,10 @@ from huggingface_hub import constants
 import imaginairy
 from imaginairy.cli import doctor_cmd
 from imaginairy.cli.doctor_cmd import Finding, memory, told
-from imaginairy.models.catalog import MODELS, HubFile, known_model
+from imaginairy.models.catalog import MODELS, HubFile, WebFile, known_model
 from imaginairy.models.companions import COMPANIONS
 from imaginairy.models.default import VARIABLE
+from imaginairy.models.web import place_of
 from imaginairy.version import __version__
 from tests.support.commands import Run, process
 from tests.support.hub_server import HubServer
@@ -235,7 +236,9 @@ def test_what_runs_without_being_installed_is_noted(
     assert finding(ran.stdout, words) == ("note", "packages", "try: pip install .")
 
 
-def test_a_model_that_was_not_fetched_wholly(run: Run, cache: Path) -> None:
+def test_a_model_that_was_not_fetched_wholly(
+    run: Run, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = known_model("sd14").weights
     assert isinstance(file, HubFile) and file.size
     repo = cache / f"models--{file.repo.replace('/', '--')}"
@@ -256,7 +259,34 @@ def test_a_model_that_was_not_fetched_wholly(run: Run, cache: Path) -> None:
     assert "sd14 is fetched when first used" in run("doctor").stdout
     with path.open("wb") as whole:
         whole.truncate(file.size)  # holds nothing, and is as long as it should be
-    assert f"ok      models    sd14 is on this machine, {path}" in run("doctor").stdout
+    usage = SimpleNamespace(total=60 * GB, used=0, free=2 * GB)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    said = run("doctor", IMAGINAIRY_MODEL="sd14").stdout
+    assert f"ok      models    sd14 is on this machine, {path}" in said
+    assert "ok      disk      2.00 GB of" in said, "nothing is to be fetched"
+    os.truncate(path, file.size + 1)
+    assert f"has {file.size + 1} bytes in place of {file.size}" in run("doctor").stdout
+
+
+def test_other_models_are_where_they_were_fetched_to(
+    run: Run, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    snapshot = cache / "models--CIDAS--clipseg-rd64-refined" / "snapshots" / "main"
+    snapshot.mkdir(parents=True)
+    (spec,) = [spec for spec in COMPANIONS if spec.name == "realesrgan-x4plus"]
+    assert isinstance(spec.weights, WebFile)
+    file = place_of(spec.weights)
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as whole:
+        whole.truncate(spec.weights.size)
+    said = run("doctor").stdout
+    assert f"ok      models    clipseg is on this machine, {snapshot}" in said
+    assert f"ok      models    realesrgan-x4plus is on this machine, {file}" in said
+    assert "realesrgan-x2plus is fetched when first used, 67 MB" in said
+    bundled = [*(PACKAGE / "data" / "storybook_clip").rglob("*.safetensors")]
+    size = sum(file.stat().st_size for file in bundled)
+    assert f"storybook-clip comes along, {size / 1e6:.0f} MB" in said
 
 
 @pytest.mark.parametrize(
