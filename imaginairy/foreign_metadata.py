@@ -81,9 +81,10 @@ class ForeignRecord:
 
     @property
     def model_described(self) -> str:
-        """The model in words."""
+        """The model in words; nothing where none is named."""
+        name = f"'{self.model_name}'" if self.model_name else ""
         digest = f"hash {self.model_hash}" if self.model_hash else ""
-        return ", ".join(filter(None, (f"'{self.model_name}'", digest)))
+        return ", ".join(filter(None, (name, digest)))
 
 
 def read_foreign(written: Written) -> ForeignRecord | None:

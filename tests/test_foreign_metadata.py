@@ -333,7 +333,7 @@ def test_a_strength_that_cannot_be_read_leaves_the_usual_one() -> None:
 def test_models_in_words_and_what_names_none() -> None:
     record = parsed("Model: dream, Model hash: 0123ABCD")
     assert record.model_described == "'dream', hash 0123abcd"
-    assert parsed('CFG scale: 1, Hashes: {"vae": "ab"}').model_described == "''"
+    assert parsed('CFG scale: 1, Hashes: {"vae": "ab"}').model_described == ""
     assert parsed("Model: sd-1.4").model == "sd14", "by another of its names"
     assert parsed("Model hash: 6ce0161689aa").model is None
 

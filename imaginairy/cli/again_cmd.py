@@ -76,7 +76,9 @@ def again_cmd(
     for record in records:
         _require_model(record, store)
     jobs = planned(asked, repeats, schedules)
-    told = _Teller(drawing, [*records] * (len(jobs) // len(records)))
+    of_each = len(jobs) // (repeats * len(records))
+    order = [record for record in records for _ in range(of_each)] * repeats
+    told = _Teller(drawing, order)
     draw(jobs, drawing, store, told)
     if told.failed:
         sys.exit(1)

@@ -129,6 +129,19 @@ def test_sizes_repeats_and_sweeps(run: Run, drawn: Callable[..., Path]) -> None:
     assert Path("outputs/grids/000001_grid.jpg").is_file()
 
 
+def test_each_result_names_the_picture_that_it_is_of(
+    run: Run, drawn: Callable[..., Path]
+) -> None:
+    one, two = drawn(), drawn(prompt="a bowl")
+    ran = run("again", one, two, "--arg-schedule", "steps[1,2]", "-r", "2", "--json")
+    rows = [json.loads(line) for line in ran.stdout.splitlines()]
+    names = {"a fox": str(one), "a bowl": str(two)}
+    assert [row["again"]["of"] for row in rows] == [
+        names[row["prompt_text"]] for row in rows
+    ]
+    assert [row["again"]["of"] for row in rows] == [*map(str, (one, one, two, two))] * 2
+
+
 def test_sizes_as_older_files_say_them(
     run: Run, drawn: Callable[..., Path], tmp_path: Path
 ) -> None:
