@@ -42,13 +42,13 @@ def pytest_terminal_summary(
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
     """Let chance in a fixture be the same, whichever test asks for it first."""
-    torch.manual_seed(crc32(fixturedef.argname.encode()))
+    torch.default_generator.manual_seed(crc32(fixturedef.argname.encode()))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Let chance in a test be the same, whichever came before."""
-    torch.manual_seed(crc32(item.nodeid.encode()))
+    torch.default_generator.manual_seed(crc32(item.nodeid.encode()))
 
 
 @pytest.fixture(autouse=True)
