@@ -1,30 +1,27 @@
 """Pictures made larger: every mode and size, files told apart, and drawings."""
 
-from collections.abc import Callable
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageChops
+from PIL import Image
 
-from imaginairy import ImaginePrompt, ImagineResult, ModelStore, Observer, upscale
-from imaginairy.api import imagine, imagine_image_files
+from imaginairy import ModelStore, upscale
+from imaginairy.enhancers.upscale import GREYS
 from imaginairy.errors import (
     BadOptionError,
     CheckpointError,
     DownloadError,
     UnknownModelError,
 )
-from imaginairy.metadata import read_metadata, read_written
 from imaginairy.models.enhancer_keymaps import rrdbnet
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import RRDBNet
 from tests.support.enhancer_goldens import goldens, publish, save, small_upscaler
-from tests.support.pictures import pixels
+from tests.support.pictures import noise, pixels, squares
 from tests.support.tiny_upscaler import save_repeater, save_upscaler
-
-Draw = Callable[..., ImagineResult]
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +30,6 @@ def repeater(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(
         save_repeater(tmp_path_factory.mktemp("models") / "repeater.safetensors")
     )
-
-
-def noise(mode: str, size: tuple[int, int] = (7, 5)) -> Image.Image:
-    """Draw a picture of random pixels."""
-    bands = len(Image.new(mode, (1, 1)).getbands())
-    shape = (size[1], size[0], bands)[: 2 if bands == 1 else 3]
-    values = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-    return Image.fromarray(values, mode)
-
-
-def squares(image: Image.Image, scale: int = 4) -> Image.Image:
-    """Repeat every pixel."""
-    size = (scale * image.width, scale * image.height)
-    return image.resize(size, Image.Resampling.NEAREST)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
@@ -77,6 +60,49 @@ def test_other_modes_become_the_nearest(repeater: str, store: ModelStore) -> Non
         assert np.array_equal(np.asarray(large), np.asarray(squares(expected)))
 
 
+@pytest.mark.parametrize("mode", GREYS)
+def test_grey_stays_grey(mode: str, repeater: str, store: ModelStore) -> None:
+    if mode.startswith("I;16"):
+        image = Image.frombytes(mode, (4, 4), b"\x80\x80" * 16)
+    else:
+        image = Image.new("LA" if mode == "La" else mode, (4, 4), 1).convert(mode)
+    large = upscale(image, model=repeater, store=store)
+    assert large.mode == ("LA" if mode in ("LA", "La") else "L")
+
+
+@pytest.mark.parametrize("level", [0, 100, 255])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_what_is_as_clear_all_over_stays_so(
+    level: int, scale: int, tmp_path: Path, store: ModelStore
+) -> None:
+    path = save_upscaler(tmp_path / "random.safetensors", scale=scale)
+    image = noise("RGB")
+    image.putalpha(level)
+    large = upscale(image, model=str(path), store=store)
+    assert large.size == (7 * scale, 5 * scale)
+    assert large.getchannel("A").getextrema() == (level, level)
+
+
+def test_what_was_done_is_noted_on_the_picture(
+    tmp_path: Path, store: ModelStore
+) -> None:
+    path = str(save_repeater(tmp_path / "twice.safetensors", scale=2))
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    facts = {"done": "upscale", "model": path, "sha256": digest}
+    once = upscale(noise("RGB"), model=path, store=store)
+    assert once.info["afterwards"] == [{**facts, "scale": 2}]
+    twice = upscale(once, model=path, scale=3, store=store)
+    assert twice.info["afterwards"] == [{**facts, "scale": 2}, {**facts, "scale": 3}]
+
+
+def test_a_store_keeps_the_upscaler(tmp_path: Path, store: ModelStore) -> None:
+    path = save_repeater(tmp_path / "once.safetensors")
+    large = upscale(noise("RGB"), model=str(path), store=store)
+    path.unlink()
+    again = upscale(noise("RGB"), model=str(path), store=store)
+    assert np.array_equal(np.asarray(again), np.asarray(large))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (300, 2), (229, 13)])
 def test_any_size_will_do(
     size: tuple[int, int], repeater: str, store: ModelStore
@@ -97,10 +123,25 @@ def test_what_the_file_says_about_turning_and_colours_is_kept(
     turned = image.transpose(Image.Transpose.ROTATE_270)
     assert np.array_equal(np.asarray(large), np.asarray(squares(turned)))
     assert large.info["icc_profile"] == b"of a camera"
+    thrice = upscale(tmp_path / "turned.png", model=repeater, scale=3, store=store)
+    assert thrice.size == (12, 18)
+
+
+def test_a_profile_that_no_longer_holds_is_left_out(
+    tmp_path: Path, repeater: str, store: ModelStore
+) -> None:
+    coloring = save_upscaler(tmp_path / "add.pt", channels=1, drawn_channels=3)
+    for image, model in (
+        (noise("RGB").convert("CMYK"), repeater),
+        (noise("L"), str(coloring)),
+    ):
+        image.info["icc_profile"] = b"of inks or of grey"
+        assert "icc_profile" not in upscale(image, model=model, store=store).info
 
 
 @pytest.mark.parametrize(
-    ("scale", "size"), [(1, (7, 5)), (2.5, (18, 12)), (3, (21, 15)), (9, (63, 45))]
+    ("scale", "size"),
+    [(1, (7, 5)), (2.5, (18, 12)), (3, (21, 15)), (9, (63, 45)), (16, (112, 80))],
 )
 def test_another_scale_is_the_models_own_resized(
     scale: float, size: tuple[int, int], repeater: str, store: ModelStore
@@ -201,117 +242,6 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, store: ModelStore) -> None:
         with pytest.raises(kind) as raised:
             upscale(image, model=model, store=store)
         assert words in str(raised.value)
-    for scale in (0.5, 17, True, "much"):
+    for scale in (0.5, 0.99, 16.1, 17, True, "much"):
         with pytest.raises(BadOptionError, match="scale"):
             upscale(image, scale=scale)  # type: ignore[arg-type]
-
-
-# -- of a picture that was drawn
-
-
-def test_the_upscaled_picture_is_the_result(
-    tmp_path: Path, draw: Draw, repeater: str
-) -> None:
-    result = draw("a dog", steps=2, upscale=True, upscaler=repeater)
-    assert list(result.images) == ["generated", "upscaled"]
-    assert result.img is result.image("upscaled")
-    assert result.img.size == (512, 512)
-    assert np.array_equal(
-        np.asarray(result.img), np.asarray(squares(result.image("generated")))
-    )
-    applied = result.applied["upscale"]
-    assert (applied["model"], applied["scale"]) == (repeater, 4)
-    assert len(applied["sha256"]) == 64
-    for image_type in (None, "generated", "upscaled"):
-        path = result.save(tmp_path / f"{image_type}.png", image_type=image_type)
-        metadata = read_metadata(path)
-        assert metadata["image_type"] == (image_type or "upscaled")
-        assert metadata["applied"]["upscale"] == applied
-        assert metadata["upscale"] is True
-
-
-def test_without_it_the_drawn_picture_is_the_result(tmp_path: Path, draw: Draw) -> None:
-    result = draw("a dog", steps=2, upscale=False)
-    assert list(result.images) == ["generated"]
-    assert result.img.size == (128, 128)
-    assert "upscale" not in result.applied
-    assert read_metadata(result.save(tmp_path / "a.png"))["image_type"] == "generated"
-
-
-def test_files_lie_in_folders_named_for_their_type(
-    tmp_path: Path, draw: Draw, repeater: str
-) -> None:
-    mask = Image.new("L", (200, 160))
-    mask.paste(255, (50, 50, 120, 120))
-    prompt = ImaginePrompt(
-        "a dog",
-        seed=1,
-        steps=2,
-        model="storybook",
-        init_image=noise("RGB", (200, 160)),
-        mask_image=mask,
-        upscaler=repeater,
-    )
-    (path,) = imagine_image_files(prompt, tmp_path, output_file_extension="png")
-    drawn = {
-        str(file.parent.relative_to(tmp_path)): read_written(file).size
-        for file in tmp_path.rglob("*.png")
-    }
-    assert path.parent == tmp_path
-    assert drawn == {
-        ".": (512, 416),
-        "generated": (128, 104),
-        "modified_original": (200, 160),
-    }
-
-
-def test_progress_is_told_to_the_observer(repeater: str, store: ModelStore) -> None:
-    told: list[tuple[str, int, int]] = []
-
-    class Watch(Observer):
-        def on_progress(self, name: str, done: int, total: int) -> None:
-            told.append((name, done, total))
-
-    prompt = ImaginePrompt(
-        "a dog",
-        seed=1,
-        steps=1,
-        model="storybook",
-        draw_size="256x128",
-        upscaler=repeater,
-    )
-    next(imagine(prompt, store=store, observer=Watch()))
-    assert told == [("upscale", 1, 2), ("upscale", 2, 2)]
-
-
-def test_a_missing_upscaler_is_said_before_anything_is_drawn(
-    store: ModelStore,
-) -> None:
-    class Watch(Observer):
-        def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
-            raise AssertionError("begun to draw")
-
-    prompt = ImaginePrompt("a dog", model="storybook", upscaler="realesrgan-x4plus")
-    with pytest.raises(DownloadError, match="RealESRGAN_x4plus"):
-        next(imagine(prompt, store=store, observer=Watch()))
-
-
-@pytest.mark.parametrize("tile_mode", ["", "x", "xy"])
-def test_a_picture_that_tiles_still_does(
-    tile_mode: str, tmp_path: Path, draw: Draw, store: ModelStore
-) -> None:
-    """Moved around before or after enlarging, it is the same, at the edges too."""
-    path = str(save_upscaler(tmp_path / "random.safetensors", strength=0.3))
-    result = draw("coins", steps=2, upscale=True, upscaler=path, tile_mode=tile_mode)
-    moved = ImageChops.offset(result.image("generated"), 64, 0)
-    enlarged = upscale(moved, model=path, store=store)
-    back = ImageChops.offset(enlarged, -256, 0)
-    seam = np.s_[:, :8]  # in the middle of the moved picture
-    difference = np.abs(pixels(result.img) - pixels(back))[seam][64:-64].max()
-    assert (difference <= 1) == ("x" in tile_mode), difference
-
-
-def test_an_upscaler_asks_for_upscaling() -> None:
-    assert ImaginePrompt("a dog", upscaler="anime").upscale is True
-    with pytest.raises(BadOptionError, match="upscale is off, so the upscaler 'anime'"):
-        ImaginePrompt("a dog", upscale=False, upscaler="anime")

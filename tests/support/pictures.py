@@ -41,3 +41,17 @@ def border(image: Image.Image, width: int = 8) -> Image.Image:
     edges = [seen[:width], seen[-width:]]
     edges += [seen[:, :width].swapaxes(0, 1), seen[:, -width:].swapaxes(0, 1)]
     return Image.fromarray(np.concatenate(edges, axis=0))
+
+
+def noise(mode: str, size: tuple[int, int] = (7, 5)) -> Image.Image:
+    """Draw a picture of random pixels."""
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    shape = (size[1], size[0], bands)[: 2 if bands == 1 else 3]
+    values = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    return Image.fromarray(values, mode)
+
+
+def squares(image: Image.Image, scale: int = 4) -> Image.Image:
+    """Repeat every pixel."""
+    size = (scale * image.width, scale * image.height)
+    return image.resize(size, Image.Resampling.NEAREST)
