@@ -39,8 +39,8 @@ def test_the_scale_of_the_upscaler_is_recorded(
     scale: int, tmp_path: Path, store: ModelStore
 ) -> None:
     path = str(save_repeater(tmp_path / "any.safetensors", scale=scale))
-    image = noise("RGB", (32, 24))
-    size = {"width": 32 * scale, "height": 24 * scale}
+    image = noise("RGB", (64, 40))
+    size = {"width": 64 * scale, "height": 40 * scale}
     work = enlarged(image, store, upscaler=path, **size)
     wanted = squares(image, scale)
     assert np.array_equal(pixels(work.images["upscaled"]), pixels(wanted))
@@ -103,7 +103,7 @@ def test_an_upscaler_goes_on_at_the_edges_that_tile_and_there_alone(
 def test_the_upscaled_picture_is_the_result(
     tmp_path: Path, draw: Draw, repeater: str
 ) -> None:
-    result = draw("a dog", steps=2, upscale=True, upscaler=repeater)
+    result = draw("a dog", steps=1, upscale=True, upscaler=repeater)
     assert list(result.images) == ["generated", "upscaled"]
     assert result.img is result.image("upscaled")
     assert result.img.size == (512, 512)
@@ -122,7 +122,7 @@ def test_the_upscaled_picture_is_the_result(
 
 
 def test_without_it_the_drawn_picture_is_the_result(tmp_path: Path, draw: Draw) -> None:
-    result = draw("a dog", steps=2, upscale=False)
+    result = draw("a dog", steps=1, upscale=False)
     assert list(result.images) == ["generated"]
     assert result.img.size == (128, 128)
     assert "upscale" not in result.applied
@@ -137,7 +137,7 @@ def test_files_lie_in_folders_named_for_their_type(
     prompt = ImaginePrompt(
         "a dog",
         seed=1,
-        steps=2,
+        steps=1,
         model="storybook",
         init_image=noise("RGB", (200, 160)),
         mask_image=mask,
@@ -187,19 +187,17 @@ def test_a_missing_upscaler_is_said_before_anything_is_drawn(
         next(imagine(prompt, store=store, observer=Watch()))
 
 
-@pytest.mark.parametrize("tile_mode", ["", "x", "xy"])
 def test_a_picture_that_tiles_still_does(
-    tile_mode: str, tmp_path: Path, draw: Draw, store: ModelStore
+    tmp_path: Path, draw: Draw, store: ModelStore
 ) -> None:
     """Moved around before or after enlarging, it is the same, at the edges too."""
     path = str(save_upscaler(tmp_path / "random.safetensors", strength=0.3))
-    result = draw("coins", steps=2, upscale=True, upscaler=path, tile_mode=tile_mode)
+    result = draw("coins", steps=1, upscale=True, upscaler=path, tile_mode="x")
     moved = ImageChops.offset(result.image("generated"), 64, 0)
     enlarged = upscale(moved, model=path, store=store)
     back = ImageChops.offset(enlarged, -256, 0)
-    seam = np.s_[:, :8]  # in the middle of the moved picture
-    difference = np.abs(pixels(result.img) - pixels(back))[seam][64:-64].max()
-    assert (difference <= 1) == ("x" in tile_mode), difference
+    apart = np.abs(pixels(result.img) - pixels(back))[64:-64]
+    assert apart[:, :8].max() <= 1
 
 
 def test_an_upscaler_asks_for_upscaling() -> None:
