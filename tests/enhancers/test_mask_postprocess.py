@@ -48,6 +48,12 @@ def test_a_speck_goes_and_a_margin_is_added() -> None:
     assert (grayscale <= binary).all()
 
 
+@pytest.mark.parametrize(("value", "cut"), [(0.4999, 0), (0.5, 255)])
+def test_a_mask_is_cut_at_one_half(value: float, cut: int) -> None:
+    binary, grayscale = postprocess(np.full((12, 12), value))
+    assert set(binary.flat) == {cut} and set(grayscale.flat) == {127}
+
+
 def test_the_mask_given_is_left_as_it_was() -> None:
     mask = ARRAYS["post.a.in"].copy()
     postprocess(mask)
