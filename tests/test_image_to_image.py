@@ -1,19 +1,15 @@
-"""Starting from a picture: every sampler, every strength."""
+"""Starting from a picture, as the eye sees it; tests/roads has the numbers."""
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from imaginairy import ImagineResult, ModelStore
-from imaginairy.images import image_to_tensor, tensor_to_image
-from imaginairy.samplers import SAMPLERS
+from imaginairy import ImagineResult
 from tests.support.pictures import distance, pixels
 
 Draw = Callable[..., ImagineResult]
-STRENGTHS = (0, 0.3, 0.7, 1)
-SEEDS = (1, 2)
+STRENGTHS = (0, 0.4, 0.8, 1)
 
 
 @pytest.fixture(scope="module")
@@ -21,46 +17,21 @@ def source(draw: Draw) -> Image.Image:
     return draw("a landscape with mountains at night", seed=3).img
 
 
-@pytest.fixture(scope="module")
-def through_the_autoencoder(source: Image.Image, store: ModelStore) -> Image.Image:
-    import torch
-
-    model = store.get("storybook").diffusion
-    noise = torch.zeros(1, 4, source.height // 8, source.width // 8)
-    with torch.inference_mode():
-        return tensor_to_image(
-            model.decode(model.encode(image_to_tensor(source), noise))[0]
-        )
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_the_stronger_the_closer(
-    sampler: str, draw: Draw, source: Image.Image, through_the_autoencoder: Image.Image
-) -> None:
-    options = {"sampler_type": sampler, "steps": 8, "prompt_strength": 2}
-    distances = []
-    for strength in STRENGTHS:
-        drawn = [
+@pytest.mark.parametrize("sampler", ["plms", "k_dpmpp_2m"])
+def test_the_stronger_the_closer(sampler: str, draw: Draw, source: Image.Image) -> None:
+    options = {"sampler_type": sampler, "steps": 6, "prompt_strength": 2}
+    distances = [
+        distance(
             draw(
-                "a landscape", seed=seed, init_image=source,
-                init_image_strength=strength, **options,
-            ).img
-            for seed in SEEDS
-        ]  # fmt: skip
-        distances.append(np.mean([distance(image, source) for image in drawn]))
+                "a landscape", init_image=source, init_image_strength=strength,
+                **options,
+            ).img,
+            source,
+        )
+        for strength in STRENGTHS
+    ]  # fmt: skip
     assert distances == sorted(distances, reverse=True), distances
-    assert distance(drawn[0], through_the_autoencoder) < 2, "strength 1 gives it back"
-
-
-@pytest.mark.parametrize("sampler", ["plms", "k_euler_a"])
-def test_strength_0_ignores_the_picture(
-    sampler: str, draw: Draw, source: Image.Image
-) -> None:
-    with_picture = draw(
-        "a dog", sampler_type=sampler, init_image=source, init_image_strength=0
-    )
-    without = draw("a dog", sampler_type=sampler)
-    assert np.array_equal(np.asarray(with_picture.img), np.asarray(without.img))
+    assert distances[-1] < 4, "strength 1 gives it back"
 
 
 def test_the_prompt_changes_what_the_strength_leaves(

@@ -1,17 +1,13 @@
 """Painting into a part of a picture, around it, and into nothing but that part."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from imaginairy import ImagineResult, imagine
-from imaginairy.samplers import SAMPLERS
-from imaginairy.schema import ImaginePrompt
+from imaginairy import ImagineResult
 from tests.support.pictures import distance, pixels, share
-from tests.support.tiny import tiny_pipeline
 
 Draw = Callable[..., ImagineResult]
 BOX = (32, 32, 96, 96)
@@ -29,12 +25,12 @@ def mask() -> Image.Image:
     return mask
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_paints_only_what_the_mask_shows(
+@pytest.mark.parametrize("sampler", ["plms", "k_dpm_adaptive"])
+def test_a_sampler_paints_only_what_the_mask_shows(
     sampler: str, draw: Draw, source: Image.Image, mask: Image.Image
 ) -> None:
     result = draw(
-        "a red circle on a blue background", sampler_type=sampler, steps=8,
+        "a red circle on a blue background", sampler_type=sampler, steps=5,
         init_image=source, init_image_strength=0, mask_image=mask,
     )  # fmt: skip
     reach = pixels(mask.filter(ImageFilter.GaussianBlur(5)).convert("RGB")) > 0
@@ -61,9 +57,9 @@ def test_what_is_painted_fits_its_surroundings(
 ) -> None:
     """The seam is no stronger than the picture is elsewhere, at full strength."""
     seams, inside = [], []
-    for seed in range(4):
+    for seed in range(2):
         result = draw(
-            "a blue background", seed=seed, steps=20, init_image=source,
+            "a blue background", seed=seed, steps=15, init_image=source,
             init_image_strength=0, mask_image=mask,
         )  # fmt: skip
         steps = np.abs(np.diff(pixels(result.img).mean(axis=2), axis=1))
@@ -116,19 +112,3 @@ def test_outpainting_draws_on(draw: Draw, source: Image.Image) -> None:
     assert np.array_equal(pixels(inner), pixels(source.crop((16, 0, 112, 128))))
     for side in ((0, 0, 64, 128), (192, 0, 256, 128)):
         assert share(whole, "blue", side) > 0.5, "the ground does not go on"
-
-
-def test_an_inpainting_checkpoint_is_told_by_its_shape(
-    tmp_path: Path, source: Image.Image, mask: Image.Image
-) -> None:
-    tiny_pipeline(inpainting=True).save_pretrained(tmp_path / "tiny")
-    size = {"width": 128, "height": 128}
-    options = {"model": str(tmp_path / "tiny"), "steps": 3, "seed": 1, **size}
-    prompt = ImaginePrompt(
-        "a fox", init_image=source, mask_image=mask, init_image_strength=0, **options
-    )
-    result = next(imagine(prompt))
-    kept = ~(pixels(mask.filter(ImageFilter.GaussianBlur(3)).convert("RGB")) > 0)
-    assert np.array_equal(pixels(result.img)[kept], pixels(source)[kept])
-    other = next(imagine(ImaginePrompt("a fox", **options)))
-    assert other.img.size == (128, 128)

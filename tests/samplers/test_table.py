@@ -216,6 +216,33 @@ def test_a_lone_level_goes_to_the_smallest_of_the_schedule(
         assert last_level(denoiser, levels) == last
 
 
+ADAPTS = {"k_dpm_adaptive"}
+HAS_NO_KARRAS = {"plms", "ddim", "k_dpm_fast", "k_dpm_adaptive"}
+TAKES_ETA = {
+    *("ddim", "k_dpm_2_a", "k_euler_a", "k_dpmpp_2s_a"),
+    *("k_dpmpp_2m_sde", "k_dpmpp_3m_sde", "k_dpmpp_sde"),
+}
+PREDICTIONS = {
+    "k_dpm_adaptive": 3,
+    **dict.fromkeys(("k_dpm_2", "k_dpm_2_a", "k_heun"), 2),
+    **dict.fromkeys(("k_dpmpp_2s_a", "k_dpmpp_sde"), 2),
+}
+
+
+@every_row
+def test_what_a_row_can(row: Sampler) -> None:
+    both = ("normal",) if row.name in HAS_NO_KARRAS else ("normal", "karras")
+    assert row.spacings == both
+    assert row.spacing == ("karras" if row.name == "k_dpmpp_3m_sde" else "normal")
+    assert row.takes_eta == (row.name in TAKES_ETA)
+    if row.takes_eta:
+        assert row.options == {"eta": 0.0 if row.name == "ddim" else 1.0}
+    assert row.draws_noise == (row.name in TAKES_ETA - {"ddim"} | {"k_lcm"})
+    assert row.adaptive == (row.name in ADAPTS)
+    assert row.evaluations_per_step == PREDICTIONS.get(row.name, 1)
+    assert row.family == ("timesteps" if row.name in ("plms", "ddim") else "sigmas")
+
+
 def test_rows_have_names_of_their_own() -> None:
     assert len(SAMPLERS) == len(_ROWS) == 16
 
