@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from imaginairy.models.catalog import HubFile
 from tests.support.hub_client import FILES, REPO, WEIGHTS, WEIGHTS_FILE, Client
@@ -20,6 +21,8 @@ def test_gated_repository_opens_to_its_token(server: HubServer, client: Client) 
             message = client.error("DownloadError", *call, env=env)
             assert f"accept its licence on {server.url}/{REPO} " in message
             assert "HF_TOKEN" in message
+            code = 403 if env else 401
+            assert message.endswith(f" (the hub answered {code}, Refused: GatedRepo).")
     fetched, listed = client.call(
         ("fetch", WEIGHTS_FILE), ("repo_files", REPO), env={"HF_TOKEN": "hf_good"}
     )
@@ -74,6 +77,21 @@ def test_hub_out_of_order(server: HubServer, client: Client) -> None:
     assert message.endswith(" could not be downloaded: the hub answered 503.")
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"), [("It broke.\nAnd more.", "It broke"), ("", "ValueError")]
+)
+def test_anything_else_is_said_by_its_first_line(
+    client: Client, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise ValueError(text)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", broken)
+    assert client.error("DownloadError", "fetch", WEIGHTS_FILE) == (
+        f"'{WEIGHTS_FILE.path}' of '{REPO}' could not be downloaded: {reason}."
+    )
+
+
 def test_web_server_that_is_no_hub(server: HubServer, client: Client) -> None:
     server.web_page = True
     for call in (("fetch", WEIGHTS_FILE), ("repo_files", REPO)):
@@ -98,6 +116,22 @@ def test_closed_port(client: Client, closed_port: str) -> None:
     assert client.error("HubUnreachableError", "fetch", WEIGHTS_FILE) == (
         f"'{WEIGHTS_FILE.path}' of '{REPO}' cannot be downloaded: connection refused "
         f"({closed_port})."
+    )
+    many = ("fetch_many", REPO, [WEIGHTS_FILE.path])
+    assert client.error("HubUnreachableError", *many) == (
+        f"'{REPO}' cannot be downloaded: connection refused ({closed_port})."
+    )
+
+
+def test_a_hub_that_falls_silent_is_unreachable(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*args: object, **options: object) -> None:
+        raise LocalEntryNotFoundError("not here") from TimeoutError("timed out.")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", silent)
+    assert client.error("HubUnreachableError", "fetch", WEIGHTS_FILE) == (
+        f"'{WEIGHTS_FILE.path}' of '{REPO}' could not be downloaded: timed out."
     )
 
 

@@ -1,9 +1,11 @@
 """Single files from a web server on localhost."""
 
 import hashlib
+import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -182,6 +184,34 @@ def test_what_a_killed_run_received_is_kept(
     assert client.files() == {"large.pth": len(WEIGHTS)}
 
 
+class Screen(io.StringIO):
+    """Takes what is written, as a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_how_far_it_is_shows_at_a_terminal(
+    server: HubServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    client.call("fetch")
+    (path,) = client.home.rglob("large.pth")
+    for sends_parts in (True, False):
+        path.unlink()
+        path.with_name("large.pth.part").write_bytes(WEIGHTS[: len(WEIGHTS) // 2])
+        server.ranges = sends_parts
+        screen.truncate(screen.seek(0))
+        client.call("fetch")
+        begun, *_, ended = screen.getvalue().strip().split("\r")
+        assert re.match(r"large\.pth:  50%\|.* 512k/1\.02M \[", begun), begun
+        assert re.match(r"large\.pth: 100%\|.* 1\.02M/1\.02M \[.*B/s\]", ended), ended
+    path.unlink()
+    screen.truncate(screen.seek(0))
+    client.call("fetch", HF_HUB_DISABLE_PROGRESS_BARS="1")
+    assert screen.getvalue() == ""
+
+
 def test_a_server_that_sends_only_wholes_is_put_up_with(
     server: HubServer, client: Client
 ) -> None:
@@ -263,6 +293,16 @@ def test_what_is_longer_than_announced_is_received_no_further(
     server.repos["some/upscalers"].files["large.pth"] = WEIGHTS * 4
     size = int(client.call("fetch").partition(" with size ")[2].split()[0])
     assert len(WEIGHTS) < size < 2 * len(WEIGHTS)
+
+
+def test_what_was_received_whole_is_checked_and_not_asked_for_again(
+    server: HubServer, client: Client
+) -> None:
+    client.call("fetch")
+    (path,) = client.home.rglob("large.pth")
+    path.rename(path.with_name("large.pth.part"))
+    assert client.call("fetch") == str(path)
+    assert asked_for(server) == ["all"]
 
 
 def test_what_was_left_of_a_longer_file_is_not_gone_on_with(
