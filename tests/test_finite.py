@@ -27,6 +27,7 @@ from imaginairy import (
 )
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.errors import BadOptionError, NotFiniteError
+from imaginairy.finite import Stages, finite, is_finite, reason
 from tests.support.pictures import distance, pixels
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), "uint8"))
@@ -79,6 +80,55 @@ def test_the_stage_and_the_broken_weights_are_named(
     said = str(raised.value)
     assert said.startswith(f"The {stage} of '{tiny_folder}' gave numbers that are not")
     assert f"1 of its tensors: {weight}" in said and "fetch it again" in said
+
+
+def test_a_few_of_many_broken_weights_are_named() -> None:
+    def fault(broken: int) -> str:
+        layers = [nn.Linear(1, 1, bias=False) for _ in range(5)]
+        for layer in layers[:broken]:
+            layer.weight.data.fill_(nan)
+        return reason(nn.Sequential(*layers))
+
+    assert fault(3).startswith(
+        "its weights hold such numbers (3 of its tensors: 0.weight, 1.weight, 2.weight)"
+    )
+    assert "(4 of its tensors: 0.weight, 1.weight, 2.weight, ...)" in fault(4)
+    assert fault(0).startswith("its weights are finite")
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_weights_are_half_again_after_a_computation_in_float32(
+    half: torch.dtype, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stage is said once, however often it runs."""
+    network = nn.Linear(1, 1).to(half)
+    before, stages, seen = list(network.parameters()), Stages("tiny"), []
+
+    def compute() -> Tensor:
+        seen.append(network.weight.dtype)
+        return torch.tensor(inf if network.weight.dtype == half else 1.0)
+
+    for stage in ("the UNet", "the UNet", "the decoder"):
+        assert stages.run(stage, network, compute) == 1
+    assert seen == [half, torch.float32] * 3
+    assert all(a is b for a, b in zip(network.parameters(), before, strict=True))
+    assert stages.recomputed == ["the UNet", "the decoder"]
+    assert caplog.messages == [
+        f"The {stage} of 'tiny' is beyond half precision; computed again in float32."
+        for stage in ("UNet", "decoder")
+    ]
+    with pytest.raises(NotFiniteError, match=r"^The UNet of 'tiny' gave numbers"):
+        stages.run("the UNet", network, lambda: torch.tensor(nan))
+    assert network.weight.dtype == half
+
+
+def test_one_number_that_is_none_is_enough() -> None:
+    good, bad = torch.ones(2), torch.tensor([1, -inf])
+    assert is_finite(good) and is_finite((good, None)) and is_finite((good, good))
+    assert not (is_finite(bad) or is_finite((good, bad)) or is_finite((bad, good)))
+    assert finite(good, "it", nn.Linear(1, 1)) is good
+    with pytest.raises(NotFiniteError, match=r"^It gave numbers that are not"):
+        finite(bad, "it", nn.Linear(1, 1))
 
 
 def test_finite_weights_that_overflow_are_not_called_broken(

@@ -130,21 +130,40 @@ WORDS = {
         ),
     ),
     "emphasis": (
-        "a (red:1.4) fox", {}, lambda t: (emphasised(t, 1.4), t.embed("")),
+        "a (red:1.4) fox", {},
+        lambda t: (stressed(t, "a", "red", "fox", 1.4), t.embed("")),
     ),
     "less of a word": (
-        "a (red:0.3) fox", {}, lambda t: (emphasised(t, 0.3), t.embed("")),
+        "(red fox:0.3) bowl", {},
+        lambda t: (stressed(t, "", "red fox", "bowl", 0.3), t.embed("")),
+    ),
+    "emphasis over the end of a window": (
+        "a " * 73 + "(red fox bowl:1.4) of fruit", {},
+        lambda t: (
+            stressed(t, "a " * 73, "red fox bowl", "of fruit", 1.4),
+            torch.cat([t.embed("")] * 2, dim=1),
+        ),
+    ),
+    "emphasis up to the end of a window": (
+        "a " * 73 + "(red fox:1.4) of fruit", {},
+        lambda t: (
+            stressed(t, "a " * 73, "red fox", "of fruit", 1.4),
+            torch.cat([t.embed("")] * 2, dim=1),
+        ),
     ),
 }  # fmt: skip
 """What is asked for, and the embeddings to follow and to steer away from."""
 
 
-def emphasised(theirs: Theirs, emphasis: float) -> Tensor:
-    """Count what `red` adds to nothing said in its place as often as it is stressed."""
-    [red], end = theirs.ids("red"), theirs.pipeline.tokenizer.eos_token_id
-    silent = [end if number == red else number for number in theirs.ids(FOX)]
-    added = theirs.embed(FOX) - theirs.embed_ids(silent)
-    return theirs.embed(FOX) + (emphasis - 1) * added
+def stressed(
+    theirs: Theirs, before: str, words: str, after: str, emphasis: float
+) -> Tensor:
+    """Count what words add to nothing said in their place as often as they should."""
+    start, middle, end = map(theirs.ids, (before, words, after))
+    silence = [theirs.pipeline.tokenizer.eos_token_id] * len(middle)
+    said = theirs.embed_ids([*start, *middle, *end])
+    unsaid = theirs.embed_ids([*start, *silence, *end])
+    return said + (emphasis - 1) * (said - unsaid)
 
 
 @pytest.mark.parametrize("case", WORDS)
