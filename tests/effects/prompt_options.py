@@ -26,7 +26,7 @@ PLAIN: dict[str, Value] = {
     "steps": ("2", 2),
     "width": ("72", 72),
     "height": ("80", 80),
-    "draw_size": ("64x72", "64x72"),
+    "draw_size": ("80x64", "80x64"),
     "sampler_type": ("k_euler_a", "k_euler_a"),
     "schedule": ("karras", "karras"),
     "eta": ("0.5", 0.5),
