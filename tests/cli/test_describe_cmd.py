@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from imaginairy import ModelStore, describe
 from tests.support.commands import Run, assert_refused, process
-from tests.support.tiny_words import save_colour_matcher, save_colour_teller
+from tests.support.tiny_words import (
+    save_colour_matcher,
+    save_colour_teller,
+    save_tiny_blip,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +50,19 @@ def test_captions_of_several_stand_by_their_names(place: Path) -> None:
     assert [each.startswith("Error: ") for each in errors] == [True] * 3
     assert "'none.png'" in errors[0] and "vocab.txt" in errors[1]
     assert "'http://localhost:9/none.png' could not be fetched" in errors[2]
+
+
+def test_beams_change_what_is_found(run_there: Run, place: Path) -> None:
+    save_tiny_blip(place / "talker", seed=1)
+    store = ModelStore("cpu")
+    captions = {}
+    for beams in (1, 8):
+        options = ("--caption-model", "talker", "--beams", str(beams))
+        captions[beams] = run_there("describe", "sun.png", *options).stdout
+        model = str(place / "talker")
+        expected = describe("sun.png", model=model, beams=beams, store=store)
+        assert captions[beams] == f"{expected}\n"
+    assert captions[1] != captions[8]
 
 
 def test_what_the_web_does_not_give_is_no_bad_use(run_there: Run) -> None:
