@@ -1,6 +1,5 @@
 """What keeps pictures from being saved is said before, or they go elsewhere."""
 
-import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +22,7 @@ from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError, CannotSaveError
 from imaginairy.metadata import read_metadata
 from imaginairy.places import RESCUED, require_places
-
-NOBODY = 65534
+from tests.support.rights import as_nobody
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +38,6 @@ def prompt(tiny_folder: Path) -> ImaginePrompt:
     return ImaginePrompt(
         "a fox", model=str(tiny_folder), seed=1, steps=1, width=64, height=64
     )
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Do without the rights of root, where that is who runs the tests."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 @contextmanager

@@ -189,7 +189,7 @@ def cache_check() -> Iterator[Finding]:
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE)
-    above = next(path for path in (folder, *folder.parents) if path.exists())
+    above = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
     if not above.is_dir() or not os.access(above, os.W_OK):
         yield Finding(
             "broken",

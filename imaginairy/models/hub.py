@@ -39,15 +39,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def cached_snapshot(repo: str, revision: str = "main") -> Path | None:
     """Return the folder of what is in the cache of a repository, or None.
 
-    Never uses the network. The folder may hold only some of the repository's files.
+    Never uses the network. The folder may hold only some of the repository's files. A
+    cache that may not be looked into, as after `sudo`, holds nothing.
     """
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
     ref = folder / "refs" / revision
-    commit = ref.read_text().strip() if ref.is_file() else revision
-    snapshot = folder / "snapshots" / commit
-    return snapshot if snapshot.is_dir() else None
+    try:
+        commit = ref.read_text().strip() if ref.is_file() else revision
+        snapshot = folder / "snapshots" / commit
+        return snapshot if snapshot.is_dir() else None
+    except PermissionError:
+        return None
 
 
 def cached(file: HubFile) -> Path | None:

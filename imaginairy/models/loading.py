@@ -45,6 +45,7 @@ from imaginairy.samplers.schedule import NoiseSchedule
 REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 MODEL_INDEX = "model_index.json"
 HASH_BLOCK = 2**24
+SHA256 = re.compile(r"[0-9a-f]{64}")
 SINGLE_FILE_ENDINGS = (".safetensors", ".ckpt")
 
 
@@ -292,15 +293,18 @@ def weights_sha256(files: Sequence[Path]) -> str:
 
 
 def _file_sha256(file: Path) -> str:
-    if re.fullmatch(r"[0-9a-f]{64}", file.name):
+    if SHA256.fullmatch(file.name):
         return file.name  # the hub's cache names its files so
     status = file.stat()
     key = f"{file}|{status.st_size}|{status.st_mtime_ns}"
     memory = user_cache_path("imaginairy") / "sha256" / hashlib.md5(
         key.encode(), usedforsecurity=False
     ).hexdigest()  # fmt: skip
-    if memory.is_file():
-        return memory.read_text()
+    try:
+        if SHA256.fullmatch(known := memory.read_text()):
+            return known
+    except (OSError, ValueError):
+        pass  # not kept, or not for us to read
     summed = hashlib.sha256()
     with file.open("rb") as opened:
         while block := opened.read(HASH_BLOCK):

@@ -31,7 +31,10 @@ def place_of(file: WebFile) -> Path:
 def cached(file: WebFile) -> Path | None:
     """Return where a file lies on this machine, or None; never uses the network."""
     path = place_of(file)
-    return path if path.is_file() and path.stat().st_size == file.size else None
+    try:
+        return path if path.is_file() and path.stat().st_size == file.size else None
+    except PermissionError:  # a cache that may not be looked into, as after `sudo`
+        return None
 
 
 def fetch(file: WebFile) -> Path:
