@@ -68,7 +68,7 @@ def file_name(number: int, prompt: ImaginePrompt, extension: str) -> str:
         f"{number:06d}_{prompt.seed}_{prompt.sampler_type.upper()}{prompt.steps}"
         f"_PS{prompt.prompt_strength:g}_"
     )
-    text = re.sub(r"[^\w]+", "_", prompt.prompt_text.lower()).strip("_")
+    text = re.sub(r"[^\w]+", "_", prompt.prompt_text.lower())
     room = MAX_NAME_BYTES - len(start)
     text = text.encode("utf-8")[:room].decode("utf-8", errors="ignore")
     return f"{start}{text.strip('_')}.{extension}".replace("_.", ".")

@@ -1,9 +1,12 @@
 """What keeps pictures from being saved is said before, or they go elsewhere."""
 
+import os
 import resource
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -21,7 +24,7 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError, CannotSaveError
 from imaginairy.metadata import read_metadata
-from imaginairy.places import RESCUED, require_places
+from imaginairy.places import RESCUED, require_places, saved_elsewhere
 from tests.support.rights import as_nobody
 
 
@@ -36,7 +39,7 @@ def tiny_store(tiny_folder: Path) -> Iterator[ModelStore]:
 @pytest.fixture
 def prompt(tiny_folder: Path) -> ImaginePrompt:
     return ImaginePrompt(
-        "a fox", model=str(tiny_folder), seed=1, steps=1, width=64, height=64
+        "a fox", model=str(tiny_folder), seed=3, steps=1, width=64, height=64
     )
 
 
@@ -93,6 +96,84 @@ def test_a_folder_without_the_right_to_write(tmp_path: Path) -> None:
                 require_places([folder])
 
 
+@pytest.mark.parametrize(
+    ("free", "needed", "fits"),
+    [
+        (1 << 16, 0, True),
+        ((1 << 16) - 1, 0, False),
+        (1 << 17, 1 << 17, True),
+        ((1 << 17) - 1, 1 << 17, False),
+        (1 << 20, 1 << 30, False),
+    ],
+)
+def test_there_must_be_room_for_what_will_be_saved(
+    free: int,
+    needed: int,
+    fits: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    if fits:
+        require_places([tmp_path / "new"], needed)
+        return
+    with pytest.raises(CannotSaveError) as told:
+        require_places([tmp_path / "new"], needed)
+    assert str(told.value).startswith(
+        f"There is too little space in '{tmp_path}': {free >> 10} KiB are free, and a "
+        f"picture takes some {max(needed, 1 << 16) >> 10} KiB; make room"
+    )
+
+
+def test_a_name_may_have_255_bytes(tmp_path: Path) -> None:
+    require_places([tmp_path / ("x" * 150)])
+    require_places([tmp_path / "new" / ("x" * 255)])
+    with pytest.raises(BadOptionError, match="too long; a part of it may have 255"):
+        require_places([tmp_path / "new" / ("x" * 256)])
+    with pytest.raises(BadOptionError) as told:
+        require_places([tmp_path / "new" / ("x" * 900)])
+    assert f"{tmp_path}/new/xxx" in str(told.value)
+    assert "xxx…'" in str(told.value) and len(str(told.value)) < 320
+
+
+def test_places_are_tried_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    tried: list[tuple[str, Path]] = []
+
+    def way(name: str, place: Path | None) -> Callable[[Path], Path]:
+        def save(folder: Path) -> Path:
+            tried.append((name, folder))
+            if folder != place:
+                raise OSError("no")
+            return folder / "saved.png"
+
+        return save
+
+    home = tmp_path / RESCUED
+    elsewhere = tmp_path / "temporary" / f"{RESCUED}-{os.getpid()}"
+    full = OSError(28, "No space left on device.", "x")
+    with pytest.raises(CannotSaveError) as told:
+        saved_elsewhere([way("all", None), way("bare", elsewhere)], Path("out"), full)
+    assert tried == [
+        ("all", home), ("all", elsewhere), ("bare", home), ("bare", elsewhere)
+    ]  # fmt: skip
+    assert told.value.path == elsewhere / "saved.png"
+    assert told.value.__cause__ is full
+    assert str(told.value) == (
+        "The picture could not be saved in 'out' (No space left on device); it was "
+        f"saved as '{elsewhere}/saved.png' instead."
+    )
+    with pytest.raises(CannotSaveError) as told:
+        saved_elsewhere([way("all", None)], Path("out"), ValueError())
+    assert str(told.value) == (
+        "The picture could not be saved in 'out' (ValueError), nor anywhere else; it "
+        "is lost."
+    )
+
+
 def test_too_little_space(tmp_path: Path, prompt: ImaginePrompt) -> None:
     with pytest.raises(CannotSaveError, match="There is too little space in"):
         require_places([tmp_path], needed_bytes=1 << 60)
@@ -139,7 +220,7 @@ def test_a_picture_is_not_lost(
     assert told.value.path == saved
     assert f"could not be saved in '{out}' (" in str(told.value)
     assert str(told.value).endswith(f"it was saved as '{saved}' instead.")
-    assert read_metadata(saved)["seed"] == 1
+    assert read_metadata(saved)["seed"] == 3
 
     monkeypatch.setenv("HOME", str(saved))  # no home to save in either
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
@@ -165,8 +246,8 @@ def test_what_a_picture_says_of_itself_is_not_worth_the_picture(
 
     with pytest.raises(CannotSaveError) as told:
         imagine_image_files(prompt, tmp_path, store=tiny_store, observer=Vandal())
-    assert told.value.path == tmp_path / RESCUED / "000001_1.png"
-    with Image.open(tmp_path / RESCUED / "000001_1.png") as image:
+    assert told.value.path == tmp_path / RESCUED / "000001_3.png"
+    with Image.open(tmp_path / RESCUED / "000001_3.png") as image:
         assert image.size == (64, 64)
 
 

@@ -1,7 +1,9 @@
 """What is saved of a result, where, and what stands beside it."""
 
 import logging
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult, Step
-from imaginairy.errors import BadOptionError
+from imaginairy.errors import BadOptionError, CannotSaveError
 from imaginairy.metadata import read_metadata
 from imaginairy.models.catalog import known_model
 from imaginairy.outputs import (
@@ -21,6 +23,12 @@ from imaginairy.outputs import (
 )
 from imaginairy.result import blurred
 
+COLOURS = {
+    "generated": (0, 128, 128),
+    "upscaled": (200, 200, 0),
+    "modified_original": (90, 0, 90),
+    "mask_binary": (255, 255, 255),
+}
 SIZES = {
     "generated": (16, 8),
     "upscaled": (32, 16),
@@ -33,7 +41,7 @@ NAME = "000001_7_PLMS2_PS7.5_a_fox"
 def result(*kinds: str, **more: Any) -> ImagineResult:
     """A result whose pictures tell each other apart by their sizes."""
     prompt = ImaginePrompt("a fox", seed=7, steps=2).filled(known_model("sd15"))
-    images = {kind: Image.new("RGB", SIZES[kind], "teal") for kind in kinds}
+    images = {kind: Image.new("RGB", SIZES[kind], COLOURS[kind]) for kind in kinds}
     return ImagineResult(
         prompt=prompt, images=images, model_hash=lambda: "ab" * 32, **more
     )
@@ -100,6 +108,9 @@ def test_steps_and_what_was_drawn_from_lie_in_a_folder_of_their_own(
     }  # fmt: skip
     with Image.open(folder / "step_002.jpg") as step:
         assert np.asarray(step)[0, 0, 2] > 240, "the steps come in their order"
+        frames[1].save(tmp_path / "usual.jpg", quality=95)
+        with Image.open(tmp_path / "usual.jpg") as usual:
+            assert step.quantization == usual.quantization  # type: ignore[attr-defined]
     assert size_of(folder / "init_image.png") == (5, 6)
     assert size_of(folder / "mask.png") == (7, 8)
     save_result(result("generated"), tmp_path, SaveOptions(step_images=True), frames)
@@ -123,7 +134,7 @@ def test_a_gif_to_compare_shows_the_init_image_first(tmp_path: Path) -> None:
     save_result(drawn, tmp_path, SaveOptions(compare_gif=True))
     path = tmp_path / "compare_gif" / f"{NAME}.gif"
     assert size_of(path) == SIZES["upscaled"]
-    assert frames_of(path) == [((255, 0, 0), 1000), ((0, 128, 128), 2000)]
+    assert frames_of(path) == [((255, 0, 0), 1000), ((200, 200, 0), 2000)]
     save_result(result("generated"), tmp_path / "b", SaveOptions(compare_gif=True))
     assert all_of(tmp_path / "b") == {f"{NAME}.jpg"}, "there is nothing to compare"
 
@@ -172,6 +183,8 @@ def test_of_several_tries_the_steps_of_the_result_are_kept(kept: int) -> None:
     ))  # fmt: skip
     shown = [frame.getpixel((9, 9))[0] for frame in recorder.frames]  # type: ignore[index]
     assert shown == [100 * kept + 1, 100 * kept + 2]
+    recorder.on_start(tries[kept], 2)
+    recorder.on_step(step(5))  # and then it failed, and was begun anew
     recorder.on_start(tries[kept], 2)
     recorder.on_step(step(7))
     recorder.on_result(ImagineResult(
@@ -225,3 +238,33 @@ def test_the_outdir_itself_is_checked_and_others_than_prompts_passed_over(
         require_savable(["a fox"], tmp_path / "out", SaveOptions())
     with pytest.raises(BadOptionError, match="out' is a file and no folder"):
         require_savable(iter(()), tmp_path / "out", SaveOptions())
+    prompts = (ImaginePrompt("a"), ImaginePrompt("a", upscale=True))
+    (tmp_path / "generated").touch()
+    with pytest.raises(BadOptionError, match="generated' is a file"):
+        require_savable(prompts, tmp_path, SaveOptions())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fits"),
+    [
+        ([(256, 256)], True),
+        ([(256, 1024)], False),
+        ([(1024, 256)], False),
+        ([(1024, 256), (64, 64)], False),
+        ([(None, 1024)], True),
+    ],
+)
+def test_there_must_be_room_for_the_largest_picture(
+    sizes: list[tuple[int | None, int]],
+    fits: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usage = SimpleNamespace(free=200_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    prompts = [ImaginePrompt("a", width=w, height=h) for w, h in sizes]
+    if fits:
+        require_savable(prompts, tmp_path, SaveOptions())
+    else:
+        with pytest.raises(CannotSaveError, match=r"195 KiB are free, .* some 256 KiB"):
+            require_savable(prompts, tmp_path, SaveOptions())
