@@ -6,17 +6,18 @@ a page is not as it would be.
 """
 
 import json
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
 from docstrings import errors, public_names
 from safetensors import safe_open
 
+from imaginairy.cli.aimg import aimg
+from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.models.catalog import (
     MODELS,
     BundledFolder,
@@ -33,7 +34,9 @@ ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(
     r"(?P<start><!-- from: (?P<words>[^>]+?) -->\n).*?(?P<end><!-- end -->)", re.S
 )
-HELP_WIDTH = "80"
+COMMANDS = {"imagine": imagine_cmd, "aimg": aimg}
+HELP_WIDTH = 78
+"""What click takes in a terminal 80 wide."""
 PARTS = {
     "text_encoder": "text encoder: a prompt to 48 vectors of 224 numbers",
     "unet": "UNet: the noise in latents, given a text",
@@ -85,17 +88,17 @@ def fill(match: re.Match[str]) -> str:
     return f"{match['start']}\n{SOURCES[name](*arguments).strip()}\n\n{match['end']}"
 
 
-def help_text(*command: str) -> str:
+def help_text(name: str, *command: str) -> str:
     """Return what a command says with --help."""
-    program = Path(sys.executable).with_name(command[0])
-    ran = subprocess.run(
-        [str(program), *command[1:], "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"COLUMNS": HELP_WIDTH},
+    asked = CliRunner().invoke(
+        COMMANDS[name],
+        [*command, "--help"],
+        prog_name=name,
+        terminal_width=HELP_WIDTH,
+        catch_exceptions=False,
     )
-    return f"```text\n{ran.stdout}```"
+    assert asked.exit_code == 0, asked.output
+    return f"```text\n{asked.stdout}```"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

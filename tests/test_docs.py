@@ -1,24 +1,21 @@
 """The README and the pages of docs/: what they show runs, what they say is so."""
 
 import html
-import io
 import json
 import os
 import re
-import shutil
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from tests.support.web import Web
+from imaginairy.samplers import SAMPLERS
+from imaginairy.version import __version__
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUN_ELSEWHERE = {"enhancers.md"}
-"""Its package is installed and run by `tests/enhancers/test_from_outside.py`."""
 TEXT = "\n".join(page.read_text() for page in PAGES)
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
 SEARCHED = (
@@ -46,6 +43,7 @@ SEARCHED = (
     "vae",
 )
 """The words of the trade that somebody would type into the search of the pages."""
+BLOCK_OF = "<!-- from: samplers -->"
 LANGUAGES = {"bash", "python", "text", "toml"}
 """Of blocks: the first two are run, the others show what is said or written."""
 
@@ -68,17 +66,61 @@ def names(page: Path) -> str:
     return page.stem
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name not in RUN_ELSEWHERE], ids=names
-)
-def test_what_a_page_shows_runs(page: Path, tmp_path: Path) -> None:
-    """Addresses on it are asked of this machine."""
-    picture = io.BytesIO()
-    Image.effect_mandelbrot((540, 300), (-3, -2.5, 2, 2.5), 100).save(picture, "JPEG")
-    with Web(picture.getvalue(), tmp_path) as web:
-        run("-W", "error", "docs/run.py", str(page), **web.environment)
-    asked = {f"https://{address}" for address in web.asked}
-    assert asked == set(re.findall(r"url = \"(https:.*?)\"", page.read_text()))
+PAGE = """
+```bash
+make nothing  # is left out
+```
+
+```bash
+# the commands themselves, as a shell finds them
+printf 'a red circle\\n' > prompts
+imagine --prompts-file prompts --model storybook --steps 1 --no-upscale --json > said
+aimg version | grep imaginairy
+```
+
+```python
+import json
+
+said = json.loads(open("said").read())
+```
+
+```text
+is shown, not run
+```
+
+```python
+print(said["prompt_text"], said["steps"], __import__("os").listdir("outputs"))
+```
+
+```bash
+aimg nonsense
+```
+
+```bash
+echo never reached
+```
+"""
+
+
+def test_a_page_runs_from_top_to_bottom_until_something_fails(tmp_path: Path) -> None:
+    """This is the one that is run as a reader does, in processes of its own; see
+    `tests/pages` for all others.
+    """
+    (tmp_path / "page.md").write_text(PAGE)
+    ran = subprocess.run(
+        [sys.executable, "docs/run.py", str(tmp_path / "page.md")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+    )
+    assert ran.returncode == 1
+    titles = re.findall("^--- (.*)$", ran.stdout, re.M)
+    assert titles == [f"page.md, block {number}" for number in (2, 3, 5, 6)]
+    assert f"\nimaginairy       {__version__}\n" in ran.stdout
+    said = "a red circle 1 ['000001_"
+    assert said in ran.stdout and "PS3.5_a_red_circle.jpg']" in ran.stdout
+    assert "No such command 'nonsense'" in ran.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
@@ -87,35 +129,37 @@ def test_blocks_are_run_or_shown(page: Path) -> None:
     assert set(found[::2]) <= LANGUAGES and set(found[1::2]) <= {""}
 
 
-def test_pages_are_as_the_program_says() -> None:
-    run("docs/fill.py", "--check")
+def test_pages_are_as_the_program_says_and_others_are_named_and_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One more page, which is not, is the only one that is named."""
+    for kept in ("docs/*.*", "*.md", "*/README.md", "storybook/figures/*.json"):
+        for path in ROOT.glob(kept):
+            copy = tmp_path / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    stale = tmp_path / "docs" / "one-more.md"
+    stale.write_text(f"before\n{BLOCK_OF}\nold\n<!-- end -->\nbehind\n")
+    monkeypatch.syspath_prepend(tmp_path / "docs")
+    fill = runpy.run_path(str(tmp_path / "docs" / "fill.py"))["main"]
 
+    monkeypatch.setattr("sys.argv", ["fill.py", "--check"])
+    assert fill() == 1
+    said = "docs/one-more.md is not what the program says; run make docs\n"
+    assert capsys.readouterr().out == said
+    assert "\nold\n" in stale.read_text(), "looking changes nothing"
 
-def test_a_page_that_is_not_as_the_program_says_is_named(tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    for path in (ROOT / "docs").glob("*.*"):
-        (copy / "docs").mkdir(parents=True, exist_ok=True)
-        (copy / "docs" / path.name).write_bytes(path.read_bytes())
-    for name in ("benchmarks", "storybook"):
-        (copy / name).mkdir()
-        (copy / name / "README.md").write_bytes(
-            (ROOT / name / "README.md").read_bytes()
-        )
-    shutil.copytree(ROOT / "storybook" / "figures", copy / "storybook" / "figures")
-    changed = (
-        (ROOT / "README.md").read_text().replace("Stable Diffusion 1.4 |", "1.4 |")
-    )
-    (copy / "README.md").write_text(changed)
-    ran = subprocess.run(
-        [sys.executable, "docs/fill.py", "--check"],
-        capture_output=True,
-        text=True,
-        cwd=copy,
-        env=ENVIRONMENT,
-    )
-    assert ran.returncode == 1
-    said = "README.md is not what the program says; run make docs\n"
-    assert ran.stdout == said
+    for path in (tmp_path / "docs").glob("*.md"):
+        if path != stale:
+            path.unlink()
+    monkeypatch.setattr("sys.argv", ["fill.py"])
+    assert fill() == 0
+    assert capsys.readouterr().out == "docs/one-more.md\n"
+    start, table, behind = stale.read_text().split("\n\n")
+    assert start == f"before\n{BLOCK_OF}" and behind == "<!-- end -->\nbehind\n"
+    assert [line.split("`")[1] for line in table.splitlines()[2:]] == list(SAMPLERS)
+    monkeypatch.setattr("sys.argv", ["fill.py", "--check"])
+    assert fill() == 0 and capsys.readouterr().out == ""
 
 
 def test_the_site_builds_and_needs_nothing_from_elsewhere(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def share(image: Image.Image, colour: str, box: tuple[int, ...] | None = None) -
     seen = pixels(image.crop(box) if box else image)
     names = list(COLOURS)
     palette = np.array([COLOURS[name] for name in names], dtype=np.float64)
-    nearest = np.linalg.norm(seen[:, :, None] - palette, axis=-1).argmin(axis=-1)
+    nearest = ((palette**2).sum(axis=1) - 2 * seen @ palette.T).argmin(axis=-1)
     return float((nearest == names.index(colour)).mean())
 
 
@@ -55,3 +55,16 @@ def squares(image: Image.Image, scale: int = 4) -> Image.Image:
     """Repeat every pixel."""
     size = (scale * image.width, scale * image.height)
     return image.resize(size, Image.Resampling.NEAREST)
+
+
+def brightness(image: Image.Image, box: tuple[int, ...] | None = None) -> float:
+    """Return the mean of a picture's values (or a box's), from 0 to 255."""
+    return float(pixels(image.crop(box) if box else image).mean())
+
+
+def likeliest(image: Image.Image, *phrases: str) -> str:
+    """Return which of some phrases fits a picture of the bundled model best."""
+    from imaginairy import find_img_text_similarity
+
+    found = find_img_text_similarity(image, phrases, model="storybook-clip")
+    return max(found, key=lambda each: each[1])[0]
