@@ -5,84 +5,54 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import NoReturn
 
-import torch
-
-from storybook import (
-    autoencoder,
-    cache,
-    captions,
-    captions_report,
-    decoder,
-    edits_report,
-    export,
-    face_finder,
-    face_pairs,
-    face_restorer,
-    faces_report,
-    judge,
-    known_words,
-    latents,
-    look,
-    masks_report,
-    recover,
-    report,
-    segmentation,
-    settings,
-    similarity,
-    similarity_report,
-    text,
-    tokenizer,
-    twins,
-    unet,
-    upscaler,
-    upscaler_report,
-    world_sheet,
-)
-
-STAGES: dict[str, Callable[[], None]] = {
-    "world": world_sheet.draw_world,
-    "cache": cache.draw_cache,
-    "autoencoder": autoencoder.train,
-    "latents": latents.encode_cache,
-    "twins": twins.draw_twins,
-    "tokenizer": tokenizer.train,
-    "text": text.train,
-    "unet": unet.train,
-    "decoder": decoder.train,
-    "export": export.export,
-    "words": known_words.export,
-    "judge": judge.train,
-    "report": report.report,
-    "settings-report": report.report_settings,
-    "contact-sheet": report.contact_sheet,
-    "edits-report": edits_report.report,
-    "segmentation": segmentation.train,
-    "segmentation-export": segmentation.export,
-    "segmentation-report": masks_report.report,
-    "upscaler-cache": upscaler.draw_cache,
-    "upscaler": upscaler.train,
-    "upscaler-export": upscaler.export,
-    "upscaler-report": upscaler_report.report,
-    "captions": captions.train,
-    "captions-export": captions.export,
-    "captions-report": captions_report.report,
-    "similarity": similarity.train,
-    "similarity-export": similarity.export,
-    "similarity-report": similarity_report.report,
-    "face-finder": face_finder.train,
-    "face-finder-export": face_finder.export,
-    "faces-cache": face_pairs.draw_cache,
-    "face-codebook": face_restorer.train_codebook,
-    "face-codes": face_restorer.train_codes,
-    "face-steering": face_restorer.train_steering,
-    "faces-export": face_restorer.export,
-    "faces-report": faces_report.report,
+STAGES = {
+    "world": "world_sheet:draw_world",
+    "cache": "cache:draw_cache",
+    "autoencoder": "autoencoder:train",
+    "latents": "latents:encode_cache",
+    "twins": "twins:draw_twins",
+    "tokenizer": "tokenizer:train",
+    "text": "text:train",
+    "unet": "unet:train",
+    "decoder": "decoder:train",
+    "export": "export:export",
+    "words": "known_words:export",
+    "judge": "judge:train",
+    "report": "report:report",
+    "settings-report": "report:report_settings",
+    "contact-sheet": "report:contact_sheet",
+    "edits-report": "edits_report:report",
+    "segmentation": "segmentation:train",
+    "segmentation-export": "segmentation:export",
+    "segmentation-report": "masks_report:report",
+    "upscaler-cache": "upscaler:draw_cache",
+    "upscaler": "upscaler:train",
+    "upscaler-export": "upscaler:export",
+    "upscaler-report": "upscaler_report:report",
+    "captions": "captions:train",
+    "captions-export": "captions:export",
+    "captions-report": "captions_report:report",
+    "similarity": "similarity:train",
+    "similarity-export": "similarity:export",
+    "similarity-report": "similarity_report:report",
+    "face-finder": "face_finder:train",
+    "face-finder-export": "face_finder:export",
+    "faces-cache": "face_pairs:draw_cache",
+    "face-codebook": "face_restorer:train_codebook",
+    "face-codes": "face_restorer:train_codes",
+    "face-steering": "face_restorer:train_steering",
+    "faces-export": "face_restorer:export",
+    "faces-report": "faces_report:report",
 }
+"""The function of each, in the order of all. It is imported when it runs, so that no
+process that shares in a stage reads in what the others need.
+"""
 
-ASIDE: dict[str, Callable[[], None]] = {"recover": recover.recover, "look": look.fit}
+ASIDE = {"recover": "recover:recover", "look": "look:fit"}
 """What is only run when it is named."""
 
 
@@ -92,6 +62,8 @@ MEASURE = {name for name in STAGES if name.endswith("report")} | {"contact-sheet
 
 def rehearse() -> NoReturn:
     """Begin anew with the settings of a rehearsal."""
+    from storybook import settings
+
     command = [sys.executable, "-m", "storybook", *sys.argv[1:]]
     os.execve(sys.executable, command, os.environ | {settings.REHEARSES: "1"})
 
@@ -110,17 +82,32 @@ def main() -> None:
         "what it writes goes to a folder of its own, and nothing is measured",
     )
     given = parser.parse_args()
-    if given.rehearse and not settings.REHEARSAL:
-        rehearse()
     names = given.stages or [n for n in STAGES if not (given.rehearse and n in MEASURE)]
     unknown = [name for name in names if name not in known]
     if unknown:
         parser.error(f"unknown stage {unknown[0]!r}; known: {', '.join(known)}")
+    run(names, rehearsal=given.rehearse)
+
+
+def run(names: Sequence[str], *, rehearsal: bool) -> None:
+    """Run stages in their order, in a rehearsal or in earnest."""
+    import torch
+
+    from storybook import settings
+
+    if rehearsal and not settings.REHEARSAL:
+        rehearse()
     settings.STATE.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.THREADS)
     for name in names:
         print(f"storybook: {name}", flush=True)
-        known[name]()
+        stage(name)()
+
+
+def stage(name: str) -> Callable[[], None]:
+    """Return the function of a stage."""
+    module, function = (STAGES | ASIDE)[name].split(":")
+    return getattr(import_module(f"storybook.{module}"), function)
 
 
 if __name__ == "__main__":
