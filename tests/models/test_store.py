@@ -1,0 +1,190 @@
+"""Who owns the loaded models: what is kept, let go, remembered and said once."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from imaginairy import ModelStore
+from imaginairy.errors import UnknownModelError
+from imaginairy.models import store as stores
+from imaginairy.models.catalog import BUNDLED_FOLDER
+from imaginairy.models.companions import ROLES
+from imaginairy.models.published import Missing
+from imaginairy.models.store import ASK_AGAIN_S, COMPANION_LOADERS
+from tests.support.hub_environment import hub_environment
+from tests.support.tiny_upscaler import save_repeater
+
+
+@pytest.fixture
+def store() -> Iterator[ModelStore]:
+    store = ModelStore("cpu")
+    yield store
+    store.clear()
+
+
+def test_a_model_is_loaded_once_and_let_go_for_another(
+    store: ModelStore, tiny_folder: Path, folder: Path
+) -> None:
+    first = store.get(str(tiny_folder))
+    assert store.get(str(tiny_folder)) is first
+    assert first.spec.name == str(tiny_folder)
+    gone = weakref.ref(first.diffusion)
+    del first
+    other = store.get(str(folder))
+    gc.collect()
+    assert other.spec.name == str(folder)
+    assert gone() is None, "two models at once take twice the memory"
+
+
+def test_a_name_means_the_same_as_long_as_the_store_lives(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    spec = store.locate(str(tmp_path / "model"))
+    (tmp_path / "model").rmdir()
+    assert store.locate(str(tmp_path / "model")) is spec
+    with pytest.raises(UnknownModelError):
+        store.locate(str(tmp_path / "other"))
+
+
+def test_a_model_is_as_the_store_says(
+    store: ModelStore, tiny_folder: Path, folder: Path
+) -> None:
+    """On its device, in its precision, with the sum of its weights and its words."""
+    loaded = store.get(str(tiny_folder))
+    assert loaded.diffusion.device == store.device == torch.device("cpu")
+    assert store.dtype is ModelStore("cpu", "full").dtype is torch.float32
+    assert ModelStore("cpu", precision="full").precision == "full"
+    networks = (loaded.diffusion.unet, loaded.diffusion.text)
+    for network in (*networks, loaded.diffusion.autoencoder):
+        assert {p.dtype for p in network.parameters()} == {store.dtype}
+    digest = loaded.weights_sha256()
+    assert len(digest) == 64 and loaded.weights_sha256() is digest, "summed up once"
+    assert loaded.words is None
+    (folder / "words.json").write_text('{"groups": {"animals": ["fox"]}}')
+    words = ModelStore("cpu").get(str(folder)).words
+    assert words and words.groups == {"animals": ("fox",)}
+
+
+def test_what_is_loaded_is_let_go_when_the_store_is_cleared(
+    store: ModelStore, tiny_folder: Path, tmp_path: Path
+) -> None:
+    save_repeater(tmp_path / "x2.pth", scale=2)
+    gone = [
+        weakref.ref(store.get(str(tiny_folder)).diffusion),
+        weakref.ref(store.upscaler(str(tmp_path / "x2.pth"))),
+    ]
+    gc.collect()
+    assert all(each() is not None for each in gone)
+    store.clear()
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
+
+
+def test_of_each_role_the_last_one_is_kept(store: ModelStore, tmp_path: Path) -> None:
+    assert set(COMPANION_LOADERS) == set(ROLES)
+    two, four = (str(tmp_path / f"x{n}.pth") for n in (2, 4))
+    save_repeater(Path(two), scale=2)
+    save_repeater(Path(four), scale=4)
+    first = store.upscaler(two)
+    assert store.upscaler(two) is first is store.companion("upscaler", two)
+    assert first.scale == 2
+    assert store.upscaler(four).scale == 4
+    assert store.upscaler(two) is not first
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [
+        ("mask", "storybook-clipseg"),
+        ("upscaler", "storybook-upscaler"),
+        ("face-detector", "storybook-faces"),
+        ("similarity", "storybook-clip"),
+    ],
+)
+def test_a_role_is_filled_by_its_own_kind_of_model(
+    store: ModelStore, role: str, name: str
+) -> None:
+    found = {
+        "mask": store.segmenter,
+        "upscaler": store.upscaler,
+        "face-detector": store.face_detector,
+        "similarity": store.comparer,
+    }[role](name)
+    assert found is not None and found is store.companion(role, name)
+
+
+def test_whether_a_model_can_be_had_is_remembered_for_a_minute(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 5.0  # a machine that has just begun
+    monkeypatch.setattr(stores, "monotonic", lambda: now)
+
+    def reason() -> str:
+        found = store.lacking("captioner")
+        assert isinstance(found, Missing)
+        return found.reason
+
+    assert ASK_AGAIN_S == 60
+    assert reason() == "HF_HUB_OFFLINE is set"
+    with hub_environment(TRANSFORMERS_OFFLINE="1"):
+        now += 59.9
+        assert reason() == "HF_HUB_OFFLINE is set"
+        other = store.lacking("similarity")
+        assert other and other.reason == "TRANSFORMERS_OFFLINE is set"
+        now += 0.1
+        assert reason() == "TRANSFORMERS_OFFLINE is set"
+    assert reason() == "TRANSFORMERS_OFFLINE is set"
+    store.clear()
+    assert reason() == "HF_HUB_OFFLINE is set"
+
+
+def test_what_cannot_be_had_is_said_once_and_tried_once(
+    store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = store.refusal("safety", "Images are not checked")
+    assert first and first.endswith("HF_HUB_OFFLINE is set.")
+    assert caplog.messages == [f"Images are not checked: {first}"]
+    with hub_environment(TRANSFORMERS_OFFLINE="1"):
+        assert store.refusal("safety", "Images are not checked") == first
+        assert len(caplog.messages) == 1
+        store.clear()
+        again = store.refusal("safety", "Images are not checked")
+    assert again and again.endswith("TRANSFORMERS_OFFLINE is set.")
+    assert len(caplog.messages) == 2
+
+
+def test_a_store_says_a_thing_once(
+    store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    for about in ("a", "a", "b"):
+        store.say_once(f"about {about}", about=about)
+    assert caplog.messages == ["about a", "about b"]
+    ModelStore("cpu").say_once("about a", about="a")
+    assert len(caplog.messages) == 3
+
+
+def test_fetching_does_without_loading(store: ModelStore) -> None:
+    store.fetch_companion("upscaler", "storybook-upscaler")
+    with pytest.raises(UnknownModelError, match="There is no upscaler 'nothing'"):
+        store.fetch_companion("upscaler", "nothing")
+
+
+def test_what_is_loaded_is_not_fetched_again(store: ModelStore, tmp_path: Path) -> None:
+    path = tmp_path / "x2.pth"
+    save_repeater(path, scale=2)
+    store.upscaler(str(path))
+    path.unlink()
+    store.fetch_companion("upscaler", str(path))
+    with pytest.raises(UnknownModelError):
+        ModelStore("cpu").fetch_companion("upscaler", str(path))
+
+
+def test_the_words_of_the_bundled_model_are_known(store: ModelStore) -> None:
+    assert (BUNDLED_FOLDER / "storybook" / "words.json").is_file()
+    words = store.get("bundled").words
+    assert words and words.knows("fox") and not words.knows("parliament")
