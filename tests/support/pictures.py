@@ -68,3 +68,12 @@ def likeliest(image: Image.Image, *phrases: str) -> str:
 
     found = find_img_text_similarity(image, phrases, model="storybook-clip")
     return max(found, key=lambda each: each[1])[0]
+
+
+def changed(before: Image.Image, after: Image.Image) -> np.ndarray:
+    """Return which pixels of two pictures differ, (height, width)."""
+    return (
+        (np.asarray(before) != np.asarray(after))
+        .reshape(*before.size[::-1], -1)
+        .any(-1)
+    )
