@@ -65,6 +65,10 @@ def test_what_the_upscaler_leaves_is_done_by_a_filter(
     assert np.array_equal(pixels(work.images["upscaled"]), pixels(wanted))
     assert work.applied["upscale"] == {"model": "lanczos", "resized": "64x72"}
 
+    work = enlarged(image, store, upscale=False, width=64, height=72, tile_mode="x")
+    wanted = resized(image, (64, 72), "x")
+    assert np.array_equal(pixels(work.images["upscaled"]), pixels(wanted))
+
 
 @pytest.mark.parametrize("size", [(64, 24), (8, 60), (160, 6)])
 @pytest.mark.parametrize("tile_mode", ["x", "y", "xy"])

@@ -5,11 +5,8 @@ what it finds. The bundled detector is tried on the world it was trained for.
 """
 
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +16,19 @@ import torch
 from PIL import Image, ImageDraw
 
 from imaginairy.errors import CheckpointError, HubUnreachableError
-from imaginairy.models.catalog import BundledFolder, LocalPath
+from imaginairy.models.catalog import BundledFolder, HubFile, LocalPath
 from imaginairy.models.companions import CompanionSpec, known_companion
-from imaginairy.models.faces import FaceDetector, load_detector, load_restorer
+from imaginairy.models.faces import (
+    FaceDetector,
+    YuNetDetector,
+    load_detector,
+    load_restorer,
+)
 from imaginairy.models.store import ModelStore
 from storybook.face_pictures import PEOPLE, fresh_portraits
 from storybook.world import GROUPS, draw_scene
+from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo
-from tests.support.patience import HANG_GUARD_S
 from tests.support.tiny_codeformer import TINY, save_published, save_tiny_codeformer
 from tests.support.tiny_gfpgan import save_gfpgan
 from tests.support.tiny_upscaler import save_upscaler
@@ -57,7 +59,7 @@ def with_square(size: tuple[int, int], left: int, top: int, side: int) -> Image.
     return image
 
 
-@pytest.mark.parametrize("scale", [1, 2, 5, 12])
+@pytest.mark.parametrize("scale", [1, 2, 5])
 def test_yunet_finds_faces_in_pixels_of_the_picture(
     red_finder: FaceDetector, scale: int
 ) -> None:
@@ -100,7 +102,7 @@ def test_the_bundled_detector_finds_portraits_never_trained_on(
     bundled: FaceDetector, group: str
 ) -> None:
     errors = []
-    for scene in fresh_portraits(20, group):
+    for scene in fresh_portraits(6, group):
         (face,) = bundled.find(scene.image)
         (wanted,) = scene.faces
         size = wanted.box[2] - wanted.box[0]
@@ -114,24 +116,24 @@ def test_the_bundled_detector_finds_portraits_never_trained_on(
 def test_the_bundled_detector_leaves_other_scenes_alone(bundled: FaceDetector) -> None:
     rng = random.Random(7)
     kinds = [name for name in GROUPS if name not in PEOPLE]
-    found = [bundled.find(draw_scene(rng, kind).image) for kind in kinds * 5]
-    assert sum(map(len, found)) <= 3
+    found = [bundled.find(draw_scene(rng, kind).image) for kind in kinds * 2]
+    assert sum(map(len, found)) <= 1
 
 
-@pytest.mark.parametrize("cell", [64, 128, 320])
+@pytest.mark.parametrize("cell", [64, 320])
 def test_the_bundled_detector_finds_every_face_of_a_sheet(
     bundled: FaceDetector, cell: int
 ) -> None:
-    sheet = Image.new("RGB", (4 * cell, 2 * cell))
-    for place, scene in enumerate(fresh_portraits(8)):
-        corner = place % 4 * cell, place // 4 * cell
+    sheet = Image.new("RGB", (2 * cell, 2 * cell))
+    for place, scene in enumerate(fresh_portraits(4)):
+        corner = place % 2 * cell, place // 2 * cell
         sheet.paste(scene.image.resize((cell, cell)), corner)
     found = bundled.find(sheet)
     middles = {
         (int((f.box[0] + f.box[2]) / 2 // cell), int((f.box[1] + f.box[3]) / 2 // cell))
         for f in found
     }
-    assert len(found) == len(middles) == 8
+    assert len(found) == len(middles) == 4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 5), (127, 130), (200, 3000)])
@@ -141,29 +143,16 @@ def test_the_bundled_detector_takes_any_size(
     assert bundled.find(Image.new("RGB", size, "gray")) == []
 
 
-FETCH = """
-import sys, torch
-from imaginairy.models.catalog import HubFile
-from imaginairy.models.companions import CompanionSpec
-from imaginairy.models.faces import load_detector
-file = HubFile("someone/yunet", "finder.onnx", size=int(sys.argv[1]))
-spec = CompanionSpec("face-detector", "hub", "", file, "MIT")
-print(type(load_detector(spec, torch.device("cpu"))).__name__)
-"""
-
-
 def test_a_detector_is_fetched_once(tmp_path: Path) -> None:
     content = RED_FINDER.read_bytes()
-    environment = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": ""}
-    with HubServer({"someone/yunet": Repo({"finder.onnx": content})}) as server:
+    file = HubFile("someone/yunet", "finder.onnx", size=len(content))
+    spec = CompanionSpec("face-detector", "hub", "", file, "MIT")
+    with (
+        HubServer({"someone/yunet": Repo({"finder.onnx": content})}) as server,
+        hub_environment(HF_HOME=str(tmp_path), HF_ENDPOINT=server.url),
+    ):
         for _ in range(2):
-            ran = subprocess.run(
-                [sys.executable, "-c", FETCH, str(len(content))],
-                env=os.environ | environment | {"HF_ENDPOINT": server.url},
-                capture_output=True, text=True,
-                timeout=HANG_GUARD_S,
-            )  # fmt: skip
-            assert ran.stdout.strip() == "YuNetDetector", ran.stderr
+            assert isinstance(load_detector(spec, CPU), YuNetDetector)
         assert server.downloads() == ["finder.onnx"]
 
 
