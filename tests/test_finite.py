@@ -28,6 +28,7 @@ from imaginairy import (
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.errors import BadOptionError, NotFiniteError
 from imaginairy.finite import Stages, finite, is_finite, reason
+from imaginairy.steps.sample import say_if_flat
 from tests.support.pictures import distance, pixels
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), "uint8"))
@@ -176,6 +177,9 @@ def test_a_picture_of_one_colour_is_said(
     with caplog.at_level(logging.WARNING, "imaginairy"):
         drawn(fresh, tiny_folder)
     assert "of one colour (0, 0, 0) all over" in caplog.text
+    caplog.clear()
+    say_if_flat(Image.fromarray(np.eye(8, dtype=np.uint8) * 255).convert("RGB"))
+    assert not caplog.messages, "two colours are a picture"
 
 
 def spoilt(name: str, tmp_path: Path, part: str) -> str:

@@ -62,9 +62,13 @@ def test_nothing_of_a_picture(ours: Ours, photograph: Image.Image) -> None:
     assert_same(drawn, ours.draw(), tolerance=0)
 
 
-def test_all_of_a_picture(ours: Ours, theirs: Theirs, photograph: Image.Image) -> None:
+@pytest.mark.parametrize("sampler", ["k_euler", "k_dpm_adaptive"])
+def test_all_of_a_picture(
+    ours: Ours, theirs: Theirs, photograph: Image.Image, sampler: str
+) -> None:
     """It goes through the autoencoder, and no step is made."""
-    drawn = ours.draw(init_image=photograph, init_image_strength=1)
+    fields = {"init_image_strength": 1, "sampler_type": sampler}
+    drawn = ours.draw(init_image=photograph, **fields)
     assert not ours.steps and ours.announced == [0]
     latents = theirs.encode(tensor(photograph), theirs.noise()())
     assert_same(drawn, Drawn(None, theirs.decode(latents)))
