@@ -271,7 +271,10 @@ def schedule_of(where: Path, settings: Settings) -> ScheduleConfig:
         )
     timesteps = number(where, settings, "num_train_timesteps", usual.timesteps, 2)
     if timesteps != int(timesteps) or timesteps > MOST_TIMESTEPS:
-        raise CheckpointError(f"'{where}' has num_train_timesteps {timesteps}.")
+        raise CheckpointError(
+            f"'{where}' has num_train_timesteps '{timesteps:g}', which is no whole "
+            f"number up to {MOST_TIMESTEPS}."
+        )
     predicted = settings.get("prediction_type") or "epsilon"
     return ScheduleConfig(
         timesteps=int(timesteps),
