@@ -34,17 +34,17 @@ def best_of(
             f"{MAX_SEED - prompt.best_of + 1}."
         )
     store.fetch_companion("similarity", name)  # before anything is drawn
-    best: Drawn | None = None
+    best: tuple[int, Drawn] | None = None
     scores: dict[int, float] = {}
     for number, seed in enumerate(range(first, first + prompt.best_of), start=1):
         observer.on_try(number, prompt.best_of)
         alone = replace(prompt, seed=seed, best_of=1, similarity_model=None)
         drawn = draw(alone, store, observer)
         scores[seed] = closeness(drawn.image, alone, store.comparer(name))
-        if scores[seed] == max(scores.values()):
-            best = drawn
+        if best is None or scores[seed] > scores[best[0]]:
+            best = seed, drawn
     assert best is not None
-    winner = max(scores, key=lambda seed: scores[seed])
+    winner, drawn = best
     said = ", ".join(f"seed {seed}: {score:.4f}" for seed, score in scores.items())
     log.info("kept seed %d, closest to its prompt (%s)", winner, said)
     origin = store.comparer(name).origin
@@ -52,7 +52,7 @@ def best_of(
         "scores": {str(seed): round(score, 4) for seed, score in scores.items()},
         **(origin.facts() if origin else {}),
     }
-    return finish(best, store, observer, {"best_of": facts})
+    return finish(drawn, store, observer, {"best_of": facts})
 
 
 def closeness(image: Image, prompt: ImaginePrompt, comparer: Comparer) -> float:
