@@ -15,7 +15,16 @@ from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.enhancers.upscale import resized
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata, with_sizes
-from imaginairy.sizes import drawn_size, parse_size
+from imaginairy.sizes import (
+    drawable,
+    drawn_size,
+    enlarged_like,
+    exceeds,
+    on_grid,
+    parse_size,
+    with_margins,
+    written,
+)
 from tests.support.pictures import pixels
 from tests.support.tiny_upscaler import save_repeater
 
@@ -170,3 +179,80 @@ def test_what_older_files_say_is_understood() -> None:
     huge = {**larger, "width": 4096}
     assert with_sizes(huge)["width"] is None
     assert with_sizes({"prompt": "a"}) == {"prompt": "a"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn", "larger"),
+    [
+        ((None, None), (64, 64), True),
+        ((64, 64), (64, 64), False),
+        ((72, None), (64, 64), True),
+        ((None, 72), (64, 64), True),
+        ((None, 56), (64, 64), False),
+        ((128, 32), (64, 64), False),
+        ((128, 40), (64, 64), True),
+    ],
+)
+def test_what_is_larger_than_what_is_drawn(
+    asked: tuple[int | None, int | None], drawn: tuple[int, int], larger: bool
+) -> None:
+    assert exceeds(asked, drawn) is larger
+
+
+@pytest.mark.parametrize(
+    ("size", "factor", "nearest"),
+    [
+        ((99, 107), 1, (96, 104)),
+        ((101, 200), 1, (104, 200)),
+        ((128, 512), 0.25, (64, 128)),
+        ((60, 64), 1, (64, 64)),
+    ],
+)
+def test_the_grid(
+    size: tuple[int, int], factor: float, nearest: tuple[int, int]
+) -> None:
+    assert on_grid(size, factor) == nearest
+
+
+def test_margins_keep_their_share_of_a_size_of_another_scale() -> None:
+    margins = (10, 20, 30, 40)  # up, right, down, left
+    assert with_margins((512, 256), margins, (256, 128)) == (512 + 120, 256 + 80)
+    assert with_margins((64, 64), (0, 64, 0, 0), (64, 64)) == (128, 64)
+    assert with_margins((64, 64), (64, 0, 0, 0), (64, 64)) == (64, 128)
+    assert with_margins((64, 64), (8192, 0, 0, 0), (64, 64)) == (64, 8192)
+    assert enlarged_like((64, 128), (128, 128), (256, 64)) == (128, 64)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("512x768", (512, 768)),
+        (" 64 X 72 ", (64, 72)),
+        ("64\u00d772", (64, 72)),
+        ("64", None),
+        ("64x", None),
+        ("64x72x80", None),
+        ("-64x72", None),
+    ],
+)
+def test_sizes_in_words(text: str, size: tuple[int, int] | None) -> None:
+    assert parse_size(text) == size
+    if size is not None:
+        assert written(size) == f"{size[0]}x{size[1]}"
+
+
+def test_sizes_that_can_be_drawn() -> None:
+    for text in ("64x8192", "8192x64", "72x64"):
+        assert drawable("draw_size", text.replace("x", " X ")) == text
+    for text in ("56x64", "64x56", "8200x64", "64x8200", "68x64", "64x68"):
+        with pytest.raises(BadOptionError) as refused:
+            drawable("draw_size", text)
+        assert str(refused.value) == (
+            f"draw_size {text} cannot be drawn; both sides are multiples of 8 from 64 "
+            "to 8192."
+        )
+    with pytest.raises(BadOptionError) as refused:
+        drawable("draw_size", 64)
+    assert str(refused.value) == (
+        "draw_size 64 cannot be read; write width and height as 512x768."
+    )

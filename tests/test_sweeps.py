@@ -17,6 +17,14 @@ from imaginairy.sweeps import parse_schedule, swept
         (" steps [10:30:10] ", "steps", [10, 20, 30]),
         ("sampler_type[plms, ddim]", "sampler_type", ["plms", "ddim"]),
         ("steps[5:5:1]", "steps", [5]),
+        ("seed[1:6:2]", "seed", [1, 3, 5]),
+        ("seed[6:1:-2]", "seed", [6, 4, 2]),
+        ("eta[0:1e-1:1e-1]", "eta", [0, 0.1]),
+        ("cfg[3,5]", "prompt_strength", [3, 5]),
+        ("denoising-strength[0:0.5:0.25]", "init_image_strength", [1, 0.75, 0.5]),
+        ("mask_prompt[a, b:c]", "mask_prompt", ["a", "b:c"]),
+        ("seed[0:9999:1]", "seed", [*range(10_000)]),
+        (f"eta[1e-30,1{'0' * 30}]", "eta", [1e-30, 1e30]),
     ],
 )  # fmt: skip
 def test_schedules(text: str, name: str, values: list[object]) -> None:
@@ -37,6 +45,9 @@ def test_schedules(text: str, name: str, values: list[object]) -> None:
         ("seed[5:5:0]", "the step never gets there"),
         ("seed[1:5:-1]", "never gets there: .* must be positive, not -1"),
         ("eta[1:0:0.5]", "never gets there: from 1 to 0 it must be negative, not 0.5"),
+        ("seed[0:10000:1]", "too many values, 10001; at most 10000"),
+        ("eta[1e31]", "a number that is too large for any field"),
+        ("eta[1e-31]", "a number that is too small for any field"),
         ("seed[0:1e9:1]", "too many values, 1000000001; at most 10000 .* larger step"),
         ("eta[0:1:1e-29]", "too many values"),
         ("eta[0:1:1e-99999999]", "a number that is too small"),
@@ -65,12 +76,27 @@ def test_every_combination_with_one_seed() -> None:
     ]  # fmt: skip
     assert len({prompt.seed for prompt in prompts}) == 1
     assert all(prompt.width == 64 for prompt in prompts)
+    seeds = swept("a", {"seed": 9}, [parse_schedule("seed[1,2]")])
+    assert [prompt.seed for prompt in seeds] == [1, 2], "what is swept wins"
+    kept = swept("a", {"seed": 9}, [parse_schedule("steps[1,2]")])
+    assert [prompt.seed for prompt in kept] == [9, 9]
+    (alone,) = swept("a", {"steps": 3}, [])
+    assert alone.steps == 3
+
+
+def test_what_needs_another_field_is_swept_with_it() -> None:
+    sweeps = [parse_schedule("upscaler[lanczos,storybook]")]
+    prompts = swept("a", {"upscaler": "x"}, sweeps)
+    assert [prompt.upscaler for prompt in prompts] == ["lanczos", "storybook"]
 
 
 def test_too_many_combinations_are_refused_before_they_are_made() -> None:
     sweeps = [parse_schedule("seed[1:5000:1]"), parse_schedule("steps[1:1000:1]")]
     with pytest.raises(BadOptionError, match="too many combinations, 5000000; at most"):
         swept("a fox", {}, sweeps)
+    steps = parse_schedule("steps[1:100:1]")
+    with pytest.raises(BadOptionError, match="too many combinations, 10100; at most"):
+        swept("a", {}, [parse_schedule("seed[1:101:1]"), steps])
 
 
 def test_values_are_checked_like_any_other() -> None:
