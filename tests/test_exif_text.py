@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from imaginairy.exif_text import decode_comment, encode_comment
+from imaginairy.exif_text import JAPANESE, decode_comment, encode_comment
 from imaginairy.foreign_metadata import read_foreign
 from imaginairy.metadata import read_written
 
@@ -99,6 +99,13 @@ def test_ours_come_back(text: str) -> None:
 
 @given(st.binary())
 def test_any_bytes_can_be_read(data: bytes) -> None:
-    decode_comment(data)
-    decode_comment(UNICODE + data)
-    decode_comment(JIS + data)
+    for code in (NO_CODE, UNICODE, JIS):
+        text = decode_comment(code + data)
+        ways = ("utf-8", "utf-16-be", "utf-16-le", "cp1252", *JAPANESE)
+        starts = (code + data, data, data[8:], data[2:], data[3:])
+        readings = {
+            start.decode(way, errors="replace").rstrip("\0")
+            for start in starts
+            for way in ways
+        }
+        assert text in readings | {""}
