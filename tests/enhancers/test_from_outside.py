@@ -1,20 +1,24 @@
 """Enhancers of other packages: the one of the docs, installed, and every clash."""
 
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
+from imaginairy.cli.imagine_cmd import imagine_cmd
+from imaginairy.cli.stores import Stores
 from imaginairy.enhancers import ENHANCERS
 from imaginairy.metadata import read_metadata
 from tests.support.packages import bring, enhancer_code
 from tests.support.patience import HANG_GUARD_S
 
+Imagine = Callable[..., Result]
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "enhancers.md").read_text()
 SETUP, CODE = (
@@ -44,21 +48,32 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def imagine(folder: Path, cwd: Path, *options: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def stores() -> Stores:
+    """The bundled model stays loaded from one run to the next."""
+    return Stores()
+
+
+@pytest.fixture
+def imagine(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Imagine]:
     """Draw a dog where the packages of a folder can be imported."""
-    path = os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", "")))
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "imaginairy", "a dog", "--seed", "1"),
-            *("--model", "storybook", "--steps", "2", "--no-upscale"),
-            *("--output-file-extension", "png", *options),
-        ],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": path},
-        timeout=HANG_GUARD_S,
-    )
+    monkeypatch.chdir(tmp_path)
+    known = set(sys.modules)
+
+    def run(folder: Path, *options: str) -> Result:
+        monkeypatch.syspath_prepend(folder)
+        words = [
+            *("a dog", "--seed", "1", "--model", "storybook", "--steps", "1"),
+            *("--no-upscale", "--output-file-extension", "png", *options),
+        ]
+        return CliRunner().invoke(imagine_cmd, words, obj=stores)
+
+    yield run
+    for name in set(sys.modules) - known:
+        if name.endswith("_package") or name in ("halver", "adder"):
+            del sys.modules[name]
 
 
 def drawn(cwd: Path) -> tuple[np.ndarray, dict[str, object]]:
@@ -69,14 +84,14 @@ def drawn(cwd: Path) -> tuple[np.ndarray, dict[str, object]]:
 
 
 def test_the_example_of_the_docs_is_installed_and_runs(
-    installed: Path, tmp_path: Path
+    imagine: Imagine, installed: Path, tmp_path: Path
 ) -> None:
-    ran = imagine(installed, tmp_path)
-    assert ran.returncode == 0, ran.stderr
+    ran = imagine(installed)
+    assert ran.exit_code == 0, ran.stderr
     plain, metadata = drawn(tmp_path)
     assert "vignette" not in metadata["applied"]
-    ran = imagine(installed, tmp_path, "--enhance", "vignette=0.8")
-    assert ran.returncode == 0, ran.stderr
+    ran = imagine(installed, "--enhance", "vignette=0.8")
+    assert ran.exit_code == 0, ran.stderr
     darker, metadata = drawn(tmp_path)
     assert metadata["applied"]["vignette"] == {"strength": 0.8}
     assert metadata["enhance"] == ["vignette=0.8"]
@@ -92,15 +107,15 @@ def test_the_example_of_the_docs_is_installed_and_runs(
     ],
 )
 def test_bad_use_of_the_example_is_one_line(
-    enhance: str, words: str, installed: Path, tmp_path: Path
+    enhance: str, words: str, imagine: Imagine, installed: Path
 ) -> None:
-    ran = imagine(installed, tmp_path, "-q", "--enhance", enhance)
-    assert ran.returncode == 2
+    ran = imagine(installed, "-q", "--enhance", enhance)
+    assert ran.exit_code == 2
     assert ran.stderr.startswith("Error: ") and words in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
 
 
-def test_several_run_in_the_order_asked(tmp_path: Path) -> None:
+def test_several_run_in_the_order_asked(imagine: Imagine, tmp_path: Path) -> None:
     image = "image = work.images['generated'].point(lambda v: {}); " + (
         "return work.with_images(generated=image)"
     )
@@ -109,8 +124,8 @@ def test_several_run_in_the_order_asked(tmp_path: Path) -> None:
     seen = {}
     for order in (("half", "more"), ("more", "half")):
         options = [word for name in order for word in ("--enhance", name)]
-        ran = imagine(tmp_path, tmp_path, *options)
-        assert ran.returncode == 0, ran.stderr
+        ran = imagine(tmp_path, *options)
+        assert ran.exit_code == 0, ran.stderr
         seen[order], metadata = drawn(tmp_path)
         assert [*metadata["applied"]] == ["safety", *order]
         assert metadata["enhance"] == list(order)
@@ -160,24 +175,32 @@ def test_several_run_in_the_order_asked(tmp_path: Path) -> None:
     ],
 )
 def test_clashes_and_faults_are_said_before_anything_is_drawn(
-    packages: dict[str, str], name: str, words: str, tmp_path: Path
+    packages: dict[str, str],
+    name: str,
+    words: str,
+    imagine: Imagine,
+    tmp_path: Path,
 ) -> None:
     for package, code in packages.items():
         bring(tmp_path, package, name, code)
-    ran = imagine(tmp_path, tmp_path, "--enhance", name)
-    assert (ran.returncode, ran.stderr) == (2, f"Error: {words}\n")
+    ran = imagine(tmp_path, "--enhance", name)
+    assert (ran.exit_code, ran.stderr) == (2, f"Error: {words}\n")
 
 
-def test_a_broken_package_harms_nobody_who_does_not_ask_for_it(tmp_path: Path) -> None:
+def test_a_broken_package_harms_nobody_who_does_not_ask_for_it(
+    imagine: Imagine, tmp_path: Path
+) -> None:
     bring(tmp_path, "one-package", "broken", "import nothing_there")
     bring(tmp_path, "other-package", "glow", enhancer_code("glow"))
-    assert imagine(tmp_path, tmp_path, "--enhance", "glow").returncode == 0
+    assert imagine(tmp_path, "--enhance", "glow").exit_code == 0
 
 
-def test_a_failure_of_other_peoples_code_is_one_line(tmp_path: Path) -> None:
+def test_a_failure_of_other_peoples_code_is_one_line(
+    imagine: Imagine, tmp_path: Path
+) -> None:
     bring(tmp_path, "one-package", "glow", enhancer_code("glow", "return 1 / 0"))
-    ran = imagine(tmp_path, tmp_path, "-q", "--enhance", "glow")
-    assert ran.returncode == 1
+    ran = imagine(tmp_path, "-q", "--enhance", "glow")
+    assert ran.exit_code == 1
     assert ran.stderr == "Error: The enhancer 'glow' failed: division by zero.\n"
 
 
