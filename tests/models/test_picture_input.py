@@ -1,0 +1,88 @@
+"""How pictures are handed to networks: as published, or as a folder says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import CLIPImageProcessorPil
+
+from imaginairy.errors import CheckpointError
+from imaginairy.models.picture_input import (
+    CLIP_PICTURES,
+    PictureInput,
+    read_picture_input,
+)
+from tests.support.tiny_words import SIDE, clip_pictures
+
+CLIP_PREPROCESSOR = {
+    "crop_size": 224,
+    "do_center_crop": True,
+    "do_normalize": True,
+    "do_resize": True,
+    "feature_extractor_type": "CLIPFeatureExtractor",
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "resample": 3,
+    "size": 224,
+}
+CLIPSEG_PREPROCESSOR = {
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "feature_extractor_type": "ViTImageProcessor",
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+    "resample": 2,
+    "rescale_factor": 0.00392156862745098,
+    "size": {"height": 352, "width": 352},
+}
+
+
+def write_json(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content))
+
+
+def rough_picture(width: int, height: int) -> Image.Image:
+    rng = np.random.default_rng(width)
+    return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("size", [(300, 200), (200, 301), (224, 224), (90, 31)])
+def test_pictures_are_cropped_as_published(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    image = rough_picture(*size)
+    theirs = CLIPImageProcessorPil()(image, return_tensors="pt")["pixel_values"]
+    assert torch.equal(CLIP_PICTURES.of(image), theirs)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(CLIP_PREPROCESSOR))
+    assert read_picture_input(tmp_path, CLIP_PICTURES) == CLIP_PICTURES
+
+
+def test_an_extreme_picture_takes_no_memory() -> None:
+    assert CLIP_PICTURES.of(rough_picture(20_000, 1)).shape == (1, 3, 224, 224)
+
+
+def test_what_a_folder_says_of_pictures(tmp_path: Path) -> None:
+    clip_pictures().save_pretrained(tmp_path)
+    read = read_picture_input(tmp_path)
+    assert (read.side, read.shorter, read.resample) == (SIDE, SIDE + 8, 3)
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text('{"size": 32, "do_center_crop": false}')
+    assert read_picture_input(tmp_path, CLIP_PICTURES).shorter is None
+    file.write_text('{"size": 32, "crop_size": 40, "do_center_crop": true}')
+    with pytest.raises(CheckpointError, match="cannot be followed"):
+        read_picture_input(tmp_path, PictureInput())
+
+
+def test_preprocessing_is_read_old_and_new(tmp_path: Path) -> None:
+    assert read_picture_input(tmp_path) == PictureInput()
+    settings = {"size": 96, "resample": 3, "image_mean": [0, 0, 0]}
+    write_json(tmp_path / "processor_config.json", {"image_processor": settings})
+    new = read_picture_input(tmp_path)
+    assert (new.side, new.resample, new.mean) == (96, 3, (0.0, 0.0, 0.0))
+    write_json(tmp_path / "preprocessor_config.json", CLIPSEG_PREPROCESSOR)
+    assert read_picture_input(tmp_path) == PictureInput()
