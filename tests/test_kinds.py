@@ -8,7 +8,14 @@ from PIL import Image
 
 from imaginairy import LazyLoadingImage
 from imaginairy.errors import BadImageError
-from imaginairy.kinds import kind_of_file
+from imaginairy.kinds import (
+    kind_of_file,
+    quoted,
+    raw_picture,
+    said_in,
+    start_of,
+    why_no_picture,
+)
 from imaginairy.metadata import read_written
 
 
@@ -99,3 +106,133 @@ def test_text_that_is_cut_within_a_character_is_text() -> None:
         "other",
         "text ('äääää')",
     )
+
+
+STARTS: dict[bytes, tuple[str, str]] = {
+    b"\xff\x0a": ("picture", "a JPEG XL picture"),
+    b"\0\0\0\x0cJXL ": ("picture", "a JPEG XL picture"),
+    b"8BPS": ("picture", "a Photoshop document"),
+    b"gimp xcf": ("picture", "a GIMP document"),
+    b"v/1\x01": ("picture", "an OpenEXR picture"),
+    b"#?RADIANCE": ("picture", "a Radiance HDR picture"),
+    b"BPG\xfb": ("picture", "a BPG picture"),
+    b"AT&TFORM": ("picture", "a DjVu document"),
+    b"\x89PNG": ("picture", "a PNG picture"),
+    b"\xff\xd8\xff": ("picture", "a JPEG picture"),
+    b"GIF8": ("picture", "a GIF picture"),
+    b"RIFF\0\0\0\0WEBP": ("picture", "a WebP picture"),
+    b"FUJIFILMCCD-RAW": ("raw", "a camera's raw picture (RAF)"),
+    b"IIRO": ("raw", "a camera's raw picture (ORF)"),
+    b"IIU\0": ("raw", "a camera's raw picture (RW2)"),
+    b"FOVb": ("raw", "a camera's raw picture (X3F)"),
+    b"%PDF": ("drawing", "a PDF document"),
+    b"%!PS": ("drawing", "a PostScript drawing"),
+    b"\xc5\xd0\xd3\xc6": ("drawing", "a PostScript drawing"),
+    b"\xd7\xcd\xc6\x9a": ("drawing", "a Windows metafile"),
+    b"\x1aE\xdf\xa3": ("video", "a Matroska or WebM video"),
+    b"FLV\x01": ("video", "a Flash video"),
+    b"\0\0\x01\xba": ("video", "an MPEG video"),
+    b"RIFF\0\0\0\0AVI ": ("video", "an AVI video"),
+    b"GGUF": ("other", "a GGUF file"),
+    b"lmgg": ("other", "a GGML file"),
+    b"tjgg": ("other", "a GGML file"),
+    b"\x89HDF": ("other", "an HDF5 file"),
+    b"\x93NUMPY": ("other", "a NumPy array"),
+    b"PK\x03\x04": ("other", "a zip archive"),
+    b"\x1f\x8b": ("other", "a gzip archive"),
+    b"7z\xbc\xaf\x27\x1c": ("other", "a 7z archive"),
+    b"Rar!": ("other", "a RAR archive"),
+    b"BZh": ("other", "a bzip2 archive"),
+    b"\xfd7zXZ": ("other", "an xz archive"),
+    b"(\xb5/\xfd": ("other", "a Zstandard archive"),
+    b"\x7fELF": ("other", "a program"),
+    b"MZ": ("other", "a program"),
+    b"\0" * 257 + b"ustar": ("other", "a tar archive"),
+    box("avif"): ("picture", "an AVIF picture"),
+    box("mif1", "avis"): ("picture", "an AVIF picture"),
+    **{
+        box(brand): ("picture", "a HEIC picture")
+        for brand in ("heic", "heix", "heim", "heis", "hevc", "hevx", "msf1", "mif2")
+    },
+    box("crx ", "mp42"): ("raw", "a camera's raw picture (CR3)"),
+    box("isom", "qt  "): ("video", "a QuickTime video"),
+    box("\n\n\n\n"): ("video", "an MP4 video"),
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_kind_is_told_by_its_first_bytes(start: bytes) -> None:
+    assert kind_of_file(start + b"\0" * 9) == STARTS[start]
+    assert kind_of_file(b"\1" + start) is None
+
+
+def test_brands_are_looked_for_in_the_box_of_brands_alone() -> None:
+    assert kind_of_file(box("isom")[:-64] + b"\0\0\0\x08heic") == (
+        "video",
+        "an MP4 video",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("<SVG width=", ("drawing", "an SVG drawing")),
+        ("<svgx>", ("other", "an XML answer of a server")),
+        ("<html>", ("other", "a web page")),
+        ("\n <head><title> Not  Found </title>", ("other", "a web page ('Not Found')")),
+        ("<Error><Code>NoSuchKey</Code>", ("other",
+         "an XML answer of a server ('NoSuchKey')")),
+        ('{"a": 1}', ("other", "JSON")),
+        ("[1]", ("other", "JSON")),
+        ('{"message": "no  more"}', ("other", "a JSON answer of a server ('no more')")),
+        ('{"errors": ["gone"]}', ("other", "a JSON answer of a server ('gone')")),
+        ("\n  first line \nsecond", ("other", "text ('first line')")),
+        ("x" * 70, ("other", f"text ('{'x' * 60}')")),
+        (" \n", None),
+        ("a\x07b", None),
+    ],
+)  # fmt: skip
+def test_a_kind_of_text(text: str, kind: tuple[str, str] | None) -> None:
+    for mark in (b"", b"\xef\xbb\xbf"):
+        assert kind_of_file(mark + text.encode()) == kind
+
+
+def test_what_a_server_says_went_wrong() -> None:
+    assert said_in({"detail": "too many"}) == " ('too many')"
+    assert said_in('{"a": 1}') == ""
+    assert said_in("<message>a\n b</message>") == " ('a b')"
+    assert quoted("  ") == "" and quoted("a\x1bb") == ""
+
+
+@pytest.mark.parametrize("tiff", [b"II*\0", b"MM\0*"])
+def test_raw_pictures_that_look_like_tiff_are_told_by_their_ending(tiff: bytes) -> None:
+    endings = "3fr arw cr2 dcr dng erf iiq kdc mos nef nrw pef rwl sr2 srw"
+    for ending in endings.split():
+        named = f"a camera's raw picture ({ending.upper()})"
+        assert raw_picture(tiff, f"a.{ending}") == named
+        assert raw_picture(b"\xff\xd8\xff", f"a.{ending}") is None
+    assert raw_picture(tiff, "a.tif") is None
+    assert raw_picture(b"IIRO", "a.tif") == "a camera's raw picture (ORF)"
+
+
+def test_why_a_file_is_no_picture() -> None:
+    assert why_no_picture(b"", "a.png") == "is empty, not a picture that can be read"
+    assert why_no_picture(b"\0\1", "a.png") == "is not a picture that can be read"
+    assert why_no_picture(b"\x89PNG", "a") == (
+        "is not a picture that can be read but a PNG picture that is broken or cut "
+        "short"
+    )
+    assert why_no_picture(b"8BPS", "a").endswith("read; convert it to jpg or png")
+    assert why_no_picture(b"IIRO", "a").endswith("read; develop it to jpg or png")
+    assert why_no_picture(b"%PDF", "a").endswith("cannot be read; export it as png")
+    assert why_no_picture(b"FLV\x01", "a").endswith("save a frame of it as jpg or png")
+
+
+def test_4096_bytes_are_looked_at_and_an_open_file_stays_where_it_is(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a").write_bytes(bytes(5000))
+    assert start_of(tmp_path / "a") == bytes(4096)
+    with (tmp_path / "a").open("rb") as file:
+        assert start_of(file) == bytes(4096)
+        assert file.tell() == 0
