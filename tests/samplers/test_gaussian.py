@@ -1,7 +1,7 @@
 """Every sampler on a target whose exact solution is known (see gaussian.py)."""
 
 from itertools import pairwise
-from math import log2
+from math import log, log2
 
 import pytest
 import torch
@@ -20,6 +20,7 @@ from tests.support.gaussian import (
     noise_from,
     sigma_at,
 )
+from tests.support.walks import WALKS, World
 
 TOP, BOTTOM = 10.0, 0.1
 STOCHASTIC = [row for row in SAMPLERS.values() if row.draws_noise]
@@ -140,10 +141,42 @@ def test_dpm_adaptive_gains_accuracy_by_stricter_tolerances(
     assert counts[0] < counts[1] < counts[2]
 
 
+def test_dpm_adaptive_tries_again_where_a_step_was_much_too_long(
+    schedule: NoiseSchedule,
+) -> None:
+    """As the paper's does, on a model that changes its mind fast."""
+    tried: list[float] = []
+
+    def clean(latents: Tensor, sigma: float) -> Tensor:
+        tried.append(sigma)
+        return (8 * latents).sin()
+
+    row, accepted = SAMPLERS["k_dpm_adaptive"], list[int]()
+    denoiser = Denoiser(lambda latents, timestep: latents, schedule)
+    denoiser.denoised = clean  # type: ignore[method-assign]
+    levels = row.levels(schedule, 10)
+    start = levels[0] * noise_from(1, (64,))()
+    out = row.sample(
+        denoiser,
+        start,
+        levels,
+        draw_noise=no_noise,
+        on_step=lambda index, *_: accepted.append(index),
+    )
+    assert len(tried) > 3 * len(accepted)
+    assert accepted == list(range(len(accepted)))
+    exact = WALKS["k_dpm_adaptive"](World(clean, no_noise), start, levels)
+    torch.testing.assert_close(out, exact, rtol=0, atol=1e-8)
+
+
 def test_dpm_adaptive_ends_even_where_the_model_is_all_noise(
     schedule: NoiseSchedule,
 ) -> None:
-    """The two solvers never agree on a model that answers at random."""
+    """The two solvers never agree on a model that answers at random.
+
+    Its steps are 0.01 long, and longer where it agrees with itself by chance.
+    """
+    seen: list[int] = []
     noise = noise_from(2, (64,))
     row = SAMPLERS["k_dpm_adaptive"]
     out = row.sample(
@@ -151,9 +184,10 @@ def test_dpm_adaptive_ends_even_where_the_model_is_all_noise(
         noise(),
         row.levels(schedule, 10),
         draw_noise=no_noise,
-        on_step=ignore_step,
+        on_step=lambda index, *_: seen.append(index),
     )
     assert out.isfinite().all()
+    assert 250 < len(seen) <= log(14.7 / 0.029) / 0.01
 
 
 def test_dpm_adaptive_ends_where_the_model_overflows(schedule: NoiseSchedule) -> None:
