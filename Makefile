@@ -8,7 +8,7 @@ TORCH := $(shell grep '^torch==' requirements-dev.txt)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Two tests at a time, each on one core: more threads would only wait for each other.
 SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal \
-	-o console_output_style=count
+	-o console_output_style=count -p mutants.covering
 FIRST := "Two processes find all the tests, which takes a minute; then each test is a dot."
 DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 	"portrait photo of a smiling woman" "photo of a dog"
@@ -16,6 +16,7 @@ DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 # How many faults `make mutants` puts into the code, and which.
 MUTANTS ?= 300
 SEED ?= 1
+CHECKED ?= --save
 
 .PHONY: demo test nightly check mutants format bench assets docs storybook \
 	storybook-report clean
@@ -40,7 +41,7 @@ check: $(VENV)/tools  ## format, lint, types, tests
 	$(SUITE)
 
 mutants: $(VENV)/tools  ## put faults into the code; does a test fail? an hour, resumable
-	$(BIN)/python -m mutants --number $(MUTANTS) --seed $(SEED) --save
+	$(BIN)/python -m mutants --number $(MUTANTS) --seed $(SEED) $(CHECKED)
 
 format: $(VENV)/tools
 	$(BIN)/ruff check --fix-only .

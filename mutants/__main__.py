@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mutants import choice, report, trial
-from mutants.covering import Covering, covering_in
+from mutants.covering import Covering, covering_in, digest_of
 from mutants.faults import Fault
 
 HERE = Path(__file__).parent.parent.resolve()
@@ -29,7 +29,7 @@ def main() -> int:
     root: Path = asked.root.resolve()
     state: Path = (asked.state or root / ".mutants").resolve()
     state.mkdir(parents=True, exist_ok=True)
-    if asked.cover or not (state / "covered").exists():
+    if asked.cover or not is_covered(root, state):
         cover(root, state, asked.jobs, asked.tests)
     paths = [path.resolve() for path in asked.paths or [root / "imaginairy"]]
     faults = choice.faults_in(paths, root)
@@ -86,16 +86,21 @@ def _arguments() -> argparse.Namespace:
 
 def cover(root: Path, state: Path, jobs: int, tests: list[str]) -> None:
     """Run the tests once and keep which lines each of them runs."""
-    for file in (*state.glob("lines.*"), *state.glob("tests-*.jsonl")):
-        file.unlink()
-    (state / "outcomes.jsonl").unlink(missing_ok=True)
+    for kind in ("lines.*", "tests-*.jsonl", "covered", "outcomes.jsonl"):
+        for file in state.glob(kind):
+            file.unlink()
     command = [sys.executable, "-m", "pytest", "-p", "mutants.covering", *tests]
     if jobs > 1:
         command += ["--numprocesses", str(jobs), "--dist", "worksteal"]
     around = {"MUTANTS_STATE": str(state), "OMP_NUM_THREADS": "1"}
     around["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(root), str(HERE)]))
     subprocess.run(command, cwd=root, env=os.environ | around)
-    (state / "covered").touch()
+
+
+def is_covered(root: Path, state: Path) -> bool:
+    """Whether these tests have been run on this code."""
+    covered = state / "covered"
+    return covered.exists() and covered.read_text("utf-8") == digest_of(root)
 
 
 def try_all(
@@ -194,7 +199,9 @@ class _Job:
 
 def _changed(root: Path, commit: str) -> set[str]:
     command = ["git", "diff", "--name-only", commit]
-    ran = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    if ran.returncode:
+        print(f"All files alike: what has changed since {commit} cannot be told.")
     return set(ran.stdout.split())
 
 

@@ -1,11 +1,13 @@
 """Which tests run which lines: a plugin for pytest, `pytest -p mutants.covering`.
 
-Needs `MUTANTS_STATE`, the folder that what is found is kept in: data of `coverage`
-with the running test as its context (processes that a test starts included), and
-`tests-*.jsonl` with each test's outcome and seconds.
+Does nothing without `MUTANTS_STATE`, the folder that what is found is kept in: data of
+`coverage` with the running test as its context (processes that a test starts included),
+`tests-*.jsonl` with each test's outcome and seconds, and at the end `covered`, which
+says what code that was.
 """
 
 import atexit
+import hashlib
 import json
 import os
 import re
@@ -65,6 +67,15 @@ class Covering:
                 if line <= len(text) and pattern.search(text[line - 1]):
                     found |= tests
         return found
+
+
+def digest_of(root: Path) -> str:
+    """Return what changes with the code of a tree and with its tests."""
+    files = [f for top in ("imaginairy", "tests") for f in (root / top).rglob("*.py")]
+    whole = hashlib.sha256()
+    for file in sorted(files):
+        whole.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return whole.hexdigest()
 
 
 def settings_in(state: Path) -> Path:
@@ -142,3 +153,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         }
         with (Path(state) / f"tests-{os.getpid()}.jsonl").open("a") as file:
             file.write(json.dumps(told) + "\n")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Say that all that was to be run has been, and of what code."""
+    state = os.environ.get("MUTANTS_STATE")
+    if state and "PYTEST_XDIST_WORKER" not in os.environ and not session.shouldstop:
+        (Path(state) / "covered").write_text(digest_of(Path.cwd()), encoding="utf-8")

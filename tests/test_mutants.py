@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,34 +136,48 @@ def test_which_tests_a_fault_is_tried_with(tmp_path: Path) -> None:
     ]
 
 
+Ran = subprocess.CompletedProcess[str]
+
+
+def mutants(tree: Path, *arguments: str) -> Ran:
+    measured = ("MUTANTS_", "COVERAGE_")  # this test itself may be
+    around = {k: v for k, v in os.environ.items() if not k.startswith(measured)}
+    return subprocess.run(
+        [sys.executable, "-m", "mutants", "--root", tree, "--jobs", "1", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=around | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "-p no:randomly"},
+    )
+
+
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree with a file, and tests that miss some of its faults."""
-    tree = tmp_path_factory.mktemp("tree")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
+    """A tree with a file and tests that miss some of its faults, after a run."""
+    tree = tmp_path_factory.mktemp("whole") / "tree"
     for folder in ("imaginairy", "tests"):
-        (tree / folder).mkdir()
+        (tree / folder).mkdir(parents=True)
     (tree / "imaginairy" / "__init__.py").write_text("")
     (tree / "imaginairy" / "it.py").write_text(CODE)
     (tree / "tests" / "test_it.py").write_text(TESTS)
     (tree / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    return tree
+    return tree, mutants(tree, "--at-least", "90", "--changed", "HEAD", "--large")
 
 
-def mutants(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mutants", "--root", tree, "--large", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "HYPOTHESIS_NO_PLUGINS": "1"},
-    )
+@pytest.fixture
+def tree(tried: tuple[Path, Ran], tmp_path: Path) -> Path:
+    """A copy of that tree."""
+    return shutil.copytree(tried[0], tmp_path / "tree")
 
 
-def test_what_tests_do_not_notice_is_named(tree: Path) -> None:
-    ran = mutants(tree, "--jobs", "1", "--at-least", "90")
+def test_what_tests_do_not_notice_is_named(tree: Path, tried: tuple[Path, Ran]) -> None:
+    ran = tried[1]
     assert ran.returncode == 1, ran.stderr
     said = (tree / ".mutants" / "report.txt").read_text()
     assert said in ran.stdout
+    assert (
+        "All files alike: what has changed since HEAD cannot be told.\n" in ran.stdout
+    )
     assert (tree / "imaginairy" / "it.py").read_text() == CODE
     kept = (tree / ".mutants" / "outcomes.jsonl").read_text().splitlines()
     outcomes = {row["name"]: row["outcome"] for row in map(json.loads, kept)}
@@ -182,11 +197,19 @@ def test_a_run_goes_on_where_it_was(tree: Path) -> None:
     file = tree / ".mutants" / "outcomes.jsonl"
     rows = file.read_text().splitlines(keepends=True)
     file.write_text("".join(rows[2:]))
-    ran = mutants(tree, "--jobs", "1")
+    ran = mutants(tree, "--large")
     assert ran.returncode == 0, ran.stderr
     assert re.findall(r"^\d+/\d+ ", ran.stdout, re.M) == ["1/2 ", "2/2 "]
     told = [json.loads(row)["name"] for row in file.read_text().splitlines()]
     assert told == [json.loads(row)["name"] for row in (*rows[2:], *rows[:2])]
+
+
+def test_other_code_is_tried_anew(tree: Path) -> None:
+    file = tree / "imaginairy" / "it.py"
+    file.write_text(CODE.replace("loud:", "aloud:").replace("if loud", "if aloud"))
+    ran = mutants(tree, "--number", "1", "--large")
+    assert "1 failed" in ran.stdout, "the tests ran, and one asks for what is gone"
+    assert re.findall(r"^\d+/\d+ ", ran.stdout, re.M) == ["1/1 "]
 
 
 def test_equivalent_faults_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
