@@ -84,11 +84,11 @@ def _segment(name: bytes, data: bytes) -> bytes:
 
 def _parsed(packet: bytes) -> ElementTree.Element | None:
     """Read XML; None where it is broken, or could grow when it is read."""
-    if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
+    if b"<!DOCTYPE" in packet:
         return None
     try:
         return ElementTree.fromstring(packet.rstrip(b"\0 "))
-    except (ElementTree.ParseError, ValueError):
+    except (ElementTree.ParseError, ValueError, LookupError):
         return None
 
 
