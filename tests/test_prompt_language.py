@@ -184,6 +184,36 @@ def test_errors_point_at_the_column(prompt: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("prompt", "shown"),
+    [
+        ("(b:99)" + "c" * 34, "(b:99)" + "c" * 34),
+        ("(b:99)" + "c" * 35, "(b:99)" + "c" * 34 + "…"),
+        ("a" * 40 + "(b:99)", "a" * 40 + "(b:99)"),
+        ("a" * 41 + "(b:99)", "…" + "a" * 40 + "(b:99)"),
+    ],
+)
+def test_errors_show_40_characters_around(prompt: str, shown: str) -> None:
+    with pytest.raises(BadPromptError) as error:
+        parse_prompt(prompt)
+    assert str(error.value).startswith(f"The prompt '{shown}' has an emphasis of 99 at")
+
+
+@pytest.mark.parametrize(
+    ("part", "written"),
+    [
+        (text("a", weight=0.5), "0.5*(a)"),
+        (text("a", weight=2.0), "2*(a)"),
+        (text("a", weight=0.1234567), "0.1234567*(a)"),
+        (text("a", weight=1e-7), "1e-07*(a)"),
+        (text("a (b|c)\\", ("d", 1.5), weight=1.0), r"1*(a \(b\|c\)\\(d:1.5))"),
+    ],
+)
+def test_how_parts_are_written(part: WeightedText, written: str) -> None:
+    assert str(part) == written
+    assert part.text == "".join(fragment.text for fragment in part.fragments)
+
+
+@pytest.mark.parametrize(
     "prompt",
     [
         "(" * 5000,

@@ -117,6 +117,63 @@ def test_the_remark_names_each_thing_once() -> None:
     assert len(remark_on([many])) < 900
 
 
+def test_the_remark_is_short() -> None:
+    long = f"<lora:{'x' * 53}>"
+    assert len(long) == 60 and remark_on([long]) == f"left out {long}"
+    assert remark_on([long[:-1] + "y>"]) == f"left out {long[:-1]}…"
+    twelve = [f"<lora:{number}>" for number in range(12)]
+    assert remark_on(twelve) == f"left out {', '.join(twelve)}"
+    assert remark_on([*twelve, "BREAK a"]).endswith("<lora:11> and 1 more")
+    assert remark_on([]) == remark_on(["a"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("a [cat:dog:0.49]", "a dog"),
+        ("a [cat:dog:1.5]", "a cat"),
+        ("a [cat:dog:hen:0.5]", "a [cat:dog:hen:0.5]"),
+        ("a [cat:dog:x]", "a [cat:dog:x]"),
+        ("a [:0.5]", "a [:0.5]"),
+        ("[cat:dog:-.5]", "dog"),
+        ("{|cat}", "cat"),
+        ("{.|-}", "{.|-}"),
+        ("{cat}", "{cat}"),
+        ("{cat:dog:0.5}", "{cat:dog:0.5}"),
+        ("{3$$, $$cat|dog} x", "cat x"),
+        ("{1-2$$cat|dog}", "cat"),
+        ("{ 2::cat| .5::dog}", "cat"),
+        ("[cat|(a|b)]", "cat"),
+        ("[(a|b):cat:0.7]", "(a|b)"),
+        ("[cat|dog", "[cat|dog"),
+        ("cat|dog]", "cat|dog]"),
+        ("[cat|dog}", "[cat|dog}"),
+        ("[a{b|c]d}", "[ab"),
+        ("[" * 10 + "a|b" + "]" * 10, "[" * 9 + "a" + "]" * 9),
+        ("__a/b_c*__", "b c"),
+        ("__a/b*__ x", "b x"),
+        ("a, <lora:x:1>, b", "a, b"),
+        ("a <lora:x:1> b", "a b"),
+        ("<lora:x:1> b", "b"),
+        ("a <lora:x:1>", "a"),
+        ("a [<lora:x:1>, ] b", "a b"),
+        ("a {<lora:x:1>} b", "a b"),
+        ("a (<lora:x:1>)1.3 b", "a b"),
+        ("a (<lora:x:1> c:1.3) b", "a ( c:1.3) b"),
+        ("a\\0b <lora:x:1>", "a\\0b"),
+        ("a cat :0.8 AND b: 1", "a cat, b"),
+        ("a cat:0.8 b: 1", "a cat:0.8 b: 1"),
+        ("a BREAK[x] b", "a, b"),
+        ("a --seed 5 b", "a b"),
+        ("a--tile", "a--tile"),
+        ("FILL(a) x NOISE(1)", "x"),
+        ("AND", "AND"),
+    ],
+)
+def test_what_is_read_of_signs(typed: str, read: str) -> None:
+    assert cleaned(typed).text == read
+
+
 @given(st.text("aB [](){}<>:|\\_.$\0,1AND-"))
 def test_any_text_is_read(text: str) -> None:
     read = cleaned(text)

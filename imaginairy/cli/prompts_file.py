@@ -73,7 +73,7 @@ def asked_prompts(
             asked += _standard_input(options)
         else:
             asked.append(Asked(prompt, options))
-    if file is not None and str(file) == STANDARD_INPUT:
+    if str(file) == STANDARD_INPUT:
         asked += _standard_input(options)
     elif file is not None:
         whole = _decoded(file.read_bytes(), f"'{file}'")
