@@ -32,8 +32,11 @@ def test_a_picture_is_described(teller: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_asked_wrongly_is_said(teller: Path) -> None:
-    with pytest.raises(BadOptionError, match="beams 0 is out of range"):
-        describe(Image.new("RGB", (9, 9)), model=str(teller), beams=0)
+    for beams in (0, 21):
+        with pytest.raises(BadOptionError, match=f"beams {beams} is out of range"):
+            describe(Image.new("RGB", (9, 9)), model=str(teller), beams=beams)
+    with pytest.raises(BadOptionError, match="beams must be a whole number"):
+        describe(Image.new("RGB", (9, 9)), model=str(teller), beams=1.5)  # type: ignore[arg-type]
     with pytest.raises(MissingFileError, match=r"no file 'none\.png'"):
         describe("none.png", model=str(teller))
     with pytest.raises(BadOptionError, match="image is a path, a web address or a"):

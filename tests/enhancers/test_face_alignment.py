@@ -118,7 +118,7 @@ def test_a_face_outside_of_the_picture() -> None:
     picture = smooth_picture(64, 64)
     matrix = aligning(np.array(TEMPLATE) + 1000, SIDE)
     face = cut_out(picture, matrix, SIDE)
-    assert (face == face[0, 0]).all()
+    assert (face == 128).all()
     after = picture.copy()
     paste_back(after, face, matrix)
     assert np.array_equal(after, picture)
@@ -149,3 +149,45 @@ def test_a_tint_goes_and_details_stay() -> None:
     assert line.mean() > 25
     around = np.abs(after - before)[: SIDE // 4]
     assert around.mean() < 1.5, around.mean()
+
+
+def test_the_template_is_that_of_ffhq_at_512_pixels() -> None:
+    published = [
+        *((192.98138, 239.94708), (318.90277, 240.1936), (256.63416, 314.01935)),
+        *((201.26117, 371.41043), (313.08905, 371.15118)),
+    ]
+    matrix = aligning(published, 512)
+    assert np.abs(matrix - [[1, 0, 0], [0, 1, 0]]).max() < 1e-6
+    assert np.array_equal(TEMPLATE, published)
+
+
+def test_beyond_its_edges_a_picture_is_mirrored() -> None:
+    picture = np.random.default_rng(4).integers(0, 256, (40, 40, 3), np.uint8)
+    face = cut_out(picture, np.array([[1.0, 0, 10], [0, 1, 0]]), 30)
+    assert np.array_equal(face[:, 10:], picture[:30, :20])
+    assert np.array_equal(face[:, :10], picture[:30, 10:0:-1])
+
+
+def test_what_is_made_larger_stays_round() -> None:
+    x = np.arange(40)
+    wave = (127 + 100 * np.sin(x * np.pi / 3)).astype(np.uint8)
+    picture = np.broadcast_to(wave[None, :, None], (40, 40, 3)).copy()
+    face = cut_out(picture, np.array([[4.0, 0, -40], [0, 4, -40]]), 60)
+    wanted = 127 + 100 * np.sin((np.arange(60) + 40) / 4 * np.pi / 3)
+    assert np.abs(face[30, :, 0] - wanted).max() < 6  # 13 between straight lines
+
+
+def test_a_cut_out_fades_over_a_tenth_within_a_rim() -> None:
+    row = soft_square(1000)[500].astype(int)
+    assert row[:20].max() == 0 and row[20:25].max() > 0
+    assert abs(row[69:71].mean() - 127.5) <= 1
+    assert row[119] < 255 or row[120] == 255
+    assert (row[121:879] == 255).all() and row[110] < 255
+
+
+def test_colours_are_compared_after_blurring_by_a_twentieth_of_the_side() -> None:
+    before = np.zeros((200, 200, 3), np.uint8)
+    before[:, 100:] = 100
+    after = in_tones_of(before, np.full_like(before, 50))[100, :, 0].astype(int)
+    rising = (after > 16) & (after < 84)  # a standard deviation to either side
+    assert 18 <= rising.sum() <= 21

@@ -19,10 +19,16 @@ from torch import Tensor
 from imaginairy import ModelStore, fix_faces
 from imaginairy.enhancers.face_alignment import TEMPLATE, TONES, aligning
 from imaginairy.enhancers.faces import fixed, names_for, told
-from imaginairy.errors import BadOptionError, MissingFileError, UnknownModelError
+from imaginairy.errors import (
+    BadOptionError,
+    ForeignPictureError,
+    MissingFileError,
+    UnknownModelError,
+)
 from imaginairy.models.face_views import Face
 from storybook.face_pictures import fresh_portraits
 from storybook.world import draw_scene
+from tests.support.photographs import ASTRONAUT
 from tests.support.pictures import changed, noise
 from tests.support.tiny_gfpgan import save_gfpgan
 
@@ -295,6 +301,8 @@ def test_the_detector_goes_with_the_restorer(
     assert names_for(store, restorer, "yunet", portrait) == (restorer, "yunet")
     # Nothing published is to be had here.
     assert names_for(store, restorer, None, portrait) == (restorer, "storybook-faces")
-    grey = portrait.convert("L")  # of no world that is known here
-    named = names_for(store, "storybook", None, grey)
+    with Image.open(ASTRONAUT) as photograph:  # of no world that is known here
+        with pytest.raises(ForeignPictureError, match="yunet is not on this machine"):
+            names_for(store, "codeformer", None, photograph)
+        named = names_for(store, "storybook", None, photograph)
     assert named == ("storybook", "storybook-faces")

@@ -174,7 +174,9 @@ def test_neighbours_that_disagree_fade_into_each_other() -> None:
     result = upscale_tiled(contrary, photograph(8, 40), scale=2, tile=20, overlap=7)
     assert len(calls) == 2
     steps = result[0, 0].diff(dim=-1).abs()
-    assert steps.max() <= 1 / (4 * FADE) + 1e-6
+    assert steps.max() <= 1 / 16 + 1e-6, "it fades over 8 pixels, 16 of the large ones"
+    middle = result[0, 0, :, 39:41].sum(dim=-1)
+    assert torch.allclose(middle, torch.ones_like(middle)), "and evenly"
     assert steps.sum(dim=-1).min() == pytest.approx(1)
 
 
@@ -215,3 +217,33 @@ def test_the_result_is_a_plain_picture() -> None:
     assert result.min() == 0
     assert result.max() == 1
     assert torch.equal(picture, before)
+
+
+def test_a_picture_is_mirrored_beyond_its_right_and_bottom_edges() -> None:
+    seen: list[Tensor] = []
+
+    def watched(picture: Tensor) -> Tensor:
+        seen.append(picture)
+        return repeat(picture)
+
+    picture = photograph(20, 30)
+    upscale_tiled(watched, picture, scale=2, tile=None, overlap=50)
+    (whole,) = seen
+    assert whole.shape == (1, 3, 30, 40)
+    assert torch.equal(whole[..., :20, :30], picture)
+    beyond = whole[..., 20:, :30]
+    assert torch.equal(beyond, picture[..., -10:, :].flip(2)) or torch.equal(
+        beyond, picture[..., -11:-1, :].flip(2)
+    )
+
+
+def test_tiles_begin_where_pixels_are_folded_alike() -> None:
+    begun: list[float] = []
+
+    def watched(picture: Tensor) -> Tensor:
+        begun.append(float(picture[0, 0, 0, 0]))
+        return repeat(picture)
+
+    columns = torch.arange(90.0).expand(1, 3, 8, 90)
+    upscale_tiled(watched, columns, scale=2, tile=22, overlap=5)
+    assert len(begun) > 3 and all(start % 4 == 0 for start in begun)

@@ -9,6 +9,7 @@ import torch
 from transformers import CLIPTokenizer
 
 from imaginairy.errors import CheckpointError
+from imaginairy.models.added_words import Beside
 from imaginairy.models.loading import load, local_model
 from imaginairy.models.tokenizer import END, load_tokenizer
 from tests.support.golden import CPU
@@ -134,3 +135,12 @@ def test_words_that_the_text_encoder_has_no_room_for_are_refused(folder: Path) -
     assert f"counts up to token {LAST + 1} and its text encoder knows {LAST}" in str(
         caught.value
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "room"), [(3, 3), (77, 77), (2, None), ("77", None), (None, None)]
+)
+def test_a_window_holds_a_start_a_token_and_an_end_at_least(
+    said: Any, room: int | None
+) -> None:
+    assert Beside({"model_max_length": said}).max_tokens == room

@@ -42,6 +42,11 @@ def test_how_long_captions_may_be(tmp_path: Path) -> None:
     file = tmp_path / "generation_config.json"
     file.write_text(json.dumps({"max_length": 60, "num_beams": 1, "eos_token_id": 3}))
     assert read_writing(tmp_path, 48) == Writing(1, 5, 48)
-    file.write_text('{"max_length": "long"}')
-    with pytest.raises(CheckpointError, match="says max_length 'long'"):
-        read_writing(tmp_path, 48)
+    assert read_writing(tmp_path, 61) == Writing(1, 5, 60)
+    file.write_text('{"max_length": 1000, "min_length": 0, "num_beams": null}')
+    assert read_writing(tmp_path, 2000) == Writing(3, 0, 1000)
+    for value in ('"long"', "-1", "1001", "2.5"):
+        file.write_text(f'{{"max_length": {value}}}')
+        said = f"says max_length {value}, which".replace('"', "'")
+        with pytest.raises(CheckpointError, match=said):
+            read_writing(tmp_path, 48)

@@ -1,5 +1,6 @@
 """Models beside the one that draws: their rows, names, paths and repositories."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,15 @@ from PIL import Image
 
 from imaginairy import mask
 from imaginairy.errors import CheckpointError, UnknownModelError
-from imaginairy.models.catalog import MODELS, BundledFolder, HubRepo, LocalPath
+from imaginairy.models.catalog import (
+    MODELS,
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    WebFile,
+    known_model,
+)
 from imaginairy.models.companion_files import (
     companion_path,
     folder_files,
@@ -91,3 +100,53 @@ def test_a_repository_of_something_else() -> None:
     assert on_disk(unknown) is None
     with pytest.raises(CheckpointError, match="'a/b' is no mask model"):
         folder_files(["unet/config.json", "model.safetensors"], "a/b", "mask model")
+
+
+@pytest.mark.parametrize(
+    ("role", "published", "bundled", "option", "fallback"),
+    [
+        ("mask", "clipseg", "storybook-clipseg", "mask_model", None),
+        ("upscaler", "realesrgan-x4plus", "storybook-upscaler", "upscaler", "lanczos"),
+        ("face-detector", "yunet", "storybook-faces", "fix_faces_detector", None),
+        ("face-restorer", "codeformer", "storybook-codeformer", "fix_faces_model",
+         None),
+        ("captioner", "blip-base", "storybook-blip", "caption_model", None),
+        ("similarity", "clip-vit-large", "storybook-clip", "similarity_model", None),
+        ("safety", "stable-diffusion-safety-checker", None, None, None),
+    ],
+)  # fmt: skip
+def test_what_each_role_takes(
+    role: str, published: str, bundled: str | None, option: str, fallback: str | None
+) -> None:
+    row = ROLES[role]
+    found = (row.published, row.bundled, row.option, row.fallback)
+    assert found == (published, bundled, option, fallback)
+    assert row.is_file == (role == "upscaler")
+    assert usual_companion(role, known_model("sd15")) == published
+    assert usual_companion(role, known_model("storybook")) == (bundled or published)
+    assert isinstance(
+        known_companion(role, published).weights, HubRepo | HubFile | WebFile
+    )
+    if bundled is not None:
+        assert isinstance(known_companion(role, bundled).weights, BundledFolder)
+        assert known_companion(role, "Bundled").name == bundled
+
+
+def test_what_is_fetched_is_pinned_by_its_sum_and_size() -> None:
+    for spec in COMPANIONS:
+        match spec.weights:
+            case WebFile() as file:
+                assert file.size > 1_000_000 and file.url.startswith("https://")
+                assert re.fullmatch("[0-9a-f]{64}", file.sha256), spec.name
+            case HubFile() as file:
+                assert file.size > 100_000 and len(file.revision) == 40
+                assert re.fullmatch("[0-9a-f]{64}", file.sha256), spec.name
+            case HubRepo(sha256=sums):
+                assert all(re.fullmatch("[0-9a-f]{64}", each) for _, each in sums)
+                assert sums or spec.name == "clipseg"
+
+
+def test_only_what_forbids_something_has_a_notice() -> None:
+    noticed = {spec.name for spec in COMPANIONS if spec.notice}
+    assert noticed == {"codeformer"}
+    assert noticed == {s.name for s in COMPANIONS if "non-commercial" in s.licence}

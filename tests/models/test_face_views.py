@@ -130,3 +130,42 @@ def test_faces_that_a_window_cuts_are_left_to_the_next() -> None:
         (50, 50, False),
     ):
         assert is_cut(at(left, top, 50), window, size) == cut
+
+
+def test_a_last_look_is_worth_it_from_half_as_large_again_on() -> None:
+    looks = Looks(whole=(50, 100), overlap=10, closest=350)
+    for longer, sides in {
+        40: [40],
+        149: [50, 100],
+        150: [50, 100, 150],
+        200: [50, 100, 200],
+        299: [50, 100, 200],
+        300: [50, 100, 200, 300],
+        9000: [50, 100, 200, 350],
+    }.items():
+        assert looks.sides(longer) == sides
+
+
+@pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS)
+def test_so_many_windows_of_a_photograph_are_looked_at(looks: Looks) -> None:
+    sizes = [reduced_size((6000, 4000), side) for side in looks.sides(6000)]
+    assert sum(len(list(looks.windows(size))) for size in sizes) == 128
+
+
+def test_boxes_that_share_half_of_the_smaller_one_mean_one_face() -> None:
+    assert len(each_once([at(0, 0, 100), at(49, 0, 100, 0.8)])) == 1
+    assert len(each_once([at(0, 0, 100), at(51, 0, 100, 0.8)])) == 2
+    inside = at(60, 0, 40, 0.8)
+    assert each_once([at(0, 0, 100), inside]) == [at(0, 0, 100)]
+
+
+def test_a_face_twice_as_wide_counts_as_a_twentieth_surer() -> None:
+    wide, small = at(0, 0, 100, 0.80), at(0, 0, 50, 0.84)
+    assert each_once([small, wide]) == [wide]
+    surer = at(0, 0, 50, 0.86)
+    assert each_once([surer, wide]) == [surer]
+
+
+def test_the_surest_come_first() -> None:
+    faces = [at(0, 0, 10, 0.7), at(50, 0, 10, 0.9), at(90, 0, 10, 0.8)]
+    assert [face.score for face in each_once(faces)] == [0.9, 0.8, 0.7]

@@ -18,8 +18,10 @@ from PIL import Image, ImageDraw
 from imaginairy.errors import CheckpointError, HubUnreachableError
 from imaginairy.models.catalog import BundledFolder, HubFile, LocalPath
 from imaginairy.models.companions import CompanionSpec, known_companion
+from imaginairy.models.face_views import Looks
 from imaginairy.models.faces import (
     FaceDetector,
+    FinderDetector,
     YuNetDetector,
     load_detector,
     load_restorer,
@@ -255,3 +257,40 @@ def test_a_missing_one_is_one_sentence() -> None:
     spec = CompanionSpec("face-restorer", "some", "", BundledFolder("nothing"), "MIT")
     with pytest.raises(CheckpointError, match=r"with fix_faces_model, such as code"):
         load_restorer(spec, CPU)
+
+
+def test_yunet_runs_as_published(red_finder: YuNetDetector) -> None:
+    network = red_finder.network
+    assert network.getScoreThreshold() == pytest.approx(0.7)
+    assert network.getNMSThreshold() == pytest.approx(0.3)
+    assert (network.getTopK(), network.getInputSize()) == (1000, (640, 640))
+    assert Looks((320, 640), overlap=224, closest=5120) == YuNetDetector.LOOKS
+    assert Looks((128, 384), overlap=128, closest=3072) == FinderDetector.LOOKS
+
+
+class Sure(torch.nn.Module):
+    """Answers, in four places far apart, with so many shares of a face."""
+
+    def __init__(self, *shares: float) -> None:
+        super().__init__()
+        self.conv_in = torch.nn.Conv2d(3, 1, 1)
+        self.shares = shares
+        self.shown: list[torch.Tensor] = []
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        self.shown.append(pictures)
+        rows, columns = (side // 4 for side in pictures.shape[2:])
+        score = torch.full((1, 1, rows, columns), -9.0)
+        for place, share in enumerate(self.shares):
+            score[0, 0, 4, 3 + 6 * place] = torch.tensor(share).logit()
+        return score, torch.zeros(1, 14, rows, columns)
+
+
+def test_our_finder_is_believed_from_three_fifths_on() -> None:
+    network = Sure(0.59, 0.61, 0.9)
+    found = FinderDetector("sure", network).find(Image.new("RGB", (97, 40), "white"))
+    assert [face.score for face in found] == pytest.approx([0.9, 0.61])
+    (shown,) = network.shown
+    assert shown.shape == (1, 3, 64, 128)
+    assert (shown[..., :40, :97] == 1).all()
+    assert not shown[..., 40:, :].any() and not shown[..., 97:].any()

@@ -62,8 +62,19 @@ def test_pictures_are_cropped_as_published(
     assert read_picture_input(tmp_path, CLIP_PICTURES) == CLIP_PICTURES
 
 
-def test_an_extreme_picture_takes_no_memory() -> None:
+def test_an_extreme_picture_is_cut_before_it_is_made_larger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[int, int]] = []
+    resize = Image.Image.resize
+
+    def watched(self: Image.Image, size: Any, *options: Any) -> Image.Image:
+        made.append(tuple(size))
+        return resize(self, size, *options)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
     assert CLIP_PICTURES.of(rough_picture(20_000, 1)).shape == (1, 3, 224, 224)
+    assert made == [(16 * 224, 224)]
 
 
 def test_what_a_folder_says_of_pictures(tmp_path: Path) -> None:
@@ -86,3 +97,61 @@ def test_preprocessing_is_read_old_and_new(tmp_path: Path) -> None:
     assert (new.side, new.resample, new.mean) == (96, 3, (0.0, 0.0, 0.0))
     write_json(tmp_path / "preprocessor_config.json", CLIPSEG_PREPROCESSOR)
     assert read_picture_input(tmp_path) == PictureInput()
+
+
+SAID: dict[str, Any] = {
+    "size": 48,
+    "crop_size": 40,
+    "do_center_crop": True,
+    "resample": 0,
+    "image_mean": [0.1, 0.2, 0.3],
+    "image_std": [0.4, 0.5, 0.6],
+    "rescale_factor": 0.5,
+}
+
+
+def test_all_that_a_folder_says_is_obeyed(tmp_path: Path) -> None:
+    write_json(tmp_path / "preprocessor_config.json", SAID)
+    assert read_picture_input(tmp_path) == PictureInput(
+        side=40,
+        resample=0,
+        mean=(0.1, 0.2, 0.3),
+        deviation=(0.4, 0.5, 0.6),
+        scale=0.5,
+        shorter=48,
+    )
+    write_json(tmp_path / "preprocessor_config.json", SAID | {"crop_size": 48})
+    assert read_picture_input(tmp_path).side == 48
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"crop_size": 49},
+        {"size": 0, "crop_size": 0},
+        {"size": {"height": 48, "width": 47}},
+        {"image_mean": [0.1, 0.2]},
+        {"image_std": [0.1, 0.2]},
+        {"image_std": [0.1, 0, 0.2]},
+        {"do_resize": False},
+        {"do_rescale": False},
+        {"do_normalize": False},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_followed_is_refused(
+    said: dict[str, Any], tmp_path: Path
+) -> None:
+    write_json(tmp_path / "preprocessor_config.json", SAID | said)
+    with pytest.raises(CheckpointError, match="cannot be followed; pictures are made"):
+        read_picture_input(tmp_path)
+
+
+def test_a_picture_is_cut_out_of_the_middle() -> None:
+    image = Image.new("RGB", (120, 40), "red")
+    image.paste("blue", (40, 0, 80, 40))
+    plain = PictureInput(side=8, resample=0, mean=(0,) * 3, deviation=(1,) * 3)
+    middle = PictureInput(8, 0, (0,) * 3, (1,) * 3, shorter=8).of(image)
+    blue = torch.tensor([0.0, 0.0, 1.0])
+    assert torch.equal(middle, blue[None, :, None, None].expand(1, 3, 8, 8))
+    assert not torch.equal(plain.of(image), middle)

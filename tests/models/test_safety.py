@@ -153,3 +153,30 @@ def test_one_without_concepts_is_refused(tmp_path: Path) -> None:
     save_file(weights, tmp_path / "model.safetensors")
     with pytest.raises(CheckpointError, match="tensor concept_embeds is missing"):
         load_safety_checker(locate_companion("safety", str(tmp_path)), CPU)
+
+
+@pytest.mark.parametrize(
+    ("special", "concept", "scores", "unsafe"),
+    [
+        (0.1, 0.1996, (-0.1, 0.0), False),
+        (0.3, 0.195, (0.1, 0.005), True),  # what needs care makes it stricter by 0.01
+        (0.3, 0.189, (0.1, -0.001), False),
+        (0.2004, 0.195, (0.0, -0.005), False),  # rounded to a thousandth first
+        (0.1, 0.2004, (-0.1, 0.0), False),
+        (0.1, 0.2006, (-0.1, 0.001), True),
+    ],
+)
+def test_scores_near_their_thresholds(
+    special: float, concept: float, scores: tuple[float, float], unsafe: bool
+) -> None:
+    found = verdict(np.array([special]), [0.2], np.array([concept]), [0.2])
+    assert (*found.special_scores, *found.concept_scores) == scores
+    assert found.unsafe is unsafe
+
+
+def test_care_begins_with_the_first_concept_that_is_shown() -> None:
+    found = verdict(np.array([0.1, 0.3, 0.1]), [0.2] * 3, np.array([0.1]), [0.2])
+    assert found.special_scores == (-0.1, 0.1, -0.09)
+    assert found.concept_scores == (-0.09,)
+    with pytest.raises(ValueError, match="longer"):
+        verdict(np.array([0.1]), [0.2, 0.2], np.array([0.1]), [0.2])

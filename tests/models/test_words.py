@@ -59,3 +59,16 @@ def test_broken_words_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(CheckpointError, match="does not list words by group"):
         read_words(tmp_path)
+
+
+def test_twenty_unknown_words_are_named_and_the_rest_counted() -> None:
+    words = [f"w{number}" for number in range(21)]
+    assert listed(words[:20]) == ", ".join(words[:20])
+    assert listed(words) == f"{', '.join(words[:20])} and 1 more"
+
+
+def test_words_of_three_letters_have_forms_and_shorter_ones_none() -> None:
+    words = KnownWords({"any": ("ox", "fox", "wolf", "knife", "take", "city")})
+    known = "fox foxes ox wolves knives taking taken's cities foxed foxing foxest"
+    assert words.unknown([known]) == ["taken's"]
+    assert words.unknown(["oxes"]) == ["oxes"]

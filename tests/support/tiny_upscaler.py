@@ -23,6 +23,7 @@ def save_upscaler(
     channels: int = 3,
     drawn_channels: int | None = None,
     strength: float = 1.0,
+    layers: int = 2,
 ) -> Path:
     """Save a network of random weights; the last convolution's are times `strength`."""
     torch.manual_seed(5)
@@ -31,7 +32,7 @@ def save_upscaler(
         image_channels=channels,
         drawn_channels=drawn_channels or channels,
         channels=8,
-        layers=2,
+        layers=layers,
     )
     network = SRVGG(config)
     with torch.no_grad():
