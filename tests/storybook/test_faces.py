@@ -80,7 +80,7 @@ def test_portraits_held_back_are_never_trained_on():
 
 def test_a_worn_face_lies_where_the_good_one_does():
     side = settings.CODEFORMER.image_size
-    for seed, scene in enumerate(fresh_portraits(4, detail=DETAIL)):
+    for seed, scene in enumerate(fresh_portraits(2, detail=DETAIL)):
         small, large = np.asarray(scene.image), np.asarray(scene.large)
         pair = pair_of(random.Random(seed), small, large, scene.faces[0].landmarks)
         assert pair.worn.shape == pair.good.shape == (side, side, 3)

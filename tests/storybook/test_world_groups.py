@@ -39,8 +39,8 @@ def described(group: str, count: int) -> list[tuple[str, dict[str, str]]]:
 
 def test_scenes_of_no_group_in_particular_are_of_any():
     rng = random.Random(1)
-    assert {draw_scene(rng).group for _ in range(300)} == set(GROUPS)
-    assert {draw_training_scene(rng).group for _ in range(300)} == set(GROUPS)
+    assert {draw_scene(rng).group for _ in range(150)} == set(GROUPS)
+    assert {draw_training_scene(rng).group for _ in range(150)} == set(GROUPS)
     few = {draw_scene(rng, among=("dog", "cat")).group for _ in range(30)}
     assert few == {"dog", "cat"}
 
@@ -116,7 +116,7 @@ def test_colours_asked_for_are_in_the_pixels(group, attribute, part, wanted):
 def colors_of(group: str, attribute: str, wanted: dict[str, str]) -> set[str]:
     """Return the colours that are chosen for an attribute where others are so."""
     rng, found = random.Random(5), set()
-    for _ in range(300):
+    for _ in range(150):
         picker = Picker(rng, wanted)
         GROUPS[group].choose(picker)
         found.add(picker.finish()[attribute])
