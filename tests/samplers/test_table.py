@@ -230,10 +230,12 @@ PREDICTIONS = {
 
 
 @every_row
-def test_what_a_row_can(row: Sampler) -> None:
+def test_what_a_row_can(row: Sampler, schedule: NoiseSchedule) -> None:
     both = ("normal",) if row.name in HAS_NO_KARRAS else ("normal", "karras")
     assert row.spacings == both
     assert row.spacing == ("karras" if row.name == "k_dpmpp_3m_sde" else "normal")
+    usual, named = (row.levels(schedule, 5, way) for way in (None, row.spacing))
+    assert usual == named
     assert row.takes_eta == (row.name in TAKES_ETA)
     if row.takes_eta:
         assert row.options == {"eta": 0.0 if row.name == "ddim" else 1.0}
