@@ -1,6 +1,5 @@
-"""`imagine`, as a user runs it: a real process, real files, real errors."""
+"""`imagine`, as a user runs it: real files, real errors, and real processes."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,29 +10,16 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt
+from tests.support.commands import Run, assert_refused, process
 from tests.support.patience import HANG_GUARD_S, wait_until
 
 SMALL = ("--width", "64", "--height", "64", "--steps", "3")
 
 
-def imagine(
-    *arguments: str | Path, cwd: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "imaginairy", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | environment,
-        timeout=HANG_GUARD_S,
-    )
-
-
 def test_prompts_become_files(tiny_folder: Path, tmp_path: Path) -> None:
-    ran = imagine(
-        "a scenic landscape", "a bowl of fruit", "--model", tiny_folder, *SMALL,
-        "--seed", "7", "--repeats", "2", "--prompt-strength", "5",
+    ran = process(
+        "imagine", "a scenic landscape", "a bowl of fruit", *SMALL,
+        "--model", tiny_folder, "--seed", "7", "-r", "2", "--prompt-strength", "5",
         cwd=tmp_path,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
@@ -47,14 +33,13 @@ def test_prompts_become_files(tiny_folder: Path, tmp_path: Path) -> None:
     assert ran.stdout == ""
 
 
-def test_a_second_run_numbers_on(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_second_run_numbers_on(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        ran = imagine(
-            "a fox", "--model", tiny_folder, *SMALL, "--seed", "7", "-q",
+        ran = run(
+            "imagine", "a fox", "--model", tiny_folder, *SMALL, "--seed", "7", "-q",
             "--outdir", "here", "--output-file-extension", "png",
-            cwd=tmp_path,
         )  # fmt: skip
-        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+        assert (ran.exit_code, ran.output) == (0, "")
     first, second = sorted((tmp_path / "here").iterdir())
     assert first.name.startswith("000001_") and second.name.startswith("000002_")
     with Image.open(first) as a, Image.open(second) as b:
@@ -62,9 +47,9 @@ def test_a_second_run_numbers_on(tiny_folder: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_seed_each_repeat_takes_a_fresh_one(
-    tiny_folder: Path, tmp_path: Path
+    run: Run, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    imagine("a fox", "-r", "3", "--model", tiny_folder, *SMALL, cwd=tmp_path)
+    run("imagine", "a fox", "-r", "3", "--model", tiny_folder, *SMALL)
     files = (tmp_path / "outputs").iterdir()
     assert len({ImaginePrompt.from_file(file).seed for file in files}) == 3
 
@@ -86,30 +71,26 @@ def test_without_a_seed_each_repeat_takes_a_fresh_one(
     ],
 )
 def test_bad_use_is_one_sentence(
-    arguments: list[str], words: str, tmp_path: Path
+    arguments: list[str], words: str, run: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / "broken.ckpt").write_text("not weights")
-    ran = imagine(*arguments, cwd=tmp_path)
-    assert words in ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert ran.returncode == (1 if "broken.ckpt" in arguments else 2)
+    Path("broken.ckpt").write_text("not weights")
+    code = 1 if "broken.ckpt" in arguments else 2
+    assert_refused(run("imagine", *arguments), words, code)
     assert not (tmp_path / "outputs").exists()
 
 
 def test_a_bad_prompt_is_found_before_the_first_is_drawn(
-    tiny_folder: Path, tmp_path: Path
+    run: Run, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    ran = imagine("a fox", " ", "--model", tiny_folder, *SMALL, cwd=tmp_path)
-    assert ran.returncode == 2
+    ran = run("imagine", "a fox", " ", "--model", tiny_folder, *SMALL)
+    assert_refused(ran, "The prompt is empty; say what to draw.")
     assert not (tmp_path / "outputs").exists()
 
 
-def test_an_outdir_that_is_a_file(tiny_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "outputs").write_text("")
-    ran = imagine("a fox", "--model", tiny_folder, *SMALL, cwd=tmp_path)
-    assert ran.returncode == 2
-    assert "outputs' is a file and no folder; give another" in ran.stderr
-    assert "Traceback" not in ran.stderr
+def test_an_outdir_that_is_a_file(run: Run, tiny_folder: Path) -> None:
+    Path("outputs").write_text("")
+    ran = run("imagine", "a fox", "--model", tiny_folder, *SMALL)
+    assert_refused(ran, "outputs' is a file and no folder; give another")
 
 
 def test_ctrl_c_keeps_what_is_saved(tiny_folder: Path, tmp_path: Path) -> None:
@@ -125,7 +106,7 @@ def test_ctrl_c_keeps_what_is_saved(tiny_folder: Path, tmp_path: Path) -> None:
         _, said = process.communicate(timeout=HANG_GUARD_S)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "Stopped; what was saved stays." in said
     assert "Traceback" not in said
     assert all(path.suffix == ".jpg" for path in outputs.iterdir())
@@ -133,10 +114,12 @@ def test_ctrl_c_keeps_what_is_saved(tiny_folder: Path, tmp_path: Path) -> None:
         ImaginePrompt.from_file(path)
 
 
-def test_offline_without_a_model_the_bundled_one_draws(tmp_path: Path) -> None:
+def test_offline_without_a_model_the_bundled_one_draws(
+    run: Run, tmp_path: Path
+) -> None:
     own = {"XDG_CACHE_HOME": str(tmp_path / "cache")}  # where nothing was said yet
-    ran = imagine("a red circle", "--steps", "4", cwd=tmp_path, **own)
-    assert ran.returncode == 0, ran.stderr
+    ran = run("imagine", "a red circle", "--steps", "2", "--no-upscale", **own)
+    assert ran.exit_code == 0, ran.output
     notes = [line for line in ran.stderr.splitlines() if "cannot be fetched" in line]
     assert len(notes) == 1
     assert "HF_HUB_OFFLINE" in notes[0] and "storybook" in notes[0]
@@ -144,25 +127,25 @@ def test_offline_without_a_model_the_bundled_one_draws(tmp_path: Path) -> None:
     assert ImaginePrompt.from_file(drawn).model == "storybook"
 
 
-def test_a_model_asked_for_by_name_never_falls_back(tmp_path: Path) -> None:
-    ran = imagine("a fox", "--model", "sd15", cwd=tmp_path)
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("Error: ")
+def test_a_model_asked_for_by_name_never_falls_back(run: Run, tmp_path: Path) -> None:
+    ran = run("imagine", "a fox", "--model", "sd15")
+    assert_refused(ran, "cannot be downloaded: HF_HUB_OFFLINE is set", code=1)
     assert "storybook" not in ran.stderr
     assert not (tmp_path / "outputs").exists()
 
 
-def test_sweeps_sheets_animations_and_steps(tiny_folder: Path, tmp_path: Path) -> None:
-    Image.new("RGB", (80, 64), "teal").save(tmp_path / "teal.png")
-    ran = imagine(
-        "a fox", "a bowl", "--model", tiny_folder, *SMALL, "--seed", "1", "-q",
+def test_sweeps_sheets_animations_and_steps(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (80, 64), "teal").save("teal.png")
+    ran = run(
+        "imagine", "a fox", "a bowl", "--model", tiny_folder, *SMALL, "-q", "--seed=1",
         "--arg-schedule", "prompt_strength[2:4:1]", "--arg-schedule", "seed[1,2]",
         "--grid", "--compilation-anim", "gif", "--show-work", "--gif",
         "--init-image", "teal.png", "--init-image-strength", "0.4", "--compare-gif",
         "--caption-text", "{seed} at {prompt_strength}",
-        cwd=tmp_path,
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.output
     out = tmp_path / "outputs"
     pictures = sorted(out.glob("*.jpg"))
     assert len(pictures) == 2 * 3 * 2
