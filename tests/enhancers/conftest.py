@@ -8,7 +8,7 @@ from PIL import Image
 
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.segmentation import Segmenter, load_segmenter
-from storybook.face_pictures import fresh_portraits
+from tests.support.portraits import portraits
 from tests.support.tiny_clipseg import save_colour_finder
 from tests.support.tiny_codeformer import save_tiny_codeformer
 
@@ -37,4 +37,4 @@ def restorer(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def portrait() -> Image.Image:
     """A face that the bundled detector finds."""
-    return fresh_portraits(1)[0].image
+    return portraits()[0].image

@@ -5,23 +5,17 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
 
 from imaginairy import ImagineResult, ModelStore, fix_faces
 from imaginairy.enhancers.faces import fixed
 from storybook.autoencoder import psnr
-from storybook.face_pictures import Pixels, fresh_portraits
+from storybook.face_pictures import Pixels
 from storybook.faces_report import off
 from storybook.world import Scene, draw_scene
+from tests.support.portraits import portraits
 
 MODEL = "storybook-codeformer"
-PORTRAITS = 6
-
-
-@pytest.fixture(scope="module")
-def portraits() -> list[Scene]:
-    return fresh_portraits(PORTRAITS)
 
 
 def worn(pixels: Pixels, seed: int) -> Pixels:
@@ -41,12 +35,12 @@ def face_of(scene: Scene, picture: Pixels) -> Pixels:
 
 
 def test_worn_faces_come_closer_to_the_good_ones(
-    store: ModelStore, portraits: list[Scene]
+    store: ModelStore,
 ) -> None:
     restorer = store.face_restorer(MODEL)
     detector = store.face_detector("storybook-faces")
     before, after, moved = [], [], []
-    for seed, scene in enumerate(portraits):
+    for seed, scene in enumerate(portraits()[:6]):
         good = np.asarray(scene.image)
         seen = worn(good, seed)
         done = fixed(Image.fromarray(seen), restorer, detector, 0.5)
@@ -61,7 +55,7 @@ def test_worn_faces_come_closer_to_the_good_ones(
 
 
 def test_fidelity_keeps_what_is_there(store: ModelStore) -> None:
-    picture = fresh_portraits(1)[0].image
+    picture = portraits()[0].image
     changes = []
     for fidelity in (0.0, 1.0):
         after = fix_faces(picture, model=MODEL, fidelity=fidelity, store=store)

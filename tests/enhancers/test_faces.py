@@ -26,10 +26,10 @@ from imaginairy.errors import (
     UnknownModelError,
 )
 from imaginairy.models.face_views import Face
-from storybook.face_pictures import fresh_portraits
 from storybook.world import draw_scene
 from tests.support.photographs import ASTRONAUT
 from tests.support.pictures import changed, noise
+from tests.support.portraits import portraits
 from tests.support.tiny_gfpgan import save_gfpgan
 
 
@@ -106,7 +106,7 @@ def test_fidelity_says_how_much_is_new(
 
 def test_every_face_of_a_sheet_is_restored_at_its_place(store: ModelStore) -> None:
     sheet = Image.new("RGB", (3 * 160, 2 * 160), "white")
-    scenes = fresh_portraits(3)
+    scenes = portraits()[:3]
     for place, scene in enumerate(scenes):
         corner = place % 3 * 160, place // 3 * 160
         sheet.paste(scene.image.resize((160, 160)), corner)

@@ -20,7 +20,7 @@ from imaginairy.models.face_views import (
     reduced_size,
 )
 from imaginairy.models.faces import FinderDetector, YuNetDetector, load_detector
-from storybook.face_pictures import fresh_portraits
+from tests.support.portraits import portraits
 
 RED_FINDER = Path(__file__).parent / "data" / "red_finder.onnx"
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def test_small_faces_of_a_large_picture_are_found_each_once() -> None:
     picture = Image.new("RGB", (1500, 1000), (190, 205, 220))
     sides = {(0, 0): 34, (700, 40): 48, (1440, 930): 60, (300, 250): 130}
     sides |= {(860, 20): 620, (40, 420): 560, (700, 700): 260}
-    scenes = fresh_portraits(len(sides))
+    scenes = portraits()
     wanted = []
     for scene, ((left, top), side) in zip(scenes, sides.items(), strict=True):
         picture.paste(scene.image.resize((side, side)), (left, top))

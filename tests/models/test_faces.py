@@ -27,10 +27,11 @@ from imaginairy.models.faces import (
     load_restorer,
 )
 from imaginairy.models.store import ModelStore
-from storybook.face_pictures import PEOPLE, fresh_portraits
+from storybook.face_pictures import PEOPLE
 from storybook.world import GROUPS, draw_scene
 from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo
+from tests.support.portraits import portraits
 from tests.support.tiny_codeformer import TINY, save_published, save_tiny_codeformer
 from tests.support.tiny_gfpgan import save_gfpgan
 from tests.support.tiny_upscaler import save_upscaler
@@ -104,7 +105,7 @@ def test_the_bundled_detector_finds_portraits_never_trained_on(
     bundled: FaceDetector, group: str
 ) -> None:
     errors = []
-    for scene in fresh_portraits(6, group):
+    for scene in portraits(group)[:5]:
         (face,) = bundled.find(scene.image)
         (wanted,) = scene.faces
         size = wanted.box[2] - wanted.box[0]
@@ -127,7 +128,7 @@ def test_the_bundled_detector_finds_every_face_of_a_sheet(
     bundled: FaceDetector, cell: int
 ) -> None:
     sheet = Image.new("RGB", (2 * cell, 2 * cell))
-    for place, scene in enumerate(fresh_portraits(4)):
+    for place, scene in enumerate(portraits()[:4]):
         corner = place % 2 * cell, place // 2 * cell
         sheet.paste(scene.image.resize((cell, cell)), corner)
     found = bundled.find(sheet)
