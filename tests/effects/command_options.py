@@ -100,6 +100,12 @@ def the_named_file_is_done(before: Ran, after: Ran) -> None:
     ]
 
 
+def the_faces_are_closer(before: Ran, after: Ran) -> None:
+    said = [ran.done("fix_faces").get("fidelity") for ran in (before, after)]
+    assert said == [0.2, 1.0]
+    assert differ(before, after)
+
+
 def the_faces_are_others(before: Ran, after: Ran) -> None:
     assert "restored 1 face" in before.stderr
     assert "restored 1 face" in after.stderr
@@ -115,6 +121,7 @@ def faces_are_restored_too(before: Ran, after: Ran) -> None:
     assert "face" not in before.stderr.replace("face_upscaled", "")
     assert "restored 1 face" in after.stderr
     assert differ(before, after)
+    assert after.done("fix_faces")["fidelity"] == 0.8, "as in the reference"
 
 
 def larger(times: float) -> Judge:
@@ -123,6 +130,8 @@ def larger(times: float) -> Judge:
     def judge(before: Ran, after: Ran) -> None:
         assert before.pixels().shape == (256, 256, 3)
         assert after.pixels().shape == (128 * times, 128 * times, 3)
+        said = [ran.done("upscale").get("scale") for ran in (before, after)]
+        assert said == [2, times]
 
     return judge
 
@@ -233,7 +242,7 @@ def _describe() -> Iterator[Row]:
 def _fix_faces() -> Iterator[Row]:
     restorer, detector = FACES[2:4], FACES[4:]
     yield "files", FACES, ("fix-faces", "red.png", *FACES[2:]), the_named_file_is_done
-    yield "--fidelity", FACES, (*FACES, "--fidelity", "1"), the_faces_are_others
+    yield "--fidelity", FACES, (*FACES, "--fidelity", "1"), the_faces_are_closer
     yield "--model", (*FACES[:2], *detector), FACES, the_faces_are_others
     finder = (*FACES[:4], "--detector", "red_finder.onnx")
     yield "--detector", (*FACES[:2], *restorer), finder, no_face_is_found

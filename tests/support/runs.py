@@ -11,9 +11,10 @@ import numpy as np
 from click.testing import CliRunner
 from PIL import Image
 
+from imaginairy.afterwards import steps_of
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata import read_metadata, read_written
 from tests.support.pictures import pixels
 
 PICTURES = (".jpg", ".png")
@@ -43,6 +44,11 @@ class Ran:
     def metadata(self) -> list[Mapping[str, Any]]:
         """What each picture in `outputs` says of itself."""
         return [read_metadata(path) for path in self.pictures()]
+
+    def done(self, step: str) -> dict[str, Any]:
+        """What the first picture says of a step that was taken after it was drawn."""
+        steps = steps_of(read_written(self.pictures()[0]))
+        return next((each for each in steps if each["done"] == step), {})
 
     def pixels(self, number: int = 0, folder: str = "outputs") -> np.ndarray:
         """The pixels of a picture, (h, w, 3) from 0 to 255."""
