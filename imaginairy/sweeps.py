@@ -1,6 +1,7 @@
 """Argument schedules: one prompt drawn over a range of values of a field."""
 
 import itertools
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,7 +12,7 @@ from typing import Any
 from imaginairy.aliases import ALIASES, in_our_terms
 from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.schema import ImaginePrompt
+from imaginairy.schema import MAX_RANDOM_SEED, ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
 MAX_VALUES = 10_000
@@ -112,17 +113,11 @@ def swept(
             f"The schedules have too many combinations, {count}; at most {MAX_VALUES} "
             "are possible. Take larger steps, or fewer values."
         )
-    base = ImaginePrompt(
-        prompt, **{name: value for name, value in options.items() if name not in names}
-    )
+    seed = random.randint(1, MAX_RANDOM_SEED)
     return [
         ImaginePrompt(
             prompt,
-            **{
-                "seed": base.seed,
-                **options,
-                **dict(zip(names, values, strict=True)),
-            },
+            **{"seed": seed, **options, **dict(zip(names, values, strict=True))},
         )
         for values in itertools.product(*(values for _, values in sweeps))
     ]

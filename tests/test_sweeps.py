@@ -20,6 +20,7 @@ from imaginairy.sweeps import parse_schedule, swept
         ("seed[1:6:2]", "seed", [1, 3, 5]),
         ("seed[6:1:-2]", "seed", [6, 4, 2]),
         ("eta[0:1e-1:1e-1]", "eta", [0, 0.1]),
+        ("eta[0e-99]", "eta", [0]),
         ("cfg[3,5]", "prompt_strength", [3, 5]),
         ("denoising-strength[0:0.5:0.25]", "init_image_strength", [1, 0.75, 0.5]),
         ("mask_prompt[a, b:c]", "mask_prompt", ["a", "b:c"]),
@@ -61,6 +62,7 @@ def test_schedules(text: str, name: str, values: list[object]) -> None:
         ("steps[1:2:0.5]", "gives steps fractions"),
         ("sede[1,2]", "names no field.*Did you mean 'seed'"),
         ("prompt[a,b]", "names no field"),
+        ("conditioning[1]", "names no field"),
     ],
 )
 def test_bad_schedules(text: str, words: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -102,14 +103,19 @@ def cells(sheet: Path, columns: int, rows: int) -> list[str]:
 
 
 def test_a_table_lies_as_rows_and_columns_say(
-    pictures: list[Path], tmp_path: Path
+    pictures: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     jobs = jobs_at(("a", "1"), ("b", "1"), ("a", "2"), ("b", "2"))
     sheet = save_grid(jobs, pictures[:4], tmp_path)
     assert sheet == tmp_path / "grids" / "000001_grid.jpg"
+    assert caplog.messages == [f"saved {sheet}"]
     assert cells(sheet, 2, 2) == ["red", "blue", "lime", "yellow"]
     with Image.open(sheet) as image:
         assert image.width > 2 * 44 and image.height > 2 * 44, "with labels"
+        image.save(tmp_path / "as_good.jpg", quality=95)
+        with Image.open(tmp_path / "as_good.jpg") as as_good:
+            assert image.quantization == as_good.quantization  # type: ignore[attr-defined]
     row = save_grid(jobs_at(("a", "1"), ("a", "2")), pictures[:2], tmp_path)
     assert row.name == "000002_grid.jpg"
     with Image.open(row) as image:
@@ -140,10 +146,12 @@ def test_what_is_no_table_lies_as_square_as_can_be(
 
 
 def test_an_animation_is_of_all_pictures_in_order(
-    pictures: list[Path], tmp_path: Path
+    pictures: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     path = save_compilation(pictures, tmp_path, "gif")
     assert path == tmp_path / "compilations" / "000001_anim.gif"
+    assert caplog.messages == [f"saved {path}"]
     assert save_compilation(pictures, tmp_path, "webp").name == "000002_anim.webp"
     with Image.open(path) as animation:
         shown = []
