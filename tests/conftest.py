@@ -1,6 +1,7 @@
 """Surroundings of every test: no network but this machine, nothing left behind."""
 
 import logging
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,6 +72,12 @@ def log_as_a_library_has_it() -> None:
     log = logging.getLogger("imaginairy")
     log.handlers, log.propagate = [], True
     log.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def nobody_was_told_anything() -> None:
+    """Forget what was said in earlier tests, and would not be again within a day."""
+    shutil.rmtree(surroundings.HOME / "cache/imaginairy/said", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -140,10 +140,13 @@ def unreachable_reason(timeout_s: float = 3.0, server: str | None = None) -> str
         return f"{'HF_HUB_OFFLINE' if hub_offline else 'TRANSFORMERS_OFFLINE'} is set"
     endpoint = server or constants.ENDPOINT
     answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    try:
+        session = get_session()  # here, as what takes this machine's time is no answer
+    except Exception as refusal:  # variables that the client cannot use
+        return f"{reason_of(refusal, endpoint)} ({endpoint})"
 
     def ask() -> None:
         try:
-            session = get_session()
             session.head(endpoint, timeout=2 * timeout_s, follow_redirects=False)
         except Exception as error:
             answers.put(error)
