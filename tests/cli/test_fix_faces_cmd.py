@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imaginairy.afterwards import steps_of
+from imaginairy.metadata import read_written
 from storybook.face_pictures import fresh_portraits
 from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_codeformer import save_published, save_tiny_codeformer
@@ -113,8 +115,30 @@ def test_upscale_fixes_faces_at_the_large_size(run: Run, place: Path) -> None:
     )
     after = np.asarray(Image.open(place / "outputs" / "000001_a_face_upscaled.png"))
     assert 0.1 < (np.asarray(large) != after).any(axis=-1).mean() < 0.9
+    (upscaled, restored) = steps_of(read_written(next((place / "outputs").iterdir())))
+    assert upscaled["done"] == "upscale" and restored["fidelity"] == 0.8
     for option in (faces[:2], faces[2:]):
         assert_refused(run(*command, *option), "need --fix-faces; ask for that too")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("upscale", "--model"),
+        ("upscale", "--fix-faces-model"),
+        ("upscale", "--fix-faces-detector"),
+        ("fix-faces", "--model"),
+        ("fix-faces", "--detector"),
+        ("describe", "--caption-model"),
+    ],
+)
+def test_a_model_that_is_named_wrongly_is_said_once_for_all_files(
+    command: str, option: str, run: Run, place: Path
+) -> None:
+    faces = ["--fix-faces"] if command == "upscale" else []
+    ran = run(command, "a face.png", "plain.webp", option, "nobody", *faces)
+    assert_refused(ran, "'nobody'")
+    assert not (place / "outputs").exists()
 
 
 def test_imagine_fixes_faces(run: Run, place: Path) -> None:
