@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from imaginairy import ImaginePrompt, ModelStore, imagine, imagine_image_files
-from imaginairy.enhancers.safety import MODES, safety_mode
+from imaginairy.enhancers import Work
+from imaginairy.enhancers.safety import MODES, check, safety_mode
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
 from imaginairy.models.catalog import HubRepo
@@ -102,6 +103,14 @@ def test_every_picture_that_shows_it_is_blurred(
     assert {*result.images} == {"generated", "modified_original"}
     for image in result.images.values():
         assert np.asarray(image).std(axis=(0, 1)).max() < 12
+    store, masks = ModelStore(device="cpu"), {"mask_binary": init.convert("L")}
+    filled = ImaginePrompt("a fox", model=str(tiny_folder)).filled(
+        store.locate(str(tiny_folder))
+    )
+    work = check(Work(filled, {"generated": init, "upscaled": init} | masks, store))
+    assert work.images["mask_binary"] is masks["mask_binary"]
+    for kind in ("generated", "upscaled"):
+        assert np.asarray(work.images[kind]).std(axis=(0, 1)).max() < 12
     files = imagine_image_files(
         ImaginePrompt("a fox", steps=3, width=64, height=64, model=str(tiny_folder)),
         tmp_path, record_step_images=True, device="cpu",

@@ -56,6 +56,10 @@ def test_a_long_text_is_read_to_its_end(tmp_path: Path) -> None:
     words = "red fox bowl fruit " * 20
     with torch.inference_mode():
         short, long, other = comparer.read(["red", words + "a", words + "scenic"])
+        windows = comparer.tokenizer.windows(words + "a")
+        pieces = comparer.read_windows(torch.tensor(windows))
+    assert len(pieces) > 2
+    assert_close(long, pieces.mean(dim=0) / pieces.mean(dim=0).norm(), 1e-6)
     assert torch.allclose(long.norm(), torch.tensor(1.0))
     assert not torch.allclose(long, other) and not torch.allclose(long, short)
 
