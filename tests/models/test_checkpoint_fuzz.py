@@ -147,7 +147,7 @@ VALUES = st.recursive(
 )
 
 
-@examples(2)
+@broken_at_random
 @example(part="unet", given={"norm_num_groups": 2.0})
 @example(part="unet", given={"attention_head_dim": [8.0, 8]})
 @example(part="text_encoder", given={"num_attention_heads": 3.0})
