@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 
 from imaginairy.models.weightfile import open_weights
 from tests.support.golden import DATA, normal
-from tests.support.limits import resident_bytes
 from tests.support.weightfiles import TENSORS, WRITERS, assert_holds, each_kind, refusal
 
 # --- what is read ---------------------------------------------------------------------
@@ -94,19 +93,16 @@ def test_tensors_survive_the_return_of_their_memory(
 
 
 def test_memory_of_mapped_tensors_is_given_back(tmp_path: Path) -> None:
-    """Those of a file, of a part of one, and of shards; and they can be used again."""
-    size = 16 << 20
-    save_file({"a.x": torch.ones(size // 4)}, tmp_path / "one.safetensors")
+    """Of a file, of a part of one, and of shards: it lies in the file alone again."""
+    save_file({"a.x": torch.ones(10_000)}, tmp_path / "one.safetensors")
     index = write_index(tmp_path, {"a.x": "one.safetensors"})
     for file in (tmp_path / "one.safetensors", index):
         opened = open_weights(file)
         for tensors, name in ((opened, "a.x"), (opened.below("a."), "x")):
             tensor = tensors.read(name)
-            assert int(tensor.sum()) == size // 4
-            before = resident_bytes()
+            tensor.fill_(9)  # in memory, where it is not to stay
             tensors.rest()
-            assert before - resident_bytes() > size // 2
-            assert int(tensor.sum()) == size // 4
+            assert torch.equal(tensor, torch.ones(10_000))
 
 
 def test_names_below_a_prefix(tmp_path: Path) -> None:
