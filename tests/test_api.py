@@ -200,3 +200,19 @@ def test_a_result_shows_the_init_image_and_mask_that_were_worked_on(
     assert result.prompt.draw_size == "64x96"
     [plain] = imagine(fox(tiny_folder), store=tiny)
     assert plain.init_image is None and plain.mask is None
+
+
+@pytest.mark.parametrize(
+    ("shade", "said"), [(0, "The mask paints nothing"), (255, "paints everything")]
+)
+def test_a_mask_that_makes_no_difference_is_said(
+    tiny: ModelStore,
+    tiny_folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    shade: int,
+    said: str,
+) -> None:
+    mask = Image.new("L", (64, 64), shade)
+    init = Image.new("RGB", (64, 64), "red")
+    next(imagine(fox(tiny_folder, init_image=init, mask_image=mask), store=tiny))
+    assert said in caplog.text

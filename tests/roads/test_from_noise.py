@@ -5,6 +5,7 @@ The model's weights are random: what it draws is noise, of which every number co
 
 import shutil
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ WORDS = {
         FOX, {"negative_prompt": LONG},
         lambda t: (torch.cat([t.embed(FOX), t.embed("")], dim=1), t.embed(LONG)),
     ),
+    "two windows beside one, by the layer before the last": (
+        [WeightedPrompt(LONG, 1.5), WeightedPrompt("fruit", -0.5)], {"clip_skip": 2},
+        lambda t: (
+            1.5 * t.embed(LONG, 2)
+            - 0.5 * torch.cat([t.embed("fruit", 2), t.embed("", 2)], dim=1),
+            torch.cat([t.embed("", 2)] * 2, dim=1),
+        ),
+    ),
+    "two windows to keep out, by the layer before the last": (
+        FOX, {"negative_prompt": LONG, "clip_skip": 2},
+        lambda t: (torch.cat([t.embed(FOX, 2), t.embed("", 2)], 1), t.embed(LONG, 2)),
+    ),
     "weights": (
         [WeightedPrompt(FOX, 3), WeightedPrompt("a bowl of fruit", 1)], {},
         lambda t: (
@@ -138,6 +151,9 @@ WORDS = {
     "less of a word": (
         "(red fox:0.3) bowl", {},
         lambda t: (stressed(t, "", "red fox", "bowl", 0.3), t.embed("")),
+    ),
+    "emphasis on nothing": (
+        "( :1.4) a red fox", {}, lambda t: (t.embed(FOX), t.embed("")),
     ),
     "emphasis over the end of a window": (
         "a " * 73 + "(red fox bowl:1.4) of fruit", {},
@@ -182,6 +198,18 @@ def test_ready_made_embeddings(ours: Ours, theirs: Theirs) -> None:
     embeddings = torch.cat([embeddings, avoid[:, 5:]], dim=1)
     drawn = ours.draw("", conditioning=embeddings.double(), sampler_type="ddim")
     assert_same(drawn, theirs.draw(embeddings, negative_prompt_embeds=avoid))
+
+
+def test_a_model_embeds_by_its_own_layer_and_no_weights_of_nothing(
+    ours: Ours, theirs: Theirs
+) -> None:
+    model = copy(ours.store.get(str(ours.folder)).diffusion)
+    model.clip_skip = 2
+    fox = [WeightedPrompt(FOX)]
+    torch.testing.assert_close(model.embed(fox), theirs.embed(FOX, 2))
+    torch.testing.assert_close(model.embed(fox, clip_skip=1), theirs.embed(FOX))
+    with pytest.raises(BadOptionError, match="weights of the prompt add up to 0;"):
+        model.embed([*fox, WeightedPrompt("fruit", -1)])
 
 
 def test_embeddings_of_another_model_are_refused(ours: Ours) -> None:
