@@ -31,6 +31,7 @@ from imaginairy.models.not_weights import (
     why_no_index,
     why_no_weights,
 )
+from imaginairy.observe import shortened
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
@@ -128,7 +129,8 @@ class _Safetensors(Tensors):
                 self.metadata = file.metadata() or {}
         except SafetensorError as error:
             raise CheckpointError(
-                f"'{path}' is a broken safetensors file ({error}); download it again."
+                f"'{path}' is a broken safetensors file ({shortened(str(error), 140)});"
+                " download it again."
             ) from error
         if unknown := set(kinds.values()) - set(SAFETENSORS_TYPES):
             raise CheckpointError(

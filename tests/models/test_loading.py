@@ -141,10 +141,13 @@ def test_a_sum_is_remembered_until_the_file_changes(
     file.write_bytes(b"one")
     weights_sha256([file])
     [note] = (user_cache_path("imaginairy") / "sha256").iterdir()
-    note.write_text("what was remembered")
-    assert weights_sha256([file]) == "what was remembered"
+    remembered = "12" * 32
+    note.write_text(remembered)
+    assert weights_sha256([file]) == remembered
     (tmp_path / "link").symlink_to(file)
-    assert weights_sha256([tmp_path / "link"]) == "what was remembered"
+    assert weights_sha256([tmp_path / "link"]) == remembered
+    note.write_text(remembered[:-1])
+    assert weights_sha256([file]) == sha256(b"one"), "half a sum is none"
     file.write_bytes(b"other")
     assert weights_sha256([file]) == sha256(b"other")
 
