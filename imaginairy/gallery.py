@@ -31,7 +31,6 @@ MODIFIED = "modified_original"
 MASKS = ("mask_binary", "mask_grayscale")
 SHOWN = (".avif", ".jfif", ".jpeg", ".jpg", ".png", ".webp")
 """Pictures that browsers show."""
-WEB = ("http://", "https://")
 POLICY = (
     "default-src 'none'; img-src 'self' file: data:; script-src 'sha256-{digest}'; "
     "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -251,9 +250,7 @@ def init_image(metadata: Mapping[str, Any]) -> Path | None:
     source = metadata.get("init_image")
     if not isinstance(source, str) or metadata.get("outpaint"):
         return None
-    if source.startswith((IN_MEMORY, *WEB)) or not Path(source).is_file():
-        return None
-    return Path(source)
+    return Path(source) if Path(source).is_file() else None
 
 
 def imagine_command(metadata: Mapping[str, Any]) -> tuple[list[str] | None, str | None]:

@@ -55,7 +55,7 @@ def test_what_is_in_the_page(tmp_path: Path) -> None:
     names = {entry.path.name for entry in read_entries(folder)}
     assert len(names) == 7 and "plain.png" in names
     text = (folder / "index.html").read_text()
-    assert "{{" not in text
+    assert "{{" not in text and "<title>a &amp; &lt;b&gt;" in text
     assert EVIL not in text and "<img src=x" not in text
     assert text.count("</script>") == 2
 

@@ -133,19 +133,20 @@ def test_all_that_is_told_of_a_picture() -> None:
         "prompt_text": "a fox", "prompt": [{"text": "a fox", "weight": 1}],
         "negative_prompt": "night", "seed": 3, "width": 64, "height": 64, "steps": None,
         "model": "/models/dream.safetensors", "sampler_type": "ddim", "best_of": 1,
-        "prompt_strength": 5.0, "applied": {"upscale": {"scale": 2}}, "eta": 0.5,
+        "prompt_strength": 5.0, "upscale": True, "eta": 0.5,
+        "applied": {"upscale": {"scale": 2}},
     }  # fmt: skip
-    entry = Entry(Path("/p/a b.png"), (128, 128), said)
+    entry = Entry(Path("/p/a b.png"), (128, 96), said)
     assert describe(entry, Path("/p"), []) == {
         "name": "a b.png",
         "url": "./a%20b.png",
-        "size": (128, 128),
+        "size": (128, 96),
         "prompt": "a fox",
         "negative": "night",
         "model": "dream",
         "sampler": "ddim",
         "facts": {
-            "size": "128 x 128",
+            "size": "128 x 96",
             "negative prompt": "night",
             "seed": "3",
             "model": "/models/dream.safetensors",
@@ -157,10 +158,10 @@ def test_all_that_is_told_of_a_picture() -> None:
         "command": [
             "imagine 'a fox'", "--negative-prompt night", "--prompt-strength 5",
             "--seed 3", "--width 64", "--height 64", "--sampler-type ddim",
-            "--eta 0.5", "--model /models/dream.safetensors",
+            "--eta 0.5", "--upscale", "--model /models/dream.safetensors",
         ],
     }  # fmt: skip
-    nothing = Entry(Path("/p/a.png"), (8, 8))
+    nothing = Entry(Path("/p/a.png"), (8, 8), {"negative_prompt": "", "seed": None})
     assert describe(nothing, Path("/p"), []) == {
         "name": "a.png",
         "url": "./a.png",
@@ -194,7 +195,16 @@ def test_other_pictures_of_the_same_name_and_the_one_before(tmp_path: Path) -> N
         {"label": "before | after", **modified, "before": "./../before.png"},
         {"label": "picture | generated", **generated, "before": "./a.png"},
     ]
+    for kind in "fedcba":
+        save(tmp_path / "out" / kind / "b.png")
+    kinds = [each.parent.name for each in pictures_below(folder)["b.png"]]
+    assert kinds == [*"abcdef"]
     alone = Entry(path, (8, 8), {"init_image": str(before)})
+    beside = views(alone, folder, [folder / "generated" / "a.png"])
+    assert beside[2] == {
+        "label": "before | after", "url": "./a.png", "size": (8, 8),
+        "before": "./../before.png",
+    }  # fmt: skip
     assert [view["label"] for view in views(alone, folder, [])] == [
         "picture", "before | after",
     ]  # fmt: skip
