@@ -155,6 +155,8 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
             )
         was = _foreign_fields(path, foreign, changes)
     was.setdefault("upscale", False)  # what a file does not say was not done
+    if "upscaler" in changes:
+        del was["upscale"]  # who names one wants it to be used
     for names, depending in DEPENDING:
         if set(names) & set(changes):
             was = {name: was[name] for name in was if name not in depending}

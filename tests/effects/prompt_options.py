@@ -37,7 +37,6 @@ PLAIN: dict[str, Value] = {
     "fix_faces_fidelity": ("0.7", 0.7),
     "fix_faces_model": ("restorer", "restorer"),
     "fix_faces_detector": ("red_finder.onnx", "red_finder.onnx"),
-    "upscale": (None, True),
     "upscaler": ("x2.safetensors", "x2.safetensors"),
     "enhance": ("negative", ["negative"]),
     "caption_text": ("seen", "seen"),
@@ -166,7 +165,7 @@ def _plain(command: str, base: tuple[str, ...]) -> Iterator[Use]:
         words = typed(values, number)
         whole = (*base, *(word for each in words.values() for word in each))
         for field, (option, *_) in words.items():
-            if number < len(spelled(field)) and field != "upscale":
+            if number < len(spelled(field)):
                 yield Use(command, option, base, whole, says(field, values[field][1]))
     words = typed(BEST)
     whole = (*base, *(word for each in words.values() for word in each))
