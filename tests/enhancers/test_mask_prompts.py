@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from imaginairy import ImaginePrompt, ImagineResult, imagine
 from imaginairy.enhancers.text_mask import text_mask
@@ -80,8 +80,13 @@ def test_only_what_the_words_say_is_painted(
     changed = result.images["modified_original"]
     shown = result.images["mask_binary"]
     assert changed.size == shown.size == portrait.size
-    red = text_mask(portrait, "red", finder).binary
-    assert shown.tobytes() == red.tobytes()
+    red = text_mask(portrait, "red", finder)
+    assert shown.tobytes() == red.binary.tobytes()
+    assert result.images["mask_grayscale"].tobytes() == red.grayscale.tobytes()
+    keep = red.binary if mode == "keep" else ImageOps.invert(red.binary)
+    assert result.mask is not None, "what was kept is shown at the size it was drawn at"
+    keep = keep.resize(result.mask.size, Image.Resampling.LANCZOS)
+    assert result.mask.tobytes() == keep.tobytes()
 
     inside = (96, 72, 192, 120)
     corner = (216, 300, 288, 384)
