@@ -9,10 +9,15 @@ import pytest
 import torch
 
 from imaginairy import ModelStore
-from imaginairy.errors import UnknownModelError
+from imaginairy.errors import (
+    BadOptionError,
+    CheckpointError,
+    HubUnreachableError,
+    UnknownModelError,
+)
 from imaginairy.models import store as stores
 from imaginairy.models.catalog import BUNDLED_FOLDER
-from imaginairy.models.companions import ROLES
+from imaginairy.models.companions import ROLES, known_companion
 from imaginairy.models.published import Missing
 from imaginairy.models.store import ASK_AGAIN_S, COMPANION_LOADERS
 from tests.support.hub_environment import hub_environment
@@ -38,6 +43,31 @@ def test_a_model_is_loaded_once_and_let_go_for_another(
     gc.collect()
     assert other.spec.name == str(folder)
     assert gone() is None, "two models at once take twice the memory"
+
+
+def test_a_model_is_let_go_before_another_is_loaded(
+    store: ModelStore, tiny_folder: Path, tmp_path: Path
+) -> None:
+    gone = weakref.ref(store.get(str(tiny_folder)).diffusion)
+    with pytest.raises(CheckpointError):
+        store.get(str(tmp_path))
+    gc.collect()
+    assert gone() is None, "the other might have had no room beside it"
+
+
+def test_a_precision_that_there_is_not_is_refused() -> None:
+    with pytest.raises(BadOptionError, match="Precision 'half' is unknown"):
+        ModelStore("cpu", precision="half")  # type: ignore[arg-type]
+
+
+def test_what_a_user_has_to_know_of_a_model_is_said_before_it_is_fetched(
+    store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        with pytest.raises(HubUnreachableError):
+            store.face_restorer("codeformer")
+    notice = known_companion("face-restorer", "codeformer").notice
+    assert notice and caplog.messages == [notice]
 
 
 def test_a_name_means_the_same_as_long_as_the_store_lives(
