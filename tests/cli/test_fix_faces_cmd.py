@@ -65,7 +65,11 @@ def test_a_published_file_and_fidelity(run: Run, place: Path) -> None:
         ([], "Missing argument 'FILE...'"),
         (["none.png"], "There is no file 'none.png'"),
         (["restorer/config.json"], "is not a picture that can be read"),
-        (["a face.png", "--fidelity", "2"], "fidelity 2.0 is out of range"),
+        (
+            ["a face.png", "plain.webp", "--fidelity", "1.1"],
+            "fidelity 1.1 is out of range; give one from 0 to 1",
+        ),
+        (["a face.png", "--fidelity", "-0.1"], "fidelity -0.1 is out of range"),
         (["a face.png", "--model", "codefromer"], "Did you mean 'codeformer'"),
         (["a face.png", "--detector", "nobody"], "no face detector 'nobody'"),
     ],
