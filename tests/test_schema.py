@@ -96,6 +96,15 @@ def test_the_model_fills_in_what_was_left_open() -> None:
     assert small.filled(known_model("sd15")).width == spec.width
 
 
+def test_embeddings_do_not_count_when_prompts_are_compared_or_shown() -> None:
+    first, second = (
+        ImaginePrompt("a", seed=1, conditioning=torch.full((1, 2, 3), number))
+        for number in (0.0, 1.0)
+    )
+    assert first == second
+    assert "conditioning" not in repr(first)
+
+
 def test_weighted_prompts_print_as_they_are_written() -> None:
     prompt = ImaginePrompt([WeightedPrompt("cat", 2), "dog"])
     assert prompt.prompt_text == "2*(cat)|1*(dog)"
