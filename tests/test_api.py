@@ -180,9 +180,13 @@ def test_an_ending_is_refused_before_any_work(tmp_path: Path) -> None:
 
 
 def test_a_result_shows_the_init_image_and_mask_that_were_worked_on(
-    tiny: ModelStore, tiny_folder: Path
+    tiny: ModelStore, tiny_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the size of that work, white where the init image stays."""
+    caplog.set_level("INFO")
+    small = Image.new("RGB", (64, 64), "red")
+    next(imagine(fox(tiny_folder, init_image=small), store=tiny))
+    assert "is worked on at" not in caplog.text
     init = Image.new("RGB", (128, 192), "red")
     mask = Image.new("L", (128, 192))
     mask.paste(255, (0, 0, 128, 96))
@@ -198,6 +202,7 @@ def test_a_result_shows_the_init_image_and_mask_that_were_worked_on(
     assert result.images["modified_original"].size == (128, 192)
     assert (result.prompt.width, result.prompt.height) == (64, 96)
     assert result.prompt.draw_size == "64x96"
+    assert "the picture of 128x192 is worked on at 64x96" in caplog.messages
     [plain] = imagine(fox(tiny_folder), store=tiny)
     assert plain.init_image is None and plain.mask is None
 
