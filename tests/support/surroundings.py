@@ -10,6 +10,8 @@ import signal
 import tempfile
 from pathlib import Path
 
+from tests.support.hub_environment import PATIENT
+
 HOME = Path(tempfile.mkdtemp(prefix="imaginairy-tests-"))
 OURS = {
     "HOME": str(HOME),
@@ -19,6 +21,7 @@ OURS = {
     "XDG_DATA_HOME": str(HOME / "data"),
     "XDG_STATE_HOME": str(HOME / "state"),
     "HF_HUB_OFFLINE": "1",
+    **PATIENT,
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
