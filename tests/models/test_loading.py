@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_a_word_beyond_those_that_the_text_encoder_knows_is_refused(
     )
 
 
+def test_a_window_is_as_long_as_the_text_encoder_s(folder: Path) -> None:
+    file = folder / "text_encoder" / "model.safetensors"
+    tensors = load_file(file)
+    [name] = [name for name in tensors if name.endswith("position_embedding.weight")]
+    save_file(tensors | {name: tensors[name][:16].clone()}, file)
+    model, _ = load(local_model(folder), CPU, torch.float32)
+    assert model.tokenizer.max_tokens == 16
+
+
 def test_a_file_without_a_vocabulary_takes_the_public_one(
     compvis: Named, tmp_path: Path, client: Client, closed_port: str
 ) -> None:
@@ -150,6 +160,9 @@ def test_a_sum_is_remembered_until_the_file_changes(
     assert weights_sha256([file]) == sha256(b"one"), "half a sum is none"
     file.write_bytes(b"other")
     assert weights_sha256([file]) == sha256(b"other")
+    file.write_bytes(b"OTHER")  # as long
+    os.utime(file, (1, 1))
+    assert weights_sha256([file]) == sha256(b"OTHER")
 
 
 def test_a_file_of_the_hub_s_cache_bears_its_sum(
