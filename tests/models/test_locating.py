@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 from imaginairy.errors import UnknownModelError
 from imaginairy.models import hub
@@ -190,8 +191,10 @@ def test_without_a_name_it_is_sd15_where_that_is_there_or_to_be_had(
         )
         put_into_cache(client.home, weights)
         assert default_model().name == "storybook"
+        assert (user_cache_path("imaginairy") / "said" / "model").exists()
         put_into_cache(client.home, CLIP_TOKENIZER)
         assert default_model().name == "sd15"
+        assert not (user_cache_path("imaginairy") / "said" / "model").exists()
 
 
 def test_json_of_a_folder_is_read_as_utf_8(tmp_path: Path) -> None:
