@@ -46,6 +46,7 @@ class Terminal:
             cwd=cwd,
             env=os.environ
             | {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
+            | {"PYTHONIOENCODING": "utf-8"}  # which is what we read, in any locale
             | environment,
         )
         os.close(slave)
