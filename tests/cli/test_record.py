@@ -202,7 +202,7 @@ def test_everything_that_a_file_says_is_asked_for(tmp_path: Path) -> None:
         ({"width": 64}, {"draw_size"}),
         ({"height": 64}, {"draw_size"}),
         ({"model": "sd14"}, {"draw_size"}),
-        ({"upscaler": "realesrgan-x4plus"}, {"width", "height"}),
+        ({"upscaler": "realesrgan-x4plus"}, {"width", "height", "upscale"}),
         ({"upscale": False}, {"width", "height", "upscaler"}),
         ({"seed": 8}, set()),
         ({"draw_size": "128x128"}, set()),
