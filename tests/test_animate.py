@@ -45,6 +45,7 @@ def test_videos_show_every_frame(
     size: tuple[int, int], even: tuple[int, int], tmp_path: Path
 ) -> None:
     frames = [Image.new("RGB", size, colour) for colour in COLOURS]
+    frames[1] = frames[1].convert("RGBA")
     path = save_animation(frames, tmp_path / "all.mp4", frame_ms=500)
     video, seen = cv2.VideoCapture(str(path)), []
     assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(2)

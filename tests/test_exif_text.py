@@ -20,6 +20,7 @@ PROMPTS = (
     "猫と犬 🦊",
     "UNICODE art",
     "ascii art",
+    "㨺㨺, of two colons each",
 )
 SETTINGS = "Steps: 20, Sampler: k_euler, CFG scale: 9, Seed: 14, Size: 512x512"
 NO_CODE, ASCII, UNICODE, JIS, UNDEFINED = (
@@ -69,8 +70,9 @@ def test_comments_in_every_encoding(way: str, prompt: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("encoding", ["iso2022_jp", "shift_jis", "euc_jp"])
 def test_japanese_encodings(encoding: str, tmp_path: Path) -> None:
     text = f"赤い狐 by a lake\n{SETTINGS}"
-    file = saved(tmp_path / "a.jpg", JIS + text.encode(encoding))
-    assert read_written(file).comment == text
+    for code in (JIS, b"JIS     ", b"jis\0\0\0\0\0"):
+        file = saved(tmp_path / "a.jpg", code + text.encode(encoding))
+        assert read_written(file).comment == text
 
 
 def test_a_comment_that_is_tagged_as_text(tmp_path: Path) -> None:
@@ -86,9 +88,29 @@ def test_a_comment_that_is_tagged_as_text(tmp_path: Path) -> None:
 
 def test_latin_letters_and_what_is_no_text() -> None:
     assert decode_comment(f"café\n{SETTINGS}".encode("latin-1")) == f"café\n{SETTINGS}"
+    assert decode_comment(f"ÀÉÈ\n{SETTINGS}".encode("latin-1")) == f"ÀÉÈ\n{SETTINGS}"
     assert decode_comment(f"红狐\n{SETTINGS}".encode("gb2312")) == ""
     for nothing in (None, b"", b"ASCII\0\0\0", bytes(8), 7, (1, 2)):
         assert decode_comment(nothing) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (UNICODE + "a fox".encode("utf-16-le"), "a fox"),
+        (codecs.BOM_UTF16_LE + "猫".encode("utf-16-le"), "猫"),
+        (b"a\nfox!", "a\nfox!"),
+        (bytearray(b"a fox"), "a fox"),
+        ("猫 a", "? a"),
+    ],
+)
+def test_texts_without_settings(value: bytes | bytearray | str, text: str) -> None:
+    assert decode_comment(value) == text
+
+
+def test_ours_say_their_encoding() -> None:
+    assert encode_comment("a fox") == ASCII + b"a fox"
+    assert encode_comment("é\ud800") == UNICODE + b"\0\xe9\0?"
 
 
 @given(st.text())

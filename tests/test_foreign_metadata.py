@@ -89,6 +89,7 @@ def test_what_nothing_here_does_is_told() -> None:
         ("Wildcard", "a fox, a bowl, a [b, c"),
         ("Model", "[my] mix (v2, fp16)"),
         ("Note", "{a bowl"),
+        ("v1.5/a+b-c d", "x"),
     ],
 )
 def test_a_value_does_not_spill_into_other_settings(name: str, value: str) -> None:
@@ -107,7 +108,11 @@ def test_hashes_name_the_model_and_what_else_had_a_part() -> None:
     others = '{"model": "6ce0161689", "lora:soft": "ab"}'
     record = parsed(f"CFG scale: 7, Hashes: {others}")
     assert (record.model, record.unknown) == ("sd15", {"Hashes": others})
-    assert parsed("CFG scale: 7, Hashes: [1]").unknown == {"Hashes": "[1]"}
+    both = 'Model hash: 6ce0161689, Hashes: {"model": "0a1b"}'
+    assert parsed(both).model == "sd15"
+    for nothing in ("[1]", "[" * 100_000):
+        record = parsed(f"CFG scale: 7, Hashes: {nothing}")
+        assert record.unknown == {"Hashes": nothing}
 
 
 def test_json_that_is_cut_off_takes_the_rest() -> None:
@@ -175,6 +180,7 @@ def test_other_texts_are_none(text: str) -> None:
         ("[a:b:10] [a|b]", "[a:b:10] [a|b]"),
         ("(a] b) (c", "(a] b:1.1) (c"),
         (r"\(a\) \[b\]", r"\(a\) \[b\]"),
+        ("(a:-1) (b: +2 )", "(a:-1) (b: +2 )"),
     ],
 )
 def test_brackets_without_a_number(theirs: str, ours: str) -> None:
@@ -248,6 +254,7 @@ def test_what_has_no_part_in_the_picture_is_passed_over() -> None:
     [
         ("Model: x, Steps: 3", {"steps": 3}),
         ("CFG scale: 4.5", {"prompt_strength": 4.5}),
+        ("CFG_scale: 4.5", {"prompt_strength": 4.5}),
         ("Model: x, Seed: 9", {"seed": 9}),
         ("Eta: 0.5", {"eta": 0.5}),
         ("Clip skip: 2", {"clip_skip": 2}),
@@ -347,3 +354,27 @@ def test_what_was_done_since_is_read_from_several_settings() -> None:
     )
     assert parsed("Postprocess: 3, Model: x").afterwards == ()
     assert parsed("Postprocess: none, Model: x").afterwards == ()
+
+
+def test_lines_that_end_as_on_windows() -> None:
+    record = parse_parameters("a\r\nfox\r\nSteps: 2, Seed: 1, Model: x\r\n")
+    assert record is not None
+    assert record.fields["prompt"] == "a\nfox"
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ('" x, y "', "x, y"),
+        ('"a\nb"', "a\nb"),
+        ("x\nwords of another line", "x"),
+        ("x, and what belongs to it", "x, and what belongs to it"),
+    ],
+)
+def test_where_a_value_ends(said: str, value: str) -> None:
+    assert read_settings(f"Steps: 2, Note: {said}") == {"Steps": "2", "Note": value}
+
+
+def test_steps_afterwards_that_are_no_list_are_passed_over() -> None:
+    for nothing in ("[" * 100_000, '{"done": "upscale"}', "7"):
+        assert parsed(f"CFG scale: 7, Postprocess: {nothing}").afterwards == ()

@@ -53,6 +53,7 @@ def test_samplers_by_their_other_names(ours: str, names: tuple[str, ...]) -> Non
         ("Sampler: dpm_2_ancestral_karras", "k_dpm_2_a", "karras"),
         ("Sampler: DPM++ 3M SDE, Schedule type: Uniform", "k_dpmpp_3m_sde", "normal"),
         ("Sampler: DPM++ 3M SDE", "k_dpmpp_3m_sde", "normal"),
+        ("Sampler: dpmpp_3m_sde_gpu_karras", "k_dpmpp_3m_sde", "karras"),
         ("Sampler: DPM++ 2M, Schedule type: Automatic", "k_dpmpp_2m", "karras"),
         ("Sampler: euler_ancestral", "k_euler_a", None),
         ("Sampler: k_dpmpp_2s_a_ka", "k_dpmpp_2s_a", "karras"),
@@ -78,6 +79,7 @@ def test_pairs_of_sampler_and_schedule(
         (("Euler", "SGM Uniform"), "k_euler", {"Schedule type"}, ""),
         (("DPM++ 3M SDE Exponential", ""), "k_dpmpp_3m_sde", {"Schedule type"}, ""),
         (("DPM++ 2M SDE", "Automatic"), "k_dpmpp_2m_sde", {"Schedule type"}, ""),
+        (("DPM++ 3M SDE", "Automatic"), "k_dpmpp_3m_sde", {"Schedule type"}, ""),
         (("DDIM", "Karras"), "ddim", set(), "which the sampler 'ddim' cannot use"),
         (("DPM fast Karras", ""), "k_dpm_fast", set(), "'k_dpm_fast' cannot use"),
         (("", "Karras"), None, set(), "as its sampler is not named"),
@@ -161,6 +163,7 @@ def test_schedules_that_are_not_here_are_named(ending: str, name: str) -> None:
 
 def test_what_is_said_besides_wins_over_the_end_of_a_name() -> None:
     assert read_pair("DPM++ 2M Karras", "normal").schedule == "normal"
-    assert read_pair("DPM++ 2M Karras", "Automatic").schedule == "karras"
+    for sampler in ("DPM++ 2M", "Euler"):
+        assert read_pair(f"{sampler} Karras", "Automatic").schedule == "karras"
     assert read_pair("DPM++ 3M SDE").schedule == "normal", "not karras, as ours usually"
     assert read_pair("") == Pair() == read_pair("", "")

@@ -56,7 +56,12 @@ def test_a_long_text_is_put_together_whatever_the_order() -> None:
     strangers = [b"Exif\0\0ab", xmp.EXTENSION + b"0" * 32 + bytes(8) + b"another"]
     assert xmp.read_texts(packet(first), [*strangers, *others])[0] == comment
     name = re.search(rb'HasExtendedXMP="(\w+)"', first)
-    assert name and len(name[1]) == 32
+    assert name and len(name[1]) == 32 and name[1].isupper()
+    attribute, element = name[0], b"xmpNote:HasExtendedXMP"
+    named = b"<%b>%b</%b></rdf:Description>" % (element, name[1], element)
+    other = packet(first).replace(b" xmpNote:" + attribute, b"")
+    other = other.replace(b"</rdf:Description>", named)
+    assert xmp.read_texts(other, others)[0] == comment
     small = packet(first).replace(name[1], name[1].lower())
     lower = [each.replace(name[1], name[1].lower()) for each in others]
     assert xmp.read_texts(small, lower)[0] == comment

@@ -66,6 +66,7 @@ def test_help_shows_aliases_behind_the_option(command: click.Command) -> None:
     lines = " ".join(ran.output.split())
     assert "--prompt-strength FLOAT Guidance scale (CFG)" in lines
     assert "Also: --cfg, --cfg-scale, --guidance-scale." in lines
+    assert "The same as --tile-mode xy. Also: --seamless." in lines
     for words in SAME:
         assert words[0] in lines
 

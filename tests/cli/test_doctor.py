@@ -265,6 +265,9 @@ def test_a_model_that_was_not_fetched_wholly(
     said = run("doctor", IMAGINAIRY_MODEL="sd14").stdout
     assert f"ok      models    sd14 is on this machine, {path}" in said
     assert "ok      disk      2.00 GB of" in said, "nothing is to be fetched"
+    usage.free = GB - 1
+    said = run("doctor", IMAGINAIRY_MODEL="sd14").stdout
+    assert "note    disk      1,000 MB of" in said, "nor is there room to spare"
     os.truncate(path, file.size + 1)
     assert f"has {file.size + 1} bytes in place of {file.size}" in run("doctor").stdout
 

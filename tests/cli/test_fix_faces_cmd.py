@@ -72,6 +72,7 @@ def test_a_published_file_and_fidelity(run: Run, place: Path) -> None:
         (["a face.png", "--fidelity", "-0.1"], "fidelity -0.1 is out of range"),
         (["a face.png", "--model", "codefromer"], "Did you mean 'codeformer'"),
         (["a face.png", "--detector", "nobody"], "no face detector 'nobody'"),
+        (["a face.png", "--output-file-extension", "gif"], "'gif' is not one of"),
     ],
 )
 def test_bad_use_is_one_line_and_code_2(

@@ -116,7 +116,7 @@ except SystemExit:
             {
                 "proc/self/cgroup": "0::/a.slice/b.scope\n",
                 "sys/fs/cgroup/a.slice/b.scope/cpu.max": "400000 100000\n",
-                "sys/fs/cgroup/a.slice/cpu.max": "50000 100000\n",
+                "sys/fs/cgroup/a.slice/cpu.max": "25000 50000\n",
             },
             [4.0, 0.5],
         ),
@@ -149,6 +149,21 @@ def test_limits_of_control_groups(
     files: dict[str, str], cores: list[float], tmp_path: Path
 ) -> None:
     assert list(quotas(written(tmp_path, files))) == cores
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("20000", 1), ("250000", 3), ("400000", 4), ("900000", 4)]
+)
+def test_a_limit_narrower_than_the_cores_counts(
+    quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = set(range(8))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed, raising=False)
+    pairs = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    files = {pairs.format(n): f"{n % 4},{n % 4 + 4}\n" for n in allowed}
+    files |= {"proc/self/cgroup": "0::/\n"}
+    files |= {"sys/fs/cgroup/cpu.max": f"{quota} 100000\n"}
+    assert usable_cores(written(tmp_path, files)) == cores
 
 
 def test_cores_and_not_their_threads_are_counted(tmp_path: Path) -> None:

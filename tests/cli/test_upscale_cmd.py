@@ -131,6 +131,7 @@ def test_pictures_of_the_web(run: Run, web: str) -> None:
             "Error: scale 0.9 is out of range",
         ),
         (["--device", "abacus"], 2, "Error: Device 'abacus' is not available"),
+        (["--output-file-extension", "gif"], 2, "'gif' is not one of 'jpg', 'png'."),
     ],
 )
 def test_bad_use_is_one_line(
