@@ -117,15 +117,16 @@ def test_changes_are_named(run: Run, drawn: Callable[..., Path]) -> None:
 
 def test_sizes_repeats_and_sweeps(run: Run, drawn: Callable[..., Path]) -> None:
     picture = drawn()
-    ran = run("again", picture, "--size", "72x64", "-q")
+    ran = run("again", picture, "--size", "72x64", "-q", "--precision", "full")
     assert ran.output == ""
     latest = max(Path("outputs").iterdir())
     assert size_of(latest) == (72, 64)
-    ran = run("again", picture, "-r", "2", "--arg-schedule", "steps[1,2]", "--grid")
-    assert ran.exit_code == 0
-    assert ran.stdout == f"{picture}: drawn anew.\n" * 4
+    assert json.loads(_comment(latest))["precision"] == "full"
+    for several in (("-r", "2"), ("--arg-schedule", "steps[1,2]", "--grid")):
+        ran = run("again", picture, *several)
+        assert (ran.exit_code, ran.stdout) == (0, f"{picture}: drawn anew.\n" * 2)
     seeds = [ImaginePrompt.from_file(p).seed for p in Path("outputs").glob("*.jpg")]
-    assert sorted(seeds) == [7] * 4 + [8] * 2
+    assert sorted(seeds) == [7] * 5 + [8]
     assert Path("outputs/grids/000001_grid.jpg").is_file()
 
 
@@ -204,8 +205,12 @@ def test_a_file_that_was_changed(run: Run, drawn: Callable[..., Path]) -> None:
     assert ran.exit_code == 1
     assert "another picture (mean difference " in ran.stdout
     assert "The file itself may have been changed since." in ran.stdout
+    unchanged = max(Path("outputs").iterdir())
     image.resize((32, 32)).save(picture, exif=exif)
-    assert "of another size, 64x64 and not 32x32." in run("again", picture).stdout
+    ran = run("again", picture, unchanged)
+    assert ran.exit_code == 1, "one of the two turned out otherwise"
+    assert "of another size, 64x64 and not 32x32." in ran.stdout
+    assert ran.stdout.endswith(f"\n{unchanged}: {SAME}\n")
 
 
 def test_other_weights_are_named(

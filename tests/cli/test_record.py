@@ -194,6 +194,9 @@ def test_everything_that_a_file_says_is_asked_for(tmp_path: Path) -> None:
     assert plain.asked.extension == "jpg"
     assert plain.asked.fields["upscale"] is False, "what is not said was not done"
     assert read_record(picture(tmp_path), {"seed": 7}).changed == {}, "as it was"
+    unset = {**SAID, "mask_prompt": None}
+    write_image(Image.new("RGB", (8, 8)), tmp_path / "unset.png", unset)
+    assert "mask_prompt" not in read_record(tmp_path / "unset.png", {}).asked.fields
 
 
 @pytest.mark.parametrize(
