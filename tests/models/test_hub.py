@@ -108,8 +108,10 @@ def test_importing_the_module_leaves_the_client_alone() -> None:
 # -- whole repositories
 
 
-def test_files_of_a_repository_are_listed(client: Client) -> None:
+def test_files_of_a_repository_are_listed(server: HubServer, client: Client) -> None:
     assert client.value("repo_files", REPO) == sorted(FILES)
+    server.lists = False
+    assert client.value("repo_files", REPO) == []
 
 
 def test_many_files_land_in_one_folder_in_order(

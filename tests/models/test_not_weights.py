@@ -20,10 +20,11 @@ class Thing:
     """An object of a class that only this file knows."""
 
 
-def zipped(name: str) -> bytes:
+def zipped(*names: str) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr(name, "x")
+        for name in names:
+            archive.writestr(name, "x")
     return data.getvalue()
 
 
@@ -62,6 +63,7 @@ FILES = {
         f"an XML answer of a server ('AccessDenied'); {AGAIN}",
     ),
     "plain error": (b"Entry not found\n", f"text ('Entry not found'); {AGAIN}"),
+    "a dot, which reads as a pickle": (b".", f"text ('.'); {AGAIN}"),
     "unprintable": (b"a\tb\xc2\x9b31m", f"but text; {AGAIN}"),
     "pointer": (
         b"\nversion https://git-lfs.github.com/spec/v1\r\noid sha256:0\r\n",
@@ -74,6 +76,14 @@ FILES = {
     "zip": (
         zipped("model.safetensors"),
         "a zip archive with 'model.safetensors' in it; unpack it and give the file",
+    ),
+    "zip of what cannot be shown": (
+        zipped("\x1b[31m"),
+        "not a weight file but a zip archive; unpack it and give the file",
+    ),
+    "zip of much": (
+        zipped("\x1b[31m", f"{'b' * 61}", "c.npy"),
+        f"a zip archive with '{'b' * 60}' in it; unpack it",
     ),
     "npz": (arrays(), "NumPy arrays (npz); give a .safetensors or"),
     "hdf5": (b"\x89HDF\r\n\x1a\n", "an HDF5 file; give a .safetensors or"),
@@ -100,6 +110,8 @@ PICKLED: tuple[tuple[Any, str], ...] = (
     ([1, 2], "a pickled list of Python"),
     (5, "a pickled value of Python"),
     ("hello", "a pickled value of Python"),
+    (None, "a pickled None of Python"),
+    *((tuple(range(n)), "a pickled tuple of Python") for n in range(5)),
     (Thing(), f"a pickled object ('{__name__}.Thing') of Python"),
     ({"w": np.ones(3)}, "a pickled dict ('numpy."),
     (TENSORS, "a pickled dict ('torch._utils._rebuild_tensor_v2') of Python"),
@@ -117,6 +129,16 @@ def test_plain_pickles_are_named_and_not_loaded(
     assert "which was not loaded as that could run code" in said
 
 
+@pytest.mark.parametrize("protocol", range(4, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("content", [set(), {1}, frozenset(), frozenset({1})], ids=str)
+def test_sets_are_named_where_they_are_no_calls(
+    content: Any, protocol: int, tmp_path: Path
+) -> None:
+    (tmp_path / "model.ckpt").write_bytes(pickle.dumps(content, protocol))
+    words = "a pickled set of Python, which was not loaded"
+    assert words in refusal(tmp_path / "model.ckpt")
+
+
 def test_a_long_pickle_is_named_by_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "model.ckpt").write_bytes(pickle.dumps({"a": list(range(10**6))}))
     assert "but a pickled dict of Python" in refusal(tmp_path / "model.ckpt")
@@ -126,6 +148,12 @@ def test_a_long_pickle_is_named_by_its_beginning(tmp_path: Path) -> None:
     ("content", "words"),
     [
         ({"epoch": 3, "lr": 0.1}, "holds no tensors by name, but 'epoch', 'lr'."),
+        (
+            {"a" * 100: 1, "b": 2},
+            f"holds no tensors by name, but '{'a' * 79}.",
+        ),
+        (dict.fromkeys("abcd"), "holds no tensors by name, but 'a', 'b', 'c'."),
+        ({1: 2, "\x1b": 3, "c": 4}, "holds no tensors by name, but 'c'."),
         ({}, "holds no tensors by name, and nothing else."),
         ([torch.ones(2)], "holds no tensors by name, but a value of type list."),
         (torch.nn.Linear(2, 2), "asks to load 'torch.nn.modules.linear.Linear'"),

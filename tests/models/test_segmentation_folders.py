@@ -72,6 +72,14 @@ def test_nothing_is_computed_on_the_device_meta(folder: Path) -> None:
     )
 
 
+def with_one_word_too_many(folder: Path) -> None:
+    """Let the text encoder know one token less than the vocabulary has."""
+    name = "clip.text_model.embeddings.token_embedding.weight"
+    tokens = load_file(folder / "model.safetensors")[name][:-1].clone()
+    with_tensor(name, tokens)(folder)
+    with_settings(text_config__vocab_size=len(tokens))(folder)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -89,6 +97,7 @@ def test_nothing_is_computed_on_the_device_meta(folder: Path) -> None:
         (with_tensor("decoder.film_mul.bias", None), "1 missing"),
         (with_tensor("decoder.more", torch.ones(1)), "1 unexpected"),
         (with_settings(text_config__eos_token_id=5), "do not belong together"),
+        (with_one_word_too_many, "do not belong together"),
         (with_text("model.safetensors", "version https://git-lfs"), "Git LFS"),
         (with_harmful_pickle, "could run code, and was refused"),
         (with_text("processor_config.json", '{"size": {"shortest_edge": 9, "x": 8}}'),

@@ -99,6 +99,16 @@ def test_a_file_cut_short_is_refused(
         refusal(tmp_path / "cut")
 
 
+def test_only_the_first_sentence_of_torch_s_reason_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    write_zip(file)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(Exception, match=r"\. ") as theirs:
+        torch.load(file, weights_only=True, mmap=True)
+    first = str(theirs.value).splitlines()[0].split(". ")[0]
+    assert f"is a broken PyTorch checkpoint ({first}); download" in refusal(file)
+
+
 # --- broken at random -----------------------------------------------------------------
 
 broken_at_random = examples(3)

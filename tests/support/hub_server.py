@@ -74,6 +74,8 @@ class HubServer:
     """Answer nothing, until the server is closed."""
     ranges: bool = True
     """Whether a part of a file may be asked for; where not, the whole is sent."""
+    lists: bool = True
+    """Whether it says which files a repository has."""
     holds: bool = False
     """Send half of anything, and the rest when told to `go_on`, or at the end."""
     _going_on: threading.Event = field(default_factory=threading.Event)
@@ -187,7 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_list(self, repo: Repo, name: str, _path: str) -> None:
         siblings = [{"rfilename": path} for path in repo.files]
-        info = {"id": name, "sha": repo.commit, "siblings": siblings}
+        info: dict[str, object] = {"id": name, "sha": repo.commit}
+        if self.hub.lists:
+            info["siblings"] = siblings
         body = json.dumps(info).encode()
         self._send(200, body, {"Content-Type": "application/json"})
 
