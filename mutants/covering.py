@@ -58,9 +58,19 @@ class Covering:
         return {t for line in range(first, last + 1) for t in found.get(line, ())}
 
     def mentioning(self, names: Iterable[str], root: Path) -> set[str]:
-        """Return the tests that ran a line, anywhere, that holds one of the names."""
+        """Return the tests that ran a line, anywhere, that holds one of the names.
+
+        And those of files that hold one themselves.
+        """
         pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
-        found: set[str] = set()
+        files = {test.partition("::")[0] for test in self.seconds}
+        holding = {
+            file
+            for file in files
+            if (root / file).exists()
+            and pattern.search((root / file).read_text("utf-8"))
+        }
+        found = {test for test in self.seconds if test.partition("::")[0] in holding}
         for path, lines in self.lines.items():
             text = (root / path).read_text(encoding="utf-8").splitlines()
             for line, tests in lines.items():
@@ -98,7 +108,7 @@ def covering_in(state: Path, root: Path) -> Covering:
             ):
                 told = path[path.rindex("/imaginairy/") + 1 :]
                 for line in numbits_to_nums(numbits):
-                    lines[told][line].add(test.rpartition("|")[2])
+                    lines[told][line].add(test)
     seconds: dict[str, float] = {}
     failed = set()
     for file in state.glob("tests-*.jsonl"):

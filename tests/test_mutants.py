@@ -66,12 +66,15 @@ NOTICED = {
 }
 """By the tests below, of the faults of the first function and what it reads."""
 TESTS = """
+import pytest
+
 from imaginairy.it import small
 
 def test_small():
     assert small(2) and not small(3)
 
-def test_least():
+@pytest.mark.parametrize("sign", ["a|b"])
+def test_least(sign):
     assert not small(0, least=1)
 
 def test_always():

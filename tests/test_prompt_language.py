@@ -71,6 +71,10 @@ def test_plain_text_stays_plain(plain: str) -> None:
         (r"1*(sad :\()|a\|b", [text("sad :("), text("a|b")]),
         ("2*(1*(a))", [text("1*(a)", weight=2)]),
         (
+            "(red:1.3) fox | 2*(dog)",
+            [text(("red", 1.3), " fox"), text("dog", weight=2)],
+        ),
+        (
             "1.5*(a (red)1.3 fox)|2*(hen:0.1)",
             [text("a ", ("red", 1.3), " fox", weight=1.5), text("hen:0.1", weight=2)],
         ),

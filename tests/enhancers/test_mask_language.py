@@ -200,6 +200,7 @@ def test_trees(text: str, tree: MaskTree) -> None:
         ("(NOT a){*0.000001}", "(NOT a){*0.000001}"),
         ("(a{*2}){+3px}", "a{*2}{+3px}"),
         ("(a{*2}{+3px}){/2}", "(a{*2}{+3px}){/2}"),
+        ("(a{+3px}){*2}", "a{+3px}{*2}"),
         ("'fruit bowl'", "fruit bowl"),
         ("\"O'Neill's\"", "\"O'Neill's\""),
         ("'6\" nail'", "'6\" nail'"),
