@@ -208,6 +208,7 @@ def test_everything_that_a_file_says_is_asked_for(tmp_path: Path) -> None:
         ({"upscaler": "realesrgan-x4plus"}, {"width", "height", "upscale"}),
         ({"upscale": False}, {"width", "height", "upscaler"}),
         ({"seed": 8}, set()),
+        ({"negative_prompt": "blur"}, set()),
         ({"draw_size": "128x128"}, set()),
     ],
 )
@@ -282,6 +283,12 @@ def test_pictures_that_are_needed_are_named(
         ({"schedule": "karras"}, {}, {"schedule"}, ""),
         ({"schedule": "karras"}, {"sampler_type": "K_HEUN"}, {"schedule"}, ""),
         ({"schedule": "karras"}, {"sampler_type": "ddim"}, set(), "schedule karras"),
+        (
+            {"schedule": "karras"},
+            {"sampler_type": "ddim", "schedule": "normal"},
+            {"schedule"},
+            "",
+        ),
         ({"eta": 0.5}, {"sampler_type": "ddim"}, {"eta"}, ""),
         ({"eta": 0.5}, {}, set(), "eta 0.5"),
         ({"eta": 0.5}, {"sampler_type": "ddim", "eta": 0.25}, {"eta"}, ""),
