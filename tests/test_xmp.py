@@ -35,8 +35,11 @@ def test_a_short_text_is_in_one_packet(comment: str) -> None:
 
 
 def test_signs_that_xml_cannot_hold_are_replaced() -> None:
-    (segment,) = segments("a\x01b\ufffec\ud800")
-    assert xmp.read_texts(packet(segment)) == ["a\ufffdb\ufffdc\ufffd", "x-default"]
+    (segment,) = segments("a\x01\x0bb\ufffec\ud800")
+    assert xmp.read_texts(packet(segment)) == [
+        "a\ufffd\ufffdb\ufffdc\ufffd",
+        "x-default",
+    ]
 
 
 def test_a_segment_is_filled_before_a_second_is_begun() -> None:
@@ -54,7 +57,7 @@ def test_a_long_text_is_put_together_whatever_the_order() -> None:
     assert xmp.read_texts(packet(first), others)[0] == comment
     assert xmp.read_texts(packet(first), others[::-1])[0] == comment
     strangers = [b"Exif\0\0ab", xmp.EXTENSION + b"0" * 32 + bytes(8) + b"another"]
-    assert xmp.read_texts(packet(first), [*strangers, *others])[0] == comment
+    assert xmp.read_texts(packet(first), [*others, *strangers])[0] == comment
     name = re.search(rb'HasExtendedXMP="(\w+)"', first)
     assert name and len(name[1]) == 32 and name[1].isupper()
     attribute, element = name[0], b"xmpNote:HasExtendedXMP"

@@ -112,3 +112,38 @@ def test_pictures_drawn_again_are_compared_with_their_own_file(
     ran = CliRunner().invoke(again_cmd, [*pictures, "--outdir", str(tmp_path / "new")])
     assert ran.exit_code == 1 and "1 of 2 pictures" in ran.stderr
     assert ran.stdout.startswith(f"{pictures[1]}: the same picture")
+
+
+@pytest.mark.parametrize(
+    ("options", "folder"),
+    [
+        (["--show-work"], "steps"),
+        (["--gif"], "gif"),
+        (["--compare-gif", "--init-image", "red.png"], "compare_gif"),
+        (["--grid"], "grids"),
+        (["--compilation-anim", "gif"], "compilations"),
+    ],
+)
+def test_folders_of_all_that_is_saved_are_tried_before_the_first_picture_is_drawn(
+    tmp_path: Path, tiny_folder: Path, options: list[str], folder: str
+) -> None:
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / folder).write_text("no folder")
+    options = [option.replace("red.png", f"{tmp_path}/red.png") for option in options]
+    ran = run(tmp_path, tiny_folder, "a fox", "a bowl", *options)
+    assert ran.exit_code != 0 and not saved(tmp_path)
+    (line,) = ran.stderr.splitlines()
+    assert str(Path("out", folder)) in line, "said once, and before '[1/2] a fox'"
+
+
+def test_every_picture_needs_one_to_compare_it_with(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    file = tmp_path / "prompts.jsonl"
+    lines = [{"prompt": "a", "init_image": str(tmp_path / "red.png")}, {"prompt": "b"}]
+    file.write_text("\n".join(map(json.dumps, lines)))
+    ran = run(tmp_path, tiny_folder, "--prompts-file", str(file), "--compare-gif")
+    assert ran.exit_code == 2 and "--compare-gif needs an --init-image" in ran.stderr
+    assert not (tmp_path / "out").exists()
