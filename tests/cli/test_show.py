@@ -67,6 +67,9 @@ def test_sixels_are_the_picture(picture: Path) -> None:
     assert shown.shape == (48, 64, 3)
     worst = np.abs(shown - np.asarray(image, dtype=float)).max()
     assert worst < 4, f"colours are in percent, so 1.3 off at most; {worst}"
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    colours = re.findall(r"#\d+;2;", show.sixel(Image.fromarray(noise)))
+    assert len(colours) == 256, "as many as every terminal with sixels has"
 
 
 def test_a_picture_keeps_its_shape_and_fits() -> None:
