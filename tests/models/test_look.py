@@ -11,7 +11,15 @@ import pytest
 from PIL import Image, ImageFilter
 
 from imaginairy.models.catalog import BUNDLED_FOLDER
-from imaginairy.models.look import FILE, counts, read_look
+from imaginairy.models.look import (
+    FILE,
+    Look,
+    colours,
+    counts,
+    read_look,
+    reduced,
+    variety,
+)
 from storybook.world import GROUPS, draw_scene
 from tests.support.photographs import PHOTOGRAPHS
 
@@ -61,6 +69,26 @@ def test_any_size_can_be_counted(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, "teal")
     assert counts(image).shape == LOOK.weights.shape
     assert np.isfinite(LOOK.score(image))
+
+
+def test_small_pictures_are_enlarged_to_what_can_be_counted_and_no_further() -> None:
+    sizes = {(7, 7): (8, 8, 3), (100, 1): (8, 100, 3), (20, 9): (9, 20, 3)}
+    for size, shape in sizes.items():
+        assert reduced(Image.new("RGB", size)).shape == shape
+
+
+def test_a_score_of_nought_is_refused() -> None:
+    image = Image.new("RGB", (8, 8))
+    nothing = np.zeros_like(LOOK.weights)
+    assert not Look(nothing, 0.0).fits(image) and Look(nothing, 0.01).fits(image)
+
+
+def test_hues_and_the_commonest_colours_are_counted_at_their_limits() -> None:
+    greys, other = (np.array([[[t, 100, 100]]], np.float32) / 255 for t in (115, 116))
+    assert colours(greys)[:4].any() and not colours(other)[:4].any()
+    many = np.zeros((1, 17, 3), np.float32)
+    many[0, :16, 0], many[0, 16, 1] = np.arange(16) / 16, 0.5
+    assert np.allclose(variety(many)[-3:], np.array([1, 4, 16]) / 17)
 
 
 def test_the_file_says_how_it_was_made_and_what_it_refuses() -> None:
