@@ -16,7 +16,7 @@ DEMO_PROMPTS := "a scenic landscape" "a bowl of fruit" \
 # How many faults `make mutants` puts into the code, and which.
 MUTANTS ?= 300
 SEED ?= 1
-CHECKED ?= --save
+CHECKED ?=
 
 .PHONY: demo test nightly check mutants format bench assets docs storybook \
 	storybook-report clean

@@ -39,10 +39,7 @@ def main() -> int:
     said = report.report(chosen, outcomes, root)
     (state / "report.txt").write_text(said + "\n", encoding="utf-8")
     print(said)
-    told = report.figures(chosen, outcomes, asked.seed)
-    if asked.save:
-        report.save_figures(told)
-    noticed, judged = map(sum, zip(*told["parts"].values(), strict=True))
+    noticed, judged = report.figures(chosen, outcomes)
     return 0 if 100 * noticed >= asked.at_least * judged else 1
 
 
@@ -67,7 +64,6 @@ def _arguments() -> argparse.Namespace:
         "--changed", help="Begin with files that differ from this commit."
     )
     parser.add_argument("--cover", action="store_true", help="Run the tests anew.")
-    parser.add_argument("--save", action="store_true", help="Keep the figures.")
     parser.add_argument(
         "--at-least", type=float, default=0, help="Fail below this many in a hundred."
     )

@@ -1,16 +1,13 @@
-"""What a run has shown, as text and as figures for the pages."""
+"""What a run has shown."""
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from mutants.faults import Fault
 
 EQUIVALENT = Path(__file__).parent / "equivalent.tsv"
-FIGURES = Path(__file__).parent / "figures.json"
 NOTICED = ("noticed", "hung")
 
 
@@ -43,29 +40,11 @@ def report(faults: Sequence[Fault], outcomes: Mapping[str, str], root: Path) -> 
     return "\n".join(said)
 
 
-def figures(
-    faults: Sequence[Fault], outcomes: Mapping[str, str], seed: int
-) -> dict[str, Any]:
-    """Return the numbers of a run for the pages."""
+def figures(faults: Sequence[Fault], outcomes: Mapping[str, str]) -> tuple[int, int]:
+    """Return how many faults were noticed, and of how many that could be."""
     why = equivalents()
-    tried = [fault for fault in faults if fault.name in outcomes]
-    judged = [fault for fault in tried if fault.name not in why]
-    told: dict[str, list[int]] = {}
-    for fault in judged:
-        row = told.setdefault(_part(fault), [0, 0])
-        row[0] += outcomes[fault.name] in NOTICED
-        row[1] += 1
-    return {
-        "seed": seed,
-        "tried": len(tried),
-        "equivalent": len(tried) - len(judged),
-        "parts": dict(sorted(told.items())),
-    }
-
-
-def save_figures(told: Mapping[str, Any]) -> None:
-    """Keep the numbers of a run for the pages."""
-    FIGURES.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    judged = [fault.name for fault in faults if fault.name in outcomes.keys() - why]
+    return sum(outcomes[name] in NOTICED for name in judged), len(judged)
 
 
 def _share(part: int, whole: int, what: str) -> str:
