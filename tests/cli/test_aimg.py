@@ -179,6 +179,8 @@ def test_the_size_of_a_folder_is_that_of_its_files(tiny_folder: Path) -> None:
         (["imagine", "--sampler", "dd"], {"ddim"}, {"plms"}),
         (["imagine", "--schedule", "k"], {"karras"}, {"normal"}),
         (["imagine", "--mask-mode", "ke"], {"keep"}, {"replace"}),
+        (["imagine", "--schedule", ""], {"karras", "normal"}, {""}),
+        (["imagine", "--tile-mode", ""], {"x", "y", "xy"}, {""}),
     ],
 )
 def test_what_shells_offer(
@@ -188,6 +190,13 @@ def test_what_shells_offer(
     items = ShellComplete(aimg, {}, "aimg", "").get_completions(before, word)
     found = {item.value for item in items if item.type == "plain"}
     assert offered <= found and not not_offered & found
+
+
+def test_shells_say_what_a_model_is() -> None:
+    shell = ShellComplete(aimg, {}, "aimg", "")
+    items = shell.get_completions(["models", "about"], "storybook")
+    said = {item.value: item.help for item in items}
+    assert said["storybook"] == known_model("storybook").summary
 
 
 @pytest.mark.parametrize(
