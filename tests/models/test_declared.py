@@ -134,8 +134,9 @@ def test_sizes_and_scales_are_taken_from_what_is_said(
     assert read_checkpoint(file).autoencoder.config == AutoencoderConfig(
         **{**vars(read.autoencoder.config), "scale_factor": 0.18215}
     )
-    save_file(compvis | {"scale_factor": torch.tensor(0.5)}, file)
-    assert read_checkpoint(file).autoencoder.config.scale_factor == 0.5
+    for scale in (torch.tensor(0.5), torch.tensor([0.75])):
+        save_file(compvis | {"scale_factor": scale}, file)
+        assert read_checkpoint(file).autoencoder.config.scale_factor == scale.item()
 
 
 @pytest.mark.parametrize("yaml", ["", "a text", "- 1\n- 2", "model: 3", "model: {}"])
