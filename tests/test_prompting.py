@@ -121,7 +121,12 @@ def test_a_seed_means_one_picture_alone_in_a_list_repeated_and_after_others(
     def prompts(*seeds: int) -> list[ImaginePrompt]:
         return [
             ImaginePrompt(
-                "a dog", seed=seed, steps=4, model="storybook", sampler_type="k_euler_a"
+                "a dog",
+                seed=seed,
+                steps=2,
+                model="storybook",
+                sampler_type="k_euler_a",
+                upscale=False,
             )
             for seed in seeds
         ]
@@ -129,14 +134,15 @@ def test_a_seed_means_one_picture_alone_in_a_list_repeated_and_after_others(
     alone = {
         seed: next(imagine(prompts(seed)[0], store=store)).md5() for seed in (1, 2, 3)
     }
-    for order in ((1, 2, 3), (3, 2, 1), (2, 2, 1)):
+    for order in ((3, 2, 1), (2, 2, 1)):
         drawn = [result.md5() for result in imagine(prompts(*order), store=store)]
         assert drawn == [alone[seed] for seed in order]
     assert len(set(alone.values())) == 3
     fresh = next(imagine(prompts(2)[0], store=ModelStore(device="cpu")))
     assert fresh.md5() == alone[2]
     command = (
-        "-r 3 --seed 1 --steps 4 --sampler k_euler_a --model storybook --device cpu"
+        "-r 3 --seed 1 --steps 2 --sampler k_euler_a --model storybook --device cpu "
+        "--no-upscale"
     )
     subprocess.run(
         [sys.executable, "-m", "imaginairy", "a dog", *command.split(),
