@@ -77,7 +77,15 @@ def _arguments() -> argparse.Namespace:
         default=trial.LARGE,
         help="Libraries to import once for all tries.",
     )
-    return parser.parse_args()
+    asked = parser.parse_args()
+    for path in asked.paths:
+        if not path.exists():
+            parser.error(
+                f"'{path}' is not there; give Python files or folders of ours."
+            )
+    if asked.number < 1 or asked.jobs < 1:
+        parser.error("--number and --jobs are at least 1.")
+    return asked
 
 
 def cover(root: Path, state: Path, jobs: int, tests: list[str]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mutants import choice, report
+from mutants.__main__ import main
 from mutants.covering import Covering
 from mutants.faults import Fault, faults_of
 
@@ -213,6 +214,27 @@ def test_other_code_is_tried_anew(tree: Path) -> None:
     ran = mutants(tree, "--number", "1", "--large")
     assert "1 failed" in ran.stdout, "the tests ran, and one asks for what is gone"
     assert re.findall(r"^\d+/\d+ ", ran.stdout, re.M) == ["1/1 "]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["nowhere.py"], "'nowhere.py' is no file or folder of "),
+        (["/etc"], "'/etc' is no file or folder of "),
+        (["--number", "0"], "--number and --jobs are at least 1."),
+    ],
+)
+def test_bad_use_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mutants", *typed])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_equivalent_faults_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
