@@ -79,10 +79,9 @@ def _arguments() -> argparse.Namespace:
     )
     asked = parser.parse_args()
     for path in asked.paths:
-        if not path.exists():
-            parser.error(
-                f"'{path}' is not there; give Python files or folders of ours."
-            )
+        ours = path.resolve().is_relative_to(asked.root.resolve())
+        if not path.exists() or not ours:
+            parser.error(f"'{path}' is no file or folder of {asked.root}; give one.")
     if asked.number < 1 or asked.jobs < 1:
         parser.error("--number and --jobs are at least 1.")
     return asked

@@ -168,5 +168,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Say that all that was to be run has been, and of what code."""
     state = os.environ.get("MUTANTS_STATE")
-    if state and "PYTEST_XDIST_WORKER" not in os.environ and not session.shouldstop:
+    worker = hasattr(session.config, "workerinput")
+    if state and not worker and not session.shouldstop:
         (Path(state) / "covered").write_text(digest_of(Path.cwd()), encoding="utf-8")
