@@ -33,12 +33,6 @@ FOREIGN = (
 Run = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def stores() -> Stores:
-    """Models stay loaded from one test to the next, as in a shell."""
-    return Stores()
-
-
 @pytest.fixture
 def run(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `aimg`, which has to succeed, in a folder with small models."""

@@ -27,12 +27,6 @@ SAME = "the same picture, pixel for pixel."
 Run = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def stores() -> Stores:
-    """Models stay loaded from one test to the next, as in a shell."""
-    return Stores()
-
-
 @pytest.fixture
 def run(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `aimg` in a folder of its own."""
