@@ -101,8 +101,9 @@ class LazyLoadingImage:
         request = urllib.request.Request(
             str(self._source), headers={"User-Agent": "imaginairy"}
         )
+        opener = urllib.request.build_opener()  # reads what the environment says now
         try:
-            with urllib.request.urlopen(request, timeout=DOWNLOAD_TIMEOUT_S) as answer:
+            with opener.open(request, timeout=DOWNLOAD_TIMEOUT_S) as answer:
                 data: bytes = answer.read(MAX_DOWNLOAD_BYTES + 1)
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error

@@ -147,10 +147,20 @@ def test_a_picture_of_too_many_pixels_is_refused(
         LazyLoadingImage(filepath=picture).as_pillow()
 
 
+def test_a_proxy_that_is_set_later_is_asked(
+    server: str, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LazyLoadingImage(url=f"{server}/red.png").size == (32, 16)
+    with Web(picture.read_bytes(), tmp_path) as web:
+        monkeypatch.setenv("http_proxy", web.environment["http_proxy"])
+        assert LazyLoadingImage(url="http://pictures.example/a.png").size == (32, 16)
+    assert len(web.asked) == 1
+
+
 def test_over_tls_only_from_who_can_show_a_certificate(
     picture: Path, tmp_path: Path
 ) -> None:
-    """In a process of its own, as a process settles its proxies once."""
+    """In a process of its own, as a process reads its certificates once."""
     code = (
         "from imaginairy import LazyLoadingImage\n"
         "print(LazyLoadingImage(url='https://pictures.example/a%20red.png').size)"
