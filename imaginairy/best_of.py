@@ -7,9 +7,10 @@ from PIL.Image import Image
 from imaginairy.enhancers.similarity import similarities
 from imaginairy.errors import BadOptionError
 from imaginairy.generate import Drawn, draw, finish
+from imaginairy.log import log
 from imaginairy.models.similarity import Comparer
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import Observer, log
+from imaginairy.observe import Observer
 from imaginairy.prompt_syntax import read_text
 from imaginairy.result import ImagineResult
 from imaginairy.schema import MAX_SEED, ImaginePrompt

@@ -6,8 +6,8 @@ from PIL import ImageOps
 
 from imaginairy.checks import parse_margins
 from imaginairy.lazy_image import as_pillow
+from imaginairy.log import log
 from imaginairy.models.catalog import ModelSpec
-from imaginairy.observe import log
 from imaginairy.schema import (
     DEFAULT_INIT_STRENGTH,
     INPAINTING_STRENGTH,

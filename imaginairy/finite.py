@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.errors import NotFiniteError
-from imaginairy.observe import log
+from imaginairy.log import log
 
 T = TypeVar("T", Tensor, tuple[Tensor, Tensor | None])
 

@@ -18,10 +18,11 @@ from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
 from imaginairy.finite import Stages
 from imaginairy.lazy_image import as_pillow
+from imaginairy.log import log
 from imaginairy.masks import Canvas
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import Observer, log
+from imaginairy.observe import Observer
 from imaginairy.result import (
     GENERATED,
     MASK_BINARY,

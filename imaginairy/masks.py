@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
 from imaginairy.images import painted, upright_rgb
-from imaginairy.observe import log
+from imaginairy.log import log
 from imaginairy.sizes import fitted_size
 
 SPECK = 8

@@ -1,6 +1,5 @@
 """What whoever watches a picture being drawn is told."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,16 +10,6 @@ if TYPE_CHECKING:
 
     from imaginairy.result import ImagineResult
     from imaginairy.schema import ImaginePrompt
-
-
-log = logging.getLogger("imaginairy")
-"""What the library says in words; a program decides how much of it is shown."""
-
-
-def shortened(text: str, most: int = 80) -> str:
-    """Return a text as one line of so many characters at most, for a log."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
 @dataclass(frozen=True)

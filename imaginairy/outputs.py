@@ -9,7 +9,8 @@ from pathlib import Path
 from PIL.Image import Image, Resampling
 
 from imaginairy.animate import save_animation
-from imaginairy.observe import Observer, Step, log
+from imaginairy.log import log
+from imaginairy.observe import Observer, Step
 from imaginairy.places import MAX_NAME_BYTES, require_places, saved_elsewhere
 from imaginairy.result import (
     GENERATED,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from imaginairy import Observer
-from imaginairy.observe import Observers, shortened
+from imaginairy.log import shortened
+from imaginairy.observe import Observers
 
 TOLD: dict[str, tuple[Any, ...]] = {
     "on_try": (2, 5),

@@ -18,7 +18,7 @@ from imaginairy.cli.sections import SectionedCommand
 from imaginairy.cli.size import asked_size
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import UnknownModelError
-from imaginairy.observe import log
+from imaginairy.log import log
 
 OF_IMAGINE = [
     param

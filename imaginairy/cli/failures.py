@@ -7,7 +7,7 @@ import click
 
 from imaginairy.cli.run import BAD_USE, failure_of
 from imaginairy.errors import BadOptionError, CannotSaveError, ImaginairyError
-from imaginairy.observe import shortened
+from imaginairy.log import shortened
 from imaginairy.schema import ImaginePrompt
 
 TEXTS_SHOWN = 3

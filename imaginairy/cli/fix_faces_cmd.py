@@ -16,7 +16,7 @@ from imaginairy.cli.common_options import (
 from imaginairy.cli.files import each_file, load_named, opened, saved
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
-from imaginairy.observe import log
+from imaginairy.log import log
 from imaginairy.places import require_places
 from imaginairy.schema import DEFAULT_FACE_FIDELITY
 

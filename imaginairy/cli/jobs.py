@@ -9,7 +9,7 @@ from PIL import Image
 from imaginairy.animate import contact_sheet, save_animation
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadOptionError
-from imaginairy.observe import log
+from imaginairy.log import log
 from imaginairy.outputs import claimed_number
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sweeps import parse_schedule, swept

@@ -52,8 +52,8 @@ def mask_cmd(
 
     from imaginairy import mask
     from imaginairy.afterwards import MASK, carried_tags
+    from imaginairy.log import log
     from imaginairy.metadata import written_in
-    from imaginairy.observe import log
     from imaginairy.places import require_places
     from imaginairy.stand_ins import suited
 

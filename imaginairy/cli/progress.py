@@ -5,7 +5,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from imaginairy.observe import Observer, Step, log, shortened
+from imaginairy.log import log, shortened
+from imaginairy.observe import Observer, Step
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from imaginairy.aliases import ALIASES, as_fields
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.observe import log, shortened
+from imaginairy.log import log, shortened
 from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 

@@ -12,8 +12,8 @@ from imaginairy import afterwards
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import ForeignRecord, read_foreign
+from imaginairy.log import log
 from imaginairy.metadata import read_metadata, read_written
-from imaginairy.observe import log
 from imaginairy.samplers import SAMPLERS
 from imaginairy.schema import IN_MEMORY, ImaginePrompt
 from imaginairy.sizes import written

@@ -16,7 +16,7 @@ from imaginairy.cli.files import each_file, load_named, opened, saved
 from imaginairy.cli.progress import ProgressBar
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
-from imaginairy.observe import log
+from imaginairy.log import log
 from imaginairy.places import require_places
 
 

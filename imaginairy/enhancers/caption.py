@@ -8,9 +8,9 @@ from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.log import log
 from imaginairy.models.captioning import Captioner
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import log
 from imaginairy.result import GENERATED
 from imaginairy.stand_ins import suited
 

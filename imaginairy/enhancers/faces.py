@@ -26,11 +26,11 @@ from imaginairy.images import (
     upright_rgb,
 )
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.log import log
 from imaginairy.models.companions import ROLES, find_companion
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import log
 from imaginairy.result import GENERATED, UPSCALED
 from imaginairy.schema import DEFAULT_FACE_FIDELITY
 from imaginairy.stand_ins import suited

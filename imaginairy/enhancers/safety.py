@@ -5,8 +5,8 @@ import os
 from imaginairy.enhancers import Work
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.images import upright_rgb
+from imaginairy.log import log
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import log
 from imaginairy.result import FILTERED, GENERATED, blurred
 from imaginairy.schema import ImaginePrompt
 

@@ -26,9 +26,9 @@ from imaginairy.enhancers.mask_tree import (
 )
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.log import log, shortened
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import log, shortened
 from imaginairy.stand_ins import suited
 
 MASK_SIDE = 512

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
+from imaginairy.log import log
 from imaginairy.models import keymaps, sizes
 from imaginairy.models.assemble import Part, some
 from imaginairy.models.declared import (
@@ -33,7 +34,6 @@ from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.unet import UNet
-from imaginairy.observe import log
 from imaginairy.samplers.schedule import ScheduleConfig
 
 

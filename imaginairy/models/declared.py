@@ -17,8 +17,8 @@ import yaml
 from safetensors import SafetensorError, safe_open
 
 from imaginairy.errors import CheckpointError
+from imaginairy.log import log
 from imaginairy.models.json_file import read_json
-from imaginairy.observe import log
 from imaginairy.samplers.schedule import ScheduleConfig
 
 Settings = Mapping[str, Any]

@@ -13,6 +13,7 @@ from math import isqrt
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
+from imaginairy.log import log
 from imaginairy.models.assemble import Part
 from imaginairy.models.keymaps import (
     AUTOENCODER_COMPVIS_RESIDUAL,
@@ -31,7 +32,6 @@ from imaginairy.networks.enhancer_config import (
 )
 from imaginairy.networks.rrdbnet import CONVOLUTIONS, DENSE_BLOCKS, RRDBNet
 from imaginairy.networks.srvgg import SRVGG
-from imaginairy.observe import log
 
 PREFIXES = (
     "", "module.", "netG.", "net_g.", "generator_ema.", "generator.", "params_ema.",

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
+from imaginairy.log import log
 from imaginairy.models import keymaps
 from imaginairy.models.assemble import some, unexpected
 from imaginairy.models.weightfile import Tensors
-from imaginairy.observe import log
 
 UNET = "model.diffusion_model."
 AUTOENCODER = "first_stage_model."

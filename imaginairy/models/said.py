@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from imaginairy.observe import log
+from imaginairy.log import log
 
 AGAIN_AFTER_S = 24 * 60 * 60
 

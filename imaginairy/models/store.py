@@ -25,6 +25,7 @@ from imaginairy.errors import (
     UnknownModelError,
     is_short_of_memory,
 )
+from imaginairy.log import log
 from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.catalog import ModelSpec
 from imaginairy.models.companion_files import companion_path, locate_companion
@@ -50,7 +51,6 @@ from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
 from imaginairy.models.upscaler import Upscaler, load_upscaler
 from imaginairy.models.words import KnownWords, read_words
-from imaginairy.observe import log
 
 COMPANION_LOADERS: dict[str, Callable[[CompanionSpec, torch.device], Any]] = {
     "mask": load_segmenter,

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.kinds import start_of
+from imaginairy.log import shortened
 from imaginairy.models.not_weights import (
     archive,
     content_of,
@@ -31,7 +32,6 @@ from imaginairy.models.not_weights import (
     why_no_index,
     why_no_weights,
 )
-from imaginairy.observe import shortened
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"

@@ -10,9 +10,10 @@ from torch import Tensor
 from imaginairy.errors import NotFiniteError
 from imaginairy.finite import Stages, is_finite
 from imaginairy.images import tensor_to_image
+from imaginairy.log import log
 from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.networks.layers import tiling
-from imaginairy.observe import Observer, Step, log
+from imaginairy.observe import Observer, Step
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.guidance import (
     Denoiser,
