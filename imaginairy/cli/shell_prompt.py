@@ -9,7 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from imaginairy.cli.shell import Shell
+from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.shell_words import split_unfinished
 
 

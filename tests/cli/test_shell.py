@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from imaginairy import ImaginePrompt
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.run import reporting_errors
-from imaginairy.cli.shell import Shell, run_shell
+from imaginairy.cli.shell import run_shell
+from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.shell_words import quoted, split, split_unfinished
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError

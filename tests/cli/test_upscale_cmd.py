@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from imaginairy.cli.aimg import aimg
-from imaginairy.cli.shell import Shell
+from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.stores import Stores
 from imaginairy.metadata import read_metadata
 from imaginairy.models.companions import companions_for
