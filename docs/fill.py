@@ -18,7 +18,8 @@ from safetensors import safe_open
 
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
-from imaginairy.models.catalog import (
+from imaginairy.samplers import SAMPLERS
+from imaginairy.sources.catalog import (
     MODELS,
     BundledFolder,
     HubFile,
@@ -27,8 +28,7 @@ from imaginairy.models.catalog import (
     WebFile,
     known_model,
 )
-from imaginairy.models.companions import COMPANIONS, ROLES
-from imaginairy.samplers import SAMPLERS
+from imaginairy.sources.companions import COMPANIONS, ROLES
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(

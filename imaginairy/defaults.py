@@ -7,7 +7,6 @@ from PIL import ImageOps
 from imaginairy.checks import parse_margins
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
-from imaginairy.models.catalog import ModelSpec
 from imaginairy.schema import (
     DEFAULT_INIT_STRENGTH,
     INPAINTING_STRENGTH,
@@ -23,6 +22,7 @@ from imaginairy.sizes import (
     with_margins,
     written,
 )
+from imaginairy.sources.catalog import ModelSpec
 
 
 def init_strength(prompt: ImaginePrompt) -> float:

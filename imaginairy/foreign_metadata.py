@@ -15,7 +15,7 @@ from typing import Any
 from imaginairy.foreign_samplers import read_pair
 from imaginairy.foreign_settings import plain, read_settings, read_steps
 from imaginairy.metadata import Written
-from imaginairy.models.catalog import MODELS, HubFile, find_model
+from imaginairy.sources.catalog import MODELS, HubFile, find_model
 
 NEGATIVE = "negative prompt:"
 FIRST = "steps"

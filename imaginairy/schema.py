@@ -14,10 +14,10 @@ from imaginairy import checks, sizes
 from imaginairy.checks import Check, Choice, Number
 from imaginairy.errors import BadOptionError
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.models.catalog import ModelSpec
-from imaginairy.models.companions import usual_companion
 from imaginairy.samplers import SAMPLERS, get_sampler
 from imaginairy.samplers.table import Spacing
+from imaginairy.sources.catalog import ModelSpec
+from imaginairy.sources.companions import usual_companion
 from imaginairy.weighted_prompt import PromptText, WeightedPrompt, weighted_prompts
 
 if TYPE_CHECKING:

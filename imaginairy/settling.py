@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from imaginairy.lazy_image import as_pillow
-from imaginairy.models.catalog import ModelSpec
-from imaginairy.models.companions import ROLES
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import listed
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.schema import ImaginePrompt
+from imaginairy.sources.catalog import ModelSpec
+from imaginairy.sources.companions import ROLES
 from imaginairy.stand_ins import is_at_home, suited
 
 

@@ -11,18 +11,18 @@ from PIL.Image import Image
 from imaginairy.errors import ForeignPictureError
 from imaginairy.images import upright_rgb
 from imaginairy.metadata import written_in
-from imaginairy.models.catalog import (
+from imaginairy.models.loading import named
+from imaginairy.models.look import read_look
+from imaginairy.models.published import Missing
+from imaginairy.models.store import ModelStore
+from imaginairy.said import all_is_well, warn_daily
+from imaginairy.sources.catalog import (
     BUNDLED_MODEL,
     BundledFolder,
     find_model,
     known_model,
 )
-from imaginairy.models.companions import ROLES, Role
-from imaginairy.models.loading import named
-from imaginairy.models.look import read_look
-from imaginairy.models.published import Missing
-from imaginairy.models.said import all_is_well, warn_daily
-from imaginairy.models.store import ModelStore
+from imaginairy.sources.companions import ROLES, Role
 
 
 def suited(store: ModelStore, role: str, name: str | None, image: Image | None) -> str:

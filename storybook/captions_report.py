@@ -11,7 +11,7 @@ import torch
 from imaginairy.enhancers.caption import caption_of
 from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.companion_files import locate_companion
-from imaginairy.models.companions import ROLES
+from imaginairy.sources.companions import ROLES
 from storybook import settings
 from storybook.loop import Figures
 from storybook.sight import held_back_scenes

@@ -18,8 +18,8 @@ from PIL import Image, ImageFilter
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.enhancers.similarity import similarities
-from imaginairy.models.companions import ROLES
 from imaginairy.models.similarity import Comparer
+from imaginairy.sources.companions import ROLES
 from storybook import settings
 from storybook.cache import Content
 from storybook.loop import Figures

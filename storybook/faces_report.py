@@ -11,9 +11,9 @@ from PIL import Image
 
 from imaginairy.enhancers.faces import fixed
 from imaginairy.models.companion_files import locate_companion
-from imaginairy.models.companions import ROLES
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, load_detector, load_restorer
+from imaginairy.sources.companions import ROLES
 from storybook import settings
 from storybook.autoencoder import psnr
 from storybook.face_pairs import worn

@@ -14,11 +14,11 @@ from PIL import Image
 
 from imaginairy.enhancers.text_mask import soft_masks
 from imaginairy.models.companion_files import locate_companion
-from imaginairy.models.companions import ROLES
 from imaginairy.models.segmentation import (
     Segmenter,
     load_segmenter,
 )
+from imaginairy.sources.companions import ROLES
 from storybook import settings
 from storybook.loop import Figures
 from storybook.phrases import Asked, absent, present

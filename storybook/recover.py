@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from imaginairy.models.companion_files import locate_companion
-from imaginairy.models.companions import ROLES
 from imaginairy.models.store import ModelStore
+from imaginairy.sources.companions import ROLES
 from storybook import autoencoder, segmentation, settings, text, tokenizer
 from storybook import unet as painting
 from storybook.loop import checkpoint_path, write_checkpoint

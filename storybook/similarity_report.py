@@ -10,8 +10,8 @@ import torch
 
 from imaginairy.enhancers.similarity import similarities
 from imaginairy.models.companion_files import locate_companion
-from imaginairy.models.companions import ROLES
 from imaginairy.models.similarity import Comparer, load_comparer
+from imaginairy.sources.companions import ROLES
 from storybook import settings
 from storybook.loop import Figures
 from storybook.sight import held_back_scenes

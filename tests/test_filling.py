@@ -10,8 +10,8 @@ from PIL import Image
 from imaginairy import ImaginePrompt, ModelStore
 from imaginairy.defaults import beyond_edges, sized
 from imaginairy.errors import BadOptionError
-from imaginairy.models.catalog import ModelSpec, known_model
 from imaginairy.settling import suited_models, tell_what_is_passed_over
+from imaginairy.sources.catalog import ModelSpec, known_model
 from imaginairy.stand_ins import suited
 
 SD15, STORYBOOK = known_model("sd15"), known_model("storybook")

@@ -21,7 +21,7 @@ from imaginairy.foreign_metadata import (
 )
 from imaginairy.foreign_settings import read_settings
 from imaginairy.metadata import read_written
-from imaginairy.models.catalog import known_model
+from imaginairy.sources.catalog import known_model
 
 TEXT = """a (red) fox, ((sharp)), [dull], (big:1.3), \\(plain\\)
 by a lake

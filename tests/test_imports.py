@@ -16,8 +16,8 @@ MAY_IMPORT = {
     "networks.config": set(),
     "networks": {"networks"},
     "samplers": {"samplers", "errors"},
-    "models.catalog": {"errors"},
-    "models.companions": {"errors", "models.catalog"},
+    "said": {"log"},
+    "sources": {"errors", "sources"},
     "models": {
         "models",
         "networks",
@@ -28,6 +28,8 @@ MAY_IMPORT = {
         "kinds",
         "log",
         "prompt_syntax",
+        "said",
+        "sources",
     },
     "device": {"errors"},
     "finite": {"errors", "log"},
@@ -56,8 +58,8 @@ MAY_IMPORT = {
     "defaults": {
         "checks",
         "lazy_image",
-        "models.catalog",
         "log",
+        "sources.catalog",
         "schema",
         "sizes",
     },
@@ -81,8 +83,8 @@ MAY_IMPORT = {
         "weighted_prompt",
         "errors",
         "lazy_image",
-        "models.catalog",
-        "models.companions",
+        "sources.catalog",
+        "sources.companions",
         "samplers",
         "metadata",
         "prompt_language",
@@ -114,7 +116,7 @@ def modules_after(code: str) -> set[str]:
     "code",
     [
         "import imaginairy; imaginairy.ImaginePrompt('a fox')",
-        "import imaginairy.samplers, imaginairy.models.catalog, imaginairy.schema",
+        "import imaginairy.samplers, imaginairy.sources.catalog, imaginairy.schema",
         """
 import contextlib, io
 from imaginairy.cli.imagine_cmd import imagine_cmd

@@ -12,7 +12,7 @@ from imaginairy import ImaginePrompt, ImagineResult, WeightedPrompt, xmp
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import read_foreign
 from imaginairy.metadata import read_metadata, read_written
-from imaginairy.models.catalog import known_model
+from imaginairy.sources.catalog import known_model
 
 
 def result(prompt: ImaginePrompt | None = None) -> ImagineResult:

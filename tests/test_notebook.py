@@ -19,7 +19,7 @@ from tests.support.pictures import distance, likeliest, pixels, share
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "docs" / "colab.ipynb"
 FEW_STEPS = """
-from imaginairy.models.catalog import known_model
+from imaginairy.sources.catalog import known_model
 
 object.__setattr__(known_model("storybook"), "steps", 4)
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from imaginairy import ImaginePrompt
-from imaginairy.models.catalog import known_model
 from imaginairy.outputs import claimed_number, file_name
+from imaginairy.sources.catalog import known_model
 
 
 def named(text: str, **options: object) -> str:

@@ -14,7 +14,6 @@ from PIL import Image
 from imaginairy import ImaginePrompt, ImagineResult, Step
 from imaginairy.errors import BadOptionError, CannotSaveError
 from imaginairy.metadata import read_metadata
-from imaginairy.models.catalog import known_model
 from imaginairy.outputs import (
     SaveOptions,
     StepRecorder,
@@ -22,6 +21,7 @@ from imaginairy.outputs import (
     save_result,
 )
 from imaginairy.result import blurred
+from imaginairy.sources.catalog import known_model
 
 COLOURS = {
     "generated": (0, 128, 128),

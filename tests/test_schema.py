@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from imaginairy import ImaginePrompt, WeightedPrompt
 from imaginairy.errors import BadOptionError, BadPromptError
-from imaginairy.models.catalog import known_model
 from imaginairy.samplers import SAMPLERS
+from imaginairy.sources.catalog import known_model
 
 
 @pytest.mark.parametrize(

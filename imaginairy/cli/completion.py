@@ -8,9 +8,9 @@ from click.shell_completion import CompletionItem
 
 from imaginairy.checks import Choice
 from imaginairy.enhancers import outside_names
-from imaginairy.models.catalog import MODELS
-from imaginairy.models.companions import ROLES, companions_for
 from imaginairy.samplers import SAMPLERS
+from imaginairy.sources.catalog import MODELS
+from imaginairy.sources.companions import ROLES, companions_for
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

@@ -17,7 +17,7 @@ from imaginairy.cli.columns import columns, readable, wrapped
 from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import ImaginairyError
-from imaginairy.models.catalog import (
+from imaginairy.sources.catalog import (
     DEFAULT_MODEL,
     MODELS,
     BundledFolder,
@@ -28,8 +28,8 @@ from imaginairy.models.catalog import (
     WebFile,
     find_model,
 )
-from imaginairy.models.companions import COMPANIONS, ROLES, CompanionSpec
-from imaginairy.models.default import own_default
+from imaginairy.sources.companions import COMPANIONS, ROLES, CompanionSpec
+from imaginairy.sources.own_default import own_default
 from imaginairy.version import __version__
 
 ROOM_TO_DRAW = 6e9
@@ -211,7 +211,7 @@ def cache_check() -> Iterator[Finding]:
 
 
 def _missing_bytes() -> int:
-    from imaginairy.models import hub
+    from imaginairy.sources import hub
 
     own = own_default()
     spec = find_model(own.name if own else DEFAULT_MODEL)
@@ -225,7 +225,7 @@ def hub_check() -> Iterator[Finding]:
     """Ask whether models can be fetched."""
     from huggingface_hub import constants
 
-    from imaginairy.models import hub
+    from imaginairy.sources import hub
 
     reason = hub.unreachable_reason()
     if reason is None:
@@ -261,7 +261,7 @@ def default_check() -> Iterator[Finding]:
 
 def models_check() -> Iterator[Finding]:
     """Look for the models that are known by name."""
-    from imaginairy.models import hub, web
+    from imaginairy.sources import hub, web
 
     specs: tuple[ModelSpec | CompanionSpec, ...] = (*MODELS, *COMPANIONS)
     for spec in specs:

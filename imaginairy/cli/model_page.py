@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from imaginairy.cli.columns import readable
-from imaginairy.models.catalog import HubFile, HubRepo, ModelSpec, NoWeights, WebFile
 from imaginairy.models.companion_files import on_disk
-from imaginairy.models.companions import COMPANIONS, ROLES, CompanionSpec
-from imaginairy.models.hub import cached, cached_snapshot
 from imaginairy.models.loading import locate, own_folder
 from imaginairy.models.words import read_words
+from imaginairy.sources.catalog import HubFile, HubRepo, ModelSpec, NoWeights, WebFile
+from imaginairy.sources.companions import COMPANIONS, ROLES, CompanionSpec
+from imaginairy.sources.hub import cached, cached_snapshot
 
 WIDEST = 88
 LABEL = 14

@@ -7,7 +7,7 @@ from imaginairy.cli.columns import columns, readable, table, wrapped
 from imaginairy.cli.completion import for_field
 from imaginairy.cli.run import reporting_errors
 from imaginairy.errors import HubUnreachableError
-from imaginairy.models.catalog import (
+from imaginairy.sources.catalog import (
     DEFAULT_MODEL,
     MODELS,
     BundledFolder,
@@ -16,7 +16,7 @@ from imaginairy.models.catalog import (
     LocalPath,
     ModelSpec,
 )
-from imaginairy.models.default import (
+from imaginairy.sources.own_default import (
     VARIABLE,
     own_default,
     save_default,
@@ -129,9 +129,9 @@ def checked(name: str) -> str:
         CheckpointError: what lies there is no model.
         DownloadError: the hub does not give it.
     """
-    from imaginairy.models import hub
     from imaginairy.models.checkpoint import read_checkpoint
     from imaginairy.models.loading import locate, named
+    from imaginairy.sources import hub
 
     spec = locate(named(name))
     match spec.weights:
@@ -152,7 +152,7 @@ def size_and_place(spec: ModelSpec) -> tuple[str, str]:
         files = [file for file in weights.path.rglob("*") if file.is_file()]
         return readable(sum(file.stat().st_size for file in files)), "bundled"
     assert isinstance(weights, HubFile)
-    from imaginairy.models import hub
+    from imaginairy.sources import hub
 
     return (
         readable(weights.size) if weights.size else "?",

@@ -6,9 +6,9 @@ from typing import Any
 
 from imaginairy import sizes
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.models.catalog import ModelSpec
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import GRID, USUAL_SCALE
+from imaginairy.sources.catalog import ModelSpec
 
 NAMED = {
     "480p": (856, 480),

@@ -27,12 +27,12 @@ from imaginairy.images import (
 )
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.log import log
-from imaginairy.models.companions import ROLES, find_companion
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore
 from imaginairy.result import GENERATED, UPSCALED
 from imaginairy.schema import DEFAULT_FACE_FIDELITY
+from imaginairy.sources.companions import ROLES, find_companion
 from imaginairy.stand_ins import suited
 
 NAME = "fix_faces"

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
 from imaginairy.models.companion_files import GENERATION
-from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.json_file import read_json
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
@@ -28,6 +27,7 @@ from imaginairy.models.pretrained import (
     load_pretrained,
 )
 from imaginairy.models.weightfile import Tensors
+from imaginairy.sources.companions import CompanionSpec
 
 PREFIX = "a picture of"
 """What BLIP's captions were trained to go on from; it is no part of the caption."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imaginairy.errors import BadOptionError, CheckpointError, near_miss
-from imaginairy.models import hub, web
-from imaginairy.models.catalog import (
+from imaginairy.models.checkpoint import WEIGHT_NAME, pick_weights
+from imaginairy.models.loading import REPO_NAME, existing, named, with_shards
+from imaginairy.sources import hub, web
+from imaginairy.sources.catalog import (
     BundledFolder,
     HubFile,
     HubRepo,
@@ -13,14 +15,12 @@ from imaginairy.models.catalog import (
     NoWeights,
     WebFile,
 )
-from imaginairy.models.checkpoint import WEIGHT_NAME, pick_weights
-from imaginairy.models.companions import (
+from imaginairy.sources.companions import (
     ROLES,
     CompanionSpec,
     find_companion,
     known_companion,
 )
-from imaginairy.models.loading import REPO_NAME, existing, named, with_shards
 
 CONFIG = "config.json"
 BUNDLED_WEIGHTS = "model.safetensors"

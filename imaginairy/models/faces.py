@@ -26,7 +26,6 @@ from imaginairy.models.companion_files import (
     companion_path,
     folder_files,
 )
-from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.enhancer_keymaps import codeformer_part, is_codeformer
 from imaginairy.models.face_views import Face, Looks, found_in_views
 from imaginairy.models.gfpgan_keymap import gfpgan_part, is_gfpgan
@@ -36,6 +35,7 @@ from imaginairy.models.loading import weights_sha256
 from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
+from imaginairy.sources.companions import CompanionSpec
 
 FINDER_TYPE = "imaginairy-face-finder"
 RESTORER_TYPE = "codeformer"

@@ -12,8 +12,23 @@ import torch
 from platformdirs import user_cache_path
 
 from imaginairy.errors import CheckpointError, UnknownModelError
-from imaginairy.models import hub
-from imaginairy.models.catalog import (
+from imaginairy.models.checkpoint import (
+    PARTS,
+    Checkpoint,
+    pick_weights,
+    read_checkpoint,
+)
+from imaginairy.models.declared import native_size
+from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
+from imaginairy.models.words import FILE as WORDS
+from imaginairy.networks.autoencoder import Autoencoder
+from imaginairy.networks.clip_text import ClipText
+from imaginairy.networks.unet import UNet
+from imaginairy.said import all_is_well, warn_daily
+from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import (
     BUNDLED_MODEL,
     CLIP_TOKENIZER,
     DEFAULT_MODEL,
@@ -25,22 +40,7 @@ from imaginairy.models.catalog import (
     find_model,
     known_model,
 )
-from imaginairy.models.checkpoint import (
-    PARTS,
-    Checkpoint,
-    pick_weights,
-    read_checkpoint,
-)
-from imaginairy.models.declared import native_size
-from imaginairy.models.default import OwnDefault, own_default
-from imaginairy.models.latent_diffusion import LatentDiffusion
-from imaginairy.models.said import all_is_well, warn_daily
-from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
-from imaginairy.models.words import FILE as WORDS
-from imaginairy.networks.autoencoder import Autoencoder
-from imaginairy.networks.clip_text import ClipText
-from imaginairy.networks.unet import UNet
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.sources.own_default import OwnDefault, own_default
 
 REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 MODEL_INDEX = "model_index.json"
@@ -52,9 +52,9 @@ SINGLE_FILE_ENDINGS = (".safetensors", ".ckpt")
 def locate(name: str | None) -> ModelSpec:
     """Return the model meant by a catalog name, a path, or `owner/repo[@revision]`.
 
-    None means the user's default model (see `imaginairy.models.default`). Without one
-    it is the catalog's, or the bundled one while that is neither on disk nor to be had;
-    this is said in one line, once a day.
+    None means the user's default model (see `imaginairy.sources.own_default`). Without
+    one it is the catalog's, or the bundled one while that is neither on disk nor to be
+    had; this is said in one line, once a day.
 
     Raises:
         UnknownModelError: nothing goes by that name.

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from imaginairy.models import hub
-from imaginairy.models.catalog import HubFile, HubRepo, WebFile
 from imaginairy.models.companion_files import on_disk
-from imaginairy.models.companions import ROLES, CompanionSpec, known_companion
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import HubFile, HubRepo, WebFile
+from imaginairy.sources.companions import ROLES, CompanionSpec, known_companion
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.finite import finite
-from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.keymaps import Names
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
@@ -28,6 +27,7 @@ from imaginairy.models.pretrained import (
     load_pretrained,
 )
 from imaginairy.models.weightfile import Tensors
+from imaginairy.sources.companions import CompanionSpec
 
 WARINESS = 0.01
 """How much stricter a picture is judged once it shows what needs special care."""

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from imaginairy.errors import BadPromptError
 from imaginairy.finite import finite
-from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.picture_input import PictureInput, read_picture_input
 from imaginairy.models.pretrained import (
     TEXT_SIZES,
@@ -21,6 +20,7 @@ from imaginairy.models.pretrained import (
 )
 from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.models.weightfile import Tensors
+from imaginairy.sources.companions import CompanionSpec
 
 if TYPE_CHECKING:
     from transformers import CLIPSegForImageSegmentation

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.finite import finite
-from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
     PictureInput,
@@ -25,6 +24,7 @@ from imaginairy.models.pretrained import (
 )
 from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.models.weightfile import Tensors
+from imaginairy.sources.companions import CompanionSpec
 
 
 class Comparer:

@@ -27,10 +27,7 @@ from imaginairy.errors import (
 )
 from imaginairy.log import log
 from imaginairy.models.captioning import Captioner, load_captioner
-from imaginairy.models.catalog import ModelSpec
 from imaginairy.models.companion_files import companion_path, locate_companion
-from imaginairy.models.companions import CompanionSpec
-from imaginairy.models.default import OwnDefault, own_default
 from imaginairy.models.faces import (
     FaceDetector,
     FaceRestorer,
@@ -51,6 +48,9 @@ from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
 from imaginairy.models.upscaler import Upscaler, load_upscaler
 from imaginairy.models.words import KnownWords, read_words
+from imaginairy.sources.catalog import ModelSpec
+from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.own_default import OwnDefault, own_default
 
 COMPANION_LOADERS: dict[str, Callable[[CompanionSpec, torch.device], Any]] = {
     "mask": load_segmenter,

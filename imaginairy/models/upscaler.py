@@ -11,9 +11,7 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.models.catalog import NoWeights
 from imaginairy.models.companion_files import companion_path
-from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.enhancer_keymaps import GREY, upscaler_part
 from imaginairy.models.loading import weights_sha256
 from imaginairy.models.weightfile import open_weights
@@ -21,6 +19,8 @@ from imaginairy.networks.enhancer_config import LanczosConfig, SRVGGConfig
 from imaginairy.networks.lanczos import Lanczos
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.sources.catalog import NoWeights
+from imaginairy.sources.companions import CompanionSpec
 
 DEEP_OVERLAP = 64
 """How far a tile of an RRDBNet sees beyond what it draws, in places of its blocks.

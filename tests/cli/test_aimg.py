@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from huggingface_hub import constants
 
 from imaginairy.cli.aimg import aimg
-from imaginairy.models.catalog import MODELS, HubFile, known_model
+from imaginairy.sources.catalog import MODELS, HubFile, known_model
 from imaginairy.version import __version__
 
 

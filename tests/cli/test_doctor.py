@@ -17,10 +17,10 @@ from huggingface_hub import constants
 import imaginairy
 from imaginairy.cli import doctor_cmd
 from imaginairy.cli.doctor_cmd import Finding, memory, told
-from imaginairy.models.catalog import MODELS, HubFile, WebFile, known_model
-from imaginairy.models.companions import COMPANIONS
-from imaginairy.models.default import VARIABLE
-from imaginairy.models.web import place_of
+from imaginairy.sources.catalog import MODELS, HubFile, WebFile, known_model
+from imaginairy.sources.companions import COMPANIONS
+from imaginairy.sources.own_default import VARIABLE
+from imaginairy.sources.web import place_of
 from imaginairy.version import __version__
 from tests.support.commands import Run, process
 from tests.support.hub_server import HubServer

@@ -24,8 +24,8 @@ from imaginairy.gallery import (
     write_gallery,
 )
 from imaginairy.metadata import write_image
-from imaginairy.models.catalog import known_model
 from imaginairy.schema import IN_MEMORY
+from imaginairy.sources.catalog import known_model
 
 PLAIN = Image.new("RGB", (8, 6))
 

@@ -16,7 +16,7 @@ from imaginairy.cli.jobs import Job, opened, planned, save_compilation, save_gri
 from imaginairy.cli.prompts_file import Asked, asked_prompts, hint_at_quotes
 from imaginairy.cli.size import NAMED, SHAPES, asked_size, parse_size
 from imaginairy.errors import BadOptionError
-from imaginairy.models.catalog import ModelSpec, known_model
+from imaginairy.sources.catalog import ModelSpec, known_model
 
 FOX = Asked("a fox", {"seed": 5})
 

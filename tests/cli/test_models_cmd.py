@@ -15,9 +15,9 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.columns import wrapped
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import UnknownModelError
-from imaginairy.models.catalog import BUNDLED_MODEL, MODELS, BundledFolder, known_model
-from imaginairy.models.default import VARIABLE, save_default
 from imaginairy.models.loading import locate
+from imaginairy.sources.catalog import BUNDLED_MODEL, MODELS, BundledFolder, known_model
+from imaginairy.sources.own_default import VARIABLE, save_default
 
 Run = Callable[..., Result]
 

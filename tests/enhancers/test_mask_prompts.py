@@ -11,9 +11,9 @@ from PIL import Image, ImageOps
 from imaginairy import ImaginePrompt, ImagineResult, imagine
 from imaginairy.enhancers.text_mask import text_mask
 from imaginairy.errors import BadOptionError
-from imaginairy.models.catalog import known_model
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
+from imaginairy.sources.catalog import known_model
 from tests.support.boxes import boxes
 from tests.support.pictures import distance, pixels
 

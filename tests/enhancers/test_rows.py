@@ -6,7 +6,7 @@ import pytest
 
 from imaginairy import ImaginePrompt
 from imaginairy.enhancers import ENHANCERS, companions_needed
-from imaginairy.models.catalog import known_model
+from imaginairy.sources.catalog import known_model
 
 PLAIN = {"upscale": False, "width": 128, "height": 128}
 FACES = [("face-restorer", "gfpgan"), ("face-detector", "yunet")]

@@ -13,8 +13,8 @@ from imaginairy.enhancers import Work
 from imaginairy.enhancers.safety import MODES, check, safety_mode
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
-from imaginairy.models.catalog import HubRepo
-from imaginairy.models.companions import known_companion
+from imaginairy.sources.catalog import HubRepo
+from imaginairy.sources.companions import known_companion
 from tests.support.tiny_words import save_tiny_safety_checker
 
 VARIABLE = "IMAGINAIRY_SAFETY_MODE"

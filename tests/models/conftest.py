@@ -1,8 +1,6 @@
-"""Small checkpoints, and a hub on localhost, for the tests of this folder."""
+"""Small checkpoints for the tests of this folder."""
 
 import shutil
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +10,6 @@ from imaginairy.models import keymaps
 from imaginairy.models.checkpoint import read_checkpoint
 from tests.support.checkpoints import TEXT, UNET, VAE, Named, load_all
 from tests.support.golden import CPU
-from tests.support.hub_client import FILES, REPO, Client
-from tests.support.hub_server import HubServer, Repo
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +47,3 @@ def compvis(tiny_folder: Path) -> Named:
 def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     """Return a folder in the diffusers layout that a test may change."""
     return shutil.copytree(tiny_folder, tmp_path / "model")
-
-
-@pytest.fixture
-def server() -> Iterator[HubServer]:
-    with HubServer({REPO: Repo(dict(FILES))}) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: HubServer, tmp_path: Path) -> Client:
-    return Client(tmp_path / "home", server.url)
-
-
-@pytest.fixture
-def closed_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"

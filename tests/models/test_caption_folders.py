@@ -12,9 +12,9 @@ from imaginairy import describe
 from imaginairy.enhancers.caption import caption_of
 from imaginairy.errors import CheckpointError, DownloadError
 from imaginairy.models.captioning import BLIP, load_captioner
-from imaginairy.models.catalog import HubRepo
 from imaginairy.models.companion_files import locate_companion
-from imaginairy.models.companions import ROLES, known_companion
+from imaginairy.sources.catalog import HubRepo
+from imaginairy.sources.companions import ROLES, known_companion
 from tests.support.folder_changes import (
     Change,
     with_harmful_pickle,

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import CheckpointError, DownloadError, UnknownModelError
-from imaginairy.models import web
-from imaginairy.models.catalog import BundledFolder, LocalPath, WebFile
 from imaginairy.models.companion_files import (
     companion_path,
     locate_companion,
     on_disk,
 )
-from imaginairy.models.companions import ROLES, CompanionSpec, companions_for
+from imaginairy.sources import web
+from imaginairy.sources.catalog import BundledFolder, LocalPath, WebFile
+from imaginairy.sources.companions import ROLES, CompanionSpec, companions_for
 
 CONTENT = b"weights, as far as this test goes"
 FILE = WebFile(

@@ -8,7 +8,13 @@ from PIL import Image
 
 from imaginairy import mask
 from imaginairy.errors import CheckpointError, UnknownModelError
-from imaginairy.models.catalog import (
+from imaginairy.models.companion_files import (
+    companion_path,
+    folder_files,
+    locate_companion,
+    on_disk,
+)
+from imaginairy.sources.catalog import (
     MODELS,
     BundledFolder,
     HubFile,
@@ -17,13 +23,7 @@ from imaginairy.models.catalog import (
     WebFile,
     known_model,
 )
-from imaginairy.models.companion_files import (
-    companion_path,
-    folder_files,
-    locate_companion,
-    on_disk,
-)
-from imaginairy.models.companions import (
+from imaginairy.sources.companions import (
     COMPANIONS,
     ROLES,
     CompanionSpec,

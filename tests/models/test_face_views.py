@@ -7,8 +7,6 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from imaginairy.models.catalog import LocalPath
-from imaginairy.models.companions import CompanionSpec, known_companion
 from imaginairy.models.face_views import (
     CLOSER,
     Face,
@@ -20,6 +18,8 @@ from imaginairy.models.face_views import (
     reduced_size,
 )
 from imaginairy.models.faces import FinderDetector, YuNetDetector, load_detector
+from imaginairy.sources.catalog import LocalPath
+from imaginairy.sources.companions import CompanionSpec, known_companion
 from tests.support.portraits import portraits
 
 RED_FINDER = Path(__file__).parent / "data" / "red_finder.onnx"

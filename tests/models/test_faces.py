@@ -16,8 +16,6 @@ import torch
 from PIL import Image, ImageDraw
 
 from imaginairy.errors import CheckpointError, HubUnreachableError
-from imaginairy.models.catalog import BundledFolder, HubFile, LocalPath
-from imaginairy.models.companions import CompanionSpec, known_companion
 from imaginairy.models.face_views import Looks
 from imaginairy.models.faces import (
     FaceDetector,
@@ -27,6 +25,8 @@ from imaginairy.models.faces import (
     load_restorer,
 )
 from imaginairy.models.store import ModelStore
+from imaginairy.sources.catalog import BundledFolder, HubFile, LocalPath
+from imaginairy.sources.companions import CompanionSpec, known_companion
 from storybook.face_pictures import PEOPLE
 from storybook.world import GROUPS, draw_scene
 from tests.support.hub_environment import hub_environment

@@ -13,12 +13,12 @@ from platformdirs import user_cache_path
 from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError, HubUnreachableError
-from imaginairy.models.catalog import CLIP_TOKENIZER
 from imaginairy.models.loading import load, local_model, weights_sha256
 from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.sources.catalog import CLIP_TOKENIZER
 from tests.support.checkpoints import WEIGHTS, Named
 from tests.support.golden import CPU
-from tests.support.hub_client import Client
+from tests.support.hub_client import Client, closed_port
 
 
 def test_what_a_checkpoint_says_is_handed_on(compvis: Named, tmp_path: Path) -> None:
@@ -96,11 +96,11 @@ def test_a_window_is_as_long_as_the_text_encoder_s(folder: Path) -> None:
 
 
 def test_a_file_without_a_vocabulary_takes_the_public_one(
-    compvis: Named, tmp_path: Path, client: Client, closed_port: str
+    compvis: Named, tmp_path: Path
 ) -> None:
     file = tmp_path / "model.safetensors"
     save_file(compvis, file)
-    client.endpoint = closed_port
+    client = Client(tmp_path / "home", closed_port())
     with client.here():
         with pytest.raises(HubUnreachableError, match=r"'tokenizer\.json' of 'openai/"):
             load(local_model(file), CPU, torch.float32)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from imaginairy.models.catalog import BUNDLED_FOLDER
 from imaginairy.models.look import (
     FILE,
     Look,
@@ -20,6 +19,7 @@ from imaginairy.models.look import (
     reduced,
     variety,
 )
+from imaginairy.sources.catalog import BUNDLED_FOLDER
 from storybook.world import GROUPS, draw_scene
 from tests.support.photographs import PHOTOGRAPHS
 

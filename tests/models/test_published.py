@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.models.catalog import HubFile, HubRepo, WebFile
-from imaginairy.models.companions import ROLES, known_companion
 from imaginairy.models.published import missing
+from imaginairy.sources.catalog import HubFile, HubRepo, WebFile
+from imaginairy.sources.companions import ROLES, known_companion
 from tests.support.hub_environment import hub_environment
 
 

@@ -12,14 +12,14 @@ from safetensors.torch import save_file
 from imaginairy.models.companion_files import (
     locate_companion,
 )
-from imaginairy.models.companions import (
-    CompanionSpec,
-)
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.pretrained import load_network
 from imaginairy.models.segmentation import CLIPSEG, Segmenter, load_segmenter
 from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.models.weightfile import open_weights
+from imaginairy.sources.companions import (
+    CompanionSpec,
+)
 from tests.support.enhancer_goldens import META, Listing
 from tests.support.golden import assert_close, drawn
 from tests.support.tiny import tiny_tokenizer

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError, ImaginairyError
 from imaginairy.models.companion_files import locate_companion
-from imaginairy.models.companions import CompanionSpec
 from imaginairy.models.segmentation import load_segmenter
+from imaginairy.sources.companions import CompanionSpec
 from tests.support.folder_changes import (
     Change,
     with_harmful_pickle,

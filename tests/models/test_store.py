@@ -16,10 +16,10 @@ from imaginairy.errors import (
     UnknownModelError,
 )
 from imaginairy.models import store as stores
-from imaginairy.models.catalog import BUNDLED_FOLDER
-from imaginairy.models.companions import ROLES, known_companion
 from imaginairy.models.published import Missing
 from imaginairy.models.store import ASK_AGAIN_S, COMPANION_LOADERS
+from imaginairy.sources.catalog import BUNDLED_FOLDER
+from imaginairy.sources.companions import ROLES, known_companion
 from tests.support.hub_environment import hub_environment
 from tests.support.tiny_upscaler import save_repeater
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.catalog import BUNDLED_FOLDER
 from imaginairy.models.words import FILE, KnownWords, listed, read_words
+from imaginairy.sources.catalog import BUNDLED_FOLDER
 from storybook.known_words import known_words
 
 STORYBOOK = BUNDLED_FOLDER / "storybook"

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult
 from imaginairy.gallery import write_gallery
-from imaginairy.models.catalog import known_model
+from imaginairy.sources.catalog import known_model
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy.errors import ImaginairyError
-from imaginairy.models import hub
-from imaginairy.models.catalog import HubFile
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import HubFile
 from tests.support.hub_environment import hub_environment, without_hub
 from tests.support.patience import HANG_GUARD_S
 
@@ -72,9 +73,15 @@ def serve() -> str:
     return json.dumps([answered(*call) for call in for_file], default=str)
 
 
+def closed_port() -> str:
+    """Return an address of this machine where nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 @dataclass
 class Client:
-    """Calls functions of `imaginairy.models.hub` as a fresh process would."""
+    """Calls functions of `imaginairy.sources.hub` as a fresh process would."""
 
     home: Path
     endpoint: str

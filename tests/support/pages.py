@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 
 from docs.run import Block, runnable
 from imaginairy.metadata import read_metadata
-from imaginairy.models.catalog import known_model
+from imaginairy.sources.catalog import known_model
 from tests.support.pictures import distance
 from tests.support.warm import WarmCommands, inside, standard_streams
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from imaginairy.cli.doctor_cmd import cache_check
-from imaginairy.models import hub, web
-from imaginairy.models.catalog import HubFile, WebFile
 from imaginairy.models.loading import weights_sha256
+from imaginairy.sources import hub, web
+from imaginairy.sources.catalog import HubFile, WebFile
 from tests.support.hub_environment import hub_environment
 from tests.support.rights import as_nobody
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from imaginairy.models import hub
-from imaginairy.models.catalog import HubFile
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import HubFile
 from tests.support.hub_client import (
     FILES,
     REPO,
@@ -100,7 +100,7 @@ def test_proxy_is_used(server: HubServer, client: Client) -> None:
 
 def test_importing_the_module_leaves_the_client_alone() -> None:
     code = (
-        "import sys, imaginairy.models.hub; sys.exit('huggingface_hub' in sys.modules)"
+        "import sys, imaginairy.sources.hub; sys.exit('huggingface_hub' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -262,7 +262,7 @@ def test_interrupted_check_is_made_up_for_without_a_second_download(
 ) -> None:
     interrupt = (
         "import hashlib\n"
-        "from imaginairy.models import catalog\n"
+        "from imaginairy.sources import catalog\n"
         "import tests.support.hub_client\n"
         "def sha256(*args): raise KeyboardInterrupt\n"
         "hashlib.sha256 = sha256"

@@ -28,7 +28,7 @@ from imaginairy.errors import (
     ImaginairyError,
     UnknownModelError,
 )
-from imaginairy.models.catalog import HubFile
+from imaginairy.sources.catalog import HubFile
 
 logger = logging.getLogger(__name__)
 

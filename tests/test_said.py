@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.models.said import AGAIN_AFTER_S, all_is_well, warn_daily
+from imaginairy.said import AGAIN_AFTER_S, all_is_well, warn_daily
 
 MINUTE = 60.0
 

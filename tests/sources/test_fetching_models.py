@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import DownloadError, HubUnreachableError, UnknownModelError
-from imaginairy.models.catalog import BundledFolder, HubFile, HubRepo, ModelSpec
 from imaginairy.models.loading import fetch_repo, locate, wanted_files, weights_path
+from imaginairy.sources.catalog import BundledFolder, HubFile, HubRepo, ModelSpec
 from tests.support.hub_client import REPO, Client
 from tests.support.hub_server import HubServer, Repo
 

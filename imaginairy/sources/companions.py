@@ -8,7 +8,7 @@ gets is said by the row of the model that drew it (`ModelSpec.companions`).
 from dataclasses import dataclass
 
 from imaginairy.errors import UnknownModelError, near_miss
-from imaginairy.models.catalog import (
+from imaginairy.sources.catalog import (
     CLIP_TOKENIZER,
     BundledFolder,
     HubFile,

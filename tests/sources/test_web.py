@@ -17,8 +17,8 @@ import pytest
 from huggingface_hub import get_session
 
 from imaginairy.errors import ImaginairyError
-from imaginairy.models import web
-from imaginairy.models.catalog import WebFile
+from imaginairy.sources import web
+from imaginairy.sources.catalog import WebFile
 from tests.support.hub_client import ROOT
 from tests.support.hub_environment import hub_environment, without_hub
 from tests.support.hub_server import HubServer, Repo
@@ -28,8 +28,8 @@ WEIGHTS = bytes(range(256)) * 4000
 PLACE = "/some/upscalers/resolve/main/large.pth"
 CHILD = """
 import json, logging, sys
-from imaginairy.models import web
-from imaginairy.models.catalog import WebFile
+from imaginairy.sources import web
+from imaginairy.sources.catalog import WebFile
 
 logging.basicConfig(filename=sys.argv[2], level="DEBUG")
 print(web.fetch(WebFile(**json.loads(sys.argv[1]))))
@@ -38,7 +38,7 @@ print(web.fetch(WebFile(**json.loads(sys.argv[1]))))
 
 @dataclass
 class Client:
-    """Calls functions of `imaginairy.models.web` as a fresh process would."""
+    """Calls functions of `imaginairy.sources.web` as a fresh process would."""
 
     home: Path
     file: WebFile

@@ -7,8 +7,9 @@ import pytest
 from platformdirs import user_cache_path
 
 from imaginairy.errors import UnknownModelError
-from imaginairy.models import hub
-from imaginairy.models.catalog import (
+from imaginairy.models.loading import default_model, local_model, locate, own_folder
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import (
     BUNDLED_FOLDER,
     CLIP_TOKENIZER,
     MODELS,
@@ -20,7 +21,6 @@ from imaginairy.models.catalog import (
     find_model,
     known_model,
 )
-from imaginairy.models.loading import default_model, local_model, locate, own_folder
 from tests.support.hub_client import Client
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from imaginairy.errors import DownloadError, HubUnreachableError, ImaginairyError
-from imaginairy.models import hub
-from imaginairy.models.catalog import WebFile
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import WebFile
 
 logger = logging.getLogger("imaginairy")
 

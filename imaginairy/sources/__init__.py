@@ -1,0 +1,1 @@
+"""Where models lie and how they are fetched; nothing here needs torch."""
