@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from imaginairy.models import keymaps
 from imaginairy.models.tokenizer import END, START
 from imaginairy.networks.autoencoder import Autoencoder
+from imaginairy.weights.assemble import Names
 from storybook import settings, tokenizer
 from storybook.decoder import load_finished
 from storybook.latents import load_spread
@@ -57,7 +58,7 @@ def fold_spread(autoencoder: Autoencoder, mean: Tensor, deviation: Tensor) -> No
 def write_part(
     folder: str,
     network: nn.Module,
-    names: keymaps.Names,
+    names: Names,
     *,
     file: str = "diffusion_pytorch_model",
 ) -> None:

@@ -30,7 +30,9 @@ MAY_IMPORT = {
         "prompt_syntax",
         "said",
         "sources",
+        "weights",
     },
+    "weights": {"errors", "kinds", "log", "weights"},
     "device": {"errors"},
     "finite": {"errors", "log"},
     "steps": {

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
 from imaginairy.models.companion_files import GENERATION
-from imaginairy.models.json_file import read_json
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
     PictureInput,
@@ -26,8 +25,9 @@ from imaginairy.models.pretrained import (
     Settings,
     load_pretrained,
 )
-from imaginairy.models.weightfile import Tensors
 from imaginairy.sources.companions import CompanionSpec
+from imaginairy.weights.json_file import read_json
+from imaginairy.weights.weightfile import Tensors
 
 PREFIX = "a picture of"
 """What BLIP's captions were trained to go on from; it is no part of the caption."""

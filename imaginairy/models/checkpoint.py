@@ -9,7 +9,6 @@ from pathlib import Path
 from imaginairy.errors import CheckpointError
 from imaginairy.log import log
 from imaginairy.models import keymaps, sizes
-from imaginairy.models.assemble import Part, some
 from imaginairy.models.declared import (
     SUPPORTED,
     Settings,
@@ -20,21 +19,22 @@ from imaginairy.models.declared import (
     schedule_of,
     shown_value,
 )
-from imaginairy.models.json_file import read_json
 from imaginairy.models.leftovers import (
     AUTOENCODER,
     TEXT,
     UNET,
     check_leftovers,
-    refuse_unexpected,
     unwrapped,
 )
-from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.weights.assemble import Part
+from imaginairy.weights.json_file import read_json
+from imaginairy.weights.leftovers import refuse_unexpected, some
+from imaginairy.weights.weightfile import Tensors, open_weights
 
 
 @dataclass(frozen=True)

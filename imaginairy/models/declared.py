@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import log
-from imaginairy.models.json_file import read_json
 from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.weights.json_file import read_json
 
 Settings = Mapping[str, Any]
 

@@ -14,16 +14,13 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import log
-from imaginairy.models.assemble import Part
 from imaginairy.models.keymaps import (
     AUTOENCODER_COMPVIS_RESIDUAL,
     COMPVIS_PICTURE_ATTENTION,
-    Names,
     _at,
 )
 from imaginairy.models.kinds import kind_of, known_kind
 from imaginairy.models.sizes import Settings, Shapes, _count
-from imaginairy.models.weightfile import Tensors
 from imaginairy.networks.codeformer import CodeFormer
 from imaginairy.networks.enhancer_config import (
     CodeFormerConfig,
@@ -32,6 +29,8 @@ from imaginairy.networks.enhancer_config import (
 )
 from imaginairy.networks.rrdbnet import CONVOLUTIONS, DENSE_BLOCKS, RRDBNet
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.weightfile import Tensors
 
 PREFIXES = (
     "", "module.", "netG.", "net_g.", "generator_ema.", "generator.", "params_ema.",

@@ -20,7 +20,6 @@ from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.models.assemble import Part
 from imaginairy.models.companion_files import (
     CONFIG,
     companion_path,
@@ -29,13 +28,14 @@ from imaginairy.models.companion_files import (
 from imaginairy.models.enhancer_keymaps import codeformer_part, is_codeformer
 from imaginairy.models.face_views import Face, Looks, found_in_views
 from imaginairy.models.gfpgan_keymap import gfpgan_part, is_gfpgan
-from imaginairy.models.json_file import read_json
 from imaginairy.models.kinds import kind_of
 from imaginairy.models.loading import weights_sha256
-from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
 from imaginairy.sources.companions import CompanionSpec
+from imaginairy.weights.assemble import Part
+from imaginairy.weights.json_file import read_json
+from imaginairy.weights.weightfile import Tensors, open_weights
 
 FINDER_TYPE = "imaginairy-face-finder"
 RESTORER_TYPE = "codeformer"

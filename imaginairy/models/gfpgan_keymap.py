@@ -1,12 +1,12 @@
 """GFPGAN as published: its tensors' names, and its size read off their shapes."""
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.assemble import Part
-from imaginairy.models.keymaps import Names, _at
+from imaginairy.models.keymaps import _at
 from imaginairy.models.sizes import Shapes, _count
-from imaginairy.models.weightfile import Tensors
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN
+from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.weightfile import Tensors
 
 START = "stylegan_decoder.constant_input.weight"
 FIRST_DESIGN = "conv_body_first.0.weight"

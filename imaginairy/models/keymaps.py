@@ -6,31 +6,7 @@ not have; loading asks only for those that exist.
 """
 
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
-
-Names = dict[str, str]
-
-IGNORED = (
-    r"model_ema\..*",
-    r"(sqrt_|log_)?(one_minus_)?alphas_cumprod(_prev)?",
-    r"sqrt_recip(m1)?_alphas_cumprod",
-    r"betas|logvar|lvlb_weights|scale_factor",
-    r"posterior_(variance|log_variance_clipped|mean_coef[12])",
-    r".*\.position_ids",
-    r"first_stage_model\.loss\..*",
-    r"(cond_stage_model\.)?(transformer\.)?"
-    r"(logit_scale|(text|visual)_projection(\.weight)?|vision_model\..*)",
-    r"(optimizer_states|lr_schedulers|optimizer)(\..*)?",
-    r"model_ema_.*|global_step|epoch",
-    r"safety_checker\..*",
-)
-"""Patterns of whole tensor names that may stand in a checkpoint and are not used:
-averaged copies, schedule buffers, training state."""
-LEFT_ASIDE = (
-    r"(first_stage_model|cond_stage_model(\.transformer)?)\.model_ema\..*",
-    r"(.*\.)?embedding_manager\..*",
-    r"first_stage_model\.colorize",
-)
-"""The same, of what is rare enough to be said."""
+from imaginairy.weights.assemble import Names
 
 COMPVIS_RESIDUAL: Names = {
     "norm1": "in_layers.0",

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from imaginairy.errors import BadOptionError
 from imaginairy.models.tokenizer import ClipTokenizer
-from imaginairy.models.weightfile import Tensors
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
 from imaginairy.prompt_syntax import read_text
 from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.weights.weightfile import Tensors
 
 if TYPE_CHECKING:
     from imaginairy.weighted_prompt import WeightedPrompt

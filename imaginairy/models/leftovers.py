@@ -5,10 +5,14 @@ from collections.abc import Collection
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
-from imaginairy.log import log
-from imaginairy.models import keymaps
-from imaginairy.models.assemble import some, unexpected
-from imaginairy.models.weightfile import Tensors
+from imaginairy.weights.leftovers import (
+    IGNORED,
+    LEFT_ASIDE,
+    leave_aside,
+    refuse_unexpected,
+    unexpected,
+)
+from imaginairy.weights.weightfile import Tensors
 
 UNET = "model.diffusion_model."
 AUTOENCODER = "first_stage_model."
@@ -36,7 +40,7 @@ def unwrapped(whole: Tensors) -> Tensors:
     if not wrap:
         return whole
     outside = [name for name in whole.shapes if not name.startswith(wrap)]
-    _leave_aside(Path(whole.origin), unexpected(outside, ()))
+    leave_aside(Path(whole.origin), unexpected(outside, ()))
     return whole.below(wrap)
 
 
@@ -53,31 +57,7 @@ def check_leftovers(path: Path, names: Collection[str]) -> None:
     used = (UNET, AUTOENCODER, TEXT)
     outside = [name for name in names if not name.startswith(used)]
     refuse_unexpected(path, [name for name in outside if name.startswith(NETWORKS)])
-    ignored = re.compile("|".join(keymaps.LEFT_ASIDE))
-    spare = unexpected(outside, (), (*keymaps.IGNORED, MARKERS))
+    ignored = re.compile("|".join(LEFT_ASIDE))
+    spare = unexpected(outside, (), (*IGNORED, MARKERS))
     more = [name for name in names if name not in spare and ignored.fullmatch(name)]
-    _leave_aside(path, [*spare, *more])
-
-
-def refuse_unexpected(path: Path, names: Collection[str]) -> None:
-    """Refuse tensors that have no place in their network.
-
-    Raises:
-        CheckpointError: there are some.
-    """
-    allowed = (*keymaps.IGNORED, *keymaps.LEFT_ASIDE)
-    if left := unexpected(names, (), allowed):
-        raise CheckpointError(
-            f"'{path}' holds {len(left)} tensors that no part of the model "
-            f"explains ({some(left)})."
-        )
-
-
-def _leave_aside(path: Path, names: Collection[str]) -> None:
-    if names:
-        log.warning(
-            "%s: left aside, as no network needs them: %d tensors (%s).",
-            path,
-            len(names),
-            some(names),
-        )
+    leave_aside(path, [*spare, *more])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.companion_files import PREPROCESSORS
-from imaginairy.models.json_file import read_json
+from imaginairy.weights.json_file import read_json
 
 MOST_ELONGATED = 16
 """How many times as long as wide a picture may be before it is cut, not to make a huge

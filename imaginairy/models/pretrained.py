@@ -14,21 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.assemble import Part, assemble
 from imaginairy.models.checkpoint import has_tokenizer
 from imaginairy.models.companion_files import (
     CONFIG,
     companion_path,
     folder_files,
 )
-from imaginairy.models.json_file import read_json
-from imaginairy.models.keymaps import Names
 from imaginairy.models.loading import weights_sha256
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
-from imaginairy.models.weightfile import Tensors, open_weights
 from imaginairy.sources import hub
 from imaginairy.sources.catalog import CLIP_TOKENIZER
 from imaginairy.sources.companions import ROLES, CompanionSpec
+from imaginairy.weights.assemble import Names, Part, assemble
+from imaginairy.weights.json_file import read_json
+from imaginairy.weights.weightfile import Tensors, open_weights
 
 Settings = dict[str, Any]
 """What is read of a config.json: values by name, or by part and name."""

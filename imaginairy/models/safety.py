@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.finite import finite
-from imaginairy.models.keymaps import Names
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
     PictureInput,
@@ -26,8 +25,9 @@ from imaginairy.models.pretrained import (
     Settings,
     load_pretrained,
 )
-from imaginairy.models.weightfile import Tensors
 from imaginairy.sources.companions import CompanionSpec
+from imaginairy.weights.assemble import Names
+from imaginairy.weights.weightfile import Tensors
 
 WARINESS = 0.01
 """How much stricter a picture is judged once it shows what needs special care."""

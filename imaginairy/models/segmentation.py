@@ -19,8 +19,8 @@ from imaginairy.models.pretrained import (
     load_pretrained,
 )
 from imaginairy.models.tokenizer import ClipTokenizer
-from imaginairy.models.weightfile import Tensors
 from imaginairy.sources.companions import CompanionSpec
+from imaginairy.weights.weightfile import Tensors
 
 if TYPE_CHECKING:
     from transformers import CLIPSegForImageSegmentation

@@ -14,13 +14,13 @@ from imaginairy.finite import finite
 from imaginairy.models.companion_files import companion_path
 from imaginairy.models.enhancer_keymaps import GREY, upscaler_part
 from imaginairy.models.loading import weights_sha256
-from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import LanczosConfig, SRVGGConfig
 from imaginairy.networks.lanczos import Lanczos
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
 from imaginairy.sources.catalog import NoWeights
 from imaginairy.sources.companions import CompanionSpec
+from imaginairy.weights.weightfile import open_weights
 
 DEEP_OVERLAP = 64
 """How far a tile of an RRDBNet sees beyond what it draws, in places of its blocks.

@@ -24,7 +24,7 @@ from imaginairy.models.captioning import (
 )
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.pretrained import load_network
-from imaginairy.models.weightfile import open_weights
+from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import META, Listing
 from tests.support.golden import assert_close, drawn
 from tests.support.tiny_words import (

@@ -22,7 +22,7 @@ from imaginairy.models.safety import (
     similarities,
     verdict,
 )
-from imaginairy.models.weightfile import open_weights
+from imaginairy.weights.weightfile import open_weights
 from tests.support.golden import assert_close, drawn
 from tests.support.tiny_words import (
     clip_config,

@@ -16,10 +16,10 @@ from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.pretrained import load_network
 from imaginairy.models.segmentation import CLIPSEG, Segmenter, load_segmenter
 from imaginairy.models.tokenizer import ClipTokenizer
-from imaginairy.models.weightfile import open_weights
 from imaginairy.sources.companions import (
     CompanionSpec,
 )
+from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import META, Listing
 from tests.support.golden import assert_close, drawn
 from tests.support.tiny import tiny_tokenizer

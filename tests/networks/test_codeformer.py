@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.enhancer_keymaps import codeformer, codeformer_part
-from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.codeformer import CodeFormer, with_statistics_of
 from imaginairy.networks.enhancer_config import CodeFormerConfig
+from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,
     META,

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.gfpgan_keymap import gfpgan_part
-from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN, ModulatedConv
+from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,
     META,

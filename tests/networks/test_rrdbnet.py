@@ -12,9 +12,9 @@ from imaginairy.models.enhancer_keymaps import (
     rrdbnet_config,
     upscaler_part,
 )
-from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import RRDBNet, mirror
+from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,
     META,

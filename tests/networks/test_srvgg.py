@@ -8,9 +8,9 @@ from safetensors.torch import save_file
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.enhancer_keymaps import srvgg, srvgg_config, upscaler_part
-from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,
     META,

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.enhancer_keymaps import rrdbnet, srvgg, upscaler_part
-from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import RRDBNetConfig, SRVGGConfig
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,
     META,

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from imaginairy.models.enhancer_keymaps import upscaler_part
-from imaginairy.models.weightfile import open_weights
 from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.weights.weightfile import open_weights
 from storybook import settings, upscaler
 from storybook.autoencoder import psnr
 from storybook.upscaler_report import enlarged, sharpness

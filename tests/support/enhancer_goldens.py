@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.models.enhancer_keymaps import POSITIONS
-from imaginairy.models.keymaps import Names
-from imaginairy.models.weightfile import Tensors
+from imaginairy.weights.assemble import Names
+from imaginairy.weights.weightfile import Tensors
 
 DATA = Path(__file__).parents[1] / "networks" / "data"
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.weightfile import Tensors, open_weights
+from imaginairy.weights.weightfile import Tensors, open_weights
 
 TENSORS = {
     "a.weight": torch.arange(12.0).view(3, 4),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from imaginairy.models.weightfile import open_weights
+from imaginairy.weights.weightfile import open_weights
 from tests.support.pickles import Call, Global, dump, lightning, save
 from tests.support.weightfiles import TENSORS, assert_holds, refusal
 
@@ -167,3 +167,9 @@ def test_a_pickle_beside_the_allowed_names_is_refused(tmp_path: Path) -> None:
     ):
         save({**TENSORS, "z": Global(module, name)}, tmp_path / "weights")
         assert f"asks to load '{module}.{name}'" in refusal(tmp_path / "weights")
+
+
+def test_names_of_other_letters_are_shown_as_such(tmp_path: Path) -> None:
+    """A name may hold what a terminal would obey."""
+    save({**TENSORS, "z": Global("os", "\x1b[2J")}, tmp_path / "weights")
+    assert r"asks to load 'os.\x1b[2J'" in refusal(tmp_path / "weights")

@@ -170,7 +170,7 @@ def test_checkpoints_of_something_else_say_what_it_is(
 
 @each_kind
 def test_weights_are_not_taken_for_anything_else(tmp_path: Path, write: Any) -> None:
-    from imaginairy.models.weightfile import open_weights
+    from imaginairy.weights.weightfile import open_weights
 
     write(tmp_path / "page.html")
     assert open_weights(tmp_path / "page.html").shapes

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from imaginairy.models.weightfile import open_weights
+from imaginairy.weights.weightfile import open_weights
 from tests.support.golden import DATA, normal
 from tests.support.weightfiles import TENSORS, WRITERS, assert_holds, each_kind, refusal
 

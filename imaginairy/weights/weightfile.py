@@ -1,16 +1,11 @@
 """Tensors in files, read without ever running code from them.
 
-The kind of a file is told by its first bytes. Safetensors hold nothing but tensors.
-Pickled checkpoints go through PyTorch's restricted unpickler, which is safe from
-torch 2.10 on (CVE-2025-32434 and CVE-2026-24747 were ways around earlier ones); the
-few harmless foreign names that Lightning writes into a checkpoint are replaced by
-empty stand-ins, and any other name is refused.
+The kind of a file is told by its first bytes. Safetensors hold nothing but tensors;
+how checkpoints of PyTorch are read safely stands in `pickles`.
 """
 
 import json
 import mmap
-import re
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -25,13 +20,13 @@ from torch import Tensor
 from imaginairy.errors import CheckpointError
 from imaginairy.kinds import start_of
 from imaginairy.log import shortened
-from imaginairy.models.not_weights import (
+from imaginairy.weights.not_weights import (
     archive,
-    content_of,
     python_pickle,
     why_no_index,
     why_no_weights,
 )
+from imaginairy.weights.pickles import unpickle
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
@@ -50,12 +45,6 @@ SAFETENSORS_TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-WRAPPERS = (
-    "state_dict", "params_ema", "params-ema", "params", "module", "model", "net",
-)  # fmt: skip
-"""Keys under which checkpoints keep their tensors, the preferred first."""
-MOST_WRAPPERS = 3
-"""How many may stand inside each other."""
 
 
 class Tensors(ABC):
@@ -219,7 +208,7 @@ def _open_file(path: Path, start: bytes) -> Tensors:
     if other is not None:
         raise CheckpointError(other)
     if start.startswith((ZIP, PICKLE)):
-        return _Loaded(str(path), _unpickle(path, mapped=start.startswith(ZIP)))
+        return _Loaded(str(path), unpickle(path, mapped=start.startswith(ZIP)))
     raise CheckpointError(why_no_weights(path, start))
 
 
@@ -258,99 +247,3 @@ def _open_shards(index: Path) -> Tensors:
             )
         shards.append(_open_file(shard, _start_of(shard)))
     return _Shards(str(index), shards)
-
-
-class _StandIn:
-    """Takes the place of a foreign class and does nothing."""
-
-    def __init__(self, *args: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-
-def _stand_in(name: str) -> tuple[Any, str]:
-    return type(name.rpartition(".")[2], (_StandIn,), {}), name
-
-
-FOREIGN_NAMES = (
-    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
-    "numpy.core.multiarray.scalar",
-    "numpy._core.multiarray.scalar",
-    "numpy.dtype",
-    "numpy.dtypes.Float64DType",
-    "_codecs.encode",
-)
-"""Names in the pickles of published checkpoints that carry nothing we need."""
-
-
-def _unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
-    stand_ins: list[Any] = [_stand_in(name) for name in FOREIGN_NAMES]
-    # torch tells safetensors by their ending; a file that merely ends like one is
-    # handed over open, and without its name cannot be mapped.
-    misnamed = path.name.endswith(".safetensors")
-    try:
-        with (
-            torch.serialization.safe_globals(stand_ins),
-            warnings.catch_warnings(),
-            path.open("rb") as opened,
-        ):
-            warnings.simplefilter("ignore")  # about what is refused all the same
-            content = torch.load(
-                opened if misnamed else path,
-                map_location="cpu",
-                weights_only=True,
-                mmap=(mapped and not misnamed) or None,
-            )
-    except Exception as error:  # of any kind, where a broken file leads it astray
-        raise CheckpointError(_why_refused(path, error)) from error
-    for _ in range(MOST_WRAPPERS):
-        content = _unwrapped(content)
-    tensors = (
-        {name: value for name, value in content.items() if _is_plain(name, value)}
-        if isinstance(content, Mapping)
-        else {}
-    )
-    if not tensors:
-        found = content_of(content)
-        raise CheckpointError(f"'{path}' holds no tensors by name, {found}.")
-    return tensors
-
-
-def _unwrapped(content: Any) -> Any:
-    """Return what a checkpoint keeps under the key of a wrapper, or all of it."""
-    if isinstance(content, Mapping):
-        for key in WRAPPERS:
-            if isinstance(content.get(key), Mapping):
-                return content[key]
-    return content
-
-
-def _is_plain(name: object, value: object) -> bool:
-    """Tell a named tensor of numbers from all else that checkpoints keep."""
-    return (
-        isinstance(name, str)
-        and isinstance(value, Tensor)
-        and value.layout == torch.strided
-        and value.device.type == "cpu"
-        and not value.is_quantized
-    )
-
-
-def _why_refused(path: Path, error: Exception) -> str:
-    said = str(error)
-    if foreign := re.search(r"GLOBAL (\S+)", said):
-        # The unpickler leaves the module of Python's own functions out.
-        name = foreign[1] if "." in foreign[1] else f"builtins.{foreign[1]}"
-        trouble = f"asks to load '{name}', which could run code"
-    elif "TorchScript" in said:
-        trouble = "is a TorchScript program, which could run code"
-    elif "Unsupported operand" in said:
-        trouble = "is pickled in a way that is not read without running code"
-    else:
-        reason = said.rpartition("WeightsUnpickler error:")[2].strip() or repr(error)
-        first = reason.splitlines()[0].split(". ")[0]
-        return f"'{path}' is a broken PyTorch checkpoint ({first}); download it again."
-    return f"'{path}' {trouble}, and was refused; use a .safetensors version of it."

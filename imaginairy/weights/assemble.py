@@ -1,7 +1,6 @@
 """A network filled with the tensors of a file, each where it belongs or refused."""
 
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models import keymaps
-from imaginairy.models.weightfile import Tensors
+from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
+from imaginairy.weights.weightfile import Tensors
 
-NAMES_SHOWN = 3
+Names = dict[str, str]
+"""Our modules to theirs."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Part:
     network: type[nn.Module]
     config: Any
     tensors: Tensors
-    names: keymaps.Names
-    """Our modules to theirs."""
-    ignored: tuple[str, ...] = (*keymaps.IGNORED, *keymaps.LEFT_ASIDE)
+    names: Names
+    ignored: tuple[str, ...] = (*IGNORED, *LEFT_ASIDE)
     """Patterns of the tensors that may lie there unused."""
 
     def load(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
@@ -116,24 +115,7 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:2] if shape[2:] == (1, 1) else shape
 
 
-def _theirs(name: str, names: keymaps.Names) -> str:
+def _theirs(name: str, names: Names) -> str:
     """Return the name in the file of one of our tensors."""
     module, _, kind = name.rpartition(".")
     return f"{names[module]}.{kind}".removeprefix(".")
-
-
-def unexpected(
-    found: Collection[str],
-    used: Collection[str],
-    patterns: tuple[str, ...] = keymaps.IGNORED,
-) -> list[str]:
-    """Return the names that are neither used nor of a pattern that may be left over."""
-    ignored = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
-    known = set(used)
-    return [name for name in found if name not in known and not ignored.fullmatch(name)]
-
-
-def some(names: Collection[str]) -> str:
-    """List the first few names, for messages."""
-    shown = ", ".join(list(names)[:NAMES_SHOWN])
-    return shown + (", ..." if len(names) > NAMES_SHOWN else "")

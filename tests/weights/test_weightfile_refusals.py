@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.weightfile import open_weights
+from imaginairy.weights.weightfile import open_weights
 from tests.support.examples import examples
 from tests.support.weightfiles import STARTS, each_kind, refusal, write_zip
 

@@ -1,0 +1,1 @@
+"""Tensors in files and folders, and networks strictly assembled from them."""
