@@ -20,7 +20,7 @@ from imaginairy.finite import Stages
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
 from imaginairy.masks import Canvas
-from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
 from imaginairy.result import (
@@ -173,7 +173,7 @@ def prepared(
 
 
 def embed_prompt(
-    prompt: ImaginePrompt, model: LatentDiffusion
+    prompt: ImaginePrompt, model: DrawingModel
 ) -> tuple[Tensor, Tensor | None]:
     """Return what to follow and what to steer away from, (1, tokens, dim) each.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from imaginairy.device import SeededNoise
 from imaginairy.images import tensor_to_image
-from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.store import ModelStore
 from imaginairy.networks.layers import tiling
 from imaginairy.samplers import SAMPLERS
@@ -40,7 +40,7 @@ def golden() -> dict[str, Tensor]:
 @pytest.fixture(scope="module", params=["safetensors", "ckpt"])
 def model(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> LatentDiffusion:
+) -> DrawingModel:
     """Load the model as a user does, by the path of its file."""
     file = tmp_path_factory.mktemp("mini") / f"model.{request.param}"
     tensors = drawn(tensor_shapes("mini"), "ckpt/") | text_encoder()
@@ -86,7 +86,7 @@ def ignore_step(index: int, latents: Tensor, denoised: Tensor) -> None:
 
 
 def walk(
-    model: LatentDiffusion,
+    model: DrawingModel,
     golden: dict[str, Tensor],
     row: Sampler,
     levels: list[float],
@@ -104,7 +104,7 @@ def walk(
 
 
 def draw(
-    model: LatentDiffusion, golden: dict[str, Tensor], name: str, steps: int
+    model: DrawingModel, golden: dict[str, Tensor], name: str, steps: int
 ) -> Tensor:
     """Draw the latents of seed 1 from nothing but noise."""
     row, noise = SAMPLERS[name], SeededNoise(1, SHAPE, CPU)
@@ -113,7 +113,7 @@ def draw(
     return walk(model, golden, row, levels, start, noise)
 
 
-def assert_picture(latents: Tensor, model: LatentDiffusion, theirs: Tensor) -> None:
+def assert_picture(latents: Tensor, model: DrawingModel, theirs: Tensor) -> None:
     ours = np.asarray(tensor_to_image(model.decode(latents)[0]), dtype=int)
     worst = np.abs(ours - theirs.numpy()).max()
     assert worst <= PIXEL_TOLERANCE, f"a pixel is off by {worst} of 255"
@@ -135,7 +135,7 @@ def test_a_seed_s_first_noise_is_the_reference_s(golden: dict[str, Tensor]) -> N
     ],
 )
 def test_a_picture_from_noise(
-    model: LatentDiffusion, golden: dict[str, Tensor], name: str, steps: int
+    model: DrawingModel, golden: dict[str, Tensor], name: str, steps: int
 ) -> None:
     """By every sampler that is still defined as in the reference.
 
@@ -149,7 +149,7 @@ def test_a_picture_from_noise(
 
 @pytest.mark.parametrize("name", ["plms", "ddim"])
 def test_a_picture_from_a_picture(
-    model: LatentDiffusion, golden: dict[str, Tensor], name: str
+    model: DrawingModel, golden: dict[str, Tensor], name: str
 ) -> None:
     """The seed's first noise draws from the encoder, the second starts the walk."""
     row, noise = SAMPLERS[name], SeededNoise(2, SHAPE, CPU)
@@ -166,7 +166,7 @@ def test_a_picture_from_a_picture(
     assert_picture(latents, model, golden[f"img2img.{name}.image_uint8"])
 
 
-def test_a_tile(model: LatentDiffusion, golden: dict[str, Tensor]) -> None:
+def test_a_tile(model: DrawingModel, golden: dict[str, Tensor]) -> None:
     with tiling(model.unet, model.autoencoder, x=True, y=True):
         latents = draw(model, golden, "plms", 10)
         picture = model.decode(latents)

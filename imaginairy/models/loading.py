@@ -19,7 +19,7 @@ from imaginairy.models.checkpoint import (
     read_checkpoint,
 )
 from imaginairy.models.declared import native_size
-from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
 from imaginairy.models.words import FILE as WORDS
 from imaginairy.networks.autoencoder import Autoencoder
@@ -241,7 +241,7 @@ def with_shards(weights: str, files: Sequence[str]) -> list[str]:
 
 def load(
     spec: ModelSpec, device: torch.device, dtype: torch.dtype
-) -> tuple[LatentDiffusion, tuple[Path, ...]]:
+) -> tuple[DrawingModel, tuple[Path, ...]]:
     """Load a model; return it and the weight files it was made of.
 
     Raises:
@@ -258,7 +258,7 @@ def load(
             f"{tokenizer.highest_id} and its text encoder knows "
             f"{checkpoint.text.config.vocab_size}; they do not belong together."
         )
-    model = LatentDiffusion(
+    model = DrawingModel(
         unet=cast(UNet, checkpoint.unet.load(device, dtype)),
         autoencoder=cast(Autoencoder, checkpoint.autoencoder.load(device, dtype)),
         text=cast(ClipText, checkpoint.text.load(device, dtype)),

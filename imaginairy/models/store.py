@@ -28,13 +28,13 @@ from imaginairy.errors import (
 from imaginairy.log import log
 from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.companion_files import companion_path, locate_companion
+from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.faces import (
     FaceDetector,
     FaceRestorer,
     load_detector,
     load_restorer,
 )
-from imaginairy.models.latent_diffusion import LatentDiffusion
 from imaginairy.models.loading import (
     load,
     locate,
@@ -72,7 +72,7 @@ class LoadedModel:
     """A model in memory."""
 
     spec: ModelSpec
-    diffusion: LatentDiffusion
+    diffusion: DrawingModel
     weights_sha256: Callable[[], str]
     """Gives the SHA-256 of the weights, summed up when it is first asked for."""
     words: KnownWords | None = None

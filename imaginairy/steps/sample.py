@@ -11,7 +11,7 @@ from imaginairy.errors import NotFiniteError
 from imaginairy.finite import Stages, is_finite
 from imaginairy.images import tensor_to_image
 from imaginairy.log import log
-from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step
 from imaginairy.samplers import get_sampler
@@ -29,9 +29,7 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.start import Start
 
 
-def tiled(
-    prompt: ImaginePrompt, model: LatentDiffusion
-) -> AbstractContextManager[None]:
+def tiled(prompt: ImaginePrompt, model: DrawingModel) -> AbstractContextManager[None]:
     """Return the scope in which the networks' convolutions wrap around as asked."""
     x, y = "x" in prompt.tile_mode, "y" in prompt.tile_mode
     return tiling(model.unet, model.autoencoder, x=x, y=y)
@@ -39,7 +37,7 @@ def tiled(
 
 def sample(
     prompt: ImaginePrompt,
-    model: LatentDiffusion,
+    model: DrawingModel,
     start: Start,
     predict: PredictNoise,
     observer: Observer,
@@ -74,7 +72,7 @@ def sample(
 
 def predictor(
     prompt: ImaginePrompt,
-    model: LatentDiffusion,
+    model: DrawingModel,
     start: Start,
     conditioning: Tensor,
     unconditional: Tensor | None,
@@ -105,12 +103,12 @@ def predictor(
     )
 
 
-def decode(model: LatentDiffusion, latents: Tensor) -> Image.Image:
+def decode(model: DrawingModel, latents: Tensor) -> Image.Image:
     """Return the picture that latents stand for."""
     return tensor_to_image(model.decode(latents)[0])
 
 
-def decoded(model: LatentDiffusion, latents: Tensor, stages: Stages) -> Image.Image:
+def decoded(model: DrawingModel, latents: Tensor, stages: Stages) -> Image.Image:
     """Return the finished picture; say it where that shows nothing at all."""
     pictures = stages.run(
         "the decoder", model.autoencoder, partial(model.decode, latents)

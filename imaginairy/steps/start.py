@@ -11,7 +11,7 @@ from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.finite import Stages
 from imaginairy.images import image_to_tensor
 from imaginairy.masks import Canvas
-from imaginairy.models.latent_diffusion import LatentDiffusion
+from imaginairy.models.drawing import DrawingModel
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.table import steps_to_run
 from imaginairy.schema import ImaginePrompt
@@ -38,7 +38,7 @@ class Start:
 
 def starting_point(
     prompt: ImaginePrompt,
-    model: LatentDiffusion,
+    model: DrawingModel,
     canvas: Canvas | None,
     stages: Stages,
 ) -> Start:
@@ -84,9 +84,9 @@ def starting_point(
 
 
 def encoded(
-    model: LatentDiffusion, pictures: Tensor, noise: Tensor, stages: Stages
+    model: DrawingModel, pictures: Tensor, noise: Tensor, stages: Stages
 ) -> Tensor:
-    """Return the latents of pictures; see `LatentDiffusion.encode`."""
+    """Return the latents of pictures; see `DrawingModel.encode`."""
     encode = partial(model.encode, pictures, noise)
     return stages.run("the encoder", model.autoencoder, encode)
 

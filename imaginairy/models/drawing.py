@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from imaginairy.weighted_prompt import WeightedPrompt
 
 
-class LatentDiffusion:
+class DrawingModel:
     """A loaded model. Everything it takes and gives is float32."""
 
     def __init__(
