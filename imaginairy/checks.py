@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 
 from PIL.Image import Image
 
-from imaginairy.enhancers import get_enhancer
 from imaginairy.errors import BadImageError, BadOptionError, BadPromptError, near_miss
 from imaginairy.foreign_samplers import SAMPLER_NAMES, plain_name, read_pair
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.plugins import find_plugin, name_and_value
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
 
@@ -145,7 +145,7 @@ def enhancers(name: str, value: Any) -> tuple[str, ...]:
     ):
         raise BadOptionError(f"{name} is a name or several, not {value!r}.")
     for each in asked:
-        get_enhancer(each.partition("=")[0])
+        find_plugin(name_and_value(each)[0])
     return tuple(asked)
 
 

@@ -14,6 +14,7 @@ from imaginairy import masks
 from imaginairy.checks import parse_margins
 from imaginairy.defaults import init_strength, sized
 from imaginairy.enhancers import Work, companions_needed, enhanced, safety
+from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
 from imaginairy.finite import Stages
@@ -69,6 +70,7 @@ class Drawn:
 def draw(prompt: ImaginePrompt, store: ModelStore, observer: Observer) -> Drawn:
     """Draw one picture; the observer is told of the start and of each step."""
     safety.safety_mode()  # a bad one is refused before anything is loaded
+    load_plugins(prompt)
     loaded = store.get(prompt.model)
     model = loaded.diffusion
     prompt = settled(prompt, loaded, store)

@@ -7,7 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from imaginairy.checks import Choice
-from imaginairy.enhancers import outside_names
+from imaginairy.plugins import plugin_names
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.catalog import MODELS
 from imaginairy.sources.companions import ROLES, companions_for
@@ -37,7 +37,7 @@ def for_field(name: str, check: Any) -> Complete | None:
     if name == "model":
         return any_of(((spec.name, spec.summary) for spec in MODELS), or_file=True)
     if name == "enhance":
-        return any_of((each, "") for each in outside_names())
+        return any_of((each, "") for each in plugin_names())
     for role, row in ROLES.items():
         if name == row.option:
             known = ((spec.name, spec.summary) for spec in companions_for(role))

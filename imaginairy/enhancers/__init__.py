@@ -9,10 +9,8 @@ for it. Nothing here needs torch.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
-from imaginairy.errors import BadOptionError, ImaginairyError, near_miss
 from imaginairy.observe import Observer
 
 if TYPE_CHECKING:
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
     from imaginairy.models.store import ModelStore
     from imaginairy.schema import ImaginePrompt
-
-ENTRY_POINTS = "imaginairy.enhancers"
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,7 @@ ENHANCERS: tuple[Enhancer, ...] = (
     Enhancer(
         name="enhance",
         summary="runs the enhancers of other packages, in the order they are asked for",
-        function="imaginairy.enhancers:enhanced_from_outside",
+        function="imaginairy.enhancers.from_outside:enhance",
         is_asked=lambda prompt: bool(prompt.enhance),
     ),
     Enhancer(
@@ -146,81 +142,3 @@ def enhanced(work: Work, moment: str) -> Work:
         if enhancer.moment == moment and enhancer.is_asked(work.prompt):
             work = enhancer(work)
     return work
-
-
-def enhanced_from_outside(work: Work) -> Work:
-    """Run the enhancers that the prompt asks for by name, in the order it does.
-
-    Raises:
-        ImaginairyError: one of them failed.
-    """
-    for asked in work.prompt.enhance:
-        name, _, value = asked.partition("=")
-        try:
-            work = get_enhancer(name)(replace(work, value=value))
-        except ImaginairyError:
-            raise
-        except Exception as error:  # whatever other people's code raises
-            said = str(error).strip().rstrip(".") or type(error).__name__
-            raise ImaginairyError(f"The enhancer '{name}' failed: {said}.") from error
-        if name not in work.applied:
-            work = work.with_facts(name, value or True)
-    return work
-
-
-def outside_names() -> list[str]:
-    """Return the names of the enhancers that installed packages bring, sorted."""
-    return sorted({point.name for point in entry_points(group=ENTRY_POINTS)})
-
-
-def get_enhancer(name: str) -> Enhancer:
-    """Return the enhancer that an installed package brings under a name.
-
-    Raises:
-        BadOptionError: there is none, or several, or it cannot be used.
-    """
-    points = list(entry_points(group=ENTRY_POINTS, name=name))
-    if not points:
-        names = outside_names()
-        known = f"known are: {', '.join(names)}" if names else "none is installed"
-        raise BadOptionError(
-            f"There is no enhancer '{name}'; {known}.{near_miss(name, names)}"
-        )
-    if name in {row.name for row in ENHANCERS}:
-        raise BadOptionError(
-            f"imaginairy has an enhancer '{name}' of its own, so that of "
-            f"{brought_by(points[0])} cannot be used; uninstall that."
-        )
-    if len(points) > 1:
-        bringers = " and ".join(sorted(brought_by(point) for point in points))
-        raise BadOptionError(
-            f"{len(points)} enhancers are called '{name}', from {bringers}; uninstall "
-            "all but one."
-        )
-    return loaded(points[0])
-
-
-def loaded(point: EntryPoint) -> Enhancer:
-    """Import what an entry point names.
-
-    Raises:
-        BadOptionError: that fails, or it is no Enhancer of this name.
-    """
-    try:
-        enhancer = point.load()
-    except Exception as error:  # whatever other people's code raises
-        raise BadOptionError(
-            f"The enhancer '{point.name}' of {brought_by(point)} cannot be imported "
-            f"({type(error).__name__}: {error})."
-        ) from error
-    if not isinstance(enhancer, Enhancer) or enhancer.name != point.name:
-        raise BadOptionError(
-            f"'{point.value}' of {brought_by(point)} is no Enhancer called "
-            f"'{point.name}'."
-        )
-    return enhancer
-
-
-def brought_by(point: EntryPoint) -> str:
-    """Name the package of an entry point."""
-    return f"the package '{point.dist.name}'" if point.dist else f"'{point.value}'"

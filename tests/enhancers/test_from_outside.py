@@ -1,5 +1,6 @@
 """Enhancers of other packages: the one of the docs, installed, and every clash."""
 
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from PIL import Image
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.stores import Stores
 from imaginairy.enhancers import ENHANCERS
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata import read_metadata, write_image
+from imaginairy.plugins import RESERVED
 from tests.support.packages import bring, enhancer_code
 from tests.support.patience import HANG_GUARD_S
 
@@ -26,13 +28,20 @@ SETUP, CODE = (
     for language in ("toml", "python")
 )
 
+VIGNETTE = "imaginairy_vignette"
+MARKING = """
+from pathlib import Path
+Path(__file__).with_name("imported").touch()
+"""
+"""Leaves a file where a module is imported."""
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip has installed the package of the docs."""
     source = tmp_path_factory.mktemp("source")
     (source / "pyproject.toml").write_text(SETUP)
-    (source / "imaginairy_vignette.py").write_text(CODE)
+    (source / "imaginairy_vignette.py").write_text(CODE + MARKING)
     folder = tmp_path_factory.mktemp("installed")
     done = subprocess.run(
         [
@@ -72,7 +81,7 @@ def imagine(
 
     yield run
     for name in set(sys.modules) - known:
-        if name.endswith("_package") or name in ("halver", "adder"):
+        if name.endswith("_package") or name in ("halver", "adder", VIGNETTE):
             del sys.modules[name]
 
 
@@ -97,6 +106,49 @@ def test_the_example_of_the_docs_is_installed_and_runs(
     assert metadata["enhance"] == ["vignette=0.8"]
     assert np.allclose(darker[0, 0], plain[0, 0] * 0.2, atol=1)
     assert np.allclose(darker[63:65, 63:65], plain[63:65, 63:65], atol=1)
+
+
+READING = """
+import sys
+from pathlib import Path
+from click.testing import CliRunner
+from imaginairy import ImaginePrompt
+from imaginairy.cli.aimg import aimg
+
+prompt = ImaginePrompt.from_file(sys.argv[1])
+assert prompt.enhance == ("vignette=0.5",)
+assert ImaginePrompt.from_dict(prompt.to_dict()) == prompt
+complete = {"_AIMG_COMPLETE": "bash_complete", "COMP_CWORD": "3"}
+for words, environment, said in (
+    ("imagine --help", {}, "--enhance"),
+    ("", complete | {"COMP_WORDS": "aimg imagine --enhance vi"}, "plain,vignette"),
+    (f"gallery {Path(sys.argv[1]).parent}", {}, "1 picture"),
+):
+    ran = CliRunner(env=environment).invoke(aimg, words.split(), prog_name="aimg")
+    assert said in ran.output, ran.output
+"""
+
+
+def test_a_package_is_imported_to_draw_and_not_to_read(
+    imagine: Imagine, installed: Path, tmp_path: Path
+) -> None:
+    """Whoever sends a picture that names it has none of its code run."""
+    strangers = tmp_path / "strangers" / "picture.png"
+    tags = {"prompt": "a dog", "enhance": ["vignette=0.5"]}
+    write_image(Image.new("RGB", (64, 64)), strangers, tags)
+    marker = installed / "imported"
+    marker.unlink(missing_ok=True)
+    paths = os.pathsep.join([str(installed), *sys.path])
+    read = subprocess.run(
+        [sys.executable, "-c", READING, strangers],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert read.returncode == 0, read.stderr
+    assert not marker.exists()
+    assert imagine(installed, "--enhance", "vignette").exit_code == 0
+    assert marker.exists()
 
 
 @pytest.mark.parametrize(
@@ -174,7 +226,7 @@ def test_several_run_in_the_order_asked(imagine: Imagine, tmp_path: Path) -> Non
         ({}, "glow", "There is no enhancer 'glow'; none is installed."),
     ],
 )
-def test_clashes_and_faults_are_said_before_anything_is_drawn(
+def test_clashes_and_faults_are_said_before_a_model_is_loaded(
     packages: dict[str, str],
     name: str,
     words: str,
@@ -183,7 +235,8 @@ def test_clashes_and_faults_are_said_before_anything_is_drawn(
 ) -> None:
     for package, code in packages.items():
         bring(tmp_path, package, name, code)
-    ran = imagine(tmp_path, "--enhance", name)
+    (tmp_path / "broken.safetensors").touch()  # would be refused when it is loaded
+    ran = imagine(tmp_path, "--enhance", name, "--model", "broken.safetensors")
     assert (ran.exit_code, ran.stderr) == (2, f"Error: {words}\n")
 
 
@@ -202,6 +255,10 @@ def test_a_failure_of_other_peoples_code_is_one_line(
     ran = imagine(tmp_path, "-q", "--enhance", "glow")
     assert ran.exit_code == 1
     assert ran.stderr == "Error: The enhancer 'glow' failed: division by zero.\n"
+
+
+def test_names_of_ours_are_taken() -> None:
+    assert tuple(row.name for row in ENHANCERS) == RESERVED
 
 
 def test_the_page_names_every_row_in_its_order() -> None:
