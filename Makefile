@@ -19,7 +19,7 @@ SEED ?= 1
 CHECKED ?=
 
 .PHONY: demo test nightly check mutants format bench assets docs storybook \
-	storybook-report clean
+	storybook-report test-storybook clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -28,6 +28,9 @@ demo: $(VENV)/package  ## install the package and draw four pictures with the bu
 test: $(VENV)/tools  ## install what tests need and run them all
 	@echo $(FIRST)
 	$(SUITE)
+
+test-storybook: $(VENV)/tools  ## only those of what trains the bundled models
+	$(SUITE) storybook/tests
 
 nightly: $(VENV)/tools  ## all tests, with many more of the examples that they make up
 	@echo $(FIRST)

@@ -222,7 +222,7 @@ def drawing_figures() -> str:
 
 def figures(name: str) -> dict[str, Any]:
     """Return what a report has measured."""
-    path = ROOT / "storybook" / "figures" / f"{name}.json"
+    path = ROOT / "storybook" / "reports" / "figures" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -21,6 +21,8 @@ import coverage
 import pytest
 from coverage.numbits import numbits_to_nums
 
+CODE = ("imaginairy", "storybook", "tests")
+"""Folders of what a covering is of."""
 SETTINGS = """[run]
 data_file = {state}/lines
 parallel = true
@@ -81,7 +83,7 @@ class Covering:
 
 def digest_of(root: Path) -> str:
     """Return what changes with the code of a tree and with its tests."""
-    files = [f for top in ("imaginairy", "tests") for f in (root / top).rglob("*.py")]
+    files = [f for top in CODE for f in (root / top).rglob("*.py")]
     whole = hashlib.sha256()
     for file in sorted(files):
         whole.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())

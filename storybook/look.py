@@ -26,7 +26,7 @@ from imaginairy import upscale
 from imaginairy.images import upright_rgb
 from imaginairy.models.look import FILE, counts
 from storybook import settings
-from storybook.studio import draw, open_studio
+from storybook.reports.studio import draw, open_studio
 from storybook.world import GROUPS, draw_scene
 from storybook.world.canvas import SIZE
 

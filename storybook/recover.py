@@ -11,12 +11,14 @@ from torch import nn
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.store import ModelStore
 from imaginairy.sources.companions import ROLES
-from storybook import autoencoder, segmentation, settings, text, tokenizer
-from storybook import unet as painting
-from storybook.loop import checkpoint_path, write_checkpoint
+from storybook import settings
+from storybook.drawing import autoencoder, text, tokenizer
+from storybook.drawing import unet as painting
+from storybook.drawing.text import Reader
+from storybook.drawing.unet import Painter
+from storybook.masks import segmentation
 from storybook.settings import Schedule
-from storybook.text import Reader
-from storybook.unet import Painter
+from storybook.training.loop import checkpoint_path, write_checkpoint
 
 
 def recover() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+import imaginairy
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
 from imaginairy.networks.enhancer_config import (
     CodeFormerConfig,
@@ -28,7 +29,7 @@ STATE = Path(
     os.environ.get("STORYBOOK_STATE", "~/.cache/imaginairy-storybook")
 ).expanduser() / ("rehearsal" if REHEARSAL else "")
 """Where drawn pictures, checkpoints and previews live between runs."""
-PACKAGE = STATE if REHEARSAL else Path(__file__).parents[1] / "imaginairy"
+PACKAGE = STATE if REHEARSAL else Path(imaginairy.__file__).parent
 DATA = PACKAGE / "data" / "storybook"
 """Where the finished model goes."""
 

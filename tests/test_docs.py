@@ -133,7 +133,7 @@ def test_pages_are_as_the_program_says_and_others_are_named_and_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One more page, which is not, is the only one that is named."""
-    for kept in ("docs/*.*", "*.md", "*/README.md", "storybook/figures/*.json"):
+    for kept in ("docs/*.*", "*.md", "*/README.md", "storybook/reports/figures/*.json"):
         for path in ROOT.glob(kept):
             copy = tmp_path / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from imaginairy.foreign_metadata import read_foreign
 from imaginairy.gallery import read_entries
 from imaginairy.metadata import Tags, Written, read_metadata, read_written
 from imaginairy.places import RESCUED
-from storybook.face_pictures import fresh_portraits
+from storybook.faces.pictures import fresh_portraits
 from tests.support.tiny_clipseg import save_colour_finder
 from tests.support.tiny_codeformer import save_tiny_codeformer
 from tests.support.tiny_upscaler import save_repeater

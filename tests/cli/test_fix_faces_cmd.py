@@ -9,7 +9,7 @@ from PIL import Image
 
 from imaginairy.afterwards import steps_of
 from imaginairy.metadata import read_written
-from storybook.face_pictures import fresh_portraits
+from storybook.faces.pictures import fresh_portraits
 from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_codeformer import save_published, save_tiny_codeformer
 from tests.support.tiny_upscaler import save_repeater

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from imaginairy import ModelStore
-from storybook.face_pictures import fresh_portraits
+from storybook.faces.pictures import fresh_portraits
 from tests.support.effects import Studio
 from tests.support.packages import bring, enhancer_code
 from tests.support.tiny import tiny_pipeline

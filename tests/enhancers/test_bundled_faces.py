@@ -9,9 +9,9 @@ from PIL import Image
 
 from imaginairy import ImagineResult, ModelStore, fix_faces
 from imaginairy.enhancers.faces import fixed
-from storybook.autoencoder import psnr
-from storybook.face_pictures import Pixels
-from storybook.faces_report import off
+from storybook.drawing.autoencoder import psnr
+from storybook.faces.pictures import Pixels
+from storybook.reports.faces import off
 from storybook.world import Scene, draw_scene
 from tests.support.portraits import portraits
 

@@ -10,10 +10,10 @@ from PIL import Image
 
 from imaginairy import ImagineResult, ModelStore, TextMask, mask
 from imaginairy.enhancers.text_mask import soft_masks
-from storybook.masks_report import overlap, reduced
-from storybook.phrases import absent, present
+from storybook.reports.masks import overlap, reduced
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import SIZE
+from storybook.world.phrases import absent, present
 from tests.support.pictures import changed
 
 Draw = Callable[..., ImagineResult]

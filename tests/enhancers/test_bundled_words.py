@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imaginairy import ImagineResult, ModelStore, describe, find_img_text_similarity
-from storybook.sight import held_back_scenes
+from storybook.training.sight import held_back_scenes
 from storybook.world import Scene
 from storybook.world.plain import plain_caption, read_caption
 

@@ -27,7 +27,7 @@ from imaginairy.models.faces import (
 from imaginairy.models.store import ModelStore
 from imaginairy.sources.catalog import BundledFolder, HubFile, LocalPath
 from imaginairy.sources.companions import CompanionSpec, known_companion
-from storybook.face_pictures import PEOPLE
+from storybook.faces.pictures import PEOPLE
 from storybook.world import GROUPS, draw_scene
 from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo

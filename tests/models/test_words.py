@@ -8,7 +8,7 @@ import pytest
 from imaginairy.errors import CheckpointError
 from imaginairy.models.words import FILE, KnownWords, listed, read_words
 from imaginairy.sources.catalog import BUNDLED_FOLDER
-from storybook.known_words import known_words
+from storybook.words.known_words import known_words
 
 STORYBOOK = BUNDLED_FOLDER / "storybook"
 WORDS = KnownWords({"animals": ("dog", "fox", "puppies"), "other": ("sunny", "big")})

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from storybook.face_pictures import fresh_portraits
+from storybook.faces.pictures import fresh_portraits
 from storybook.world import Scene
 
 

@@ -1,0 +1,1 @@
+"""The model that draws: autoencoder, words to vectors, and the UNet."""

@@ -1,0 +1,96 @@
+"""Learn a byte-pair vocabulary in CLIP's format from captions and common words."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, trainers
+
+from imaginairy.models.tokenizer import END, START, ClipTokenizer, load_tokenizer
+from storybook import settings
+from storybook.training.cache import load_scenes
+from storybook.world import write_caption
+from storybook.world.words import STRAYS
+
+FOLDER = settings.STATE / "tokenizer"
+BUNDLED = settings.DATA / "tokenizer"
+WORD_END = "</w>"
+CAPTIONS_READ = 20_000
+STRAY_COPIES = 20
+
+
+def train() -> None:
+    """Learn the merges and write vocab.json, merges.txt and tokenizer.json."""
+    if (FOLDER / "tokenizer.json").exists():
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    alphabet = byte_alphabet()
+    symbols = [*alphabet, *(sign + WORD_END for sign in alphabet)]
+    write_vocabulary(symbols, [])
+    merges = learn_merges(symbols)
+    write_vocabulary(symbols, merges)
+    tokenizer = load_tokenizer(FOLDER, settings.TEXT.max_tokens).tokenizer
+    tokenizer.save(str(FOLDER / "tokenizer.json"))
+
+
+def byte_alphabet() -> list[str]:
+    """Return the printable sign that stands for each byte, in byte order.
+
+    Bytes that print stand for themselves; the others are moved behind code point 255,
+    as in the vocabularies of GPT-2 and CLIP.
+    """
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    moved = iter(range(256, 512))
+    return [chr(byte if byte in printable else next(moved)) for byte in range(256)]
+
+
+def learn_merges(symbols: list[str]) -> list[tuple[str, str]]:
+    """Merge the commonest neighbours until the vocabulary is full."""
+    reader = load_tokenizer(FOLDER, settings.TEXT.max_tokens).tokenizer
+    learner = Tokenizer(models.BPE(end_of_word_suffix=WORD_END))
+    learner.normalizer = reader.normalizer
+    learner.pre_tokenizer = reader.pre_tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=settings.TEXT.vocab_size - 2,
+        initial_alphabet=symbols[: len(symbols) // 2],
+        end_of_word_suffix=WORD_END,
+        show_progress=False,
+    )
+    learner.train_from_iterator(_texts(), trainer)
+    merges = json.loads(learner.to_str())["model"]["merges"]
+    room = settings.TEXT.vocab_size - len(symbols) - 2
+    return [(left, right) for left, right in merges][:room]
+
+
+def write_vocabulary(symbols: list[str], merges: list[tuple[str, str]]) -> None:
+    """Write the two files of a CLIP vocabulary."""
+    joined = [left + right for left, right in merges]
+    tokens = [*symbols, *joined, START, END]
+    numbers = {token: number for number, token in enumerate(tokens)}
+    (FOLDER / "vocab.json").write_text(
+        json.dumps(numbers, ensure_ascii=False), encoding="utf-8"
+    )
+    lines = ["#version: 0.2", *(f"{left} {right}" for left, right in merges)]
+    (FOLDER / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _texts() -> Iterator[str]:
+    rng = random.Random(settings.SEED)
+    for group, attributes in load_scenes()[:CAPTIONS_READ]:
+        yield write_caption(rng, group, attributes)
+    for word in STRAYS:
+        for _ in range(STRAY_COPIES):
+            yield word
+
+
+def folder() -> Path:
+    """Return where the vocabulary lies: the trained one, or else the bundled one."""
+    return FOLDER if (FOLDER / "tokenizer.json").exists() else BUNDLED
+
+
+def load() -> ClipTokenizer:
+    """Return the trained tokenizer."""
+    return load_tokenizer(folder(), settings.TEXT.max_tokens)

@@ -1,0 +1,1 @@
+"""The model that masks what a phrase names."""

@@ -1,0 +1,1 @@
+"""How good the models are: prompts, what reads their pictures, figures, sheets."""

@@ -1,0 +1,69 @@
+"""The way from nothing to a model that draws, taken in a rehearsal."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imaginairy import ImaginePrompt, ModelStore, imagine
+from storybook.training.ahead import drawn_ahead
+from tests.support.patience import HANG_GUARD_S
+
+ROOT = Path(__file__).parents[2]
+DRAWING = (
+    "cache",
+    "autoencoder",
+    "latents",
+    "twins",
+    "tokenizer",
+    "text",
+    "unet",
+    "export",
+)
+
+
+def rehearse(state: Path, *stages: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "storybook", "--rehearse", *stages],
+        capture_output=True, text=True, cwd=ROOT, timeout=HANG_GUARD_S,
+        env=os.environ | {"STORYBOOK_STATE": str(state)},
+    )  # fmt: skip
+
+
+def test_a_model_made_from_nothing_draws(tmp_path: Path) -> None:
+    ran = rehearse(tmp_path, *DRAWING, "unet")
+    assert ran.returncode == 0, ran.stderr
+    *_, again = ran.stdout.split("storybook: ")
+    assert again == "unet\n", "what is finished is not trained again"
+    home = tmp_path / "rehearsal"
+    for name in ("autoencoder", "text", "unet"):
+        last = (home / f"{name}.log").read_text().splitlines()[-1]
+        assert json.loads(last)["step"] == 2
+    made = home / "data" / "storybook"
+    prompt = ImaginePrompt(
+        "a dog", seed=1, steps=2, width=128, height=128, model=str(made), upscale=False
+    )
+    (result,) = imagine([prompt], store=ModelStore("cpu"))
+    assert result.img.size == (128, 128)
+    assert result.img.getextrema() != ((0, 0),) * 3
+
+
+def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
+    ran = rehearse(tmp_path, "unnet")
+    assert ran.returncode == 2
+    assert "unknown stage 'unnet'" in ran.stderr
+
+
+def squared(step: int) -> int:
+    return step * step
+
+
+@pytest.mark.parametrize("helpers", [0, 2])
+def test_batches_come_in_order_whoever_draws_them(
+    helpers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storybook.settings.HELPERS", helpers)
+    assert list(drawn_ahead(squared, range(3, 9))) == [9, 16, 25, 36, 49, 64]

@@ -1,0 +1,1 @@
+"""What all trainings share: pictures drawn once, the loop, its workers, files."""

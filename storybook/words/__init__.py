@@ -1,0 +1,1 @@
+"""The models that put pictures into words, and the words that are known."""
