@@ -9,6 +9,7 @@ from typing import Any
 
 import imaginairy
 import imaginairy.errors
+from imaginairy.fields import OPTION
 
 SECTION = re.compile(r"^(Args|Returns|Raises):$", re.M)
 ENTRY = re.compile(r"^(?P<name>[\w, ]+): (?P<text>.*?)(?=^\S|\Z)", re.S | re.M)
@@ -101,7 +102,8 @@ def field_list(thing: Any) -> str:
     for each in fields(thing):
         told = each.default not in (MISSING, None)
         default = f", default `{each.default!r}`" if told else ""
-        meaning = each.metadata.get("help", said.get(each.name, ""))
+        option = each.metadata.get(OPTION)
+        meaning = (option and option.help) or said.get(each.name, "")
         line = f"- `{each.name}` (`{unquoted(types[each.name])}`{default})"
         lines.append(f"{line}: {joined(meaning)}" if meaning else line)
     return "\n".join(lines)

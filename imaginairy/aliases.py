@@ -1,27 +1,20 @@
 """Other tools' names for the fields of a prompt: on the command line, in prompts files
-and in sweeps."""
+and in sweeps. Which they are is said where the fields stand."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from imaginairy.errors import BadOptionError
-from imaginairy.schema import SHARE
+from imaginairy.fields import options
+from imaginairy.schema import ImaginePrompt
 
-ALIASES = {
-    "cfg": "prompt_strength",
-    "cfg_scale": "prompt_strength",
-    "ddim_eta": "eta",
-    "denoising_strength": "init_image_strength",
-    "guidance_scale": "prompt_strength",
-    "model_weights_path": "model",
-    "negative": "negative_prompt",
-    "restore_faces": "fix_faces",
-    "sampler": "sampler_type",
-    "solver": "sampler_type",
-}
-"""The fields that are meant; the values are ours too, unless the name is INVERTED."""
-INVERTED = "denoising_strength"
+OPTIONS = options(ImaginePrompt)
+OPPOSITES = {row.opposite.name: name for name, row in OPTIONS.items() if row.opposite}
 """How much of the init image is changed, where ours is how much of it stays."""
+ALIASES = OPPOSITES | {
+    alias: name for name, row in OPTIONS.items() for alias in row.also
+}
+"""The fields that are meant; the values are ours too, unless it is an opposite."""
 DIGITS = 10
 """Of 1 minus a fraction, so that 0.7 gives 0.3."""
 
@@ -32,9 +25,10 @@ def in_our_terms(name: str, value: Any) -> tuple[str, Any]:
     Raises:
         BadOptionError: the value is none that could be turned round.
     """
-    if name == INVERTED and value is not None:
-        value = round(1 - SHARE(name, value), DIGITS)
-    return ALIASES.get(name, name), value
+    ours = ALIASES.get(name, name)
+    if name in OPPOSITES and value is not None:
+        value = round(1 - OPTIONS[ours].check(name, value), DIGITS)
+    return ours, value
 
 
 def as_fields(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,9 @@ import math
 import numbers
 import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from PIL.Image import Image
 
@@ -26,8 +25,6 @@ MAX_TEXT_BYTES = 200_000
 """Some 30,000 words, far more than a model can follow."""
 OUTPAINT_SIDES = ("up", "right", "down", "left", "all")
 MAX_MARGIN = 8192
-
-Check: TypeAlias = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -238,26 +235,6 @@ def parse_margins(value: Any) -> tuple[int, int, int, int]:
             f"give 1 to {MAX_MARGIN} for at least one side."
         )
     return up, right, down, left
-
-
-def filled_caption(prompt: Any) -> str:
-    """Return the caption with the values of the fields that it names in braces.
-
-    Raises:
-        BadOptionError: it names something that is no field.
-    """
-    names = [each.name for each in fields(prompt) if each.name != "conditioning"]
-
-    def value_of(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in names:
-            raise BadOptionError(
-                f"caption_text names '{{{name}}}', which is no field of a prompt; "
-                f"fields are: {', '.join(names)}." + near_miss(name, names)
-            )
-        return prompt.prompt_text if name == "prompt" else str(getattr(prompt, name))
-
-    return re.sub(r"\{(\w+)\}", value_of, prompt.caption_text)
 
 
 def is_number(value: Any) -> bool:

@@ -23,7 +23,8 @@ from imaginairy import afterwards
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import read_foreign
 from imaginairy.metadata import read_written
-from imaginairy.schema import IN_MEMORY, ImaginePrompt
+from imaginairy.recorded import IN_MEMORY
+from imaginairy.schema import ImaginePrompt
 
 PAGE = "index.html"
 DATA = Path(__file__).parent / "data"

@@ -4,7 +4,6 @@ import itertools
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from math import prod
 from typing import Any
@@ -12,17 +11,15 @@ from typing import Any
 from imaginairy.aliases import ALIASES, in_our_terms
 from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.fields import options
 from imaginairy.schema import MAX_RANDOM_SEED, ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
 MAX_VALUES = 10_000
 MAX_DIGITS = 30
 """Of a number, before its point and after it."""
-FIXED = ("prompt", "conditioning")
 SWEPT = {
-    each.name: each.metadata.get("check")
-    for each in fields(ImaginePrompt)
-    if each.name not in FIXED
+    name: row.check for name, row in options(ImaginePrompt).items() if row.in_words
 }
 """The fields that a schedule can change, and their checks."""
 

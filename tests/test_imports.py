@@ -72,6 +72,8 @@ MAY_IMPORT = {
     "foreign_samplers": {"samplers"},
     "foreign_settings": set(),
     "plugins": {"errors"},
+    "fields": {"errors"},
+    "recorded": {"checks", "errors", "fields", "lazy_image"},
     "checks": {
         "enhancers.mask_language",
         "errors",
@@ -84,6 +86,8 @@ MAY_IMPORT = {
     "weighted_prompt": {"checks", "errors", "prompt_language"},
     "schema": {
         "checks",
+        "fields",
+        "recorded",
         "weighted_prompt",
         "errors",
         "lazy_image",
@@ -95,8 +99,8 @@ MAY_IMPORT = {
         "sizes",
     },
     "animate": {"errors"},
-    "aliases": {"errors", "schema"},
-    "sweeps": {"aliases", "checks", "errors", "schema", "weighted_prompt"},
+    "aliases": {"errors", "fields", "schema"},
+    "sweeps": {"aliases", "checks", "errors", "fields", "schema", "weighted_prompt"},
     "places": {"errors"},
     "afterwards": {"foreign_metadata", "foreign_settings", "metadata", "version"},
     "outputs": {"animate", "log", "observe", "places", "result", "schema"},

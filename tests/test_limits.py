@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from imaginairy import ImaginePrompt, LazyLoadingImage
-from imaginairy.checks import as_pillow, filled_caption, parse_margins
+from imaginairy.checks import as_pillow, parse_margins
 from imaginairy.errors import BadImageError, BadOptionError, BadPromptError
+from imaginairy.fields import filled_caption
 from imaginairy.samplers import SAMPLERS
 
 IMAGE = Image.new("RGB", (64, 64))

@@ -3,7 +3,7 @@
 import inspect
 
 import imaginairy
-from imaginairy.cli.options import FLAGS
+from imaginairy.fields import options
 from imaginairy.schema import ImaginePrompt
 
 
@@ -21,6 +21,5 @@ def test_public_names_are_documented() -> None:
 
 
 def test_every_option_of_the_command_is_a_field_with_help() -> None:
-    fields = ImaginePrompt.__dataclass_fields__
-    for name in FLAGS:
-        assert fields[name].metadata["help"], name
+    for name, row in options(ImaginePrompt).items():
+        assert row.help or not row.section, name

@@ -1,20 +1,22 @@
 """Options that several commands have, each written once."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from imaginairy.cli.completion import any_of, for_field
-from imaginairy.cli.options import Command
+from imaginairy.cli.options import Decorator
+from imaginairy.cli.sections import SectionedOption
 
 outdir_option = click.option(
-    "--outdir", default="outputs", show_default=True, type=click.Path(path_type=Path),
+    "--outdir", cls=SectionedOption, section="Output", default="outputs",
+    show_default=True, type=click.Path(path_type=Path),
     help="Folder to save images in.",
 )  # fmt: skip
 device_option = click.option(
-    "--device", help="cuda, mps or cpu; the fastest there is by default."
-)
+    "--device", cls=SectionedOption, section="Model",
+    help="cuda, mps or cpu; the fastest there is by default.",
+)  # fmt: skip
 files_argument = click.argument(
     "files", nargs=-1, required=True, metavar="FILE...",
     shell_complete=any_of((), or_file=True),
@@ -24,20 +26,23 @@ ON_HUB = "path, or owner/repo on the hub"
 """Ways to name a model of many files."""
 
 
-def quiet_option(but: str = "errors") -> Callable[[Command], Command]:
+def quiet_option(but: str = "errors") -> Decorator:
     """Return `--quiet`, which leaves nothing but what is named."""
-    return click.option("-q", "--quiet", is_flag=True, help=f"Say nothing but {but}.")
+    return click.option(
+        "-q", "--quiet", cls=SectionedOption, section="Logging and help", is_flag=True,
+        help=f"Say nothing but {but}.",
+    )  # fmt: skip
 
 
 def model_option(
     flag: str, field: str, what: str, ways: str = "or the path of one"
-) -> Callable[[Command], Command]:
+) -> Decorator:
     """Return an option that names a model as a field of a prompt does."""
     shown = f"{what}'s name, {ways}."
     return click.option(flag, help=shown, shell_complete=for_field(field, None))
 
 
-def extension_option(note: str) -> Callable[[Command], Command]:
+def extension_option(note: str) -> Decorator:
     """Return the option of how pictures made from files are saved."""
     return click.option(
         "--output-file-extension", "extension", type=click.Choice(["jpg", "png"]),

@@ -6,6 +6,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from imaginairy import checks
 from imaginairy.checks import Choice
 from imaginairy.plugins import plugin_names
 from imaginairy.samplers import SAMPLERS
@@ -36,15 +37,15 @@ def for_field(name: str, check: Any) -> Complete | None:
     """Return what is offered for a field of a prompt, or None."""
     if name == "model":
         return any_of(((spec.name, spec.summary) for spec in MODELS), or_file=True)
-    if name == "enhance":
+    if check is checks.enhancers:
         return any_of((each, "") for each in plugin_names())
     for role, row in ROLES.items():
         if name == row.option:
             known = ((spec.name, spec.summary) for spec in companions_for(role))
             return any_of(known, or_file=True)
-    if name == "sampler_type":
+    if check is checks.sampler:
         return any_of((row.name, row.summary) for row in SAMPLERS.values())
-    if name in ("init_image", "mask_image"):
+    if check is checks.picture:
         return any_of((), or_file=True)
     if isinstance(check, Choice):
         return any_of((word, "") for word in check.words if word)

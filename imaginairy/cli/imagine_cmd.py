@@ -14,83 +14,95 @@ from imaginairy.cli.common_options import (
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.drawing import Drawing, draw
 from imaginairy.cli.jobs import planned
-from imaginairy.cli.options import Option, given, prompt_options
+from imaginairy.cli.options import Decorator, given, prompt_options
 from imaginairy.cli.prompts_file import asked_prompts, hint_at_quotes
 from imaginairy.cli.run import reporting_errors, show_log
-from imaginairy.cli.sections import SectionedCommand
+from imaginairy.cli.sections import SectionedCommand, SectionedOption
 from imaginairy.cli.size import NAMED, SHAPES, asked_size
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
+from imaginairy.fields import Section
 from imaginairy.version import __version__
 
 SIZES = (*SHAPES, *NAMED)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
+def _option(section: Section, *names: str, **settings: Any) -> Decorator:
+    """Return an option that is no field of a prompt, in a section of `--help`."""
+    return click.option(*names, cls=SectionedOption, section=section, **settings)
+
+
 @click.command(
     "imagine", cls=SectionedCommand, context_settings={"max_content_width": 100}
 )
 @click.argument("prompts", nargs=-1, metavar="PROMPT...")
-@prompt_options
-@click.option(
-    "--prompts-file", metavar="FILE",
+@_option(
+    "Prompt", "--prompts-file", metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="Also take prompts from a file: one a line, or in a .jsonl file one JSON "
     "object of fields a line, which win over the options.",
 )  # fmt: skip
-@click.option(
-    "--size", metavar="SIZE", shell_complete=any_of((name, "") for name in SIZES),
+@_option(
+    "Size", "--size", metavar="SIZE",
+    shell_complete=any_of((name, "") for name in SIZES),
     help="Width and height at once: 512x768, 512 for both, or one of "
     f"{', '.join(SIZES)}.",
 )  # fmt: skip
-@click.option(
-    "-r", "--repeats", cls=Option, also=("--batch-count",), default=1,
+@prompt_options()
+@_option(
+    "Prompt", "-r", "--repeats", after="seed", also=("--batch-count",), default=1,
     show_default=True,
     help="Images of each prompt; their seeds count up from --seed.",
 )  # fmt: skip
-@outdir_option
-@click.option(
-    "--output-file-extension", "extension", default="jpg", show_default=True,
-    type=click.Choice(["jpg", "png"]), help="File format of the images.",
-)  # fmt: skip
-@click.option(
-    "--arg-schedule", "schedules", multiple=True, metavar="FIELD[VALUES]",
+@_option(
+    "Prompt", "--arg-schedule", "schedules", multiple=True, metavar="FIELD[VALUES]",
     help="Sweep over values of a field (X/Y/Z plot): prompt_strength[2:8:0.5] or "
     "seed[1,2,3]. Several are combined.",
 )  # fmt: skip
-@click.option(
-    "--grid", is_flag=True, help="Also lay the images out as one labelled grid."
-)
-@click.option(
-    "--compilation-anim", "compilation", type=click.Choice(ANIMATIONS),
-    help="Also join the images into one animation.",
+@outdir_option
+@_option(
+    "Output", "--output-file-extension", "extension", default="jpg", show_default=True,
+    type=click.Choice(["jpg", "png"]), help="File format of the images.",
 )  # fmt: skip
-@click.option(
-    "--show-work", is_flag=True,
-    help="Also save every step, and the mask, in a folder named steps.",
-)  # fmt: skip
-@click.option("--gif", is_flag=True, help="Also save an animation of the steps.")
-@click.option(
-    "--compare-gif", is_flag=True,
-    help="Also save an animation of the init image and the result in turn.",
-)  # fmt: skip
-@click.option(
-    "--json", "as_json", is_flag=True,
+@_option(
+    "Output", "--json", "as_json", is_flag=True,
     help="Print one JSON object for each image: its path and everything that made it.",
 )  # fmt: skip
-@click.option("--show", is_flag=True, help="Also show the images in the terminal.")
+@_option(
+    "Output", "--show", is_flag=True, help="Also show the images in the terminal."
+)  # fmt: skip
+@_option(
+    "Output", "--grid", is_flag=True,
+    help="Also lay the images out as one labelled grid.",
+)  # fmt: skip
+@_option(
+    "Output", "--compilation-anim", "compilation", type=click.Choice(ANIMATIONS),
+    help="Also join the images into one animation.",
+)  # fmt: skip
+@_option(
+    "Output", "--show-work", is_flag=True,
+    help="Also save every step, and the mask, in a folder named steps.",
+)  # fmt: skip
+@_option(
+    "Output", "--gif", is_flag=True, help="Also save an animation of the steps."
+)  # fmt: skip
+@_option(
+    "Output", "--compare-gif", is_flag=True,
+    help="Also save an animation of the init image and the result in turn.",
+)  # fmt: skip
 @device_option
-@click.option(
-    "--precision", default="autocast", show_default=True,
+@_option(
+    "Model", "--precision", default="autocast", show_default=True,
     type=click.Choice(["autocast", "full"]),
     help="autocast computes in half precision (fp16) on CUDA.",
 )  # fmt: skip
-@click.option(
-    "--log-level", default="info", show_default=True, type=click.Choice(LOG_LEVELS),
-    help="How much to say.",
+@_option(
+    "Logging and help", "--log-level", default="info", show_default=True,
+    type=click.Choice(LOG_LEVELS), help="How much to say.",
 )  # fmt: skip
 @quiet_option()
-@click.version_option(__version__)
+@click.version_option(__version__, cls=SectionedOption, section="Logging and help")
 @click.pass_context
 @reporting_errors
 def imagine_cmd(

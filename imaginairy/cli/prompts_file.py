@@ -3,20 +3,19 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imaginairy.aliases import ALIASES, as_fields
 from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.fields import written
 from imaginairy.log import log, shortened
 from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
 STANDARD_INPUT = "-"
-FIELDS = tuple(
-    each.name for each in fields(ImaginePrompt) if each.name != "conditioning"
-)
+FIELDS = written(ImaginePrompt)
 RECORDED = (
     "afterwards",
     "applied",

@@ -9,21 +9,19 @@ import numpy as np
 from PIL import Image
 
 from imaginairy import afterwards
+from imaginairy.cli.options import dashed
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadImageError, BadOptionError
+from imaginairy.fields import options
 from imaginairy.foreign_metadata import ForeignRecord, read_foreign
 from imaginairy.log import log
 from imaginairy.metadata import read_metadata, read_written
+from imaginairy.recorded import IN_MEMORY, pictures
 from imaginairy.samplers import SAMPLERS
-from imaginairy.schema import IN_MEMORY, ImaginePrompt
+from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import written
 
-PICTURES = {"init_image": "--init-image", "mask_image": "--mask-image"}
-DEPENDING = (
-    (("width", "height", "model"), ("draw_size",)),
-    (("upscale", "upscaler"), ("width", "height")),
-)
-"""Fields that, once they are said to be otherwise, leave others open again."""
+OPTIONS = options(ImaginePrompt)
 WEB = ("http://", "https://")
 TOLERANCE = {"JPEG": 4.0, "WEBP": 4.0, "AVIF": 4.0, "PNG": 1.0}
 """The mean difference, of 255, up to which two files show the same picture. What saving
@@ -142,10 +140,6 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
             for name in ImaginePrompt.__dataclass_fields__
             if metadata.get(name) is not None
         }
-        if changes.get("upscale") is False:
-            was.pop("upscaler", None)
-        if changes.get("caption") is False:
-            was.pop("caption_model", None)
     else:
         foreign = read_foreign(written)
         if foreign is None:
@@ -155,12 +149,8 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
             )
         was = _foreign_fields(path, foreign, changes)
     was.setdefault("upscale", False)  # what a file does not say was not done
-    if "upscaler" in changes:
-        del was["upscale"]  # who names one wants it to be used
-    for names, depending in DEPENDING:
-        if set(names) & set(changes):
-            was = {name: was[name] for name in was if name not in depending}
     _leave_out_unsuited(path, was, changes)
+    was = {name: was[name] for name in was if not _is_open_again(name, changes)}
     fields = {**was, **changes}
     _require_pictures(path, was, changes)
     extension = "png" if written.format == "PNG" else "jpg"
@@ -172,6 +162,25 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
         _changed(was, changes),
         metadata=metadata,
         since=afterwards.changes(afterwards.steps_of(written)),
+    )
+
+
+def _is_open_again(name: str, changes: dict[str, Any]) -> bool:
+    """Tell whether what a picture says of a field no longer holds after changes.
+
+    That is so where it was chosen by what is changed, where what is changed says it
+    itself, and where what it needs is taken away.
+    """
+    row = OPTIONS.get(name)
+    if row is None or name in changes:
+        return False
+    changed = changes.keys() & OPTIONS.keys()
+    if any(each in row.follows or name in OPTIONS[each].implies for each in changed):
+        return True
+    return any(
+        need.field in changed
+        and not need.is_met(OPTIONS[need.field], changes[need.field])
+        for need in row.needs
     )
 
 
@@ -245,8 +254,8 @@ def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) 
             f"'{path}' was drawn from ready-made embeddings, which are not recorded; "
             "it can be drawn again only in Python, with them."
         )
-    for name, option in PICTURES.items():
-        source = was.get(name)
+    for name in pictures(ImaginePrompt):
+        source, option = was.get(name), dashed(name)
         if source is None or name in changes or str(source).startswith(WEB):
             continue
         if str(source).startswith(IN_MEMORY):

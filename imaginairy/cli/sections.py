@@ -1,67 +1,20 @@
 """`--help` in sections: what an option is about decides where it stands."""
 
+import copy
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import click
 
-from imaginairy.aliases import INVERTED, as_fields
+from imaginairy.aliases import OPPOSITES, as_fields
 from imaginairy.errors import BadOptionError
+from imaginairy.fields import Section
 
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "Prompt": (
-        "prompts_file",
-        "negative_prompt",
-        "clip_skip",
-        "seed",
-        "repeats",
-        "variation_strength",
-        "variation_seed",
-        "best_of",
-        "similarity_model",
-        "schedules",
-    ),
-    "Size": ("size", "width", "height", "draw_size", "tile_mode"),
-    "Sampling": ("steps", "prompt_strength", "sampler_type", "schedule", "eta"),
-    "Editing": (
-        "init_image",
-        "init_image_strength",
-        INVERTED,
-        "mask_image",
-        "mask_prompt",
-        "mask_model",
-        "mask_mode",
-        "mask_modify_original",
-        "outpaint",
-    ),
-    "Finishing": (
-        "fix_faces",
-        "fix_faces_fidelity",
-        "fix_faces_model",
-        "fix_faces_detector",
-        "upscale",
-        "upscaler",
-        "enhance",
-        "caption",
-        "caption_model",
-        "caption_text",
-    ),
-    "Output": (
-        "outdir",
-        "extension",
-        "as_json",
-        "show",
-        "grid",
-        "compilation",
-        "show_work",
-        "gif",
-        "compare_gif",
-    ),
-    "Model": ("model", "device", "precision"),
-    "Logging and help": ("log_level", "quiet", "version", "help"),
-}
-"""The options of `imagine`, by the names of their parameters, in the order shown."""
-
+LAST: Section = "Logging and help"
+OTHER = "Other"
+"""What has no section comes after all that have one."""
+SECTIONS = (*get_args(Section), OTHER)
 
 MEANT = {
     "--hires": "There is no second pass over an enlarged image (hires fix) yet; "
@@ -80,11 +33,39 @@ UNBROKEN = "\u2011"
 """Stands for the hyphens of an option while help is broken into lines."""
 
 
-class SectionedCommand(click.Command):
-    """A command that takes the options of `imagine` and shows them by section.
+class SectionedOption(click.Option):
+    """An option that knows where in `--help` it stands.
 
-    What has no section comes last.
+    Args:
+        also: more names, which stand behind its help and not before it.
+        section: where it is shown.
+        after: the parameter of its section that it is shown behind; by default they
+            are shown in their own order.
     """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        also: Sequence[str] = (),
+        section: Section | None = None,
+        after: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__([*names, *also], **settings)
+        self.also, self.section, self.after = also, section, after
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the names and the help, as click lays them out."""
+        shown = copy.copy(self)
+        shown.opts = [name for name in self.opts if name not in self.also]
+        if self.also:
+            shown.help = f"{self.help} Also: {', '.join(self.also)}."
+        return super(SectionedOption, shown).get_help_record(ctx)
+
+
+class SectionedCommand(click.Command):
+    """A command that takes the options of `imagine` and shows them by section."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; those that only other tools have become ours."""
@@ -101,25 +82,40 @@ class SectionedCommand(click.Command):
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
         """Write the options, section by section."""
-        left = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
-        for title, names in SECTIONS.items():
-            here = [param for name in names for param in left if _name(param) == name]
-            left = [param for param in left if param not in here]
-            _write(title, here, ctx, formatter)
-        _write("Other", left, ctx, formatter)
+        params = [
+            each for each in self.get_params(ctx) if isinstance(each, click.Option)
+        ]
+        for title in SECTIONS:
+            here = [param for param in params if _section(param) == title]
+            _write(title, _in_order(here), ctx, formatter)
 
 
 def _ours(ctx: click.Context) -> dict[str, Any]:
     """Return the fields that are set by an option counted the other way."""
-    names = (INVERTED, "init_image_strength")
+    names = [name for pair in OPPOSITES.items() for name in pair]
     try:
         return as_fields({name: ctx.params.get(name) for name in names})
     except BadOptionError as error:
         raise click.UsageError(str(error), ctx) from error
 
 
-def _name(param: click.Option) -> str | None:
-    return "help" if "--help" in param.opts else param.name
+def _section(param: click.Option) -> str:
+    if "--help" in param.opts:
+        return LAST
+    return getattr(param, "section", None) or OTHER
+
+
+def _in_order(params: list[click.Option]) -> list[click.Option]:
+    """Put those behind another that say so."""
+    behind = {
+        param: after for param in params if (after := getattr(param, "after", None))
+    }
+    placed = [param for param in params if param not in behind]
+    for param, after in behind.items():
+        names = [each.name for each in placed]
+        place = names.index(after) + 1 if after in names else len(placed)
+        placed.insert(place, param)
+    return placed
 
 
 def _write(

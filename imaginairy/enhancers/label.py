@@ -1,8 +1,8 @@
 """Text at the foot of the finished pictures."""
 
 from imaginairy.animate import labelled
-from imaginairy.checks import filled_caption
 from imaginairy.enhancers import Work
+from imaginairy.fields import filled_caption
 
 
 def label(work: Work) -> Work:

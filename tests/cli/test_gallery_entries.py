@@ -24,7 +24,7 @@ from imaginairy.gallery import (
     write_gallery,
 )
 from imaginairy.metadata import write_image
-from imaginairy.schema import IN_MEMORY
+from imaginairy.recorded import IN_MEMORY
 from imaginairy.sources.catalog import known_model
 
 PLAIN = Image.new("RGB", (8, 6))
