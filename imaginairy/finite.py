@@ -7,10 +7,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
 from imaginairy.log import log
 
-T = TypeVar("T", Tensor, tuple[Tensor, Tensor | None])
+Said = tuple[Conditioning, Conditioning | None]
+"""What to follow and what to steer away from."""
+T = TypeVar("T", Tensor, Said)
 
 NAMES_SHOWN = 3
 
@@ -78,10 +81,13 @@ def finite(result: Tensor, name: str, network: nn.Module) -> Tensor:
     return result
 
 
-def is_finite(result: Tensor | tuple[Tensor, Tensor | None]) -> bool:
+def is_finite(result: Tensor | Said) -> bool:
     """Tell whether every number is finite."""
-    tensors = result if isinstance(result, tuple) else (result,)
-    return all(bool(each.isfinite().all()) for each in tensors if each is not None)
+    if isinstance(result, Tensor):
+        return bool(result.isfinite().all())
+    there = [each for each in result if each is not None]
+    parts = (part for each in there for part in (each.tokens, each.pooled))
+    return all(is_finite(part) for part in parts if part is not None)
 
 
 def is_half(tensor: Tensor) -> bool:

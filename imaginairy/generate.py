@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from imaginairy import masks
 from imaginairy.checks import parse_margins
+from imaginairy.conditioning import Conditioning
 from imaginairy.defaults import init_strength, sized
 from imaginairy.enhancers import Work, companions_needed, enhanced, safety
 from imaginairy.enhancers.from_outside import load_plugins
@@ -176,31 +176,34 @@ def prepared(
 
 def embed_prompt(
     prompt: ImaginePrompt, model: DrawingModel
-) -> tuple[Tensor, Tensor | None]:
-    """Return what to follow and what to steer away from, (1, tokens, dim) each.
+) -> tuple[Conditioning, Conditioning | None]:
+    """Return what to follow and what to steer away from.
 
     The second is None where guidance is off and it would have no say.
     """
     if prompt.conditioning is None:
         conditioning = model.embed(prompt.prompts, clip_skip=prompt.clip_skip)
     else:
-        conditioning = prompt.conditioning.float().to(model.device)
+        given = prompt.conditioning.float().to(model.device)
         width = model.unet.config.context_dim
-        if conditioning.shape[-1] != width:
+        if given.shape[-1] != width:
             raise BadOptionError(
-                f"The conditioning is {conditioning.shape[-1]} wide; this model's text "
+                f"The conditioning is {given.shape[-1]} wide; this model's text "
                 f"embeddings are {width}."
             )
+        conditioning = Conditioning(given)
     if prompt.prompt_strength == 1:
         return conditioning, None
     unconditional = model.embed(
         [WeightedPrompt(prompt.negative_prompt)], clip_skip=prompt.clip_skip
     )
-    tokens = max(conditioning.shape[1], unconditional.shape[1])
-    return (
-        model.lengthened(conditioning, tokens, clip_skip=prompt.clip_skip),
-        model.lengthened(unconditional, tokens, clip_skip=prompt.clip_skip),
+    both = conditioning.tokens, unconditional.tokens
+    longest = max(each.shape[1] for each in both)
+    follow, avoid = (
+        Conditioning(model.lengthened(each, longest, clip_skip=prompt.clip_skip))
+        for each in both
     )
+    return follow, avoid
 
 
 def finished(work: Work, canvas: Canvas | None, found: TextMask | None) -> Work:

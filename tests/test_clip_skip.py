@@ -31,7 +31,7 @@ def test_embeddings_equal_hidden_states_of_transformers(
         norm = getattr(theirs, "text_model", theirs).final_layer_norm
         wanted = norm(hidden)
         read = model.embed([WeightedPrompt("a red fox")], clip_skip=clip_skip)
-    torch.testing.assert_close(read, wanted)
+    torch.testing.assert_close(read.tokens, wanted)
 
 
 def test_it_reaches_the_picture_and_its_record(

@@ -158,7 +158,7 @@ def test_calls_of_the_page_run_and_do_something(
         with Image.open(name) as image:
             names[Path(name).stem] = image.copy()
     model = store.get("storybook").diffusion
-    names["embeddings"] = model.embed([WeightedPrompt("a cat")])
+    names["embeddings"] = model.embed([WeightedPrompt("a cat")]).tokens
     found = eval(code, names)
     assert found
     for prompt in found if isinstance(found, list) else [found]:

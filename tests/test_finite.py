@@ -26,6 +26,7 @@ from imaginairy import (
     upscale,
 )
 from imaginairy.cli.imagine_cmd import imagine_cmd
+from imaginairy.conditioning import Conditioning
 from imaginairy.errors import BadOptionError, NotFiniteError
 from imaginairy.finite import Stages, finite, is_finite, reason
 from imaginairy.steps.sample import say_if_flat
@@ -125,8 +126,12 @@ def test_weights_are_half_again_after_a_computation_in_float32(
 
 def test_one_number_that_is_none_is_enough() -> None:
     good, bad = torch.ones(2), torch.tensor([1, -inf])
-    assert is_finite(good) and is_finite((good, None)) and is_finite((good, good))
-    assert not (is_finite(bad) or is_finite((good, bad)) or is_finite((bad, good)))
+    assert is_finite(good) and not is_finite(bad)
+    said, unsaid = Conditioning(good), Conditioning(bad)
+    assert is_finite((said, None)) and is_finite((said, said))
+    others = ((said, unsaid), (unsaid, said), (unsaid, None))
+    assert not any(map(is_finite, others))
+    assert not is_finite((Conditioning(good, pooled=bad), None))
     assert finite(good, "it", nn.Linear(1, 1)) is good
     with pytest.raises(NotFiniteError, match=r"^It gave numbers that are not"):
         finite(bad, "it", nn.Linear(1, 1))

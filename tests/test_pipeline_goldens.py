@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.device import SeededNoise
 from imaginairy.images import tensor_to_image
 from imaginairy.models.drawing import DrawingModel
@@ -93,7 +94,8 @@ def walk(
     start: Tensor,
     noise: SeededNoise,
 ) -> Tensor:
-    predict = guided(model.unet, golden["cond"], golden["uncond"], STRENGTH)
+    follow, avoid = (Conditioning(golden[name]) for name in ("cond", "uncond"))
+    predict = guided(model.unet, follow, avoid, STRENGTH)
     return row.sample(
         Denoiser(predict, model.schedule),
         start,

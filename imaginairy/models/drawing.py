@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.errors import BadOptionError
 from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
@@ -69,8 +70,8 @@ class DrawingModel:
 
     def embed(
         self, prompts: Sequence["WeightedPrompt"], *, clip_skip: int | None = None
-    ) -> Tensor:
-        """Return the weighted mean of the prompts' embeddings, (1, tokens, dim).
+    ) -> Conditioning:
+        """Return the weighted mean of the prompts' embeddings.
 
         A negative weight pushes away from its prompt. A text longer than the text
         encoder's window is read in several windows, laid one after the other; shorter
@@ -97,7 +98,7 @@ class DrawingModel:
             self.lengthened(each, length, clip_skip=clip_skip) * (prompt.weight / total)
             for each, prompt in zip(embedded, prompts, strict=True)
         ]
-        return torch.stack(weighted).sum(dim=0)
+        return Conditioning(torch.stack(weighted).sum(dim=0))
 
     def embed_text(self, text: str, *, clip_skip: int | None = None) -> Tensor:
         """Return the embedding of one text, (1, windows * max_tokens, dim).

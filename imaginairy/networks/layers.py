@@ -118,15 +118,28 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(
-        self, x: Tensor, context: Tensor | None = None, *, causal: bool = False
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        causal: bool = False,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        """Map (batch, tokens, width) to the same; `causal` hides later tokens."""
+        """Map (batch, tokens, width) to the same.
+
+        Args:
+            causal: hides later tokens.
+            mask: which tokens of the context are seen, (batch, n) of bool.
+        """
         context = x if context is None else context
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in (self.query(x), self.key(context), self.value(context))
         )  # (batch, heads, tokens, width / heads)
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        seen = None if mask is None else mask[:, None, None]
+        mixed = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=seen, is_causal=causal
+        )
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.networks.config import UNetConfig
 from imaginairy.networks.layers import (
     Attention,
@@ -46,9 +47,10 @@ class TransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(width)
         self.feed_forward = FeedForward(width)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, text: Conditioning) -> Tensor:
         x = added(self.self_attention(self.norm1(x)), x)
-        x = added(self.cross_attention(self.norm2(x), context), x)
+        attended = self.cross_attention(self.norm2(x), text.tokens, mask=text.mask)
+        x = added(attended, x)
         return added(self.feed_forward(self.norm3(x)), x)
 
 
@@ -64,10 +66,10 @@ class SpatialTransformer(nn.Module):
         self.block = TransformerBlock(channels, heads=heads, context_dim=context_dim)
         self.project_out = Conv2d(channels, channels, 1)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, text: Conditioning) -> Tensor:
         height = x.shape[2]
         tokens = self.project_in(self.norm(x)).flatten(2).transpose(1, 2)
-        tokens = self.block(tokens, context)  # (batch, h * w, channels)
+        tokens = self.block(tokens, text)  # (batch, h * w, channels)
         picture = tokens.transpose(1, 2).unflatten(2, (height, -1))
         return added(self.project_out(picture), x)
 
@@ -98,9 +100,9 @@ class Block(nn.Module):
             else None
         )
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, text: Conditioning) -> Tensor:
         x = self.residual(x, time)
-        return x if self.transformer is None else self.transformer(x, context)
+        return x if self.transformer is None else self.transformer(x, text)
 
 
 class DownLevel(nn.Module):
@@ -124,11 +126,11 @@ class DownLevel(nn.Module):
             None if last else Conv2d(channels, channels, 3, stride=2, padding=1)
         )
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, time: Tensor, text: Conditioning) -> list[Tensor]:
         """Return the output of every block and of the halving, in order."""
         outputs = []
         for block in self.blocks:
-            x = block(x, time, context)
+            x = block(x, time, text)
             outputs.append(x)
         if self.downsample is not None:
             outputs.append(self.downsample(x))
@@ -145,8 +147,8 @@ class Middle(nn.Module):
         self.first = Block(channels, last, config, attention=True)
         self.second = Block(channels, last, config, attention=False)
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
-        return self.second(self.first(x, time, context), time, context)
+    def forward(self, x: Tensor, time: Tensor, text: Conditioning) -> Tensor:
+        return self.second(self.first(x, time, text), time, text)
 
 
 class UpLevel(nn.Module):
@@ -170,11 +172,11 @@ class UpLevel(nn.Module):
         self.upsample = Conv2d(channels, channels, 3, padding=1) if level else None
 
     def forward(
-        self, x: Tensor, skips: list[Tensor], time: Tensor, context: Tensor
+        self, x: Tensor, skips: list[Tensor], time: Tensor, text: Conditioning
     ) -> Tensor:
         """Use up the last skips of the list, newest first."""
         for block in self.blocks:
-            x = block(torch.cat([x, skips.pop()], dim=1), time, context)
+            x = block(torch.cat([x, skips.pop()], dim=1), time, text)
         if self.upsample is None:
             return x
         # The next skip's size, not twice ours: a side may have been odd when halved.
@@ -205,7 +207,7 @@ class UNet(nn.Module):
         self.conv_out = Conv2d(base, config.out_channels, 3, padding=1)
 
     def forward(
-        self, latents: Tensor, timesteps: Tensor, conditioning: Tensor
+        self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning
     ) -> Tensor:
         """Return the noise predicted in `latents`, in their shape and dtype.
 
@@ -213,21 +215,22 @@ class UNet(nn.Module):
             latents: (batch, in_channels, height, width), scaled so that pictures have
                 about unit deviation.
             timesteps: (batch,) in [0, 999], fractions allowed.
-            conditioning: (batch, tokens, context_dim) text embeddings.
+            conditioning: its tokens are (batch, n, context_dim); those that its
+                mask hides have no say.
         """
         dtype = self.conv_in.weight.dtype
         time = sinusoid(timesteps, self.config.channels[0]).to(dtype)
         # Every residual block starts by activating the time; it is done once, here.
         time = F.silu(self.time_out(F.silu(self.time_in(time))))
-        context = conditioning.to(dtype)
+        text = conditioning.to(dtype=dtype)
 
         x = self.conv_in(latents.to(dtype))
         skips = [x]
         for down in self.down:
-            skips += down(skips[-1], time, context)
-        x = self.middle(skips[-1], time, context)
+            skips += down(skips[-1], time, text)
+        x = self.middle(skips[-1], time, text)
         for up in self.up:
-            x = up(x, skips, time, context)
+            x = up(x, skips, time, text)
         return self.conv_out(F.silu(self.norm_out(x))).to(latents.dtype)
 
 

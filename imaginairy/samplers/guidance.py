@@ -5,9 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.samplers.schedule import NoiseSchedule
 
-Unet = Callable[[Tensor, Tensor, Tensor], Tensor]
+Unet = Callable[[Tensor, Tensor, Conditioning], Tensor]
 """(latents, timesteps, conditioning), each in one batch -> the noise in the latents."""
 PredictNoise = Callable[[Tensor, float], Tensor]
 """(latents, timestep) -> the noise in them; the timestep may have a fraction."""
@@ -34,8 +35,8 @@ class Denoiser:
 
 def guided(
     unet: Unet,
-    conditioning: Tensor,
-    unconditional: Tensor | None,
+    conditioning: Conditioning,
+    unconditional: Conditioning | None,
     strength: float,
 ) -> PredictNoise:
     """Predict noise with classifier-free guidance.
@@ -45,22 +46,24 @@ def guided(
     strength 1 the unconditional half has no say and is not computed.
 
     Args:
-        conditioning: (1, tokens, dim), as is `unconditional`, for all the latents of a
-            batch; or one for each.
+        conditioning: one, as is `unconditional`, for all the latents of a batch; or one
+            for each.
         strength: 1 is plain prediction; higher follows the prompt more closely.
     """
     if unconditional is None or strength == 1:
 
         def predict_plainly(latents: Tensor, timestep: float) -> Tensor:
-            prompt = conditioning.expand(len(latents), -1, -1)
-            return unet(latents, timesteps_like(latents, timestep), prompt)
+            prompts = for_each(latents, conditioning)
+            return unet(latents, timesteps_like(latents, timestep), prompts)
 
         return predict_plainly
 
     def predict(latents: Tensor, timestep: float) -> Tensor:
         twice = torch.cat([latents, latents])
-        each = (unconditional, conditioning)
-        prompts = torch.cat([prompt.expand(len(latents), -1, -1) for prompt in each])
+        avoid, follow = (
+            for_each(latents, prompt) for prompt in (unconditional, conditioning)
+        )
+        prompts = avoid.beside(follow)
         noise = unet(twice, timesteps_like(twice, timestep), prompts)
         without, with_prompt = noise.chunk(2)
         return without + strength * (with_prompt - without)
@@ -124,11 +127,19 @@ def seeing_mask(unet: Unet, paint: Tensor, masked_latents: Tensor) -> Unet:
     """
     seen = torch.cat([paint, masked_latents], dim=1)
 
-    def predict(latents: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def predict(
+        latents: Tensor, timesteps: Tensor, conditioning: Conditioning
+    ) -> Tensor:
         beside = seen.expand(len(latents), -1, -1, -1)
         return unet(torch.cat([latents, beside], dim=1), timesteps, conditioning)
 
     return predict
+
+
+def for_each(latents: Tensor, conditioning: Conditioning) -> Conditioning:
+    """Return one for each picture of the batch, if only one was given."""
+    alone = len(conditioning) == 1
+    return conditioning.repeated(len(latents)) if alone else conditioning
 
 
 def timesteps_like(latents: Tensor, timestep: float) -> Tensor:

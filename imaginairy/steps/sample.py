@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
 from imaginairy.finite import Stages, is_finite
 from imaginairy.images import tensor_to_image
@@ -74,15 +75,15 @@ def predictor(
     prompt: ImaginePrompt,
     model: DrawingModel,
     start: Start,
-    conditioning: Tensor,
-    unconditional: Tensor | None,
+    conditioning: Conditioning,
+    unconditional: Conditioning | None,
     stages: Stages,
 ) -> PredictNoise:
     """Wrap guidance and, where there is one, the mask around the UNet."""
     assert prompt.prompt_strength is not None
 
-    def unet(latents: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
-        predict = partial(model.unet, latents, timesteps, context)
+    def unet(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
+        predict = partial(model.unet, latents, timesteps, text)
         return stages.run("the UNet", model.unet, predict)
 
     seeing: Unet = unet

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import NoiseSchedule
@@ -85,7 +86,8 @@ def sample(unet: UNet, text: ClipText, prompts: tuple[str, ...], seed: int) -> T
     ids = [reader.windows(prompt)[0] for prompt in ("", *prompts)]
     with mixed(device):
         embedded = text(torch.tensor(ids, device=device)).float()
-    empty, asked = embedded[:1].expand(len(prompts), -1, -1), embedded[1:]
+    read = Conditioning(embedded)
+    empty, asked = read[0].repeated(len(prompts)), read[1:]
     alphas = NoiseSchedule().alphas_cumprod.tolist()
     size = (settings.AUTOENCODER.latent_channels, 16, 16)
     generator = torch.Generator().manual_seed(seed)

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import NoiseSchedule
 from storybook import settings
@@ -45,7 +46,7 @@ class Painter(nn.Module):
 
     def forward(self, noised: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
         """Return the predicted noise."""
-        return self.unet(noised, timesteps, self.reader.text(ids))
+        return self.unet(noised, timesteps, Conditioning(self.reader.text(ids)))
 
 
 def train() -> None:

@@ -136,10 +136,11 @@ def test_training_goes_on_from_the_bundled_models(tmp_path, monkeypatch, capsys)
     ids = torch.tensor(vocabulary.windows(words))
     with torch.no_grad():
         read = painter.reader.text(ids)
-        torch.testing.assert_close(read, bundled.embed([WeightedPrompt(words)]))
+        said = bundled.embed([WeightedPrompt(words)])
+        torch.testing.assert_close(read, said.tokens)
         latents, steps = torch.randn(1, 4, 16, 16), torch.tensor([500.0])
-        ours = painter.unet(latents, steps, read)
-        torch.testing.assert_close(ours, bundled.unet(latents, steps, read))
+        ours = painter.unet(latents, steps, said)
+        torch.testing.assert_close(ours, bundled.unet(latents, steps, said))
     recover()
     assert capsys.readouterr().out == "", "what is there stays"
 

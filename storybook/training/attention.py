@@ -21,9 +21,15 @@ class PlainAttention(nn.Module):
         self.value, self.out = source.value, source.out
 
     def forward(
-        self, x: Tensor, context: Tensor | None = None, *, causal: bool = False
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        causal: bool = False,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Map (batch, tokens, width) to the same; `causal` hides later tokens."""
+        assert mask is None, "captions are of one length here"
         context = x if context is None else context
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
 from imaginairy.networks.clip_text import ClipText
@@ -119,7 +120,7 @@ def test_unet_predicts_as_the_reference(
     unet: UNet, golden: dict[str, Tensor], timestep: str
 ) -> None:
     latents, context = golden["unet.x"], golden["unet.context"]
-    ours = unet(latents, at(float(timestep), latents), context)
+    ours = unet(latents, at(float(timestep), latents), Conditioning(context))
     assert_close(ours, golden[f"unet.out.t{timestep}"], TOLERANCE)
 
 
@@ -127,20 +128,20 @@ def test_unet_takes_a_timestep_for_each_picture_of_a_batch(
     unet: UNet, golden: dict[str, Tensor]
 ) -> None:
     timesteps = torch.tensor([981, 1])
-    ours = unet(golden["unet.x"], timesteps, golden["unet.context"])
+    ours = unet(golden["unet.x"], timesteps, Conditioning(golden["unet.context"]))
     assert_close(ours, golden["unet.out.t_mixed"], TOLERANCE)
 
 
 def test_unet_predicts_oblong_pictures(unet: UNet, golden: dict[str, Tensor]) -> None:
     latents = golden["unet.x_nonsquare"]
-    ours = unet(latents, at(981, latents), golden["unet.context"][:1])
+    ours = unet(latents, at(981, latents), Conditioning(golden["unet.context"][:1]))
     assert_close(ours, golden["unet.out_nonsquare.t981"], TOLERANCE)
 
 
 def test_unet_predicts_tiles(unet: UNet, golden: dict[str, Tensor]) -> None:
     latents = golden["unet.x"]
     with tiling(unet, x=True, y=True):
-        ours = unet(latents, at(981, latents), golden["unet.context"])
+        ours = unet(latents, at(981, latents), Conditioning(golden["unet.context"]))
     assert_close(ours, golden["unet.out_tiled.t981"], TOLERANCE)
 
 
@@ -161,7 +162,7 @@ def test_each_block_of_the_unet_puts_out_what_the_reference_s_does(
         block.register_forward_hook(hook(name)) for name, block in blocks.items()
     ]
     latents = golden["unet.x"][:1]
-    unet(latents, at(981, latents), golden["unet.context"][:1])
+    unet(latents, at(981, latents), Conditioning(golden["unet.context"][:1]))
     for handle in handles:
         handle.remove()
     assert len(blocks) == len(golden["unet.taps"])
@@ -208,7 +209,7 @@ def test_inpainting_unet_predicts_as_the_reference(
 ) -> None:
     assert inpainting.config.in_channels == 9
     latents, context = golden["inpainting.x"], golden["inpainting.context"]
-    ours = inpainting(latents, at(float(timestep), latents), context)
+    ours = inpainting(latents, at(float(timestep), latents), Conditioning(context))
     assert_close(ours, golden[f"inpainting.out.t{timestep}"], TOLERANCE)
 
 

@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from tests.support.golden import CPU, assert_close
 
@@ -150,7 +151,7 @@ def test_unet_equals_diffusers(saver: Saver, name: str) -> None:
     for (height, width), both in zip(LATENT_SIZES, timesteps, strict=False):
         latents = noise(2, theirs.config.in_channels, height, width)
         predicted = theirs(latents, both, context).sample
-        assert_close(ours(latents, both, context), predicted)
+        assert_close(ours(latents, both, Conditioning(context)), predicted)
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
@@ -192,7 +193,7 @@ def test_nearly_plain_latents_are_normalised_as_by_diffusers(saver: Saver) -> No
     latents, context = 0.01 * noise(1, 4, 8, 8), 0.01 * noise(1, 13, 48)
     timesteps = torch.tensor([500])
     predicted = theirs(latents, timesteps, context).sample
-    assert_close(ours(latents, timesteps, context), predicted)
+    assert_close(ours(latents, timesteps, Conditioning(context)), predicted)
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -9,6 +9,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.layers import Conv2d, tiling
@@ -45,7 +46,7 @@ def noise(*shape: int) -> Tensor:
 
 
 def predict(unet: UNet, latents: Tensor) -> Tensor:
-    return unet(latents, torch.tensor([500]), noise(1, 5, 48))
+    return unet(latents, torch.tensor([500]), Conditioning(noise(1, 5, 48)))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 6), (5, 7)])
@@ -123,7 +124,7 @@ def test_tiled_networks_equal_diffusers_with_circular_convolutions(
     timesteps, context = torch.tensor([500]), noise(1, 5, 48)
     with tiling(unet, autoencoder, x=True, y=True):
         assert_close(
-            unet(latents, timesteps, context),
+            unet(latents, timesteps, Conditioning(context)),
             their_unet(latents, timesteps, context).sample,
         )
         assert_close(

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.guidance import Denoiser, guided
 from imaginairy.samplers.schedule import NoiseSchedule
@@ -43,9 +44,9 @@ runs = pytest.mark.parametrize(
 )
 
 
-def predictor(latents: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+def predictor(latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
     """Predict noise by the formula with which the goldens were made."""
-    prompt = conditioning.mean(dim=(1, 2)).view(-1, 1, 1, 1)
+    prompt = conditioning.tokens.mean(dim=(1, 2)).view(-1, 1, 1, 1)
     wave = cos(float(timesteps[0]) / 1000)
     return 0.3 * latents + 0.1 * latents.tanh() * wave + 0.05 * prompt
 
@@ -61,13 +62,17 @@ class Recorder:
     noises: int = 0
 
     def denoiser(self, schedule: NoiseSchedule) -> Denoiser:
-        def unet(latents: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+        def unet(
+            latents: Tensor, timesteps: Tensor, conditioning: Conditioning
+        ) -> Tensor:
             self.timesteps.append(float(timesteps[0]))
             self.latents.append(latents[0])
             return predictor(latents, timesteps, conditioning)
 
-        prompts = self.goldens["cond"], self.goldens["uncond"]
-        return Denoiser(guided(unet, *prompts, self.strength), schedule)
+        follow, avoid = (
+            Conditioning(self.goldens[name]) for name in ("cond", "uncond")
+        )
+        return Denoiser(guided(unet, follow, avoid, self.strength), schedule)
 
     def draw_noise(self) -> Tensor:
         self.noises += 1

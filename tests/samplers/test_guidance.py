@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.samplers.guidance import Denoiser, guided
 from imaginairy.samplers.schedule import NoiseSchedule
 from tests.support.gaussian import DEVIATION, MEAN, GaussianDenoiser
 
-PROMPT, EMPTY = torch.full((1, 3, 2), 5.0), torch.full((1, 3, 2), 2.0)
+PROMPT, EMPTY = (Conditioning(torch.full((1, 3, 2), value)) for value in (5.0, 2.0))
 LATENTS = torch.arange(2 * 4 * 2 * 2, dtype=torch.float32).view(2, 4, 2, 2)
 
 
@@ -16,13 +17,13 @@ class Unet:
     """Return the conditioning's value everywhere, and keep what was asked."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.calls: list[tuple[Tensor, Tensor, Conditioning]] = []
 
     def __call__(
-        self, latents: Tensor, timesteps: Tensor, conditioning: Tensor
+        self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning
     ) -> Tensor:
         self.calls.append((latents, timesteps, conditioning))
-        return torch.zeros_like(latents) + conditioning[:, :1, :1, None]
+        return torch.zeros_like(latents) + conditioning.tokens[:, :1, :1, None]
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -32,7 +33,7 @@ def test_guidance_asks_once_with_the_unconditional_half_first(batch: int) -> Non
     [(latents, timesteps, conditioning)] = unet.calls
     assert torch.equal(latents, torch.cat([LATENTS[:batch]] * 2))
     assert timesteps.tolist() == [12.5] * (2 * batch)
-    assert conditioning[:, 0, 0].tolist() == [2.0] * batch + [5.0] * batch
+    assert conditioning.tokens[:, 0, 0].tolist() == [2.0] * batch + [5.0] * batch
     assert torch.equal(noise, torch.full_like(LATENTS[:batch], 2 + 7.5 * (5 - 2)))
 
 
@@ -40,14 +41,14 @@ def test_guidance_asks_once_with_the_unconditional_half_first(batch: int) -> Non
     ("unconditional", "strength"), [(EMPTY, 1), (EMPTY, 1.0), (None, 7.5)]
 )
 def test_guidance_skips_the_half_that_has_no_say(
-    unconditional: Tensor | None, strength: float
+    unconditional: Conditioning | None, strength: float
 ) -> None:
     unet = Unet()
     noise = guided(unet, PROMPT, unconditional, strength)(LATENTS, 3)
     [(latents, timesteps, conditioning)] = unet.calls
     assert torch.equal(latents, LATENTS)
     assert timesteps.tolist() == [3, 3]
-    assert conditioning[:, 0, 0].tolist() == [5.0, 5.0]
+    assert conditioning.tokens[:, 0, 0].tolist() == [5.0, 5.0]
     assert torch.equal(noise, torch.full_like(LATENTS, 5))
 
 

@@ -148,10 +148,11 @@ class _Watch(Observer):
         self.handler = logging.Handler()
         self.handler.emit = lambda record: self.said.append(record.getMessage())  # type: ignore[method-assign]
 
-    def hook(self, _: Any, given: tuple[Tensor, ...], noise: Tensor) -> None:
-        latents, timesteps, context = (each.clone() for each in given)
+    def hook(self, _: Any, given: tuple[Any, ...], noise: Tensor) -> None:
+        latents, timesteps, said = given
         (timestep,) = set(timesteps.tolist())
-        self.asked.append(Asked(latents, timestep, context, noise.clone()))
+        context = said.tokens.clone()
+        self.asked.append(Asked(latents.clone(), timestep, context, noise.clone()))
 
     def on_step(self, step: Step) -> None:
         self.steps.append(step)

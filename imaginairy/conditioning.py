@@ -1,0 +1,113 @@
+"""What a network is told about the pictures of a batch, from the text encoder on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """What to draw, for each picture of a batch; a network reads what it was made for.
+
+    Where several are laid together, all of them have the same of these or none.
+    """
+
+    tokens: Tensor
+    """Embeddings of the text, (batch, n, dim), attended to."""
+    pooled: Tensor | None = None
+    """One embedding of the whole text, (batch, dim)."""
+    ids: Tensor | None = None
+    """Plain numbers beside the text, such as sizes, (batch, k)."""
+    mask: Tensor | None = None
+    """Which tokens are read, (batch, n) of bool; None where all are."""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, index: int | slice) -> Conditioning:
+        """Pick pictures of the batch; a number gives a batch of one."""
+        if isinstance(index, int):
+            count = range(len(self))[index]
+            index = slice(count, count + 1)
+        return self._mapped(lambda part: part[index])
+
+    @classmethod
+    def stacked(cls, several: Sequence[Conditioning]) -> Conditioning:
+        """Lay several along the batch, the shorter ones padded.
+
+        Raises:
+            ValueError: there are none, or one has a part that another lacks.
+        """
+        if not several:
+            raise ValueError("There is no conditioning to stack.")
+        longest = max(each.tokens.shape[1] for each in several)
+        padded = [each.padded(longest) for each in several]
+        masked = any(each.mask is not None for each in padded)
+        return cls(
+            torch.cat([each.tokens for each in padded]),
+            _laid([each.pooled for each in padded], "pooled"),
+            _laid([each.ids for each in padded], "ids"),
+            torch.cat([each.read() for each in padded]) if masked else None,
+        )
+
+    def beside(self, other: Conditioning) -> Conditioning:
+        """Lay another behind this one, along the batch; the shorter is padded."""
+        return self.stacked([self, other])
+
+    def padded(self, tokens: int) -> Conditioning:
+        """Fill up to so many tokens with zeros that the mask keeps from being read."""
+        missing = tokens - self.tokens.shape[1]
+        if missing <= 0:
+            return self
+        return replace(
+            self,
+            tokens=F.pad(self.tokens, (0, 0, 0, missing)),
+            mask=F.pad(self.read(), (0, missing)),
+        )
+
+    def repeated(self, count: int) -> Conditioning:
+        """Lay the whole batch so many times behind itself; one alone is not copied."""
+
+        def repeat(part: Tensor) -> Tensor:
+            if len(part) == 1:
+                return part.expand(count, *part.shape[1:])
+            return torch.cat([part] * count)
+
+        return self if count == 1 else self._mapped(repeat)
+
+    def to(
+        self, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> Conditioning:
+        """Move it to a device; `dtype` is for the embeddings only."""
+
+        moved = self._mapped(lambda part: part.to(device))
+        pooled = None if moved.pooled is None else moved.pooled.to(dtype)
+        return replace(moved, tokens=moved.tokens.to(dtype), pooled=pooled)
+
+    def read(self) -> Tensor:
+        """Return the mask, written out where all tokens are read."""
+        if self.mask is not None:
+            return self.mask
+        shape, device = self.tokens.shape[:2], self.tokens.device
+        return torch.ones(shape, dtype=torch.bool, device=device)
+
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> Conditioning:
+        """Do the same to every part that there is."""
+        others = (
+            None if part is None else change(part)
+            for part in (self.pooled, self.ids, self.mask)
+        )
+        return Conditioning(change(self.tokens), *others)
+
+
+def _laid(parts: Sequence[Tensor | None], name: str) -> Tensor | None:
+    """Lay one part of several along the batch, or none where none has it."""
+    there = [part for part in parts if part is not None]
+    if there and len(there) < len(parts):
+        raise ValueError(f"Of {len(parts)} conditionings, {len(there)} have '{name}'.")
+    return torch.cat(there) if there else None
