@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from imaginairy.api import imagine, imagine_image_files
     from imaginairy.enhancers.caption import describe
     from imaginairy.enhancers.faces import fix_faces
+    from imaginairy.enhancers.mask import mask
     from imaginairy.enhancers.similarity import find_img_text_similarity
-    from imaginairy.enhancers.text_mask import TextMask, mask
     from imaginairy.enhancers.upscale import upscale
+    from imaginairy.masks.from_text import TextMask
     from imaginairy.models.store import ModelStore
     from imaginairy.observe import Observer, Step
     from imaginairy.result import ImagineResult
@@ -51,13 +52,13 @@ _LAZY = {
     "ModelStore": "imaginairy.models.store",
     "Observer": "imaginairy.observe",
     "Step": "imaginairy.observe",
-    "TextMask": "imaginairy.enhancers.text_mask",
+    "TextMask": "imaginairy.masks.from_text",
     "fix_faces": "imaginairy.enhancers.faces",
     "describe": "imaginairy.enhancers.caption",
     "find_img_text_similarity": "imaginairy.enhancers.similarity",
     "imagine": "imaginairy.api",
     "imagine_image_files": "imaginairy.api",
-    "mask": "imaginairy.enhancers.text_mask",
+    "mask": "imaginairy.enhancers.mask",
     "upscale": "imaginairy.enhancers.upscale",
 }
 

@@ -195,7 +195,7 @@ def embeddings(name: str, value: Any) -> Any:
 
 def mask_prompt(name: str, value: Any) -> str:
     """Take what the language of mask prompts can read."""
-    from imaginairy.enhancers.mask_language import parse_mask_prompt
+    from imaginairy.masks.language import parse_mask_prompt
 
     parse_mask_prompt(text(name, value))
     return str(value)

@@ -9,18 +9,24 @@ from typing import Any
 import torch
 from PIL import Image
 
-from imaginairy import masks
 from imaginairy.checks import parse_margins
 from imaginairy.conditioning import Conditioning
 from imaginairy.defaults import init_strength, sized
 from imaginairy.enhancers import Work, companions_needed, enhanced, safety
 from imaginairy.enhancers.from_outside import load_plugins
-from imaginairy.enhancers.text_mask import TextMask, text_mask
 from imaginairy.errors import BadOptionError
 from imaginairy.finite import Stages
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
-from imaginairy.masks import Canvas
+from imaginairy.masks.canvas import (
+    Canvas,
+    canvas_of,
+    outpainted,
+    say_if_pointless,
+    with_mask,
+)
+from imaginairy.masks.from_text import TextMask, text_mask
+from imaginairy.masks.paste import pasted, pasted_into_original
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
@@ -147,16 +153,16 @@ def prepared(
     assert prompt.width and prompt.height and prompt.drawn
     image, box = as_pillow(prompt.init_image), prompt.drawn
     if prompt.outpaint is not None:
-        canvas = masks.outpainted(image, parse_margins(prompt.outpaint), box)
+        canvas = outpainted(image, parse_margins(prompt.outpaint), box)
     else:
-        canvas = masks.canvas_of(image, box)
+        canvas = canvas_of(image, box)
         mask = found.binary if found else prompt.mask_image
         if mask is not None:
-            canvas = masks.with_mask(
+            canvas = with_mask(
                 canvas, as_pillow(mask), keeps=prompt.mask_mode == "keep"
             )
             if found is None:
-                masks.say_if_pointless(canvas)
+                say_if_pointless(canvas)
     drawn, own = canvas.picture.size, canvas.original.size
     if drawn != own:
         log.info("the picture of %dx%d is worked on at %dx%d", *own, *drawn)
@@ -211,9 +217,9 @@ def finished(work: Work, canvas: Canvas | None, found: TextMask | None) -> Work:
     work = enhanced(work, "drawn")
     if canvas is not None and canvas.keep is not None:
         drawn = work.images[GENERATED]
-        work = work.with_images(**{GENERATED: masks.pasted(drawn, canvas)})
+        work = work.with_images(**{GENERATED: pasted(drawn, canvas)})
         if work.prompt.mask_modify_original:
-            original = masks.pasted_into_original(drawn, canvas)
+            original = pasted_into_original(drawn, canvas)
             work = work.with_images(**{MODIFIED_ORIGINAL: original})
     work = enhanced(work, "finished")
     if found is not None:

@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "lazy_image": {"errors", "kinds"},
     "prompt_language": {"errors"},
     "prompt_syntax": {"prompt_language"},
-    "masks": {"images", "log", "sizes"},
+    "masks": {"errors", "images", "log", "masks", "sizes"},
     "sizes": {"errors"},
     "defaults": {
         "checks",
@@ -78,7 +78,7 @@ MAY_IMPORT = {
     "fields": {"errors"},
     "recorded": {"checks", "errors", "fields", "lazy_image"},
     "checks": {
-        "enhancers.mask_language",
+        "masks.language",
         "errors",
         "foreign_samplers",
         "lazy_image",

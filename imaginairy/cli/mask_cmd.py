@@ -46,7 +46,7 @@ def mask_cmd(
     """
     show_log("error" if quiet else "info")
 
-    from imaginairy.enhancers.mask_language import parse_mask_prompt
+    from imaginairy.masks.language import parse_mask_prompt
 
     parse_mask_prompt(mask_prompt)  # refused before anything heavy is imported
 

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from imaginairy.errors import BadPromptError
 from imaginairy.finite import finite
@@ -27,9 +31,11 @@ if TYPE_CHECKING:
 
     Network: TypeAlias = CLIPSegForImageSegmentation
 
+PHRASES_AT_ONCE = 16
+
 
 class Segmenter:
-    """A mask model in memory: pictures and phrases in, logits out.
+    """A mask model in memory: pictures and phrases in, masks out.
 
     Args:
         network: computes where its weights lie, in float32.
@@ -54,6 +60,32 @@ class Segmenter:
     def device(self) -> torch.device:
         """Where it computes."""
         return self.network.device
+
+    @torch.inference_mode()
+    def soft_masks(
+        self, image: Image, phrases: Sequence[str], size: tuple[int, int]
+    ) -> list[npt.NDArray[np.float32]]:
+        """Say how much each pixel belongs to each phrase.
+
+        The picture is encoded once for all phrases.
+
+        Args:
+            image: RGB, upright.
+            phrases: what to find, each by itself.
+            size: width and height of the masks.
+
+        Returns:
+            A mask for each phrase, (height, width) in [0, 1].
+        """
+        meanings = self.read(phrases)
+        seen = self.look(self.picture_input.of(image))
+        shape = size[1], size[0]
+        masks: list[npt.NDArray[np.float32]] = []
+        for several in torch.split(meanings, PHRASES_AT_ONCE):
+            for logits in self.find(seen, several).cpu():
+                large = F.interpolate(logits[None, None], shape, mode="bilinear")
+                masks.append(large[0, 0].sigmoid().numpy())
+        return masks
 
     def look(self, pixels: Tensor) -> list[Tensor]:
         """Encode pictures (batch, 3, side, side); this needs no phrase yet.

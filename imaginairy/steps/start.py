@@ -6,11 +6,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from imaginairy import masks
 from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.finite import Stages
 from imaginairy.images import image_to_tensor
-from imaginairy.masks import Canvas
+from imaginairy.masks.canvas import Canvas, latent_mask
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.table import steps_to_run
@@ -64,7 +63,7 @@ def starting_point(
             model, image_to_tensor(canvas.picture), draw_noise(), stages
         )
     if canvas is not None and canvas.keep is not None:
-        keep = masks.latent_mask(canvas.keep, model.downsampling).to(model.device)
+        keep = latent_mask(canvas.keep, model.downsampling).to(model.device)
     noise = draw_noise()
     if prompt.variation_strength and prompt.variation_seed is not None:
         other = SeededNoise(prompt.variation_seed, shape, model.device)()
@@ -96,5 +95,5 @@ def blanked_picture(prompt: ImaginePrompt, canvas: Canvas | None) -> Tensor:
     if canvas is None or canvas.keep is None:
         assert prompt.drawn
         return torch.zeros(1, 3, *reversed(prompt.drawn))
-    stays = masks.latent_mask(canvas.keep, downsampling=1) >= 0.5
+    stays = latent_mask(canvas.keep, downsampling=1) >= 0.5
     return image_to_tensor(canvas.picture) * stays

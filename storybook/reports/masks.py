@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from imaginairy.enhancers.text_mask import soft_masks
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.segmentation import (
     Segmenter,
@@ -97,7 +96,7 @@ def answers(
         scene = draw_scene(rng, parts=True)
         asked = present(scene) + [absent(rng, scene) for _ in range(ABSENT)]
         phrases = [each.phrase for each in asked]
-        masks = soft_masks(scene.image, phrases, segmenter, (SIZE, SIZE))
+        masks = segmenter.soft_masks(scene.image, phrases, (SIZE, SIZE))
         for each, mask in zip(asked, masks, strict=True):
             yield scene, each, mask > 0.5, reduced(each.mask(scene))
 

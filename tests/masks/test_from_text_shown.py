@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from imaginairy import TextMask, mask
-from imaginairy.enhancers.text_mask import text_mask
 from imaginairy.errors import BadOptionError, BadPromptError, MissingFileError
+from imaginairy.masks.from_text import text_mask
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
 from tests.support.boxes import RED, RED_BOX, boxes, inner

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.nn import functional as F
 
-from imaginairy.enhancers.mask_language import parse_mask_prompt
-from imaginairy.enhancers.mask_tree import MAX_GROWTH, Growth, Modified, Phrase
-from imaginairy.enhancers.text_mask import (
-    mask_size,
-    rescaled,
-    soft_masks,
-    text_mask,
-)
 from imaginairy.errors import BadPromptError
 from imaginairy.images import upright_rgb
+from imaginairy.masks.from_text import (
+    mask_size,
+    rescaled,
+    text_mask,
+)
+from imaginairy.masks.language import parse_mask_prompt
+from imaginairy.masks.tree import MAX_GROWTH, Growth, Modified, Phrase
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.segmentation import Segmenter, load_segmenter
@@ -58,12 +57,12 @@ def test_several_phrases_cost_one_look_and_few_are_sought_at_a_time(
         ),
     ]
     phrases = [f"phrase {number}" for number in range(20)]
-    many = soft_masks(boxes(), phrases, random_one, (40, 30))
+    many = random_one.soft_masks(boxes(), phrases, (40, 30))
     for hook in hooks:
         hook.remove()
     assert (looks, sought) == ([1], [16, 4])
     assert {m.shape for m in many} == {(30, 40)}
-    (alone,) = soft_masks(boxes(), phrases[17:18], random_one, (40, 30))
+    (alone,) = random_one.soft_masks(boxes(), phrases[17:18], (40, 30))
     assert np.allclose(many[17], alone, atol=1e-4), np.abs(many[17] - alone).max()
 
 
@@ -75,7 +74,7 @@ def test_masks_are_logits_spread_evenly_between_the_network_s_places(
         logits = random_one.find(seen, random_one.read(["red"]))
         large = F.interpolate(logits[None], (48, 70), mode="bilinear")
         expected = large[0, 0].sigmoid()
-    (found,) = soft_masks(boxes(), ["red"], random_one, (70, 48))
+    (found,) = random_one.soft_masks(boxes(), ["red"], (70, 48))
     assert np.allclose(found, expected, atol=1e-6)
 
 

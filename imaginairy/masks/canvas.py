@@ -1,4 +1,4 @@
-"""What is drawn on: a picture made to fit, what of it stays, and the pasting back.
+"""What is drawn on: a picture made to fit, and what of it stays.
 
 Pictures in, pictures out. A mask here is Pillow's `L`, white where the picture stays.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops
 from torch import Tensor
 
 from imaginairy.images import painted, upright_rgb
@@ -16,10 +16,6 @@ from imaginairy.sizes import fitted_size
 
 SPECK = 8
 """Levels of 255 by which saving as jpg makes black and white uneven."""
-FEATHER = 3
-"""Blur of the mask's edge when the patch is pasted at the size it was drawn at."""
-ORIGINAL_FEATHER = 5
-"""The same, in the original picture."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ def canvas_of(image: Image.Image, box: tuple[int, int]) -> Canvas:
     Both sides then go to the nearest multiple of 8, and are 64 at least.
     """
     original = upright_rgb(image)
-    return Canvas(original, _resized(original, fitted_size(original.size, box)))
+    return Canvas(original, resized(original, fitted_size(original.size, box)))
 
 
 def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:
@@ -56,8 +52,8 @@ def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:
     keep = mask if keeps else ImageChops.invert(mask)
     return replace(
         canvas,
-        original_keep=_resized(keep, canvas.original.size),
-        keep=_resized(keep, canvas.picture.size),
+        original_keep=resized(keep, canvas.original.size),
+        keep=resized(keep, canvas.picture.size),
     )
 
 
@@ -99,27 +95,8 @@ def latent_mask(keep: Image.Image, downsampling: int) -> Tensor:
     return torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None, None]
 
 
-def pasted(drawn: Image.Image, canvas: Canvas) -> Image.Image:
-    """Put back what stays, at working size, with a feathered edge."""
-    assert canvas.keep is not None
-    return _composite(drawn, canvas.picture, canvas.keep, FEATHER)
-
-
-def pasted_into_original(drawn: Image.Image, canvas: Canvas) -> Image.Image:
-    """Put the painted patch into the full-size original, with a feathered edge."""
-    assert canvas.original_keep is not None
-    large = _resized(drawn, canvas.original.size)
-    return _composite(large, canvas.original, canvas.original_keep, ORIGINAL_FEATHER)
-
-
-def _composite(
-    drawn: Image.Image, original: Image.Image, keep: Image.Image, feather: int
-) -> Image.Image:
-    soft = keep.filter(ImageFilter.GaussianBlur(feather))
-    return Image.composite(original, drawn, soft)
-
-
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return a picture of another size; one of this size as it is."""
     if image.size == size:
         return image
     return image.resize(size, Image.Resampling.LANCZOS)

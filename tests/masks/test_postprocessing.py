@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imaginairy.enhancers import mask_postprocess
-from imaginairy.enhancers.mask_postprocess import median_blur, postprocess
+from imaginairy.masks import postprocessing
+from imaginairy.masks.postprocessing import median_blur, postprocess
 
 ARRAYS = np.load(Path(__file__).with_name("data") / "masks.npz")
 
@@ -28,7 +28,7 @@ def test_any_shape_in_blocks_of_any_size(
 ) -> None:
     mask = np.random.default_rng(0).random(shape, dtype=np.float32)
     whole = median_blur(mask)
-    monkeypatch.setattr(mask_postprocess, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(postprocessing, "BLOCK_BYTES", 1)
     np.testing.assert_array_equal(median_blur(mask), whole)
     finished = postprocess(mask)
     assert finished.binary.shape == finished.grayscale.shape == shape

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImagineResult, ModelStore, TextMask, mask
-from imaginairy.enhancers.text_mask import soft_masks
 from storybook.reports.masks import overlap, reduced
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import SIZE
@@ -62,7 +61,7 @@ def test_wholes_and_parts_are_found_and_what_is_absent_is_not(
         scene = draw_scene(rng, parts=True)
         asked = [*present(scene), absent(rng, scene)]
         phrases = [each.phrase for each in asked]
-        masks = soft_masks(scene.image, phrases, segmenter, (SIZE, SIZE))
+        masks = segmenter.soft_masks(scene.image, phrases, (SIZE, SIZE))
         for each, soft in zip(asked, masks, strict=True):
             found, wanted = soft > 0.5, reduced(each.mask(scene))
             missing = each.kind == "absent"

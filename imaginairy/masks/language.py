@@ -21,7 +21,8 @@ from string import ascii_letters
 
 import pyparsing as pp
 
-from imaginairy.enhancers.mask_tree import (
+from imaginairy.errors import BadPromptError
+from imaginairy.masks.tree import (
     BARE,
     MAX_AMOUNT,
     MAX_GROWTH,
@@ -35,7 +36,6 @@ from imaginairy.enhancers.mask_tree import (
     Strength,
     levels_of,
 )
-from imaginairy.errors import BadPromptError
 
 MAX_LENGTH = 4000
 """Characters of a mask prompt."""

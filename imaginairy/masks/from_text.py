@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
+from typing import Protocol
 
-import torch
 from PIL import Image, ImageFilter
-from torch.nn import functional as F
 
-from imaginairy import checks
-from imaginairy.enhancers.mask_language import parse_mask_prompt
-from imaginairy.enhancers.mask_postprocess import MEDIAN, postprocess
-from imaginairy.enhancers.mask_tree import (
+from imaginairy.images import upright_rgb
+from imaginairy.log import log, shortened
+from imaginairy.masks.language import parse_mask_prompt
+from imaginairy.masks.postprocessing import MEDIAN, postprocess
+from imaginairy.masks.tree import (
     MAX_GROWTH,
     And,
     Growth,
@@ -24,17 +23,10 @@ from imaginairy.enhancers.mask_tree import (
     descriptions,
     evaluate,
 )
-from imaginairy.images import upright_rgb
-from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.log import log, shortened
-from imaginairy.models.segmentation import Segmenter
-from imaginairy.models.store import ModelStore
-from imaginairy.stand_ins import suited
 
 MASK_SIDE = 512
 """Pixels of a mask's longer side while it is made, however large the picture is, so
 that smoothing and margin take the same share of every picture."""
-PHRASES_AT_ONCE = 16
 EDGE = 4.0
 """How steeply a cut-out goes from clear to opaque, around a value of one half."""
 TINT = (255, 40, 90)
@@ -74,46 +66,35 @@ class TextMask:
         return Image.composite(shown, self.image, self.binary)
 
 
-def mask(
-    image: str | Path | Image.Image | LazyLoadingImage,
-    mask_prompt: str,
-    *,
-    mask_model: str | None = None,
-    device: str | None = None,
-    store: ModelStore | None = None,
+class PhraseFinder(Protocol):
+    """A mask model, such as CLIPSeg."""
+
+    def soft_masks(
+        self, image: Image.Image, phrases: Sequence[str], size: tuple[int, int]
+    ) -> list[Values]:
+        """Say how much each pixel belongs to each phrase.
+
+        Args:
+            image: RGB, upright.
+            phrases: what to find, each by itself.
+            size: width and height of the masks.
+
+        Returns:
+            A mask for each phrase, (height, width) in [0, 1].
+        """
+        ...
+
+
+def text_mask(
+    image: Image.Image, mask_prompt: str, segmenter: PhraseFinder
 ) -> TextMask:
-    """Find in an image what words describe, such as `fruit AND NOT banana`.
-
-    Args:
-        image: a path, a web address or an image.
-        mask_prompt: descriptions, joined by AND, OR, NOT and brackets, with strengths
-            such as `{*1.5}` and growths such as `{+5px}`.
-        mask_model: a mask model's name, path, or owner/repo on the hub; None takes
-            CLIPSeg or, where that cannot be had, for images of storybook's world the
-            bundled one.
-        device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
-        store: keeps models loaded from one call to the next; `device` is its own then.
-
-    Raises:
-        ForeignPictureError: CLIPSeg cannot be had, and the image is of another world.
-        ImaginairyError: the image, the words or a model are not as they should be.
-    """
-    checks.mask_prompt("mask_prompt", mask_prompt)  # refused before any work
-    pillow = checks.as_pillow("image", image)
-    store = store or ModelStore(device)
-    with store.in_use():
-        segmenter = store.segmenter(suited(store, "mask", mask_model, pillow))
-        return text_mask(pillow, mask_prompt, segmenter)
-
-
-def text_mask(image: Image.Image, mask_prompt: str, segmenter: Segmenter) -> TextMask:
     """Find in a picture what a mask prompt describes; warn where that is nothing."""
     whole = upright_rgb(image)
     tree = parse_mask_prompt(mask_prompt)
     size = mask_size(whole.size)
     scale = max(size) / max(whole.size)
     phrases = descriptions(tree)
-    soft = dict(zip(phrases, soft_masks(whole, phrases, segmenter, size), strict=True))
+    soft = dict(zip(phrases, segmenter.soft_masks(whole, phrases, size), strict=True))
     finished = postprocess(evaluate(rescaled(tree, scale), soft.__getitem__))
     grayscale = Image.fromarray(finished.grayscale).resize(whole.size)
     binary = Image.fromarray(finished.binary).resize(whole.size)
@@ -129,28 +110,6 @@ def mask_size(size: tuple[int, int]) -> tuple[int, int]:
     scale = MASK_SIDE / max(size)
     width, height = (max(MEDIAN, round(side * scale)) for side in size)
     return width, height
-
-
-@torch.inference_mode()
-def soft_masks(
-    image: Image.Image,
-    phrases: Sequence[str],
-    segmenter: Segmenter,
-    size: tuple[int, int],
-) -> list[Values]:
-    """Say how much each pixel belongs to each phrase, (height, width) in [0, 1].
-
-    The picture is encoded once for all phrases.
-    """
-    meanings = segmenter.read(phrases)
-    seen = segmenter.look(segmenter.picture_input.of(image))
-    width, height = size
-    masks: list[Values] = []
-    for several in torch.split(meanings, PHRASES_AT_ONCE):
-        for logits in segmenter.find(seen, several).cpu():
-            large = F.interpolate(logits[None, None], (height, width), mode="bilinear")
-            masks.append(large[0, 0].sigmoid().numpy())
-    return masks
 
 
 def rescaled(tree: MaskTree, scale: float) -> MaskTree:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from imaginairy.enhancers.mask_language import parse_mask_prompt
-from imaginairy.enhancers.mask_tree import (
+from imaginairy.errors import BadPromptError
+from imaginairy.masks.language import parse_mask_prompt
+from imaginairy.masks.tree import (
     MAX_AMOUNT,
     MAX_GROWTH,
     And,
@@ -24,7 +25,6 @@ from imaginairy.enhancers.mask_tree import (
     descriptions,
     evaluate,
 )
-from imaginairy.errors import BadPromptError
 
 DATA = Path(__file__).with_name("data")
 ROWS = json.loads((DATA / "mask_grammar.json").read_text())

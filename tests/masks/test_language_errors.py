@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from imaginairy.enhancers.mask_language import (
+from imaginairy.errors import BadPromptError
+from imaginairy.masks.language import (
     MAX_BRACKETS,
     MAX_LENGTH,
     MAX_LEVELS,
     parse_mask_prompt,
 )
-from imaginairy.enhancers.mask_tree import evaluate
-from imaginairy.errors import BadPromptError
+from imaginairy.masks.tree import evaluate
 
 
 @pytest.mark.parametrize(

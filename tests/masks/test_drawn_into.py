@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from imaginairy import ImaginePrompt, ImagineResult, imagine
-from imaginairy.enhancers.text_mask import text_mask
 from imaginairy.errors import BadOptionError
+from imaginairy.masks.from_text import text_mask
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
 from imaginairy.sources.catalog import known_model

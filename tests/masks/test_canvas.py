@@ -9,16 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imaginairy import masks, sizes
+from imaginairy import sizes
+from imaginairy.masks.canvas import (
+    Canvas,
+    canvas_of,
+    latent_mask,
+    outpainted,
+    say_if_pointless,
+    with_mask,
+)
+from imaginairy.masks.paste import pasted, pasted_into_original
 from tests.support.layers import NOTHING, layer
 
-GOLDENS = np.load(Path(__file__).parent / "data" / "masks.npz")
+GOLDENS = np.load(Path(__file__).parents[1] / "data" / "masks.npz")
 
 
-def canvas(kind: str, mode: str) -> masks.Canvas:
+def canvas(kind: str, mode: str) -> Canvas:
     init = Image.fromarray(GOLDENS["api.init"])
     mask = Image.fromarray(GOLDENS[f"api.{kind}.mask_image"])
-    return masks.with_mask(masks.Canvas(init, init), mask, keeps=mode == "keep")
+    return with_mask(Canvas(init, init), mask, keeps=mode == "keep")
 
 
 @pytest.mark.parametrize("mode", ["keep", "replace"])
@@ -27,14 +36,14 @@ def test_latent_masks_are_the_reference_s(kind: str, mode: str) -> None:
     keep = canvas(kind, mode).keep
     assert keep is not None
     expected = GOLDENS[f"api.{kind}.{mode}.latent_mask"]
-    assert np.array_equal(masks.latent_mask(keep, 8)[0, 0].numpy(), expected)
+    assert np.array_equal(latent_mask(keep, 8)[0, 0].numpy(), expected)
 
 
 @pytest.mark.parametrize("mode", ["keep", "replace"])
 def test_pasting_back_is_the_reference_s(mode: str) -> None:
     drawn = Image.fromarray(GOLDENS["api.generated"])
-    pasted = np.asarray(masks.pasted(drawn, canvas("soft", mode)), int)
-    error = np.abs(pasted - GOLDENS[f"api.soft.{mode}.composite"].astype(int))
+    found = np.asarray(pasted(drawn, canvas("soft", mode)), int)
+    error = np.abs(found - GOLDENS[f"api.soft.{mode}.composite"].astype(int))
     assert error.max() <= 1, f"worst {error.max()}, mean {error.mean()}"
 
 
@@ -75,9 +84,9 @@ def test_the_original_is_untouched_outside_the_feather() -> None:
     original = Image.fromarray(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8))
     mask = Image.new("L", original.size)
     mask.paste(255, (100, 100, 200, 200))
-    whole = masks.with_mask(masks.canvas_of(original, (128, 128)), mask, keeps=False)
+    whole = with_mask(canvas_of(original, (128, 128)), mask, keeps=False)
     drawn = Image.new("RGB", whole.picture.size, "red")
-    changed = np.asarray(masks.pasted_into_original(drawn, whole))
+    changed = np.asarray(pasted_into_original(drawn, whole))
     outside = np.ones((300, 400), bool)
     outside[80:220, 80:220] = False
     assert np.array_equal(changed[outside], np.asarray(original)[outside])
@@ -86,17 +95,17 @@ def test_the_original_is_untouched_outside_the_feather() -> None:
 
 @pytest.mark.parametrize(
     ("paste", "steepest"),
-    [(masks.pasted, 34), (masks.pasted_into_original, 20)],
+    [(pasted, 34), (pasted_into_original, 20)],
     ids=["drawn at its size", "in the original"],
 )
 def test_the_edge_of_the_patch_fades_over_some_pixels(
-    paste: Callable[[Image.Image, masks.Canvas], Image.Image], steepest: int
+    paste: Callable[[Image.Image, Canvas], Image.Image], steepest: int
 ) -> None:
     """Blurred by 3 and by 5: a step of 255 rises by 255 / (s * sqrt(2 pi)) at most."""
     mask = Image.new("L", (128, 128))
     mask.paste(255, (64, 0, 128, 128))
     black = Image.new("RGB", (128, 128))
-    whole = masks.with_mask(masks.canvas_of(black, (128, 128)), mask, keeps=False)
+    whole = with_mask(canvas_of(black, (128, 128)), mask, keeps=False)
     row = np.asarray(paste(Image.new("RGB", (128, 128), "white"), whole))[64, :, 0]
     assert row[0] == 0 and row[-1] == 255
     assert row[63] < 128 <= row[64]
@@ -108,8 +117,8 @@ def test_a_small_patch_is_enlarged_smoothly_for_the_original() -> None:
     drawn = Image.fromarray(ramp).convert("RGB")
     mask = Image.new("L", (256, 256), 255)
     black = Image.new("RGB", (256, 256))
-    whole = masks.with_mask(masks.canvas_of(black, (64, 64)), mask, keeps=False)
-    changed = masks.pasted_into_original(drawn, whole)
+    whole = with_mask(canvas_of(black, (64, 64)), mask, keeps=False)
+    changed = pasted_into_original(drawn, whole)
     wanted = drawn.resize((256, 256), Image.Resampling.LANCZOS)
     assert np.array_equal(np.asarray(changed), np.asarray(wanted))
 
@@ -117,7 +126,7 @@ def test_a_small_patch_is_enlarged_smoothly_for_the_original() -> None:
 def test_a_picture_is_made_smaller_by_a_sharp_filter_and_its_original_stays() -> None:
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8))
-    whole = masks.canvas_of(image, (128, 128))
+    whole = canvas_of(image, (128, 128))
     wanted = image.resize((128, 128), Image.Resampling.LANCZOS)
     assert np.array_equal(np.asarray(whole.picture), np.asarray(wanted))
     assert np.array_equal(np.asarray(whole.original), np.asarray(image))
@@ -126,10 +135,10 @@ def test_a_picture_is_made_smaller_by_a_sharp_filter_and_its_original_stays() ->
 def test_a_canvas_is_upright_and_white_where_it_was_clear() -> None:
     image = Image.new("RGBA", (80, 64), (255, 0, 0, 0))
     image.getexif()[0x0112] = 6
-    whole = masks.canvas_of(image, (128, 128))
+    whole = canvas_of(image, (128, 128))
     assert whole.original.size == whole.picture.size == (64, 80)
     assert whole.picture.getpixel((5, 5)) == (255, 255, 255)
-    around = masks.outpainted(image, (0, 8, 0, 8), (128, 128))
+    around = outpainted(image, (0, 8, 0, 8), (128, 128))
     assert around.original.size == (80, 80)
     assert around.original.getpixel((0, 0)) == (255, 255, 255)
 
@@ -137,7 +146,7 @@ def test_a_canvas_is_upright_and_white_where_it_was_clear() -> None:
 def test_outpainting_makes_room_and_keeps_the_picture() -> None:
     rng = np.random.default_rng(0)
     inner = Image.fromarray(rng.integers(0, 256, (80, 100, 3), dtype=np.uint8))
-    whole = masks.outpainted(inner, (10, 20, 30, 40), (512, 512))
+    whole = outpainted(inner, (10, 20, 30, 40), (512, 512))
     assert whole.original.size == (160, 120)
     assert whole.picture.size == (160, 120)
     assert whole.original_keep is not None
@@ -151,9 +160,9 @@ def test_outpainting_makes_room_and_keeps_the_picture() -> None:
 
 
 def test_what_is_clear_in_a_mask_stays() -> None:
-    whole = masks.canvas_of(Image.new("RGB", (80, 60)), (128, 128))
+    whole = canvas_of(Image.new("RGB", (80, 60)), (128, 128))
     for keeps, white in ((False, 0), (True, 255)):
-        whole = masks.with_mask(whole, layer(NOTHING), keeps=keeps)
+        whole = with_mask(whole, layer(NOTHING), keeps=keeps)
         assert whole.original_keep is not None
         assert whole.original_keep.getpixel((79, 59)) == 255 - white
         assert whole.original_keep.getpixel((35, 20)) == white
@@ -181,6 +190,6 @@ def test_what_is_clear_in_a_mask_stays() -> None:
 def test_a_mask_that_does_nothing_is_said(
     mask: Image.Image, keeps: bool, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = masks.canvas_of(Image.new("RGB", (80, 60)), (128, 128))
-    masks.say_if_pointless(masks.with_mask(whole, mask, keeps=keeps))
+    whole = canvas_of(Image.new("RGB", (80, 60)), (128, 128))
+    say_if_pointless(with_mask(whole, mask, keeps=keeps))
     assert said in caplog.text and bool(said) == bool(caplog.text)
