@@ -20,6 +20,7 @@ from imaginairy.outputs import (
 )
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
+from imaginairy.settling import settled
 
 Prompts = str | ImaginePrompt | Iterable[str | ImaginePrompt]
 
@@ -56,9 +57,11 @@ def imagine(
     for prompt in wanted:
         if not isinstance(prompt, ImaginePrompt):
             prompt = ImaginePrompt(prompt)
-        draw = generate if prompt.best_of == 1 else best_of
         with store.in_use():
-            result = draw(prompt, store, observer)
+            if prompt.best_of > 1:
+                result = best_of(prompt, store, observer)
+            else:
+                result = generate(settled(prompt, store), store, observer)
         yield result
 
 

@@ -11,9 +11,11 @@ from imaginairy.log import log
 from imaginairy.models.similarity import Comparer
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
+from imaginairy.order import filled
 from imaginairy.prompt_syntax import read_text
 from imaginairy.result import ImagineResult
 from imaginairy.schema import MAX_SEED, ImaginePrompt
+from imaginairy.settling import settled
 from imaginairy.stand_ins import suited
 
 
@@ -25,8 +27,8 @@ def best_of(
     The result's prompt asks for one picture, of the winner's seed, and draws it alone.
     """
     spec = store.locate(prompt.model)
-    filled, first = prompt.filled(spec), prompt.seed or 0
-    name = filled.similarity_model
+    first = prompt.seed or 0
+    name = filled(prompt, spec).similarity_model
     if prompt.similarity_model is None and spec.companions == "published":
         name = suited(store, "similarity", None, None)
     if first + prompt.best_of - 1 > MAX_SEED:
@@ -40,7 +42,7 @@ def best_of(
     for number, seed in enumerate(range(first, first + prompt.best_of), start=1):
         observer.on_try(number, prompt.best_of)
         alone = replace(prompt, seed=seed, best_of=1, similarity_model=None)
-        drawn = draw(alone, store, observer)
+        drawn = draw(settled(alone, store), store, observer)
         scores[seed] = closeness(drawn.image, alone, store.comparer(name))
         if best is None or scores[seed] > scores[best[0]]:
             best = seed, drawn

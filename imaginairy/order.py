@@ -1,13 +1,23 @@
-"""What a prompt leaves open and more than its model decides: sizes and strengths."""
+"""What is drawn: a prompt with nothing left open.
 
-from dataclasses import replace
+A prompt may leave most of its fields to the model. `filled` takes them from the model's
+row; `order_of` adds the sizes, for which the init image is looked at, and gives an
+`Order`, below which no field is None that always has a value. Nothing here needs torch.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from PIL import ImageOps
 
 from imaginairy.checks import parse_margins
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
+from imaginairy.samplers import get_sampler
+from imaginairy.samplers.table import Sampler, Spacing, steps_to_run
 from imaginairy.schema import (
+    DEFAULT_FACE_FIDELITY,
     DEFAULT_INIT_STRENGTH,
     INPAINTING_STRENGTH,
     OUTPAINTING_STRENGTH,
@@ -18,28 +28,171 @@ from imaginairy.sizes import (
     REACH_FROM_PICTURE,
     Size,
     drawn_size,
+    enlarged_like,
+    exceeds,
     fitted_size,
     with_margins,
     written,
 )
 from imaginairy.sources.catalog import ModelSpec
+from imaginairy.sources.companions import usual_companion
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One picture to draw, settled to the last field."""
+
+    prompt: ImaginePrompt
+    """The same as a prompt, every default filled in: it goes to the metadata."""
+    model: str
+    sampler: Sampler
+    steps: int
+    steps_to_run: int
+    """Those of the last steps that an init image leaves to run; else all."""
+    spacing: Spacing
+    eta: float
+    """How much noise each step adds; 0 where the sampler adds none."""
+    guidance: float
+    """1 is no guidance at all."""
+    seed: int
+    variation: tuple[int, float] | None
+    """The seed whose noise is mixed in, and its share; None where there is none."""
+    drawn: Size
+    """Width and height at which the model draws."""
+    saved: Size
+    """Width and height of the saved picture."""
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether what to avoid has a say."""
+        return self.guidance != 1
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether a part of the init image is kept."""
+        return is_masked(self.prompt)
+
+    @property
+    def kind(self) -> Hashable:
+        """What orders have in common that can be drawn together."""
+        return (
+            self.model,
+            self.drawn,
+            self.sampler.name,
+            self.steps,
+            self.steps_to_run,
+            self.spacing,
+            self.eta,
+            self.is_guided,
+            self.prompt.tile_mode,
+            self.prompt.init_image is not None,
+            self.has_mask,
+        )
+
+
+def filled(
+    prompt: ImaginePrompt, spec: ModelSpec, *, clip_skip: int | None = None
+) -> ImaginePrompt:
+    """Return a copy with the model's defaults where the user gave none.
+
+    Sizes that depend on an upscaler or an init image stay open, see `order_of`.
+
+    Args:
+        clip_skip: the layer of its text encoder that the model reads, once that is
+            known.
+    """
+    defaults: dict[str, Any] = {
+        "steps": spec.steps,
+        "prompt_strength": spec.prompt_strength,
+        "sampler_type": spec.sampler,
+        "clip_skip": clip_skip,
+    }
+    if prompt.mask_prompt is not None:
+        defaults["mask_model"] = usual_companion("mask", spec)
+    drawn = prompt.drawn or (spec.width, spec.height)
+    larger = spec.upscales and exceeds((prompt.width, prompt.height), drawn)
+    defaults["upscale"] = larger
+    if larger if prompt.upscale is None else prompt.upscale:
+        defaults["upscaler"] = usual_companion("upscaler", spec)
+    elif prompt.outpaint is None:  # margins and upscalers make it larger
+        defaults["width"], defaults["height"] = drawn
+    if prompt.fix_faces:
+        defaults["fix_faces_fidelity"] = DEFAULT_FACE_FIDELITY
+        defaults["fix_faces_model"] = usual_companion("face-restorer", spec)
+        defaults["fix_faces_detector"] = usual_companion("face-detector", spec)
+    if prompt.caption:
+        defaults["caption_model"] = usual_companion("captioner", spec)
+    if prompt.best_of > 1:
+        defaults["similarity_model"] = usual_companion("similarity", spec)
+    missing = {
+        name: value for name, value in defaults.items() if getattr(prompt, name) is None
+    }
+    return replace(prompt, model=spec.name, **missing)
+
+
+def order_of(prompt: ImaginePrompt, spec: ModelSpec, *, scale: int = 1) -> Order:
+    """Settle a prompt whose defaults are filled in.
+
+    Args:
+        spec: the model that draws.
+        scale: how many times as large its upscaler makes it; 1 without one.
+
+    Raises:
+        BadImageError: the init image cannot be read.
+    """
+    drawn, saved = sizes_of(prompt, spec, scale)
+    strength = 0.0
+    if prompt.init_image is not None:
+        box, drawn = drawn, fitted_size(outer_size(prompt), drawn)
+        saved = enlarged_like(drawn, box, saved)
+        strength = _or(prompt.init_image_strength, init_strength(prompt))
+        prompt = replace(prompt, init_image_strength=strength)
+    steps = _or(prompt.steps, spec.steps)
+    sampler = get_sampler(_or(prompt.sampler_type, spec.sampler))
+    return Order(
+        prompt=replace(
+            prompt, width=saved[0], height=saved[1], draw_size=written(drawn)
+        ),
+        model=spec.name,
+        sampler=sampler,
+        steps=steps,
+        steps_to_run=steps_to_run(steps, strength),
+        spacing=prompt.schedule or sampler.spacing,
+        eta=_or(prompt.eta, sampler.options.get("eta", 0.0)),
+        guidance=_or(prompt.prompt_strength, spec.prompt_strength),
+        seed=_or(prompt.seed, 0),
+        variation=variation_of(prompt),
+        drawn=drawn,
+        saved=saved,
+    )
+
+
+def is_masked(prompt: ImaginePrompt) -> bool:
+    """Tell whether only a part of the init image is painted."""
+    ways = (prompt.mask_image, prompt.mask_prompt, prompt.outpaint)
+    return any(way is not None for way in ways)
 
 
 def init_strength(prompt: ImaginePrompt) -> float:
     """Return how much of its init image stays where a prompt does not say."""
     if prompt.outpaint is not None:
         return OUTPAINTING_STRENGTH
-    if prompt.mask_image is not None or prompt.mask_prompt is not None:
-        return INPAINTING_STRENGTH
-    return DEFAULT_INIT_STRENGTH
+    return INPAINTING_STRENGTH if is_masked(prompt) else DEFAULT_INIT_STRENGTH
 
 
-def sized(prompt: ImaginePrompt, spec: ModelSpec, scale: int) -> ImaginePrompt:
-    """Return a prompt that says at which size it is drawn and at which saved.
+def variation_of(prompt: ImaginePrompt) -> tuple[int, float] | None:
+    """Return the seed whose noise is mixed in, and its share, where there is one."""
+    if prompt.variation_seed is None or not prompt.variation_strength:
+        return None
+    return prompt.variation_seed, prompt.variation_strength
 
-    Args:
-        prompt: with all else filled in.
-        scale: how many times as large its upscaler makes it; 1 without one.
+
+def sizes_of(prompt: ImaginePrompt, spec: ModelSpec, scale: int) -> tuple[Size, Size]:
+    """Return the sizes at which a prompt is drawn and saved.
+
+    An init image has its own shape, and is fitted into the first afterwards.
     """
     native = (spec.width, spec.height)
     usual = prompt.drawn or beyond_edges(prompt, native)
@@ -51,15 +204,34 @@ def sized(prompt: ImaginePrompt, spec: ModelSpec, scale: int) -> ImaginePrompt:
     if drawn is None:
         drawn = drawn_size(wanted, native, reach=reach, scale=scale)
         _say(spec, wanted, drawn, scale)
-    return replace(prompt, width=wanted[0], height=wanted[1], draw_size=written(drawn))
+    return drawn, wanted
 
 
 def beyond_edges(prompt: ImaginePrompt, native: Size) -> Size:
     """Return the usual size, with room for what is outpainted around the init image."""
     if prompt.outpaint is None or prompt.init_image is None:
         return native
-    size = ImageOps.exif_transpose(as_pillow(prompt.init_image)).size
+    size = upright_size(prompt)
     return with_margins(fitted_size(size, native), parse_margins(prompt.outpaint), size)
+
+
+def outer_size(prompt: ImaginePrompt) -> Size:
+    """Return the size of the init image with the margins that are outpainted."""
+    size = upright_size(prompt)
+    if prompt.outpaint is None:
+        return size
+    up, right, down, left = parse_margins(prompt.outpaint)
+    return size[0] + left + right, size[1] + up + down
+
+
+def upright_size(prompt: ImaginePrompt) -> Size:
+    """Return the size of the init image as it is seen."""
+    return ImageOps.exif_transpose(as_pillow(prompt.init_image)).size
+
+
+def _or(given: T | None, usual: T) -> T:
+    """Return what was given, or else what is usual."""
+    return usual if given is None else given
 
 
 def _say(spec: ModelSpec, wanted: Size, drawn: Size, scale: int) -> None:

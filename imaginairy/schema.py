@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
@@ -26,8 +26,6 @@ from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.recorded import fields_recorded, recorded
 from imaginairy.samplers import SAMPLERS, get_sampler
 from imaginairy.samplers.table import Spacing
-from imaginairy.sources.catalog import ModelSpec
-from imaginairy.sources.companions import usual_companion
 from imaginairy.weighted_prompt import PromptText, WeightedPrompt, weighted_prompts
 
 if TYPE_CHECKING:
@@ -295,41 +293,6 @@ class ImaginePrompt:
     def drawn(self) -> sizes.Size | None:
         """The size at which it is generated, width and height, where that is said."""
         return sizes.parse_size(self.draw_size) if self.draw_size else None
-
-    def filled(self, spec: ModelSpec, **more: Any) -> "ImaginePrompt":
-        """Return a copy with the model's defaults where the user gave none.
-
-        `more` are those that are known once the model is loaded.
-        """
-        defaults: dict[str, Any] = {
-            "steps": spec.steps,
-            "prompt_strength": spec.prompt_strength,
-            "sampler_type": spec.sampler,
-            **more,
-        }
-        if self.mask_prompt is not None:
-            defaults["mask_model"] = usual_companion("mask", spec)
-        drawn = self.drawn or (spec.width, spec.height)
-        larger = spec.upscales and sizes.exceeds((self.width, self.height), drawn)
-        defaults["upscale"] = larger
-        if larger if self.upscale is None else self.upscale:
-            defaults["upscaler"] = usual_companion("upscaler", spec)
-        elif self.outpaint is None:  # margins and upscalers make it larger
-            defaults["width"], defaults["height"] = drawn
-        if self.fix_faces:
-            defaults["fix_faces_fidelity"] = DEFAULT_FACE_FIDELITY
-            defaults["fix_faces_model"] = usual_companion("face-restorer", spec)
-            defaults["fix_faces_detector"] = usual_companion("face-detector", spec)
-        if self.caption:
-            defaults["caption_model"] = usual_companion("captioner", spec)
-        if self.best_of > 1:
-            defaults["similarity_model"] = usual_companion("similarity", spec)
-        missing = {
-            name: value
-            for name, value in defaults.items()
-            if getattr(self, name) is None
-        }
-        return replace(self, model=spec.name, **missing)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` makes the same prompt of."""

@@ -3,9 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+from imaginairy.enhancers import companions_needed, safety
+from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.lazy_image import as_pillow
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import listed
+from imaginairy.order import Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sources.catalog import ModelSpec
@@ -13,21 +16,32 @@ from imaginairy.sources.companions import ROLES
 from imaginairy.stand_ins import is_at_home, suited
 
 
-def settled(
-    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
-) -> ImaginePrompt:
-    """Return a prompt with every default filled in; name what of it says nothing.
+def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
+    """Return what is drawn for a prompt; name what of it says nothing.
+
+    The models that it needs are there then: the one that draws is loaded, and so are
+    those that its enhancers use, so that what is missing is said before all the work.
 
     Raises:
         ForeignPictureError: a model beside the one that draws cannot be had.
+        ImaginairyError: a model or the init image is not as it should be.
     """
-    filled = prompt.filled(loaded.spec, clip_skip=loaded.diffusion.clip_skip)
-    tell_what_is_passed_over(filled, loaded, store)
-    return replace(filled, **suited_models(prompt, filled, loaded.spec, store))
+    safety.safety_mode()  # a bad one is refused before anything is loaded
+    load_plugins(prompt)
+    loaded = store.get(prompt.model)
+    spec = loaded.spec
+    whole = filled(prompt, spec, clip_skip=loaded.diffusion.clip_skip)
+    tell_what_is_passed_over(whole, loaded, store)
+    whole = replace(whole, **suited_models(prompt, whole, spec, store))
+    for role, name in companions_needed(whole):
+        store.companion(role, name)
+    safety.prepare(whole, store)
+    scale = store.upscaler(whole.upscaler).scale if whole.upscale else 1
+    return order_of(whole, spec, scale=scale)
 
 
 def suited_models(
-    prompt: ImaginePrompt, filled: ImaginePrompt, spec: ModelSpec, store: ModelStore
+    prompt: ImaginePrompt, whole: ImaginePrompt, spec: ModelSpec, store: ModelStore
 ) -> dict[str, Any]:
     """Choose the models beside the one that draws where none was named, by field.
 
@@ -36,14 +50,14 @@ def suited_models(
     other picture shows that too, so it is judged by that one; so are masks of any
     model's.
     """
-    image = None if filled.init_image is None else as_pillow(filled.init_image)
+    image = None if whole.init_image is None else as_pillow(whole.init_image)
     bundled = spec.companions == "bundled"
     chosen: dict[str, Any] = {}
     if bundled and (image is None or is_at_home(image)):
         return chosen
     for role, row in ROLES.items():
         field = row.option or ""
-        if not getattr(filled, field, None) or getattr(prompt, field):
+        if not getattr(whole, field, None) or getattr(prompt, field):
             continue
         subject = image if bundled or role == "mask" else None
         chosen[field] = suited(store, role, None, subject)

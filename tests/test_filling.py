@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt, ModelStore
-from imaginairy.defaults import beyond_edges, sized
 from imaginairy.errors import BadOptionError
+from imaginairy.order import beyond_edges, filled, sizes_of
 from imaginairy.settling import suited_models, tell_what_is_passed_over
+from imaginairy.sizes import parse_size
 from imaginairy.sources.catalog import ModelSpec, known_model
 from imaginairy.stand_ins import suited
 
@@ -38,11 +39,11 @@ COMPANIONS = {
 @pytest.mark.parametrize("number", [0, 1], ids=["published", "bundled"])
 def test_models_beside_the_one_that_draws_go_with_it(number: int) -> None:
     spec = (SD15, STORYBOOK)[number]
-    filled = ImaginePrompt("a", **ALL_ASKED).filled(spec)
-    names = {field: getattr(filled, field) for field in COMPANIONS}
+    whole = filled(ImaginePrompt("a", **ALL_ASKED), spec)
+    names = {field: getattr(whole, field) for field in COMPANIONS}
     assert names == {field: both[number] for field, both in COMPANIONS.items()}
-    assert filled.fix_faces_fidelity == 0.2
-    plain = ImaginePrompt("a", upscale=False).filled(spec)
+    assert whole.fix_faces_fidelity == 0.2
+    plain = filled(ImaginePrompt("a", upscale=False), spec)
     assert {getattr(plain, field) for field in COMPANIONS} == {None}
     assert plain.fix_faces_fidelity is None
 
@@ -51,19 +52,19 @@ def test_what_was_named_stays() -> None:
     own = dict.fromkeys(COMPANIONS, "mine")
     given = {**ALL_ASKED, **own, "fix_faces_fidelity": 0.0, "steps": 9, "seed": 4,
              "prompt_strength": 0.0, "sampler_type": "ddim"}  # fmt: skip
-    filled = ImaginePrompt("a", **given).filled(SD15)
-    assert {name: getattr(filled, name) for name in given} == given
-    assert filled.model == "sd15"
+    whole = filled(ImaginePrompt("a", **given), SD15)
+    assert {name: getattr(whole, name) for name in given} == given
+    assert whole.model == "sd15"
 
 
 @pytest.mark.parametrize("spec", [SD15, STORYBOOK], ids=["sd15", "storybook"])
 def test_steps_guidance_and_sampler_are_the_models(spec: ModelSpec) -> None:
-    filled = ImaginePrompt("a").filled(spec, clip_skip=2)
-    assert filled.steps == spec.steps
-    assert filled.prompt_strength == spec.prompt_strength
-    assert filled.sampler_type == spec.sampler
-    assert filled.clip_skip == 2
-    assert ImaginePrompt("a", clip_skip=1).filled(spec, clip_skip=2).clip_skip == 1
+    whole = filled(ImaginePrompt("a"), spec, clip_skip=2)
+    assert whole.steps == spec.steps
+    assert whole.prompt_strength == spec.prompt_strength
+    assert whole.sampler_type == spec.sampler
+    assert whole.clip_skip == 2
+    assert filled(ImaginePrompt("a", clip_skip=1), spec, clip_skip=2).clip_skip == 1
 
 
 @pytest.mark.parametrize(
@@ -90,10 +91,10 @@ def test_size_and_whether_it_is_enlarged(
     upscale: bool,
     size: tuple[int | None, int | None],
 ) -> None:
-    filled = ImaginePrompt("a", **options).filled(spec)
-    assert filled.upscale is upscale
-    assert (filled.width, filled.height) == size
-    assert (filled.upscaler is not None) == upscale
+    whole = filled(ImaginePrompt("a", **options), spec)
+    assert whole.upscale is upscale
+    assert (whole.width, whole.height) == size
+    assert (whole.upscaler is not None) == upscale
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,8 @@ def test_at_which_size_it_is_drawn_and_saved(
     drawn: str, said: str, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.INFO)
-    prompt = sized(ImaginePrompt("a", **options), spec, scale)
-    assert (prompt.width, prompt.height) == saved
-    assert prompt.draw_size == drawn
+    sizes = sizes_of(ImaginePrompt("a", **options), spec, scale)
+    assert sizes == (parse_size(drawn), saved)
     assert "\n".join(caplog.messages) == said
     level = logging.WARNING if "expect little" in said else logging.INFO
     assert {record.levelno for record in caplog.records} <= {level}
@@ -158,7 +158,7 @@ def offline() -> ModelStore:
 
 def chosen(spec: ModelSpec, store: ModelStore, **options: Any) -> dict[str, Any]:
     prompt = ImaginePrompt("a", **options)
-    return suited_models(prompt, prompt.filled(spec), spec, store)
+    return suited_models(prompt, filled(prompt, spec), spec, store)
 
 
 def test_what_is_drawn_of_a_foreign_picture_is_enlarged_by_a_filter(

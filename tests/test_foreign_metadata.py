@@ -21,6 +21,7 @@ from imaginairy.foreign_metadata import (
 )
 from imaginairy.foreign_settings import read_settings
 from imaginairy.metadata import read_written
+from imaginairy.order import filled
 from imaginairy.sources.catalog import known_model
 
 TEXT = """a (red) fox, ((sharp)), [dull], (big:1.3), \\(plain\\)
@@ -222,9 +223,15 @@ def test_a_png_and_a_jpg_say_it(tmp_path: Path) -> None:
 
 def test_ours_is_read_back_from_what_others_read(tmp_path: Path) -> None:
     spec = known_model("storybook")
-    prompt = ImaginePrompt(
-        "a (fox) by [a] lake", negative_prompt="(blur)", seed=4, sampler_type="k_heun"
-    ).filled(spec)
+    prompt = filled(
+        ImaginePrompt(
+            "a (fox) by [a] lake",
+            negative_prompt="(blur)",
+            seed=4,
+            sampler_type="k_heun",
+        ),
+        spec,
+    )
     result = ImagineResult(
         prompt=prompt,
         images={"generated": Image.fromarray(np.zeros((8, 8, 3), np.uint8))},
@@ -234,7 +241,7 @@ def test_ours_is_read_back_from_what_others_read(tmp_path: Path) -> None:
     record = parse_parameters(written.parameters)
     assert record is not None
     again = ImaginePrompt.from_dict({**record.fields, "model": record.model})
-    assert again.filled(spec) == prompt
+    assert filled(again, spec) == prompt
     assert record.unknown == {}
 
 

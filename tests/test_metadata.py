@@ -12,6 +12,7 @@ from imaginairy import ImaginePrompt, ImagineResult, WeightedPrompt, xmp
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.foreign_metadata import read_foreign
 from imaginairy.metadata import read_metadata, read_written
+from imaginairy.order import filled
 from imaginairy.sources.catalog import known_model
 
 
@@ -19,7 +20,7 @@ def result(prompt: ImaginePrompt | None = None) -> ImagineResult:
     prompt = prompt or ImaginePrompt("a scenic landscape", seed=1)
     rows = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
     return ImagineResult(
-        prompt=prompt.filled(known_model("sd15")),
+        prompt=filled(prompt, known_model("sd15")),
         images={"generated": Image.fromarray(rows)},
         model_hash=lambda: "ab" * 32,
     )

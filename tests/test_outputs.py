@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from imaginairy import ImaginePrompt
+from imaginairy.order import filled
 from imaginairy.outputs import claimed_number, file_name
 from imaginairy.sources.catalog import known_model
 
 
 def named(text: str, **options: object) -> str:
     prompt = ImaginePrompt(text, seed=557988237, **options)  # type: ignore[arg-type]
-    return file_name(1, prompt.filled(known_model("sd15")), "jpg")
+    return file_name(1, filled(prompt, known_model("sd15")), "jpg")
 
 
 def test_a_name_tells_how_it_was_drawn() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from imaginairy import ImaginePrompt, ImagineResult, Step
 from imaginairy.errors import BadOptionError, CannotSaveError
 from imaginairy.metadata import read_metadata
+from imaginairy.order import filled
 from imaginairy.outputs import (
     SaveOptions,
     StepRecorder,
@@ -40,7 +41,7 @@ NAME = "000001_7_PLMS2_PS7.5_a_fox"
 
 def result(*kinds: str, **more: Any) -> ImagineResult:
     """A result whose pictures tell each other apart by their sizes."""
-    prompt = ImaginePrompt("a fox", seed=7, steps=2).filled(known_model("sd15"))
+    prompt = filled(ImaginePrompt("a fox", seed=7, steps=2), known_model("sd15"))
     images = {kind: Image.new("RGB", SIZES[kind], COLOURS[kind]) for kind in kinds}
     return ImagineResult(
         prompt=prompt, images=images, model_hash=lambda: "ab" * 32, **more

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from imaginairy import ImaginePrompt, WeightedPrompt
 from imaginairy.errors import BadOptionError, BadPromptError
+from imaginairy.order import filled
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.catalog import known_model
 
@@ -86,14 +87,14 @@ def test_seeds_left_open_are_chosen_once_and_differ() -> None:
 
 def test_the_model_fills_in_what_was_left_open() -> None:
     spec = known_model("storybook")
-    filled = ImaginePrompt("a fox", steps=7).filled(spec)
-    assert (filled.upscaler, filled.width) == ("storybook-upscaler", None)
-    small = ImaginePrompt("a fox", upscale=False).filled(spec)
+    whole = filled(ImaginePrompt("a fox", steps=7), spec)
+    assert (whole.upscaler, whole.width) == ("storybook-upscaler", None)
+    small = filled(ImaginePrompt("a fox", upscale=False), spec)
     assert (small.width, small.height) == (spec.width, spec.height)
-    assert filled.steps == 7
-    assert filled.sampler_type == spec.sampler
-    assert filled.model == "storybook"
-    assert small.filled(known_model("sd15")).width == spec.width
+    assert whole.steps == 7
+    assert whole.sampler_type == spec.sampler
+    assert whole.model == "storybook"
+    assert filled(small, known_model("sd15")).width == spec.width
 
 
 def test_embeddings_do_not_count_when_prompts_are_compared_or_shown() -> None:

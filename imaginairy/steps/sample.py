@@ -15,7 +15,7 @@ from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step
-from imaginairy.samplers import get_sampler
+from imaginairy.order import Order
 from imaginairy.samplers.guidance import (
     Denoiser,
     PredictNoise,
@@ -25,29 +25,25 @@ from imaginairy.samplers.guidance import (
     inpainting,
     seeing_mask,
 )
-from imaginairy.samplers.table import steps_to_run
-from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.start import Start
 
 
-def tiled(prompt: ImaginePrompt, model: DrawingModel) -> AbstractContextManager[None]:
+def tiled(order: Order, model: DrawingModel) -> AbstractContextManager[None]:
     """Return the scope in which the networks' convolutions wrap around as asked."""
-    x, y = "x" in prompt.tile_mode, "y" in prompt.tile_mode
+    x, y = "x" in order.prompt.tile_mode, "y" in order.prompt.tile_mode
     return tiling(model.unet, model.autoencoder, x=x, y=y)
 
 
 def sample(
-    prompt: ImaginePrompt,
+    order: Order,
     model: DrawingModel,
     start: Start,
     predict: PredictNoise,
     observer: Observer,
 ) -> Tensor:
     """Walk from the start to the latents of a picture."""
-    assert prompt.sampler_type and prompt.prompt_strength is not None
-    sampler = get_sampler(prompt.sampler_type)
-    steps = steps_to_run(prompt.steps or 0, prompt.init_image_strength or 0.0)
-    observer.on_start(prompt, None if sampler.adaptive and steps else steps)
+    sampler, steps = order.sampler, order.steps_to_run
+    observer.on_start(order.prompt, None if sampler.adaptive and steps else steps)
     if not steps:
         return start.latents
 
@@ -60,7 +56,7 @@ def sample(
         start.levels,
         draw_noise=start.draw_noise,
         on_step=on_step,
-        **({} if prompt.eta is None else {"eta": prompt.eta}),
+        **({"eta": order.eta} if sampler.takes_eta else {}),
     )
     if not is_finite(latents):
         raise NotFiniteError(
@@ -72,7 +68,7 @@ def sample(
 
 
 def predictor(
-    prompt: ImaginePrompt,
+    order: Order,
     model: DrawingModel,
     start: Start,
     conditioning: Conditioning,
@@ -80,21 +76,19 @@ def predictor(
     stages: Stages,
 ) -> PredictNoise:
     """Wrap guidance and, where there is one, the mask around the UNet."""
-    assert prompt.prompt_strength is not None
 
     def unet(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
         predict = partial(model.unet, latents, timesteps, text)
         return stages.run("the UNet", model.unet, predict)
 
     seeing: Unet = unet
-    if model.sees_mask:
+    if start.blanked is not None:
         keep = (
             torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
         )
-        assert start.blanked is not None
         seeing = seeing_mask(unet, 1 - keep.round(), start.blanked)
     predict = as_noise(
-        guided(seeing, conditioning, unconditional, prompt.prompt_strength),
+        guided(seeing, conditioning, unconditional, order.guidance),
         model.schedule,
     )
     if start.keep is None or start.init_latents is None:

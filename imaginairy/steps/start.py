@@ -11,9 +11,7 @@ from imaginairy.finite import Stages
 from imaginairy.images import image_to_tensor
 from imaginairy.masks.canvas import Canvas, latent_mask
 from imaginairy.models.drawing import DrawingModel
-from imaginairy.samplers import get_sampler
-from imaginairy.samplers.table import steps_to_run
-from imaginairy.schema import ImaginePrompt
+from imaginairy.order import Order
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Start:
 
 
 def starting_point(
-    prompt: ImaginePrompt,
+    order: Order,
     model: DrawingModel,
     canvas: Canvas | None,
     stages: Stages,
@@ -46,38 +44,34 @@ def starting_point(
     The noise comes in the reference's order: first what the encoder draws, where an
     init image has a say, then what the walk starts from.
     """
-    assert prompt.sampler_type and prompt.steps and prompt.drawn
-    assert prompt.seed is not None
-    width, height = prompt.drawn
+    width, height = order.drawn
     size = height // model.downsampling, width // model.downsampling
     shape = (1, model.latent_channels, *size)
-    draw_noise = SeededNoise(prompt.seed, shape, model.device)
+    draw_noise = SeededNoise(order.seed, shape, model.device)
 
-    sampler = get_sampler(prompt.sampler_type)
-    runs = steps_to_run(prompt.steps, prompt.init_image_strength or 0.0)
-    levels = sampler.levels(model.schedule, prompt.steps, prompt.schedule, last=runs)
+    sampler, steps, runs = order.sampler, order.steps, order.steps_to_run
+    levels = sampler.levels(model.schedule, steps, order.spacing, last=runs)
 
     init_latents = keep = None
-    if canvas is not None and (runs < prompt.steps or canvas.keep is not None):
+    if canvas is not None and (runs < steps or canvas.keep is not None):
         init_latents = encoded(
             model, image_to_tensor(canvas.picture), draw_noise(), stages
         )
     if canvas is not None and canvas.keep is not None:
         keep = latent_mask(canvas.keep, model.downsampling).to(model.device)
     noise = draw_noise()
-    if prompt.variation_strength and prompt.variation_seed is not None:
-        other = SeededNoise(prompt.variation_seed, shape, model.device)()
-        noise = spherical_mix(noise, other, prompt.variation_strength)
+    if order.variation is not None:
+        seed, share = order.variation
+        noise = spherical_mix(noise, SeededNoise(seed, shape, model.device)(), share)
 
-    if runs:
-        shown = init_latents if runs < prompt.steps else None
+    shown = init_latents if runs < steps else None
+    if runs or shown is None:
         latents = sampler.start(model.schedule, noise, levels[0], shown)
     else:
-        assert init_latents is not None
-        latents = init_latents
+        latents = shown
     blanked = None
     if model.sees_mask:
-        picture = blanked_picture(prompt, canvas)
+        picture = blanked_picture(order, canvas)
         blanked = encoded(model, picture, torch.zeros(shape), stages)
     return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked)
 
@@ -90,10 +84,9 @@ def encoded(
     return stages.run("the encoder", model.autoencoder, encode)
 
 
-def blanked_picture(prompt: ImaginePrompt, canvas: Canvas | None) -> Tensor:
+def blanked_picture(order: Order, canvas: Canvas | None) -> Tensor:
     """Return the init image with grey where it is painted, (1, 3, h, w) in [-1, 1]."""
     if canvas is None or canvas.keep is None:
-        assert prompt.drawn
-        return torch.zeros(1, 3, *reversed(prompt.drawn))
+        return torch.zeros(1, 3, *reversed(order.drawn))
     stays = latent_mask(canvas.keep, downsampling=1) >= 0.5
     return image_to_tensor(canvas.picture) * stays

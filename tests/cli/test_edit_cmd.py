@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt, ModelStore
-from imaginairy.defaults import init_strength
 from imaginairy.enhancers.similarity import similarities
+from imaginairy.order import init_strength
 from storybook.world import draw_scene
 from tests.support.commands import Run, assert_refused, process
 

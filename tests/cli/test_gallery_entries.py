@@ -24,6 +24,7 @@ from imaginairy.gallery import (
     write_gallery,
 )
 from imaginairy.metadata import write_image
+from imaginairy.order import filled
 from imaginairy.recorded import IN_MEMORY
 from imaginairy.sources.catalog import known_model
 
@@ -53,7 +54,7 @@ def test_what_browsers_show_of_the_folder_itself_is_taken(tmp_path: Path) -> Non
 def test_masks_are_left_out_and_pictures_with_one_are_not(tmp_path: Path) -> None:
     kinds = ("generated", "modified_original", "mask_binary", "mask_grayscale")
     result = ImagineResult(
-        prompt=ImaginePrompt("a", seed=1).filled(known_model("sd15")),
+        prompt=filled(ImaginePrompt("a", seed=1), known_model("sd15")),
         images=dict.fromkeys(kinds, PLAIN),
         model_hash=lambda: "ab" * 32,
     )

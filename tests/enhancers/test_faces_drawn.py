@@ -11,6 +11,7 @@ from imaginairy.enhancers import Work
 from imaginairy.enhancers.faces import fix_upscaled
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
+from imaginairy.order import filled
 from tests.support.pictures import changed
 from tests.support.tiny_upscaler import save_repeater
 
@@ -59,7 +60,7 @@ def test_faces_are_restored_again_in_the_larger_picture(
     prompt = ImaginePrompt(
         "a woman", fix_faces=True, fix_faces_model=restorer, upscale=True
     )
-    prompt = prompt.filled(store.locate("storybook"))
+    prompt = filled(prompt, store.locate("storybook"))
     large = portrait.resize((512, 512))
     work = Work(prompt, {"generated": portrait, "upscaled": large}, store)
     work = fix_upscaled(work.with_facts("fix_faces", {"faces": 1, "fidelity": 0.2}))

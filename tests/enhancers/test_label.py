@@ -5,12 +5,13 @@ import numpy as np
 from imaginairy import ImaginePrompt, ModelStore
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.label import label
+from imaginairy.order import filled
 from tests.support.pictures import changed, noise
 
 
 def test_every_picture_is_labelled_and_no_mask(store: ModelStore) -> None:
-    prompt = ImaginePrompt("a dog", caption_text="{prompt}").filled(
-        store.locate("storybook")
+    prompt = filled(
+        ImaginePrompt("a dog", caption_text="{prompt}"), store.locate("storybook")
     )
     pictures = {kind: noise("RGB", (96, 96)) for kind in ("generated", "upscaled")}
     masks = {kind: noise("L", (96, 96)) for kind in ("mask_binary", "mask_grayscale")}

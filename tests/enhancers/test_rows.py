@@ -6,6 +6,7 @@ import pytest
 
 from imaginairy import ImaginePrompt
 from imaginairy.enhancers import ENHANCERS, companions_needed
+from imaginairy.order import filled
 from imaginairy.sources.catalog import known_model
 
 PLAIN = {"upscale": False, "width": 128, "height": 128}
@@ -36,8 +37,8 @@ FIXED = {"fix_faces": True, "fix_faces_model": "gfpgan", "fix_faces_detector": "
 def test_what_a_prompt_asks_for(
     options: dict[str, Any], steps: list[str], needed: list[tuple[str, str]]
 ) -> None:
-    prompt = ImaginePrompt("a dog", draw_size="128x128", **options).filled(
-        known_model("storybook")
+    prompt = filled(
+        ImaginePrompt("a dog", draw_size="128x128", **options), known_model("storybook")
     )
     assert [row.name for row in ENHANCERS if row.is_asked(prompt)] == steps
     assert list(companions_needed(prompt)) == needed

@@ -13,6 +13,7 @@ from imaginairy.enhancers import Work
 from imaginairy.enhancers.safety import MODES, check, safety_mode
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata import read_metadata
+from imaginairy.order import filled
 from imaginairy.sources.catalog import HubRepo
 from imaginairy.sources.companions import known_companion
 from tests.support.tiny_words import save_tiny_safety_checker
@@ -104,10 +105,10 @@ def test_every_picture_that_shows_it_is_blurred(
     for image in result.images.values():
         assert np.asarray(image).std(axis=(0, 1)).max() < 12
     store, masks = ModelStore(device="cpu"), {"mask_binary": init.convert("L")}
-    filled = ImaginePrompt("a fox", model=str(tiny_folder)).filled(
-        store.locate(str(tiny_folder))
+    whole = filled(
+        ImaginePrompt("a fox", model=str(tiny_folder)), store.locate(str(tiny_folder))
     )
-    work = check(Work(filled, {"generated": init, "upscaled": init} | masks, store))
+    work = check(Work(whole, {"generated": init, "upscaled": init} | masks, store))
     assert work.images["mask_binary"] is masks["mask_binary"]
     for kind in ("generated", "upscaled"):
         assert np.asarray(work.images[kind]).std(axis=(0, 1)).max() < 12

@@ -14,6 +14,7 @@ from imaginairy.enhancers import Work
 from imaginairy.enhancers.upscale import resized, upscale_drawn
 from imaginairy.errors import BadOptionError, DownloadError
 from imaginairy.metadata import read_metadata, read_written
+from imaginairy.order import filled
 from tests.support.pictures import noise, pixels, squares
 from tests.support.tiny_upscaler import save_repeater, save_upscaler
 
@@ -30,7 +31,7 @@ def repeater(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def enlarged(image: Image.Image, store: ModelStore, **options: Any) -> Work:
     """Do to a picture what is done to one that a prompt with these options drew."""
-    prompt = ImaginePrompt("a dog", **options).filled(store.locate("storybook"))
+    prompt = filled(ImaginePrompt("a dog", **options), store.locate("storybook"))
     return upscale_drawn(Work(prompt, {"generated": image}, store))
 
 

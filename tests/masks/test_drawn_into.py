@@ -13,6 +13,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.masks.from_text import text_mask
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
+from imaginairy.order import filled
 from imaginairy.sources.catalog import known_model
 from tests.support.boxes import boxes
 from tests.support.pictures import distance, pixels
@@ -118,6 +119,6 @@ def test_a_described_edit_is_recorded_and_drawn_again(
 
 def test_the_model_chooses_what_finds_the_places() -> None:
     prompt = ImaginePrompt("a fox", init_image=boxes(), mask_prompt="red")
-    assert prompt.filled(known_model("sd15")).mask_model == "clipseg"
-    assert prompt.filled(known_model("storybook")).mask_model == "storybook-clipseg"
-    assert ImaginePrompt("a fox").filled(known_model("sd15")).mask_model is None
+    assert filled(prompt, known_model("sd15")).mask_model == "clipseg"
+    assert filled(prompt, known_model("storybook")).mask_model == "storybook-clipseg"
+    assert filled(ImaginePrompt("a fox"), known_model("sd15")).mask_model is None

@@ -8,6 +8,7 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult
 from imaginairy.gallery import write_gallery
+from imaginairy.order import filled
 from imaginairy.sources.catalog import known_model
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -19,15 +20,15 @@ def save(folder: Path, number: int, prompt: str, **options: Any) -> Path:
     variants = options.pop("variants", {})
     size = options.pop("size", (32, 32))
     model = options.pop("model", "sd15")
-    filled = ImaginePrompt(prompt, **{"seed": number, **options}).filled(
-        known_model(model)
+    whole = filled(
+        ImaginePrompt(prompt, **{"seed": number, **options}), known_model(model)
     )
     result = ImagineResult(
-        prompt=filled,
+        prompt=whole,
         images={"generated": Image.new("RGB", size, colour)},
         model_hash=lambda: "ab" * 32,
     )
-    path = result.save(folder / f"{number:06d}_{filled.sampler_type}.jpg")
+    path = result.save(folder / f"{number:06d}_{whole.sampler_type}.jpg")
     for kind, image in variants.items():
         (folder / kind).mkdir(exist_ok=True)
         image.save(folder / kind / path.name)

@@ -1,0 +1,60 @@
+"""The pictures that one is drawn from: fitted, and with what of them stays."""
+
+from dataclasses import dataclass
+
+from imaginairy.checks import parse_margins
+from imaginairy.lazy_image import as_pillow
+from imaginairy.log import log
+from imaginairy.masks.canvas import (
+    Canvas,
+    canvas_of,
+    outpainted,
+    say_if_pointless,
+    with_mask,
+)
+from imaginairy.masks.from_text import TextMask, text_mask
+from imaginairy.models.store import ModelStore
+from imaginairy.order import Order
+from imaginairy.schema import ImaginePrompt
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an order's picture is drawn on."""
+
+    canvas: Canvas | None = None
+    """None where it is drawn from noise alone."""
+    found: TextMask | None = None
+    """What the mask prompt describes, where there is one."""
+
+
+def prepare(order: Order, store: ModelStore) -> Prepared:
+    """Read the init image and its mask, at the size at which the order is drawn."""
+    prompt = order.prompt
+    if prompt.init_image is None:
+        return Prepared()
+    found = described(prompt, store)
+    image = as_pillow(prompt.init_image)
+    if prompt.outpaint is not None:
+        margins = parse_margins(prompt.outpaint)
+        canvas = outpainted(image, margins, order.drawn)
+    else:
+        canvas = canvas_of(image, order.drawn)
+        mask = found.binary if found else prompt.mask_image
+        if mask is not None:
+            keeps = prompt.mask_mode == "keep"
+            canvas = with_mask(canvas, as_pillow(mask), keeps=keeps)
+            if found is None:
+                say_if_pointless(canvas)
+    drawn, own = canvas.picture.size, canvas.original.size
+    if drawn != own:
+        log.info("the picture of %dx%d is worked on at %dx%d", *own, *drawn)
+    return Prepared(canvas, found)
+
+
+def described(prompt: ImaginePrompt, store: ModelStore) -> TextMask | None:
+    """Find in the init image what the mask prompt describes."""
+    if prompt.mask_prompt is None:
+        return None
+    segmenter = store.segmenter(prompt.mask_model)
+    return text_mask(as_pillow(prompt.init_image), prompt.mask_prompt, segmenter)
