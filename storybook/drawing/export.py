@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +18,7 @@ from storybook.drawing import tokenizer
 from storybook.drawing.decoder import load_finished
 from storybook.drawing.latents import load_spread
 from storybook.drawing.unet import load_painter
+from storybook.training.saving import write_json
 from storybook.world.canvas import SIZE
 
 
@@ -182,9 +181,3 @@ def text_config() -> dict[str, Any]:
         "eos_token_id": config.vocab_size - 1,
         "pad_token_id": config.vocab_size - 1,
     }
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a small file, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer, models, trainers
 from imaginairy.models.tokenizer import END, START, ClipTokenizer, load_tokenizer
 from storybook import settings
 from storybook.training.cache import load_scenes
+from storybook.training.saving import write_json
 from storybook.world import write_caption
 from storybook.world.words import STRAYS
 
@@ -94,3 +96,14 @@ def folder() -> Path:
 def load() -> ClipTokenizer:
     """Return the trained tokenizer."""
     return load_tokenizer(folder(), settings.TEXT.max_tokens)
+
+
+def write_beside(target: Path) -> None:
+    """Write the vocabulary that the texts of all models here are cut with."""
+    for name in ("vocab.json", "merges.txt"):
+        shutil.copyfile(folder() / name, target / name)
+    length = settings.TEXT.max_tokens
+    write_json(
+        target / "tokenizer_config.json",
+        {"tokenizer_class": "CLIPTokenizer", "model_max_length": length},
+    )

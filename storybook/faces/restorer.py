@@ -22,12 +22,12 @@ from imaginairy.networks.codeformer import CodeFormer, with_statistics_of
 from imaginairy.networks.layers import ResidualBlock
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, psnr, to_pixels
-from storybook.drawing.export import write_json
 from storybook.faces.pairs import Pair, Pairs, batch_of, fresh_pairs
 from storybook.faces.pictures import Pixels
 from storybook.training.cache import to_tensor
 from storybook.training.loop import Figures, Trainer, load_trained, pick_device
 from storybook.training.precision import mixed
+from storybook.training.saving import write_json
 from storybook.training.workers import Team, run_workers
 
 CODEBOOK, CODES, STEERING = "face-codebook", "face-codes", "face-steering"

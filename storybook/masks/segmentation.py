@@ -18,7 +18,7 @@ from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.segmentation import Segmenter
 from storybook import settings
 from storybook.drawing import tokenizer
-from storybook.reports.masks import figures_of
+from storybook.masks.figures import figures_of
 from storybook.training.attention import attend_plainly
 from storybook.training.loop import (
     Figures,
@@ -29,7 +29,7 @@ from storybook.training.loop import (
 )
 from storybook.training.naming import Named, begin_with_places, shares_of
 from storybook.training.precision import mixed
-from storybook.training.saving import save_half, write_picture_input, write_vocabulary
+from storybook.training.saving import save_half, write_picture_input
 from storybook.training.workers import Team, run_workers
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import OVERSAMPLE, SIZE
@@ -314,6 +314,6 @@ def export() -> None:
     segmenter, folder = build(), settings.SEGMENTATION_DATA
     load_trained(NAME, Learner(segmenter.network))
     save_half(segmenter.network, folder)
-    write_vocabulary(folder)
+    tokenizer.write_beside(folder)
     pictures = segmenter.picture_input
     write_picture_input(folder, pictures, "ViTImageProcessor", "CLIPSegProcessor")

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from imaginairy.enhancers.caption import caption_of
-from imaginairy.models.captioning import Captioner, load_captioner
+from imaginairy.models.captioning import load_captioner
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.sources.companions import ROLES
 from storybook import settings
-from storybook.training.loop import Figures
 from storybook.training.sight import held_back_scenes
+from storybook.words.figures import caption_figures
 from storybook.world.plain import plain_caption, read_caption
 
 FOLDER = settings.STATE / "report"
@@ -34,25 +34,11 @@ def report() -> None:
         by_group[scene.group].append(read_caption(said) == read_caption(wanted))
         lines.append(f"{'=' if said == wanted else '!'} {said} | {wanted}")
     figures = {
-        "usual": figures_of(captioner, SCENES, beams=None),
-        "greedy": figures_of(captioner, SCENES),
+        "usual": caption_figures(captioner, SCENES, beams=None),
+        "greedy": caption_figures(captioner, SCENES),
         "by_group": {k: round(float(np.mean(v)), 3) for k, v in by_group.items()},
     }
     text = json.dumps(figures, indent=2)
     (FOLDER / "captions.json").write_text(text + "\n")
     (FOLDER / "captions.txt").write_text("\n".join(lines) + "\n")
     print(text)
-
-
-def figures_of(captioner: Captioner, scenes: int, beams: int | None = 1) -> Figures:
-    """Return the shares of captions that name the right kind of scene, also its main
-    attributes, and everything."""
-    kind, main, whole = [], [], []
-    for scene in held_back_scenes(scenes):
-        wanted = plain_caption(scene.group, scene.attributes)
-        said = caption_of(scene.image, captioner, beams)
-        kind.append(read_caption(said)[0] == scene.group)
-        main.append(read_caption(said) == read_caption(wanted))
-        whole.append(said == wanted)
-    shares = {"kind": kind, "main": main, "whole": whole}
-    return {name: round(float(np.mean(each)), 4) for name, each in shares.items()}

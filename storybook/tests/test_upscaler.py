@@ -14,8 +14,8 @@ from imaginairy.networks.srvgg import SRVGG
 from imaginairy.weights.weightfile import open_weights
 from storybook import settings
 from storybook.drawing.autoencoder import psnr
-from storybook.reports.upscaler import enlarged, sharpness
 from storybook.upscaler import network as upscaler
+from storybook.upscaler.figures import enlarged, sharpness
 from storybook.world import GROUPS, draw_scene
 from storybook.world.canvas import SIZE
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from pathlib import Path
 from typing import Any
 
 from imaginairy.models.picture_input import PictureInput
-from storybook import settings
-from storybook.drawing import tokenizer
-from storybook.drawing.export import write_json
 
 
 def save_half(network: Any, folder: Path) -> None:
     """Write a network's tensors in half precision, and its sizes."""
     network.half().save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)  # the library leaves it to its owner
-
-
-def write_vocabulary(folder: Path) -> None:
-    """Write the vocabulary that the texts of all models here are cut with."""
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copyfile(tokenizer.folder() / name, folder / name)
-    length = settings.TEXT.max_tokens
-    write_json(
-        folder / "tokenizer_config.json",
-        {"tokenizer_class": "CLIPTokenizer", "model_max_length": length},
-    )
 
 
 def write_picture_input(
@@ -49,3 +35,9 @@ def write_picture_input(
             "image_std": list(pictures.deviation),
         },
     )
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a small file, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

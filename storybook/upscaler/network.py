@@ -21,7 +21,6 @@ from imaginairy.networks.srvgg import SRVGG
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, to_pixels
 from storybook.drawing.decoder import load_finished
-from storybook.reports.upscaler import figures_of, fresh_pairs
 from storybook.training.cache import to_tensor
 from storybook.training.loop import (
     Figures,
@@ -32,6 +31,7 @@ from storybook.training.loop import (
 )
 from storybook.training.precision import mixed
 from storybook.training.workers import Team, run_workers
+from storybook.upscaler.figures import figures_of, fresh_pairs
 from storybook.world import draw_training_scene
 from storybook.world.canvas import SIZE
 from storybook.world.words import chance

@@ -13,16 +13,15 @@ from torch.nn import functional as F
 
 from imaginairy.models.captioning import PREFIX, Captioner, Writing, wordpiece
 from storybook import settings
-from storybook.drawing.export import write_json
-from storybook.reports.captions import figures_of
 from storybook.training.cache import load_scenes
 from storybook.training.loop import Figures, Trainer, load_trained, pick_device
 from storybook.training.naming import Named, begin_with_places
 from storybook.training.precision import mixed
-from storybook.training.saving import save_half, write_picture_input
+from storybook.training.saving import save_half, write_json, write_picture_input
 from storybook.training.sight import PICTURES, Seen, Sights, draw_sights
 from storybook.training.workers import Team, run_workers
 from storybook.words.eyes import begin_with_eyes, trained_eyes
+from storybook.words.figures import caption_figures
 from storybook.world.plain import plain_caption
 
 NAME = "captions"
@@ -175,7 +174,7 @@ def _train(team: Team) -> None:
         finished = copy.deepcopy(named).eval()
         finished.load_state_dict(trainer.averaged())
         others = captioner.tokenizer, PICTURES, captioner.writing
-        return figures_of(Captioner(finished.network, *others), FRESH_SCENES)
+        return caption_figures(Captioner(finished.network, *others), FRESH_SCENES)
 
     draw = partial(draw_sights, Sights(), plan.batch, team.rank)
     trainer.run(draw, loss_of, preview)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from imaginairy.models.words import FILE, STOP_WORDS, words_of
 from storybook import settings
-from storybook.drawing.export import write_json
+from storybook.training.saving import write_json
 from storybook.world import GROUPS
 from storybook.world.scene import Picker
 from storybook.world.words import OPENINGS, STYLES

@@ -13,16 +13,16 @@ from torch.nn import functional as F
 from imaginairy.models.similarity import Comparer
 from storybook import settings
 from storybook.drawing import tokenizer
-from storybook.reports.similarity import figures_of
 from storybook.training.attention import attend_plainly
 from storybook.training.cache import Content
 from storybook.training.loop import Figures, Trainer, load_trained, pick_device
 from storybook.training.naming import Named, begin_with_places
 from storybook.training.precision import mixed
-from storybook.training.saving import save_half, write_picture_input, write_vocabulary
+from storybook.training.saving import save_half, write_picture_input
 from storybook.training.sight import PICTURES, Seen, Sights, draw_sights
 from storybook.training.workers import Team, run_workers
 from storybook.words.eyes import begin_with_eyes, trained_eyes
+from storybook.words.figures import similarity_figures
 from storybook.world import write_caption
 from storybook.world.plain import plain_caption
 from storybook.world.words import chance
@@ -116,7 +116,7 @@ def _train(team: Team) -> None:
         finished = copy.deepcopy(named).eval()
         finished.load_state_dict(trainer.averaged())
         ready = Comparer(finished.network, comparer.tokenizer, PICTURES)
-        return figures_of(ready, FRESH_SCENES)
+        return similarity_figures(ready, FRESH_SCENES)
 
     draw = partial(draw_sights, Sights(), plan.batch, team.rank)
     trainer.run(draw, loss_of, preview)
@@ -127,5 +127,5 @@ def export() -> None:
     comparer, folder = build(), settings.SIMILARITY_DATA
     load_trained(NAME, learner(comparer.network))
     save_half(comparer.network, folder)
-    write_vocabulary(folder)
+    tokenizer.write_beside(folder)
     write_picture_input(folder, PICTURES, "CLIPImageProcessor", "CLIPProcessor")

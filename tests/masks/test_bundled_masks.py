@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImagineResult, ModelStore, TextMask, mask
-from storybook.reports.masks import overlap, reduced
+from storybook.masks.figures import overlap, reduced
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import SIZE
 from storybook.world.phrases import absent, present
