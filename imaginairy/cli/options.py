@@ -80,6 +80,7 @@ def _added(name: str, row: Option) -> Iterator[Decorator]:
             cls=SectionedOption,
             also=[dashed(alias) for alias in shortcut.also],
             section=row.section,
+            type=_type(row.check),
             flag_value=shortcut.value,
             help=f"The same as {long} {shortcut.value}.",
         )

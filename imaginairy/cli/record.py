@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from imaginairy import afterwards
+from imaginairy import afterwards, checks
 from imaginairy.cli.options import dashed
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadImageError, BadOptionError
@@ -189,7 +189,10 @@ def _leave_out_unsuited(
 ) -> None:
     """Leave out what belongs to another sampler than the one that is to be used."""
     named = changes.get("sampler_type", was.get("sampler_type"))
-    sampler = SAMPLERS.get(str(named).lower())
+    try:
+        sampler = SAMPLERS[checks.sampler("sampler_type", named)]
+    except BadOptionError:
+        sampler = None
     suits = {
         "schedule": sampler and was.get("schedule") in sampler.spacings,
         "eta": sampler and sampler.takes_eta,

@@ -224,11 +224,24 @@ def test_what_a_change_leaves_open(
     }
 
 
-def test_a_caption_that_is_not_wanted_needs_no_model(tmp_path: Path) -> None:
-    path = picture(tmp_path, caption=True, caption_model="blip-base")
-    assert read_record(path, {}).asked.fields["caption_model"] == "blip-base"
-    fields = read_record(path, {"caption": False}).asked.fields
-    assert fields["caption"] is False and "caption_model" not in fields
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"caption": False}, {"caption": True, "caption_model": "blip-base"}),
+        (
+            {"fix_faces": False},
+            {"fix_faces": True, "fix_faces_fidelity": 0.3, "fix_faces_model": "gfpgan"},
+        ),
+        ({"best_of": 1}, {"best_of": 2, "similarity_model": "clip-vit-large"}),
+    ],
+)
+def test_what_is_not_wanted_needs_no_model(
+    changes: dict[str, Any], said: dict[str, Any], tmp_path: Path
+) -> None:
+    path = picture(tmp_path, **said)
+    assert said.items() <= read_record(path, {}).asked.fields.items()
+    fields = read_record(path, changes).asked.fields
+    assert {name: fields[name] for name in said if name in fields} == changes
 
 
 def test_texts_with_weights_are_compared_as_a_text(tmp_path: Path) -> None:
@@ -282,6 +295,7 @@ def test_pictures_that_are_needed_are_named(
     [
         ({"schedule": "karras"}, {}, {"schedule"}, ""),
         ({"schedule": "karras"}, {"sampler_type": "K_HEUN"}, {"schedule"}, ""),
+        ({"schedule": "karras"}, {"sampler_type": "DPM++ 2M"}, {"schedule"}, ""),
         ({"schedule": "karras"}, {"sampler_type": "ddim"}, set(), "schedule karras"),
         (
             {"schedule": "karras"},

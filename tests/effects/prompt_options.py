@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from imaginairy import ImaginePrompt
+from imaginairy.cli.options import dashed, spellings
+from imaginairy.fields import options
 from tests.support.runs import Ran, Use
 
+OPTIONS = options(ImaginePrompt)
 COMMANDS = {
     "imagine": ("imagine", "a fox"),
     "edit": ("edit", "large.png", "a fox"),
@@ -110,35 +114,18 @@ def the_matcher_compared(before: Ran, after: Ran) -> None:
     assert named(after.metadata[0]["applied"]["best_of"]["model"]) == "matcher"
 
 
-SPELLED: dict[str, tuple[str, ...]] = {
-    "negative_prompt": ("-n", "--negative-prompt", "--negative"),
-    "prompt_strength": (
-        "--prompt-strength",
-        "--cfg",
-        "--cfg-scale",
-        "--guidance-scale",
-    ),
-    "width": ("-w", "--width"),
-    "height": ("-h", "--height"),
-    "sampler_type": ("--sampler-type", "--sampler", "--solver"),
-    "eta": ("--eta", "--ddim-eta"),
-    "model": ("--model", "--model-weights-path"),
-    "fix_faces": ("--fix-faces", "--restore-faces"),
-}
-"""The fields whose option has more than its own name."""
 TILES = {
-    "--tile": "xy",
-    "--seamless": "xy",
-    "--tile-x": "x",
-    "--tile-y": "y",
+    dashed(name): shortcut.value
+    for shortcut in OPTIONS["tile_mode"].shortcuts
+    for name in (shortcut.name, *shortcut.also)
 }
 FACES = ("--fix-faces-model", "restorer", "--fix-faces-detector", "red_finder.onnx")
-ROUNDS = max(map(len, SPELLED.values()))
+ROUNDS = max(len(spellings(field, row)) for field, row in OPTIONS.items())
 
 
 def spelled(field: str) -> tuple[str, ...]:
     """Return all spellings of a field's option."""
-    return SPELLED.get(field, (f"--{field.replace('_', '-')}",))
+    return spellings(field, OPTIONS[field])
 
 
 def typed(values: dict[str, Value], number: int = 0) -> dict[str, tuple[str, ...]]:
