@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ MAY_IMPORT = {
         "prompt_syntax",
         "said",
         "sources",
+        "weighted_prompt",
         "weights",
     },
     "weights": {"errors", "kinds", "log", "weights"},
@@ -59,7 +62,6 @@ MAY_IMPORT = {
         "weighted_prompt",
     },
     "log": set(),
-    "enhancers.__init__": {"errors", "observe"},
     "kinds": set(),
     "lazy_image": {"errors", "kinds"},
     "prompt_language": {"errors"},
@@ -118,6 +120,35 @@ MAY_IMPORT = {
 """What each module or folder of ours may import of ours; others are not held to it."""
 
 
+KNOWS_NOTHING_OF = {
+    "api": {"families"},
+    "generate": {"families"},
+    "plugins": {"enhancers"},
+    "checks": {"enhancers"},
+    "steps": {"cli"},
+    "masks": {"networks"},
+    "families": {"cli", "sources", "weights"},
+    "networks": {"published"},
+    "published": {"device"},
+    "weights": {"families", "models"},
+    "models": {"cli"},
+    "samplers": {"networks"},
+    "enhancers": {"samplers"},
+}
+"""What each module or folder of ours may not import of ours."""
+
+WITHOUT_TORCH = ("cli", "order", "plugins", "schema", "sources")
+"""Modules and folders that import nothing heavy, by themselves or through others."""
+
+HELP = """
+import contextlib, io
+from imaginairy.cli.imagine_cmd import imagine_cmd
+with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+    imagine_cmd(['--help'])
+assert '--steps' in out.getvalue()
+"""
+
+
 def modules_after(code: str) -> set[str]:
     """Return the top-level modules loaded by a fresh interpreter that runs `code`."""
     script = (
@@ -129,51 +160,95 @@ def modules_after(code: str) -> set[str]:
     return set(ran.stdout.split())
 
 
+def name_of(path: Path) -> str:
+    """Name a module of ours as it is imported, without `imaginairy.`."""
+    inner = path.relative_to(PACKAGE).with_suffix("")
+    return ".".join(inner.parts).removesuffix(".__init__")
+
+
+FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Name the modules of ours that a file imports, in functions and for types too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = [f"{node.module}.{each.name}" for each in node.names]
+        elif isinstance(node, ast.Import):
+            whole = [each.name for each in node.names]
+        else:
+            continue
+        for name in whole:
+            if name.startswith("imaginairy."):
+                inner = name.removeprefix("imaginairy.")
+                module = inner if inner in FILES else inner.rpartition(".")[0]
+                found.add(module or "__init__")
+    return found
+
+
+IMPORTS = {name: imports_of(path) for name, path in FILES.items()}
+
+
+def modules_in(place: str) -> list[str]:
+    """Name the modules of a place: one, or all in a folder."""
+    return [name for name in FILES if is_in(name, [place])]
+
+
+def is_in(name: str, places: Iterable[str]) -> bool:
+    """Tell whether a module is one of these or in one of these folders."""
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+IMPORTING = "\n".join(
+    f"import imaginairy.{name}"
+    for place in WITHOUT_TORCH
+    for name in modules_in(place)
+    if name != "cli.model_page"
+)
+
+
 @pytest.mark.parametrize(
     "code",
     [
+        HELP,
         "import imaginairy; imaginairy.ImaginePrompt('a fox')",
-        "import imaginairy.samplers, imaginairy.sources.catalog, imaginairy.schema",
-        """
-import contextlib, io
-from imaginairy.cli.imagine_cmd import imagine_cmd
-with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
-    imagine_cmd(['--help'])
-assert '--steps' in out.getvalue()
-""",
+        f"import imaginairy.enhancers\n{IMPORTING}",
     ],
+    ids=["help", "prompt", "places"],
 )
 def test_heavy_packages_are_imported_only_when_used(code: str) -> None:
     assert not modules_after(code) & HEAVY
 
 
-def imports_of_ours(path: Path) -> set[str]:
-    """Return the modules of ours that a file imports when it runs."""
-    tree = ast.parse(path.read_text())
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    return {
-        node.module.removeprefix("imaginairy.")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "").startswith("imaginairy.")
-        and id(node) not in typing_only
-        and node.module
-    }
-
-
 @pytest.mark.parametrize("place", MAY_IMPORT)
 def test_layers(place: str) -> None:
-    path = PACKAGE / place.replace(".", "/")
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    for file in files:
-        own = str(file.relative_to(PACKAGE).with_suffix("")).replace("/", ".")
-        allowed = MAY_IMPORT.get(own, MAY_IMPORT[place])
-        for imported in imports_of_ours(file):
-            assert any(
-                imported == name or imported.startswith(f"{name}.") for name in allowed
-            ), f"{own} imports {imported}; it may import {sorted(allowed)}"
+    for name in modules_in(place):
+        allowed = MAY_IMPORT.get(name, MAY_IMPORT[place])
+        for imported in IMPORTS[name]:
+            assert is_in(imported, allowed), (
+                f"{name} imports {imported}; it may import {sorted(allowed)}"
+            )
+
+
+@pytest.mark.parametrize("place", [*filter(modules_in, KNOWS_NOTHING_OF)])
+def test_what_a_place_knows_nothing_of(place: str) -> None:
+    modules = modules_in(place)
+    assert modules, f"there is no {place}"
+    for name in modules:
+        for imported in IMPORTS[name]:
+            assert not is_in(imported, KNOWS_NOTHING_OF[place])
+
+
+def test_there_are_no_circles() -> None:
+    """Neither among modules nor among folders: each stands above all it imports."""
+    folders: dict[str, set[str]] = {}
+    for name, imported in IMPORTS.items():
+        place = name.partition(".")[0]
+        above = folders.setdefault(place, set())
+        above |= {each.partition(".")[0] for each in imported} - {place}
+    for graph in (IMPORTS, folders):
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            pytest.fail(" <- ".join(error.args[1]))
