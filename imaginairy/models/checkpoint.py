@@ -1,23 +1,19 @@
 """A diffusion checkpoint taken apart: whose tensors, which naming, what settings."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import log
-from imaginairy.models import keymaps, sizes
 from imaginairy.models.declared import (
+    FAMILY,
     SUPPORTED,
-    Settings,
     check_pipeline,
-    number,
-    require,
     said_by_file,
     schedule_of,
-    shown_value,
 )
 from imaginairy.models.leftovers import (
     AUTOENCODER,
@@ -26,14 +22,15 @@ from imaginairy.models.leftovers import (
     check_leftovers,
     unwrapped,
 )
-from imaginairy.networks.autoencoder import Autoencoder
-from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
-from imaginairy.networks.config import AutoencoderConfig
-from imaginairy.networks.unet import UNet
+from imaginairy.published.autoencoder import autoencoder as read_autoencoder
+from imaginairy.published.clip_text import clip_text
+from imaginairy.published.naming import OtherDesignError
+from imaginairy.published.unet import unet as read_unet
 from imaginairy.samplers.schedule import ScheduleConfig
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.json_file import read_json
-from imaginairy.weights.leftovers import refuse_unexpected, some
+from imaginairy.weights.leftovers import some
+from imaginairy.weights.settings import Settings, number, require, shown_value
 from imaginairy.weights.weightfile import Tensors, open_weights
 
 
@@ -82,12 +79,12 @@ def read_file(path: Path) -> Checkpoint:
             f"{name} {shown_value(value)}" for name, value in said.items()
         )
         log.info("%s: %s, as it says of itself.", path, pairs)
-    text = _text_part(path, whole.below(TEXT), {})
+    text = _part(path, "text encoder", clip_text, whole.below(TEXT), {})
     most_skipped = text.config.layers + 1
     return Checkpoint(
-        unet=_unet_part(path, unet, said, single=True),
-        autoencoder=_autoencoder_part(
-            path, whole.below(AUTOENCODER), said, single=True
+        unet=_part(path, "UNet", read_unet, unet, said),
+        autoencoder=_part(
+            path, "autoencoder", read_autoencoder, whole.below(AUTOENCODER), said
         ),
         text=text,
         schedule=schedule_of(path, said),
@@ -108,9 +105,11 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
     scheduler = path / "scheduler" / "scheduler_config.json"
     settings = {part: _settings(path / part) for part in PARTS}
     checkpoint = Checkpoint(
-        unet=_unet_part(path, unet, settings["unet"]),
-        autoencoder=_autoencoder_part(path, autoencoder, settings["vae"]),
-        text=_text_part(path, text, settings["text_encoder"]),
+        unet=_part(path, "UNet", read_unet, unet, settings["unet"]),
+        autoencoder=_part(
+            path, "autoencoder", read_autoencoder, autoencoder, settings["vae"]
+        ),
+        text=_part(path, "text encoder", clip_text, text, settings["text_encoder"]),
         schedule=schedule_of(
             scheduler, read_json(scheduler) if scheduler.is_file() else {}
         ),
@@ -119,7 +118,7 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
     )
     check_pipeline(path / "model_index.json", scheduler)
     for part, held in settings.items():
-        require(path / part / CONFIG, held, SUPPORTED[part])
+        require(path / part / CONFIG, held, SUPPORTED[part], FAMILY)
     return checkpoint
 
 
@@ -171,65 +170,15 @@ def _settings(folder: Path) -> Settings:
     return settings
 
 
-def _unet_part(
-    path: Path, tensors: Tensors, settings: Settings, *, single: bool = False
+def _part(
+    path: Path,
+    title: str,
+    read: Callable[[Tensors, Settings], Part],
+    tensors: Tensors,
+    settings: Settings,
 ) -> Part:
-    with _lacking(path, "UNet"):
-        if single:
-            config = sizes.unet_config_compvis(tensors.shapes, settings)
-            names = keymaps.unet_compvis(config)
-        else:
-            config = sizes.unet_config_diffusers(tensors.shapes, settings)
-            names = keymaps.unet_diffusers(config)
-    return Part(UNet, config, tensors, names)
-
-
-def _autoencoder_part(
-    path: Path, tensors: Tensors, settings: Settings, *, single: bool = False
-) -> Part:
-    scale = number(path, settings, "scaling_factor", AutoencoderConfig.scale_factor, 0)
-    settings = {**settings, "scaling_factor": scale}
-    with _lacking(path, "autoencoder"):
-        if single:
-            config = sizes.autoencoder_config_compvis(tensors.shapes, settings)
-            names = keymaps.autoencoder_compvis(config)
-        else:
-            config = sizes.autoencoder_config_diffusers(tensors.shapes, settings)
-            old = any(name.endswith(".proj_attn.weight") for name in tensors.shapes)
-            names = keymaps.autoencoder_diffusers(config, old=old)
-    return Part(Autoencoder, config, tensors, names)
-
-
-def _text_part(path: Path, tensors: Tensors, settings: Settings) -> Part:
-    # Newer versions of transformers leave the level `text_model` out.
-    level = "text_model."
-    if any(name.startswith(level) for name in tensors.shapes):
-        others = [name for name in tensors.shapes if not name.startswith(level)]
-        refuse_unexpected(path, [tensors.prefix + name for name in others])
-        tensors = tensors.below(level)
-    with _lacking(path, "text encoder"):
-        config = sizes.clip_text_config(tensors.shapes, settings)
-    if config.activation not in list(ACTIVATIONS):
-        raise CheckpointError(
-            f"'{path}' holds a text encoder with the activation "
-            f"'{config.activation}'; only {' and '.join(ACTIVATIONS)} are supported."
-        )
-    held = config.layers
-    used = int(number(path, settings, "num_hidden_layers", held, 0, held + 1))
-    unused = range(used, config.layers)
-    if unused:
-        log.info(
-            "%s: of the text encoder's %d layers the first %d are used, as its "
-            "num_hidden_layers says (a clip skip of %d).",
-            path,
-            config.layers,
-            used,
-            len(unused) + 1,
-        )
-    part = Part(ClipText, replace(config, layers=used), tensors, {})
-    left = tuple(rf"(.*\.)?encoder\.layers\.{layer}\..*" for layer in unused)
-    names = keymaps.clip_text(part.config)
-    return replace(part, names=names, ignored=(*part.ignored, *left))
+    with _lacking(path, title):
+        return read(tensors, settings)
 
 
 @contextmanager
@@ -240,6 +189,11 @@ def _lacking(path: Path, network: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise CheckpointError(f"{said}: the tensor {error} is missing.") from error
+    except OtherDesignError as error:
+        raise CheckpointError(
+            f"The {network} of '{path}' is not of the Stable Diffusion 1.x design: "
+            f"{error}; give a 1.x model or a fine-tune of one."
+        ) from error
     except (IndexError, TypeError, ValueError) as error:
         raise CheckpointError(f"{said}: a tensor has another shape ({error}).") from (
             error

@@ -7,7 +7,6 @@ none of the tables here names has no part in the picture.
 """
 
 import re
-import reprlib
 from collections.abc import Collection, Mapping
 from math import isfinite
 from pathlib import Path
@@ -20,8 +19,9 @@ from imaginairy.errors import CheckpointError
 from imaginairy.log import log
 from imaginairy.samplers.schedule import ScheduleConfig
 from imaginairy.weights.json_file import read_json
+from imaginairy.weights.settings import Settings, is_true, number, require, shown_value
 
-Settings = Mapping[str, Any]
+FAMILY = "Stable Diffusion 1.x"
 
 PREDICTIONS = {
     "epsilon": ("epsilon", "eps", "noise"),
@@ -194,9 +194,9 @@ def said_by_yaml(file: Path) -> dict[str, Any]:
     unet = _below(params, "unet_config", "params")
     if unet.get("num_heads") not in (None, -1):
         said["num_attention_heads"] = unet["num_heads"]
-    require(file, unet, {"num_head_channels": (-1,), "transformer_depth": (1,)})
+    require(file, unet, {"num_head_channels": (-1,), "transformer_depth": (1,)}, FAMILY)
     encoder = _below(params, "cond_stage_config", "params")
-    require(file, encoder, {"layer": ("last",), "max_length": (77,)})
+    require(file, encoder, {"layer": ("last",), "max_length": (77,)}, FAMILY)
     return said
 
 
@@ -262,7 +262,7 @@ def schedule_of(where: Path, settings: Settings) -> ScheduleConfig:
     Raises:
         CheckpointError: it is one that is not supported, or makes no sense.
     """
-    require(where, settings, SCHEDULER)
+    require(where, settings, SCHEDULER, FAMILY)
     usual = ScheduleConfig()
     betas = settings.get("trained_betas")
     if betas is not None and not _are_betas(betas):
@@ -294,64 +294,6 @@ def prediction(written: Any) -> str:
     written = shown_value(written)
     plain = written.strip().lower().replace("-", "_")
     return next((name for name, ways in PREDICTIONS.items() if plain in ways), written)
-
-
-def require(
-    where: Path, settings: Settings, supported: Mapping[str, Collection[Any]]
-) -> None:
-    """Check that settings are those that our networks have.
-
-    Raises:
-        CheckpointError: one of them is not.
-    """
-    for name, allowed in supported.items():
-        value = settings.get(name)
-        each = value if isinstance(value, list) and value else [value]
-        if value is None or all(one in allowed for one in each):
-            continue
-        shown = " and ".join(f"'{one}'" for one in allowed) or "none"
-        raise CheckpointError(
-            f"'{where}' has {name} '{shown_value(value)}'; only {shown}, as Stable "
-            "Diffusion 1.x has, is supported."
-        )
-
-
-def number(
-    where: Path,
-    settings: Settings,
-    name: str,
-    usual: float,
-    low: float,
-    high: float | None = None,
-) -> float:
-    """Return a number among settings, above `low` and below `high`.
-
-    Raises:
-        CheckpointError: it is no such number.
-    """
-    value = settings.get(name)
-    if value is None:
-        return usual
-    try:
-        read = float(value)  # YAML takes 1e-4 for a text
-    except (TypeError, ValueError, OverflowError):
-        read = float("nan")
-    if isinstance(value, bool) or not low < read < (high or float("inf")):
-        raise CheckpointError(
-            f"'{where}' has {name} '{shown_value(value)}', which is no number "
-            + (f"above {low:g}." if high is None else f"between {low:g} and {high:g}.")
-        )
-    return read
-
-
-def shown_value(value: Any) -> str:
-    """Return a setting as messages show it, however much it holds."""
-    return (value if isinstance(value, str) else reprlib.repr(value))[:60]
-
-
-def is_true(text: str | None) -> bool:
-    """Tell whether metadata, which are all text, say yes."""
-    return (text or "").strip().lower() in ("true", "1", "yes")
 
 
 def _are_betas(values: Any) -> bool:

@@ -25,13 +25,13 @@ from imaginairy.models.companion_files import (
     companion_path,
     folder_files,
 )
-from imaginairy.models.enhancer_keymaps import codeformer_part, is_codeformer
 from imaginairy.models.face_views import Face, Looks, found_in_views
-from imaginairy.models.gfpgan_keymap import gfpgan_part, is_gfpgan
-from imaginairy.models.kinds import kind_of
 from imaginairy.models.loading import weights_sha256
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
+from imaginairy.published.codeformer import codeformer_part, is_codeformer
+from imaginairy.published.gfpgan import gfpgan_part, is_gfpgan
+from imaginairy.published.kinds import kind_of
 from imaginairy.sources.companions import CompanionSpec
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.json_file import read_json

@@ -12,12 +12,13 @@ from torch import Tensor
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
 from imaginairy.models.companion_files import companion_path
-from imaginairy.models.enhancer_keymaps import GREY, upscaler_part
 from imaginairy.models.loading import weights_sha256
 from imaginairy.networks.enhancer_config import LanczosConfig, SRVGGConfig
 from imaginairy.networks.lanczos import Lanczos
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.published.rrdbnet import GREY
+from imaginairy.published.upscaler import upscaler_part
 from imaginairy.sources.catalog import NoWeights
 from imaginairy.sources.companions import CompanionSpec
 from imaginairy.weights.weightfile import open_weights

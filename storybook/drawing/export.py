@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from imaginairy.models import keymaps
 from imaginairy.models.tokenizer import END, START
 from imaginairy.networks.autoencoder import Autoencoder
+from imaginairy.published import autoencoder as autoencoders
+from imaginairy.published import clip_text, unet
 from imaginairy.weights.assemble import Names
 from storybook import settings
 from storybook.drawing import tokenizer
@@ -27,13 +28,10 @@ def export() -> None:
     painter = load_painter()
     autoencoder = load_finished()
     fold_spread(autoencoder, *load_spread())
-    write_part("unet", painter.unet, keymaps.unet_diffusers(settings.UNET))
-    names = keymaps.autoencoder_diffusers(settings.AUTOENCODER)
+    write_part("unet", painter.unet, unet.DIFFUSERS.names(settings.UNET))
+    names = autoencoders.DIFFUSERS.names(settings.AUTOENCODER)
     write_part("vae", autoencoder, names)
-    names = {
-        ours: f"text_model.{theirs}"
-        for ours, theirs in keymaps.clip_text(settings.TEXT).items()
-    }
+    names = clip_text.LEVELLED.names(settings.TEXT)
     write_part("text_encoder", painter.reader.text, names, file="model")
     write_tokenizer()
     write_configs()

@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaginairy.models.enhancer_keymaps import POSITIONS, codeformer
 from imaginairy.models.faces import RESTORER_TYPE
 from imaginairy.networks.codeformer import CodeFormer, with_statistics_of
 from imaginairy.networks.layers import ResidualBlock
+from imaginairy.published.codeformer import POSITIONS, codeformer
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, psnr, to_pixels
 from storybook.faces.pairs import Pair, Pairs, batch_of, fresh_pairs

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from imaginairy.models.enhancer_keymaps import upscaler_part
 from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.published.upscaler import upscaler_part
 from imaginairy.weights.weightfile import open_weights
 from storybook import settings
 from storybook.drawing.autoencoder import psnr

@@ -15,9 +15,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from imaginairy.models.enhancer_keymaps import srvgg
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.published.srvgg import srvgg
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, to_pixels
 from storybook.drawing.decoder import load_finished

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.enhancers.tiled import ALIGNMENT, FADE, spans, upscale_tiled
-from imaginairy.models.enhancer_keymaps import upscaler_part
 from imaginairy.models.upscaler import Upscaler
 from imaginairy.networks.enhancer_config import RRDBNetConfig, SRVGGConfig
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.published.upscaler import upscaler_part
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import CPU, drawn, goldens, save, small_upscaler
 

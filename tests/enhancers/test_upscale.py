@@ -15,9 +15,9 @@ from imaginairy.errors import (
     DownloadError,
     UnknownModelError,
 )
-from imaginairy.models.enhancer_keymaps import rrdbnet
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import RRDBNet
+from imaginairy.published.rrdbnet import rrdbnet
 from tests.support.enhancer_goldens import goldens, publish, save, small_upscaler
 from tests.support.pictures import noise, pixels, squares
 from tests.support.tiny_upscaler import save_repeater, save_upscaler

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from imaginairy.models import keymaps
 from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.published import autoencoder, clip_text, unet
 from tests.support.checkpoints import TEXT, UNET, VAE, Named, load_all
 from tests.support.golden import CPU
 
@@ -27,13 +27,13 @@ def compvis(tiny_folder: Path) -> Named:
     checkpoint = read_checkpoint(tiny_folder)
     tensors: Named = {}
     for prefix, part, names in (
-        (UNET, checkpoint.unet, keymaps.unet_compvis(checkpoint.unet.config)),
+        (UNET, checkpoint.unet, unet.COMPVIS.names(checkpoint.unet.config)),
         (
             VAE,
             checkpoint.autoencoder,
-            keymaps.autoencoder_compvis(checkpoint.autoencoder.config),
+            autoencoder.COMPVIS.names(checkpoint.autoencoder.config),
         ),
-        (TEXT, checkpoint.text, keymaps.clip_text(checkpoint.text.config)),
+        (TEXT, checkpoint.text, clip_text.TRANSFORMERS.names(checkpoint.text.config)),
     ):
         for name, tensor in part.load(CPU, torch.float32).state_dict().items():
             module, _, leaf = name.rpartition(".")

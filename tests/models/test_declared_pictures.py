@@ -149,7 +149,8 @@ def test_a_text_encoder_may_use_fewer_layers_than_it_has(
     assert np.abs(ours - drawn_by_diffusers(text_encoder=text)).max() < 2
     assert np.abs(ours - scheduled("noise")).max() > 3
     [line] = [m for m in caplog.messages if "of the text encoder's" in m]
+    file = folder / "text_encoder" / "model.safetensors"
     assert line == (
-        f"{folder}: of the text encoder's 2 layers the first 1 are used, as its "
+        f"{file}: of the text encoder's 2 layers the first 1 are used, as its "
         "num_hidden_layers says (a clip skip of 2)."
     )

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.enhancer_keymaps import codeformer, codeformer_part
 from imaginairy.networks.codeformer import CodeFormer, with_statistics_of
 from imaginairy.networks.enhancer_config import CodeFormerConfig
+from imaginairy.published.codeformer import codeformer, codeformer_part
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,

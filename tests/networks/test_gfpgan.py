@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.gfpgan_keymap import gfpgan_part
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN, ModulatedConv
+from imaginairy.published.gfpgan import gfpgan_part
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,

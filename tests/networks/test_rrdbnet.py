@@ -7,13 +7,10 @@ import pytest
 import torch
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.enhancer_keymaps import (
-    rrdbnet,
-    rrdbnet_config,
-    upscaler_part,
-)
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import RRDBNet, mirror
+from imaginairy.published.rrdbnet import rrdbnet, rrdbnet_config
+from imaginairy.published.upscaler import upscaler_part
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,

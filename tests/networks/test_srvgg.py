@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import save_file
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.enhancer_keymaps import srvgg, srvgg_config, upscaler_part
 from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.published.srvgg import srvgg, srvgg_config
+from imaginairy.published.upscaler import upscaler_part
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.enhancer_keymaps import rrdbnet, srvgg, upscaler_part
 from imaginairy.networks.enhancer_config import RRDBNetConfig, SRVGGConfig
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.published.rrdbnet import rrdbnet
+from imaginairy.published.srvgg import srvgg
+from imaginairy.published.upscaler import upscaler_part
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
     CPU,

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imaginairy.models.enhancer_keymaps import POSITIONS
+from imaginairy.published.codeformer import POSITIONS
 from imaginairy.weights.assemble import Names
 from imaginairy.weights.weightfile import Tensors
 

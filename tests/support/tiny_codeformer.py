@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from imaginairy.models.enhancer_keymaps import codeformer
 from imaginairy.networks.codeformer import CodeFormer
 from imaginairy.networks.enhancer_config import CodeFormerConfig
+from imaginairy.published.codeformer import codeformer
 from tests.support.enhancer_goldens import publish, save
 
 TINY = CodeFormerConfig(

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from imaginairy.models.gfpgan_keymap import gfpgan
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN
+from imaginairy.published.gfpgan import gfpgan
 from tests.support.enhancer_goldens import publish, save
 
 TINY = GFPGANConfig(channels=(4, 8, 8, 12, 16), style_width=6)

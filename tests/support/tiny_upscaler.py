@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from imaginairy.models.enhancer_keymaps import srvgg
 from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
+from imaginairy.published.srvgg import srvgg
 from tests.support.enhancer_goldens import publish
 
 

@@ -1,10 +1,9 @@
 """GFPGAN as published: its tensors' names, and its size read off their shapes."""
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.keymaps import _at
-from imaginairy.models.sizes import Shapes, _count
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN
+from imaginairy.published.naming import Shapes, at, count
 from imaginairy.weights.assemble import Names, Part
 from imaginairy.weights.weightfile import Tensors
 
@@ -53,7 +52,7 @@ def gfpgan_part(tensors: Tensors) -> Part:
 def gfpgan_config(shapes: Shapes) -> GFPGANConfig:
     """Size a GFPGAN, by what enlarges its pictures level by level."""
     finer = "stylegan_decoder.style_convs.{}.modulated_conv.weight"
-    levels = _count(shapes, "conv_body_down.{}.conv1.weight")
+    levels = count(shapes, "conv_body_down.{}.conv1.weight")
     width = shapes["stylegan_decoder.style_conv1.modulated_conv.modulation.weight"][1]
     channels = [shapes[finer.format(2 * level)][1] for level in range(levels)]
     return GFPGANConfig(
@@ -72,20 +71,20 @@ def gfpgan(config: GFPGANConfig) -> Names:
         "style": "final_linear",
         "generator.start": f"{decoder}.constant_input",
         "generator.noises": f"{decoder}.noises",
-        **_at("generator.conv_in", f"{decoder}.style_conv1", STYLED),
-        **_at("generator.picture_in", f"{decoder}.to_rgb1", PICTURE),
+        **at("generator.conv_in", f"{decoder}.style_conv1", STYLED),
+        **at("generator.picture_in", f"{decoder}.to_rgb1", PICTURE),
     }
     for level in range(len(config.channels) - 1):
         enlarge, refine = (
             f"{decoder}.style_convs.{2 * level + place}" for place in range(2)
         )
         names |= {
-            **_at(f"shrink.{level}", f"conv_body_down.{level}", RESIZING),
-            **_at(f"grow.{level}", f"conv_body_up.{level}", RESIZING),
-            **_at(f"scale.{level}", f"condition_scale.{level}", STEERING),
-            **_at(f"shift.{level}", f"condition_shift.{level}", STEERING),
-            **_at(f"generator.enlarge.{level}", enlarge, STYLED),
-            **_at(f"generator.refine.{level}", refine, STYLED),
-            **_at(f"generator.pictures.{level}", f"{decoder}.to_rgbs.{level}", PICTURE),
+            **at(f"shrink.{level}", f"conv_body_down.{level}", RESIZING),
+            **at(f"grow.{level}", f"conv_body_up.{level}", RESIZING),
+            **at(f"scale.{level}", f"condition_scale.{level}", STEERING),
+            **at(f"shift.{level}", f"condition_shift.{level}", STEERING),
+            **at(f"generator.enlarge.{level}", enlarge, STYLED),
+            **at(f"generator.refine.{level}", refine, STYLED),
+            **at(f"generator.pictures.{level}", f"{decoder}.to_rgbs.{level}", PICTURE),
         }
     return {ours: theirs.removesuffix(".") for ours, theirs in names.items()}

@@ -1,0 +1,1 @@
+"""How networks are named in files: one file a network, sizes and names together."""

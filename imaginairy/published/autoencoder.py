@@ -1,0 +1,166 @@
+"""The KL autoencoder of latent diffusion as CompVis and diffusers name it."""
+
+from pathlib import Path
+
+from imaginairy.networks.autoencoder import Autoencoder
+from imaginairy.networks.config import AutoencoderConfig
+from imaginairy.published.naming import Naming, Shapes, at, count, told
+from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.settings import Settings, number, whole
+from imaginairy.weights.weightfile import Tensors
+
+USUAL_GROUPS = 32
+
+COMPVIS_RESIDUAL: Names = {
+    "norm1": "norm1",
+    "conv1": "conv1",
+    "norm2": "norm2",
+    "conv2": "conv2",
+    "shortcut": "nin_shortcut",
+}
+DIFFUSERS_RESIDUAL: Names = {**COMPVIS_RESIDUAL, "shortcut": "conv_shortcut"}
+COMPVIS_ATTENTION: Names = {
+    "norm": "norm",
+    "attention.query": "q",
+    "attention.key": "k",
+    "attention.value": "v",
+    "attention.out": "proj_out",
+}
+DIFFUSERS_ATTENTION: Names = {
+    "norm": "group_norm",
+    "attention.query": "to_q",
+    "attention.key": "to_k",
+    "attention.value": "to_v",
+    "attention.out": "to_out.0",
+}
+OLD_DIFFUSERS_ATTENTION: Names = {
+    "norm": "group_norm",
+    "attention.query": "query",
+    "attention.key": "key",
+    "attention.value": "value",
+    "attention.out": "proj_attn",
+}
+
+
+def autoencoder(tensors: Tensors, settings: Settings) -> Part:
+    """Read an autoencoder off its tensors.
+
+    Raises:
+        KeyError, IndexError, ValueError: what tells its size is not as ours has it.
+        CheckpointError: settings make no sense.
+    """
+    usual = AutoencoderConfig.scale_factor
+    scale = number(Path(tensors.origin), settings, "scaling_factor", usual, 0)
+    settings = {**settings, "scaling_factor": scale}
+    return told(tensors.shapes, NAMINGS).part(Autoencoder, tensors, settings)
+
+
+def compvis_config(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
+    """Size an autoencoder in the CompVis naming."""
+    return _config(
+        shapes,
+        block="encoder.down.{}.block.{}.conv1.weight",
+        norm="encoder.norm_out.weight",
+        attention="encoder.mid.attn_1.q.weight",
+        settings=settings,
+    )
+
+
+def diffusers_config(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
+    """Size an autoencoder in the diffusers naming."""
+    return _config(
+        shapes,
+        block="encoder.down_blocks.{}.resnets.{}.conv1.weight",
+        norm="encoder.conv_norm_out.weight",
+        attention="encoder.mid_block.attentions.0.group_norm.weight",
+        settings=settings,
+    )
+
+
+def _config(
+    shapes: Shapes, *, block: str, norm: str, attention: str, settings: Settings
+) -> AutoencoderConfig:
+    levels = max(1, count(shapes, block.format("{}", 0)))
+    groups = 0  # an autoencoder without normalisation has no groups to speak of
+    if norm in shapes:
+        groups = whole("groups", settings.get("norm_num_groups", USUAL_GROUPS))
+    return AutoencoderConfig(
+        channels=tuple(shapes[block.format(level, 0)][0] for level in range(levels)),
+        blocks_per_level=count(shapes, block.format(0, "{}")),
+        image_channels=shapes["decoder.conv_out.weight"][0],
+        latent_channels=shapes["post_quant_conv.weight"][1],
+        middle_attention=attention in shapes,
+        norm_groups=groups,
+        scale_factor=settings.get("scaling_factor", AutoencoderConfig.scale_factor),
+    )
+
+
+def compvis_names(config: AutoencoderConfig) -> Names:
+    """Name an autoencoder as CompVis does, which counts up-levels from the finest."""
+    names = {"quantise": "quant_conv", "unquantise": "post_quant_conv"}
+    levels, blocks = len(config.channels), config.blocks_per_level
+    residual = COMPVIS_RESIDUAL
+    for half in ("encoder", "decoder"):
+        for part in ("conv_in", "norm_out", "conv_out"):
+            names[f"{half}.{part}"] = f"{half}.{part}"
+        ours, theirs = f"{half}.middle", f"{half}.mid"
+        names |= at(f"{ours}.first", f"{theirs}.block_1", residual)
+        names |= at(f"{ours}.attention", f"{theirs}.attn_1", COMPVIS_ATTENTION)
+        names |= at(f"{ours}.second", f"{theirs}.block_2", residual)
+    for level in range(levels):
+        ours, theirs = f"encoder.levels.{level}", f"encoder.down.{level}"
+        for index in range(blocks):
+            names |= at(f"{ours}.blocks.{index}", f"{theirs}.block.{index}", residual)
+        names[f"{ours}.downsample"] = f"{theirs}.downsample.conv"
+        ours, theirs = f"decoder.levels.{levels - 1 - level}", f"decoder.up.{level}"
+        for index in range(blocks + 1):
+            names |= at(f"{ours}.blocks.{index}", f"{theirs}.block.{index}", residual)
+        names[f"{ours}.upsample"] = f"{theirs}.upsample.conv"
+    return names
+
+
+def diffusers_names(
+    config: AutoencoderConfig, attention: Names = DIFFUSERS_ATTENTION
+) -> Names:
+    """Name an autoencoder as diffusers does."""
+    names = {"quantise": "quant_conv", "unquantise": "post_quant_conv"}
+    residual = DIFFUSERS_RESIDUAL
+    for half, side, blocks in (
+        ("encoder", "down", config.blocks_per_level),
+        ("decoder", "up", config.blocks_per_level + 1),
+    ):
+        names[f"{half}.conv_in"] = f"{half}.conv_in"
+        names[f"{half}.norm_out"] = f"{half}.conv_norm_out"
+        names[f"{half}.conv_out"] = f"{half}.conv_out"
+        middle = f"{half}.mid_block"
+        names |= at(f"{half}.middle.first", f"{middle}.resnets.0", residual)
+        names |= at(f"{half}.middle.attention", f"{middle}.attentions.0", attention)
+        names |= at(f"{half}.middle.second", f"{middle}.resnets.1", residual)
+        for level in range(len(config.channels)):
+            ours, theirs = f"{half}.levels.{level}", f"{half}.{side}_blocks.{level}"
+            for index in range(blocks):
+                names |= at(
+                    f"{ours}.blocks.{index}", f"{theirs}.resnets.{index}", residual
+                )
+            names[f"{ours}.{side}sample"] = f"{theirs}.{side}samplers.0.conv"
+    return names
+
+
+def old_diffusers_names(config: AutoencoderConfig) -> Names:
+    """Name an autoencoder as diffusers once did."""
+    return diffusers_names(config, OLD_DIFFUSERS_ATTENTION)
+
+
+COMPVIS = Naming(
+    "CompVis", r"(en|de)coder\.(down|up|mid)\.", compvis_config, compvis_names
+)
+OLD_DIFFUSERS = Naming(
+    "old diffusers", r".*\.proj_attn\.weight", diffusers_config, old_diffusers_names
+)
+DIFFUSERS = Naming(
+    "diffusers",
+    r"(en|de)coder\.((down|up)_blocks|mid_block)\.",
+    diffusers_config,
+    diffusers_names,
+)
+NAMINGS = (OLD_DIFFUSERS, DIFFUSERS, COMPVIS)
