@@ -36,7 +36,7 @@ def test_what_a_checkpoint_says_is_handed_on(compvis: Named, tmp_path: Path) -> 
     assert places == [
         "model.diffusion_model.",
         "first_stage_model.",
-        "cond_stage_model.transformer.text_model.",
+        "cond_stage_model.transformer.",
     ]
 
 
