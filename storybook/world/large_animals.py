@@ -47,6 +47,10 @@ def draw_horse(canvas: Canvas, coat: Color) -> None:
     canvas.blob(
         [(15, 6), (20, -16), (28, -40), (38, -44), (42, -28), (36, -8), (33, 12)], coat
     )
+    _horse_head(canvas, coat, mane)
+
+
+def _horse_head(canvas: Canvas, coat: Color, mane: Color) -> None:
     with canvas.part("head"):
         canvas.blob(
             [
@@ -68,7 +72,7 @@ def draw_horse(canvas: Canvas, coat: Color) -> None:
                 [(57, -17), (52, -18.4), (49.5, -20.6)], 1.3, darker(coat, 0.5)
             )
         with canvas.part("ears"):
-            canvas.polygon([(31, -46), (30, -61), (39, -50)], dark)
+            canvas.polygon([(31, -46), (30, -61), (39, -50)], darker(coat, 0.16))
         with canvas.part("eyes"):
             canvas.ellipse(43, -38, 3, 3.6, INK)
             canvas.circle(44, -39.6, 1.1, WHITE)
@@ -100,6 +104,11 @@ def draw_elephant(canvas: Canvas, coat: Color) -> None:
             ],
             Gradient(lighter(coat, 0.1), darker(coat, 0.06)),
         )
+    _elephant_head(canvas, coat)
+
+
+def _elephant_head(canvas: Canvas, coat: Color) -> None:
+    dark = darker(coat, 0.12)
     with canvas.part("head"):
         with canvas.part("trunk"):
             canvas.stroke([(44, -12), (54, 6), (53, 24), (44, 32), (38, 26)], 11, coat)
