@@ -9,7 +9,7 @@ from imaginairy.checks import kind_of
 from imaginairy.device import Precision
 from imaginairy.errors import BadOptionError, BadPromptError
 from imaginairy.generate import generate
-from imaginairy.metadata import image_format
+from imaginairy.metadata.write import image_format
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer, Observers
 from imaginairy.outputs import (

@@ -15,11 +15,11 @@ from typing import Any
 from PIL.Image import Image
 
 from imaginairy.errors import BadImageError, BadOptionError, BadPromptError, near_miss
-from imaginairy.foreign_samplers import SAMPLER_NAMES, plain_name, read_pair
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.plugins import find_plugin, name_and_value
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
+from imaginairy.samplers.foreign_names import SAMPLER_NAMES, plain_name, read_pair
 
 MAX_TEXT_BYTES = 200_000
 """Some 30,000 words, far more than a model can follow."""

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from imaginairy import afterwards
 from imaginairy.errors import BadImageError, BadOptionError
-from imaginairy.foreign_metadata import read_foreign
-from imaginairy.metadata import read_written
+from imaginairy.metadata import afterwards
+from imaginairy.metadata.foreign import read_foreign
+from imaginairy.metadata.read import read_written
 from imaginairy.recorded import IN_MEMORY
 from imaginairy.schema import ImaginePrompt
 

@@ -14,7 +14,7 @@ from PIL import ImageFilter
 from PIL.Image import Image
 
 from imaginairy.errors import BadOptionError, CannotSaveError, near_miss
-from imaginairy.metadata import write_image
+from imaginairy.metadata.write import write_image
 from imaginairy.places import reason
 from imaginairy.schema import ImaginePrompt
 from imaginairy.version import __version__

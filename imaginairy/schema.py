@@ -319,7 +319,7 @@ class ImaginePrompt:
             BadImageError: the file is no image, or holds no metadata of ours.
             BadOptionError: see `from_dict`.
         """
-        from imaginairy.metadata import read_metadata
+        from imaginairy.metadata.read import read_metadata
 
         if not isinstance(path, str | PathLike):
             raise BadOptionError(

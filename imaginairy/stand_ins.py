@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from imaginairy.errors import ForeignPictureError
 from imaginairy.images import upright_rgb
-from imaginairy.metadata import written_in
+from imaginairy.metadata.read import written_in
 from imaginairy.models.loading import named
 from imaginairy.models.look import read_look
 from imaginairy.models.published import Missing

@@ -18,7 +18,7 @@ from imaginairy import (
     imagine_image_files,
 )
 from imaginairy.errors import BadOptionError, BadPromptError
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.observe import Step
 
 

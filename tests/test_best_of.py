@@ -16,7 +16,7 @@ from imaginairy import ImaginePrompt, ImagineResult, ModelStore, Observer, imagi
 from imaginairy.api import imagine_image_files
 from imaginairy.best_of import closeness
 from imaginairy.errors import BadOptionError, HubUnreachableError
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from tests.support.pictures import pixels
 from tests.support.tiny_words import save_colour_matcher
 

@@ -8,8 +8,8 @@ from transformers import CLIPTextModel
 
 from imaginairy import ImaginePrompt, ModelStore, WeightedPrompt, imagine
 from imaginairy.errors import BadOptionError
-from imaginairy.foreign_metadata import parse_parameters
-from imaginairy.metadata import read_written
+from imaginairy.metadata.foreign import parse_parameters
+from imaginairy.metadata.read import read_written
 
 
 def prompt(model: Path, **options: object) -> ImaginePrompt:

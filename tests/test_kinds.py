@@ -16,7 +16,7 @@ from imaginairy.kinds import (
     start_of,
     why_no_picture,
 )
-from imaginairy.metadata import read_written
+from imaginairy.metadata.read import read_written
 
 
 def box(brand: str, *others: str) -> bytes:

@@ -24,7 +24,7 @@ from imaginairy import (
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError, CannotSaveError
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.places import RESCUED, require_places, saved_elsewhere
 from tests.support.rights import as_nobody
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginairy import ImaginePrompt, ModelStore, WeightedPrompt, imagine
-from imaginairy.foreign_metadata import parse_parameters
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.foreign import parse_parameters
+from imaginairy.metadata.read import read_metadata
 from imaginairy.prompt_language import Fragment
 from imaginairy.prompt_syntax import cleaned, read_text, remark_on
 

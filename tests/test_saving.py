@@ -13,7 +13,7 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult, Step
 from imaginairy.errors import BadOptionError, CannotSaveError
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.order import filled
 from imaginairy.outputs import (
     SaveOptions,

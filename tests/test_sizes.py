@@ -14,7 +14,7 @@ from PIL import Image
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.enhancers.upscale import resized
 from imaginairy.errors import BadOptionError
-from imaginairy.metadata import read_metadata, with_sizes
+from imaginairy.metadata.read import read_metadata, with_sizes
 from imaginairy.sizes import (
     drawable,
     drawn_size,

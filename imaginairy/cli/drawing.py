@@ -14,7 +14,7 @@ from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.places import require_places
 
 if TYPE_CHECKING:

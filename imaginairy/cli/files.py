@@ -12,7 +12,9 @@ import click
 from imaginairy.cli.run import BAD_USE
 from imaginairy.errors import ImaginairyError
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.metadata import Tags, write_tagged, written_in
+from imaginairy.metadata.read import written_in
+from imaginairy.metadata.tags import Tags
+from imaginairy.metadata.write import write_tagged
 from imaginairy.places import saved_elsewhere
 
 if TYPE_CHECKING:
@@ -71,8 +73,8 @@ def saved(
     Raises:
         CannotSaveError: it could not be saved there, and lies in another place now.
     """
-    from imaginairy.afterwards import carried_tags, noted
     from imaginairy.images import upright_rgb
+    from imaginairy.metadata.afterwards import carried_tags, noted
 
     path = Path(urlsplit(file).path)
     kind = extension or ENDINGS.get(path.suffix.lower(), "png")

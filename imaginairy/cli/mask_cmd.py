@@ -51,9 +51,9 @@ def mask_cmd(
     parse_mask_prompt(mask_prompt)  # refused before anything heavy is imported
 
     from imaginairy import mask
-    from imaginairy.afterwards import MASK, carried_tags
     from imaginairy.log import log
-    from imaginairy.metadata import written_in
+    from imaginairy.metadata.afterwards import MASK, carried_tags
+    from imaginairy.metadata.read import written_in
     from imaginairy.places import require_places
     from imaginairy.stand_ins import suited
 

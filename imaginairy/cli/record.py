@@ -8,14 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from imaginairy import afterwards, checks
+from imaginairy import checks
 from imaginairy.cli.options import dashed
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
-from imaginairy.foreign_metadata import ForeignRecord, read_foreign
 from imaginairy.log import log
-from imaginairy.metadata import read_metadata, read_written
+from imaginairy.metadata import afterwards
+from imaginairy.metadata.foreign import ForeignRecord, read_foreign
+from imaginairy.metadata.read import read_metadata, read_written
 from imaginairy.recorded import IN_MEMORY, pictures
 from imaginairy.samplers import SAMPLERS
 from imaginairy.schema import ImaginePrompt

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from imaginairy.afterwards import FIX_FACES, with_step
 from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.face_alignment import (
@@ -27,6 +26,7 @@ from imaginairy.images import (
 )
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.log import log
+from imaginairy.metadata.afterwards import FIX_FACES, with_step
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore

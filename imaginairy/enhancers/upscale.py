@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imaginairy.afterwards import UPSCALE, with_step
 from imaginairy.checks import Number, as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
 from imaginairy.images import PROFILE, color_and_opacity
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.metadata.afterwards import UPSCALE, with_step
 from imaginairy.models.store import ModelStore
 from imaginairy.models.upscaler import Upscaler
 from imaginairy.result import GENERATED, UPSCALED

@@ -12,14 +12,15 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from imaginairy import ImaginePrompt, ImagineResult
-from imaginairy.afterwards import KEY, steps_of
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.files import saved_numbered
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import CannotSaveError
-from imaginairy.foreign_metadata import read_foreign
 from imaginairy.gallery import read_entries
-from imaginairy.metadata import Tags, Written, read_metadata, read_written
+from imaginairy.metadata.afterwards import KEY, steps_of
+from imaginairy.metadata.foreign import read_foreign
+from imaginairy.metadata.read import Written, read_metadata, read_written
+from imaginairy.metadata.tags import Tags
 from imaginairy.places import RESCUED
 from storybook.faces.pictures import fresh_portraits
 from tests.support.tiny_clipseg import save_colour_finder

@@ -22,7 +22,7 @@ from imaginairy.errors import (
     NotEnoughMemoryError,
     UnknownModelError,
 )
-from imaginairy.metadata import Tags
+from imaginairy.metadata.tags import Tags
 
 MEMORY = f"Error: {NotEnoughMemoryError()}"
 

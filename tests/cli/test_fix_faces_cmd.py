@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaginairy.afterwards import steps_of
-from imaginairy.metadata import read_written
+from imaginairy.metadata.afterwards import steps_of
+from imaginairy.metadata.read import read_written
 from storybook.faces.pictures import fresh_portraits
 from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_codeformer import save_published, save_tiny_codeformer

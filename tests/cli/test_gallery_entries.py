@@ -23,7 +23,7 @@ from imaginairy.gallery import (
     views,
     write_gallery,
 )
-from imaginairy.metadata import write_image
+from imaginairy.metadata.write import write_image
 from imaginairy.order import filled
 from imaginairy.recorded import IN_MEMORY
 from imaginairy.sources.catalog import known_model

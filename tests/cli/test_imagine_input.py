@@ -24,7 +24,7 @@ from imaginairy.cli.prompts_file import FIELDS, RECORDED, asked_prompts
 from imaginairy.cli.size import NAMED, SHAPES, parse_size
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import Section
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from tests.support.patience import HANG_GUARD_S
 
 SMALL = ("-w", "64", "-h", "64", "--steps", "2")

@@ -13,7 +13,8 @@ from PIL.PngImagePlugin import PngInfo
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.record import Record, compared, read_record
 from imaginairy.errors import BadImageError, BadOptionError
-from imaginairy.metadata import Tags, tags_of, write_image, write_tagged
+from imaginairy.metadata.tags import Tags, tags_of
+from imaginairy.metadata.write import write_image, write_tagged
 
 SAID: dict[str, Any] = {
     "prompt": "a fox", "seed": 7, "steps": 2, "width": 256, "height": 256,

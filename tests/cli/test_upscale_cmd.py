@@ -13,7 +13,7 @@ from PIL import Image
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.stores import Stores
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.sources.companions import companions_for
 from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_upscaler import save_repeater

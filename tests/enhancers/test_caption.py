@@ -8,7 +8,7 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt, ModelStore, describe, imagine
 from imaginairy.errors import BadOptionError, CheckpointError, MissingFileError
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from tests.support.tiny_words import SAYS, save_colour_teller
 
 

@@ -10,7 +10,7 @@ from imaginairy import ImaginePrompt, ImagineResult, ModelStore, fix_faces
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.faces import fix_upscaled
 from imaginairy.errors import BadOptionError
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.order import filled
 from tests.support.pictures import changed
 from tests.support.tiny_upscaler import save_repeater

@@ -15,7 +15,8 @@ from PIL import Image
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.stores import Stores
 from imaginairy.enhancers import ENHANCERS
-from imaginairy.metadata import read_metadata, write_image
+from imaginairy.metadata.read import read_metadata
+from imaginairy.metadata.write import write_image
 from imaginairy.plugins import RESERVED
 from tests.support.packages import bring, enhancer_code
 from tests.support.patience import HANG_GUARD_S

@@ -12,7 +12,7 @@ from imaginairy import ImaginePrompt, ModelStore, imagine, imagine_image_files
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.safety import MODES, check, safety_mode
 from imaginairy.errors import BadOptionError
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.order import filled
 from imaginairy.sources.catalog import HubRepo
 from imaginairy.sources.companions import known_companion

@@ -13,7 +13,7 @@ from imaginairy.api import imagine, imagine_image_files
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.upscale import resized, upscale_drawn
 from imaginairy.errors import BadOptionError, DownloadError
-from imaginairy.metadata import read_metadata, read_written
+from imaginairy.metadata.read import read_metadata, read_written
 from imaginairy.order import filled
 from tests.support.pictures import noise, pixels, squares
 from tests.support.tiny_upscaler import save_repeater, save_upscaler

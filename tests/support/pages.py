@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image, ImageSequence
 
 from docs.run import Block, runnable
-from imaginairy.metadata import read_metadata
+from imaginairy.metadata.read import read_metadata
 from imaginairy.sources.catalog import known_model
 from tests.support.pictures import distance
 from tests.support.warm import WarmCommands, inside, standard_streams

@@ -11,10 +11,10 @@ import numpy as np
 from click.testing import CliRunner
 from PIL import Image
 
-from imaginairy.afterwards import steps_of
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
-from imaginairy.metadata import read_metadata, read_written
+from imaginairy.metadata.afterwards import steps_of
+from imaginairy.metadata.read import read_metadata, read_written
 from tests.support.pictures import pixels
 
 PICTURES = (".jpg", ".png")

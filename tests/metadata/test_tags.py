@@ -11,21 +11,15 @@ from PIL import ExifTags, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from imaginairy.errors import BadImageError
-from imaginairy.metadata import (
-    COMMENT_IS_IN_XMP,
+from imaginairy.metadata.read import Written, read_written, with_sizes, written_in
+from imaginairy.metadata.tags import Tags, as_json, parameters_text, tags_of
+from imaginairy.metadata.write import (
     MAX_EXIF_BYTES,
-    Tags,
-    Written,
-    as_json,
     image_format,
-    parameters_text,
-    read_written,
-    tags_of,
-    with_sizes,
     write_image,
     write_tagged,
-    written_in,
 )
+from imaginairy.metadata.xmp import COMMENT_IS_IN_XMP
 
 SAID: dict[str, Any] = {
     "prompt": "a fox", "prompt_text": "a fox", "negative_prompt": "", "steps": 4,

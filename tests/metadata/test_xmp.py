@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from imaginairy import xmp
+from imaginairy.metadata import xmp
 
 RDF = f'<r:RDF xmlns:r="{xmp.RDF}" xmlns:e="{xmp.EXIF}"><r:Description>'
 END = "</r:Description></r:RDF>"

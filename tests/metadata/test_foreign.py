@@ -13,14 +13,14 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from imaginairy import ImaginePrompt, ImagineResult
-from imaginairy.foreign_metadata import (
+from imaginairy.metadata.foreign import (
     ForeignRecord,
     emphasised,
     parse_parameters,
     read_foreign,
 )
-from imaginairy.foreign_settings import read_settings
-from imaginairy.metadata import read_written
+from imaginairy.metadata.foreign_settings import read_settings
+from imaginairy.metadata.read import read_written
 from imaginairy.order import filled
 from imaginairy.sources.catalog import known_model
 

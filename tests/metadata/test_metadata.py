@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from imaginairy import ImaginePrompt, ImagineResult, WeightedPrompt, xmp
+from imaginairy import ImaginePrompt, ImagineResult, WeightedPrompt
 from imaginairy.errors import BadImageError, BadOptionError
-from imaginairy.foreign_metadata import read_foreign
-from imaginairy.metadata import read_metadata, read_written
+from imaginairy.metadata import xmp
+from imaginairy.metadata.foreign import read_foreign
+from imaginairy.metadata.read import read_metadata, read_written
 from imaginairy.order import filled
 from imaginairy.sources.catalog import known_model
 

@@ -12,6 +12,10 @@ from itertools import chain
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+COMMENT_IS_IN_XMP = (
+    "What made this picture is too long for EXIF; it stands as UserComment in XMP."
+)
+"""What the EXIF comment says then."""
 STANDARD = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 SEGMENT_BYTES = 65_000

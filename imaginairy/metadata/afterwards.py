@@ -12,9 +12,10 @@ from typing import Any
 
 from PIL.Image import Image
 
-from imaginairy.foreign_metadata import parse_parameters
-from imaginairy.foreign_settings import POSTPROCESS
-from imaginairy.metadata import PARAMETERS, Tags, Written, as_json, tags_of
+from imaginairy.metadata.foreign import parse_parameters
+from imaginairy.metadata.foreign_settings import POSTPROCESS
+from imaginairy.metadata.read import Written
+from imaginairy.metadata.tags import PARAMETERS, Tags, as_json, tags_of
 from imaginairy.version import __version__
 
 KEY = "afterwards"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imaginairy.afterwards import (
+from imaginairy.metadata.afterwards import (
     KEY,
     carried_tags,
     changes,
@@ -16,8 +16,9 @@ from imaginairy.afterwards import (
     steps_of,
     with_step,
 )
-from imaginairy.foreign_metadata import parse_parameters
-from imaginairy.metadata import Tags, Written
+from imaginairy.metadata.foreign import parse_parameters
+from imaginairy.metadata.read import Written
+from imaginairy.metadata.tags import Tags
 from imaginairy.version import __version__
 
 OURS = {"prompt": "a fox", "prompt_text": "a fox", "software": "imaginairy 0.0"}

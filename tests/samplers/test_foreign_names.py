@@ -2,9 +2,9 @@
 
 import pytest
 
-from imaginairy.foreign_metadata import ForeignRecord, parse_parameters
-from imaginairy.foreign_samplers import SAMPLER_NAMES, Pair, read_pair
+from imaginairy.metadata.foreign import ForeignRecord, parse_parameters
 from imaginairy.samplers import SAMPLERS
+from imaginairy.samplers.foreign_names import SAMPLER_NAMES, Pair, read_pair
 
 
 def parsed(settings: str) -> ForeignRecord:

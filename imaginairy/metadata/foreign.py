@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imaginairy.foreign_samplers import read_pair
-from imaginairy.foreign_settings import plain, read_settings, read_steps
-from imaginairy.metadata import Written
+from imaginairy.metadata.foreign_settings import plain, read_settings, read_steps
+from imaginairy.metadata.read import Written
+from imaginairy.samplers.foreign_names import read_pair
 from imaginairy.sources.catalog import MODELS, HubFile, find_model
 
 NEGATIVE = "negative prompt:"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from imaginairy.exif_text import JAPANESE, decode_comment, encode_comment
-from imaginairy.foreign_metadata import read_foreign
-from imaginairy.metadata import read_written
+from imaginairy.metadata.exif_text import JAPANESE, decode_comment, encode_comment
+from imaginairy.metadata.foreign import read_foreign
+from imaginairy.metadata.read import read_written
 
 PROMPTS = (
     "a stable robot",

@@ -1,0 +1,1 @@
+"""Tags in picture files: everything that made a picture, and back."""

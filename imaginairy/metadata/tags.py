@@ -1,0 +1,92 @@
+"""What a picture file is to say, made of everything that made the picture."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from imaginairy.samplers import SAMPLERS
+
+PARAMETERS = "parameters"
+PARAMETERS_NEED = {
+    "height", "model", "model_sha256", "negative_prompt", "prompt_strength",
+    "prompt_text", "schedule", "sampler_type", "seed", "software", "steps", "width",
+}  # fmt: skip
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a picture file is to say."""
+
+    comment: str
+    """Goes to the EXIF comment, and is found again by `read_written`, however long."""
+    description: str = ""
+    software: str = ""
+    created: str = ""
+    """In ISO 8601."""
+    host: str = ""
+    chunks: Mapping[str, str] = field(default_factory=dict)
+    """Texts of a png by their names; a jpg has no place for them."""
+
+
+def tags_of(metadata: Mapping[str, Any], chunks: Mapping[str, str] = NONE) -> Tags:
+    """Return the tags that metadata becomes, with further texts of a png."""
+    get = metadata.get
+    has_all = set(metadata) >= PARAMETERS_NEED
+    text = {PARAMETERS: parameters_text(metadata)} if has_all else {}
+    return Tags(
+        comment=as_json(metadata),
+        description=str(get("prompt_text", "")),
+        software=str(get("software", "")),
+        created=str(get("created", "")),
+        host=", ".join(str(get(name)) for name in ("platform", "device") if get(name)),
+        chunks={**chunks, **text},
+    )
+
+
+def as_json(metadata: Mapping[str, Any]) -> str:
+    """Return metadata as JSON, in plain letters where all of them can be written."""
+    text = json.dumps(metadata, ensure_ascii=False, default=_plain_value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # names of files can hold bytes that are no text
+        return json.dumps(metadata, default=_plain_value)
+    return text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
+
+
+def parameters_text(metadata: Mapping[str, Any]) -> str:
+    """Return the line format that other tools of the field read from png files."""
+    sampler = str(metadata["sampler_type"])
+    usual = SAMPLERS[sampler].spacing if sampler in SAMPLERS else "normal"
+    schedule = metadata["schedule"] or usual
+    size = metadata.get("draw_size") or (metadata["width"] and size_in(metadata))
+    settings = {
+        "Steps": metadata["steps"],
+        "Sampler": sampler,
+        **({} if schedule == "normal" else {"Schedule type": schedule}),
+        "CFG scale": metadata["prompt_strength"],
+        "Seed": metadata["seed"],
+        **({"Size": size} if size else {}),
+        "Model hash": str(metadata["model_sha256"])[:10],
+        "Model": Path(str(metadata["model"])).name,
+        **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
+        "Version": metadata["software"],
+    }
+    lines = [metadata["prompt_text"]]
+    if metadata["negative_prompt"]:
+        lines.append(f"Negative prompt: {metadata['negative_prompt']}")
+    lines.append(", ".join(f"{name}: {value}" for name, value in settings.items()))
+    return "\n".join(lines)
+
+
+def _plain_value(value: Any) -> Any:
+    """Return what JSON has no form for, such as numbers of NumPy, as what it has."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def size_in(metadata: Mapping[str, Any]) -> str:
+    """Return the size that metadata says, as `768x512`."""
+    return f"{metadata['width']}x{metadata['height']}"

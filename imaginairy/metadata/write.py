@@ -1,0 +1,91 @@
+"""Tags into picture files: what was drawn is saved as jpg or png."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+
+from imaginairy.errors import BadOptionError
+from imaginairy.metadata import xmp
+from imaginairy.metadata.exif_text import encode_comment
+from imaginairy.metadata.tags import Tags, tags_of
+
+JPEG_QUALITY = 95
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+"""Those that pictures are saved in."""
+MAX_EXIF_BYTES = 65_533
+"""What the EXIF segment of a jpg has room for."""
+SHORT = 1000
+"""Characters that are left of a description for which there is no room."""
+
+
+def write_image(image: Image.Image, path: Path, metadata: Mapping[str, Any]) -> None:
+    """Save a picture with its metadata in EXIF, and in a png as `parameters` too.
+
+    Written beside its place under another name and moved there when whole.
+
+    Raises:
+        BadOptionError: the name ends in neither .jpg nor .png.
+    """
+    write_tagged(image, path, tags_of(metadata))
+
+
+def write_tagged(image: Image.Image, path: Path, tags: Tags) -> None:
+    """Save a picture with texts of any length; see `write_image`."""
+    kind = image_format(path)
+    save: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
+    exif = _exif(tags, tags.comment, tags.description)
+    if kind == "JPEG":
+        image = image if image.mode == "L" else image.convert("RGB")
+        save |= {"quality": JPEG_QUALITY, "subsampling": "4:4:4"}
+        if len(exif) > MAX_EXIF_BYTES:
+            shown = tags.description
+            shown = shown if len(shown) <= SHORT else f"{shown[:SHORT]}…"
+            exif = _exif(tags, xmp.COMMENT_IS_IN_XMP, shown)
+            save["extra"] = xmp.jpeg_segments(tags.comment)
+    else:
+        save["pnginfo"] = texts = PngInfo()
+        for name, text in tags.chunks.items():
+            texts.add_itxt(name, text.encode(errors="replace").decode())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{uuid4().hex}.part"
+    try:
+        with temporary.open("xb") as file:
+            image.save(file, kind, exif=exif, **save)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def image_format(path: Path) -> str:
+    """Return Pillow's name for the format that a file's ending asks for."""
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise BadOptionError(
+            f"'{path.name}' does not say how to save the picture; end it in .jpg "
+            "or .png."
+        )
+    return kind
+
+
+def _exif(tags: Tags, comment: str, description: str) -> bytes:
+    exif = Image.Exif()
+    texts = {
+        ExifTags.Base.ImageDescription: description,
+        ExifTags.Base.Software: tags.software,
+        ExifTags.Base.DateTime: _exif_time(tags.created),
+        ExifTags.Base.HostComputer: tags.host,
+    }
+    for tag, text in texts.items():
+        if text:
+            exif[tag] = text if text.isascii() else text.encode(errors="replace")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = encode_comment(comment)
+    return exif.tobytes()
+
+
+def _exif_time(created: str) -> str:
+    return f"{created[:10].replace('-', ':')} {created[11:19]}".strip()
