@@ -19,6 +19,12 @@ from storybook.drawing.unet import Painter
 from storybook.masks import segmentation
 from storybook.settings import Schedule
 from storybook.training.loop import checkpoint_path, write_checkpoint
+from storybook.training.origin import begin_with
+
+PICTURES = "storybook/vae/diffusion_pytorch_model.safetensors"
+TEXT = "storybook/text_encoder/model.safetensors"
+UNET = "storybook/unet/diffusion_pytorch_model.safetensors"
+MASKS = "storybook_clipseg/model.safetensors"
 
 
 def recover() -> None:
@@ -31,26 +37,27 @@ def recover() -> None:
     torch.manual_seed(settings.SEED)
     if not tokenizer.FOLDER.exists():
         shutil.copytree(tokenizer.BUNDLED, tokenizer.FOLDER)
-    for name, module, schedule in found():
+    for name, module, schedule, files in found():
         if not checkpoint_path(name).exists():
             weights = module.state_dict()
             mean = weights if schedule.ema else {}
             write_checkpoint(name, weights, mean, optimizers={}, step=0)
+            begin_with(name, files)
             print(f"{name} begins with what the bundled model knows")
 
 
-def found() -> Iterator[tuple[str, nn.Module, Schedule]]:
-    """Yield stages with the modules that they train, filled, and their schedules."""
+def found() -> Iterator[tuple[str, nn.Module, Schedule, list[str]]]:
+    """Yield stages: what they train, filled, their schedules, and the files read."""
     store = ModelStore("cpu")
     model = store.get("storybook").diffusion
     reader = Reader()
     reader.text.load_state_dict(model.text.state_dict())
     painter = Painter(reader)
     painter.unet.load_state_dict(model.unet.state_dict())
-    yield autoencoder.NAME, model.autoencoder, settings.TRAIN_AUTOENCODER
-    yield text.NAME, reader, settings.TRAIN_TEXT
-    yield painting.NAME, painter, settings.TRAIN_UNET
+    yield autoencoder.NAME, model.autoencoder, settings.TRAIN_AUTOENCODER, [PICTURES]
+    yield text.NAME, reader, settings.TRAIN_TEXT, [TEXT]
+    yield painting.NAME, painter, settings.TRAIN_UNET, [UNET, TEXT]
     bundled = ROLES["mask"].bundled
     if locate_companion("mask", bundled).weights.path.exists():
         masks = segmentation.Learner(store.segmenter(bundled).network)
-        yield segmentation.NAME, masks, settings.TRAIN_SEGMENTATION
+        yield segmentation.NAME, masks, settings.TRAIN_SEGMENTATION, [MASKS]

@@ -29,8 +29,9 @@ STATE = Path(
     os.environ.get("STORYBOOK_STATE", "~/.cache/imaginairy-storybook")
 ).expanduser() / ("rehearsal" if REHEARSAL else "")
 """Where drawn pictures, checkpoints and previews live between runs."""
-PACKAGE = STATE if REHEARSAL else Path(imaginairy.__file__).parent
-DATA = PACKAGE / "data" / "storybook"
+BUNDLED = Path(imaginairy.__file__).parent / "data"
+"""What comes with the package."""
+DATA = (STATE / "data" if REHEARSAL else BUNDLED) / "storybook"
 """Where the finished model goes."""
 
 SEED = 20

@@ -28,6 +28,8 @@ from storybook.training.precision import mixed
 from storybook.training.workers import Team, run_workers
 
 NAME = "decoder"
+EXPORTED = settings.DATA / "vae" / "diffusion_pytorch_model.safetensors"
+"""Where the autoencoder lies when it is exported."""
 
 
 def train() -> None:

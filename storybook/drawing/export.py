@@ -19,8 +19,17 @@ from storybook.drawing import tokenizer
 from storybook.drawing.decoder import load_finished
 from storybook.drawing.latents import load_spread
 from storybook.drawing.unet import load_painter
+from storybook.training.origin import write_origin
 from storybook.training.saving import write_json
 from storybook.world.canvas import SIZE
+
+TRAINED = {
+    "autoencoder": settings.TRAIN_AUTOENCODER,
+    "text": settings.TRAIN_TEXT,
+    "unet": settings.TRAIN_UNET,
+    "decoder": settings.TRAIN_DECODER,
+}
+"""The stages whose weights are written."""
 
 
 def export() -> None:
@@ -35,6 +44,7 @@ def export() -> None:
     write_part("text_encoder", painter.reader.text, names, file="model")
     write_tokenizer()
     write_configs()
+    write_origin(settings.DATA, "export", TRAINED)
 
 
 def fold_spread(autoencoder: Autoencoder, mean: Tensor, deviation: Tensor) -> None:

@@ -93,6 +93,11 @@ def folder() -> Path:
     return FOLDER if (FOLDER / "tokenizer.json").exists() else BUNDLED
 
 
+def exported() -> tuple[Path, Path]:
+    """Return where both files of the vocabulary lie when it is exported."""
+    return BUNDLED / "vocab.json", BUNDLED / "merges.txt"
+
+
 def load() -> ClipTokenizer:
     """Return the trained tokenizer."""
     return load_tokenizer(folder(), settings.TEXT.max_tokens)

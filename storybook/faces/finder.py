@@ -25,6 +25,7 @@ from storybook.training.loop import (
     pick_device,
     step_random,
 )
+from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.workers import Team, run_workers
 
@@ -182,3 +183,4 @@ def export() -> None:
     }
     text = json.dumps(sizes, indent=2)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    write_origin(folder, "face-finder-export", {NAME: settings.TRAIN_FACE_FINDER})

@@ -22,10 +22,12 @@ from imaginairy.networks.layers import ResidualBlock
 from imaginairy.published.codeformer import POSITIONS, codeformer
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, psnr, to_pixels
+from storybook.drawing.decoder import EXPORTED
 from storybook.faces.pairs import Pair, Pairs, batch_of, fresh_pairs
 from storybook.faces.pictures import Pixels
 from storybook.training.cache import to_tensor
 from storybook.training.loop import Figures, Trainer, load_trained, pick_device
+from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import write_json
 from storybook.training.workers import Team, run_workers
@@ -327,3 +329,9 @@ def export() -> None:
     path.chmod(0o644)  # the library leaves it to its owner
     settings_beside = {"heads": config.heads, "norm_groups": config.norm_groups}
     write_json(folder / "config.json", {"model_type": RESTORER_TYPE, **settings_beside})
+    schedules = {
+        CODEBOOK: settings.TRAIN_CODEBOOK,
+        CODES: settings.TRAIN_CODES,
+        STEERING: settings.TRAIN_STEERING,
+    }
+    write_origin(folder, "faces-export", schedules, (EXPORTED,))

@@ -28,6 +28,7 @@ from storybook.training.loop import (
     step_random,
 )
 from storybook.training.naming import Named, begin_with_places, shares_of
+from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import save_half, write_picture_input
 from storybook.training.workers import Team, run_workers
@@ -317,3 +318,5 @@ def export() -> None:
     tokenizer.write_beside(folder)
     pictures = segmenter.picture_input
     write_picture_input(folder, pictures, "ViTImageProcessor", "CLIPSegProcessor")
+    schedules = {NAME: settings.TRAIN_SEGMENTATION}
+    write_origin(folder, "segmentation-export", schedules, tokenizer.exported())

@@ -13,6 +13,7 @@ from imaginairy.models.captioning import load_captioner
 from imaginairy.models.companion_files import locate_companion
 from imaginairy.sources.companions import ROLES
 from storybook import settings
+from storybook.training.origin import add_figures
 from storybook.training.sight import held_back_scenes
 from storybook.words.figures import caption_figures
 from storybook.world.plain import plain_caption, read_caption
@@ -38,6 +39,7 @@ def report() -> None:
         "greedy": caption_figures(captioner, SCENES),
         "by_group": {k: round(float(np.mean(v)), 3) for k, v in by_group.items()},
     }
+    add_figures(settings.CAPTION_DATA, {"scenes": SCENES, **figures["usual"]})
     text = json.dumps(figures, indent=2)
     (FOLDER / "captions.json").write_text(text + "\n")
     (FOLDER / "captions.txt").write_text("\n".join(lines) + "\n")

@@ -27,6 +27,7 @@ from storybook.reports.orders import (
 from storybook.reports.studio import draw, open_studio
 from storybook.training.cache import fresh_pictures
 from storybook.training.loop import Figures, pick_device
+from storybook.training.origin import add_figures
 from storybook.world import GROUPS, draw_scene
 
 FOLDER = settings.STATE / "report"
@@ -67,6 +68,7 @@ def report() -> None:
         "autoencoder_psnr_db": round(psnr(fresh, rebuilt), 2),
         "megabytes": round(size_mb(), 1),
     }
+    add_figures(settings.DATA, figures)
     write(figures, "report")
 
 

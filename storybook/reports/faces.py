@@ -18,6 +18,7 @@ from storybook import settings
 from storybook.drawing.autoencoder import psnr
 from storybook.faces.pairs import worn
 from storybook.faces.pictures import PEOPLE, fresh_portraits
+from storybook.training.origin import add_figures
 from storybook.world import GROUPS, Scene, draw_scene
 
 FOLDER = settings.STATE / "report"
@@ -53,6 +54,10 @@ def report() -> None:
         rows.append(after)
     shown = [np.concatenate(row[:SHOWN], axis=1) for row in rows]
     Image.fromarray(np.concatenate(shown)).save(FOLDER / "faces.png")
+    of_finder = {k: figures.pop(k) for k in tuple(figures) if k.startswith("finder")}
+    add_figures(settings.FACE_FINDER_DATA, {"portraits": PORTRAITS, **of_finder})
+    add_figures(settings.CODEFORMER_DATA, {"portraits": PORTRAITS, **figures})
+    figures = of_finder | figures
     text = json.dumps(figures, indent=2)
     (FOLDER / "faces.json").write_text(text + "\n")
     print(text)

@@ -15,6 +15,7 @@ from imaginairy.models.segmentation import (
 from imaginairy.sources.companions import ROLES
 from storybook import settings
 from storybook.masks.figures import answers, means, measured
+from storybook.training.origin import add_figures
 from storybook.world.canvas import SIZE
 
 FOLDER = settings.STATE / "report"
@@ -30,10 +31,9 @@ def report() -> None:
     segmenter = load_segmenter(spec, torch.device("cpu"))
     rows = measured(segmenter, SCENES)
     named = [(row.name, row.value) for row in rows if row.kind != "absent"]
-    figures = {
-        **means((row.kind, row.value) for row in rows),
-        "by_name": means(sorted(named), digits=3),
-    }
+    overall = means((row.kind, row.value) for row in rows)
+    figures = {**overall, "by_name": means(sorted(named), digits=3)}
+    add_figures(settings.SEGMENTATION_DATA, {"scenes": SCENES, **overall})
     save_sheet(segmenter)
     text = json.dumps(figures, indent=2)
     (FOLDER / "masks.json").write_text(text + "\n")

@@ -10,6 +10,7 @@ from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.similarity import load_comparer
 from imaginairy.sources.companions import ROLES
 from storybook import settings
+from storybook.training.origin import add_figures
 from storybook.words.figures import similarity_figures
 
 FOLDER = settings.STATE / "report"
@@ -22,6 +23,7 @@ def report() -> None:
     spec = locate_companion("similarity", ROLES["similarity"].bundled)
     comparer = load_comparer(spec, torch.device("cpu"))
     figures = similarity_figures(comparer, SCENES)
+    add_figures(settings.SIMILARITY_DATA, {"scenes": SCENES, **figures})
     text = json.dumps(figures, indent=2)
     (FOLDER / "similarity.json").write_text(text + "\n")
     print(text)

@@ -11,6 +11,7 @@ from torch import nn
 
 from imaginairy.models.store import ModelStore
 from storybook import settings
+from storybook.training.origin import add_figures
 from storybook.upscaler.figures import Pair, bicubic, enlarged, figures_of, fresh_pairs
 
 FOLDER = settings.STATE / "report"
@@ -26,6 +27,7 @@ def report() -> None:
     pairs = fresh_pairs(SCENES, store.get("storybook").diffusion.autoencoder)
     figures = figures_of(network, pairs)
     save_sheet(network, pairs[:SHOWN])
+    add_figures(settings.UPSCALER_DATA, {"scenes": SCENES, **figures})
     text = json.dumps(figures, indent=2)
     (FOLDER / "upscaler.json").write_text(text + "\n")
     print(text)

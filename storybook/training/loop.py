@@ -52,6 +52,15 @@ def step_random(step: int, rank: int) -> random.Random:
     return random.Random(f"{settings.SEED}/{step}/{rank}")
 
 
+def steps_done(name: str) -> int:
+    """Return how many steps a stage has taken: none where it has no checkpoint."""
+    path = checkpoint_path(name)
+    if not path.exists():
+        return 0
+    state: dict[str, Any] = torch.load(path, mmap=True, weights_only=True)
+    return int(state["step"])
+
+
 def load_trained(name: str, module: nn.Module) -> nn.Module:
     """Fill a module with the (averaged) weights trained so far."""
     state = torch.load(checkpoint_path(name), map_location="cpu", weights_only=True)

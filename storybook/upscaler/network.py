@@ -20,7 +20,7 @@ from imaginairy.networks.srvgg import SRVGG
 from imaginairy.published.srvgg import srvgg
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, to_pixels
-from storybook.drawing.decoder import load_finished
+from storybook.drawing.decoder import EXPORTED, load_finished
 from storybook.training.cache import to_tensor
 from storybook.training.loop import (
     Figures,
@@ -29,6 +29,7 @@ from storybook.training.loop import (
     pick_device,
     step_random,
 )
+from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.workers import Team, run_workers
 from storybook.upscaler.figures import figures_of, fresh_pairs
@@ -198,3 +199,5 @@ def export() -> None:
     path = folder / "model.safetensors"
     save_file(tensors, path, metadata={"format": "pt"})
     path.chmod(0o644)  # the library leaves it to its owner
+    schedules = {NAME: settings.TRAIN_UPSCALER}
+    write_origin(folder, "upscaler-export", schedules, (EXPORTED,))

@@ -16,11 +16,12 @@ from storybook import settings
 from storybook.training.cache import load_scenes
 from storybook.training.loop import Figures, Trainer, load_trained, pick_device
 from storybook.training.naming import Named, begin_with_places
+from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import save_half, write_json, write_picture_input
 from storybook.training.sight import PICTURES, Seen, Sights, draw_sights
 from storybook.training.workers import Team, run_workers
-from storybook.words.eyes import begin_with_eyes, trained_eyes
+from storybook.words.eyes import EYES, begin_with_eyes, trained_eyes
 from storybook.words.figures import caption_figures
 from storybook.world.plain import plain_caption
 
@@ -185,6 +186,8 @@ def export() -> None:
     captioner, folder = build(), settings.CAPTION_DATA
     load_trained(NAME, learner(captioner.network))
     export_to(captioner, folder)
+    schedules = {NAME: settings.TRAIN_CAPTIONS}
+    write_origin(folder, "captions-export", schedules, (EYES,))
 
 
 def export_to(captioner: Captioner, folder: Path) -> None:

@@ -10,6 +10,7 @@ import random
 import torch
 from torch import Tensor, nn
 
+from storybook import settings
 from storybook.masks import segmentation
 from storybook.training.loop import load_trained
 from storybook.training.sight import PICTURES
@@ -17,6 +18,8 @@ from storybook.world import draw_scene
 
 SEEN = 16
 """Scenes of which it is measured how much patches vary."""
+EYES = settings.SEGMENTATION_DATA / "model.safetensors"
+"""Where these lie when they are exported."""
 
 
 def trained_eyes() -> nn.Module:

@@ -17,11 +17,12 @@ from storybook.training.attention import attend_plainly
 from storybook.training.cache import Content
 from storybook.training.loop import Figures, Trainer, load_trained, pick_device
 from storybook.training.naming import Named, begin_with_places
+from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import save_half, write_picture_input
 from storybook.training.sight import PICTURES, Seen, Sights, draw_sights
 from storybook.training.workers import Team, run_workers
-from storybook.words.eyes import begin_with_eyes, trained_eyes
+from storybook.words.eyes import EYES, begin_with_eyes, trained_eyes
 from storybook.words.figures import similarity_figures
 from storybook.world import write_caption
 from storybook.world.plain import plain_caption
@@ -129,3 +130,5 @@ def export() -> None:
     save_half(comparer.network, folder)
     tokenizer.write_beside(folder)
     write_picture_input(folder, PICTURES, "CLIPImageProcessor", "CLIPProcessor")
+    schedules = {NAME: settings.TRAIN_SIMILARITY}
+    write_origin(folder, "similarity-export", schedules, (EYES, *tokenizer.exported()))
