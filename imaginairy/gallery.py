@@ -24,12 +24,12 @@ from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import read_foreign
 from imaginairy.metadata.read import read_written
 from imaginairy.recorded import IN_MEMORY
+from imaginairy.result import MASK_BINARY, MASK_GRAYSCALE, MODIFIED_ORIGINAL
 from imaginairy.schema import ImaginePrompt
 
 PAGE = "index.html"
 DATA = Path(__file__).parent / "data"
-MODIFIED = "modified_original"
-MASKS = ("mask_binary", "mask_grayscale")
+MASKS = (MASK_BINARY, MASK_GRAYSCALE)
 SHOWN = (".avif", ".jfif", ".jpeg", ".jpg", ".png", ".webp")
 """Pictures that browsers show."""
 POLICY = (
@@ -231,7 +231,8 @@ def views(entry: Entry, folder: Path, variants: Sequence[Path]) -> list[dict[str
         label = path.parent.name.replace("_", " ")
         found.append({"label": label, "url": link(path, folder), "size": size})
     after = next(
-        (v for v in found if v["label"] == MODIFIED.replace("_", " ")), found[0]
+        (v for v in found if v["label"] == MODIFIED_ORIGINAL.replace("_", " ")),
+        found[0],
     )
     pairs = []
     before = init_image(entry.metadata)

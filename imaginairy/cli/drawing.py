@@ -95,7 +95,7 @@ def draw(
     sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
     require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
     require_savable([job.prompt for job in jobs], drawing.outdir, drawing.saving)
-    require_readable(jobs, store)
+    require_usable(jobs, store)
     bars = ProgressBars(len(jobs), quiet=drawing.quiet)
     failures = Failures(len(jobs))
     pictures: dict[int, Path] = {}
@@ -129,14 +129,19 @@ def draw(
     return paths
 
 
-def require_readable(jobs: Sequence[Job], store: "ModelStore") -> None:
-    """Find every model and read every picture that is drawn from, before any work.
+def require_usable(jobs: Sequence[Job], store: "ModelStore") -> None:
+    """Find all models, import all plug-ins and read all pictures, before any work.
 
     Raises:
+        BadOptionError: an enhancer of another package cannot be used.
         UnknownModelError: there is no model of a name that is asked for.
         BadImageError: a picture cannot be read.
         DownloadError: one could not be fetched.
     """
+    from imaginairy.enhancers.from_outside import load_plugins
+
+    for job in jobs:
+        load_plugins(job.prompt)
     for name in dict.fromkeys(job.prompt.model for job in jobs):
         store.locate(name)
     images = (

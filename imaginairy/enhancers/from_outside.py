@@ -52,8 +52,8 @@ def load_plugin(name: str) -> Enhancer:
 def load_plugins(prompt: ImaginePrompt) -> None:
     """Import the enhancers that a prompt asks for by name.
 
-    This is the first that happens to a picture: nothing of another package is imported
-    by making or reading a prompt, and what cannot be used is said before any work.
+    This is the first that happens to a picture: to make or to read a prompt imports
+    nothing of another package, and what cannot be used is said before any work.
 
     Raises:
         BadOptionError: one cannot be used.

@@ -12,9 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+import imaginairy
+from imaginairy import ImaginePrompt
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.stores import Stores
 from imaginairy.enhancers import ENHANCERS
+from imaginairy.errors import BadOptionError
 from imaginairy.metadata.read import read_metadata
 from imaginairy.metadata.write import write_image
 from imaginairy.plugins import RESERVED
@@ -239,6 +242,31 @@ def test_clashes_and_faults_are_said_before_a_model_is_loaded(
     (tmp_path / "broken.safetensors").touch()  # would be refused when it is loaded
     ran = imagine(tmp_path, "--enhance", name, "--model", "broken.safetensors")
     assert (ran.exit_code, ran.stderr) == (2, f"Error: {words}\n")
+
+
+def test_python_is_told_before_a_model_is_loaded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(tmp_path, "one-package", "broken", "import nothing_there")
+    monkeypatch.syspath_prepend(tmp_path)
+    model = tmp_path / "broken.safetensors"
+    model.touch()
+    prompt = ImaginePrompt("a dog", model=str(model), enhance=("broken",))
+    with pytest.raises(BadOptionError, match="cannot be imported"):
+        next(imaginairy.imagine(prompt))
+
+
+def test_one_of_several_prompts_that_asks_for_a_broken_one_ends_all(
+    imagine: Imagine, tmp_path: Path
+) -> None:
+    bring(tmp_path, "one-package", "broken", "import nothing_there")
+    (tmp_path / "cats.jsonl").write_text(
+        '{"prompt": "a cat"}\n{"prompt": "a white cat", "enhance": ["broken"]}'
+    )
+    ran = imagine(tmp_path, "--prompts-file", "cats.jsonl")
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("Error: The enhancer 'broken' of the package")
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_a_broken_package_harms_nobody_who_does_not_ask_for_it(
