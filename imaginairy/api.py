@@ -6,7 +6,6 @@ from pathlib import Path
 
 from imaginairy.best_of import best_of
 from imaginairy.checks import kind_of
-from imaginairy.device import Precision
 from imaginairy.errors import BadOptionError, BadPromptError
 from imaginairy.generate import generate
 from imaginairy.metadata.write import image_format
@@ -18,6 +17,7 @@ from imaginairy.outputs import (
     require_savable,
     save_result,
 )
+from imaginairy.precision import Precision
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.settling import settled

@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from imaginairy.errors import BadOptionError, DeviceError
+from imaginairy.precision import PRECISIONS, Precision
 
-Precision = Literal["autocast", "full"]
-PRECISIONS: tuple[Precision, ...] = ("autocast", "full")
 LOADED_IN = os.getpid()
 """The process that loaded torch; one that is forked from it has none of its threads."""
 
@@ -51,7 +49,7 @@ def choose_dtype(
     """
     if precision not in PRECISIONS:
         raise BadOptionError(
-            f"Precision '{precision}' is unknown; choose autocast or full."
+            f"Precision '{precision}' is unknown; choose {' or '.join(PRECISIONS)}."
         )
     if precision == "autocast" and device.type == "cuda":
         return torch.float16

@@ -62,7 +62,7 @@ class LazyLoadingImage:
     @classmethod
     def of(cls, source: str | Path) -> "LazyLoadingImage":
         """Take a path or a web address, told apart by how it starts."""
-        if str(source).startswith(tuple(f"{scheme}://" for scheme in URL_SCHEMES)):
+        if is_of_web(source):
             return cls(url=str(source))
         return cls(filepath=source)
 
@@ -149,6 +149,11 @@ def is_file(path: object) -> bool:
         return isinstance(path, str | PathLike) and Path(path).is_file()
     except OSError:  # such as a name that is too long
         return False
+
+
+def is_of_web(source: object) -> bool:
+    """Tell whether a picture's source begins as a web address does."""
+    return str(source).startswith(tuple(f"{scheme}://" for scheme in URL_SCHEMES))
 
 
 def _is_address(url: str) -> bool:

@@ -31,6 +31,7 @@ MAY_IMPORT = {
         "finite",
         "kinds",
         "log",
+        "precision",
         "prompt_syntax",
         "published",
         "said",
@@ -40,7 +41,8 @@ MAY_IMPORT = {
     },
     "published": {"errors", "log", "networks", "published", "weights"},
     "weights": {"errors", "kinds", "log", "weights"},
-    "device": {"errors"},
+    "device": {"errors", "precision"},
+    "precision": set(),
     "finite": {"conditioning", "errors", "log"},
     "steps": {
         "checks",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from imaginairy.cli.common_options import WIDE
 from imaginairy.cli.drawing import Drawing, draw
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.jobs import planned
@@ -19,6 +20,7 @@ from imaginairy.cli.size import asked_size
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import UnknownModelError
 from imaginairy.log import log
+from imaginairy.precision import Precision
 
 OF_IMAGINE = [
     param
@@ -32,7 +34,7 @@ OF_IMAGINE = [
     "again",
     cls=SectionedCommand,
     params=list(OF_IMAGINE),
-    context_settings={"max_content_width": 100},
+    context_settings=WIDE,
 )
 @click.argument(
     "pictures", nargs=-1, required=True, metavar="PICTURE...",
@@ -49,7 +51,7 @@ def again_cmd(
     repeats: int,
     schedules: tuple[str, ...],
     device: str | None,
-    precision: str,
+    precision: Precision,
     log_level: str,
     size: str | None,
     **options: Any,
@@ -60,7 +62,7 @@ def again_cmd(
     nothing is changed the result is compared with the file; the exit code is 1 where
     a picture of ours turned out otherwise.
     """
-    show_log("error" if options["quiet"] else log_level)
+    show_log(log_level, quiet=options["quiet"])
     drawing = Drawing.of({**options, "size": asked_size(size, options)})
     changes = given(options) | ({} if prompt is None else {"prompt": prompt})
     records = [read_record(picture, changes) for picture in pictures]

@@ -8,8 +8,13 @@ from imaginairy.cli.completion import any_of, for_field
 from imaginairy.cli.options import Decorator
 from imaginairy.cli.sections import SectionedOption
 
+WIDE = {"max_content_width": 100}
+"""The settings of commands whose help is wider than click's usual 80 columns."""
+OUTDIR = "outputs"
+EXTENSIONS = click.Choice(["jpg", "png"])
+
 outdir_option = click.option(
-    "--outdir", cls=SectionedOption, section="Output", default="outputs",
+    "--outdir", cls=SectionedOption, section="Output", default=OUTDIR,
     show_default=True, type=click.Path(path_type=Path),
     help="Folder to save images in.",
 )  # fmt: skip
@@ -45,7 +50,7 @@ def model_option(
 def extension_option(note: str) -> Decorator:
     """Return the option of how pictures made from files are saved."""
     return click.option(
-        "--output-file-extension", "extension", type=click.Choice(["jpg", "png"]),
+        "--output-file-extension", "extension", type=EXTENSIONS,
         help="File format of the images: as each FILE is by default, or png where it "
         f"is neither; {note}.",
     )  # fmt: skip

@@ -4,6 +4,7 @@ import click
 
 from imaginairy.cli.common_options import (
     ON_HUB,
+    WIDE,
     device_option,
     model_option,
     quiet_option,
@@ -14,7 +15,7 @@ from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 
 
-@click.command("describe", context_settings={"max_content_width": 100})
+@click.command("describe", context_settings=WIDE)
 @click.argument(
     "pictures", nargs=-1, required=True, metavar="PICTURE...",
     shell_complete=any_of((), or_file=True),
@@ -45,7 +46,7 @@ def describe_cmd(
     Without --caption-model, BLIP is used where it is on this machine or can be fetched,
     and else, for images of storybook's world, the small bundled model.
     """
-    show_log("error" if quiet else "info")
+    show_log(quiet=quiet)
 
     from imaginairy import describe
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from imaginairy.cli.common_options import WIDE
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.sections import SectionedCommand
@@ -17,7 +18,7 @@ OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAK
     "edit",
     cls=SectionedCommand,
     params=OF_IMAGINE,
-    context_settings={"max_content_width": 100},
+    context_settings=WIDE,
 )
 @click.argument("picture", shell_complete=any_of((), or_file=True))
 @click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")

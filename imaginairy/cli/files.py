@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from imaginairy.cli.run import BAD_USE
+from imaginairy.cli.run import code_of
 from imaginairy.errors import ImaginairyError
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.metadata.read import written_in
@@ -38,7 +38,7 @@ def each_file(files: Iterable[str], work: Callable[[str], None]) -> None:
             work(file)
         except ImaginairyError as error:
             click.echo(f"Error: {error}", err=True)
-            failed = max(failed, 2 if isinstance(error, BAD_USE) else 1)
+            failed = max(failed, code_of(error))
     if failed:
         sys.exit(failed)
 

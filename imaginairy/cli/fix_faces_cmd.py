@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from imaginairy.checks import Number
 from imaginairy.cli.common_options import (
+    WIDE,
     device_option,
     extension_option,
     files_argument,
@@ -18,10 +18,10 @@ from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 from imaginairy.log import log
 from imaginairy.places import require_places
-from imaginairy.schema import DEFAULT_FACE_FIDELITY
+from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 
 
-@click.command("fix-faces", context_settings={"max_content_width": 100})
+@click.command("fix-faces", context_settings=WIDE)
 @files_argument
 @click.option(
     "--fidelity", type=float, default=DEFAULT_FACE_FIDELITY, show_default=True,
@@ -56,11 +56,11 @@ def fix_faces_cmd(
     that cannot be used is reported and the others are done all the same; the exit code
     is not 0 then.
     """
-    show_log("error" if quiet else "info")
+    show_log(quiet=quiet)
 
     from imaginairy.enhancers.faces import fix_faces
 
-    Number(0, 1)("fidelity", fidelity)
+    SHARE("fidelity", fidelity)
     require_places([outdir])
     store = context.ensure_object(Stores).get(device)
     load_named(store, ("face-restorer", model), ("face-detector", detector))

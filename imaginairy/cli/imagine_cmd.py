@@ -7,6 +7,8 @@ import click
 
 from imaginairy.animate import ANIMATIONS
 from imaginairy.cli.common_options import (
+    EXTENSIONS,
+    WIDE,
     device_option,
     outdir_option,
     quiet_option,
@@ -22,6 +24,7 @@ from imaginairy.cli.size import NAMED, SHAPES, asked_size
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.fields import Section
+from imaginairy.precision import PRECISIONS, Precision
 from imaginairy.version import __version__
 
 SIZES = (*SHAPES, *NAMED)
@@ -33,9 +36,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     return click.option(*names, cls=SectionedOption, section=section, **settings)
 
 
-@click.command(
-    "imagine", cls=SectionedCommand, context_settings={"max_content_width": 100}
-)
+@click.command("imagine", cls=SectionedCommand, context_settings=WIDE)
 @click.argument("prompts", nargs=-1, metavar="PROMPT...")
 @_option(
     "Prompt", "--prompts-file", metavar="FILE",
@@ -63,7 +64,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @outdir_option
 @_option(
     "Output", "--output-file-extension", "extension", default="jpg", show_default=True,
-    type=click.Choice(["jpg", "png"]), help="File format of the images.",
+    type=EXTENSIONS, help="File format of the images.",
 )  # fmt: skip
 @_option(
     "Output", "--json", "as_json", is_flag=True,
@@ -93,8 +94,8 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 )  # fmt: skip
 @device_option
 @_option(
-    "Model", "--precision", default="autocast", show_default=True,
-    type=click.Choice(["autocast", "full"]),
+    "Model", "--precision", default=PRECISIONS[0], show_default=True,
+    type=click.Choice(PRECISIONS),
     help="autocast computes in half precision (fp16) on CUDA.",
 )  # fmt: skip
 @_option(
@@ -113,7 +114,7 @@ def imagine_cmd(
     repeats: int,
     schedules: tuple[str, ...],
     device: str | None,
-    precision: str,
+    precision: Precision,
     log_level: str,
     size: str | None,
     **options: Any,
@@ -125,7 +126,7 @@ def imagine_cmd(
     fetched, and else the small bundled model.
     """
     set_threads()
-    show_log("error" if options["quiet"] else log_level)
+    show_log(log_level, quiet=options["quiet"])
     if not prompts and prompts_file is None:
         raise click.UsageError("Missing argument 'PROMPT...'.", context)
     drawing = Drawing.of({**options, "size": asked_size(size, options)})

@@ -6,6 +6,7 @@ import click
 
 from imaginairy.cli.common_options import (
     ON_HUB,
+    WIDE,
     device_option,
     model_option,
     outdir_option,
@@ -17,7 +18,7 @@ from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 
 
-@click.command("mask", context_settings={"max_content_width": 100})
+@click.command("mask", context_settings=WIDE)
 @click.argument("picture", shell_complete=any_of((), or_file=True))
 @click.argument("mask_prompt")
 @model_option("--mask-model", "mask_model", "A mask model", ON_HUB)
@@ -44,7 +45,7 @@ def mask_cmd(
     Without --mask-model, CLIPSeg is used where it is on this machine or can be fetched,
     and else, for images of storybook's world, the small bundled model.
     """
-    show_log("error" if quiet else "info")
+    show_log(quiet=quiet)
 
     from imaginairy.masks.language import parse_mask_prompt
 

@@ -13,6 +13,7 @@ from imaginairy.cli.options import dashed
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
+from imaginairy.lazy_image import is_of_web
 from imaginairy.log import log
 from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import ForeignRecord, read_foreign
@@ -23,7 +24,6 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import written
 
 OPTIONS = options(ImaginePrompt)
-WEB = ("http://", "https://")
 TOLERANCE = {"JPEG": 4.0, "WEBP": 4.0, "AVIF": 4.0, "PNG": 1.0}
 """The mean difference, of 255, up to which two files show the same picture. What saving
 as jpg costs was measured at 1.0 for drawn pictures, 2.3 for the worst of them, 1.7 for
@@ -260,7 +260,7 @@ def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) 
         )
     for name in pictures(ImaginePrompt):
         source, option = was.get(name), dashed(name)
-        if source is None or name in changes or str(source).startswith(WEB):
+        if source is None or name in changes or is_of_web(source):
             continue
         if str(source).startswith(IN_MEMORY):
             raise BadOptionError(

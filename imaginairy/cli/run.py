@@ -49,11 +49,16 @@ class Failure(NamedTuple):
     code: int
 
 
+def code_of(error: ImaginairyError) -> int:
+    """Return the exit code that an error of ours means."""
+    return 2 if isinstance(error, BAD_USE) else 1
+
+
 def failure_of(error: Exception) -> Failure | None:
     """Say what an error means to a user; None where it is a fault of the program."""
     match error:
         case ImaginairyError():
-            return Failure(str(error), 2 if isinstance(error, BAD_USE) else 1)
+            return Failure(str(error), code_of(error))
         case BrokenPipeError():
             return None
         case OSError():
@@ -79,9 +84,13 @@ class _Lines(logging.Handler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def show_log(level: str) -> None:
-    """Show this library's own log from a level on, as plain lines."""
+def show_log(level: str = "info", *, quiet: bool = False) -> None:
+    """Show this library's own log from a level on, as plain lines.
+
+    Args:
+        quiet: show nothing but errors.
+    """
     log = logging.getLogger("imaginairy")
     log.handlers = [_Lines()]
-    log.setLevel(level.upper())
+    log.setLevel("ERROR" if quiet else level.upper())
     log.propagate = False

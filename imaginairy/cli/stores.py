@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from imaginairy.precision import Precision
+
 if TYPE_CHECKING:
     from imaginairy.models.store import ModelStore
 
@@ -17,7 +19,7 @@ class Stores:
         self._store: ModelStore | None = None
 
     def get(
-        self, device: str | None = None, precision: Any = "autocast"
+        self, device: str | None = None, precision: Precision = "autocast"
     ) -> "ModelStore":
         """Return the store for a device and a precision, the same one as long as
         neither changes.

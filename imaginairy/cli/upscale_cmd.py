@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from imaginairy.cli.common_options import (
+    WIDE,
     device_option,
     extension_option,
     files_argument,
@@ -20,7 +21,7 @@ from imaginairy.log import log
 from imaginairy.places import require_places
 
 
-@click.command("upscale", context_settings={"max_content_width": 100})
+@click.command("upscale", context_settings=WIDE)
 @files_argument
 @model_option("--model", "upscaler", "An upscaler")
 @click.option(
@@ -58,7 +59,7 @@ def upscale_cmd(
     are enlarged by a Lanczos filter then, which is said. A FILE that cannot be used is
     reported and the others are done all the same; the exit code is not 0 then.
     """
-    show_log("error" if quiet else "info")
+    show_log(quiet=quiet)
 
     from imaginairy.enhancers import faces
     from imaginairy.enhancers.upscale import SCALE, upscale

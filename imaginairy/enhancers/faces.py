@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from imaginairy.checks import Number, as_pillow
+from imaginairy.checks import as_pillow
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.face_alignment import (
     Pixels,
@@ -31,7 +31,7 @@ from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore
 from imaginairy.result import GENERATED, UPSCALED
-from imaginairy.schema import DEFAULT_FACE_FIDELITY
+from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 from imaginairy.sources.companions import ROLES, find_companion
 from imaginairy.stand_ins import suited
 
@@ -83,7 +83,7 @@ def fix_faces(
         ImaginairyError: the image, the fidelity or a model is not as it should be.
     """
     fidelity = DEFAULT_FACE_FIDELITY if fidelity is None else fidelity
-    fidelity = Number(0, 1)("fidelity", fidelity)
+    fidelity = SHARE("fidelity", fidelity)
     pillow = as_pillow("image", image)
     store = store or ModelStore(device)
     with store.in_use():

@@ -13,7 +13,6 @@ import torch
 
 from imaginairy.device import (
     LOADED_IN,
-    Precision,
     choose_device,
     choose_dtype,
     compute_after_fork,
@@ -48,6 +47,7 @@ from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
 from imaginairy.models.upscaler import Upscaler, load_upscaler
 from imaginairy.models.words import KnownWords, read_words
+from imaginairy.precision import Precision
 from imaginairy.sources.catalog import ModelSpec
 from imaginairy.sources.companions import CompanionSpec
 from imaginairy.sources.own_default import OwnDefault, own_default
