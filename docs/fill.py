@@ -19,16 +19,9 @@ from safetensors import safe_open
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.samplers import SAMPLERS
-from imaginairy.sources.catalog import (
-    MODELS,
-    BundledFolder,
-    HubFile,
-    HubRepo,
-    NoWeights,
-    WebFile,
-    known_model,
-)
-from imaginairy.sources.companions import COMPANIONS, ROLES
+from imaginairy.sources.catalog import MODELS, known, models_for
+from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
+from imaginairy.sources.rows import BundledFolder, HubFile, HubRepo, NoWeights, WebFile
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(
@@ -110,7 +103,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def models() -> str:
     """List the models known by name."""
-    default = MODELS[0].name
+    default = DEFAULT_MODEL
     return table(
         ("name", "what it is", "licence"),
         (
@@ -119,7 +112,7 @@ def models() -> str:
                 spec.summary,
                 spec.licence,
             )
-            for spec in MODELS
+            for spec in models_for(DRAWS)
         ),
     )
 
@@ -127,15 +120,16 @@ def models() -> str:
 def model_details() -> str:
     """Say everything that the catalog knows of each model."""
     parts = []
-    for spec in MODELS:
+    for spec in models_for(DRAWS):
+        does = spec.defaults
         rows = [
             ("licence", spec.licence),
             ("also called", ", ".join(f"`{alias}`" for alias in spec.aliases)),
-            ("size of its images", f"{spec.width} x {spec.height}"),
+            ("size of its images", f"{does.width} x {does.height}"),
             (
                 "by default",
-                f"{spec.steps} steps of `{spec.sampler}`, guidance scale "
-                f"{spec.prompt_strength:g}",
+                f"{does.steps} steps of `{does.sampler}`, guidance scale "
+                f"{does.prompt_strength:g}",
             ),
         ]
         match spec.weights:
@@ -157,7 +151,9 @@ def model_details() -> str:
 def companions() -> str:
     """List the models beside the one that generates, by what they are for."""
     rows = []
-    for spec in COMPANIONS:
+    for spec in MODELS:
+        if spec.role == DRAWS:
+            continue
         match spec.weights:
             case HubFile() | HubRepo() as place:
                 origin = f"`{place.repo}`"
@@ -193,7 +189,7 @@ def samplers() -> str:
 
 def storybook_parts() -> str:
     """List the networks of the bundled model and how many numbers each has learnt."""
-    weights = known_model("storybook").weights
+    weights = known(DRAWS, "storybook").weights
     assert isinstance(weights, BundledFolder)
     rows, total = [], 0
     for part, what in PARTS.items():

@@ -29,7 +29,7 @@ def best_of(
     spec = store.locate(prompt.model)
     first = prompt.seed or 0
     name = filled(prompt, spec).similarity_model
-    if prompt.similarity_model is None and spec.companions == "published":
+    if prompt.similarity_model is None and spec.defaults.companions == "published":
         name = suited(store, "similarity", None, None)
     if first + prompt.best_of - 1 > MAX_SEED:
         raise BadOptionError(

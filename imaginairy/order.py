@@ -34,8 +34,8 @@ from imaginairy.sizes import (
     with_margins,
     written,
 )
-from imaginairy.sources.catalog import ModelSpec
-from imaginairy.sources.companions import usual_companion
+from imaginairy.sources.catalog import usual_model
+from imaginairy.sources.rows import ModelRow
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Order:
 
 
 def filled(
-    prompt: ImaginePrompt, spec: ModelSpec, *, clip_skip: int | None = None
+    prompt: ImaginePrompt, spec: ModelRow, *, clip_skip: int | None = None
 ) -> ImaginePrompt:
     """Return a copy with the model's defaults where the user gave none.
 
@@ -104,35 +104,35 @@ def filled(
             known.
     """
     defaults: dict[str, Any] = {
-        "steps": spec.steps,
-        "prompt_strength": spec.prompt_strength,
-        "sampler_type": spec.sampler,
+        "steps": spec.defaults.steps,
+        "prompt_strength": spec.defaults.prompt_strength,
+        "sampler_type": spec.defaults.sampler,
         "clip_skip": clip_skip,
     }
     if prompt.mask_prompt is not None:
-        defaults["mask_model"] = usual_companion("mask", spec)
-    drawn = prompt.drawn or (spec.width, spec.height)
-    larger = spec.upscales and exceeds((prompt.width, prompt.height), drawn)
+        defaults["mask_model"] = usual_model("mask", spec)
+    drawn = prompt.drawn or spec.defaults.native_size
+    larger = spec.defaults.upscales and exceeds((prompt.width, prompt.height), drawn)
     defaults["upscale"] = larger
     if larger if prompt.upscale is None else prompt.upscale:
-        defaults["upscaler"] = usual_companion("upscaler", spec)
+        defaults["upscaler"] = usual_model("upscaler", spec)
     elif prompt.outpaint is None:  # margins and upscalers make it larger
         defaults["width"], defaults["height"] = drawn
     if prompt.fix_faces:
         defaults["fix_faces_fidelity"] = DEFAULT_FACE_FIDELITY
-        defaults["fix_faces_model"] = usual_companion("face-restorer", spec)
-        defaults["fix_faces_detector"] = usual_companion("face-detector", spec)
+        defaults["fix_faces_model"] = usual_model("face-restorer", spec)
+        defaults["fix_faces_detector"] = usual_model("face-detector", spec)
     if prompt.caption:
-        defaults["caption_model"] = usual_companion("captioner", spec)
+        defaults["caption_model"] = usual_model("captioner", spec)
     if prompt.best_of > 1:
-        defaults["similarity_model"] = usual_companion("similarity", spec)
+        defaults["similarity_model"] = usual_model("similarity", spec)
     missing = {
         name: value for name, value in defaults.items() if getattr(prompt, name) is None
     }
     return replace(prompt, model=spec.name, **missing)
 
 
-def order_of(prompt: ImaginePrompt, spec: ModelSpec, *, scale: int = 1) -> Order:
+def order_of(prompt: ImaginePrompt, spec: ModelRow, *, scale: int = 1) -> Order:
     """Settle a prompt whose defaults are filled in.
 
     Args:
@@ -149,8 +149,8 @@ def order_of(prompt: ImaginePrompt, spec: ModelSpec, *, scale: int = 1) -> Order
         saved = enlarged_like(drawn, box, saved)
         strength = _or(prompt.init_image_strength, init_strength(prompt))
         prompt = replace(prompt, init_image_strength=strength)
-    steps = _or(prompt.steps, spec.steps)
-    sampler = get_sampler(_or(prompt.sampler_type, spec.sampler))
+    steps = _or(prompt.steps, spec.defaults.steps)
+    sampler = get_sampler(_or(prompt.sampler_type, spec.defaults.sampler))
     return Order(
         prompt=replace(
             prompt, width=saved[0], height=saved[1], draw_size=written(drawn)
@@ -161,7 +161,7 @@ def order_of(prompt: ImaginePrompt, spec: ModelSpec, *, scale: int = 1) -> Order
         steps_to_run=steps_to_run(steps, strength),
         spacing=prompt.schedule or sampler.spacing,
         eta=_or(prompt.eta, sampler.options.get("eta", 0.0)),
-        guidance=_or(prompt.prompt_strength, spec.prompt_strength),
+        guidance=_or(prompt.prompt_strength, spec.defaults.prompt_strength),
         seed=_or(prompt.seed, 0),
         variation=variation_of(prompt),
         drawn=drawn,
@@ -189,15 +189,15 @@ def variation_of(prompt: ImaginePrompt) -> tuple[int, float] | None:
     return prompt.variation_seed, prompt.variation_strength
 
 
-def sizes_of(prompt: ImaginePrompt, spec: ModelSpec, scale: int) -> tuple[Size, Size]:
+def sizes_of(prompt: ImaginePrompt, spec: ModelRow, scale: int) -> tuple[Size, Size]:
     """Return the sizes at which a prompt is drawn and saved.
 
     An init image has its own shape, and is fitted into the first afterwards.
     """
-    native = (spec.width, spec.height)
+    native = spec.defaults.native_size
     usual = prompt.drawn or beyond_edges(prompt, native)
     wanted = (prompt.width or usual[0] * scale, prompt.height or usual[1] * scale)
-    reach = spec.reach
+    reach = spec.defaults.reach
     if prompt.init_image is not None:
         reach = max(reach, REACH_FROM_PICTURE)
     drawn = prompt.drawn
@@ -234,9 +234,10 @@ def _or(given: T | None, usual: T) -> T:
     return usual if given is None else given
 
 
-def _say(spec: ModelSpec, wanted: Size, drawn: Size, scale: int) -> None:
+def _say(spec: ModelRow, wanted: Size, drawn: Size, scale: int) -> None:
     """Tell what comes of a size that is not what somebody may expect."""
-    own = f"{spec.width}x{spec.height}"
+    native = spec.defaults.native_size
+    own = written(native)
     if drawn == wanted and scale > 1:
         log.info(
             "drawn at %s, the size that was asked for: what the upscaler makes is "
@@ -249,7 +250,7 @@ def _say(spec: ModelSpec, wanted: Size, drawn: Size, scale: int) -> None:
             "--upscale does that sharper.",
             spec.name, own, written(drawn), written(wanted),
         )  # fmt: skip
-    elif drawn[0] * drawn[1] < LITTLE * spec.width * spec.height:
+    elif drawn[0] * drawn[1] < LITTLE * native[0] * native[1]:
         log.warning(
             "%s was made for %s; expect little of %s.",
             spec.name, own, written(drawn),

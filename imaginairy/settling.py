@@ -11,8 +11,8 @@ from imaginairy.models.words import listed
 from imaginairy.order import Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.schema import ImaginePrompt
-from imaginairy.sources.catalog import ModelSpec
-from imaginairy.sources.companions import ROLES
+from imaginairy.sources.roles import BESIDE
+from imaginairy.sources.rows import ModelRow
 from imaginairy.stand_ins import is_at_home, suited
 
 
@@ -41,7 +41,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
 
 
 def suited_models(
-    prompt: ImaginePrompt, whole: ImaginePrompt, spec: ModelSpec, store: ModelStore
+    prompt: ImaginePrompt, whole: ImaginePrompt, spec: ModelRow, store: ModelStore
 ) -> dict[str, Any]:
     """Choose the models beside the one that draws where none was named, by field.
 
@@ -51,11 +51,11 @@ def suited_models(
     model's.
     """
     image = None if whole.init_image is None else as_pillow(whole.init_image)
-    bundled = spec.companions == "bundled"
+    bundled = spec.defaults.companions == "bundled"
     chosen: dict[str, Any] = {}
     if bundled and (image is None or is_at_home(image)):
         return chosen
-    for role, row in ROLES.items():
+    for role, row in BESIDE.items():
         field = row.option or ""
         if not getattr(whole, field, None) or getattr(prompt, field):
             continue

@@ -11,18 +11,14 @@ from PIL.Image import Image
 from imaginairy.errors import ForeignPictureError
 from imaginairy.images import upright_rgb
 from imaginairy.metadata.read import written_in
-from imaginairy.models.loading import named
 from imaginairy.models.look import read_look
-from imaginairy.models.published import Missing
 from imaginairy.models.store import ModelStore
 from imaginairy.said import all_is_well, warn_daily
-from imaginairy.sources.catalog import (
-    BUNDLED_MODEL,
-    BundledFolder,
-    find_model,
-    known_model,
-)
-from imaginairy.sources.companions import ROLES, Role
+from imaginairy.sources.catalog import find, known
+from imaginairy.sources.lacking import Missing
+from imaginairy.sources.locate import named
+from imaginairy.sources.roles import BUNDLED_MODEL, DRAWS, ROLES, Role
+from imaginairy.sources.rows import BundledFolder
 
 
 def suited(store: ModelStore, role: str, name: str | None, image: Image | None) -> str:
@@ -51,7 +47,7 @@ def in_place_of(lacking: Missing, image: Image | None, store: ModelStore) -> str
     Raises:
         ForeignPictureError: nothing does; the message says what to fetch.
     """
-    spec, row = lacking.spec, ROLES[lacking.spec.role]
+    spec, row = lacking.row, ROLES[lacking.row.role]
     if row.bundled is not None and image is not None and is_at_home(image):
         warn_daily(
             spec.role,
@@ -74,7 +70,7 @@ def refusal(lacking: Missing, row: Role, image: Image | None) -> str:
     """Say what is lacking for a picture, and how to get it."""
     return (
         f"{described(image)} is not of {BUNDLED_MODEL}'s world, which is all that the "
-        f"bundled {row.noun} knows, and {lacking.spec.name} is not on this machine and "
+        f"bundled {row.noun} knows, and {lacking.row.name} is not on this machine and "
         f"cannot be fetched ({lacking.reason}); fetch it by running this once where "
         f"{lacking.source} can be reached, or name {row.bundled} to use that anyway."
     )
@@ -96,9 +92,9 @@ def is_at_home(image: Image) -> bool:
     """
     written = written_in(image).metadata
     if written is not None and not written.get("init_image"):
-        spec = find_model(str(written.get("model")))
-        if spec is not None and spec.companions == "bundled":
+        spec = find(DRAWS, str(written.get("model")))
+        if spec is not None and spec.defaults.companions == "bundled":
             return True
-    weights = known_model(BUNDLED_MODEL).weights
+    weights = known(DRAWS, BUNDLED_MODEL).weights
     assert isinstance(weights, BundledFolder)
     return read_look(weights.path).fits(upright_rgb(image))

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.store import ModelStore
-from imaginairy.sources.companions import ROLES
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import ROLES
 from storybook import settings
 from storybook.drawing import autoencoder, text, tokenizer
 from storybook.drawing import unet as painting
@@ -58,6 +58,6 @@ def found() -> Iterator[tuple[str, nn.Module, Schedule, list[str]]]:
     yield text.NAME, reader, settings.TRAIN_TEXT, [TEXT]
     yield painting.NAME, painter, settings.TRAIN_UNET, [UNET, TEXT]
     bundled = ROLES["mask"].bundled
-    if locate_companion("mask", bundled).weights.path.exists():
+    if locate("mask", bundled).weights.path.exists():
         masks = segmentation.Learner(store.segmenter(bundled).network)
         yield segmentation.NAME, masks, settings.TRAIN_SEGMENTATION, [MASKS]

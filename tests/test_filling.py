@@ -12,10 +12,12 @@ from imaginairy.errors import BadOptionError
 from imaginairy.order import beyond_edges, filled, sizes_of
 from imaginairy.settling import suited_models, tell_what_is_passed_over
 from imaginairy.sizes import parse_size
-from imaginairy.sources.catalog import ModelSpec, known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import ModelRow
 from imaginairy.stand_ins import suited
 
-SD15, STORYBOOK = known_model("sd15"), known_model("storybook")
+SD15, STORYBOOK = known(DRAWS, "sd15"), known(DRAWS, "storybook")
 WIDE = Image.new("RGB", (64, 32), "teal")
 ALL_ASKED: dict[str, Any] = {
     "fix_faces": True,
@@ -58,11 +60,11 @@ def test_what_was_named_stays() -> None:
 
 
 @pytest.mark.parametrize("spec", [SD15, STORYBOOK], ids=["sd15", "storybook"])
-def test_steps_guidance_and_sampler_are_the_models(spec: ModelSpec) -> None:
+def test_steps_guidance_and_sampler_are_the_models(spec: ModelRow) -> None:
     whole = filled(ImaginePrompt("a"), spec, clip_skip=2)
-    assert whole.steps == spec.steps
-    assert whole.prompt_strength == spec.prompt_strength
-    assert whole.sampler_type == spec.sampler
+    assert whole.steps == spec.defaults.steps
+    assert whole.prompt_strength == spec.defaults.prompt_strength
+    assert whole.sampler_type == spec.defaults.sampler
     assert whole.clip_skip == 2
     assert filled(ImaginePrompt("a", clip_skip=1), spec, clip_skip=2).clip_skip == 1
 
@@ -87,7 +89,7 @@ def test_steps_guidance_and_sampler_are_the_models(spec: ModelSpec) -> None:
 )
 def test_size_and_whether_it_is_enlarged(
     options: dict[str, Any],
-    spec: ModelSpec,
+    spec: ModelRow,
     upscale: bool,
     size: tuple[int | None, int | None],
 ) -> None:
@@ -129,7 +131,7 @@ def test_size_and_whether_it_is_enlarged(
     ],
 )  # fmt: skip
 def test_at_which_size_it_is_drawn_and_saved(
-    options: dict[str, Any], spec: ModelSpec, scale: int, saved: tuple[int, int],
+    options: dict[str, Any], spec: ModelRow, scale: int, saved: tuple[int, int],
     drawn: str, said: str, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.INFO)
@@ -156,7 +158,7 @@ def offline() -> ModelStore:
     return ModelStore("cpu")
 
 
-def chosen(spec: ModelSpec, store: ModelStore, **options: Any) -> dict[str, Any]:
+def chosen(spec: ModelRow, store: ModelStore, **options: Any) -> dict[str, Any]:
     prompt = ImaginePrompt("a", **options)
     return suited_models(prompt, filled(prompt, spec), spec, store)
 

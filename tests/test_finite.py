@@ -191,7 +191,7 @@ def spoilt(name: str, tmp_path: Path, part: str) -> str:
     """Copy a bundled model with NaN in the first weight whose name holds `part`."""
     from shutil import copytree
 
-    from imaginairy.sources.catalog import BUNDLED_FOLDER
+    from imaginairy.sources.rows import BUNDLED_FOLDER
 
     folder = copytree(BUNDLED_FOLDER / name, tmp_path / name)
     tensors = load_file(folder / "model.safetensors")

@@ -19,9 +19,10 @@ from tests.support.pictures import distance, likeliest, pixels, share
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "docs" / "colab.ipynb"
 FEW_STEPS = """
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
-object.__setattr__(known_model("storybook"), "steps", 4)
+object.__setattr__(known(DRAWS, "storybook").defaults, "steps", 4)
 """
 """Run before all others, so that the bundled model takes few where no cell says."""
 BAR = 4

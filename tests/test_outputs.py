@@ -8,12 +8,13 @@ import pytest
 from imaginairy import ImaginePrompt
 from imaginairy.order import filled
 from imaginairy.outputs import claimed_number, file_name
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 
 def named(text: str, **options: object) -> str:
     prompt = ImaginePrompt(text, seed=557988237, **options)  # type: ignore[arg-type]
-    return file_name(1, filled(prompt, known_model("sd15")), "jpg")
+    return file_name(1, filled(prompt, known(DRAWS, "sd15")), "jpg")
 
 
 def test_a_name_tells_how_it_was_drawn() -> None:

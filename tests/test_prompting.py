@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, WeightedPrompt, imagine
-from imaginairy.sources.catalog import BUNDLED_FOLDER
+from imaginairy.sources.rows import BUNDLED_FOLDER
 from tests.support.pictures import COLOURS, border, distance, pixels, share
 
 Draw = Callable[..., ImagineResult]

@@ -22,7 +22,8 @@ from imaginairy.outputs import (
     save_result,
 )
 from imaginairy.result import blurred
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 COLOURS = {
     "generated": (0, 128, 128),
@@ -41,7 +42,7 @@ NAME = "000001_7_PLMS2_PS7.5_a_fox"
 
 def result(*kinds: str, **more: Any) -> ImagineResult:
     """A result whose pictures tell each other apart by their sizes."""
-    prompt = filled(ImaginePrompt("a fox", seed=7, steps=2), known_model("sd15"))
+    prompt = filled(ImaginePrompt("a fox", seed=7, steps=2), known(DRAWS, "sd15"))
     images = {kind: Image.new("RGB", SIZES[kind], COLOURS[kind]) for kind in kinds}
     return ImagineResult(
         prompt=prompt, images=images, model_hash=lambda: "ab" * 32, **more

@@ -12,7 +12,8 @@ from imaginairy import ImaginePrompt, WeightedPrompt
 from imaginairy.errors import BadOptionError, BadPromptError
 from imaginairy.order import filled
 from imaginairy.samplers import SAMPLERS
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 
 @pytest.mark.parametrize(
@@ -86,15 +87,15 @@ def test_seeds_left_open_are_chosen_once_and_differ() -> None:
 
 
 def test_the_model_fills_in_what_was_left_open() -> None:
-    spec = known_model("storybook")
+    spec = known(DRAWS, "storybook")
     whole = filled(ImaginePrompt("a fox", steps=7), spec)
     assert (whole.upscaler, whole.width) == ("storybook-upscaler", None)
     small = filled(ImaginePrompt("a fox", upscale=False), spec)
-    assert (small.width, small.height) == (spec.width, spec.height)
+    assert (small.width, small.height) == spec.defaults.native_size
     assert whole.steps == 7
-    assert whole.sampler_type == spec.sampler
+    assert whole.sampler_type == spec.defaults.sampler
     assert whole.model == "storybook"
-    assert filled(small, known_model("sd15")).width == spec.width
+    assert filled(small, known(DRAWS, "sd15")).width == spec.defaults.width
 
 
 def test_embeddings_do_not_count_when_prompts_are_compared_or_shown() -> None:

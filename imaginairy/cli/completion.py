@@ -10,8 +10,8 @@ from imaginairy import checks
 from imaginairy.checks import Choice
 from imaginairy.plugins import plugin_names
 from imaginairy.samplers import SAMPLERS
-from imaginairy.sources.catalog import MODELS
-from imaginairy.sources.companions import ROLES, companions_for
+from imaginairy.sources.catalog import models_for
+from imaginairy.sources.roles import ROLES
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -35,13 +35,11 @@ def any_of(words: Iterable[tuple[str, str]], *, or_file: bool = False) -> Comple
 
 def for_field(name: str, check: Any) -> Complete | None:
     """Return what is offered for a field of a prompt, or None."""
-    if name == "model":
-        return any_of(((spec.name, spec.summary) for spec in MODELS), or_file=True)
     if check is checks.enhancers:
         return any_of((each, "") for each in plugin_names())
     for role, row in ROLES.items():
         if name == row.option:
-            known = ((spec.name, spec.summary) for spec in companions_for(role))
+            known = ((spec.name, spec.summary) for spec in models_for(role))
             return any_of(known, or_file=True)
     if check is checks.sampler:
         return any_of((row.name, row.summary) for row in SAMPLERS.values())

@@ -17,19 +17,10 @@ from imaginairy.cli.columns import columns, readable, wrapped
 from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import ImaginairyError
-from imaginairy.sources.catalog import (
-    DEFAULT_MODEL,
-    MODELS,
-    BundledFolder,
-    HubFile,
-    HubRepo,
-    LocalPath,
-    ModelSpec,
-    WebFile,
-    find_model,
-)
-from imaginairy.sources.companions import COMPANIONS, ROLES, CompanionSpec
+from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.own_default import own_default
+from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
+from imaginairy.sources.rows import BundledFolder, HubFile, LocalPath, NoWeights
 from imaginairy.version import __version__
 
 ROOM_TO_DRAW = 6e9
@@ -211,14 +202,11 @@ def cache_check() -> Iterator[Finding]:
 
 
 def _missing_bytes() -> int:
-    from imaginairy.sources import hub
+    from imaginairy.sources.fetch import on_disk
 
     own = own_default()
-    spec = find_model(own.name if own else DEFAULT_MODEL)
-    weights = spec.weights if spec else None
-    if not isinstance(weights, HubFile) or hub.cached(weights):
-        return 0
-    return weights.size or 0
+    spec = find(DRAWS, own.name if own else DEFAULT_MODEL)
+    return 0 if spec is None or on_disk(spec) else spec.size or 0
 
 
 def hub_check() -> Iterator[Finding]:
@@ -246,9 +234,9 @@ def default_check() -> Iterator[Finding]:
         return
     try:
         from imaginairy.models.checkpoint import read_checkpoint
-        from imaginairy.models.loading import locate
+        from imaginairy.sources.locate import locate
 
-        spec = locate(own.name)
+        spec = locate(DRAWS, own.name)
         if isinstance(spec.weights, LocalPath):
             read_checkpoint(spec.weights.path)
     except ImaginairyError as error:
@@ -261,13 +249,14 @@ def default_check() -> Iterator[Finding]:
 
 def models_check() -> Iterator[Finding]:
     """Look for the models that are known by name."""
-    from imaginairy.sources import hub, web
+    from imaginairy.sources.fetch import on_disk
 
-    specs: tuple[ModelSpec | CompanionSpec, ...] = (*MODELS, *COMPANIONS)
-    for spec in specs:
+    for spec in MODELS:
         match spec.weights:
+            case NoWeights():
+                pass
             case BundledFolder() as bundled if (
-                isinstance(spec, CompanionSpec) and not bundled.path.is_dir()
+                spec.role != DRAWS and not bundled.path.is_dir()
             ):
                 row = ROLES[spec.role]
                 yield Finding(
@@ -278,14 +267,9 @@ def models_check() -> Iterator[Finding]:
             case BundledFolder() as bundled:
                 yield _bundled(spec.name, bundled.path)
             case HubFile() as file:
-                yield _fetched(spec.name, file, hub.cached(file))
-            case WebFile() as file:
-                yield Finding(
-                    "ok", f"{spec.name} {_where(web.cached(file), file.size)}"
-                )
-            case HubRepo() as repo:
-                there = hub.cached_snapshot(repo.repo, repo.revision)
-                yield Finding("ok", f"{spec.name} {_where(there, None)}")
+                yield _fetched(spec.name, file, on_disk(spec))
+            case _:
+                yield Finding("ok", f"{spec.name} {_where(on_disk(spec), spec.size)}")
 
 
 def _bundled(name: str, folder: Path) -> Finding:

@@ -7,21 +7,15 @@ from imaginairy.cli.columns import columns, readable, table, wrapped
 from imaginairy.cli.completion import for_field
 from imaginairy.cli.run import reporting_errors
 from imaginairy.errors import HubUnreachableError
-from imaginairy.sources.catalog import (
-    DEFAULT_MODEL,
-    MODELS,
-    BundledFolder,
-    HubFile,
-    HubRepo,
-    LocalPath,
-    ModelSpec,
-)
+from imaginairy.sources.catalog import models_for
 from imaginairy.sources.own_default import (
     VARIABLE,
     own_default,
     save_default,
     saved_default,
 )
+from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS
+from imaginairy.sources.rows import BundledFolder, HubRepo, LocalPath, ModelRow
 
 ABOUT = "about"
 complete_model = for_field("model", None)
@@ -70,7 +64,7 @@ def models_cmd(context: click.Context, /) -> None:
     rows = [("NAME", "SIZE", "ON DISK", "WHAT IT IS", "LICENCE")]
     rows += [
         (spec.name, *size_and_place(spec), spec.summary, spec.licence)
-        for spec in MODELS
+        for spec in models_for(DRAWS)
     ]
     width = columns()
     click.echo("\n".join(table(rows, width)))
@@ -130,10 +124,10 @@ def checked(name: str) -> str:
         DownloadError: the hub does not give it.
     """
     from imaginairy.models.checkpoint import read_checkpoint
-    from imaginairy.models.loading import locate, named
     from imaginairy.sources import hub
+    from imaginairy.sources.locate import locate, named
 
-    spec = locate(named(name))
+    spec = locate(DRAWS, named(name))
     match spec.weights:
         case LocalPath(path):
             read_checkpoint(path)
@@ -145,16 +139,11 @@ def checked(name: str) -> str:
     return spec.name
 
 
-def size_and_place(spec: ModelSpec) -> tuple[str, str]:
+def size_and_place(spec: ModelRow) -> tuple[str, str]:
     """Return how large a model is, and whether it is on this machine."""
-    weights = spec.weights
-    if isinstance(weights, BundledFolder):
-        files = [file for file in weights.path.rglob("*") if file.is_file()]
-        return readable(sum(file.stat().st_size for file in files)), "bundled"
-    assert isinstance(weights, HubFile)
-    from imaginairy.sources import hub
+    from imaginairy.sources.fetch import on_disk, size_of
 
-    return (
-        readable(weights.size) if weights.size else "?",
-        "yes" if hub.cached(weights) else "no",
-    )
+    place = on_disk(spec)
+    size = size_of(spec, place)
+    here = "bundled" if isinstance(spec.weights, BundledFolder) else "yes"
+    return readable(size) if size else "?", here if place else "no"

@@ -32,7 +32,8 @@ from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore
 from imaginairy.result import GENERATED, UPSCALED
 from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
-from imaginairy.sources.companions import ROLES, find_companion
+from imaginairy.sources.catalog import find
+from imaginairy.sources.roles import ROLES
 from imaginairy.stand_ins import suited
 
 NAME = "fix_faces"
@@ -104,7 +105,7 @@ def names_for(
     """
     model = suited(store, "face-restorer", model, image)
     if detector is None:
-        known = find_companion("face-restorer", model)
+        known = find("face-restorer", model)
         if known and known.name == ROLES["face-restorer"].bundled:
             detector = ROLES["face-detector"].bundled
     return model, suited(store, "face-detector", detector, image)

@@ -39,7 +39,7 @@ def prepare(prompt: ImaginePrompt, store: ModelStore) -> None:
 
 def is_needed(prompt: ImaginePrompt, store: ModelStore) -> bool:
     """Tell whether the model that draws could draw what is unsafe."""
-    return store.locate(prompt.model).companions != "bundled"
+    return store.locate(prompt.model).defaults.companions != "bundled"
 
 
 def check(work: Work) -> Work:

@@ -15,7 +15,9 @@ from typing import Any
 from imaginairy.metadata.foreign_settings import plain, read_settings, read_steps
 from imaginairy.metadata.read import Written
 from imaginairy.samplers.foreign_names import read_pair
-from imaginairy.sources.catalog import MODELS, HubFile, find_model
+from imaginairy.sources.catalog import find, models_for
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import HubFile
 
 NEGATIVE = "negative prompt:"
 FIRST = "steps"
@@ -69,15 +71,15 @@ class ForeignRecord:
     @property
     def model(self) -> str | None:
         """The catalog's name of the model, by its hash or else its name, or None."""
-        for spec in MODELS:
+        for spec in models_for(DRAWS):
             digest = getattr(spec.weights, "sha256", None)
             if self.model_hash and digest and digest.startswith(self.model_hash):
                 return spec.name
             file = spec.weights.path if isinstance(spec.weights, HubFile) else ""
             if self.model_name and self.model_name == Path(file).stem:
                 return spec.name
-        known = find_model(self.model_name)
-        return known.name if known else None
+        row = find(DRAWS, self.model_name)
+        return row.name if row else None
 
     @property
     def model_described(self) -> str:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.models.companion_files import GENERATION
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
     PictureInput,
@@ -25,7 +24,8 @@ from imaginairy.models.pretrained import (
     Settings,
     load_pretrained,
 )
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.layouts import GENERATION, TOKENIZER, WORD_PIECES
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors
 
@@ -120,7 +120,7 @@ class Captioner:
         return whole.removeprefix(PREFIX).strip()
 
 
-def load_captioner(spec: CompanionSpec, device: torch.device) -> Captioner:
+def load_captioner(spec: ModelRow, device: torch.device) -> Captioner:
     """Load a caption model.
 
     Raises:
@@ -178,7 +178,7 @@ def load_wordpiece(folder: Path) -> Tokenizer:
     Raises:
         CheckpointError: there is no vocabulary there, or it is broken.
     """
-    whole, pieces = folder / "tokenizer.json", folder / "vocab.txt"
+    whole, pieces = folder / TOKENIZER, folder / WORD_PIECES
     try:
         if whole.is_file():
             tokenizer = Tokenizer.from_file(str(whole))
@@ -189,7 +189,8 @@ def load_wordpiece(folder: Path) -> Tokenizer:
             tokenizer = wordpiece({piece: number for number, piece in enumerate(lines)})
         else:
             raise CheckpointError(
-                f"'{folder}' holds no vocabulary: neither tokenizer.json nor vocab.txt."
+                f"'{folder}' holds no vocabulary: neither {TOKENIZER} nor "
+                f"{WORD_PIECES}."
             )
         if tokenizer.decoder is None:
             tokenizer.decoder = decoders.WordPiece()

@@ -1,7 +1,6 @@
 """A diffusion checkpoint taken apart: whose tensors, which naming, what settings."""
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,14 @@ from imaginairy.published.clip_text import clip_text
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.published.unet import unet as read_unet
 from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.sources.layouts import (
+    CONFIG,
+    MODEL_INDEX,
+    PARTS,
+    SCHEDULER,
+    has_clip_vocabulary,
+    pick_weights,
+)
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.leftovers import some
@@ -90,7 +97,7 @@ def read_file(path: Path) -> Checkpoint:
         schedule=schedule_of(path, said),
         clip_skip=int(number(path, said, "clip_skip", 1, 0, most_skipped)),
         weight_files=whole.files,
-        tokenizer_folder=path.parent if has_tokenizer(path.parent) else None,
+        tokenizer_folder=path.parent if has_clip_vocabulary(path.parent) else None,
     )
 
 
@@ -102,7 +109,7 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
     unet, autoencoder, text = (
         open_weights(path / pick_weights(files, part, half=half)) for part in PARTS
     )
-    scheduler = path / "scheduler" / "scheduler_config.json"
+    scheduler = path / SCHEDULER
     settings = {part: _settings(path / part) for part in PARTS}
     checkpoint = Checkpoint(
         unet=_part(path, "UNet", read_unet, unet, settings["unet"]),
@@ -116,49 +123,10 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
         weight_files=(*unet.files, *autoencoder.files, *text.files),
         tokenizer_folder=path / "tokenizer",
     )
-    check_pipeline(path / "model_index.json", scheduler)
+    check_pipeline(path / MODEL_INDEX, scheduler)
     for part, held in settings.items():
         require(path / part / CONFIG, held, SUPPORTED[part], FAMILY)
     return checkpoint
-
-
-CONFIG = "config.json"
-PARTS = ("unet", "vae", "text_encoder")
-WEIGHT_NAME = re.compile(
-    r"(?P<stem>diffusion_pytorch_model|model|pytorch_model)"
-    r"(?P<variant>\.\w+?)?(?P<kind>\.safetensors|\.bin)(?P<index>\.index\S*\.json)?"
-)
-
-
-def pick_weights(files: Collection[str], part: str, *, half: bool) -> str:
-    """Choose the weight file, or the index of its shards, of one part of a folder.
-
-    Safetensors before pickles, whole precision before fp16 unless `half`.
-    """
-    candidates = []
-    for file in files:
-        folder, _, name = file.rpartition("/")
-        match = WEIGHT_NAME.fullmatch(name) if folder == part else None
-        if match is None:
-            continue
-        variant = "fp16" in name
-        if (match["variant"] or "").strip(".") not in ("", "fp16"):
-            continue
-        is_pickle = match["kind"] == ".bin"
-        candidates.append((is_pickle, variant != half, bool(match["index"]), file))
-    if not candidates:
-        raise CheckpointError(
-            f"The model folder has no weights in '{part}/'; a diffusers folder holds "
-            "unet/, vae/, text_encoder/ and tokenizer/."
-        )
-    return min(candidates)[-1]
-
-
-def has_tokenizer(folder: Path) -> bool:
-    """Tell whether a folder holds a vocabulary."""
-    return (folder / "tokenizer.json").is_file() or (
-        (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
-    )
 
 
 def _settings(folder: Path) -> Settings:

@@ -20,19 +20,16 @@ from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.models.companion_files import (
-    CONFIG,
-    companion_path,
-    folder_files,
-)
 from imaginairy.models.face_views import Face, Looks, found_in_views
-from imaginairy.models.loading import weights_sha256
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
 from imaginairy.published.codeformer import codeformer_part, is_codeformer
 from imaginairy.published.gfpgan import gfpgan_part, is_gfpgan
 from imaginairy.published.kinds import kind_of
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.checksum import checksum
+from imaginairy.sources.fetch import fetch
+from imaginairy.sources.layouts import CONFIG, folder_files
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors, open_weights
@@ -68,22 +65,22 @@ class FaceRestorer(Protocol):
         """
 
 
-def load_detector(spec: CompanionSpec, device: torch.device) -> FaceDetector:
+def load_detector(spec: ModelRow, device: torch.device) -> FaceDetector:
     """Load what finds faces.
 
     Raises:
         CheckpointError: it is broken, unsafe or of another design.
         DownloadError: it could not be fetched.
     """
-    path = companion_path(spec)
+    path = fetch(spec)
     if path.is_dir():
         return FinderDetector(spec.name, load_finder(path, device))
     return YuNetDetector(spec.name, path)
 
 
-def load_restorer(spec: CompanionSpec, device: torch.device) -> FaceRestorer:
+def load_restorer(spec: ModelRow, device: torch.device) -> FaceRestorer:
     """Load what restores faces, in float32; raises what `load_detector` does."""
-    path = companion_path(spec)
+    path = fetch(spec)
     settings: Mapping[str, Any] = {}
     if path.is_dir():
         tensors = open_folder(path, "face restorer")
@@ -267,7 +264,7 @@ class _Restorer(ABC):
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of its weights."""
-        return weights_sha256(self.files)
+        return checksum(self.files)
 
     @torch.inference_mode()
     def restore(self, faces: Tensor, fidelity: float) -> Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.companion_files import PREPROCESSORS
+from imaginairy.sources.layouts import PREPROCESSORS
 from imaginairy.weights.json_file import read_json
 
 MOST_ELONGATED = 16

@@ -14,17 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.checkpoint import has_tokenizer
-from imaginairy.models.companion_files import (
-    CONFIG,
-    companion_path,
-    folder_files,
-)
-from imaginairy.models.loading import weights_sha256
 from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
 from imaginairy.sources import hub
-from imaginairy.sources.catalog import CLIP_TOKENIZER
-from imaginairy.sources.companions import ROLES, CompanionSpec
+from imaginairy.sources.checksum import checksum
+from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
+from imaginairy.sources.fetch import fetch
+from imaginairy.sources.layouts import CONFIG, folder_files, has_clip_vocabulary
+from imaginairy.sources.roles import ROLES
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.assemble import Names, Part, assemble
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors, open_weights
@@ -89,11 +86,11 @@ class Origin:
 
     def facts(self) -> dict[str, str]:
         """Return the model's name and the SHA-256 of its weights."""
-        return {"model": self.name, "sha256": weights_sha256(self.files)}
+        return {"model": self.name, "sha256": checksum(self.files)}
 
 
 def load_pretrained(
-    spec: CompanionSpec, design: Design, device: torch.device
+    spec: ModelRow, design: Design, device: torch.device
 ) -> tuple[Any, Origin]:
     """Load a network, in float32, so that it says the same on every device.
 
@@ -101,7 +98,7 @@ def load_pretrained(
         CheckpointError: it is broken, unsafe or of another design.
         DownloadError: it could not be fetched.
     """
-    folder, noun = companion_path(spec), ROLES[spec.role].noun
+    folder, noun = fetch(spec), ROLES[spec.role].noun
     files = [file.name for file in folder.iterdir()] if folder.is_dir() else []
     weights = folder_files(files, str(folder), noun)[0]
     settings = read_json(folder / CONFIG)
@@ -164,7 +161,7 @@ def load_clip_tokenizer(folder: Path, text: Any) -> ClipTokenizer:
     Raises:
         CheckpointError: the vocabulary belongs to another model.
     """
-    source = folder if has_tokenizer(folder) else hub.fetch(CLIP_TOKENIZER)
+    source = folder if has_clip_vocabulary(folder) else hub.fetch(CLIP_TOKENIZER)
     tokenizer = load_tokenizer(source, text.max_position_embeddings)
     known, highest = tokenizer.tokenizer.get_vocab_size(), text.vocab_size - 1
     if known - 1 > highest or text.eos_token_id not in (OLD_END, tokenizer.end):

@@ -25,7 +25,7 @@ from imaginairy.models.pretrained import (
     Settings,
     load_pretrained,
 )
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.assemble import Names
 from imaginairy.weights.weightfile import Tensors
 
@@ -143,7 +143,7 @@ def verdict(
     return Verdict(tuple(special_scores), tuple(scores))
 
 
-def load_safety_checker(spec: CompanionSpec, device: torch.device) -> SafetyChecker:
+def load_safety_checker(spec: ModelRow, device: torch.device) -> SafetyChecker:
     """Load a safety checker.
 
     Raises:

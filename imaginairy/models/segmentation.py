@@ -23,7 +23,7 @@ from imaginairy.models.pretrained import (
     load_pretrained,
 )
 from imaginairy.models.tokenizer import ClipTokenizer
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.weightfile import Tensors
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Segmenter:
         return finite(logits, "the mask model", self.network)
 
 
-def load_segmenter(spec: CompanionSpec, device: torch.device) -> Segmenter:
+def load_segmenter(spec: ModelRow, device: torch.device) -> Segmenter:
     """Load a mask model; raises what `load_pretrained` raises."""
     network, origin = load_pretrained(spec, CLIPSEG, device)
     tokenizer = load_clip_tokenizer(origin.folder, network.config.text_config)

@@ -23,7 +23,7 @@ from imaginairy.models.pretrained import (
     load_pretrained,
 )
 from imaginairy.models.tokenizer import ClipTokenizer
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.weightfile import Tensors
 
 
@@ -89,7 +89,7 @@ class Comparer:
         return F.normalize(vectors, dim=-1)
 
 
-def load_comparer(spec: CompanionSpec, device: torch.device) -> Comparer:
+def load_comparer(spec: ModelRow, device: torch.device) -> Comparer:
     """Load a similarity model.
 
     Raises:

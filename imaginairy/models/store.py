@@ -26,7 +26,6 @@ from imaginairy.errors import (
 )
 from imaginairy.log import log
 from imaginairy.models.captioning import Captioner, load_captioner
-from imaginairy.models.companion_files import companion_path, locate_companion
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.faces import (
     FaceDetector,
@@ -34,25 +33,23 @@ from imaginairy.models.faces import (
     load_detector,
     load_restorer,
 )
-from imaginairy.models.loading import (
-    load,
-    locate,
-    named,
-    own_folder,
-    weights_sha256,
-)
-from imaginairy.models.published import Missing, missing
+from imaginairy.models.loading import load
+from imaginairy.models.native_size import with_native_size
 from imaginairy.models.safety import SafetyChecker, load_safety_checker
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
 from imaginairy.models.upscaler import Upscaler, load_upscaler
 from imaginairy.models.words import KnownWords, read_words
 from imaginairy.precision import Precision
-from imaginairy.sources.catalog import ModelSpec
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.checksum import checksum
+from imaginairy.sources.fetch import fetch, own_folder
+from imaginairy.sources.lacking import Missing, missing
+from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import ModelRow
 
-COMPANION_LOADERS: dict[str, Callable[[CompanionSpec, torch.device], Any]] = {
+COMPANION_LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
     "mask": load_segmenter,
     "upscaler": load_upscaler,
     "face-detector": load_detector,
@@ -71,7 +68,7 @@ ASK_AGAIN_S = 60.0
 class LoadedModel:
     """A model in memory."""
 
-    spec: ModelSpec
+    spec: ModelRow
     diffusion: DrawingModel
     weights_sha256: Callable[[], str]
     """Gives the SHA-256 of the weights, summed up when it is first asked for."""
@@ -97,7 +94,7 @@ class ModelStore:
         self.precision = precision
         self.dtype = choose_dtype(self.device, precision)
         self._lock, self._lock_of = RLock(), LOADED_IN
-        self._located: dict[str | OwnDefault | None, ModelSpec] = {}
+        self._located: dict[str | OwnDefault | None, ModelRow] = {}
         self._loaded: LoadedModel | None = None
         self._companions: dict[str, tuple[str | None, Any]] = {}
         self._noticed: set[Hashable] = set()
@@ -132,31 +129,32 @@ class ModelStore:
                     raise
                 raise NotEnoughMemoryError from error
 
-    def locate(self, name: str | None) -> ModelSpec:
+    def locate(self, name: str | None) -> ModelRow:
         """Return the model meant by a name; looked up once, so it stays the same."""
         key = own_default() if name is None else named(name)
         if key not in self._located:
-            self._located[key] = locate(name)
+            row = locate(DRAWS, name)
+            self._located[key] = with_native_size(row)
         return self._located[key]
 
     def get(self, name: str | None) -> LoadedModel:
-        """Return a model, loaded; see `imaginairy.models.loading.locate` for names."""
+        """Return a model that draws, loaded; see `imaginairy.sources.locate`."""
         with self.in_use():
             spec = self.locate(name)
             if self._loaded is None or self._loaded.spec != spec:
                 self.clear()
                 diffusion, files = load(spec, self.device, self.dtype)
-                digest = cache(partial(weights_sha256, files))
+                digest = cache(partial(checksum, files))
                 folder = own_folder(spec)
                 words = read_words(folder) if folder else None
                 self._loaded = LoadedModel(spec, diffusion, digest, words)
             return self._loaded
 
     def companion(self, role: str, name: str | None) -> Any:
-        """Return a model of a role, loaded; see `locate_companion` for names."""
+        """Return a model of a role, loaded; see `imaginairy.sources.locate`."""
         with self.in_use():
             if role not in self._companions or self._companions[role][0] != name:
-                spec = locate_companion(role, name)
+                spec = locate(role, name)
                 if spec.notice:
                     self.say_once(spec.notice, about=spec.name)
                 loaded = COMPANION_LOADERS[role](spec, self.device)
@@ -218,7 +216,7 @@ class ModelStore:
     def fetch_companion(self, role: str, name: str | None) -> None:
         """Make sure that a model of a role lies on this machine, without loading it."""
         if role not in self._companions or self._companions[role][0] != name:
-            companion_path(locate_companion(role, name))
+            fetch(locate(role, name))
 
     def refusal(self, role: str, consequence: str) -> str | None:
         """Return why the usual model of a role cannot be had, or None where it can.

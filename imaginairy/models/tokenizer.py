@@ -10,6 +10,7 @@ from tokenizers.models import BPE
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.added_words import Beside, read_beside
+from imaginairy.sources.layouts import MERGES, TOKENIZER, VOCABULARY
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORDS = (
@@ -104,7 +105,7 @@ def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
     """
     try:
         beside = read_beside(source)
-        file = source / "tokenizer.json" if source.is_dir() else source
+        file = source / TOKENIZER if source.is_dir() else source
         if file.is_file():
             tokenizer = Tokenizer.from_file(str(file))
             tokenizer.no_truncation()
@@ -114,8 +115,8 @@ def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
         beside.add_to(tokenizer)
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"'{source}' holds no vocabulary: neither tokenizer.json, nor vocab.json "
-            "with merges.txt."
+            f"'{source}' holds no vocabulary: neither {TOKENIZER}, nor {VOCABULARY} "
+            f"with {MERGES}."
         ) from error
     except Exception as error:  # tokenizers raises nothing more specific
         raise CheckpointError(
@@ -131,8 +132,8 @@ def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
 
 
 def _from_vocabulary(folder: Path, beside: Beside) -> Tokenizer:
-    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    vocabulary = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+    lines = (folder / MERGES).read_text(encoding="utf-8").splitlines()
     pairs = [tuple(line.split()) for line in lines if not line.startswith("#version")]
     tokenizer = Tokenizer(
         BPE(

@@ -11,16 +11,15 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.models.companion_files import companion_path
-from imaginairy.models.loading import weights_sha256
 from imaginairy.networks.enhancer_config import LanczosConfig, SRVGGConfig
 from imaginairy.networks.lanczos import Lanczos
 from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
 from imaginairy.published.rrdbnet import GREY
 from imaginairy.published.upscaler import upscaler_part
-from imaginairy.sources.catalog import NoWeights
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.checksum import checksum
+from imaginairy.sources.fetch import fetch
+from imaginairy.sources.rows import ModelRow, NoWeights
 from imaginairy.weights.weightfile import open_weights
 
 DEEP_OVERLAP = 64
@@ -98,7 +97,7 @@ class Upscaler:
         return finite(large, f"the upscaler '{self.name}'", self.network)
 
 
-def load_upscaler(spec: CompanionSpec, device: torch.device) -> Upscaler:
+def load_upscaler(spec: ModelRow, device: torch.device) -> Upscaler:
     """Load an upscaler, in float32, so that it draws the same on every device.
 
     Raises:
@@ -107,7 +106,7 @@ def load_upscaler(spec: CompanionSpec, device: torch.device) -> Upscaler:
     """
     if isinstance(spec.weights, NoWeights):
         return Upscaler(spec.name, Lanczos(LanczosConfig()).to(device), lambda: None)
-    path = companion_path(spec)
+    path = fetch(spec)
     if not path.is_file():
         raise CheckpointError(
             f"'{path}' is a folder; an upscaler is a .pth or .safetensors file."
@@ -115,5 +114,5 @@ def load_upscaler(spec: CompanionSpec, device: torch.device) -> Upscaler:
     tensors = open_weights(Path(path))
     part = upscaler_part(tensors)
     network = cast(RRDBNet | SRVGG, part.load(device, torch.float32))
-    digest = cache(partial(weights_sha256, tensors.files))
+    digest = cache(partial(checksum, tensors.files))
     return Upscaler(spec.name, network, digest)

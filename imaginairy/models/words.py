@@ -15,8 +15,8 @@ from string import ascii_lowercase
 
 from imaginairy.errors import CheckpointError
 from imaginairy.prompt_syntax import read_text
+from imaginairy.sources.layouts import WORDS
 
-FILE = "words.json"
 WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 """A word as people write it: letters and digits, apostrophes inside."""
 _SILENT = """
@@ -115,7 +115,7 @@ def read_words(folder: Path) -> KnownWords | None:
     Raises:
         CheckpointError: the file is there and says something else.
     """
-    file = folder / FILE
+    file = folder / WORDS
     if not file.is_file():
         return None
     try:

@@ -6,12 +6,10 @@ the cache is used as it is: no request is made for it, and it is not hashed agai
 """
 
 import errno
-import hashlib
 import json
 import logging
 import os
 import queue
-import re
 import socket
 import sys
 import threading
@@ -28,12 +26,12 @@ from imaginairy.errors import (
     ImaginairyError,
     UnknownModelError,
 )
-from imaginairy.sources.catalog import HubFile
+from imaginairy.sources.checksum import SHA256, remember, summed
+from imaginairy.sources.rows import HubFile
 
 logger = logging.getLogger(__name__)
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def cached_snapshot(repo: str, revision: str = "main") -> Path | None:
@@ -188,13 +186,14 @@ def _download(file: HubFile) -> Path:
 def _check(path: Path, file: HubFile) -> None:
     """Compare with the sums of the catalog, or else with the hub's own."""
     etag = path.readlink().name if path.is_symlink() else ""
-    announced = etag if _SHA256.fullmatch(etag) else None
+    announced = etag if SHA256.fullmatch(etag) else None
     expected = {"size": file.size, "sha256": file.sha256 or announced}
     try:
-        got = {"size": path.stat().st_size, "sha256": _sha256(path)}
+        size, digest = path.stat().st_size, summed(path)
     except BaseException:  # unchecked, so it must not look cached; its blob may stay
         path.unlink()
         raise
+    got = {"size": size, "sha256": digest}
     for name, value in expected.items():
         if value is not None and value != got[name]:
             _remove(path)
@@ -202,14 +201,7 @@ def _check(path: Path, file: HubFile) -> None:
                 f"'{file.path}' of '{file.repo}' arrived with {name} {got[name]} "
                 f"instead of {value} and was removed; try again."
             )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    remember(path, digest)
 
 
 def _remove(path: Path) -> None:

@@ -4,7 +4,6 @@ They lie in this user's cache of imaginairy, each in a folder named for its SHA-
 The hub's client asks for them, so its switches (HF_HUB_OFFLINE) and proxies hold here.
 """
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from platformdirs import user_cache_path
 
 from imaginairy.errors import DownloadError, HubUnreachableError, ImaginairyError
 from imaginairy.sources import hub
-from imaginairy.sources.catalog import WebFile
+from imaginairy.sources.checksum import remember, summed
+from imaginairy.sources.rows import WebFile
 
 logger = logging.getLogger("imaginairy")
 
@@ -67,6 +67,7 @@ def fetch(file: WebFile) -> Path:
             receive_all(file, part)
             check(file, part)
             part.replace(path)
+            remember(path, file.sha256)
     except OSError as error:
         if error.errno not in hub.NO_ROOM:
             raise
@@ -149,12 +150,8 @@ def _receive(file: WebFile, part: Path, bar: Any) -> None:
 
 def check(file: WebFile, part: Path) -> None:
     """Compare what arrived with what was announced; remove it where that differs."""
-    digest = hashlib.sha256()
-    with part.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
     expected = {"size": file.size, "sha256": file.sha256}
-    got = {"size": _size(part), "sha256": digest.hexdigest()}
+    got = {"size": _size(part), "sha256": summed(part)}
     for name, value in expected.items():
         if got[name] != value:
             part.unlink()

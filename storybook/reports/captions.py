@@ -10,8 +10,8 @@ import torch
 
 from imaginairy.enhancers.caption import caption_of
 from imaginairy.models.captioning import load_captioner
-from imaginairy.models.companion_files import locate_companion
-from imaginairy.sources.companions import ROLES
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import ROLES
 from storybook import settings
 from storybook.training.origin import add_figures
 from storybook.training.sight import held_back_scenes
@@ -25,7 +25,7 @@ SCENES = 300
 def report() -> None:
     """Measure the exported model, print, and save figures and captions."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    spec = locate_companion("captioner", ROLES["captioner"].bundled)
+    spec = locate("captioner", ROLES["captioner"].bundled)
     captioner = load_captioner(spec, torch.device("cpu"))
     by_group: dict[str, list[bool]] = defaultdict(list)
     lines = []

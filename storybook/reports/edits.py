@@ -19,7 +19,7 @@ from PIL import Image, ImageFilter
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.enhancers.similarity import similarities
 from imaginairy.models.similarity import Comparer
-from imaginairy.sources.companions import ROLES
+from imaginairy.sources.roles import ROLES
 from storybook import settings
 from storybook.drawing.twins import twin_of, values_in
 from storybook.reports.drawing import share, write

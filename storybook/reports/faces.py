@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from imaginairy.enhancers.faces import fixed
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, load_detector, load_restorer
-from imaginairy.sources.companions import ROLES
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import ROLES
 from storybook import settings
 from storybook.drawing.autoencoder import psnr
 from storybook.faces.pairs import worn
@@ -72,7 +72,7 @@ def surely_worn(rng: random.Random, pixels: np.ndarray) -> np.ndarray:
 
 def bundled(role: str):
     """Return the row of a role's bundled model."""
-    return locate_companion(role, ROLES[role].bundled)
+    return locate(role, ROLES[role].bundled)
 
 
 def finder_figures(detector: FaceDetector, scenes: list[Scene]) -> dict[str, float]:

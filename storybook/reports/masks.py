@@ -7,12 +7,12 @@ import json
 import torch
 from PIL import Image
 
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.segmentation import (
     Segmenter,
     load_segmenter,
 )
-from imaginairy.sources.companions import ROLES
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import ROLES
 from storybook import settings
 from storybook.masks.figures import answers, means, measured
 from storybook.training.origin import add_figures
@@ -27,7 +27,7 @@ SHOWN = 48
 def report() -> None:
     """Measure the exported model, print, and save figures and a contact sheet."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    spec = locate_companion("mask", ROLES["mask"].bundled)
+    spec = locate("mask", ROLES["mask"].bundled)
     segmenter = load_segmenter(spec, torch.device("cpu"))
     rows = measured(segmenter, SCENES)
     named = [(row.name, row.value) for row in rows if row.kind != "absent"]

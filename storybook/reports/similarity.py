@@ -6,9 +6,9 @@ import json
 
 import torch
 
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.similarity import load_comparer
-from imaginairy.sources.companions import ROLES
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import ROLES
 from storybook import settings
 from storybook.training.origin import add_figures
 from storybook.words.figures import similarity_figures
@@ -20,7 +20,7 @@ SCENES = 300
 def report() -> None:
     """Measure the exported model, print, and save the figures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    spec = locate_companion("similarity", ROLES["similarity"].bundled)
+    spec = locate("similarity", ROLES["similarity"].bundled)
     comparer = load_comparer(spec, torch.device("cpu"))
     figures = similarity_figures(comparer, SCENES)
     add_figures(settings.SIMILARITY_DATA, {"scenes": SCENES, **figures})

@@ -8,9 +8,9 @@ import torch
 from transformers import CLIPModel
 
 from imaginairy.models.captioning import Captioner, load_captioner, wordpiece
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.similarity import Comparer
 from imaginairy.models.tokenizer import ClipTokenizer
+from imaginairy.sources.locate import locate
 from storybook.training.sight import PICTURES, held_back_scenes, wear
 from storybook.words.captions import (
     IGNORED,
@@ -151,7 +151,7 @@ def test_the_caption_error_teaches_to_tell_colours_and_is_exported(
     assert captioner.write(pictures, 1) == captions
 
     export_to(captioner, tmp_path)
-    loaded = load_captioner(locate_companion("captioner", str(tmp_path)), CPU)
+    loaded = load_captioner(locate("captioner", str(tmp_path)), CPU)
     assert loaded.picture_input == PICTURES
     assert loaded.writing == captioner.writing
     assert loaded.write(pictures, 3) == captions

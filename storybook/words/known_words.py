@@ -6,7 +6,8 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 
-from imaginairy.models.words import FILE, STOP_WORDS, words_of
+from imaginairy.models.words import STOP_WORDS, words_of
+from imaginairy.sources.layouts import WORDS
 from storybook import settings
 from storybook.training.saving import write_json
 from storybook.world import GROUPS
@@ -23,7 +24,7 @@ ANYWHERE, STYLE = "anywhere", "style"
 def export() -> None:
     """Write the words beside the exported model."""
     content = {"made_by": "python -m storybook words", "groups": known_words()}
-    write_json(settings.DATA / FILE, content)
+    write_json(settings.DATA / WORDS, content)
 
 
 def known_words() -> dict[str, list[str]]:

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from huggingface_hub import constants
 
 from imaginairy.cli.aimg import aimg
-from imaginairy.sources.catalog import MODELS, HubFile, known_model
+from imaginairy.sources.catalog import known, models_for
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import HubFile
 from imaginairy.version import __version__
 
 
@@ -20,7 +22,7 @@ def test_models_lists_every_model_with_size_and_place() -> None:
     ran = CliRunner().invoke(aimg, ["models"])
     assert ran.exit_code == 0, ran.output
     rows = ran.output.splitlines()
-    for spec in MODELS:
+    for spec in models_for(DRAWS):
         (row,) = [row for row in rows if row.startswith(f"{spec.name} ")]
         assert spec.licence in row
     (sd15,) = [row for row in rows if row.startswith("sd15 ")]
@@ -110,7 +112,7 @@ def test_the_page_of_a_model_has_a_row_for_each_fact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    spec = known_model("sd15")
+    spec = known(DRAWS, "sd15")
     assert isinstance(spec.weights, HubFile)
     lines = page("sd15")
     assert lines[0] == "sd15" and max(map(len, lines)) < 88
@@ -196,7 +198,7 @@ def test_shells_say_what_a_model_is() -> None:
     shell = ShellComplete(aimg, {}, "aimg", "")
     items = shell.get_completions(["models", "about"], "storybook")
     said = {item.value: item.help for item in items}
-    assert said["storybook"] == known_model("storybook").summary
+    assert said["storybook"] == known(DRAWS, "storybook").summary
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from huggingface_hub import constants
 import imaginairy
 from imaginairy.cli import doctor_cmd
 from imaginairy.cli.doctor_cmd import Finding, memory, told
-from imaginairy.sources.catalog import MODELS, HubFile, WebFile, known_model
-from imaginairy.sources.companions import COMPANIONS
+from imaginairy.sources.catalog import MODELS, known
 from imaginairy.sources.own_default import VARIABLE
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import HubFile, WebFile
 from imaginairy.sources.web import place_of
 from imaginairy.version import __version__
 from tests.support.commands import Run, process
@@ -70,7 +71,7 @@ def test_a_machine_that_is_well(tmp_path: Path) -> None:
     ):
         assert words in said
     assert "; draws on cpu" in said
-    for spec in (*MODELS, *COMPANIONS):
+    for spec in MODELS:
         assert f"models    {spec.name} " in said or spec.name == "lanczos"
     assert said.endswith("\n\nPictures can be drawn.\n")
     assert finding(said, "HF_HUB_OFFLINE is set") == (
@@ -240,7 +241,7 @@ def test_what_runs_without_being_installed_is_noted(
 def test_a_model_that_was_not_fetched_wholly(
     run: Run, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = known_model("sd14").weights
+    file = known(DRAWS, "sd14").weights
     assert isinstance(file, HubFile) and file.size
     repo = cache / f"models--{file.repo.replace('/', '--')}"
     (repo / "refs").mkdir(parents=True)
@@ -278,7 +279,10 @@ def test_other_models_are_where_they_were_fetched_to(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     snapshot = cache / "models--CIDAS--clipseg-rd64-refined" / "snapshots" / "main"
     snapshot.mkdir(parents=True)
-    (spec,) = [spec for spec in COMPANIONS if spec.name == "realesrgan-x4plus"]
+    for name in ("config.json", "model.safetensors"):
+        assert "clipseg is fetched when first used" in run("doctor").stdout
+        (snapshot / name).touch()
+    (spec,) = [spec for spec in MODELS if spec.name == "realesrgan-x4plus"]
     assert isinstance(spec.weights, WebFile)
     file = place_of(spec.weights)
     file.parent.mkdir(parents=True)

@@ -26,7 +26,8 @@ from imaginairy.gallery import (
 from imaginairy.metadata.write import write_image
 from imaginairy.order import filled
 from imaginairy.recorded import IN_MEMORY
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 PLAIN = Image.new("RGB", (8, 6))
 
@@ -54,7 +55,7 @@ def test_what_browsers_show_of_the_folder_itself_is_taken(tmp_path: Path) -> Non
 def test_masks_are_left_out_and_pictures_with_one_are_not(tmp_path: Path) -> None:
     kinds = ("generated", "modified_original", "mask_binary", "mask_grayscale")
     result = ImagineResult(
-        prompt=filled(ImaginePrompt("a", seed=1), known_model("sd15")),
+        prompt=filled(ImaginePrompt("a", seed=1), known(DRAWS, "sd15")),
         images=dict.fromkeys(kinds, PLAIN),
         model_hash=lambda: "ab" * 32,
     )

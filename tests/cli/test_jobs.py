@@ -16,7 +16,9 @@ from imaginairy.cli.jobs import Job, opened, planned, save_compilation, save_gri
 from imaginairy.cli.prompts_file import Asked, asked_prompts, hint_at_quotes
 from imaginairy.cli.size import NAMED, SHAPES, asked_size, parse_size
 from imaginairy.errors import BadOptionError
-from imaginairy.sources.catalog import ModelSpec, known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import ModelRow
 
 FOX = Asked("a fox", {"seed": 5})
 
@@ -259,8 +261,8 @@ def test_words_without_quotes_are_hinted_at(caplog: pytest.LogCaptureFixture) ->
 def sized(text: str, spec: str, **options: Any) -> tuple[int | None, int | None]:
     """Return the size that `--size` gives a prompt of a model."""
 
-    def locate(name: str | None) -> ModelSpec:
-        return known_model(name or spec)
+    def locate(name: str | None) -> ModelRow:
+        return known(DRAWS, name or spec)
 
     size = asked_size(text, {})
     assert size is not None

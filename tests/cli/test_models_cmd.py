@@ -15,9 +15,11 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.columns import wrapped
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import UnknownModelError
-from imaginairy.models.loading import locate
-from imaginairy.sources.catalog import BUNDLED_MODEL, MODELS, BundledFolder, known_model
+from imaginairy.sources.catalog import known, models_for
+from imaginairy.sources.locate import locate
 from imaginairy.sources.own_default import VARIABLE, save_default
+from imaginairy.sources.roles import BUNDLED_MODEL, DRAWS
+from imaginairy.sources.rows import BundledFolder
 
 Run = Callable[..., Result]
 
@@ -38,7 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def storybook() -> Path:
     """Return the folder of the bundled model."""
-    weights = known_model(BUNDLED_MODEL).weights
+    weights = known(DRAWS, BUNDLED_MODEL).weights
     assert isinstance(weights, BundledFolder)
     return weights.path
 
@@ -54,11 +56,11 @@ def test_a_choice_is_kept_shown_and_taken_back(run: Run, tmp_path: Path) -> None
     file = tmp_path / "config" / "imaginairy" / "default-model"
     assert ran.output == f"sd14, as '{file}' says\n"
     assert run("models", "default").output == ran.output
-    assert locate(None).name == "sd14"
+    assert locate(DRAWS, None).name == "sd14"
     assert f"Without --model: sd14, as '{file}' says." in run("models").output
     assert run("models", "default", "--unset").output.startswith("sd15, or")
     assert run("models", "default", "--unset").exit_code == 0, "twice is no harm"
-    assert locate(None).name == BUNDLED_MODEL
+    assert locate(DRAWS, None).name == BUNDLED_MODEL
 
 
 def test_the_variable_wins(run: Run) -> None:
@@ -153,7 +155,7 @@ def test_what_cannot_be_fetched_is_said_once(
         caplog.clear()
         monkeypatch.setattr(logger, "level", level)
         logger.setLevel(level)
-        assert locate(None).name == BUNDLED_MODEL
+        assert locate(DRAWS, None).name == BUNDLED_MODEL
         return len({each for each in caplog.messages if "cannot be fetched" in each})
 
     assert said(logging.ERROR) == 0
@@ -173,7 +175,7 @@ def test_the_list_fits_the_terminal(run: Run, columns: int) -> None:
     ran = run("models", COLUMNS=str(columns))
     lines = ran.output.splitlines()
     assert max(map(len, lines)) <= columns
-    for spec in MODELS:
+    for spec in models_for(DRAWS):
         assert spec.name in [line.split("  ")[0] for line in lines]
         assert spec.licence.split()[0] in ran.output
     assert any(line.startswith("NAME ") for line in lines) == (columns == 200)

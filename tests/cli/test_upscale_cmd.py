@@ -14,7 +14,7 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.stores import Stores
 from imaginairy.metadata.read import read_metadata
-from imaginairy.sources.companions import companions_for
+from imaginairy.sources.catalog import models_for
 from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_upscaler import save_repeater
 
@@ -184,5 +184,5 @@ def test_the_shell_knows_the_command_and_its_models() -> None:
 
 def test_the_docs_list_every_upscaler() -> None:
     page = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
-    for spec in companions_for("upscaler"):
+    for spec in models_for("upscaler"):
         assert f"| `{spec.name}` | {spec.summary} | {spec.licence} |" in page

@@ -7,7 +7,8 @@ import pytest
 from imaginairy import ImaginePrompt
 from imaginairy.enhancers import ENHANCERS, companions_needed
 from imaginairy.order import filled
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 PLAIN = {"upscale": False, "width": 128, "height": 128}
 FACES = [("face-restorer", "gfpgan"), ("face-detector", "yunet")]
@@ -38,7 +39,8 @@ def test_what_a_prompt_asks_for(
     options: dict[str, Any], steps: list[str], needed: list[tuple[str, str]]
 ) -> None:
     prompt = filled(
-        ImaginePrompt("a dog", draw_size="128x128", **options), known_model("storybook")
+        ImaginePrompt("a dog", draw_size="128x128", **options),
+        known(DRAWS, "storybook"),
     )
     assert [row.name for row in ENHANCERS if row.is_asked(prompt)] == steps
     assert list(companions_needed(prompt)) == needed

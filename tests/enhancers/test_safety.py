@@ -14,8 +14,8 @@ from imaginairy.enhancers.safety import MODES, check, safety_mode
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata.read import read_metadata
 from imaginairy.order import filled
-from imaginairy.sources.catalog import HubRepo
-from imaginairy.sources.companions import known_companion
+from imaginairy.sources.catalog import known
+from imaginairy.sources.rows import HubRepo
 from tests.support.tiny_words import save_tiny_safety_checker
 
 VARIABLE = "IMAGINAIRY_SAFETY_MODE"
@@ -25,7 +25,7 @@ def put_into_cache(strict: bool) -> None:
     """Save a checker where the hub's client keeps the published one."""
     from huggingface_hub import constants
 
-    spec = known_companion("safety", "stable-diffusion-safety-checker")
+    spec = known("safety", "stable-diffusion-safety-checker")
     assert isinstance(spec.weights, HubRepo)
     folder = Path(constants.HF_HUB_CACHE) / (
         f"models--{spec.weights.repo.replace('/', '--')}"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.segmentation import Segmenter, load_segmenter
+from imaginairy.sources.locate import locate
 from tests.support.tiny_clipseg import save_colour_finder
 
 
@@ -20,4 +20,4 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finder(colours: Path) -> Segmenter:
-    return load_segmenter(locate_companion("mask", str(colours)), torch.device("cpu"))
+    return load_segmenter(locate("mask", str(colours)), torch.device("cpu"))

@@ -14,7 +14,8 @@ from imaginairy.masks.from_text import text_mask
 from imaginairy.models.segmentation import Segmenter
 from imaginairy.models.store import ModelStore
 from imaginairy.order import filled
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 from tests.support.boxes import boxes
 from tests.support.pictures import distance, pixels
 
@@ -119,6 +120,6 @@ def test_a_described_edit_is_recorded_and_drawn_again(
 
 def test_the_model_chooses_what_finds_the_places() -> None:
     prompt = ImaginePrompt("a fox", init_image=boxes(), mask_prompt="red")
-    assert filled(prompt, known_model("sd15")).mask_model == "clipseg"
-    assert filled(prompt, known_model("storybook")).mask_model == "storybook-clipseg"
-    assert filled(ImaginePrompt("a fox"), known_model("sd15")).mask_model is None
+    assert filled(prompt, known(DRAWS, "sd15")).mask_model == "clipseg"
+    assert filled(prompt, known(DRAWS, "storybook")).mask_model == "storybook-clipseg"
+    assert filled(ImaginePrompt("a fox"), known(DRAWS, "sd15")).mask_model is None

@@ -19,9 +19,9 @@ from imaginairy.masks.from_text import (
 )
 from imaginairy.masks.language import parse_mask_prompt
 from imaginairy.masks.tree import MAX_GROWTH, Growth, Modified, Phrase
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.segmentation import Segmenter, load_segmenter
+from imaginairy.sources.locate import locate
 from tests.support.boxes import BLUE_BOX, RED, RED_BOX, boxes, inner
 from tests.support.tiny_clipseg import save_tiny_clipseg, tiny_processor
 
@@ -30,7 +30,7 @@ from tests.support.tiny_clipseg import save_tiny_clipseg, tiny_processor
 def random_one(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
     folder = tmp_path_factory.mktemp("models") / "random"
     save_tiny_clipseg(folder)
-    return load_segmenter(locate_companion("mask", str(folder)), torch.device("cpu"))
+    return load_segmenter(locate("mask", str(folder)), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("size", [(64, 64), (31, 200), (500, 37), (1, 1)])

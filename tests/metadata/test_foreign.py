@@ -22,7 +22,8 @@ from imaginairy.metadata.foreign import (
 from imaginairy.metadata.foreign_settings import read_settings
 from imaginairy.metadata.read import read_written
 from imaginairy.order import filled
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 TEXT = """a (red) fox, ((sharp)), [dull], (big:1.3), \\(plain\\)
 by a lake
@@ -222,7 +223,7 @@ def test_a_png_and_a_jpg_say_it(tmp_path: Path) -> None:
 
 
 def test_ours_is_read_back_from_what_others_read(tmp_path: Path) -> None:
-    spec = known_model("storybook")
+    spec = known(DRAWS, "storybook")
     prompt = filled(
         ImaginePrompt(
             "a (fox) by [a] lake",

@@ -14,14 +14,15 @@ from imaginairy.metadata import xmp
 from imaginairy.metadata.foreign import read_foreign
 from imaginairy.metadata.read import read_metadata, read_written
 from imaginairy.order import filled
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 
 def result(prompt: ImaginePrompt | None = None) -> ImagineResult:
     prompt = prompt or ImaginePrompt("a scenic landscape", seed=1)
     rows = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
     return ImagineResult(
-        prompt=filled(prompt, known_model("sd15")),
+        prompt=filled(prompt, known(DRAWS, "sd15")),
         images={"generated": Image.fromarray(rows)},
         model_hash=lambda: "ab" * 32,
     )

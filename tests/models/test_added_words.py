@@ -10,8 +10,10 @@ from transformers import CLIPTokenizer
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.added_words import Beside
-from imaginairy.models.loading import load, local_model
+from imaginairy.models.loading import load
 from imaginairy.models.tokenizer import END, load_tokenizer
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS
 from tests.support.golden import CPU
 from tests.support.tiny import tiny_tokenizer
 from tests.support.vocabularies import scanty_vocabulary, write_vocabulary
@@ -129,7 +131,7 @@ def test_a_word_that_a_tokenizer_file_would_count_otherwise_is_refused(
 def test_words_that_the_text_encoder_has_no_room_for_are_refused(folder: Path) -> None:
     write_beside(folder / "tokenizer", {"tokenizer_config": {}})
     write_beside(folder / "tokenizer", {"added_tokens": LEARNT})
-    spec = local_model(folder)
+    spec = locate(DRAWS, str(folder))
     with pytest.raises(CheckpointError) as caught:
         load(spec, CPU, torch.float32)
     assert f"counts up to token {LAST + 1} and its text encoder knows {LAST}" in str(

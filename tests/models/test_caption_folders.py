@@ -12,9 +12,10 @@ from imaginairy import describe
 from imaginairy.enhancers.caption import caption_of
 from imaginairy.errors import CheckpointError, DownloadError
 from imaginairy.models.captioning import BLIP, load_captioner
-from imaginairy.models.companion_files import locate_companion
-from imaginairy.sources.catalog import HubRepo
-from imaginairy.sources.companions import ROLES, known_companion
+from imaginairy.sources.catalog import known
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import ROLES
+from imaginairy.sources.rows import HubRepo
 from tests.support.folder_changes import (
     Change,
     with_harmful_pickle,
@@ -38,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def loaded(folder: Path) -> Any:
-    return load_captioner(locate_companion("captioner", str(folder)), CPU)
+    return load_captioner(locate("captioner", str(folder)), CPU)
 
 
 def test_a_pickle_in_which_tied_tensors_stand_twice(folder: Path) -> None:
@@ -93,7 +94,7 @@ def test_what_is_wrong_is_said_in_a_sentence(
 def test_other_weights_than_were_pinned_are_refused(
     folder: Path, tmp_path: Path
 ) -> None:
-    spec = known_companion("captioner", ROLES["captioner"].published)
+    spec = known("captioner", ROLES["captioner"].published)
     assert isinstance(spec.weights, HubRepo)
     (pinned, _), *_ = spec.weights.sha256
     torch.save(load_file(folder / "model.safetensors"), folder / pinned)

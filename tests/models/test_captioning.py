@@ -22,8 +22,8 @@ from imaginairy.models.captioning import (
     load_captioner,
     load_wordpiece,
 )
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.pretrained import load_network
+from imaginairy.sources.locate import locate
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import META, Listing
 from tests.support.golden import assert_close, drawn
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def loaded(folder: Path) -> Any:
-    return load_captioner(locate_companion("captioner", str(folder)), CPU)
+    return load_captioner(locate("captioner", str(folder)), CPU)
 
 
 def rough_picture(width: int, height: int) -> Image.Image:

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.checkpoint import pick_weights, read_checkpoint
+from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.sources.layouts import pick_weights
 from tests.support.checkpoints import (
     TEXT,
     UNET,

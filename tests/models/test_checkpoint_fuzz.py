@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imaginairy.models.checkpoint import PARTS, read_checkpoint
+from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.sources.layouts import PARTS
 from tests.support.checkpoints import (
     TEXT,
     UNET,

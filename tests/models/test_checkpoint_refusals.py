@@ -10,7 +10,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from imaginairy.models.checkpoint import PARTS, read_checkpoint
+from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.sources.layouts import PARTS
 from tests.support.checkpoints import (
     TEXT,
     UNET,

@@ -10,8 +10,10 @@ from safetensors.torch import save_file
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
-from imaginairy.models.loading import local_model
+from imaginairy.models.native_size import with_native_size
 from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS
 from tests.support.checkpoints import Named, shapes_of, write_hollow
 
 Values = tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -372,5 +374,5 @@ def test_the_size_that_metadata_say(
 ) -> None:
     file = tmp_path / "model.safetensors"
     save_file({"x": torch.zeros(1)}, file, {"modelspec.resolution": said})
-    spec = local_model(file)
-    assert (spec.width, spec.height) == size
+    spec = with_native_size(locate(DRAWS, str(file)))
+    assert spec.defaults.native_size == size

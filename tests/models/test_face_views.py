@@ -18,8 +18,8 @@ from imaginairy.models.face_views import (
     reduced_size,
 )
 from imaginairy.models.faces import FinderDetector, YuNetDetector, load_detector
-from imaginairy.sources.catalog import LocalPath
-from imaginairy.sources.companions import CompanionSpec, known_companion
+from imaginairy.sources.catalog import known
+from imaginairy.sources.rows import LocalPath, ModelRow
 from tests.support.portraits import portraits
 
 RED_FINDER = Path(__file__).parent / "data" / "red_finder.onnx"
@@ -43,7 +43,7 @@ def test_small_faces_of_a_large_picture_are_found_each_once() -> None:
         box, scale = scene.faces[0].box, side / scene.image.width
         corner = (left, top, left, top)
         wanted.append([at + scale * each for at, each in zip(corner, box, strict=True)])
-    detector = load_detector(known_companion("face-detector", "storybook"), CPU)
+    detector = load_detector(known("face-detector", "storybook"), CPU)
     found = detector.find(picture)
     hits = [[face for face in found if overlap(face.box, box) > 0.6] for box in wanted]
     assert [len(each) for each in hits] == [1] * len(sides)
@@ -56,7 +56,7 @@ def test_small_faces_of_a_large_picture_are_found_each_once() -> None:
 
 @pytest.mark.parametrize("size", [(2560, 1920), (1280, 1280)])
 def test_yunet_looks_at_a_large_picture_in_its_own_size(size: tuple[int, int]) -> None:
-    spec = CompanionSpec("face-detector", "red", "", LocalPath(RED_FINDER), "MIT")
+    spec = ModelRow("face-detector", "red", "", LocalPath(RED_FINDER), "MIT")
     picture = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(picture)
     places = [(64, 96), (512, 512), (1184, 416), (size[0] - 64, size[1] - 96)]

@@ -25,8 +25,8 @@ from imaginairy.models.faces import (
     load_restorer,
 )
 from imaginairy.models.store import ModelStore
-from imaginairy.sources.catalog import BundledFolder, HubFile, LocalPath
-from imaginairy.sources.companions import CompanionSpec, known_companion
+from imaginairy.sources.catalog import known
+from imaginairy.sources.rows import BundledFolder, HubFile, LocalPath, ModelRow
 from storybook.faces.pictures import PEOPLE
 from storybook.world import GROUPS, draw_scene
 from tests.support.hub_environment import hub_environment
@@ -41,8 +41,8 @@ CPU = torch.device("cpu")
 RED = (240, 0, 0)
 
 
-def at(path: Path, role: str = "face-detector") -> CompanionSpec:
-    return CompanionSpec(role, str(path), "", LocalPath(path), "MIT")
+def at(path: Path, role: str = "face-detector") -> ModelRow:
+    return ModelRow(role, str(path), "", LocalPath(path), "MIT")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def red_finder() -> FaceDetector:
 
 @pytest.fixture(scope="module")
 def bundled() -> FaceDetector:
-    return load_detector(known_companion("face-detector", "storybook"), CPU)
+    return load_detector(known("face-detector", "storybook"), CPU)
 
 
 def with_square(size: tuple[int, int], left: int, top: int, side: int) -> Image.Image:
@@ -149,7 +149,7 @@ def test_the_bundled_detector_takes_any_size(
 def test_a_detector_is_fetched_once(tmp_path: Path) -> None:
     content = RED_FINDER.read_bytes()
     file = HubFile("someone/yunet", "finder.onnx", size=len(content))
-    spec = CompanionSpec("face-detector", "hub", "", file, "MIT")
+    spec = ModelRow("face-detector", "hub", "", file, "MIT")
     with (
         HubServer({"someone/yunet": Repo({"finder.onnx": content})}) as server,
         hub_environment(HF_HOME=str(tmp_path), HF_ENDPOINT=server.url),
@@ -236,7 +236,7 @@ def test_a_file_that_is_no_detector(
 def test_a_folder_that_is_no_detector(
     settings: dict[str, object], words: str, tmp_path: Path
 ) -> None:
-    place = known_companion("face-detector", "storybook").weights
+    place = known("face-detector", "storybook").weights
     assert isinstance(place, BundledFolder)
     shutil.copytree(place.path, tmp_path / "copy")
     file = tmp_path / "copy" / "config.json"
@@ -255,7 +255,7 @@ def test_a_restorer_of_another_design(tmp_path: Path) -> None:
 
 
 def test_a_missing_one_is_one_sentence() -> None:
-    spec = CompanionSpec("face-restorer", "some", "", BundledFolder("nothing"), "MIT")
+    spec = ModelRow("face-restorer", "some", "", BundledFolder("nothing"), "MIT")
     with pytest.raises(CheckpointError, match=r"with fix_faces_model, such as code"):
         load_restorer(spec, CPU)
 

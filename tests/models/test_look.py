@@ -19,7 +19,7 @@ from imaginairy.models.look import (
     reduced,
     variety,
 )
-from imaginairy.sources.catalog import BUNDLED_FOLDER
+from imaginairy.sources.rows import BUNDLED_FOLDER
 from storybook.world import GROUPS, draw_scene
 from tests.support.photographs import PHOTOGRAPHS
 

@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.pretrained import load_network
 from imaginairy.models.safety import (
     SAFETY,
@@ -22,6 +21,7 @@ from imaginairy.models.safety import (
     similarities,
     verdict,
 )
+from imaginairy.sources.locate import locate
 from imaginairy.weights.weightfile import open_weights
 from tests.support.golden import assert_close, drawn
 from tests.support.tiny_words import (
@@ -132,7 +132,7 @@ def test_it_judges_as_diffusers_does(old: bool, tmp_path: Path) -> None:
     level = deep if old else plain
     save_file({n.replace(plain, level): t for n, t in bare.items()}, file)
 
-    ours = load_safety_checker(locate_companion("safety", str(tmp_path)), CPU)
+    ours = load_safety_checker(locate("safety", str(tmp_path)), CPU)
     rng = np.random.default_rng(3)
     judged = []
     for side in (40, 50, 60, 70, 80, 90):
@@ -152,7 +152,7 @@ def test_one_without_concepts_is_refused(tmp_path: Path) -> None:
     del weights["concept_embeds"]
     save_file(weights, tmp_path / "model.safetensors")
     with pytest.raises(CheckpointError, match="tensor concept_embeds is missing"):
-        load_safety_checker(locate_companion("safety", str(tmp_path)), CPU)
+        load_safety_checker(locate("safety", str(tmp_path)), CPU)
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from imaginairy.models.companion_files import (
-    locate_companion,
-)
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.pretrained import load_network
 from imaginairy.models.segmentation import CLIPSEG, Segmenter, load_segmenter
 from imaginairy.models.tokenizer import ClipTokenizer
-from imaginairy.sources.companions import (
-    CompanionSpec,
-)
+from imaginairy.sources.locate import locate
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import META, Listing
 from tests.support.golden import assert_close, drawn
@@ -49,8 +45,8 @@ PUBLISHED_CONFIG = {
 """What the published model says of itself; all else is as usual."""
 
 
-def spec_of(folder: Path) -> CompanionSpec:
-    return locate_companion("mask", str(folder))
+def spec_of(folder: Path) -> ModelRow:
+    return locate("mask", str(folder))
 
 
 @pytest.mark.parametrize("kind", ["refined", "plain"])

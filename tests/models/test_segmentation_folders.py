@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError, ImaginairyError
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.segmentation import load_segmenter
-from imaginairy.sources.companions import CompanionSpec
+from imaginairy.sources.locate import locate
+from imaginairy.sources.rows import ModelRow
 from tests.support.folder_changes import (
     Change,
     with_harmful_pickle,
@@ -31,8 +31,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def spec_of(folder: Path) -> CompanionSpec:
-    return locate_companion("mask", str(folder))
+def spec_of(folder: Path) -> ModelRow:
+    return locate("mask", str(folder))
 
 
 def test_a_pickle_or_shards_are_read_too(folder: Path) -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.companion_files import locate_companion
 from imaginairy.models.similarity import load_comparer
+from imaginairy.sources.locate import locate
 from tests.support.golden import assert_close
 from tests.support.tiny import tiny_tokenizer
 from tests.support.tiny_words import (
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def loaded(folder: Path) -> Any:
-    return load_comparer(locate_companion("similarity", str(folder)), CPU)
+    return load_comparer(locate("similarity", str(folder)), CPU)
 
 
 def rough_picture(width: int, height: int) -> Image.Image:

@@ -16,10 +16,11 @@ from imaginairy.errors import (
     UnknownModelError,
 )
 from imaginairy.models import store as stores
-from imaginairy.models.published import Missing
 from imaginairy.models.store import ASK_AGAIN_S, COMPANION_LOADERS
-from imaginairy.sources.catalog import BUNDLED_FOLDER
-from imaginairy.sources.companions import ROLES, known_companion
+from imaginairy.sources.catalog import known
+from imaginairy.sources.lacking import Missing
+from imaginairy.sources.roles import BESIDE
+from imaginairy.sources.rows import BUNDLED_FOLDER
 from tests.support.hub_environment import hub_environment
 from tests.support.tiny_upscaler import save_repeater
 
@@ -66,7 +67,7 @@ def test_what_a_user_has_to_know_of_a_model_is_said_before_it_is_fetched(
     for _ in range(2):
         with pytest.raises(HubUnreachableError):
             store.face_restorer("codeformer")
-    notice = known_companion("face-restorer", "codeformer").notice
+    notice = known("face-restorer", "codeformer").notice
     assert notice and caplog.messages == [notice]
 
 
@@ -116,7 +117,7 @@ def test_what_is_loaded_is_let_go_when_the_store_is_cleared(
 
 
 def test_of_each_role_the_last_one_is_kept(store: ModelStore, tmp_path: Path) -> None:
-    assert set(COMPANION_LOADERS) == set(ROLES)
+    assert set(COMPANION_LOADERS) == set(BESIDE)
     two, four = (str(tmp_path / f"x{n}.pth") for n in (2, 4))
     save_repeater(Path(two), scale=2)
     save_repeater(Path(four), scale=4)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.words import FILE, KnownWords, listed, read_words
-from imaginairy.sources.catalog import BUNDLED_FOLDER
+from imaginairy.models.words import KnownWords, listed, read_words
+from imaginairy.sources import layouts
+from imaginairy.sources.rows import BUNDLED_FOLDER
 from storybook.words.known_words import known_words
 
 STORYBOOK = BUNDLED_FOLDER / "storybook"
@@ -15,7 +16,7 @@ WORDS = KnownWords({"animals": ("dog", "fox", "puppies"), "other": ("sunny", "bi
 
 
 def test_bundled_words_are_those_of_the_captions() -> None:
-    content = json.loads((STORYBOOK / FILE).read_text())
+    content = json.loads((STORYBOOK / layouts.WORDS).read_text())
     assert content["groups"] == known_words()
 
 
@@ -56,7 +57,7 @@ def test_a_folder_without_words_knows_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "[]", '{"groups": 3}', '{"groups": {"a": 1}}'])
 def test_broken_words_are_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / FILE).write_text(content)
+    (tmp_path / layouts.WORDS).write_text(content)
     with pytest.raises(CheckpointError, match="does not list words by group"):
         read_words(tmp_path)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from imaginairy.cli.doctor_cmd import cache_check
-from imaginairy.models.loading import weights_sha256
 from imaginairy.sources import hub, web
-from imaginairy.sources.catalog import HubFile, WebFile
+from imaginairy.sources.checksum import checksum
+from imaginairy.sources.rows import HubFile, WebFile
 from tests.support.hub_environment import hub_environment
 from tests.support.rights import as_nobody
 
@@ -47,7 +47,7 @@ def test_sums_of_weights_are_computed_again(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(closed))
     with as_nobody():
-        assert weights_sha256([ANYBODYS]) == hashlib.sha256(b"").hexdigest()
+        assert checksum([ANYBODYS]) == hashlib.sha256(b"").hexdigest()
 
 
 @pytest.mark.parametrize("kept", ["", "e3b0c4", "\0" * 64])
@@ -56,9 +56,9 @@ def test_a_sum_that_was_kept_in_part_is_computed_again(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     whole = hashlib.sha256(b"").hexdigest()
-    assert weights_sha256([ANYBODYS]) == whole
+    assert checksum([ANYBODYS]) == whole
     (file,) = (tmp_path / "imaginairy" / "sha256").iterdir()
     assert file.read_text() == whole
     file.write_text(kept)
-    assert weights_sha256([ANYBODYS]) == whole
+    assert checksum([ANYBODYS]) == whole
     assert file.read_text() == whole, "kept anew"

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import DownloadError, HubUnreachableError, UnknownModelError
-from imaginairy.models.loading import fetch_repo, locate, wanted_files, weights_path
-from imaginairy.sources.catalog import BundledFolder, HubFile, HubRepo, ModelSpec
+from imaginairy.sources.fetch import fetch
+from imaginairy.sources.layouts import checkpoint_files
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import BundledFolder, HubFile, HubRepo, ModelRow, Place
 from tests.support.hub_client import REPO, Client
 from tests.support.hub_server import HubServer, Repo
 
@@ -46,6 +49,10 @@ def repo_of(names: tuple[str, ...], revision: str = "main") -> Repo:
     return Repo({name: content(name, revision) for name in names})
 
 
+def row_of(weights: Place) -> ModelRow:
+    return ModelRow(DRAWS, "x", "x", weights, "x")
+
+
 @pytest.fixture
 def here(server: HubServer, client: Client) -> Iterator[HubServer]:
     """Let this process ask the server, of which it knows nothing yet."""
@@ -58,7 +65,7 @@ def test_a_folder_is_fetched_without_what_is_not_needed(
     here: HubServer, half: bool, weights: tuple[str, ...]
 ) -> None:
     here.repos[REPO] = repo_of(FOLDER)
-    folder = weights_path(locate(REPO), half=half)
+    folder = fetch(locate(DRAWS, REPO), half=half)
     there = {
         file.relative_to(folder).as_posix()
         for file in folder.rglob("*")
@@ -67,7 +74,7 @@ def test_a_folder_is_fetched_without_what_is_not_needed(
     assert there == {"model_index.json", *SETTINGS, *weights}
     assert here.downloads()[-1] == "model_index.json", "so all is there where it is"
     here.requests.clear()
-    assert weights_path(locate(REPO), half=half) == folder
+    assert fetch(locate(DRAWS, REPO), half=half) == folder
     assert here.requests == [], "what is there is not asked for again"
 
 
@@ -75,10 +82,10 @@ def test_of_what_was_fetched_in_part_the_rest_is_fetched(here: HubServer) -> Non
     here.repos[REPO] = repo_of(FOLDER)
     here.forged = {WHOLE[2]}
     with pytest.raises(DownloadError, match="arrived with sha256"):
-        fetch_repo(HubRepo(REPO), half=False)
+        fetch(row_of(HubRepo(REPO)))
     here.forged = set()
     here.requests.clear()
-    folder = fetch_repo(HubRepo(REPO), half=False)
+    folder = fetch(row_of(HubRepo(REPO)))
     assert set(here.downloads()) == {WHOLE[2], *SETTINGS, "model_index.json"}
     assert (folder / WHOLE[2]).read_bytes() == content(WHOLE[2])
 
@@ -89,17 +96,17 @@ def test_a_revision_is_read_from_that_revision(here: HubServer, half: bool) -> N
     here.repos[REPO] = repo_of(FOLDER)
     names = ("model_index.json", *SETTINGS, *WHOLE)
     here.repos[REPO].branches["v2"] = repo_of(names, "v2")
-    main = weights_path(locate(REPO))
-    other = weights_path(locate(f"{REPO}@v2"), half=half)
+    main = fetch(locate(DRAWS, REPO))
+    other = fetch(locate(DRAWS, f"{REPO}@v2"), half=half)
     assert (main / WHOLE[0]).read_bytes() == content(WHOLE[0])
     assert (other / WHOLE[0]).read_bytes() == content(WHOLE[0], "v2")
     assert not (other / HALF[0]).exists()
     here.requests.clear()
-    assert weights_path(locate(f"{REPO}@v2")) == other
-    assert weights_path(locate(REPO)) == main
+    assert fetch(locate(DRAWS, f"{REPO}@v2")) == other
+    assert fetch(locate(DRAWS, REPO)) == main
     assert here.requests == []
     with pytest.raises(DownloadError, match="has no revision 'v3'"):
-        weights_path(locate(f"{REPO}@v3"))
+        fetch(locate(DRAWS, f"{REPO}@v3"))
 
 
 def test_the_one_checkpoint_of_a_repository_is_fetched_with_its_yaml(
@@ -107,11 +114,11 @@ def test_the_one_checkpoint_of_a_repository_is_fetched_with_its_yaml(
 ) -> None:
     names = ("README.md", "dream.yaml", "dream.safetensors", "dream.ckpt", "b.yaml")
     here.repos[REPO] = repo_of(names)
-    file = weights_path(locate(REPO))
+    file = fetch(locate(DRAWS, REPO))
     assert file.name == "dream.safetensors"
     assert file.read_bytes() == content("dream.safetensors")
     assert here.downloads() == ["dream.yaml", "dream.safetensors"]
-    assert weights_path(locate(REPO)) == file
+    assert fetch(locate(DRAWS, REPO)) == file
 
 
 def test_sums_that_a_row_states_are_compared(here: HubServer) -> None:
@@ -120,23 +127,23 @@ def test_sums_that_a_row_states_are_compared(here: HubServer) -> None:
     for wrong in range(3):
         stated = (*sums[:wrong], (WHOLE[wrong], "0" * 64), *sums[wrong + 1 :])
         with pytest.raises(DownloadError) as refused:
-            fetch_repo(HubRepo(REPO, sha256=stated), half=False)
+            fetch(row_of(HubRepo(REPO, sha256=stated)))
         assert f"'{WHOLE[wrong]}' of '{REPO}' arrived with sha256" in str(refused.value)
-    assert fetch_repo(HubRepo(REPO, sha256=sums), half=False).is_dir()
+    assert fetch(row_of(HubRepo(REPO, sha256=sums))).is_dir()
 
 
 def test_a_file_of_a_repository_is_fetched_by_itself(here: HubServer) -> None:
     here.repos[REPO] = repo_of(FOLDER)
     file = HubFile(REPO, "dream.safetensors")
-    spec = ModelSpec("x", "x", file, "x")
-    assert weights_path(spec).read_bytes() == content("dream.safetensors")
+    spec = row_of(file)
+    assert fetch(spec).read_bytes() == content("dream.safetensors")
     assert here.downloads() == ["dream.safetensors"]
 
 
 def test_what_is_bundled_or_local_is_where_it_lies(tmp_path: Path) -> None:
     place = BundledFolder("storybook")
-    assert weights_path(ModelSpec("x", "x", place, "x")) == place.path
-    assert weights_path(locate(str(tmp_path))) == tmp_path
+    assert fetch(row_of(place)) == place.path
+    assert fetch(locate(DRAWS, str(tmp_path))) == tmp_path
 
 
 def test_without_network_what_is_missing_is_named(
@@ -144,7 +151,7 @@ def test_without_network_what_is_missing_is_named(
 ) -> None:
     client.endpoint = closed_port
     with client.here(), pytest.raises(HubUnreachableError) as refused:
-        weights_path(locate(f"{REPO}@v2"))
+        fetch(locate(DRAWS, f"{REPO}@v2"))
     assert f"The list of files of '{REPO}' cannot be downloaded" in str(refused.value)
 
 
@@ -158,7 +165,7 @@ def test_without_network_what_is_missing_is_named(
     ],
 )
 def test_which_checkpoint_is_wanted(files: list[str], wanted: list[str]) -> None:
-    assert wanted_files(HubRepo(REPO), files, half=False) == wanted
+    assert checkpoint_files(files, REPO, "model", False) == wanted
 
 
 @pytest.mark.parametrize(
@@ -176,7 +183,7 @@ def test_a_repository_without_one_checkpoint_is_refused(
     files: list[str], said: str
 ) -> None:
     with pytest.raises(UnknownModelError) as refused:
-        wanted_files(HubRepo(REPO), files, half=False)
+        checkpoint_files(files, REPO, "model", False)
     assert str(refused.value) == (
         f"The repository '{REPO}' holds no model_index.json and {said}; download the "
         "one you want and give its path."
@@ -193,5 +200,5 @@ def test_the_shards_of_an_index_are_wanted_with_it(half: bool, kind: str) -> Non
     }
     indices = {each: f"{stem}.safetensors.index{each}.json" for each in shards}
     files = ["model_index.json", *indices.values(), *shards[""], *shards[".fp16"]]
-    wanted = wanted_files(HubRepo(REPO), [*files, *WHOLE[1:]], half=half)
+    wanted = checkpoint_files([*files, *WHOLE[1:]], REPO, "model", half)
     assert wanted == [indices[kind], *shards[kind], *WHOLE[1:], "model_index.json"]

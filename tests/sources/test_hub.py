@@ -13,7 +13,7 @@ import pytest
 from huggingface_hub import constants
 
 from imaginairy.sources import hub
-from imaginairy.sources.catalog import HubFile
+from imaginairy.sources.rows import HubFile
 from tests.support.hub_client import (
     FILES,
     REPO,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from imaginairy.sources.catalog import HubFile
+from imaginairy.sources.rows import HubFile
 from tests.support.hub_client import FILES, REPO, WEIGHTS, WEIGHTS_FILE, Client
 from tests.support.hub_server import HubServer
 

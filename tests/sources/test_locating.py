@@ -1,25 +1,24 @@
 """Which model a name means: a row, a path, a repository, or none."""
 
-import json
 from pathlib import Path
 
 import pytest
 from platformdirs import user_cache_path
 
 from imaginairy.errors import UnknownModelError
-from imaginairy.models.loading import default_model, local_model, locate, own_folder
 from imaginairy.sources import hub
-from imaginairy.sources.catalog import (
+from imaginairy.sources.catalog import find, known, models_for
+from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
+from imaginairy.sources.fetch import own_folder
+from imaginairy.sources.locate import default_model, locate
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import (
     BUNDLED_FOLDER,
-    CLIP_TOKENIZER,
-    MODELS,
     BundledFolder,
     HubFile,
     HubRepo,
     LocalPath,
     WebFile,
-    find_model,
-    known_model,
 )
 from tests.support.hub_client import Client
 
@@ -35,12 +34,12 @@ from tests.support.hub_client import Client
     ],
 )
 def test_rows_go_by_name_and_alias_in_any_case(name: str, row: str) -> None:
-    assert locate(name).name == row
-    assert find_model(name) is known_model(name) is locate(name)
+    assert locate(DRAWS, name).name == row
+    assert find(DRAWS, name) is known(DRAWS, name) is locate(DRAWS, name)
 
 
 def test_no_two_rows_go_by_one_name() -> None:
-    names = [name for spec in MODELS for name in (spec.name, *spec.aliases)]
+    names = [name for spec in models_for(DRAWS) for name in (spec.name, *spec.aliases)]
     assert len(set(names)) == len(names)
     assert all(name == name.lower() for name in names)
 
@@ -52,10 +51,10 @@ def test_a_row_comes_before_a_path_and_a_path_before_a_repository(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "someone" / "model").mkdir(parents=True)
     (tmp_path / "sd15").mkdir()
-    assert isinstance(locate("sd15").weights, HubFile)
-    assert locate("./sd15").weights == LocalPath(Path("sd15"))
+    assert isinstance(locate(DRAWS, "sd15").weights, HubFile)
+    assert locate(DRAWS, "./sd15").weights == LocalPath(Path("sd15"))
     for name in ("someone/model", Path("someone/model"), "~/someone/model"):
-        spec = locate(name)  # type: ignore[arg-type]
+        spec = locate(DRAWS, name)  # type: ignore[arg-type]
         assert isinstance(spec.weights, LocalPath)
         assert spec.name == str(tmp_path / "someone" / "model")
         assert spec.licence == "as stated by whoever made it"
@@ -72,7 +71,7 @@ def test_a_row_comes_before_a_path_and_a_path_before_a_repository(
 def test_a_repository_is_that_of_its_revision(
     name: str, repo: str, revision: str
 ) -> None:
-    spec = locate(name)
+    spec = locate(DRAWS, name)
     assert spec.name == name
     assert spec.weights == HubRepo(repo, revision)
     assert spec.licence == "see its page on the hub"
@@ -83,7 +82,7 @@ def test_a_repository_is_that_of_its_revision(
 )
 def test_other_names_are_refused_with_what_there_is(name: str) -> None:
     with pytest.raises(UnknownModelError) as refused:
-        locate(name)
+        locate(DRAWS, name)
     near = " Did you mean 'sd15'?" if name == "sd16" else ""
     assert str(refused.value) == (
         f"There is no model '{name}'; give one of sd15, sd15-inpainting, sd14, "
@@ -95,45 +94,22 @@ def test_other_names_are_refused_with_what_there_is(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "  ", 3, None.__class__])
 def test_what_is_no_name_is_refused(name: object) -> None:
     with pytest.raises(UnknownModelError) as refused:
-        locate(name)  # type: ignore[arg-type]
+        locate(DRAWS, name)  # type: ignore[arg-type]
     assert str(refused.value) == f"A model goes by a name or a path, not {name!r}."
-
-
-@pytest.mark.parametrize(
-    ("settings", "side"),
-    [
-        ('{"sample_size": 96}', 768),
-        ('{"sample_size": "16"}', 128),
-        ("{}", 512),
-        ("[]", 512),
-        ("{", 512),
-        ('{"sample_size": [8, 8]}', 512),
-        ('{"sample_size": Infinity}', 512),
-        (None, 512),
-    ],
-)
-def test_a_folder_may_say_at_which_size_it_was_trained(
-    tmp_path: Path, settings: str | None, side: int
-) -> None:
-    (tmp_path / "unet").mkdir()
-    if settings is not None:
-        (tmp_path / "unet" / "config.json").write_text(settings)
-    spec = local_model(tmp_path)
-    assert (spec.width, spec.height) == (side, side)
 
 
 def test_the_folder_of_a_model_s_own(tmp_path: Path, client: Client) -> None:
     """One file of a repository, beside others, has none."""
-    assert own_folder(known_model("storybook")) == BUNDLED_FOLDER / "storybook"
-    assert own_folder(local_model(tmp_path)) == tmp_path
+    assert own_folder(known(DRAWS, "storybook")) == BUNDLED_FOLDER / "storybook"
+    assert own_folder(locate(DRAWS, str(tmp_path))) == tmp_path
     (tmp_path / "a.ckpt").touch()
-    assert own_folder(local_model(tmp_path / "a.ckpt")) is None
-    assert own_folder(known_model("sd15")) is None
+    assert own_folder(locate(DRAWS, str(tmp_path / "a.ckpt"))) is None
+    assert own_folder(known(DRAWS, "sd15")) is None
     with client.here():
-        assert own_folder(locate("someone/some-model")) is None
+        assert own_folder(locate(DRAWS, "someone/some-model")) is None
         folder = hub.fetch_many("someone/some-model", ["model_index.json"])
-        assert own_folder(locate("someone/some-model")) == folder
-        assert own_folder(locate("someone/some-model@v2")) is None
+        assert own_folder(locate(DRAWS, "someone/some-model")) == folder
+        assert own_folder(locate(DRAWS, "someone/some-model@v2")) is None
 
 
 def test_published_rows_are_those_that_were_published() -> None:
@@ -144,13 +120,14 @@ def test_published_rows_are_those_that_were_published() -> None:
         "sd14": ("sd-v1-4.ckpt", 4_265_380_512, "fe4efff1e174c"),
     }
     for name, (file, size, start) in stated.items():
-        spec = known_model(name)
+        spec = known(DRAWS, name)
+        does = spec.defaults
         assert isinstance(spec.weights, HubFile) and spec.weights.sha256
         assert (spec.weights.path, spec.weights.size) == (file, size)
         assert spec.weights.sha256.startswith(start)
-        assert (spec.width, spec.height, spec.steps) == (512, 512, 40)
-        assert (spec.prompt_strength, spec.sampler) == (7.5, "plms")
-        assert (spec.reach, spec.upscales, spec.companions) == (
+        assert (does.width, does.height, does.steps) == (512, 512, 40)
+        assert (does.prompt_strength, does.sampler) == (7.5, "plms")
+        assert (does.reach, does.upscales, does.companions) == (
             (2.25, False, "published")
         )
     assert CLIP_TOKENIZER.size == 2_224_003
@@ -176,10 +153,10 @@ def test_without_a_name_it_is_sd15_where_that_is_there_or_to_be_had(
     client: Client, closed_port: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its vocabulary has to be there, too."""
-    weights = known_model("sd15").weights
+    weights = known(DRAWS, "sd15").weights
     assert isinstance(weights, HubFile)
     with client.here():
-        assert default_model() is locate(None) is known_model("sd15")
+        assert default_model() is locate(DRAWS, None) is known(DRAWS, "sd15")
     client.endpoint = closed_port
     with client.here():
         assert default_model().name == "storybook"
@@ -195,10 +172,3 @@ def test_without_a_name_it_is_sd15_where_that_is_there_or_to_be_had(
         put_into_cache(client.home, CLIP_TOKENIZER)
         assert default_model().name == "sd15"
         assert not (user_cache_path("imaginairy") / "said" / "model").exists()
-
-
-def test_json_of_a_folder_is_read_as_utf_8(tmp_path: Path) -> None:
-    (tmp_path / "unet").mkdir()
-    text = json.dumps({"_name": "é", "sample_size": 32}, ensure_ascii=False)
-    (tmp_path / "unet" / "config.json").write_text(text, encoding="utf-8")
-    assert local_model(tmp_path).width == 256

@@ -18,7 +18,7 @@ from huggingface_hub import get_session
 
 from imaginairy.errors import ImaginairyError
 from imaginairy.sources import web
-from imaginairy.sources.catalog import WebFile
+from imaginairy.sources.rows import WebFile
 from tests.support.hub_client import ROOT
 from tests.support.hub_environment import hub_environment, without_hub
 from tests.support.hub_server import HubServer, Repo
@@ -29,7 +29,7 @@ PLACE = "/some/upscalers/resolve/main/large.pth"
 CHILD = """
 import json, logging, sys
 from imaginairy.sources import web
-from imaginairy.sources.catalog import WebFile
+from imaginairy.sources.rows import WebFile
 
 logging.basicConfig(filename=sys.argv[2], level="DEBUG")
 print(web.fetch(WebFile(**json.loads(sys.argv[1]))))
@@ -67,10 +67,10 @@ class Client:
                 return f"{type(error).__name__}: {error}"
 
     def files(self) -> dict[str, int]:
-        """Return the names and sizes of what lies in the cache, but for locks."""
+        """Return the names and sizes of the weights in the cache, but for locks."""
         return {
             path.name: path.stat().st_size
-            for path in self.home.rglob("*")
+            for path in (self.home / "imaginairy" / "weights").rglob("*")
             if path.is_file() and path.suffix != ".lock"
         }
 

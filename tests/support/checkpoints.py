@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.checkpoint import PARTS, Checkpoint, read_checkpoint
+from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
+from imaginairy.sources.layouts import PARTS
 from imaginairy.weights.assemble import Part
 from tests.support.golden import CPU
 

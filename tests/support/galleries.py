@@ -9,7 +9,8 @@ from PIL import Image
 from imaginairy import ImaginePrompt, ImagineResult
 from imaginairy.gallery import write_gallery
 from imaginairy.order import filled
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 
@@ -21,7 +22,7 @@ def save(folder: Path, number: int, prompt: str, **options: Any) -> Path:
     size = options.pop("size", (32, 32))
     model = options.pop("model", "sd15")
     whole = filled(
-        ImaginePrompt(prompt, **{"seed": number, **options}), known_model(model)
+        ImaginePrompt(prompt, **{"seed": number, **options}), known(DRAWS, model)
     )
     result = ImagineResult(
         prompt=whole,

@@ -14,7 +14,7 @@ from typing import Any
 
 from imaginairy.errors import ImaginairyError
 from imaginairy.sources import hub
-from imaginairy.sources.catalog import HubFile
+from imaginairy.sources.rows import HubFile
 from tests.support.hub_environment import hub_environment, without_hub
 from tests.support.patience import HANG_GUARD_S
 

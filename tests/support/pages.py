@@ -14,7 +14,8 @@ from PIL import Image, ImageSequence
 
 from docs.run import Block, runnable
 from imaginairy.metadata.read import read_metadata
-from imaginairy.sources.catalog import known_model
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 from tests.support.pictures import distance
 from tests.support.warm import WarmCommands, inside, standard_streams
 
@@ -182,10 +183,10 @@ def run(made: Made, commands: WarmCommands) -> None:
 @contextlib.contextmanager
 def usual_steps(count: int) -> Iterator[None]:
     """Let the bundled model take so many steps for a while, where nobody says."""
-    row = known_model("storybook")
-    before = row.steps
-    object.__setattr__(row, "steps", count)
+    defaults = known(DRAWS, "storybook").defaults
+    before = defaults.steps
+    object.__setattr__(defaults, "steps", count)
     try:
         yield
     finally:
-        object.__setattr__(row, "steps", before)
+        object.__setattr__(defaults, "steps", before)

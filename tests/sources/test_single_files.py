@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import CheckpointError, DownloadError, UnknownModelError
-from imaginairy.models.companion_files import (
-    companion_path,
-    locate_companion,
-    on_disk,
-)
 from imaginairy.sources import web
-from imaginairy.sources.catalog import BundledFolder, LocalPath, WebFile
-from imaginairy.sources.companions import ROLES, CompanionSpec, companions_for
+from imaginairy.sources.catalog import models_for
+from imaginairy.sources.fetch import fetch, on_disk
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import BESIDE
+from imaginairy.sources.rows import BundledFolder, LocalPath, ModelRow, WebFile
 
 CONTENT = b"weights, as far as this test goes"
 FILE = WebFile(
@@ -23,26 +21,26 @@ FILE = WebFile(
 )
 
 
-def spec_of(weights: WebFile | BundledFolder | LocalPath) -> CompanionSpec:
-    return CompanionSpec("upscaler", "some", "any", weights, "MIT")
+def spec_of(weights: WebFile | BundledFolder | LocalPath) -> ModelRow:
+    return ModelRow("upscaler", "some", "any", weights, "MIT")
 
 
 def test_a_file_of_the_web_is_used_from_the_cache_and_else_fetched() -> None:
     spec = spec_of(FILE)
     assert on_disk(spec) is None
     with pytest.raises(DownloadError, match=r"'some.pth' cannot be downloaded: HF_HUB"):
-        companion_path(spec)
+        fetch(spec)
     path = web.place_of(FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(CONTENT[:-1])
     assert on_disk(spec) is None, "it is not whole"
     path.write_bytes(CONTENT)
-    assert companion_path(spec) == path
+    assert fetch(spec) == path
 
 
 def test_a_bundled_file_that_is_missing_is_said() -> None:
     with pytest.raises(CheckpointError) as raised:
-        companion_path(spec_of(BundledFolder("nothing_there")))
+        fetch(spec_of(BundledFolder("nothing_there")))
     message = str(raised.value)
     assert message.startswith("The bundled upscaler 'some' is not part of this instal")
     assert message.endswith("name another with upscaler, such as realesrgan-x4plus.")
@@ -51,11 +49,11 @@ def test_a_bundled_file_that_is_missing_is_said() -> None:
 def test_a_path_is_taken_before_a_name_is_missed(tmp_path: Path) -> None:
     path = tmp_path / "own.pth"
     path.touch()
-    spec = locate_companion("upscaler", str(path))
-    assert (spec.name, companion_path(spec)) == (str(path), path)
+    spec = locate("upscaler", str(path))
+    assert (spec.name, fetch(spec)) == (str(path), path)
     with pytest.raises(UnknownModelError) as raised:
-        locate_companion("upscaler", "owner/repo")
-    names = ", ".join(spec.name for spec in companions_for("upscaler"))
+        locate("upscaler", "owner/repo")
+    names = ", ".join(spec.name for spec in models_for("upscaler"))
     assert str(raised.value) == (
         f"There is no upscaler 'owner/repo'; give one of {names}, or the path of a "
         ".pth or .safetensors file."
@@ -63,18 +61,18 @@ def test_a_path_is_taken_before_a_name_is_missed(tmp_path: Path) -> None:
 
 
 def test_no_name_means_the_published_one() -> None:
-    for role, row in ROLES.items():
-        assert locate_companion(role, None).name == row.published
+    for role, row in BESIDE.items():
+        assert locate(role, None).name == row.published
 
 
 def test_a_filter_has_no_weights() -> None:
-    spec = locate_companion("upscaler", "lanczos")
+    spec = locate("upscaler", "lanczos")
     assert on_disk(spec) is None
     with pytest.raises(CheckpointError, match="'lanczos' has no weights"):
-        companion_path(spec)
+        fetch(spec)
 
 
 @pytest.mark.parametrize("alias", ["anime", "X4PLUS", "general", "bundled"])
 def test_names_have_aliases_in_any_case(alias: str) -> None:
-    spec = locate_companion("upscaler", alias)
+    spec = locate("upscaler", alias)
     assert alias.lower() in spec.aliases

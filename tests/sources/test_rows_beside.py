@@ -8,28 +8,19 @@ from PIL import Image
 
 from imaginairy import mask
 from imaginairy.errors import CheckpointError, UnknownModelError
-from imaginairy.models.companion_files import (
-    companion_path,
-    folder_files,
-    locate_companion,
-    on_disk,
-)
-from imaginairy.sources.catalog import (
-    MODELS,
+from imaginairy.sources.beside_rows import BESIDE_ROWS
+from imaginairy.sources.catalog import MODELS, known, models_for, usual_model
+from imaginairy.sources.fetch import fetch, on_disk
+from imaginairy.sources.layouts import folder_files
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS, ROLES
+from imaginairy.sources.rows import (
     BundledFolder,
     HubFile,
     HubRepo,
     LocalPath,
+    ModelRow,
     WebFile,
-    known_model,
-)
-from imaginairy.sources.companions import (
-    COMPANIONS,
-    ROLES,
-    CompanionSpec,
-    companions_for,
-    known_companion,
-    usual_companion,
 )
 from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo
@@ -43,43 +34,39 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def spec_of(folder: Path) -> CompanionSpec:
-    return locate_companion("mask", str(folder))
+def spec_of(folder: Path) -> ModelRow:
+    return locate("mask", str(folder))
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_model_has_every_companion(role: str) -> None:
-    for spec in MODELS:
-        name = usual_companion(role, spec)
-        assert known_companion(role, name).name == name
-    rows = companions_for(role)
+    for spec in models_for(DRAWS):
+        name = usual_model(role, spec)
+        assert known(role, name).name == name
+    rows = models_for(role)
     names = [name for row in rows for name in (row.name, *row.aliases)]
     assert len(set(names)) == len(names)
-    assert {row.role for row in COMPANIONS} == {*ROLES}
+    assert {row.role for row in MODELS} == {*ROLES}
 
 
 def test_names_paths_and_repositories(folder: Path) -> None:
-    assert locate_companion("mask", "CLIPSeg").weights == HubRepo(
-        "CIDAS/clipseg-rd64-refined"
-    )
-    assert locate_companion("mask", "me/mine@v2").weights == HubRepo("me/mine", "v2")
+    assert locate("mask", "CLIPSeg").weights == HubRepo("CIDAS/clipseg-rd64-refined")
+    assert locate("mask", "me/mine@v2").weights == HubRepo("me/mine", "v2")
     assert spec_of(folder).weights == LocalPath(folder)
     with pytest.raises(
         UnknownModelError, match=r"no mask model 'clipsge'.*mean 'clipseg"
     ):
-        locate_companion("mask", "clipsge")
+        locate("mask", "clipsge")
 
 
 def test_a_missing_bundled_model_is_one_sentence() -> None:
-    spec = CompanionSpec(
-        "mask", "some-clipseg", "", BundledFolder("nothing_here"), "MIT"
-    )
+    spec = ModelRow("mask", "some-clipseg", "", BundledFolder("nothing_here"), "MIT")
     with pytest.raises(CheckpointError, match="'some-clipseg' is not part of this"):
-        companion_path(spec)
+        fetch(spec)
 
 
 def test_the_published_model_is_fetched_once(folder: Path, tmp_path: Path) -> None:
-    spec = known_companion("mask", "clipseg")
+    spec = known("mask", "clipseg")
     assert isinstance(spec.weights, HubRepo)
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     more = {"README.md": b"-", "tf_model.h5": b"-", "pytorch_model.bin": b"-"}
@@ -96,7 +83,7 @@ def test_the_published_model_is_fetched_once(folder: Path, tmp_path: Path) -> No
 
 
 def test_a_repository_of_something_else() -> None:
-    unknown = CompanionSpec("mask", "else", "", HubRepo("someone/else"), "MIT")
+    unknown = ModelRow("mask", "else", "", HubRepo("someone/else"), "MIT")
     assert on_disk(unknown) is None
     with pytest.raises(CheckpointError, match="'a/b' is no mask model"):
         folder_files(["unet/config.json", "model.safetensors"], "a/b", "mask model")
@@ -122,18 +109,16 @@ def test_what_each_role_takes(
     found = (row.published, row.bundled, row.option, row.fallback)
     assert found == (published, bundled, option, fallback)
     assert row.is_file == (role == "upscaler")
-    assert usual_companion(role, known_model("sd15")) == published
-    assert usual_companion(role, known_model("storybook")) == (bundled or published)
-    assert isinstance(
-        known_companion(role, published).weights, HubRepo | HubFile | WebFile
-    )
+    assert usual_model(role, known(DRAWS, "sd15")) == published
+    assert usual_model(role, known(DRAWS, "storybook")) == (bundled or published)
+    assert isinstance(known(role, published).weights, HubRepo | HubFile | WebFile)
     if bundled is not None:
-        assert isinstance(known_companion(role, bundled).weights, BundledFolder)
-        assert known_companion(role, "Bundled").name == bundled
+        assert isinstance(known(role, bundled).weights, BundledFolder)
+        assert known(role, "Bundled").name == bundled
 
 
 def test_what_is_fetched_is_pinned_by_its_sum_and_size() -> None:
-    for spec in COMPANIONS:
+    for spec in BESIDE_ROWS:
         match spec.weights:
             case WebFile() as file:
                 assert file.size > 1_000_000 and file.url.startswith("https://")
@@ -147,6 +132,6 @@ def test_what_is_fetched_is_pinned_by_its_sum_and_size() -> None:
 
 
 def test_only_what_forbids_something_has_a_notice() -> None:
-    noticed = {spec.name for spec in COMPANIONS if spec.notice}
+    noticed = {spec.name for spec in MODELS if spec.notice}
     assert noticed == {"codeformer"}
-    assert noticed == {s.name for s in COMPANIONS if "non-commercial" in s.licence}
+    assert noticed == {s.name for s in MODELS if "non-commercial" in s.licence}

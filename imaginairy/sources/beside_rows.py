@@ -1,118 +1,25 @@
-"""The models beside the one that draws, as data; nothing here needs torch.
+"""The models beside the one that draws, by role and name.
 
-A role is what such a model is for. Each has a published model and, but for the safety
-checker, a small bundled one that knows storybook's drawn world; which of them a picture
-gets is said by the row of the model that drew it (`ModelSpec.companions`).
+Each role has a published model and, but for the safety checker, a small bundled one
+that knows storybook's drawn world; which of them a picture gets is said by the row of
+the model that drew it (`DrawingDefaults.companions`).
 """
 
-from dataclasses import dataclass
-
-from imaginairy.errors import UnknownModelError, near_miss
-from imaginairy.sources.catalog import (
-    CLIP_TOKENIZER,
+from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
+from imaginairy.sources.rows import (
     BundledFolder,
     HubFile,
     HubRepo,
-    LocalPath,
-    ModelSpec,
+    ModelRow,
     NoWeights,
     WebFile,
 )
 
-
-@dataclass(frozen=True)
-class Role:
-    """What a model beside the one that draws is for."""
-
-    noun: str
-    """What such a model is called in messages."""
-    option: str | None
-    """The field of a prompt that names one; None where there is no choice."""
-    published: str
-    bundled: str | None
-    """None where pictures of the bundled world need no such model."""
-    paths: str
-    """What a path may lead to, in messages."""
-    fallback: str | None = None
-    """What does without any model where the published one cannot be had and the bundled
-    one does not know the picture; None where nothing does."""
-    is_file: bool = False
-    """Whether such a model is one file of weights, and no folder or repository."""
-
-
-@dataclass(frozen=True)
-class CompanionSpec:
-    """A model beside the one that draws."""
-
-    role: str
-    name: str
-    summary: str
-    weights: HubFile | HubRepo | WebFile | BundledFolder | LocalPath | NoWeights
-    licence: str
-    aliases: tuple[str, ...] = ()
-    notice: str = ""
-    """What a user has to know before using it; said when it is loaded."""
-
-
-ROLES: dict[str, Role] = {
-    "mask": Role(
-        noun="mask model",
-        option="mask_model",
-        published="clipseg",
-        bundled="storybook-clipseg",
-        paths="a folder saved by transformers",
-    ),
-    "upscaler": Role(
-        noun="upscaler",
-        option="upscaler",
-        published="realesrgan-x4plus",
-        bundled="storybook-upscaler",
-        fallback="lanczos",
-        paths="a .pth or .safetensors file",
-        is_file=True,
-    ),
-    "face-detector": Role(
-        noun="face detector",
-        option="fix_faces_detector",
-        published="yunet",
-        bundled="storybook-faces",
-        paths="an ONNX file of YuNet's design",
-    ),
-    "face-restorer": Role(
-        noun="face restorer",
-        option="fix_faces_model",
-        published="codeformer",
-        bundled="storybook-codeformer",
-        paths="CodeFormer's or GFPGAN's weights",
-    ),
-    "captioner": Role(
-        noun="caption model",
-        option="caption_model",
-        published="blip-base",
-        bundled="storybook-blip",
-        paths="a folder saved by transformers",
-    ),
-    "similarity": Role(
-        noun="similarity model",
-        option="similarity_model",
-        published="clip-vit-large",
-        bundled="storybook-clip",
-        paths="a folder saved by transformers",
-    ),
-    "safety": Role(
-        noun="safety checker",
-        option=None,
-        published="stable-diffusion-safety-checker",
-        bundled=None,
-        paths="a folder saved by transformers",
-    ),
-}
-
 REAL_ESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 BSD_3 = "BSD-3-Clause"
 
-COMPANIONS: tuple[CompanionSpec, ...] = (
-    CompanionSpec(
+BESIDE_ROWS: tuple[ModelRow, ...] = (
+    ModelRow(
         role="mask",
         name="clipseg",
         aliases=("clipseg-rd64-refined",),
@@ -120,7 +27,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         weights=HubRepo("CIDAS/clipseg-rd64-refined"),
         licence="Apache-2.0",
     ),
-    CompanionSpec(
+    ModelRow(
         role="mask",
         name="storybook-clipseg",
         aliases=("storybook", "bundled"),
@@ -128,7 +35,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         weights=BundledFolder("storybook_clipseg"),
         licence="MIT",
     ),
-    CompanionSpec(
+    ModelRow(
         role="upscaler",
         name="realesrgan-x4plus",
         aliases=("realesrgan", "x4plus"),
@@ -140,7 +47,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence=BSD_3,
     ),
-    CompanionSpec(
+    ModelRow(
         role="upscaler",
         name="realesrgan-x2plus",
         aliases=("x2plus",),
@@ -152,7 +59,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence=BSD_3,
     ),
-    CompanionSpec(
+    ModelRow(
         role="upscaler",
         name="realesrgan-x4plus-anime",
         aliases=("anime", "realesrgan-x4plus-anime-6b"),
@@ -164,7 +71,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence=BSD_3,
     ),
-    CompanionSpec(
+    ModelRow(
         role="upscaler",
         name="realesr-general-x4v3",
         aliases=("general", "general-x4v3"),
@@ -176,7 +83,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence=BSD_3,
     ),
-    CompanionSpec(
+    ModelRow(
         role="upscaler",
         name="storybook-upscaler",
         aliases=("storybook", "bundled"),
@@ -184,14 +91,14 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         weights=BundledFolder("storybook_upscaler"),
         licence="MIT",
     ),
-    CompanionSpec(
+    ModelRow(
         role="upscaler",
         name="lanczos",
         summary="a classical filter, four times as large; adds no detail",
         weights=NoWeights(),
         licence="none needed",
     ),
-    CompanionSpec(
+    ModelRow(
         role="face-detector",
         name="yunet",
         aliases=("face_detection_yunet_2023mar",),
@@ -205,7 +112,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence="MIT",
     ),
-    CompanionSpec(
+    ModelRow(
         role="face-detector",
         name="storybook-faces",
         aliases=("storybook", "bundled"),
@@ -213,7 +120,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         weights=BundledFolder("storybook_faces"),
         licence="MIT",
     ),
-    CompanionSpec(
+    ModelRow(
         role="face-restorer",
         name="codeformer",
         summary="CodeFormer, for photographed and painted faces, non-commercial",
@@ -227,7 +134,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         notice="CodeFormer's weights are under the S-Lab License 1.0, which allows no "
         "commercial use.",
     ),
-    CompanionSpec(
+    ModelRow(
         role="face-restorer",
         name="gfpgan",
         aliases=("gfpgan-1.4", "gfpganv1.4"),
@@ -240,7 +147,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence="Apache-2.0",
     ),
-    CompanionSpec(
+    ModelRow(
         role="face-restorer",
         name="storybook-codeformer",
         aliases=("storybook", "bundled"),
@@ -248,7 +155,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         weights=BundledFolder("storybook_codeformer"),
         licence="MIT",
     ),
-    CompanionSpec(
+    ModelRow(
         role="captioner",
         name="blip-base",
         aliases=("blip", "blip-image-captioning-base"),
@@ -265,7 +172,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence="BSD-3-Clause",
     ),
-    CompanionSpec(
+    ModelRow(
         role="captioner",
         name="blip-large",
         aliases=("blip-image-captioning-large",),
@@ -286,7 +193,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence="BSD-3-Clause",
     ),
-    CompanionSpec(
+    ModelRow(
         role="captioner",
         name="storybook-blip",
         aliases=("storybook", "bundled"),
@@ -294,7 +201,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         weights=BundledFolder("storybook_blip"),
         licence="MIT",
     ),
-    CompanionSpec(
+    ModelRow(
         role="similarity",
         name="clip-vit-large",
         aliases=("clip", "clip-vit-large-patch14"),
@@ -311,7 +218,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         ),
         licence="as stated by OpenAI (CLIP's code: MIT)",
     ),
-    CompanionSpec(
+    ModelRow(
         role="similarity",
         name="storybook-clip",
         aliases=("storybook", "bundled"),
@@ -319,7 +226,7 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         weights=BundledFolder("storybook_clip"),
         licence="MIT",
     ),
-    CompanionSpec(
+    ModelRow(
         role="safety",
         name="stable-diffusion-safety-checker",
         summary="the checker that Stable Diffusion 1.x was published with",
@@ -336,39 +243,3 @@ COMPANIONS: tuple[CompanionSpec, ...] = (
         licence="none stated on its page",
     ),
 )
-
-
-def companions_for(role: str) -> tuple[CompanionSpec, ...]:
-    """Return the rows of a role."""
-    return tuple(spec for spec in COMPANIONS if spec.role == role)
-
-
-def usual_companion(role: str, spec: ModelSpec) -> str:
-    """Return the name of the model of a role that goes with a model's pictures."""
-    row = ROLES[role]
-    known = row.published if spec.companions == "published" else row.bundled
-    return known or row.published
-
-
-def find_companion(role: str, name: str) -> CompanionSpec | None:
-    """Return the row of a role by name or alias, in any case."""
-    wanted = name.lower()
-    for spec in companions_for(role):
-        if wanted in (spec.name, *spec.aliases):
-            return spec
-    return None
-
-
-def known_companion(role: str, name: str) -> CompanionSpec:
-    """Return the row of that name or alias; raise UnknownModelError without one."""
-    spec = find_companion(role, name)
-    if spec is None:
-        row, names = ROLES[role], [spec.name for spec in companions_for(role)]
-        ways = [*names, f"or the path of {row.paths}"]
-        if not row.is_file:
-            ways[-1:] = [f"the path of {row.paths}", "or a repository as owner/repo"]
-        raise UnknownModelError(
-            f"There is no {row.noun} '{name}'; give one of {', '.join(ways)}."
-            + near_miss(name, names)
-        )
-    return spec

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.models.published import missing
-from imaginairy.sources.catalog import HubFile, HubRepo, WebFile
-from imaginairy.sources.companions import ROLES, known_companion
+from imaginairy.sources.catalog import known
+from imaginairy.sources.lacking import missing
+from imaginairy.sources.roles import ROLES
+from imaginairy.sources.rows import HubFile, HubRepo, WebFile
 from tests.support.hub_environment import hub_environment
 
 
@@ -25,8 +26,8 @@ def test_what_cannot_be_had_is_said_with_its_source(
     with hub_environment(HF_ENDPOINT="http://hub.invalid", **here):
         found = missing(role)
         assert found is not None
-        spec = known_companion(role, ROLES[role].published)
-        assert found.spec is spec
+        spec = known(role, ROLES[role].published)
+        assert found.row is spec
         if isinstance(spec.weights, WebFile):
             assert found.source == spec.weights.url
             assert found.reason == "cannot resolve github.com (https://github.com)"
@@ -37,7 +38,7 @@ def test_what_cannot_be_had_is_said_with_its_source(
 
 
 def test_what_lies_on_disk_is_not_asked_for(tmp_path: Path) -> None:
-    weights = known_companion("face-detector", "yunet").weights
+    weights = known("face-detector", "yunet").weights
     assert isinstance(weights, HubFile)
     folder = tmp_path / "hub" / f"models--{weights.repo.replace('/', '--')}"
     file = folder / "snapshots" / weights.revision / weights.path

@@ -1,0 +1,60 @@
+"""The sums of weight files, computed once and remembered."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+BLOCK = 2**24
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def checksum(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of a weight file, or of the sums of several, one a line.
+
+    A sum once made is remembered with the file's path, size and time of change. What a
+    file is called says nothing of what is in it.
+    """
+    sums = [_sum_of(file.resolve()) for file in files]
+    if len(sums) == 1:
+        return sums[0]
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+
+def summed(file: Path) -> str:
+    """Read a file and return its SHA-256."""
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while block := opened.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remember(file: Path, digest: str) -> None:
+    """Keep the sum of a file, as it is now, in the user's cache."""
+    memory = _memory_of(file.resolve())
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        memory.write_text(digest)
+    except OSError:
+        pass  # a cache that cannot be written to costs time, no more
+
+
+def _sum_of(file: Path) -> str:
+    try:
+        if SHA256.fullmatch(known := _memory_of(file).read_text()):
+            return known
+    except (OSError, ValueError):
+        pass  # not kept, or not for us to read
+    digest = summed(file)
+    remember(file, digest)
+    return digest
+
+
+def _memory_of(file: Path) -> Path:
+    status = file.stat()
+    key = f"{file}|{status.st_size}|{status.st_mtime_ns}"
+    name = hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()
+    return user_cache_path("imaginairy") / "sha256" / name

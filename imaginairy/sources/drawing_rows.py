@@ -1,0 +1,86 @@
+"""The models that draw, by name.
+
+Sizes and SHA-256 sums are the published ones; `None` where no public source states one.
+A model not listed here is used by its path or its `owner/repo` on the hub.
+"""
+
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import BundledFolder, DrawingDefaults, HubFile, ModelRow
+
+CLIP_TOKENIZER = HubFile(
+    repo="openai/clip-vit-large-patch14",
+    path="tokenizer.json",
+    revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
+    size=2224003,
+    sha256="a83e0809aa4c3af7208b2df632a7a69668c6d48775b3c3fe4e1b1199d1f8b8f4",
+)
+"""The vocabulary of the Stable Diffusion 1.x checkpoints that bring none."""
+
+SD_REACH = 2.25
+"""768 x 768, or 1024 x 576, of 512 x 512."""
+OPEN_RAIL_M = "CreativeML Open RAIL-M (use-based restrictions)"
+
+DRAWING_ROWS: tuple[ModelRow, ...] = (
+    ModelRow(
+        role=DRAWS,
+        name="sd15",
+        aliases=("sd-1.5", "sd-v1.5", "stable-diffusion-1.5"),
+        summary="Stable Diffusion 1.5",
+        weights=HubFile(
+            repo="stable-diffusion-v1-5/stable-diffusion-v1-5",
+            path="v1-5-pruned-emaonly.safetensors",
+            revision="451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+            size=4265146304,
+            sha256="6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa",
+        ),
+        licence=OPEN_RAIL_M,
+        defaults=DrawingDefaults(reach=SD_REACH),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sd15-inpainting",
+        aliases=("sd-1.5-inpainting", "inpainting"),
+        summary="Stable Diffusion 1.5 for inpainting",
+        weights=HubFile(
+            repo="stable-diffusion-v1-5/stable-diffusion-inpainting",
+            path="sd-v1-5-inpainting.ckpt",
+            revision="8a4288a76071f7280aedbdb3253bdb9e9d5d84bb",
+            size=4265437280,
+            sha256="c6bbc15e3224e6973459ba78de4998b80b50112b0ae5b5c67113d56b4e366b19",
+        ),
+        licence=OPEN_RAIL_M,
+        defaults=DrawingDefaults(reach=SD_REACH),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sd14",
+        aliases=("sd-1.4", "sd-v1.4", "stable-diffusion-1.4"),
+        summary="Stable Diffusion 1.4",
+        weights=HubFile(
+            repo="CompVis/stable-diffusion-v-1-4-original",
+            path="sd-v1-4.ckpt",
+            size=4265380512,
+            sha256="fe4efff1e174c627256e44ec2991ba279b3816e364b49f9be2abc0b3ff3f8556",
+        ),
+        licence=OPEN_RAIL_M,
+        defaults=DrawingDefaults(reach=SD_REACH),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="storybook",
+        aliases=("bundled",),
+        summary="a small model of a drawn world, bundled with the package",
+        weights=BundledFolder("storybook"),
+        licence="MIT",
+        defaults=DrawingDefaults(
+            width=128,
+            height=128,
+            steps=25,
+            prompt_strength=3.5,
+            sampler="ddim",
+            companions="bundled",
+            upscales=True,
+            reach=1.0,
+        ),
+    ),
+)

@@ -1,0 +1,124 @@
+"""Where a model lies on this machine, fetched there if need be."""
+
+from pathlib import Path
+
+from imaginairy.errors import CheckpointError, UnknownModelError
+from imaginairy.sources import hub, web
+from imaginairy.sources.layouts import BUNDLED_WEIGHTS, CONFIG, MODEL_INDEX
+from imaginairy.sources.roles import ROLES
+from imaginairy.sources.rows import (
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    ModelRow,
+    NoWeights,
+    WebFile,
+)
+
+
+def on_disk(row: ModelRow, *, half: bool = False) -> Path | None:
+    """Return where a model lies on this machine, or None where it must be fetched.
+
+    Args:
+        half: of a repository that has both, files in half precision are wanted.
+    """
+    match row.weights:
+        case HubRepo() as repo:
+            return _repo_on_disk(row, repo, half)
+        case HubFile() as file:
+            return hub.cached(file)
+        case WebFile() as file:
+            return web.cached(file)
+        case NoWeights():
+            return None
+        case BundledFolder() | LocalPath() as place:
+            path = place.path
+            if ROLES[row.role].is_file and isinstance(place, BundledFolder):
+                path /= BUNDLED_WEIGHTS
+            return path if path.exists() else None
+
+
+def fetch(row: ModelRow, *, half: bool = False) -> Path:
+    """Return where a model lies on this machine, fetching it if need be.
+
+    Args:
+        half: of a repository that has both, fetch the files in half precision.
+
+    Raises:
+        CheckpointError: it does not lie there, or the repository holds no such model.
+        UnknownModelError: there is no such repository, or no one model in it.
+        DownloadError: it could not be fetched.
+    """
+    if path := on_disk(row, half=half):
+        return path
+    role = ROLES[row.role]
+    match row.weights:
+        case HubRepo() as repo:
+            files = hub.repo_files(repo.repo, repo.revision)
+            wanted = role.files(files, repo.repo, role.noun, half)
+            sums = dict(repo.sha256)
+            folder = hub.fetch_many(repo.repo, wanted, repo.revision, sums)
+            return _whole(folder, wanted)
+        case HubFile() as file:
+            return hub.fetch(file)
+        case WebFile() as file:
+            return web.fetch(file)
+        case BundledFolder() as place:
+            raise CheckpointError(
+                f"The bundled {role.noun} '{row.name}' is not part of this "
+                f"installation ('{place.path}' is missing); name another with "
+                f"{role.option}, such as {role.published}."
+            )
+        case NoWeights():
+            raise CheckpointError(f"The {role.noun} '{row.name}' has no weights.")
+        case LocalPath() as place:
+            raise CheckpointError(f"There is no {role.noun} at '{place.path}'.")
+
+
+def own_folder(row: ModelRow) -> Path | None:
+    """Return the folder that is a model's own, on this machine; None without one."""
+    match row.weights:
+        case HubRepo() as repo:
+            return hub.cached_snapshot(repo.repo, repo.revision)
+        case BundledFolder() | LocalPath() as place:
+            return place.path if place.path.is_dir() else None
+    return None  # one file of a repository, beside others
+
+
+def size_of(row: ModelRow, place: Path | None) -> int | None:
+    """Return the bytes of a model that lies at a place, or that are to be fetched."""
+    if row.size is not None or place is None:
+        return row.size
+    files = [place] if place.is_file() else place.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def source_of(row: ModelRow) -> str:
+    """Return the address that a model is fetched from; nothing where it is not."""
+    from huggingface_hub import constants
+
+    match row.weights:
+        case WebFile() as file:
+            return file.url
+        case HubFile() | HubRepo() as there:
+            return f"{constants.ENDPOINT}/{there.repo}"
+    return ""
+
+
+def _repo_on_disk(row: ModelRow, repo: HubRepo, half: bool) -> Path | None:
+    snapshot = hub.cached_snapshot(repo.repo, repo.revision)
+    if snapshot is None:
+        return None
+    there = (file for file in snapshot.rglob("*") if file.is_file())
+    files = [file.relative_to(snapshot).as_posix() for file in there]
+    role = ROLES[row.role]
+    try:
+        return _whole(snapshot, role.files(files, repo.repo, role.noun, half))
+    except (CheckpointError, UnknownModelError):
+        return None  # only a part of it was fetched before
+
+
+def _whole(folder: Path, wanted: list[str]) -> Path:
+    """Return a folder, or the one checkpoint that is wanted of it."""
+    return folder if wanted[-1] in (MODEL_INDEX, CONFIG) else folder / wanted[-1]

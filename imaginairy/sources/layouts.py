@@ -1,0 +1,140 @@
+"""Which files a model's folder holds, and which of them are needed; by names alone."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from imaginairy.errors import CheckpointError, UnknownModelError
+
+CONFIG = "config.json"
+"""The settings of a network."""
+MODEL_INDEX = "model_index.json"
+"""What a folder in the diffusers layout is made of."""
+SCHEDULER = "scheduler/scheduler_config.json"
+"""The noise schedule of such a folder."""
+TOKENIZER = "tokenizer.json"
+"""A whole vocabulary."""
+VOCABULARY, MERGES = "vocab.json", "merges.txt"
+"""The two halves of CLIP's."""
+WORD_PIECES = "vocab.txt"
+"""BERT's, of one piece a line."""
+PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""How pictures are prepared, in a file of its own or, newer, beside other settings."""
+GENERATION = "generation_config.json"
+"""How long texts that a model writes may be."""
+WORDS = "words.json"
+"""The words that a model knows, where it knows few."""
+PARTS = ("unet", "vae", "text_encoder")
+"""The folders with weights of a folder in the diffusers layout."""
+CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
+"""What the names of single files of a whole model end with."""
+BUNDLED_WEIGHTS = "model.safetensors"
+"""The one file of a bundled model whose role wants a file."""
+WEIGHT_NAME = re.compile(
+    r"(?P<stem>diffusion_pytorch_model|model|pytorch_model)"
+    r"(?P<variant>\.\w+?)?(?P<kind>\.safetensors|\.bin)(?P<index>\.index\S*\.json)?"
+)
+
+Choose: TypeAlias = Callable[[Sequence[str], str, str, bool], list[str]]
+"""Chooses what is needed of a folder or repository: of its files, its own name, what
+such a model is called, and whether files in half precision are preferred."""
+
+
+def checkpoint_files(
+    files: Sequence[str], origin: str, noun: str, half: bool
+) -> list[str]:
+    """Choose what is needed of a diffusers folder, or the one checkpoint there is.
+
+    The index of a folder comes last, so that where it is, all the rest is too; and so
+    does a checkpoint, after the `.yaml` that belongs to it.
+
+    Raises:
+        UnknownModelError: there is no index, and not one checkpoint.
+        CheckpointError: a part has no weights.
+    """
+    if MODEL_INDEX in files:
+        weights = [pick_weights(files, part, half=half) for part in PARTS]
+        settings = [
+            file
+            for file in files
+            if file.startswith("tokenizer/")
+            or file in (f"{part}/{CONFIG}" for part in PARTS)
+            or file in (SCHEDULER, WORDS)
+        ]
+        shards = [file for chosen in weights for file in with_shards(chosen, files)]
+        return [*shards, *settings, MODEL_INDEX]
+    single = [
+        file for file in files if "/" not in file and file.endswith(CHECKPOINT_ENDINGS)
+    ]
+    preferred = [file for file in single if file.endswith(".safetensors")] or single
+    if len(preferred) != 1:
+        raise UnknownModelError(
+            f"The repository '{origin}' holds no {MODEL_INDEX} and {len(preferred)} "
+            f"checkpoints ({', '.join(preferred) or 'none'}); download the one you "
+            "want and give its path."
+        )
+    [checkpoint] = preferred
+    beside = str(Path(checkpoint).with_suffix(".yaml"))
+    return [*({beside} & {*files}), checkpoint]
+
+
+def folder_files(
+    files: Sequence[str], origin: str, noun: str, half: bool = False
+) -> list[str]:
+    """Choose what is needed of a folder that transformers saved, weights first.
+
+    Raises:
+        CheckpointError: it is no such folder.
+    """
+    top = [file for file in files if "/" not in file]
+    if CONFIG not in top:
+        raise CheckpointError(f"'{origin}' is no {noun}: it holds no {CONFIG}.")
+    if not any(WEIGHT_NAME.fullmatch(file) for file in top):
+        raise CheckpointError(f"'{origin}' is no {noun}: it holds no weights.")
+    weights = with_shards(pick_weights(top, "", half=half), top)
+    wanted = (TOKENIZER, VOCABULARY, MERGES, WORD_PIECES, *PREPROCESSORS, GENERATION)
+    small = [file for file in wanted if file in top]
+    return [*weights, *small, CONFIG]
+
+
+def pick_weights(files: Collection[str], part: str, *, half: bool) -> str:
+    """Choose the weight file, or the index of its shards, of one part of a folder.
+
+    Safetensors before pickles, whole precision before fp16 unless `half`.
+    """
+    candidates = []
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        match = WEIGHT_NAME.fullmatch(name) if folder == part else None
+        if match is None:
+            continue
+        variant = "fp16" in name
+        if (match["variant"] or "").strip(".") not in ("", "fp16"):
+            continue
+        is_pickle = match["kind"] == ".bin"
+        candidates.append((is_pickle, variant != half, bool(match["index"]), file))
+    if not candidates:
+        raise CheckpointError(
+            f"The model folder has no weights in '{part}/'; a diffusers folder holds "
+            "unet/, vae/, text_encoder/ and tokenizer/."
+        )
+    return min(candidates)[-1]
+
+
+def with_shards(weights: str, files: Sequence[str]) -> list[str]:
+    """Return a weight file, and the shards of its precision if it is an index."""
+    if not weights.endswith(".json"):
+        return [weights]
+    stem = re.sub(r"(\.safetensors|\.bin)\.index.*", "", weights)
+    shard = re.compile(re.escape(stem) + r"\S*-\d+-of-\d+\S*")
+    shards = [file for file in files if shard.fullmatch(file)]
+    half = "fp16" in weights
+    return [weights, *(file for file in shards if ("fp16" in file) == half)]
+
+
+def has_clip_vocabulary(folder: Path) -> bool:
+    """Tell whether a folder holds a vocabulary of CLIP's kind."""
+    return (folder / TOKENIZER).is_file() or (
+        (folder / VOCABULARY).is_file() and (folder / MERGES).is_file()
+    )

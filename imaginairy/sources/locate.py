@@ -1,0 +1,112 @@
+"""Which model a name means: a row, a path, a repository, or none."""
+
+import re
+from os import PathLike
+from pathlib import Path
+
+from imaginairy.errors import BadOptionError, UnknownModelError, near_miss
+from imaginairy.said import all_is_well, warn_daily
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import find, known
+from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
+from imaginairy.sources.layouts import CHECKPOINT_ENDINGS
+from imaginairy.sources.own_default import OwnDefault, own_default
+from imaginairy.sources.roles import BUNDLED_MODEL, DEFAULT_MODEL, DRAWS, ROLES
+from imaginairy.sources.rows import HubFile, HubRepo, LocalPath, ModelRow
+
+REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+def locate(role: str, name: str | None) -> ModelRow:
+    """Return the model of a role meant by a name, a path, or `owner/repo[@revision]`.
+
+    Models that are a single file go by no repository. None means the published one of
+    the role, and of those that draw the user's default model (see
+    `imaginairy.sources.own_default`) or, without one, what `default_model` returns.
+
+    Raises:
+        BadOptionError: there is no such role.
+        UnknownModelError: nothing goes by that name.
+    """
+    if role not in ROLES:
+        raise BadOptionError(
+            f"Models have no role '{role}'; roles are: {', '.join(ROLES)}."
+            + near_miss(role, ROLES)
+        )
+    meant = ROLES[role]
+    if name is None:
+        return _unnamed() if role == DRAWS else known(role, meant.published)
+    name = named(name)
+    if row := find(role, name):
+        return row
+    if path := existing(name):
+        return ModelRow(
+            role=role,
+            name=str(path.resolve()),
+            summary=f"a {meant.noun} on this machine",
+            weights=LocalPath(path),
+            licence="as stated by whoever made it",
+        )
+    is_repo = REPO_NAME.fullmatch(name) and not name.endswith(CHECKPOINT_ENDINGS)
+    if is_repo and not meant.is_file:
+        repo, _, revision = name.partition("@")
+        return ModelRow(
+            role=role,
+            name=name,
+            summary=f"a {meant.noun} from the hub",
+            weights=HubRepo(repo, revision or "main"),
+            licence="see its page on the hub",
+        )
+    return known(role, name)
+
+
+def named(name: object) -> str:
+    """Return what names a model as text; raise UnknownModelError where it does not."""
+    if not isinstance(name, str | PathLike) or not str(name).strip():
+        raise UnknownModelError(f"A model goes by a name or a path, not {name!r}.")
+    return str(name)
+
+
+def existing(name: str) -> Path | None:
+    """Return the file or folder of that name, `~` included, or None."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, or of a user not there
+        return None
+
+
+def default_model() -> ModelRow:
+    """Return the catalog's default, or the bundled model where that cannot be had.
+
+    The latter is said in one line, once a day.
+    """
+    row = known(DRAWS, DEFAULT_MODEL)
+    assert isinstance(row.weights, HubFile)
+    there = hub.cached(row.weights) and hub.cached(CLIP_TOKENIZER)
+    reason = None if there else hub.unreachable_reason()
+    if reason is None:
+        all_is_well("model")
+        return row
+    warn_daily(
+        "model",
+        f"{row.summary} is not on this machine and cannot be fetched ({reason}); "
+        f"drawing with the bundled model, {BUNDLED_MODEL}.",
+    )
+    return known(DRAWS, BUNDLED_MODEL)
+
+
+def _unnamed() -> ModelRow:
+    own = own_default()
+    return default_model() if own is None else _located_default(own)
+
+
+def _located_default(own: OwnDefault) -> ModelRow:
+    """Return the user's default model; the error says where that stands."""
+    try:
+        return locate(DRAWS, own.name)
+    except UnknownModelError as error:
+        raise UnknownModelError(
+            f"The default model, as {own.place} says: {error} Or take it back: "
+            f"{own.undo}."
+        ) from error

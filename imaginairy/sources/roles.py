@@ -1,0 +1,97 @@
+"""What models are for."""
+
+from dataclasses import dataclass
+
+from imaginairy.sources.layouts import Choose, checkpoint_files, folder_files
+
+DRAWS = "draws"
+"""The role of the models that draw pictures; all others go beside one of these."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a model is for."""
+
+    noun: str
+    """What such a model is called in messages."""
+    option: str | None
+    """The field of a prompt that names one; None where there is no choice."""
+    published: str
+    bundled: str | None
+    """None where pictures of the bundled world need no such model."""
+    paths: str
+    """What a path may lead to, in messages."""
+    fallback: str | None = None
+    """What does without any model where the published one cannot be had and the bundled
+    one does not know the picture; None where nothing does."""
+    is_file: bool = False
+    """Whether such a model is one file of weights, and no folder or repository."""
+    files: Choose = folder_files
+    """Chooses what is needed of a folder or a repository."""
+
+
+ROLES: dict[str, Role] = {
+    DRAWS: Role(
+        noun="model",
+        option="model",
+        published="sd15",
+        bundled="storybook",
+        paths="a checkpoint file or folder",
+        files=checkpoint_files,
+    ),
+    "mask": Role(
+        noun="mask model",
+        option="mask_model",
+        published="clipseg",
+        bundled="storybook-clipseg",
+        paths="a folder saved by transformers",
+    ),
+    "upscaler": Role(
+        noun="upscaler",
+        option="upscaler",
+        published="realesrgan-x4plus",
+        bundled="storybook-upscaler",
+        fallback="lanczos",
+        paths="a .pth or .safetensors file",
+        is_file=True,
+    ),
+    "face-detector": Role(
+        noun="face detector",
+        option="fix_faces_detector",
+        published="yunet",
+        bundled="storybook-faces",
+        paths="an ONNX file of YuNet's design",
+    ),
+    "face-restorer": Role(
+        noun="face restorer",
+        option="fix_faces_model",
+        published="codeformer",
+        bundled="storybook-codeformer",
+        paths="CodeFormer's or GFPGAN's weights",
+    ),
+    "captioner": Role(
+        noun="caption model",
+        option="caption_model",
+        published="blip-base",
+        bundled="storybook-blip",
+        paths="a folder saved by transformers",
+    ),
+    "similarity": Role(
+        noun="similarity model",
+        option="similarity_model",
+        published="clip-vit-large",
+        bundled="storybook-clip",
+        paths="a folder saved by transformers",
+    ),
+    "safety": Role(
+        noun="safety checker",
+        option=None,
+        published="stable-diffusion-safety-checker",
+        bundled=None,
+        paths="a folder saved by transformers",
+    ),
+}
+
+BESIDE = {name: role for name, role in ROLES.items() if name != DRAWS}
+DEFAULT_MODEL = ROLES[DRAWS].published
+BUNDLED_MODEL = "storybook"

@@ -1,0 +1,125 @@
+"""What a row of the catalog says: a model, what it is for, and where it lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+BUNDLED_FOLDER = Path(__file__).parent.parent / "data"
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """One file of a repository on the Hugging Face hub."""
+
+    repo: str
+    path: str
+    revision: str = "main"
+    size: int | None = None
+    """Bytes, where known."""
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class HubRepo:
+    """A whole repository on the hub."""
+
+    repo: str
+    revision: str = "main"
+    sha256: tuple[tuple[str, str], ...] = ()
+    """Files whose sums are known, and these."""
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """One file of the web, such as an asset of a release."""
+
+    url: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def server(self) -> str:
+        """The address of the server that has it."""
+        scheme, server, *_ = urlsplit(self.url)
+        return f"{scheme}://{server}"
+
+
+@dataclass(frozen=True)
+class LocalPath:
+    """A checkpoint file or folder of the user's own."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class BundledFolder:
+    """A folder that comes with the package."""
+
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return BUNDLED_FOLDER / self.name
+
+
+@dataclass(frozen=True)
+class NoWeights:
+    """Nothing: a formula, which learnt nothing and lies nowhere."""
+
+
+Place: TypeAlias = HubFile | HubRepo | WebFile | LocalPath | BundledFolder | NoWeights
+
+
+@dataclass(frozen=True)
+class DrawingDefaults:
+    """What a model that draws does where the user does not say."""
+
+    width: int = 512
+    """Pixels; the size it was trained at."""
+    height: int = 512
+    steps: int = 40
+    prompt_strength: float = 7.5
+    sampler: str = "plms"
+    companions: Literal["published", "bundled"] = "published"
+    """Which models go with its pictures: what masks them, upscales them and so on."""
+    upscales: bool = False
+    """Whether its pictures are made larger."""
+    reach: float = 4.0
+    """How many times the area it was trained at it can draw, before things double; of
+    models of one's own nobody knows, so they are let go far."""
+
+    @property
+    def native_size(self) -> tuple[int, int]:
+        """The width and height that it was trained at."""
+        return self.width, self.height
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A model."""
+
+    role: str
+    """What it is for; see `imaginairy.sources.roles`."""
+    name: str
+    summary: str
+    weights: Place
+    licence: str
+    aliases: tuple[str, ...] = ()
+    notice: str = ""
+    """What a user has to know before using it; said before it is fetched or loaded."""
+    defaults: DrawingDefaults = DrawingDefaults()
+    """Of a model that draws; those for other roles have none."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes that are fetched, where that is known."""
+        file = self.weights
+        return file.size if isinstance(file, HubFile | WebFile) else None
