@@ -208,10 +208,7 @@ def is_in(name: str, places: Iterable[str]) -> bool:
 
 
 IMPORTING = "\n".join(
-    f"import imaginairy.{name}"
-    for place in WITHOUT_TORCH
-    for name in modules_in(place)
-    if name != "cli.model_page"
+    f"import imaginairy.{name}" for place in WITHOUT_TORCH for name in modules_in(place)
 )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from imaginairy.cli.columns import readable
-from imaginairy.models.native_size import with_native_size
-from imaginairy.models.words import read_words
 from imaginairy.sources.catalog import MODELS
 from imaginairy.sources.fetch import on_disk, own_folder, size_of, source_of
 from imaginairy.sources.locate import locate
@@ -25,6 +23,9 @@ def model_page(name: str) -> Iterator[str]:
     Raises:
         UnknownModelError: none does.
     """
+    from imaginairy.models.native_size import with_native_size
+    from imaginairy.models.words import read_words
+
     listed = (row for row in MODELS if row.name == name.lower())
     spec = next(listed, None) or with_native_size(locate(DRAWS, name))
     yield spec.name
