@@ -64,7 +64,7 @@ PREVIEW_EVERY_S = 420.0
 THREADS = 2
 WORKERS = 2
 """Processes that share a training on a CPU; each takes `Schedule.batch`."""
-HELPERS = max(1, (os.cpu_count() or 2) - 1) if GPU else int(REHEARSAL)
+HELPERS = max(1, (os.cpu_count() or 2) - 1) if GPU else 0
 """Processes that draw batches ahead for each worker; without any it draws its own."""
 MOST_PARAMETERS = 20_000_000
 """Room for the gradients of the largest network, shared between the workers."""

@@ -28,16 +28,17 @@ from storybook.training.loop import (
     load_trained,
     pick_device,
     step_generator,
+    train_together,
 )
 from storybook.training.precision import mixed
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 
 NAME = "autoencoder"
 
 
 def train() -> None:
     """Train to the end of the schedule in `settings`."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_AUTOENCODER, _train)
 
 
 def _train(team: Team) -> None:

@@ -23,9 +23,10 @@ from storybook.training.loop import (
     checkpoint_path,
     load_trained,
     pick_device,
+    train_together,
 )
 from storybook.training.precision import mixed
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 
 NAME = "decoder"
 EXPORTED = settings.DATA / "vae" / "diffusion_pytorch_model.safetensors"
@@ -34,7 +35,7 @@ EXPORTED = settings.DATA / "vae" / "diffusion_pytorch_model.safetensors"
 
 def train() -> None:
     """Train to the end of the schedule in `settings`."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_DECODER, _train)
 
 
 def _train(team: Team) -> None:

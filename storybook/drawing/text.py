@@ -23,9 +23,10 @@ from storybook.training.loop import (
     load_trained,
     pick_device,
     step_generator,
+    train_together,
 )
 from storybook.training.precision import mixed
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 from storybook.world import write_caption
 from storybook.world.plain import plain_caption
 
@@ -133,7 +134,7 @@ def foresight_error(reader: Reader, seen: Captioned) -> tuple[Tensor, Figures]:
 
 def train() -> None:
     """Train to the end of the schedule in `settings`."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_TEXT, _train)
 
 
 def _train(team: Team) -> None:

@@ -7,7 +7,6 @@ frown; between twins there is nothing else to learn.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,12 +29,15 @@ from storybook.training.cache import (
     to_tensor,
 )
 from storybook.training.loop import pick_device
+from storybook.training.workers import open_pool
 from storybook.world import GROUPS, draw_scene
 from storybook.world.plain import plain_caption
 from storybook.world.scene import Picker
 
 LATENTS = settings.STATE / "twins.npy"
 SCENES = settings.STATE / "twins.json"
+AT_ONCE = 32
+"""Pairs that a process is given at a time."""
 
 Pair = tuple[Content, Content]
 Values = dict[str, dict[str, list[str]]]
@@ -56,10 +58,10 @@ def draw_twins() -> None:
             pairs.append((scene, twin))
     device = pick_device()
     model = load_autoencoder().to(device, memory_format=torch.channels_last)
-    with multiprocessing.get_context("spawn").Pool() as pool:
+    with open_pool(-(-len(pairs) // AT_ONCE)) as pool:
         rows = [
             encode(model, to_tensor(pictures, device))
-            for pictures in pool.imap(draw_pair, enumerate(pairs), 32)
+            for pictures in pool.imap(draw_pair, enumerate(pairs), AT_ONCE)
         ]
     partial = Path(f"{LATENTS}.partial")
     with partial.open("wb") as file:

@@ -28,9 +28,10 @@ from storybook.training.loop import (
     load_trained,
     pick_device,
     step_generator,
+    train_together,
 )
 from storybook.training.precision import mixed
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 
 NAME = "unet"
 Batch = tuple[Captioned, Captioned, TwinBatch]
@@ -51,7 +52,7 @@ class Painter(nn.Module):
 
 def train() -> None:
     """Train to the end of the schedule in `settings`."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_UNET, _train)
 
 
 def _train(team: Team) -> None:

@@ -24,10 +24,11 @@ from storybook.training.loop import (
     load_trained,
     pick_device,
     step_random,
+    train_together,
 )
 from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 
 NAME = "face-finder"
 SPREAD = 0.12
@@ -105,7 +106,7 @@ def finding_loss(
 
 def train() -> None:
     """Train to the end of the schedule."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_FACE_FINDER, _train)
 
 
 def _train(team: Team) -> None:

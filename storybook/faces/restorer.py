@@ -26,11 +26,17 @@ from storybook.drawing.decoder import EXPORTED
 from storybook.faces.pairs import Pair, Pairs, batch_of, fresh_pairs
 from storybook.faces.pictures import Pixels
 from storybook.training.cache import to_tensor
-from storybook.training.loop import Figures, Trainer, load_trained, pick_device
+from storybook.training.loop import (
+    Figures,
+    Trainer,
+    load_trained,
+    pick_device,
+    train_together,
+)
 from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import write_json
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 
 CODEBOOK, CODES, STEERING = "face-codebook", "face-codes", "face-steering"
 """The stages' names, which their checkpoints have too."""
@@ -81,7 +87,7 @@ def steering_parts(network: CodeFormer) -> list[str]:
 
 def train_codebook() -> None:
     """Train the autoencoder and its codebook on good faces."""
-    run_workers(_train_codebook)
+    train_together(CODEBOOK, settings.TRAIN_CODEBOOK, _train_codebook)
 
 
 def _train_codebook(team: Team) -> None:
@@ -185,7 +191,7 @@ def codebook_figures(
 
 def train_codes() -> None:
     """Teach the encoder and the transformer to read the codes of worn faces."""
-    run_workers(_train_codes)
+    train_together(CODES, settings.TRAIN_CODES, _train_codes)
 
 
 def _train_codes(team: Team) -> None:
@@ -233,7 +239,7 @@ def reading_loss(
 
 def train_steering() -> None:
     """Let the encoder's features steer the decoder; codes are read on meanwhile."""
-    run_workers(_train_steering)
+    train_together(STEERING, settings.TRAIN_STEERING, _train_steering)
 
 
 def _train_steering(team: Team) -> None:

@@ -26,12 +26,13 @@ from storybook.training.loop import (
     load_trained,
     pick_device,
     step_random,
+    train_together,
 )
 from storybook.training.naming import Named, begin_with_places, shares_of
 from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import save_half, write_picture_input
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 from storybook.world import Scene, draw_scene
 from storybook.world.canvas import OVERSAMPLE, SIZE
 from storybook.world.phrases import Asked, absents, present, reworded
@@ -280,7 +281,7 @@ def overlap_error(logits: Tensor, masks: Tensor) -> Tensor:
 
 def train() -> None:
     """Train to the end of the schedule."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_SEGMENTATION, _train)
 
 
 def _train(team: Team) -> None:

@@ -17,10 +17,16 @@ from torch.nn import functional as F
 
 from storybook import settings
 from storybook.training.cache import Content, load_scenes, to_tensor
-from storybook.training.loop import Figures, Trainer, load_trained, pick_device
+from storybook.training.loop import (
+    Figures,
+    Trainer,
+    load_trained,
+    pick_device,
+    train_together,
+)
 from storybook.training.precision import mixed
 from storybook.training.sight import Seen, Sights, draw_sights
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 from storybook.world.canvas import SIZE
 
 NAME = "judge"
@@ -120,7 +126,7 @@ def answers_in(scenes: Sequence[Content]) -> dict[str, list[str]]:
 
 def train() -> None:
     """Train to the end of the schedule in `settings`."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_JUDGE, _train)
 
 
 def _train(team: Team) -> None:

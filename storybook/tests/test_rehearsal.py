@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from storybook.training.ahead import drawn_ahead
+from storybook.training.origin import sha256
 from tests.support.patience import HANG_GUARD_S
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,11 @@ def test_a_model_made_from_nothing_draws(tmp_path: Path) -> None:
         last = (home / f"{name}.log").read_text().splitlines()[-1]
         assert json.loads(last)["step"] == 2
     made = home / "data" / "storybook"
+    told = json.loads((made / "origin.json").read_text())
+    trained = {each["stage"]: each["steps"] for each in told["stages"]}
+    assert trained == {"autoencoder": 2, "text": 2, "unet": 2} and not told["parents"]
+    unet = "unet/diffusion_pytorch_model.safetensors"
+    assert len(told["weights"]) == 3 and told["weights"][unet] == sha256(made / unet)
     prompt = ImaginePrompt(
         "a dog", seed=1, steps=2, width=128, height=128, model=str(made), upscale=False
     )
@@ -55,6 +62,17 @@ def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
     ran = rehearse(tmp_path, "unnet")
     assert ran.returncode == 2
     assert "unknown stage 'unnet'" in ran.stderr
+
+
+def test_a_rehearsal_fails_where_helpers_could_not_be_sent_what_they_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("storybook.settings.HELPERS", 0)
+    assert list(drawn_ahead(lambda step: step, range(2))) == [0, 1]
+    monkeypatch.setattr("storybook.settings.REHEARSAL", True)
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        list(drawn_ahead(lambda step: step, range(2)))
+    assert list(drawn_ahead(squared, range(2))) == [0, 1]
 
 
 def squared(step: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Generator, Tensor
 
 from storybook import settings
 from storybook.training.naming import shares_of
+from storybook.training.workers import open_pool
 from storybook.world import draw_training_scene
 from storybook.world.canvas import OVERSAMPLE, SIZE
 from storybook.world.phrases import NAMES
@@ -21,6 +21,8 @@ from storybook.world.phrases import NAMES
 PICTURES = settings.STATE / "pictures.npy"
 PLACES = settings.STATE / "places.npy"
 SCENES = settings.STATE / "scenes.json"
+AT_ONCE = 64
+"""Pictures that a process is given at a time."""
 
 Content = tuple[str, dict[str, str]]
 """A scene's group and attributes, from which captions are written."""
@@ -40,8 +42,8 @@ def draw_cache() -> None:
         )
     )
     scenes: list[Content] = []
-    with multiprocessing.get_context("spawn").Pool() as pool:
-        for row in pool.imap(_draw_one, range(settings.PICTURES), 64):
+    with open_pool(-(-settings.PICTURES // AT_ONCE)) as pool:
+        for row in pool.imap(_draw_one, range(settings.PICTURES), AT_ONCE):
             pictures[len(scenes)], places[len(scenes)], content = row
             scenes.append(content)
     for array, path in ((pictures, PICTURES), (places, PLACES)):

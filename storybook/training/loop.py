@@ -17,7 +17,7 @@ from storybook import settings
 from storybook.settings import Schedule
 from storybook.training.ahead import drawn_ahead
 from storybook.training.muon import Muon, matrices_of
-from storybook.training.workers import Team
+from storybook.training.workers import Team, run_workers
 
 Figures = dict[str, float]
 T = TypeVar("T")
@@ -59,6 +59,12 @@ def steps_done(name: str) -> int:
         return 0
     state: dict[str, Any] = torch.load(path, mmap=True, weights_only=True)
     return int(state["step"])
+
+
+def train_together(name: str, schedule: Schedule, task: Callable[[Team], None]) -> None:
+    """Run a stage's training in every worker, unless it has come to its end."""
+    if steps_done(name) < schedule.steps:
+        run_workers(task)
 
 
 def load_trained(name: str, module: nn.Module) -> nn.Module:

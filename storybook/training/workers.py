@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from multiprocessing import parent_process
+from multiprocessing.pool import Pool
 from multiprocessing.synchronize import Barrier
 from threading import Thread
 
@@ -73,6 +74,12 @@ class Team:
                 place = self.places[gradient.data_ptr()]
                 self.gradients[self.rank][place] = self.gradients[owner][place]
         self.barrier.wait()
+
+
+def open_pool(pieces: int) -> Pool:
+    """Return processes for so many pieces of work: one a core, none without a piece."""
+    spawn = multiprocessing.get_context("spawn")
+    return spawn.Pool(min(os.cpu_count() or 1, pieces))
 
 
 def run_workers(task: Callable[[Team], None]) -> None:

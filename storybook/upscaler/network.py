@@ -28,10 +28,11 @@ from storybook.training.loop import (
     load_trained,
     pick_device,
     step_random,
+    train_together,
 )
 from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 from storybook.upscaler.figures import figures_of, fresh_pairs
 from storybook.world import draw_training_scene
 from storybook.world.canvas import SIZE
@@ -101,7 +102,7 @@ def decoded(
 
 def train() -> None:
     """Train to the end of the schedule."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_UPSCALER, _train)
 
 
 def _train(team: Team) -> None:

@@ -14,13 +14,19 @@ from torch.nn import functional as F
 from imaginairy.models.captioning import PREFIX, Captioner, Writing, wordpiece
 from storybook import settings
 from storybook.training.cache import load_scenes
-from storybook.training.loop import Figures, Trainer, load_trained, pick_device
+from storybook.training.loop import (
+    Figures,
+    Trainer,
+    load_trained,
+    pick_device,
+    train_together,
+)
 from storybook.training.naming import Named, begin_with_places
 from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import save_half, write_json, write_picture_input
 from storybook.training.sight import PICTURES, Seen, Sights, draw_sights
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 from storybook.words.eyes import EYES, begin_with_eyes, trained_eyes
 from storybook.words.figures import caption_figures
 from storybook.world.plain import plain_caption
@@ -151,7 +157,7 @@ def caption_error(
 def train() -> None:
     """Train to the end of the schedule."""
     learn_words()
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_CAPTIONS, _train)
 
 
 def _train(team: Team) -> None:

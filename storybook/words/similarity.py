@@ -15,13 +15,19 @@ from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.training.attention import attend_plainly
 from storybook.training.cache import Content
-from storybook.training.loop import Figures, Trainer, load_trained, pick_device
+from storybook.training.loop import (
+    Figures,
+    Trainer,
+    load_trained,
+    pick_device,
+    train_together,
+)
 from storybook.training.naming import Named, begin_with_places
 from storybook.training.origin import write_origin
 from storybook.training.precision import mixed
 from storybook.training.saving import save_half, write_picture_input
 from storybook.training.sight import PICTURES, Seen, Sights, draw_sights
-from storybook.training.workers import Team, run_workers
+from storybook.training.workers import Team
 from storybook.words.eyes import EYES, begin_with_eyes, trained_eyes
 from storybook.words.figures import similarity_figures
 from storybook.world import write_caption
@@ -91,7 +97,7 @@ def pairing_error(
 
 def train() -> None:
     """Train to the end of the schedule."""
-    run_workers(_train)
+    train_together(NAME, settings.TRAIN_SIMILARITY, _train)
 
 
 def _train(team: Team) -> None:
