@@ -13,11 +13,12 @@ from imaginairy.cli.drawing import Drawing, draw
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given
-from imaginairy.cli.record import Record, Verdict, read_record
+from imaginairy.cli.record import Record, read_record
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand
 from imaginairy.cli.size import asked_size
 from imaginairy.cli.stores import Stores
+from imaginairy.cli.verdict import Verdict
 from imaginairy.errors import UnknownModelError
 from imaginairy.log import log
 from imaginairy.precision import Precision

@@ -1,16 +1,14 @@
-"""What a picture says about itself, turned into what to draw, and compared with."""
+"""What a picture says about itself, turned into what to draw, and judged by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from PIL import Image
+from typing import Any
 
 from imaginairy import checks
 from imaginairy.cli.options import dashed
 from imaginairy.cli.prompts_file import Asked
+from imaginairy.cli.verdict import Verdict, compared
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
 from imaginairy.lazy_image import is_of_web
@@ -24,28 +22,7 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import written
 
 OPTIONS = options(ImaginePrompt)
-TOLERANCE = {"JPEG": 4.0, "WEBP": 4.0, "AVIF": 4.0, "PNG": 1.0}
-"""The mean difference, of 255, up to which two files show the same picture. What saving
-as jpg costs was measured at 1.0 for drawn pictures, 2.3 for the worst of them, 1.7 for
-a photograph and 3.2 for noise; webp and avif at a quality of 60 cost up to 3.2. That of
-two other drawn pictures is above 35."""
 SURROUNDINGS = ("software", "device", "precision", "platform")
-
-Result = Literal["same", "close", "other", "changed"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a drawn picture is what a file shows."""
-
-    result: Result
-    words: str
-    mean_difference: float | None = None
-    is_failure: bool = False
-    """Whether it should have been and is not."""
-
-    def __str__(self) -> str:
-        return self.words
 
 
 @dataclass(frozen=True)
@@ -272,28 +249,3 @@ def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) 
                 f"'{path}' was drawn from '{source}', which is not there any more; "
                 f"give it with {option}."
             )
-
-
-def compared(file: Path, drawn: Path) -> Verdict:
-    """Compare two saved pictures by their pixels."""
-    images = []
-    for path in (file, drawn):
-        with Image.open(path) as image:
-            images.append((image.convert("RGB"), image.format))
-    (a, kind_a), (b, kind_b) = images
-    if a.size != b.size:
-        return Verdict(
-            "other",
-            f"of another size, {b.width}x{b.height} and not {a.width}x{a.height}.",
-        )
-    difference = np.abs(np.asarray(a, dtype=np.int16) - np.asarray(b, dtype=np.int16))
-    mean, largest = float(difference.mean()), int(difference.max())
-    if not largest:
-        return Verdict("same", "the same picture, pixel for pixel.", 0.0)
-    measured = f"mean difference {mean:.2f} of 255, largest {largest}"
-    allowed = max(TOLERANCE.get(str(kind), 1.0) for kind in (kind_a, kind_b))
-    if mean <= allowed:
-        return Verdict(
-            "close", f"the same picture within tolerance ({measured}).", mean
-        )
-    return Verdict("other", f"another picture ({measured}).", mean)

@@ -16,8 +16,8 @@ from imaginairy import ImaginePrompt
 from imaginairy.cli.again_cmd import again_cmd
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
-from imaginairy.cli.record import TOLERANCE, compared
 from imaginairy.cli.stores import Stores
+from imaginairy.cli.verdict import TOLERANCE, compared
 from imaginairy.metadata.write import write_image
 from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_upscaler import save_repeater
