@@ -52,7 +52,7 @@ def draw(order: Order, store: ModelStore, observer: Observer) -> Drawn:
     model, stages = loaded.diffusion, Stages(loaded.spec.name)
     prepared = prepare(order, store)
     conditioning, unconditional = stages.run(
-        "the text encoder", model.text, partial(condition, order, model)
+        "the text encoder", model.readers, partial(condition, order, model)
     )
     model.rest()
     with tiled(order, model):

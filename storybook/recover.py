@@ -51,9 +51,9 @@ def found() -> Iterator[tuple[str, nn.Module, Schedule, list[str]]]:
     store = ModelStore("cpu")
     model = store.get("storybook").diffusion
     reader = Reader()
-    reader.text.load_state_dict(model.text.state_dict())
+    reader.text.load_state_dict(model.networks["text"].state_dict())
     painter = Painter(reader)
-    painter.unet.load_state_dict(model.unet.state_dict())
+    painter.unet.load_state_dict(model.network.state_dict())
     yield autoencoder.NAME, model.autoencoder, settings.TRAIN_AUTOENCODER, [PICTURES]
     yield text.NAME, reader, settings.TRAIN_TEXT, [TEXT]
     yield painting.NAME, painter, settings.TRAIN_UNET, [UNET, TEXT]

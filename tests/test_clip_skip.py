@@ -25,13 +25,13 @@ def test_embeddings_equal_hidden_states_of_transformers(
 ) -> None:
     model = ModelStore(device="cpu").get(str(tiny_folder)).diffusion
     theirs = CLIPTextModel.from_pretrained(tiny_folder / "text_encoder")
-    ids = torch.tensor(model.tokenizer.windows("a red fox"))
+    ids = torch.tensor(model.encoders["text"].tokenizer.windows("a red fox"))
     with torch.no_grad():
         hidden = theirs(ids, output_hidden_states=True).hidden_states[-clip_skip]
         norm = getattr(theirs, "text_model", theirs).final_layer_norm
         wanted = norm(hidden)
-        read = model.embed([WeightedPrompt("a red fox")], clip_skip=clip_skip)
-    torch.testing.assert_close(read.tokens, wanted)
+        read = model.encoders["text"].embed([WeightedPrompt("a red fox")], clip_skip)
+    torch.testing.assert_close(read, wanted)
 
 
 def test_it_reaches_the_picture_and_its_record(

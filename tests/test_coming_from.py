@@ -157,8 +157,8 @@ def test_calls_of_the_page_run_and_do_something(
     for name in ("photo.jpg", "mask.png"):
         with Image.open(name) as image:
             names[Path(name).stem] = image.copy()
-    model = store.get("storybook").diffusion
-    names["embeddings"] = model.embed([WeightedPrompt("a cat")]).tokens
+    encoder = store.get("storybook").diffusion.encoders["text"]
+    names["embeddings"] = encoder.embed([WeightedPrompt("a cat")])
     found = eval(code, names)
     assert found
     for prompt in found if isinstance(found, list) else [found]:

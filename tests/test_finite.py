@@ -60,8 +60,8 @@ def change(network: nn.Module, name: str, value: Callable[[Tensor], Tensor]) -> 
     ("network", "weight", "stage"),
     [
         ("text", "norm_out.weight", "text encoder"),
-        ("unet", "conv_out.bias", "UNet"),
-        ("unet", "middle.first.residual.norm1.weight", "UNet"),
+        ("denoiser", "conv_out.bias", "UNet"),
+        ("denoiser", "middle.first.residual.norm1.weight", "UNet"),
         ("autoencoder", "encoder.conv_in.bias", "encoder"),
         ("autoencoder", "decoder.norm_out.weight", "decoder"),
     ],
@@ -75,13 +75,14 @@ def test_the_stage_and_the_broken_weights_are_named(
     stage: str,
     value: float,
 ) -> None:
-    module = getattr(fresh.get(str(tiny_folder)).diffusion, network)
+    module = fresh.get(str(tiny_folder)).diffusion.networks[network]
     change(module, weight, lambda w: torch.full_like(w, value))
     with pytest.raises(NotFiniteError) as raised:
         drawn(fresh, tiny_folder, init_image=NOISE, init_image_strength=0.5)
     said = str(raised.value)
     assert said.startswith(f"The {stage} of '{tiny_folder}' gave numbers that are not")
-    assert f"1 of its tensors: {weight}" in said and "fetch it again" in said
+    held = f"text.{weight}" if network == "text" else weight
+    assert f"1 of its tensors: {held}" in said and "fetch it again" in said
 
 
 def test_a_few_of_many_broken_weights_are_named() -> None:
@@ -140,14 +141,14 @@ def test_one_number_that_is_none_is_enough() -> None:
 def test_finite_weights_that_overflow_are_not_called_broken(
     fresh: ModelStore, tiny_folder: Path
 ) -> None:
-    unet = fresh.get(str(tiny_folder)).diffusion.unet
+    unet = fresh.get(str(tiny_folder)).diffusion.network
     change(unet, "conv_out.weight", lambda weight: weight * 1e38)
     with pytest.raises(NotFiniteError, match=r"UNet .* finite.*guidance scale"):
         drawn(fresh, tiny_folder)
 
 
 def test_a_sampler_that_runs_off_is_named(fresh: ModelStore, tiny_folder: Path) -> None:
-    unet = fresh.get(str(tiny_folder)).diffusion.unet
+    unet = fresh.get(str(tiny_folder)).diffusion.network
     change(unet, "conv_out.weight", lambda weight: weight * 5e37)
     with pytest.raises(NotFiniteError, match="sampler 'k_euler' ran off to infinity"):
         drawn(fresh, tiny_folder, sampler_type="k_euler", steps=1, prompt_strength=100)

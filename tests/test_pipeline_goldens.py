@@ -95,7 +95,7 @@ def walk(
     noise: SeededNoise,
 ) -> Tensor:
     follow, avoid = (Conditioning(golden[name]) for name in ("cond", "uncond"))
-    predict = guided(model.unet, follow, avoid, STRENGTH)
+    predict = guided(model.network, follow, avoid, STRENGTH)
     return row.sample(
         Denoiser(predict, model.schedule),
         start,
@@ -169,7 +169,7 @@ def test_a_picture_from_a_picture(
 
 
 def test_a_tile(model: DrawingModel, golden: dict[str, Tensor]) -> None:
-    with tiling(model.unet, model.autoencoder, x=True, y=True):
+    with tiling(model.network, model.autoencoder, x=True, y=True):
         latents = draw(model, golden, "plms", 10)
         picture = model.decode(latents)
     assert_close(latents, golden["tile.latent"], TOLERANCE)

@@ -168,9 +168,10 @@ def test_ready_made_embeddings_are_used(draw: Draw, store: ModelStore) -> None:
     import torch
 
     with torch.inference_mode():
-        said = store.get("storybook").diffusion.embed([WeightedPrompt("a cat")])
+        encoder = store.get("storybook").diffusion.encoders["text"]
+        said = encoder.embed([WeightedPrompt("a cat")])
     by_text = draw("a cat", steps=4).img
-    by_embedding = draw("", conditioning=said.tokens, steps=4).img
+    by_embedding = draw("", conditioning=said, steps=4).img
     assert distance(by_text, by_embedding) == 0
 
 

@@ -1,22 +1,22 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
 from pathlib import Path
-from typing import cast
 
 import torch
 
 from imaginairy.errors import CheckpointError
+from imaginairy.families.family import AUTOENCODER, DENOISER
+from imaginairy.families.sd1 import SD1
+from imaginairy.families.text import TextEncoder
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
-from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
-from imaginairy.networks.autoencoder import Autoencoder
-from imaginairy.networks.clip_text import ClipText
-from imaginairy.networks.unet import UNet
 from imaginairy.samplers.schedule import NoiseSchedule
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.rows import ModelRow
+from imaginairy.tokenizer import ClipTokenizer
+from imaginairy.weights.vocabulary import load_tokenizer
 
 
 def load(
@@ -37,11 +37,15 @@ def load(
             f"{tokenizer.highest_id} and its text encoder knows "
             f"{checkpoint.text.config.vocab_size}; they do not belong together."
         )
+    networks = {
+        DENOISER: checkpoint.unet.load(device, dtype),
+        AUTOENCODER: checkpoint.autoencoder.load(device, dtype),
+        "text": checkpoint.text.load(device, dtype),
+    }
     model = DrawingModel(
-        unet=cast(UNet, checkpoint.unet.load(device, dtype)),
-        autoencoder=cast(Autoencoder, checkpoint.autoencoder.load(device, dtype)),
-        text=cast(ClipText, checkpoint.text.load(device, dtype)),
-        tokenizer=tokenizer,
+        family=SD1,
+        networks=networks,
+        encoders={"text": TextEncoder(networks["text"], tokenizer, device)},
         schedule=NoiseSchedule(checkpoint.schedule),
         device=device,
         clip_skip=checkpoint.clip_skip,

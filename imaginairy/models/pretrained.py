@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.tokenizer import ClipTokenizer, load_tokenizer
 from imaginairy.sources import hub
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
@@ -22,8 +21,10 @@ from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG, folder_files, has_clip_vocabulary
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
+from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.assemble import Names, Part, assemble
 from imaginairy.weights.json_file import read_json
+from imaginairy.weights.vocabulary import load_tokenizer
 from imaginairy.weights.weightfile import Tensors, open_weights
 
 Settings = dict[str, Any]

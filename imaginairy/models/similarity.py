@@ -22,8 +22,8 @@ from imaginairy.models.pretrained import (
     load_clip_tokenizer,
     load_pretrained,
 )
-from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.sources.rows import ModelRow
+from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.weightfile import Tensors
 
 

@@ -170,6 +170,19 @@ class Autoencoder(nn.Module):
         pictures = self.decoder(self.unquantise(latents.to(self.dtype)))
         return pictures.to(latents.dtype)
 
+    def latents_of(self, pictures: Tensor, noise: Tensor) -> Tensor:
+        """Draw the latents that a diffusion model sees of pictures (batch, 3, h, w).
+
+        Args:
+            noise: standard normal, in the latents' shape.
+        """
+        drawn = sample_latents(self.encode(pictures), noise)
+        return drawn * self.config.scale_factor
+
+    def pictures_of(self, latents: Tensor) -> Tensor:
+        """Return the pictures of latents as a diffusion model draws them."""
+        return self.decode(latents / self.config.scale_factor)
+
     @property
     def dtype(self) -> torch.dtype:
         """The type the weights are held in."""

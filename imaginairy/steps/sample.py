@@ -31,7 +31,7 @@ from imaginairy.steps.start import Start
 def tiled(order: Order, model: DrawingModel) -> AbstractContextManager[None]:
     """Return the scope in which the networks' convolutions wrap around as asked."""
     x, y = "x" in order.prompt.tile_mode, "y" in order.prompt.tile_mode
-    return tiling(model.unet, model.autoencoder, x=x, y=y)
+    return tiling(model.network, model.autoencoder, x=x, y=y)
 
 
 def sample(
@@ -78,8 +78,8 @@ def predictor(
     """Wrap guidance and, where there is one, the mask around the UNet."""
 
     def unet(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
-        predict = partial(model.unet, latents, timesteps, text)
-        return stages.run("the UNet", model.unet, predict)
+        predict = partial(model.network, latents, timesteps, text)
+        return stages.run(f"the {model.title}", model.network, predict)
 
     seeing: Unet = unet
     if start.blanked is not None:

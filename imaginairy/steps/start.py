@@ -44,9 +44,7 @@ def starting_point(
     The noise comes in the reference's order: first what the encoder draws, where an
     init image has a say, then what the walk starts from.
     """
-    width, height = order.drawn
-    size = height // model.downsampling, width // model.downsampling
-    shape = (1, model.latent_channels, *size)
+    shape = model.latent_shape(order.drawn)
     draw_noise = SeededNoise(order.seed, shape, model.device)
 
     sampler, steps, runs = order.sampler, order.steps, order.steps_to_run
@@ -58,7 +56,7 @@ def starting_point(
             model, image_to_tensor(canvas.picture), draw_noise(), stages
         )
     if canvas is not None and canvas.keep is not None:
-        keep = latent_mask(canvas.keep, model.downsampling).to(model.device)
+        keep = latent_mask(canvas.keep, model.grid.pixels).to(model.device)
     noise = draw_noise()
     if order.variation is not None:
         seed, share = order.variation

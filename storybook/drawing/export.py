@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from imaginairy.models.tokenizer import END, START
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.published import autoencoder as autoencoders
 from imaginairy.published import clip_text, unet
+from imaginairy.tokenizer import END, START
 from imaginairy.weights.assemble import Names
 from storybook import settings
 from storybook.drawing import tokenizer

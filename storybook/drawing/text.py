@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.networks.clip_text import ClipText
+from imaginairy.tokenizer import ClipTokenizer
 from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.drawing.latents import load_latents

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, models, trainers
 
-from imaginairy.models.tokenizer import END, START, ClipTokenizer, load_tokenizer
+from imaginairy.tokenizer import END, START, ClipTokenizer
+from imaginairy.weights.vocabulary import load_tokenizer
 from storybook import settings
 from storybook.training.cache import load_scenes
 from storybook.training.saving import write_json

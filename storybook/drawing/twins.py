@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imaginairy.models.tokenizer import ClipTokenizer
+from imaginairy.tokenizer import ClipTokenizer
 from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.drawing.autoencoder import load_autoencoder

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from imaginairy import ModelStore, WeightedPrompt
+from imaginairy.families.text import Wanted
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.layers import Attention
@@ -136,11 +137,12 @@ def test_training_goes_on_from_the_bundled_models(tmp_path, monkeypatch, capsys)
     ids = torch.tensor(vocabulary.windows(words))
     with torch.no_grad():
         read = painter.reader.text(ids)
-        said = bundled.embed([WeightedPrompt(words)])
+        wanted = Wanted([WeightedPrompt(words)], None, size=(128, 128))
+        said, _ = bundled.condition(wanted)
         torch.testing.assert_close(read, said.tokens)
         latents, steps = torch.randn(1, 4, 16, 16), torch.tensor([500.0])
         ours = painter.unet(latents, steps, said)
-        torch.testing.assert_close(ours, bundled.unet(latents, steps, said))
+        torch.testing.assert_close(ours, bundled.network(latents, steps, said))
     recover()
     assert capsys.readouterr().out == "", "what is there stays"
 

@@ -9,8 +9,8 @@ from transformers import CLIPModel
 
 from imaginairy.models.captioning import Captioner, load_captioner, wordpiece
 from imaginairy.models.similarity import Comparer
-from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.sources.locate import locate
+from imaginairy.tokenizer import ClipTokenizer
 from storybook.training.sight import PICTURES, held_back_scenes, wear
 from storybook.words.captions import (
     IGNORED,

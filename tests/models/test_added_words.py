@@ -9,11 +9,12 @@ import torch
 from transformers import CLIPTokenizer
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.added_words import Beside
 from imaginairy.models.loading import load
-from imaginairy.models.tokenizer import END, load_tokenizer
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
+from imaginairy.tokenizer import END
+from imaginairy.weights.added_words import Beside
+from imaginairy.weights.vocabulary import load_tokenizer
 from tests.support.golden import CPU
 from tests.support.tiny import tiny_tokenizer
 from tests.support.vocabularies import scanty_vocabulary, write_vocabulary

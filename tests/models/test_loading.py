@@ -29,7 +29,7 @@ def test_what_a_checkpoint_says_is_handed_on(compvis: Named, tmp_path: Path) -> 
     assert model.clip_skip == 2
     assert model.schedule.config == ScheduleConfig(predicts="v")
     assert model.device == CPU
-    assert model.tokenizer.max_tokens == 77
+    assert model.encoders["text"].tokenizer.max_tokens == 77
     places = [source.prefix for source in model.sources]
     assert places == [
         "model.diffusion_model.",
@@ -60,7 +60,7 @@ def test_half_precision_takes_the_files_of_half_precision(
     model, files = load(locate(DRAWS, str(folder)), CPU, dtype)
     assert len(files) == 3
     assert all(("fp16" in file.name) == (value == 2.0) for file in files)
-    for network in (model.unet, model.autoencoder, model.text):
+    for network in (model.network, model.autoencoder, model.readers):
         weight = next(network.parameters())
         assert weight.dtype is dtype
         assert float(weight.flatten()[0]) == value
@@ -90,7 +90,7 @@ def test_a_window_is_as_long_as_the_text_encoder_s(folder: Path) -> None:
     [name] = [name for name in tensors if name.endswith("position_embedding.weight")]
     save_file(tensors | {name: tensors[name][:16].clone()}, file)
     model, _ = load(locate(DRAWS, str(folder)), CPU, torch.float32)
-    assert model.tokenizer.max_tokens == 16
+    assert model.encoders["text"].tokenizer.max_tokens == 16
 
 
 def test_a_file_without_a_vocabulary_takes_the_public_one(
@@ -107,7 +107,7 @@ def test_a_file_without_a_vocabulary_takes_the_public_one(
         place.mkdir(parents=True)
         (place / CLIP_TOKENIZER.path).write_text(tokenizer_json())
         model, _ = load(locate(DRAWS, str(file)), CPU, torch.float32)
-    assert len(model.tokenizer.ids("fox")) == 1
+    assert len(model.encoders["text"].tokenizer.ids("fox")) == 1
 
 
 def test_a_folder_is_loaded_with_the_vocabulary_in_it(
@@ -115,7 +115,7 @@ def test_a_folder_is_loaded_with_the_vocabulary_in_it(
 ) -> None:
     words = json.loads(tokenizer_json())["model"]["vocab"]
     model, files = load(locate(DRAWS, str(folder)), CPU, torch.float32)
-    assert model.tokenizer.highest_id == len(words) - 1
+    assert model.encoders["text"].tokenizer.highest_id == len(words) - 1
     assert files == tuple(
         folder / part / f"{WEIGHTS[part]}.safetensors"
         for part in ("unet", "vae", "text_encoder")

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from imaginairy.models.picture_input import PictureInput
 from imaginairy.models.pretrained import load_network
 from imaginairy.models.segmentation import CLIPSEG, Segmenter, load_segmenter
-from imaginairy.models.tokenizer import ClipTokenizer
 from imaginairy.sources.locate import locate
 from imaginairy.sources.rows import ModelRow
+from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import META, Listing
 from tests.support.golden import assert_close, drawn

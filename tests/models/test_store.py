@@ -90,7 +90,7 @@ def test_a_model_is_as_the_store_says(
     assert loaded.diffusion.device == store.device == torch.device("cpu")
     assert store.dtype is ModelStore("cpu", "full").dtype is torch.float32
     assert ModelStore("cpu", precision="full").precision == "full"
-    networks = (loaded.diffusion.unet, loaded.diffusion.text)
+    networks = (loaded.diffusion.network, loaded.diffusion.readers)
     for network in (*networks, loaded.diffusion.autoencoder):
         assert {p.dtype for p in network.parameters()} == {store.dtype}
     digest = loaded.weights_sha256()

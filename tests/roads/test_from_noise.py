@@ -5,7 +5,7 @@ The model's weights are random: what it draws is noise, of which every number co
 
 import shutil
 from collections.abc import Callable
-from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from imaginairy import ImaginePrompt, WeightedPrompt, imagine_image_files
 from imaginairy.errors import BadOptionError
+from imaginairy.families.text import Wanted
 from imaginairy.samplers import SAMPLERS
 from tests.support.roads import (
     FOX,
@@ -200,16 +201,18 @@ def test_ready_made_embeddings(ours: Ours, theirs: Theirs) -> None:
     assert_same(drawn, theirs.draw(embeddings, negative_prompt_embeds=avoid))
 
 
-def test_a_model_embeds_by_its_own_layer_and_no_weights_of_nothing(
+def test_a_model_embeds_by_any_layer_and_no_weights_of_nothing(
     ours: Ours, theirs: Theirs
 ) -> None:
-    model = copy(ours.store.get(str(ours.folder)).diffusion)
-    model.clip_skip = 2
-    fox = [WeightedPrompt(FOX)]
-    torch.testing.assert_close(model.embed(fox).tokens, theirs.embed(FOX, 2))
-    torch.testing.assert_close(model.embed(fox, clip_skip=1).tokens, theirs.embed(FOX))
+    model = ours.store.get(str(ours.folder)).diffusion
+    fox = WeightedPrompt(FOX)
+    for clip_skip in (1, 2):
+        said = Wanted([fox], None, size=(64, 64), clip_skip=clip_skip)
+        follow, avoid = model.condition(said)
+        torch.testing.assert_close(follow.tokens, theirs.embed(FOX, clip_skip))
+        assert avoid is None
     with pytest.raises(BadOptionError, match="weights of the prompt add up to 0;"):
-        model.embed([*fox, WeightedPrompt("fruit", -1)])
+        model.condition(replace(said, prompts=[fox, WeightedPrompt("fruit", -1)]))
 
 
 def test_embeddings_of_another_model_are_refused(ours: Ours) -> None:

@@ -125,7 +125,9 @@ class Studio:
         log.setLevel(logging.INFO)
         log.addHandler(watch.handler)
         prompt = ImaginePrompt(**fields)
-        hook = store.get(prompt.model).diffusion.unet.register_forward_hook(watch.hook)
+        hook = store.get(prompt.model).diffusion.network.register_forward_hook(
+            watch.hook
+        )
         try:
             (result,) = imagine(prompt, store=store, observer=watch)
         finally:

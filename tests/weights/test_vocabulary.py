@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, pre_tokenizers
 from transformers import CLIPTokenizer
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.tokenizer import END, START, ClipTokenizer, load_tokenizer
+from imaginairy.tokenizer import END, START, ClipTokenizer
+from imaginairy.weights.vocabulary import load_tokenizer
 from tests.support.examples import examples
 from tests.support.tiny import tiny_tokenizer
 from tests.support.vocabularies import scanty_vocabulary, write_vocabulary

@@ -1,0 +1,170 @@
+"""What a family of models is: which networks belong together, and what they say.
+
+A family is one row. Whatever opens, checks, conditions or draws with a model reads its
+family's row, and asks nothing of which row it is. Nothing here needs torch; functions
+that do are named as `module:function` and imported when they are first called.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal
+
+Shape = tuple[int, ...]
+Prediction = Literal["noise", "v"]
+Allowed = Mapping[str, Collection[Any]]
+"""What settings may be where they are there and not null, by their names."""
+
+DENOISER = "denoiser"
+"""Role of the network that draws: `(latents, timesteps, Conditioning) -> Tensor`. Its
+`config.in_channels` tells whether it sees a mask beside the latents."""
+AUTOENCODER = "autoencoder"
+"""Role of the network that turns pictures into latents and back."""
+
+
+@dataclass(frozen=True)
+class LatentGrid:
+    """The latents that a family draws on."""
+
+    channels: int
+    pixels: int
+    """Picture pixels a latent, along one side."""
+    multiple_of: int = 1
+    """Latents that both sides must be a multiple of."""
+
+    @property
+    def step(self) -> int:
+        """Pixels that both sides of a drawn picture are a multiple of."""
+        return self.pixels * self.multiple_of
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Return (channels, height, width) of the latents of a picture.
+
+        Args:
+            size: width and height in pixels.
+        """
+        width, height = size
+        return self.channels, height // self.pixels, width // self.pixels
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a model before any tensor is read."""
+
+    shapes: Mapping[str, Shape]
+    """Of all tensors by their names, those of a folder with their part's folder before
+    them: `unet/conv_in.weight`."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What a safetensors file says of itself."""
+    index: Mapping[str, Any] | None = None
+    """The `model_index.json` of a folder, empty where it has none; None for a file."""
+
+    def has(self, *starts: str) -> bool:
+        """Tell whether the name of a tensor begins with any of these."""
+        return any(name.startswith(starts) for name in self.shapes)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder in the diffusers layout."""
+        return self.index is not None
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One network of a family, and where it lies in both layouts."""
+
+    role: str
+    """`denoiser`, `autoencoder`, or any name for a text encoder."""
+    title: str
+    """What it is called in messages."""
+    folder: str
+    """Its folder in the diffusers layout."""
+    prefix: str
+    """What its tensors' names begin with in a single file."""
+    published: str
+    """`module:function` of `(Tensors, Settings) -> Part`: sizes and names together."""
+    classes: str = r".*"
+    """Pattern of what `model_index.json` may call its class."""
+    settings: Allowed = field(default_factory=dict)
+    """What its `config.json` may say, where it says it, of what the network cannot
+    change."""
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    """Settings where nothing beside the weights says them."""
+    said: tuple[str, ...] = ()
+    """What a single file may say of it, of all that it says of itself."""
+    vocabulary: str | None = None
+    """Folder of the vocabulary that a text encoder reads; None for other networks."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it reads text."""
+        return self.vocabulary is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """One kind of model."""
+
+    name: str
+    title: str
+    """What it is called in messages."""
+    detect: Callable[[Header], bool]
+    """Tells a model of this family, whole or not, in either layout."""
+    parts: tuple[PartRow, ...]
+    """The networks, in the order in which their memory is taken."""
+    condition: str
+    """`module:function` of `(Wanted, encoders) -> (to follow, to avoid)`; see
+    `families.text`."""
+    grid: LatentGrid
+    schedule: str = "imaginairy.published.schedule:schedule_of"
+    """`module:function` of `(where, settings, family's title) -> ScheduleConfig`."""
+    prediction: Prediction = "noise"
+    """What the network says where nothing beside it tells."""
+    noise: Mapping[str, Any] = field(default_factory=dict)
+    """Its schedule where nothing beside it tells, as in `scheduler_config.json`."""
+    native: int = 512
+    """Side in pixels that it was trained at where it does not say."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """What else `model_index.json` may list, with patterns of their classes."""
+    architecture: str = r"(?!)"
+    """Pattern of what its metadata may say as `modelspec.architecture`."""
+    yaml_targets: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """Patterns of the classes that a `.yaml` beside a file may name, by where below
+    `model` it does."""
+    yaml_settings: Mapping[tuple[str, ...], Allowed] = field(default_factory=dict)
+    """What it may say there of what the networks cannot change."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Patterns of names that make a single file another thing, and what is said."""
+    owned: tuple[str, ...] = ()
+    """What names begin with that must have their place in a network, beside the
+    prefixes of the parts."""
+
+    def __post_init__(self) -> None:
+        roles = [part.role for part in self.parts]
+        if len({*roles}) < len(roles) or not {DENOISER, AUTOENCODER} <= {*roles}:
+            raise ValueError(
+                f"The family '{self.name}' has the parts {', '.join(roles)}; it needs "
+                f"one {DENOISER}, one {AUTOENCODER} and other roles once each."
+            )
+
+    def part(self, role: str) -> PartRow:
+        """Return the part of a role."""
+        return next(part for part in self.parts if part.role == role)
+
+    @property
+    def texts(self) -> tuple[PartRow, ...]:
+        """The parts that read text."""
+        return tuple(part for part in self.parts if part.is_text)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that it takes its networks and vocabularies from."""
+        vocabularies = (part.vocabulary for part in self.texts if part.vocabulary)
+        folders = (*(part.folder for part in self.parts), *vocabularies)
+        return tuple(dict.fromkeys(folders))
+
+
+def function(name: str) -> Any:
+    """Import what a row names as `module:function`."""
+    module, _, own = name.partition(":")
+    return getattr(import_module(module), own)

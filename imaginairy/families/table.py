@@ -1,0 +1,40 @@
+"""All families of models that can draw; whatever opens a model asks this table."""
+
+from contextlib import ExitStack
+
+from imaginairy.families.family import Family, Header
+from imaginairy.families.sd1 import SD1
+
+FAMILIES: list[Family] = [SD1]
+"""The first that takes a model for its own has it."""
+
+
+def register(row: Family) -> ExitStack:
+    """Add a family; it is asked before those that are there, which it may resemble.
+
+    Returns:
+        A scope that takes it back when it is left; one that is never entered or
+        closed leaves it there.
+
+    Raises:
+        ValueError: there is one of that name.
+    """
+    if any(row.name == other.name for other in FAMILIES):
+        raise ValueError(f"There is a family '{row.name}' already.")
+    FAMILIES.insert(0, row)
+    scope = ExitStack()
+    scope.callback(FAMILIES.remove, row)
+    return scope
+
+
+def family_of(header: Header) -> Family | None:
+    """Return the family that a model is of; None where none knows it."""
+    return next((row for row in FAMILIES if row.detect(header)), None)
+
+
+def only_supported() -> str:
+    """Say which families there are, for the end of a sentence."""
+    titles = [row.title for row in FAMILIES]
+    return (
+        f"only {' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} supported"
+    )

@@ -1,0 +1,133 @@
+"""How families turn words into what their networks read; parts that they share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imaginairy.conditioning import Conditioning
+from imaginairy.errors import BadOptionError
+from imaginairy.prompt_syntax import read_text
+from imaginairy.tokenizer import ClipTokenizer
+from imaginairy.weighted_prompt import WeightedPrompt
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a picture is to show and to avoid, as far as it is said."""
+
+    prompts: Sequence[WeightedPrompt]
+    negative: str | None
+    """None where guidance is off and it would have no say."""
+    size: tuple[int, int]
+    """Width and height in pixels at which it is drawn."""
+    clip_skip: int = 1
+    """The layer of the text encoders to use, counted from the last, which is 1."""
+    given: Conditioning | None = None
+    """Embeddings that stand in place of the prompts."""
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """A text network, and the vocabulary by which its tokens are numbered."""
+
+    network: Any
+    """Maps ids (windows, tokens) and a clip skip to (windows, tokens, width); its
+    `config` says the `width` and how many `layers` there are."""
+    tokenizer: ClipTokenizer
+    device: torch.device
+
+    @property
+    def width(self) -> int:
+        """Width of the embeddings."""
+        return int(self.network.config.width)
+
+    def embed(self, prompts: Sequence[WeightedPrompt], clip_skip: int = 1) -> Tensor:
+        """Return the weighted mean of the embeddings of texts, (1, tokens, width).
+
+        A negative weight pushes away from its prompt. A text longer than the window is
+        read in several windows, laid one after the other; shorter ones beside it are
+        filled up with windows of nothing.
+
+        Raises:
+            BadOptionError: the weights do not add up to more than 0, or the network
+                has not so many layers.
+        """
+        embedded = [self.embed_text(prompt.text, clip_skip) for prompt in prompts]
+        length = max(each.shape[1] for each in embedded)
+        return weighted_mean(
+            prompts, [self.lengthened(each, length, clip_skip) for each in embedded]
+        )
+
+    def embed_text(self, text: str, clip_skip: int = 1) -> Tensor:
+        """Return the embedding of one text, (1, windows * max_tokens, width).
+
+        What a stretch of text adds to the embedding, there and at every later token,
+        counts as much as its emphasis: that is the difference to the same text with
+        nothing said in its place. Only the windows that a stretch lies in differ.
+        """
+        fragments = read_text(text)
+        stretches = [self.tokenizer.ids(fragment.text) for fragment in fragments]
+        ids = [number for stretch in stretches for number in stretch]
+        embedded = self.encoded(ids, clip_skip)
+        emphasised = embedded.clone()
+        window, room = self.tokenizer.max_tokens, self.tokenizer.room
+        end = 0
+        for fragment, stretch in zip(fragments, stretches, strict=True):
+            begin, end = end, end + len(stretch)
+            if fragment.emphasis == 1 or not stretch:
+                continue
+            first, last = begin // room, (end - 1) // room + 1
+            silence = [self.tokenizer.end] * len(stretch)
+            others = [*ids[first * room : begin], *silence, *ids[end : last * room]]
+            place = slice(first * window, last * window)
+            difference = embedded[:, place] - self.encoded(others, clip_skip)
+            emphasised[:, place] += (fragment.emphasis - 1) * difference
+        return emphasised
+
+    def lengthened(self, embedding: Tensor, tokens: int, clip_skip: int = 1) -> Tensor:
+        """Fill an embedding up to so many tokens with windows of the empty text."""
+        while embedding.shape[1] < tokens:
+            embedding = torch.cat([embedding, self.encoded([], clip_skip)], dim=1)
+        return embedding
+
+    def encoded(self, ids: Sequence[int], clip_skip: int = 1) -> Tensor:
+        """Return the embeddings of the windows that ids fill, in a row."""
+        layers = self.network.config.layers
+        if clip_skip > layers:
+            raise BadOptionError(
+                f"A clip_skip of {clip_skip} is more than the {layers} layers of this "
+                f"model's text encoder; give one from 1 to {layers}."
+            )
+        token_ids = torch.tensor(self.windows(ids), device=self.device)
+        return self.network(token_ids, clip_skip).float().flatten(0, 1)[None]
+
+    def windows(self, ids: Sequence[int]) -> list[list[int]]:
+        """Cut the ids of a text into whole windows, at least one."""
+        return [self.tokenizer.window(part) for part in self.tokenizer.chunks(ids)]
+
+
+Encoders = Mapping[str, TextEncoder]
+"""A model's text encoders by their role."""
+Condition = Callable[[Wanted, Encoders], tuple[Conditioning, Conditioning | None]]
+"""Returns what to follow and what to avoid; the second is None where `negative` is."""
+
+
+def weighted_mean(prompts: Sequence[WeightedPrompt], each: Sequence[Tensor]) -> Tensor:
+    """Return the mean of what prompts became, each counted by its prompt's weight.
+
+    Raises:
+        BadOptionError: the weights do not add up to more than 0.
+    """
+    total = sum(prompt.weight for prompt in prompts)
+    if total <= 0:
+        raise BadOptionError(
+            f"The weights of the prompt add up to {total:g}; make the sum positive."
+        )
+    weighted = [
+        part * (prompt.weight / total)
+        for part, prompt in zip(each, prompts, strict=True)
+    ]
+    return torch.stack(weighted).sum(dim=0)
