@@ -14,6 +14,7 @@ from imaginairy.published.upscaler import upscaler_part
 from imaginairy.weights.weightfile import open_weights
 from storybook import settings
 from storybook.drawing.autoencoder import psnr
+from storybook.training.loop import write_checkpoint
 from storybook.upscaler import network as upscaler
 from storybook.upscaler.figures import enlarged, sharpness
 from storybook.world import GROUPS, draw_scene
@@ -65,9 +66,9 @@ def test_an_export_is_a_file_that_loads(
     network = SRVGG(config)
     upscaler.start_evenly(network)
     torch.nn.init.normal_(network.layers[-1].weight, std=0.05)
-    state = {"module": network.state_dict(), "mean": {}}
     monkeypatch.setattr(settings, "STATE", tmp_path)
-    torch.save(state, tmp_path / f"{upscaler.NAME}.pt")
+    weights = network.state_dict()
+    write_checkpoint(upscaler.NAME, weights, {}, optimizers={}, step=1)
     upscaler.export()
     part = upscaler_part(open_weights(tmp_path / "model.safetensors"))
     assert part.config == config
