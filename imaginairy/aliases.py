@@ -26,7 +26,7 @@ def in_our_terms(name: str, value: Any) -> tuple[str, Any]:
         BadOptionError: the value is none that could be turned round.
     """
     ours = ALIASES.get(name, name)
-    if name in OPPOSITES and value is not None:
+    if name in OPPOSITES:
         value = round(1 - OPTIONS[ours].check(name, value), DIGITS)
     return ours, value
 

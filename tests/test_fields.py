@@ -42,16 +42,16 @@ class Wintry(ImaginePrompt):
     )  # fmt: skip
 
 
-@click.command("draw", cls=SectionedCommand)
-@prompt_options(Wintry)
-def draw(**values: Any) -> None:
-    click.echo(given(values, Wintry))
+@pytest.fixture
+def draw() -> click.Command:
+    """A command with an option for each of its fields."""
 
+    @click.command("draw", cls=SectionedCommand)
+    @prompt_options(Wintry)
+    def draw(**values: Any) -> None:
+        click.echo(given(values, Wintry))
 
-def shown(section: str) -> str:
-    """Return a section of the help in one line."""
-    whole = CliRunner().invoke(draw, ["--help"], terminal_width=200).output
-    return " ".join(whole.partition(f"{section}:\n")[2].partition("\n\n")[0].split())
+    return draw
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,13 @@ def shown(section: str) -> str:
         ("Size", "--moon TEXT Its shape. [default: none]"),
     ],
 )
-def test_help_shows_it_in_its_section(section: str, words: str) -> None:
-    assert words in shown(section)
+def test_help_shows_it_in_its_section(
+    section: str, words: str, draw: click.Command
+) -> None:
+    whole = CliRunner().invoke(draw, ["--help"], terminal_width=200).output
+    shown = whole.partition(f"{section}:\n")[2].partition("\n\n")[0]
+    assert words in " ".join(shown.split())
+    assert "Other:" not in whole, "what has no section is no option"
 
 
 @pytest.mark.parametrize(
@@ -78,11 +83,13 @@ def test_help_shows_it_in_its_section(section: str, words: str) -> None:
         (["--stars", "2", "--moon", "full"], {"stars": 2, "moon": "full"}),
     ],
 )
-def test_a_command_reads_it(words: list[str], values: dict[str, Any]) -> None:
+def test_a_command_reads_it(
+    words: list[str], values: dict[str, Any], draw: click.Command
+) -> None:
     assert CliRunner().invoke(draw, words).output == f"{values}\n"
 
 
-def test_a_shell_offers_what_it_may_hold() -> None:
+def test_a_shell_offers_what_it_may_hold(draw: click.Command) -> None:
     (moon,) = (param for param in draw.params if param.name == "moon")
     offered = moon.shell_complete(click.Context(draw), "f")
     assert [each.value for each in offered] == ["full"]

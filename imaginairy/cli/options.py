@@ -46,8 +46,11 @@ def given(values: dict[str, Any], of: type = ImaginePrompt) -> dict[str, Any]:
 
 def spellings(name: str, row: Option) -> tuple[str, ...]:
     """Return what can be typed for a field; of a switch, what turns it on."""
-    short = (f"-{row.short}",) if row.short else ()
-    return (*short, *(dashed(each) for each in (name, *row.also)))
+    return (*_short(row), *(dashed(each) for each in (name, *row.also)))
+
+
+def _short(row: Option) -> tuple[str, ...]:
+    return (f"-{row.short}",) if row.short else ()
 
 
 def dashed(name: str) -> str:
@@ -57,10 +60,10 @@ def dashed(name: str) -> str:
 
 def _added(name: str, row: Option) -> Iterator[Decorator]:
     """Yield a field's own option and those that are another way to say it."""
-    *own, long = spellings(name, row)[: 1 + bool(row.short)]
+    long = dashed(name)
     off = f"/--no-{long[2:]}" if row.check is checks.flag else ""
     yield click.option(
-        *own,
+        *_short(row),
         long + off,
         name,
         cls=SectionedOption,
