@@ -1,9 +1,7 @@
-"""Pictures between files, Pillow and tensors: modes, sizes and value ranges."""
+"""Pictures of any mode as what they show: RGB, or how much a mask paints."""
 
 import numpy as np
-import torch
 from PIL import Image, ImageChops, ImageOps
-from torch import Tensor
 
 from imaginairy.errors import BadImageError
 
@@ -105,18 +103,3 @@ def _white_in(numbers: np.ndarray, mode: str) -> float:
         "say what white is; let them go from 0 to 1, to 255 or to 65535, or save it "
         "with 8 bits."
     )
-
-
-def tensor_to_image(picture: Tensor) -> Image.Image:
-    """Turn a picture (3, h, w) in [-1, 1] into Pillow's; values outside are clipped.
-
-    Fractions of the 255 steps are cut off, not rounded, as in the reference.
-    """
-    scaled = (255 * ((picture.float() + 1) / 2).clamp(0, 1)).to(torch.uint8)
-    return Image.fromarray(scaled.permute(1, 2, 0).cpu().numpy())
-
-
-def image_to_tensor(image: Image.Image) -> Tensor:
-    """Turn a Pillow picture into a tensor (1, 3, h, w) in [-1, 1]."""
-    pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
-    return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1)[None].contiguous()

@@ -1,15 +1,14 @@
-"""Pictures of any mode read as RGB and as masks, and turned into tensors and back."""
+"""Pictures of any mode read as RGB and as masks."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from imaginairy import LazyLoadingImage
 from imaginairy.errors import BadImageError
-from imaginairy.images import image_to_tensor, painted, tensor_to_image, upright_rgb
+from imaginairy.images import painted, upright_rgb
 from tests.support.layers import LINES, NOTHING, layer
 
 RED = (255, 0, 0)
@@ -110,24 +109,6 @@ def test_a_colour_profile_is_handed_on_where_it_holds_for_rgb(
     read = upright_rgb(image).info.get("icc_profile")
     assert read == (b"of a printer" if holds else None)
     assert image.info["icc_profile"] == b"of a printer"
-
-
-def test_tensors_become_pictures_with_fractions_cut_off() -> None:
-    values = torch.tensor([-1.5, -1.0, 0.0, 0.5, 0.999, 1.0, 1.5])
-    image = tensor_to_image(torch.stack([values, -values, values]).view(3, 1, 7))
-    assert image.mode == "RGB"
-    levels = np.asarray(image)[0]
-    assert levels[:, 0].tolist() == [0, 0, 127, 191, 254, 255, 255]
-    assert levels[:, 1].tolist() == [255, 255, 127, 63, 0, 0, 0]
-
-
-def test_pictures_become_tensors_from_minus_1_to_1() -> None:
-    levels = np.array([[[0, 51, 255]], [[255, 204, 0]]], np.uint8)
-    tensor = image_to_tensor(Image.fromarray(levels))
-    assert (tensor.shape, tensor.dtype) == ((1, 3, 2, 1), torch.float32)
-    expected = torch.tensor([[-1.0, 1.0], [-0.6, 0.6], [1.0, -1.0]])
-    assert torch.allclose(tensor[0, :, :, 0], expected, atol=1e-6)
-    assert image_to_tensor(Image.new("L", (5, 4))).shape == (1, 3, 4, 5)
 
 
 def test_pictures_are_turned_as_exif_says(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ MAY_IMPORT = {
         "log",
         "observe",
         "order",
+        "pixels",
         "result",
         "samplers",
         "schema",
@@ -89,6 +90,7 @@ MAY_IMPORT = {
         "sizes",
     },
     "images": {"errors"},
+    "pixels": set(),
     "metadata": {
         "errors",
         "kinds",
@@ -149,7 +151,7 @@ KNOWS_NOTHING_OF = {
 }
 """What each module or folder of ours may not import of ours."""
 
-WITHOUT_TORCH = ("cli", "order", "plugins", "schema", "sources")
+WITHOUT_TORCH = ("cli", "masks", "order", "plugins", "schema", "sources")
 """Modules and folders that import nothing heavy, by themselves or through others."""
 
 HELP = """

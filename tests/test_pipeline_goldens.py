@@ -14,10 +14,10 @@ from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.device import SeededNoise
-from imaginairy.images import tensor_to_image
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.store import ModelStore
 from imaginairy.networks.layers import tiling
+from imaginairy.pixels import tensor_to_image
 from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.guidance import Denoiser, guided
 from imaginairy.samplers.schedule import NoiseSchedule

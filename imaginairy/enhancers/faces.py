@@ -18,18 +18,14 @@ from imaginairy.enhancers.face_alignment import (
     in_tones_of,
     paste_back,
 )
-from imaginairy.images import (
-    color_and_opacity,
-    image_to_tensor,
-    tensor_to_image,
-    upright_rgb,
-)
+from imaginairy.images import color_and_opacity, upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.log import log
 from imaginairy.metadata.afterwards import FIX_FACES, with_step
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.store import ModelStore
+from imaginairy.pixels import image_to_tensor, tensor_to_image
 from imaginairy.result import GENERATED, UPSCALED
 from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 from imaginairy.sources.catalog import find

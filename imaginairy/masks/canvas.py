@@ -6,9 +6,7 @@ Pictures in, pictures out. A mask here is Pillow's `L`, white where the picture 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from PIL import Image, ImageChops
-from torch import Tensor
 
 from imaginairy.images import painted, upright_rgb
 from imaginairy.log import log
@@ -86,13 +84,6 @@ def outpainted(
     original = Image.fromarray(np.pad(inner, (*around, (0, 0)), mode="edge"))
     stays = np.pad(np.full(inner.shape[:2], 255, np.uint8), around)
     return with_mask(canvas_of(original, box), Image.fromarray(stays), keeps=True)
-
-
-def latent_mask(keep: Image.Image, downsampling: int) -> Tensor:
-    """Return how much of each latent stays, (1, 1, h, w) in [0, 1]."""
-    width, height = (side // downsampling for side in keep.size)
-    small = keep.resize((width, height), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None, None]
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:

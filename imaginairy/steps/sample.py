@@ -10,12 +10,12 @@ from torch import Tensor
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
 from imaginairy.finite import Stages, is_finite
-from imaginairy.images import tensor_to_image
 from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step
 from imaginairy.order import Order
+from imaginairy.pixels import tensor_to_image
 from imaginairy.samplers.guidance import (
     Denoiser,
     PredictNoise,

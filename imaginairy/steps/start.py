@@ -8,10 +8,10 @@ from torch import Tensor
 
 from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.finite import Stages
-from imaginairy.images import image_to_tensor
-from imaginairy.masks.canvas import Canvas, latent_mask
+from imaginairy.masks.canvas import Canvas
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
+from imaginairy.pixels import image_to_tensor, latent_mask
 
 
 @dataclass(frozen=True)
