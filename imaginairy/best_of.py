@@ -36,7 +36,7 @@ def best_of(
             f"seed {first} cannot count up {prompt.best_of - 1} times; give one up to "
             f"{MAX_SEED - prompt.best_of + 1}."
         )
-    store.fetch_companion("similarity", name)  # before anything is drawn
+    store.check("similarity", name)  # before anything is drawn
     best: tuple[int, Drawn] | None = None
     scores: dict[int, float] = {}
     for number, seed in enumerate(range(first, first + prompt.best_of), start=1):

@@ -19,8 +19,9 @@ from imaginairy.stand_ins import is_at_home, suited
 def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     """Return what is drawn for a prompt; name what of it says nothing.
 
-    The models that it needs are there then: the one that draws is loaded, and so are
-    those that its enhancers use, so that what is missing is said before all the work.
+    The models that it needs are there then: the one that draws is loaded, and those
+    that its enhancers use are checked, so that what is missing or broken is said before
+    all the work; they are loaded when they are used.
 
     Raises:
         ForeignPictureError: a model beside the one that draws cannot be had.
@@ -34,9 +35,9 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     tell_what_is_passed_over(whole, loaded, store)
     whole = replace(whole, **suited_models(prompt, whole, spec, store))
     for role, name in companions_needed(whole):
-        store.companion(role, name)
+        store.check(role, name)
     safety.prepare(whole, store)
-    scale = store.upscaler(whole.upscaler).scale if whole.upscale else 1
+    scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
     return order_of(whole, spec, scale=scale)
 
 

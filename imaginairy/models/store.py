@@ -42,14 +42,14 @@ from imaginairy.models.upscaler import Upscaler, load_upscaler
 from imaginairy.models.words import KnownWords, read_words
 from imaginairy.precision import Precision
 from imaginairy.sources.checksum import checksum
-from imaginairy.sources.fetch import fetch, own_folder
+from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
 
-COMPANION_LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
+LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
     "mask": load_segmenter,
     "upscaler": load_upscaler,
     "face-detector": load_detector,
@@ -58,7 +58,10 @@ COMPANION_LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
     "similarity": load_comparer,
     "safety": load_safety_checker,
 }
-"""What makes a model of each role out of its row, on a device."""
+"""What makes a model for each role beside the drawing out of its row, on a device."""
+
+WITHOUT_WEIGHTS = torch.device("meta")
+"""Where tensors have a shape and a type, and no values that would take memory."""
 
 ASK_AGAIN_S = 60.0
 """Seconds for which it is remembered whether a published model can be had."""
@@ -66,7 +69,7 @@ ASK_AGAIN_S = 60.0
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory."""
+    """A model that draws, in memory."""
 
     spec: ModelRow
     diffusion: DrawingModel
@@ -77,7 +80,7 @@ class LoadedModel:
 
 
 class ModelStore:
-    """Loads models when they are asked for and keeps the last one of each kind.
+    """Loads models when they are asked for and keeps the last one for each role.
 
     Threads may share one: an image holds it while it is generated (`in_use`), and
     others wait, so that each comes out as it does alone.
@@ -94,9 +97,9 @@ class ModelStore:
         self.precision = precision
         self.dtype = choose_dtype(self.device, precision)
         self._lock, self._lock_of = RLock(), LOADED_IN
-        self._located: dict[str | OwnDefault | None, ModelRow] = {}
-        self._loaded: LoadedModel | None = None
-        self._companions: dict[str, tuple[str | None, Any]] = {}
+        self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
+        self._held: dict[str, tuple[ModelRow, Any]] = {}
+        self._checked: dict[str, tuple[ModelRow, Any]] = {}
         self._noticed: set[Hashable] = set()
         self._refused: dict[str, str | None] = {}
         self._lacking: dict[str, tuple[float, Missing | None]] = {}
@@ -129,37 +132,68 @@ class ModelStore:
                     raise
                 raise NotEnoughMemoryError from error
 
-    def locate(self, name: str | None) -> ModelRow:
+    @property
+    def loaded_roles(self) -> frozenset[str]:
+        """What the models are for that are in memory now."""
+        return frozenset(self._held)
+
+    def locate(self, name: str | None, *, role: str = DRAWS) -> ModelRow:
         """Return the model meant by a name; looked up once, so it stays the same."""
-        key = own_default() if name is None else named(name)
+        unnamed = own_default() if role == DRAWS else None
+        key = role, unnamed if name is None else named(name)
         if key not in self._located:
-            row = locate(DRAWS, name)
-            self._located[key] = with_native_size(row)
+            self._located[key] = with_native_size(locate(role, name))
         return self._located[key]
 
     def get(self, name: str | None) -> LoadedModel:
-        """Return a model that draws, loaded; see `imaginairy.sources.locate`."""
+        """Return a model that draws, loaded; see `imaginairy.sources.locate`.
+
+        All else is let go before another one is loaded, to make room.
+        """
         with self.in_use():
-            spec = self.locate(name)
-            if self._loaded is None or self._loaded.spec != spec:
+            row = self.locate(name)
+            model: LoadedModel | None = _kept(self._held, row)
+            if model is None:
                 self.clear()
-                diffusion, files = load(spec, self.device, self.dtype)
+                diffusion, files = load(row, self.device, self.dtype)
                 digest = cache(partial(checksum, files))
-                folder = own_folder(spec)
+                folder = own_folder(row)
                 words = read_words(folder) if folder else None
-                self._loaded = LoadedModel(spec, diffusion, digest, words)
-            return self._loaded
+                model = LoadedModel(row, diffusion, digest, words)
+                self._held[DRAWS] = row, model
+            return model
 
     def companion(self, role: str, name: str | None) -> Any:
-        """Return a model of a role, loaded; see `imaginairy.sources.locate`."""
+        """Return a model for a role beside the drawing, loaded."""
         with self.in_use():
-            if role not in self._companions or self._companions[role][0] != name:
-                spec = locate(role, name)
-                if spec.notice:
-                    self.say_once(spec.notice, about=spec.name)
-                loaded = COMPANION_LOADERS[role](spec, self.device)
-                self._companions[role] = name, loaded
-            return self._companions[role][1]
+            row = self.locate(name, role=role)
+            model = _kept(self._held, row)
+            if model is None:
+                self._held.pop(role, None)  # before another one takes its place
+                model = self._made(row, self.device)
+                self._held[role] = row, model
+            return model
+
+    def check(self, role: str, name: str | None) -> Any:
+        """Return a model for a role beside the drawing, without its weights.
+
+        It is found, and fetched if need be. All that loading compares is compared, so
+        that whatever is wrong with it is said, but no weights are read: they lie where
+        tensors have no values. One that is loaded is returned as it is.
+        """
+        with self.in_use():
+            row = self.locate(name, role=role)
+            model = _kept(self._held, row) or _kept(self._checked, row)
+            if model is None:
+                model = self._made(row, WITHOUT_WEIGHTS)
+                self._checked[role] = row, model
+            return model
+
+    def _made(self, row: ModelRow, device: torch.device) -> Any:
+        if row.notice:
+            self.say_once(row.notice, about=row.name)
+        with torch.inference_mode(False):  # so that they can be used outside of it too
+            return LOADERS[row.role](row, device)
 
     def lacking(self, role: str) -> Missing | None:
         """Say why the published model of a role cannot be had, or None where it can.
@@ -213,20 +247,18 @@ class ModelStore:
         checker: SafetyChecker = self.companion("safety", None)
         return checker
 
-    def fetch_companion(self, role: str, name: str | None) -> None:
-        """Make sure that a model of a role lies on this machine, without loading it."""
-        if role not in self._companions or self._companions[role][0] != name:
-            fetch(locate(role, name))
-
     def refusal(self, role: str, consequence: str) -> str | None:
         """Return why the usual model of a role cannot be had, or None where it can.
 
-        It is fetched if need be. What failed is said once, with its consequence, and
-        not tried again until `clear`.
+        It is fetched if need be, and checked. What failed is said once, with its
+        consequence, and not tried again until `clear`.
+
+        Raises:
+            CheckpointError: it can be had, and is broken.
         """
         if role not in self._refused:
             try:
-                self.fetch_companion(role, None)
+                self.check(role, None)
                 self._refused[role] = None
             except (DownloadError, UnknownModelError) as error:
                 self._refused[role] = str(error)
@@ -235,7 +267,12 @@ class ModelStore:
 
     def clear(self) -> None:
         """Let go of what is loaded and of the memory it took."""
-        self._loaded = None
-        self._companions, self._refused, self._lacking = {}, {}, {}
+        self._held, self._checked, self._refused, self._lacking = {}, {}, {}, {}
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _kept(kept: dict[str, tuple[ModelRow, Any]], row: ModelRow) -> Any | None:
+    """Return the model of a row where it is what is kept for its role."""
+    known, model = kept.get(row.role, (None, None))
+    return model if known == row else None

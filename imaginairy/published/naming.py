@@ -71,12 +71,17 @@ def count(shapes: Shapes, pattern: str) -> int:
 
 @contextmanager
 def lacking(tensors: Tensors, network: str) -> Iterator[None]:
-    """Turn the lookup of a tensor that is not there into a sentence, and say where."""
+    """Turn a tensor that is not there, or of another rank, into a sentence."""
     try:
         yield
     except (KeyError, IndexError) as error:
         raise CheckpointError(
             f"'{tensors.origin}' holds no {network}: the tensor {error} is missing."
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"'{tensors.origin}' holds no {network}: a tensor has another shape "
+            f"({error})."
         ) from error
     except CheckpointError as error:
         raise CheckpointError(f"'{tensors.origin}' cannot be used: {error}") from error

@@ -16,7 +16,7 @@ from imaginairy.errors import (
     UnknownModelError,
 )
 from imaginairy.models import store as stores
-from imaginairy.models.store import ASK_AGAIN_S, COMPANION_LOADERS
+from imaginairy.models.store import ASK_AGAIN_S, LOADERS
 from imaginairy.sources.catalog import known
 from imaginairy.sources.lacking import Missing
 from imaginairy.sources.roles import BESIDE
@@ -117,7 +117,7 @@ def test_what_is_loaded_is_let_go_when_the_store_is_cleared(
 
 
 def test_of_each_role_the_last_one_is_kept(store: ModelStore, tmp_path: Path) -> None:
-    assert set(COMPANION_LOADERS) == set(BESIDE)
+    assert set(LOADERS) == set(BESIDE)
     two, four = (str(tmp_path / f"x{n}.pth") for n in (2, 4))
     save_repeater(Path(two), scale=2)
     save_repeater(Path(four), scale=4)
@@ -197,22 +197,6 @@ def test_a_store_says_a_thing_once(
     assert caplog.messages == ["about a", "about b"]
     ModelStore("cpu").say_once("about a", about="a")
     assert len(caplog.messages) == 3
-
-
-def test_fetching_does_without_loading(store: ModelStore) -> None:
-    store.fetch_companion("upscaler", "storybook-upscaler")
-    with pytest.raises(UnknownModelError, match="There is no upscaler 'nothing'"):
-        store.fetch_companion("upscaler", "nothing")
-
-
-def test_what_is_loaded_is_not_fetched_again(store: ModelStore, tmp_path: Path) -> None:
-    path = tmp_path / "x2.pth"
-    save_repeater(path, scale=2)
-    store.upscaler(str(path))
-    path.unlink()
-    store.fetch_companion("upscaler", str(path))
-    with pytest.raises(UnknownModelError):
-        ModelStore("cpu").fetch_companion("upscaler", str(path))
 
 
 def test_the_words_of_the_bundled_model_are_known(store: ModelStore) -> None:
