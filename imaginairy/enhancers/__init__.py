@@ -64,7 +64,7 @@ class Enhancer:
     is_asked: "Callable[[ImaginePrompt], bool]" = lambda prompt: False
     """Tells by the prompt whether to run; rows from outside are asked by their name."""
     needs: "Callable[[ImaginePrompt], tuple[Companion, ...]]" = lambda prompt: ()
-    """Names the models it will use, which are loaded before anything is drawn."""
+    """Names the models it will use, which are checked before anything is drawn."""
 
     def __call__(self, work: Work) -> Work:
         """Run it."""
