@@ -85,9 +85,9 @@ TEXT = ClipTextConfig(
 )
 UNET = UNetConfig(
     channels=(96, 128, 192),
-    attention=(True, True, True),
+    down=((1,), (1,), (1,)),
+    up=((1, 1), (1, 1), (1, 1)),
     heads=(3, 4, 6),
-    blocks_per_level=1,
     context_dim=TEXT.width,
     norm_groups=8,
 )

@@ -82,7 +82,11 @@ def test_what_only_some_have_is_not_laid_together() -> None:
 def test_a_unet_does_not_read_what_the_mask_hides() -> None:
     torch.manual_seed(0)
     config = UNetConfig(
-        channels=(32, 32), attention=(True, False), heads=(2, 2), context_dim=4
+        channels=(32, 32),
+        down=((1,), (0,)),
+        up=((0, 0), (1, 1)),
+        heads=(2, 2),
+        context_dim=4,
     )
     unet = UNet(config).eval()
     said, other = Conditioning(noise(1, 1, 5, 4)), Conditioning(noise(3, 1, 9, 4))

@@ -24,6 +24,7 @@ from imaginairy.models.leftovers import (
 from imaginairy.published.autoencoder import autoencoder as read_autoencoder
 from imaginairy.published.clip_text import clip_text
 from imaginairy.published.naming import OtherDesignError
+from imaginairy.published.unet import projects_by_matrices
 from imaginairy.published.unet import unet as read_unet
 from imaginairy.samplers.schedule import ScheduleConfig
 from imaginairy.sources.layouts import (
@@ -89,7 +90,7 @@ def read_file(path: Path) -> Checkpoint:
     text = _part(path, "text encoder", clip_text, whole.below(TEXT), {})
     most_skipped = text.config.layers + 1
     return Checkpoint(
-        unet=_part(path, "UNet", read_unet, unet, said),
+        unet=_part(path, "UNet", read_plain_unet, unet, said),
         autoencoder=_part(
             path, "autoencoder", read_autoencoder, whole.below(AUTOENCODER), said
         ),
@@ -112,7 +113,7 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
     scheduler = path / SCHEDULER
     settings = {part: _settings(path / part) for part in PARTS}
     checkpoint = Checkpoint(
-        unet=_part(path, "UNet", read_unet, unet, settings["unet"]),
+        unet=_part(path, "UNet", read_plain_unet, unet, settings["unet"]),
         autoencoder=_part(
             path, "autoencoder", read_autoencoder, autoencoder, settings["vae"]
         ),
@@ -127,6 +128,17 @@ def read_folder(path: Path, *, half: bool) -> Checkpoint:
     for part, held in settings.items():
         require(path / part / CONFIG, held, SUPPORTED[part], FAMILY)
     return checkpoint
+
+
+def read_plain_unet(tensors: Tensors, settings: Settings) -> Part:
+    """Read a UNet as Stable Diffusion 1.x has it.
+
+    Raises:
+        OtherDesignError: it is one of a later design.
+    """
+    if projects_by_matrices(tensors.shapes):
+        raise OtherDesignError("its transformers project by matrices")
+    return read_unet(tensors, settings)
 
 
 def _settings(folder: Path) -> Settings:

@@ -5,23 +5,41 @@ The defaults are those of Stable Diffusion 1.x (Rombach et al. 2022, arXiv:2112.
 
 from dataclasses import dataclass
 
+Depths = tuple[int, ...]
+"""For each block of a row, how many transformer blocks stand behind its residual
+block; 0 where it does not attend to the text."""
+
+
+def mirrored(down: tuple[Depths, ...]) -> tuple[Depths, ...]:
+    """Return the usual way up for a way down: one more block a level, as deep."""
+    return tuple((*level, level[-1]) for level in reversed(down))
+
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """Size a denoising UNet; every tuple holds one entry a resolution level."""
+    """Size a denoising UNet; tuples with an entry a level begin with the finest."""
 
     in_channels: int = 4
     """4 latent channels; an inpainting UNet adds 1 mask and 4 masked-image channels."""
     out_channels: int = 4
     channels: tuple[int, ...] = (320, 640, 1280, 1280)
-    attention: tuple[bool, ...] = (True, True, True, False)
-    """Whether the blocks of a level attend to the text."""
+    """Of each level."""
+    down: tuple[Depths, ...] = ((1, 1), (1, 1), (1, 1), (0, 0))
+    """The blocks of each level on the way down."""
+    middle: Depths = (1, 0)
+    """The blocks below the coarsest level; there may be none."""
+    up: tuple[Depths, ...] = ((0, 0, 0), (1, 1, 1), (1, 1, 1), (1, 1, 1))
+    """The blocks of each level on the way up, coarsest first; a level has one more than
+    on the way down."""
     heads: tuple[int, ...] = (8, 8, 8, 8)
-    """Attention heads of each level; the middle block uses the last level's."""
-    blocks_per_level: int = 2
-    """Residual blocks of a level on the way down; the way up has one more."""
+    """Attention heads of each level; the middle has the last level's."""
     context_dim: int = 768
     """Width of the text embeddings."""
+    added_dim: int | None = None
+    """Width of what is told beside the text, the pooled text and the ids laid together;
+    None where the network reads neither."""
+    id_dim: int = 256
+    """Width of the sinusoid that an id is embedded as."""
     norm_groups: int = 32
 
 
@@ -59,3 +77,11 @@ class ClipTextConfig:
     """Tokens of one window, the start and end tokens included."""
     activation: str = "quick_gelu"
     """`quick_gelu` (OpenAI's weights) or `gelu`."""
+    final_norm: bool = True
+    """Whether the embeddings of the tokens are normalised after the last layer used."""
+    pooled: bool = False
+    """Whether the whole text is embedded as one, too."""
+    projection_dim: int | None = None
+    """Width that the pooled embedding is projected to; None leaves it as it is."""
+    end_token: int = 49407
+    """Id of the token that ends a text, at which it is pooled."""

@@ -1,6 +1,8 @@
-"""The denoising UNet with cross-attention of Stable Diffusion 1.x.
+"""The denoising UNet with cross-attention of latent diffusion.
 
-Rombach et al. 2022 (arXiv:2112.10752), after Dhariwal & Nichol 2021 (arXiv:2105.05233).
+Rombach et al. 2022 (arXiv:2112.10752), after Dhariwal & Nichol 2021 (arXiv:2105.05233);
+deeper transformers and what is told beside the text: Podell et al. 2023
+(arXiv:2307.01952), section 2.
 """
 
 import torch
@@ -57,48 +59,43 @@ class TransformerBlock(nn.Module):
 class SpatialTransformer(nn.Module):
     """Read a feature map as a row of tokens, let the text in, and write it back."""
 
-    def __init__(
-        self, channels: int, *, heads: int, context_dim: int, norm_groups: int
-    ) -> None:
+    def __init__(self, level: int, depth: int, config: UNetConfig) -> None:
         super().__init__()
-        self.norm = group_norm(norm_groups, channels, TRANSFORMER_EPS)
+        channels = config.channels[level]
+        self.norm = group_norm(config.norm_groups, channels, TRANSFORMER_EPS)
         self.project_in = Conv2d(channels, channels, 1)
-        self.block = TransformerBlock(channels, heads=heads, context_dim=context_dim)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(
+                channels, heads=config.heads[level], context_dim=config.context_dim
+            )
+            for _ in range(depth)
+        )
         self.project_out = Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor, text: Conditioning) -> Tensor:
         height = x.shape[2]
         tokens = self.project_in(self.norm(x)).flatten(2).transpose(1, 2)
-        tokens = self.block(tokens, text)  # (batch, h * w, channels)
+        for block in self.blocks:
+            tokens = block(tokens, text)  # (batch, h * w, channels)
         picture = tokens.transpose(1, 2).unflatten(2, (height, -1))
         return added(self.project_out(picture), x)
 
 
 class Block(nn.Module):
-    """One residual block, and a transformer behind it where the level has attention."""
+    """One residual block, and a transformer behind it where it has a depth."""
 
     def __init__(
-        self, in_channels: int, level: int, config: UNetConfig, *, attention: bool
+        self, in_channels: int, level: int, depth: int, config: UNetConfig
     ) -> None:
         super().__init__()
-        channels = config.channels[level]
         self.residual = ResidualBlock(
             in_channels,
-            channels,
+            config.channels[level],
             norm_groups=config.norm_groups,
             eps=RESIDUAL_EPS,
             time_channels=4 * config.channels[0],
         )
-        self.transformer = (
-            SpatialTransformer(
-                channels,
-                heads=config.heads[level],
-                context_dim=config.context_dim,
-                norm_groups=config.norm_groups,
-            )
-            if attention
-            else None
-        )
+        self.transformer = SpatialTransformer(level, depth, config) if depth else None
 
     def forward(self, x: Tensor, time: Tensor, text: Conditioning) -> Tensor:
         x = self.residual(x, time)
@@ -113,13 +110,8 @@ class DownLevel(nn.Module):
         channels = config.channels[level]
         incoming = config.channels[max(level - 1, 0)]
         self.blocks = nn.ModuleList(
-            Block(
-                incoming if index == 0 else channels,
-                level,
-                config,
-                attention=config.attention[level],
-            )
-            for index in range(config.blocks_per_level)
+            Block(incoming if index == 0 else channels, level, depth, config)
+            for index, depth in enumerate(config.down[level])
         )
         last = level == len(config.channels) - 1
         self.downsample = (
@@ -138,17 +130,19 @@ class DownLevel(nn.Module):
 
 
 class Middle(nn.Module):
-    """The bottom of the U: residual, transformer, residual."""
+    """The bottom of the U: most often a residual, a transformer, a residual."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         last = len(config.channels) - 1
-        channels = config.channels[last]
-        self.first = Block(channels, last, config, attention=True)
-        self.second = Block(channels, last, config, attention=False)
+        self.blocks = nn.ModuleList(
+            Block(config.channels[last], last, depth, config) for depth in config.middle
+        )
 
     def forward(self, x: Tensor, time: Tensor, text: Conditioning) -> Tensor:
-        return self.second(self.first(x, time, text), time, text)
+        for block in self.blocks:
+            x = block(x, time, text)
+        return x
 
 
 class UpLevel(nn.Module):
@@ -157,17 +151,19 @@ class UpLevel(nn.Module):
     def __init__(
         self, level: int, skip_channels: list[int], config: UNetConfig
     ) -> None:
+        """Take the channels of the skips off the end of the list."""
         super().__init__()
         channels = config.channels[level]
         incoming = config.channels[min(level + 1, len(config.channels) - 1)]
+        depths = config.up[len(config.channels) - 1 - level]
         self.blocks = nn.ModuleList(
             Block(
-                (incoming if index == 0 else channels) + skip,
+                (incoming if index == 0 else channels) + skip_channels.pop(),
                 level,
+                depth,
                 config,
-                attention=config.attention[level],
             )
-            for index, skip in enumerate(skip_channels)
+            for index, depth in enumerate(depths)
         )
         self.upsample = Conv2d(channels, channels, 3, padding=1) if level else None
 
@@ -184,6 +180,39 @@ class UpLevel(nn.Module):
         return self.upsample(F.interpolate(x, size=size, mode="nearest"))
 
 
+class BesideText(nn.Module):
+    """Embed the pooled text and the ids, each id as a sinusoid, beside the time."""
+
+    def __init__(self, dim: int, id_dim: int, time_dim: int) -> None:
+        super().__init__()
+        self.dim, self.id_dim = dim, id_dim
+        self.widen = nn.Linear(dim, time_dim)
+        self.out = nn.Linear(time_dim, time_dim)
+
+    def forward(self, text: Conditioning) -> Tensor:
+        """Map it to (batch, time_dim).
+
+        Raises:
+            ValueError: the pooled text or the ids are not there, or not as wide.
+        """
+        pooled, ids = text.pooled, text.ids
+        if pooled is None or ids is None:
+            lacking = "pooled text" if pooled is None else "ids"
+            raise ValueError(
+                "This UNet reads a pooled text and ids beside the tokens; its "
+                f"conditioning has no {lacking}."
+            )
+        waves = sinusoid(ids.flatten(), self.id_dim).reshape(len(ids), -1)
+        told = torch.cat([pooled, waves.to(pooled.dtype)], dim=1)
+        if told.shape[1] != self.dim:
+            raise ValueError(
+                f"This UNet reads a pooled text and ids of {self.dim} numbers in all, "
+                f"{self.id_dim} an id; its conditioning has a pooled text of "
+                f"{pooled.shape[1]} and {ids.shape[1]} ids, which are {told.shape[1]}."
+            )
+        return self.out(F.silu(self.widen(told)))
+
+
 class UNet(nn.Module):
     """Predict the noise in noised latents, given the timestep and the text."""
 
@@ -193,15 +222,20 @@ class UNet(nn.Module):
         base, levels = config.channels[0], range(len(config.channels))
         self.time_in = nn.Linear(base, 4 * base)
         self.time_out = nn.Linear(4 * base, 4 * base)
+        self.beside_text = (
+            None
+            if config.added_dim is None
+            else BesideText(config.added_dim, config.id_dim, 4 * base)
+        )
         self.conv_in = Conv2d(config.in_channels, base, 3, padding=1)
         self.down = nn.ModuleList(DownLevel(level, config) for level in levels)
         self.middle = Middle(config)
         skips = skip_channels(config)
+        blocks = sum(len(level) for level in config.up)
+        if blocks != len(skips):
+            raise ValueError(f"{blocks} blocks on the way up take {len(skips)} skips")
         self.up = nn.ModuleList(  # bottom first, the order in which they run
-            UpLevel(
-                level, [skips.pop() for _ in range(config.blocks_per_level + 1)], config
-            )
-            for level in reversed(levels)
+            UpLevel(level, skips, config) for level in reversed(levels)
         )
         self.norm_out = group_norm(config.norm_groups, base, RESIDUAL_EPS)
         self.conv_out = Conv2d(base, config.out_channels, 3, padding=1)
@@ -216,13 +250,19 @@ class UNet(nn.Module):
                 about unit deviation.
             timesteps: (batch,) in [0, 999], fractions allowed.
             conditioning: its tokens are (batch, n, context_dim); those that its
-                mask hides have no say.
+                mask hides have no say. Its pooled text and its ids are read where
+                `added_dim` says so.
+
+        Raises:
+            ValueError: the conditioning lacks what this network reads.
         """
         dtype = self.conv_in.weight.dtype
-        time = sinusoid(timesteps, self.config.channels[0]).to(dtype)
-        # Every residual block starts by activating the time; it is done once, here.
-        time = F.silu(self.time_out(F.silu(self.time_in(time))))
         text = conditioning.to(dtype=dtype)
+        time = sinusoid(timesteps, self.config.channels[0]).to(dtype)
+        time = self.time_out(F.silu(self.time_in(time)))
+        if self.beside_text is not None:
+            time = time + self.beside_text(text)
+        time = F.silu(time)  # which every residual block starts with, done once
 
         x = self.conv_in(latents.to(dtype))
         skips = [x]
@@ -239,5 +279,5 @@ def skip_channels(config: UNetConfig) -> list[int]:
     skips = [config.channels[0]]
     for level, channels in enumerate(config.channels):
         last = level == len(config.channels) - 1
-        skips += [channels] * (config.blocks_per_level + (0 if last else 1))
+        skips += [channels] * (len(config.down[level]) + (0 if last else 1))
     return skips

@@ -1,9 +1,10 @@
 """The denoising UNet of latent diffusion as CompVis and diffusers name it."""
 
+from itertools import count as counted
 from typing import Any
 
 from imaginairy.errors import CheckpointError
-from imaginairy.networks.config import UNetConfig
+from imaginairy.networks.config import Depths, UNetConfig
 from imaginairy.networks.unet import UNet
 from imaginairy.published.naming import (
     Naming,
@@ -18,7 +19,13 @@ from imaginairy.weights.settings import Settings, whole
 from imaginairy.weights.weightfile import Tensors
 
 USUAL_HEADS = 8
+"""Where transformers project by convolutions, as Stable Diffusion 1.x does."""
+HEAD_WIDTH = 64
+"""Channels of a head where they project by matrices, as all later ones do."""
 USUAL_GROUPS = 32
+USUAL_ID_DIM = UNetConfig.id_dim
+MATRIX = 2
+"""Axes of a matrix, where a convolution has four."""
 
 COMPVIS_RESIDUAL: Names = {
     "norm1": "in_layers.0",
@@ -39,20 +46,22 @@ DIFFUSERS_RESIDUAL: Names = {
 TRANSFORMER: Names = {
     "norm": "norm",
     "project_in": "proj_in",
-    "block.norm1": "transformer_blocks.0.norm1",
-    "block.self_attention.query": "transformer_blocks.0.attn1.to_q",
-    "block.self_attention.key": "transformer_blocks.0.attn1.to_k",
-    "block.self_attention.value": "transformer_blocks.0.attn1.to_v",
-    "block.self_attention.out": "transformer_blocks.0.attn1.to_out.0",
-    "block.norm2": "transformer_blocks.0.norm2",
-    "block.cross_attention.query": "transformer_blocks.0.attn2.to_q",
-    "block.cross_attention.key": "transformer_blocks.0.attn2.to_k",
-    "block.cross_attention.value": "transformer_blocks.0.attn2.to_v",
-    "block.cross_attention.out": "transformer_blocks.0.attn2.to_out.0",
-    "block.norm3": "transformer_blocks.0.norm3",
-    "block.feed_forward.widen": "transformer_blocks.0.ff.net.0.proj",
-    "block.feed_forward.narrow": "transformer_blocks.0.ff.net.2",
     "project_out": "proj_out",
+}
+TRANSFORMER_BLOCK: Names = {
+    "norm1": "norm1",
+    "self_attention.query": "attn1.to_q",
+    "self_attention.key": "attn1.to_k",
+    "self_attention.value": "attn1.to_v",
+    "self_attention.out": "attn1.to_out.0",
+    "norm2": "norm2",
+    "cross_attention.query": "attn2.to_q",
+    "cross_attention.key": "attn2.to_k",
+    "cross_attention.value": "attn2.to_v",
+    "cross_attention.out": "attn2.to_out.0",
+    "norm3": "norm3",
+    "feed_forward.widen": "ff.net.0.proj",
+    "feed_forward.narrow": "ff.net.2",
 }
 
 
@@ -68,89 +77,138 @@ def unet(tensors: Tensors, settings: Settings) -> Part:
 
 def compvis_config(shapes: Shapes, settings: Settings) -> UNetConfig:
     """Size a UNet whose blocks and halvings are numbered in one row."""
+    depths = transformer_depths(shapes)
     channels: list[int] = []
-    attention: list[bool] = []
-    blocks: list[int] = [0]
-    place = 1
-    while True:
+    down: list[list[int]] = [[]]
+    for place in counted(1):
         name = f"input_blocks.{place}.0"
         if f"{name}.op.weight" in shapes:
-            blocks.append(0)
+            down.append([])
         elif f"{name}.in_layers.2.weight" in shapes:
-            if not blocks[-1]:
+            if not down[-1]:
                 channels.append(shapes[f"{name}.in_layers.2.weight"][0])
-                attention.append(f"input_blocks.{place}.1.norm.weight" in shapes)
-            blocks[-1] += 1
+            down[-1].append(depths.get(f"input_blocks.{place}.1", 0))
         else:
             break
-        place += 1
+    middle: list[int] = []
+    for place in counted():
+        name = f"middle_block.{place}"
+        if f"{name}.in_layers.2.weight" in shapes:
+            middle.append(0)
+        elif middle and name in depths:
+            middle[-1] = depths[name]
+        else:
+            break
+    places = counted()
+    up = [
+        [depths.get(f"output_blocks.{next(places)}.1", 0) for _ in (*level, "one more")]
+        for level in reversed(down)
+    ]
     return _config(
         shapes,
         channels,
-        attention,
-        blocks,
+        (down, middle, up),
+        depths,
         conv_in="input_blocks.0.0.weight",
         conv_out="out.2.weight",
-        middle="middle_block.1",
-        heads=settings.get("num_attention_heads", USUAL_HEADS),
-        norm_groups=USUAL_GROUPS,
+        beside_text="label_emb.0.0.weight",
+        heads=settings.get("num_attention_heads"),
+        settings=settings,
     )
 
 
 def diffusers_config(shapes: Shapes, settings: Settings) -> UNetConfig:
     """Size a UNet whose blocks are numbered level by level."""
+    depths = transformer_depths(shapes)
     levels = count(shapes, "down_blocks.{}.resnets.0.conv1.weight")
-    names = [f"down_blocks.{level}" for level in range(levels)]
+    blocks = [
+        count(shapes, f"down_blocks.{level}.resnets.{{}}.conv1.weight")
+        for level in range(levels)
+    ]
+
+    def row(name: str, length: int) -> list[int]:
+        return [depths.get(f"{name}.attentions.{n}", 0) for n in range(length)]
+
+    down = [row(f"down_blocks.{n}", length) for n, length in enumerate(blocks)]
+    middle = row("mid_block", count(shapes, "mid_block.resnets.{}.conv1.weight"))
+    up = [row(f"up_blocks.{n}", 1 + length) for n, length in enumerate(blocks[::-1])]
+    # diffusers calls the number of heads their dimension, and keeps the name.
     heads = settings.get("num_attention_heads") or settings.get("attention_head_dim")
     return _config(
         shapes,
-        [shapes[f"{name}.resnets.0.conv1.weight"][0] for name in names],
-        [f"{name}.attentions.0.norm.weight" in shapes for name in names],
-        [count(shapes, name + ".resnets.{}.conv1.weight") for name in names],
+        [shapes[f"down_blocks.{n}.resnets.0.conv1.weight"][0] for n in range(levels)],
+        (down, middle, up),
+        depths,
         conv_in="conv_in.weight",
         conv_out="conv_out.weight",
-        middle="mid_block.attentions.0",
-        # diffusers calls the number of heads their dimension, and keeps the name.
-        heads=heads or USUAL_HEADS,
-        norm_groups=settings.get("norm_num_groups", USUAL_GROUPS),
+        beside_text="add_embedding.linear_1.weight",
+        heads=heads,
+        settings=settings,
     )
+
+
+def projects_by_matrices(shapes: Shapes) -> bool:
+    """Whether the transformers are laid out as in Stable Diffusion 2 and later."""
+    return any(
+        name.endswith(".proj_in.weight") and len(shape) == MATRIX
+        for name, shape in shapes.items()
+    )
+
+
+def transformer_depths(shapes: Shapes) -> dict[str, int]:
+    """Count the blocks of every transformer, by its place."""
+    depths: dict[str, int] = {}
+    for name in shapes:
+        place, _, below = name.partition(".transformer_blocks.")
+        if below:
+            number = int(below.partition(".")[0])
+            depths[place] = max(depths.get(place, 0), number + 1)
+    return depths
 
 
 def _config(
     shapes: Shapes,
     channels: list[int],
-    attention: list[bool],
-    blocks: list[int],
+    rows: tuple[list[list[int]], list[int], list[list[int]]],
+    depths: dict[str, int],
     *,
     conv_in: str,
     conv_out: str,
-    middle: str,
+    beside_text: str,
     heads: Any,
-    norm_groups: Any,
+    settings: Settings,
 ) -> UNetConfig:
-    if not channels or len(set(blocks)) != 1:
-        raise OtherDesignError("its levels have not all as many blocks")
-    if len(shapes[f"{middle}.proj_in.weight"]) != 4:
-        raise OtherDesignError("its transformers project by matrices")
-    if f"{middle}.transformer_blocks.1.norm1.weight" in shapes:
-        raise OtherDesignError("its transformers are several blocks deep")
+    down, middle, up = rows
+    if len(channels) != len(down) or not depths:
+        raise OtherDesignError("it has levels without blocks, or none reads a text")
+    transformer = min(depths)
     taken, given = shapes[conv_in][1], shapes[conv_out][0]
     if taken not in (given, 2 * given + 1):
+        others = {given + 1: ", as those led by depth do", 2 * given: ", as those that "
+                  "edit a picture do"}  # fmt: skip
         raise CheckpointError(
-            f"The UNet of this checkpoint takes {taken} channels; only ordinary models "
-            f"({given}) and inpainting models ({2 * given + 1}) are supported."
+            f"The UNet of this checkpoint takes {taken} channels"
+            f"{others.get(taken, '')}; only ordinary models ({given}) and inpainting "
+            f"models ({2 * given + 1}) are supported."
         )
+    if heads is None and projects_by_matrices(shapes):
+        heads = [max(1, width // HEAD_WIDTH) for width in channels]
     if not isinstance(heads, list):
-        heads = [heads] * len(channels)
+        heads = [heads or USUAL_HEADS] * len(channels)
     return UNetConfig(
         in_channels=taken,
         out_channels=given,
         channels=tuple(channels),
-        attention=tuple(attention),
+        down=tuple(map(tuple, down)),
+        middle=tuple(middle),
+        up=tuple(map(tuple, up)),
         heads=tuple(whole("attention heads", each) for each in heads),
-        blocks_per_level=blocks[0],
-        context_dim=shapes[f"{middle}.transformer_blocks.0.attn2.to_k.weight"][1],
-        norm_groups=whole("groups", norm_groups),
+        context_dim=shapes[f"{transformer}.transformer_blocks.0.attn2.to_k.weight"][1],
+        added_dim=shapes[beside_text][-1] if beside_text in shapes else None,
+        id_dim=whole(
+            "numbers an id", settings.get("addition_time_embed_dim") or USUAL_ID_DIM
+        ),
+        norm_groups=whole("groups", settings.get("norm_num_groups", USUAL_GROUPS)),
     )
 
 
@@ -159,33 +217,49 @@ def compvis_names(config: UNetConfig) -> Names:
     names = {
         "time_in": "time_embed.0",
         "time_out": "time_embed.2",
+        "beside_text.widen": "label_emb.0.0",
+        "beside_text.out": "label_emb.0.2",
         "conv_in": "input_blocks.0.0",
         "norm_out": "out.0",
         "conv_out": "out.2",
-        **at("middle.first.residual", "middle_block.0", COMPVIS_RESIDUAL),
-        **at("middle.first.transformer", "middle_block.1", TRANSFORMER),
-        **at("middle.second.residual", "middle_block.2", COMPVIS_RESIDUAL),
     }
-    levels, blocks = len(config.channels), config.blocks_per_level
-    for level in range(levels):
-        first = 1 + level * (blocks + 1)
-        for index in range(blocks):
-            ours, theirs = (
-                f"down.{level}.blocks.{index}",
-                f"input_blocks.{first + index}",
-            )
-            names |= at(f"{ours}.residual", f"{theirs}.0", COMPVIS_RESIDUAL)
-            names |= at(f"{ours}.transformer", f"{theirs}.1", TRANSFORMER)
-        names[f"down.{level}.downsample"] = f"input_blocks.{first + blocks}.0.op"
-    for up in range(levels):
-        for index in range(blocks + 1):
-            ours = f"up.{up}.blocks.{index}"
-            theirs = f"output_blocks.{up * (blocks + 1) + index}"
-            names |= at(f"{ours}.residual", f"{theirs}.0", COMPVIS_RESIDUAL)
-            names |= at(f"{ours}.transformer", f"{theirs}.1", TRANSFORMER)
-        place = 2 if config.attention[levels - 1 - up] else 1
-        last = up * (blocks + 1) + blocks
-        names[f"up.{up}.upsample"] = f"output_blocks.{last}.{place}.conv"
+    place = counted(1)
+    for level, depths in enumerate(config.down):
+        for index, depth in enumerate(depths):
+            theirs = f"input_blocks.{next(place)}"
+            names |= _compvis_block(f"down.{level}.blocks.{index}", theirs, depth)
+        names[f"down.{level}.downsample"] = f"input_blocks.{next(place)}.0.op"
+    place = counted()
+    for index, depth in enumerate(config.middle):
+        ours = f"middle.blocks.{index}"
+        theirs = f"middle_block.{next(place)}"
+        names |= at(f"{ours}.residual", theirs, COMPVIS_RESIDUAL)
+        if depth:
+            theirs = f"middle_block.{next(place)}"
+            names |= transformer_at(f"{ours}.transformer", theirs, depth)
+    place = counted()
+    for level, depths in enumerate(config.up):
+        for index, depth in enumerate(depths):
+            theirs = f"output_blocks.{next(place)}"
+            names |= _compvis_block(f"up.{level}.blocks.{index}", theirs, depth)
+        # Behind the last block's residual, and its transformer if it has one.
+        names[f"up.{level}.upsample"] = f"{theirs}.{2 if depth else 1}.conv"
+    return names
+
+
+def _compvis_block(ours: str, theirs: str, depth: int) -> Names:
+    return {
+        **at(f"{ours}.residual", f"{theirs}.0", COMPVIS_RESIDUAL),
+        **transformer_at(f"{ours}.transformer", f"{theirs}.1", depth),
+    }
+
+
+def transformer_at(ours: str, theirs: str, depth: int) -> Names:
+    """Name a transformer of some depth at a place of both namings."""
+    names = at(ours, theirs, TRANSFORMER)
+    for index in range(depth):
+        inner = f"{theirs}.transformer_blocks.{index}"
+        names |= at(f"{ours}.blocks.{index}", inner, TRANSFORMER_BLOCK)
     return names
 
 
@@ -194,28 +268,31 @@ def diffusers_names(config: UNetConfig) -> Names:
     names = {
         "time_in": "time_embedding.linear_1",
         "time_out": "time_embedding.linear_2",
+        "beside_text.widen": "add_embedding.linear_1",
+        "beside_text.out": "add_embedding.linear_2",
         "conv_in": "conv_in",
         "norm_out": "conv_norm_out",
         "conv_out": "conv_out",
-        **at("middle.first.residual", "mid_block.resnets.0", DIFFUSERS_RESIDUAL),
-        **at("middle.first.transformer", "mid_block.attentions.0", TRANSFORMER),
-        **at("middle.second.residual", "mid_block.resnets.1", DIFFUSERS_RESIDUAL),
+        **_diffusers_row("middle", "mid_block", config.middle),
     }
-    for level in range(len(config.channels)):
-        for side, blocks in (
-            ("down", config.blocks_per_level),
-            ("up", config.blocks_per_level + 1),
-        ):
+    for side, levels in (("down", config.down), ("up", config.up)):
+        for level, depths in enumerate(levels):
             ours, theirs = f"{side}.{level}", f"{side}_blocks.{level}"
-            for index in range(blocks):
-                block = f"{ours}.blocks.{index}"
-                names |= at(
-                    f"{block}.residual", f"{theirs}.resnets.{index}", DIFFUSERS_RESIDUAL
-                )
-                names |= at(
-                    f"{block}.transformer", f"{theirs}.attentions.{index}", TRANSFORMER
-                )
+            names |= _diffusers_row(ours, theirs, depths)
             names[f"{ours}.{side}sample"] = f"{theirs}.{side}samplers.0.conv"
+    return names
+
+
+def _diffusers_row(ours: str, theirs: str, depths: Depths) -> Names:
+    names: Names = {}
+    for index, depth in enumerate(depths):
+        block = f"{ours}.blocks.{index}"
+        residual, transformer = (
+            f"{theirs}.resnets.{index}",
+            f"{theirs}.attentions.{index}",
+        )
+        names |= at(f"{block}.residual", residual, DIFFUSERS_RESIDUAL)
+        names |= transformer_at(f"{block}.transformer", transformer, depth)
     return names
 
 

@@ -134,7 +134,7 @@ def write_configs() -> None:
 def unet_config() -> dict[str, Any]:
     """Say the UNet's size as diffusers does."""
     config = settings.UNET
-    kinds = ["CrossAttn" if attends else "" for attends in config.attention]
+    kinds = ["CrossAttn" if any(depths) else "" for depths in config.down]
     return {
         "_class_name": "UNet2DConditionModel",
         "sample_size": SIZE // settings.AUTOENCODER.downsampling,
@@ -143,7 +143,7 @@ def unet_config() -> dict[str, Any]:
         "block_out_channels": list(config.channels),
         "down_block_types": [f"{kind}DownBlock2D" for kind in kinds],
         "up_block_types": [f"{kind}UpBlock2D" for kind in reversed(kinds)],
-        "layers_per_block": config.blocks_per_level,
+        "layers_per_block": len(config.down[0]),
         "attention_head_dim": list(config.heads),
         "cross_attention_dim": config.context_dim,
         "norm_num_groups": config.norm_groups,
