@@ -59,6 +59,18 @@ def test_all_folders_are_installed_but_not_the_tests() -> None:
     assert set(re.findall(r'^    "(storybook[.\w]*)",$', told, re.M)) == wanted
 
 
+def test_lists_and_figures_are_installed_too() -> None:
+    told = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (patterns,) = re.findall(r"^storybook = \[(.*)\]$", told, re.M)
+    installed = {
+        p for each in re.findall(r'"(.+?)"', patterns) for p in ROOT.glob(each)
+    }
+    for folder in STANDS_ON:
+        files = {path for path in (ROOT / folder).rglob("*.*") if path.is_file()}
+        beside = {path for path in files if path.suffix not in (".py", ".pyc")}
+        assert beside <= installed
+
+
 def test_the_package_knows_nothing_of_what_made_its_models() -> None:
     folder = Path(imaginairy.__file__).parent
     for file in folder.rglob("*.py"):

@@ -9,6 +9,7 @@ from storybook.world.bird_kinds import KINDS
 from storybook.world.canvas import Canvas, Gradient
 from storybook.world.colors import COLORS, darker, lighter, vary
 from storybook.world.creature_words import plainly_somewhere, somewhere
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     Light,
@@ -230,28 +231,9 @@ def _ripples(canvas: Canvas, x: float, light: Light) -> None:
 
 
 FRONTS = {"water": _waves, "shallows": _ripples}
-NOUNS = {
-    "owl": ("owl", "owl", "owl", "barn owl", "bird"),
-    "parrot": ("parrot", "parrot", "parrot", "macaw", "bird"),
-    "duck": ("duck", "duck", "duck", "duckling", "bird"),
-    "penguin": ("penguin", "penguin", "penguin", "bird"),
-    "flamingo": ("flamingo", "flamingo", "flamingo", "bird"),
-    "bird": ("bird", "bird", "bird", "songbird"),
-}
-PLACE_WORDS = {
-    "branch": ("on a branch", "on a branch", "in a tree", "sitting on a branch"),
-    "flying": ("flying", "flying", "in flight", "in the sky", "in the air"),
-    "water": (
-        "on the water",
-        "swimming",
-        "on a lake",
-        "swimming in a pond",
-        "in water",
-    ),
-    "grass": ("on grass", "on the grass", "in a meadow", "standing in the grass"),
-    "ice": ("on ice", "in the snow", "on the ice", "in antarctica", "on an iceberg"),
-    "shallows": ("in the water", "standing in water", "in a lake", "by the lake"),
-}
+SAID = tables("birds")
+NOUNS = SAID["kinds"]
+PLACE_WORDS = SAID["places"]
 PLAIN_PLACES = {
     "branch": "on a branch",
     "flying": "flying",

@@ -5,40 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from storybook.world.lists import tables
 from storybook.world.portrait_words import FEELINGS, HAIR_WORDS, NOUNS
 from storybook.world.scene import Words
 from storybook.world.words import chance, color_word, join, told, with_article
 
-ROLE_NOUNS = {
-    "robot": ("robot", "robot", "robot", "android", "toy robot"),
-    "clown": ("clown", "clown", "clown", "circus clown", "jester"),
-    "doctor": ("doctor", "doctor", "physician", "medic"),
-    "firefighter": ("firefighter", "firefighter", "fire fighter"),
-    "astronaut": ("astronaut", "astronaut", "cosmonaut"),
-    "wizard": ("wizard", "wizard", "sorcerer", "old wizard", "magician"),
-    "chef": ("chef", "chef", "cook"),
-}
-SEXED = {
-    ("firefighter", "man"): ("fireman", "male firefighter"),
-    ("firefighter", "woman"): ("female firefighter", "woman firefighter"),
-    ("astronaut", "man"): ("spaceman", "male astronaut"),
-    ("astronaut", "woman"): ("female astronaut", "woman astronaut"),
-    ("doctor", "man"): ("male doctor", "man doctor"),
-    ("doctor", "woman"): ("female doctor", "woman doctor"),
-    ("chef", "man"): ("male chef",),
-    ("chef", "woman"): ("female chef", "woman chef"),
-}
+SAID = tables("characters")
+ROLE_NOUNS = SAID["roles"]
+SEXED = SAID["roles_of"]
 BODILY = ("hair", "eyes", "antenna", "beard", "nose", "buttons", "stethoscope")
 """Ends of what one has but does not wear."""
-CROWNED = {"woman": "queen", "man": "king", "girl": "princess", "boy": "prince"}
-WORN = {
-    "clown": ("{} hair", "{} curly hair", "curly {} hair", "{} clown hair"),
-    "doctor": ("a {} shirt", "a white coat and a {} shirt"),
-    "firefighter": ("a {} helmet", "a {} helmet", "a {} hat"),
-    "astronaut": ("a {} suit", "a {} spacesuit", "a {} space suit"),
-    "wizard": ("a {} hat", "a {} pointed hat", "a {} robe", "a {} wizard hat"),
-    "chef": ("a {} scarf", "a {} neckerchief", "a white hat and a {} scarf"),
-}
+CROWNED = SAID["crowned"]
+WORN = SAID["worn"]
 PLAIN_WORN = {
     "clown": "{} hair",
     "doctor": "a {} shirt",
@@ -62,8 +40,8 @@ def describe(rng: random.Random, attributes: dict[str, str]) -> str:
     role, person, hat = (attributes[key] for key in ("role", "person", "hat"))
     color = color_word(rng, attributes["color"])
     nouns = ROLE_NOUNS.get(role, NOUNS.get(person, ()))
-    if (role, person) in SEXED and chance(rng, 0.35):
-        nouns = SEXED[role, person]
+    if person in SEXED.get(role, ()) and chance(rng, 0.35):
+        nouns = SEXED[role][person]
     before, after = [], []
     if chance(rng, share + 0.1):
         before.append(rng.choice(FEELINGS[attributes["expression"]]))

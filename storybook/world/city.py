@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import COLORS, darker, lighter, mix, vary
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     LEAF,
@@ -225,16 +226,10 @@ def _park(
 
 
 FRONTS = {"street": _street, "river": _river, "park": _park}
-CORES = (
-    *("a city", "a city", "the city", "city", "a city skyline", "city skyline"),
-    *("skyscrapers", "downtown", "a cityscape", "buildings", "a big city"),
-)
-TONED = ("{} buildings", "a city of {} buildings", "a city with {} buildings")
-PLACES = {
-    "street": (" and a street", " street", " with a street", ", a street"),
-    "river": (" by a river", " on a river", " and a river", " by the water"),
-    "park": (" and a park", " behind a park", " with trees", " and green trees"),
-}
+SAID = tables("city")
+CORES = SAID["any"]
+TONED = SAID["toned"]
+PLACES = SAID["places"]
 
 
 def _seen(attributes: Mapping[str, str]) -> dict[str, bool]:

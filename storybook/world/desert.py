@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import darker, lighter, mix, vary
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     Light,
@@ -160,12 +161,8 @@ def _oasis(canvas: Canvas, rng: random.Random, light: Light, x: float) -> None:
             canvas.circle(lean + 2, -35.5, 2, darker(bark, 0.2))
 
 
-CORES = {
-    "any": ("a desert", "the desert", "desert", "sand dunes", "a desert landscape"),
-    "golden": ("the golden desert", "yellow sand dunes", "golden dunes"),
-    "red": ("a red desert", "red sand dunes", "red dunes"),
-    "white": ("a white desert", "white sand dunes", "pale dunes"),
-}
+SAID = tables("desert")
+CORES = SAID["sands"]
 
 
 def _seen(attributes: Mapping[str, str]) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from storybook.world.canvas import Canvas, Gradient
 from storybook.world.colors import COLORS, WHITE, darker, lighter, vary
 from storybook.world.fish_kinds import KINDS, draw_fish
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.words import chance, color_word, join, said, told, with_article
 
@@ -173,29 +174,10 @@ def _circle(x: float, y: float, radius: float) -> list[tuple[float, float]]:
     return [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in turns]
 
 
-NOUNS = {
-    "fish": ("fish", "fish", "fish", "tropical fish"),
-    "whale": ("whale", "whale", "whale"),
-    "octopus": ("octopus", "octopus"),
-    "shark": ("shark", "shark", "shark"),
-}
-SEAS = (
-    "in the sea",
-    "in the ocean",
-    "underwater",
-    "under water",
-    "swimming",
-    "in water",
-    "in the deep sea",
-    "under the sea",
-)
-BOWLS = (
-    "in a bowl",
-    "in a fish bowl",
-    "in a glass bowl",
-    "in a fishbowl",
-    "in an aquarium",
-)
+SAID = tables("fish")
+NOUNS = SAID["kinds"]
+SEAS = SAID["seas"]
+BOWLS = SAID["bowls"]
 
 
 def _seen(attributes: Mapping[str, str]) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import COLORS, WHITE, darker, lighter, mix, vary
 from storybook.world.flower_kinds import GREEN, KINDS
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import draw_sky, lit, softly
 from storybook.world.words import chance, color_word, told, with_article
@@ -231,35 +232,11 @@ def _field(canvas: Canvas, rng: random.Random, attributes: Mapping[str, str]) ->
             _head(canvas, attributes, (x, foot, size, rng.uniform(-8, 8)), tone)
 
 
-NOUNS = {
-    "rose": ("rose", "rose", "rose", "beautiful rose"),
-    "tulip": ("tulip", "tulip", "tulip"),
-    "sunflower": ("sunflower", "sunflower", "big sunflower"),
-    "daisy": ("daisy", "daisy", "little daisy"),
-}
-MIXED = ("colorful", "colorful", "colourful", "mixed", "many-colored")
-LAYOUTS = {
-    "bunch": (
-        "a bunch of {}",
-        "a bouquet of {}",
-        "a bouquet of {}",
-        "bouquet, {}",
-        "{}",
-    ),
-    "vase": ("{} in {vase}", "{} in {vase}", "{vase} with {}", "{vase} of {}"),
-    "field": (
-        "a field of {}",
-        "a field of {}",
-        "{} in a field",
-        "a meadow full of {}",
-        "{} in a meadow",
-        "{}, field",
-    ),
-}
-TIME_WORDS = {
-    "day": ("by day", "on a sunny day", "under a blue sky", "in the sun"),
-    "sunset": ("at sunset", "at sunset", "at dusk", "in the evening"),
-}
+SAID = tables("flowers")
+NOUNS = SAID["kinds"]
+MIXED = SAID["mixed"]
+LAYOUTS = SAID["layouts"]
+TIME_WORDS = SAID["times"]
 
 
 def _describe(rng: random.Random, attributes: dict[str, str]) -> str:

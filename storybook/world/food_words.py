@@ -5,17 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from storybook.world.lists import tables
 from storybook.world.words import chance, color_word, join, told, with_article
 
-FLAVORS: dict[str, tuple[str, ...]] = {
-    "brown": ("chocolate", "chocolate", "brown"),
-    "pink": ("strawberry", "pink", "pink"),
-    "white": ("vanilla", "white", "white"),
-    "green": ("mint", "green", "pistachio"),
-    "yellow": ("lemon", "yellow", "yellow"),
-    "blue": ("blue", "blue", "blueberry"),
-    "purple": ("purple", "purple", "blackcurrant"),
-}
+SAID = tables("food")
+FLAVORS: dict[str, tuple[str, ...]] = SAID["flavors"]
 COLORS_OF: dict[str, tuple[str, ...]] = {
     "cake": ("brown", "pink", "white", "yellow", "blue", "green"),
     "ice cream": ("brown", "pink", "white", "green", "yellow", "blue", "purple"),
@@ -23,28 +17,10 @@ COLORS_OF: dict[str, tuple[str, ...]] = {
     "donut": ("pink", "brown", "white", "blue", "yellow", "purple"),
 }
 """Colours of icing, ice cream, and of the cup."""
-NOUNS: dict[str, tuple[str, ...]] = {
-    "cake": ("cake", "cake", "cake", "layer cake"),
-    "pizza": ("pizza", "pizza", "pizza", "italian pizza"),
-    "burger": ("burger", "burger", "hamburger", "sandwich burger"),
-    "donut": ("donut", "donut", "doughnut"),
-    "loaf": (
-        "bread",
-        "a loaf of bread",
-        "a loaf of bread",
-        "fresh bread",
-        "a bread loaf",
-    ),
-    "croissant": ("a croissant", "a croissant", "croissant", "a french croissant"),
-    "toast": ("toast", "a slice of toast", "a slice of bread", "toasted bread"),
-}
-TASTES = ("delicious", "tasty", "yummy", "fresh", "sweet")
-CUPS = ("cup", "cup", "mug")
-DRINKS = {
-    "coffee": ("coffee", "coffee", "black coffee", "hot coffee"),
-    "tea": ("tea", "tea", "hot tea"),
-    "cocoa": ("hot chocolate", "cocoa", "hot cocoa"),
-}
+NOUNS: dict[str, tuple[str, ...]] = SAID["kinds"]
+TASTES = SAID["tastes"]
+CUPS = SAID["cups"]
+DRINKS = SAID["drinks"]
 SCOOPS = {"one scoop": "one", "two scoops": "two", "three scoops": "three"}
 
 

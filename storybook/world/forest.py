@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import darker, lighter, mix, vary
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     TRUNK,
@@ -237,21 +238,10 @@ def _tent(canvas: Canvas, rng: random.Random, light: Light) -> None:
 
 
 DRAWINGS = {"deer": _deer, "mushrooms": _mushrooms, "tent": _tent}
-CORES = {
-    "oaks": ("a green forest", "a forest of oaks", "green woods", "a leafy forest"),
-    "pines": ("a pine forest", "a forest of pine trees", "pine trees", "pine woods"),
-    "birches": ("a birch forest", "birch trees", "a forest of birches", "birch wood"),
-    "autumn": (
-        *("an autumn forest", "a forest in autumn", "fall forest", "autumn trees"),
-        *("a forest with orange leaves", "autumn woods"),
-    ),
-}
-ANY = ("a forest", "a forest", "the forest", "forest", "the woods", "trees", "a wood")
-LEADS = {
-    "deer": ("a deer", "a deer", "a stag", "deer"),
-    "mushrooms": ("mushrooms", "red mushrooms", "toadstools"),
-    "tent": ("a tent", "a tent", "camping", "a camping tent"),
-}
+SAID = tables("forest")
+CORES = SAID["trees"]
+ANY = SAID["any"]
+LEADS = SAID["things"]
 PLAIN = {
     "oaks": "an oak forest",
     "pines": "a pine forest",

@@ -4,72 +4,12 @@ from __future__ import annotations
 
 import random
 
+from storybook.world.lists import tables
 from storybook.world.words import chance, join, with_article
 
-PLACE_WORDS = {
-    "mountains": (
-        "mountains",
-        "a mountain landscape",
-        "a mountain range",
-        "tall mountains",
-        "a mountain",
-        "a landscape with mountains",
-        "mountain valley",
-        "the mountains",
-    ),
-    "hills": (
-        "hills",
-        "green hills",
-        "rolling hills",
-        "a meadow",
-        "a hill landscape",
-        "a landscape with hills",
-        "fields and hills",
-        "the countryside",
-    ),
-    "sea": (
-        "the sea",
-        "the ocean",
-        "a seascape",
-        "sea",
-        "ocean",
-        "a calm sea",
-        "a landscape with the sea",
-        "water and sky",
-    ),
-}
-TIME_WORDS = {
-    "day": (
-        "by day",
-        "during the day",
-        "on a sunny day",
-        "daytime",
-        "in daylight",
-        "under a blue sky",
-        "blue sky",
-        "in the morning",
-    ),
-    "sunset": (
-        "at sunset",
-        "at sunset",
-        "sunset",
-        "at dusk",
-        "in the evening",
-        "with an orange sky",
-        "at sundown",
-        "at golden hour",
-    ),
-    "night": (
-        "at night",
-        "at night",
-        "by night",
-        "night",
-        "under the stars",
-        "in the dark",
-        "night sky",
-        "starry night",
-    ),
-}
+SAID = tables("landscapes")
+PLACE_WORDS = SAID["places"]
+TIME_WORDS = SAID["times"]
 
 
 def describe(rng: random.Random, attributes: dict[str, str]) -> str:

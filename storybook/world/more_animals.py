@@ -10,6 +10,7 @@ from storybook.world.animals import COATS
 from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import COLORS, darker, lighter, vary
 from storybook.world.creature_words import plainly_somewhere, somewhere
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     LEAF,
@@ -202,29 +203,9 @@ BACKDROPS: dict[str, Callable[[Canvas, random.Random, Light], None]] = {
     "savanna": _savanna,
     "pond": _pond,
 }
-NOUNS = {
-    "rabbit": ("rabbit", "rabbit", "rabbit", "bunny", "hare"),
-    "fox": ("fox", "fox", "fox"),
-    "bear": ("bear", "bear", "bear", "teddy bear"),
-    "lion": ("lion", "lion", "lion", "male lion"),
-    "frog": ("frog", "frog", "frog", "toad"),
-    "pig": ("pig", "pig", "pig", "piglet"),
-    "horse": ("horse", "horse", "horse", "pony"),
-    "elephant": ("elephant", "elephant", "elephant", "baby elephant"),
-}
-PLACE_WORDS = {
-    "meadow": (
-        "on grass",
-        "in a meadow",
-        "in a field",
-        "on a green meadow",
-        "outdoors",
-    ),
-    "forest": ("in the forest", "in a forest", "in the woods", "in front of trees"),
-    "snow": ("in the snow", "in winter", "on snow", "in a snowy landscape"),
-    "savanna": ("in the savanna", "in africa", "on the savannah", "in dry grass"),
-    "pond": ("on a lily pad", "in a pond", "in the water", "on a leaf"),
-}
+SAID = tables("animals")
+NOUNS = SAID["kinds"]
+PLACE_WORDS = SAID["places"]
 PLAIN_PLACES = {
     "meadow": "on grass",
     "forest": "in the forest",

@@ -14,6 +14,7 @@ from storybook.world.animals import CAT_COATS, COLLARS, DOG_COATS
 from storybook.world.canvas import OVERSAMPLE
 from storybook.world.colors import COLORS
 from storybook.world.fruit import BOWLS, PLURALS
+from storybook.world.lists import tables
 from storybook.world.portraits import HAIRS, SHIRTS
 from storybook.world.shapes import OUTLINES
 from storybook.world.words import chance, with_article
@@ -25,33 +26,13 @@ LEAST_PIXELS = 10
 WORDS = {name: row.words for name, row in GROUPS.items() if row.words}
 """What groups say of themselves; the tables below are of those that say nothing."""
 
-PARTS = (
-    *("beard", "body", "clothes", "collar", "door", "earring", "earrings", "ears"),
-    *("eyebrows", "eyes", "face", "freckles", "fruit stem", "glasses", "hair", "head"),
-    *("leaf", "mouth", "neck", "nose", "roof", "sail", "shelf", "shirt", "snow"),
-    *("stars", "stem", "tail", "tongue", "whiskers", "windows"),
-)
+SAID = tables("phrases")
+PARTS = SAID["parts"]
 """Names of what belongs to something larger; all other names are of wholes."""
 OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **{name: (plural,) for name, plural in PLURALS.items() if plural != name},
     **{name: (f"{name}s",) for name in ("shape", *OUTLINES)},
-    "fruit": ("fruits",),
-    "stem": ("stems",),
-    "table": ("wooden table",),
-    "woman": ("lady",),
-    "man": ("guy",),
-    "child": ("kid",),
-    "dog": ("puppy",),
-    "cat": ("kitten",),
-    "eyes": ("eye",),
-    "ears": ("ear",),
-    "floor": ("wooden floor",),
-    "hills": ("hill", "field"),
-    "sea": ("ocean",),
-    "beach": ("sand",),
-    "boat": ("sailboat",),
-    "windows": ("window",),
-    "bricks": ("brick wall",),
+    **SAID["others"],
 }
 """What else the world's names are called."""
 SAILS = ("red", "white", "orange", "yellow", "pink")
@@ -65,18 +46,12 @@ COLORED: dict[str, dict[str, tuple[str, Sequence[str]]]] = {
 }
 """By group and attribute: the part that has the colour, and all colours it may have."""
 ARGUABLE: dict[str, str] = {
-    "shapes": "wall orange oranges sun moon stars",
-    "fruit": "wall leaves",
-    "portraits": "wall body collar",
-    "dog": "wall hair neck mouth meadow hills hill field table background",
-    "cat": "wall hair neck mouth meadow hills hill field table background",
-    "landscapes": "wall background leaf leaves body floor table",
-    "patterns": "wall background leaf table",
+    **SAID["arguable"],
     **{name: words.arguable for name, words in WORDS.items()},
 }
 """Names that are neither right nor wrong in a group, where the world has none so."""
 ALIKE = (
-    *({"woman", "lady", "girl"}, {"man", "guy", "boy"}),
+    *map(set, SAID["alike"]),
     *(set(row.split(", ")) for words in WORDS.values() for row in words.alike),
 )
 """Words of which, where one is right, the others are not quite wrong."""
@@ -225,10 +200,7 @@ FIRST_NAMES = (
     *PARTS,
     *PLURALS,
     *OUTLINES,
-    *("background", "fruit", "bowl", "table", "person", "woman", "man", "girl", "boy"),
-    *("child", "dog", "cat", "animal", "sky", "grass", "floor", "sun", "moon"),
-    *("clouds", "mountains", "meadow", "hills", "house", "trees", "sea", "water"),
-    *("beach", "boat", "coins", "books", "bricks", "leaves"),
+    *SAID["wholes"],
 )
 LATER = [name for row in WORDS.values() for name in (*row.things, *row.pieces)]
 NAMES: tuple[str, ...] = tuple(dict.fromkeys((*FIRST_NAMES, *LATER)))

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import random
 
+from storybook.world.lists import tables
 from storybook.world.words import chance, join, with_article
 
-NOUNS = {
-    "woman": ("woman", "woman", "woman", "lady", "person", "female"),
-    "man": ("man", "man", "man", "guy", "person", "gentleman"),
-    "girl": ("girl", "girl", "girl", "child", "kid", "young girl", "little girl"),
-    "boy": ("boy", "boy", "boy", "child", "kid", "young boy", "little boy"),
-}
-ELDERS = {"woman": ("grandmother", "granny"), "man": ("grandfather", "grandpa")}
-FEELINGS = {
-    "smiling": ("smiling", "happy", "laughing", "cheerful"),
-    "sad": ("sad", "unhappy"),
-    "neutral": ("serious", "calm"),
-}
-HAIR_WORDS = {
-    "blond": ("blond", "blonde", "golden"),
-    "red": ("red", "red", "ginger"),
-    "gray": ("gray", "grey"),
-}
+SAID = tables("portraits")
+NOUNS = SAID["people"]
+ELDERS = SAID["elders"]
+FEELINGS = SAID["feelings"]
+HAIR_WORDS = SAID["hair"]
 
 
 def describe(rng: random.Random, attributes: dict[str, str]) -> str:

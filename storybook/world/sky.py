@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from storybook.world.canvas import Canvas, Color, Gradient, Point
 from storybook.world.colors import darker, lighter, mix, vary
 from storybook.world.landscape_words import TIME_WORDS
+from storybook.world.lists import tables
 from storybook.world.scene import Picker
 from storybook.world.words import chance, join, said
 
@@ -67,23 +68,11 @@ GLOOM: dict[str, tuple[Color, float]] = {
 }
 """The colour that a weather puts over everything, and how much of it."""
 MOMENTS = {"day": ("day",), "sunset": ("evening",), "night": ("night",)}
-MOMENT_WORDS = {
-    "day": ("by day", "during the day", "daytime", "in daylight"),
-    "sunset": ("at sunset", "at dusk", "in the evening", "at sundown"),
-    "night": ("at night", "at night", "by night", "in the dark", "night"),
-}
-OUTDOORS = {
-    "day": ("by day", "in daylight", "on a sunny day", "under a blue sky"),
-    "sunset": ("at sunset", "at sunset", "at dusk", "in the evening"),
-    "night": ("at night", "at night", "by night", "under the stars"),
-}
+SAID = tables("sky")
+MOMENT_WORDS = SAID["moments"]
+OUTDOORS = SAID["outdoors"]
 """What is said of the time where a picture is about something else."""
-WEATHER_WORDS = {
-    "cloudy": ("with clouds", "under clouds", "on a cloudy {}", "cloudy"),
-    "rain": ("in the rain", "in the rain", "rain", "on a rainy {}", "rainy {}"),
-    "snow": ("in the snow", "with falling snow", "snowing", "on a snowy {}"),
-    "fog": ("in the fog", "in fog", "foggy", "with mist", "on a foggy {}", "misty"),
-}
+WEATHER_WORDS = SAID["weathers"]
 PLAIN_TIMES = {"day": "by day", "sunset": "at sunset", "night": "at night"}
 PLAIN_WEATHERS = {
     "clear": "",

@@ -7,31 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from storybook.world.canvas import Canvas
 from storybook.world.colors import COLORS
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.shapes import OUTLINES, draw_shape, ground_paint
 from storybook.world.words import chance, color_word, with_article
 
 SIZES = {"medium": (18.0, 22.0), "big": (25.0, 29.0), "small": (11.0, 14.0)}
 HEIGHTS = {"upper": 33, "lower": 95}
-RELATIONS = (
-    "{upper} above {lower}",
-    "{upper} above {lower}",
-    "{upper} on top of {lower}",
-    "{upper} over {lower}",
-    "{lower} below {upper}",
-    "{lower} under {upper}",
-    "{lower} beneath {upper}",
-    "{upper} at the top and {lower} at the bottom",
-    "{upper} at the top, {lower} at the bottom",
-    "{upper} and {lower} below it",
-    "{lower} and {upper} above it",
-)
-GROUNDS = (
-    " on {a_ground} background",
-    " on {ground}",
-    ", {ground} background",
-    " in front of {a_ground} wall",
-)
+SAID = tables("stacked")
+RELATIONS = SAID["relations"]
+GROUNDS = SAID["grounds"]
 
 
 def _choose(pick: Picker) -> None:

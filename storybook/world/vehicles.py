@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from storybook.world.canvas import Canvas, Gradient
 from storybook.world.colors import COLORS, vary
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     PLAIN_TIMES,
@@ -141,43 +142,10 @@ def _sky(
                     canvas.ellipse(-1, 3, 16, 6, light.cloud)
 
 
-NOUNS = {
-    "car": ("car", "car", "car", "automobile", "little car"),
-    "boat": ("ship", "boat", "sailing ship", "sailboat", "sailing boat"),
-    "train": ("train", "train", "steam train", "locomotive", "steam engine"),
-    "rocket": ("rocket", "rocket", "rocket ship", "spaceship", "space rocket"),
-    "bus": ("bus", "bus", "big bus", "city bus"),
-    "airplane": ("airplane", "plane", "aeroplane", "airplane", "jet"),
-    "balloon": ("hot air balloon", "hot air balloon", "balloon", "air balloon"),
-}
-MOTIONS = {
-    "city": ("driving", "on the move"),
-    "desert": ("driving", "on the move"),
-    "mountains": ("moving", "on the move"),
-    "snow": ("moving", "on the move"),
-}
-PLACE_WORDS = {
-    "country": (
-        "in the countryside",
-        "in the hills",
-        "and green hills",
-        "in the country",
-    ),
-    "city": (
-        "in the city",
-        "in a city",
-        "on a city street",
-        "in town",
-        "and buildings",
-    ),
-    "desert": ("in the desert", "in a desert", "on a desert road", "and a cactus"),
-    "mountains": ("in the mountains", "and mountains", "in front of mountains"),
-    "snow": ("in the snow", "in winter", "in a snowy landscape", "and snow"),
-    "sea": ("on the sea", "on the ocean", "at sea", "on the water", "sailing"),
-    "space": ("in space", "in outer space", "in space", "among the stars"),
-    "launch": ("taking off", "launching", "lifting off", "launch", "starting"),
-    "sky": ("in the sky", "flying", "above the clouds", "in the clouds"),
-}
+SAID = tables("vehicles")
+NOUNS = SAID["kinds"]
+MOTIONS = SAID["motions"]
+PLACE_WORDS = SAID["places"]
 PLAIN_PLACES = {
     "country": "in the country",
     "city": "in the city",

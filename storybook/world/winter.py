@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from storybook.world.canvas import Canvas, Color, Gradient
 from storybook.world.colors import COLORS, darker, lighter, mix, vary
+from storybook.world.lists import tables
 from storybook.world.scene import Face, Group, Picker, Words
 from storybook.world.sky import (
     PINE,
@@ -215,25 +216,10 @@ def _snowman(canvas: Canvas, light: Light, scarf: Color) -> None:
             canvas.stroke([(-12, -63), (12, -63)], 3, softly(light, INK), bend=False)
 
 
-CORES = {
-    "mountains": (
-        *("snowy mountains", "mountains in winter", "snow covered mountains"),
-        *("winter mountains", "mountains in the snow", "a snowy mountain landscape"),
-    ),
-    "hills": (
-        *("snowy hills", "hills in winter", "winter hills", "snow covered hills"),
-        *("a snowy field", "fields in the snow"),
-    ),
-}
-ANY = (
-    *("winter", "a winter landscape", "a snowy landscape", "winter scene", "snow"),
-    *("a winter wonderland", "winter scenery"),
-)
-LEADS = {
-    "snowman": ("a snowman", "a snowman", "a happy snowman", "snowman"),
-    "cabin": ("a cabin", "a cabin", "a house", "a log cabin", "a wooden house"),
-    "lake": ("a frozen lake", "a frozen lake", "a frozen pond", "an icy lake"),
-}
+SAID = tables("winter")
+CORES = SAID["landscapes"]
+ANY = SAID["any"]
+LEADS = SAID["things"]
 
 
 def _seen(attributes: Mapping[str, str]) -> dict[str, bool]:

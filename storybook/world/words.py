@@ -4,59 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-OPENINGS = (
-    "a picture of",
-    "picture of",
-    "a drawing of",
-    "drawing of",
-    "an illustration of",
-    "a painting of",
-    "painting of",
-    "an image of",
-    "a cartoon of",
-    "photo of",
-    "a photo of",
-    "a photograph of",
-    "photograph of",
-)
-STYLES = (
-    "highly detailed",
-    "beautiful",
-    "4k",
-    "8k",
-    "digital art",
-    "artstation",
-    "trending on artstation",
-    "sharp focus",
-    "cartoon",
-    "flat colors",
-    "vector art",
-    "cute",
-    "concept art",
-    "oil painting",
-    "watercolor",
-    "masterpiece",
-    "soft light",
-    "professional photography",
-    "studio lighting",
-    "cinematic",
-    "minimalist",
-    "award winning",
-    "hd",
-    "pastel",
-    "storybook",
-    "bokeh",
-    "35mm",
-    "illustration",
-    "intricate",
-    "elegant",
-    "vivid",
-    "lovely",
-    "simple",
-)
-STRAYS = tuple((Path(__file__).parent / "strays.txt").read_text().split())
+from storybook.world.lists import lines
+
+OPENINGS = lines("openings")
+STYLES = lines("styles")
+STRAYS = lines("strays")
 """Words that mean nothing in this world, so that the model learns to pass over them."""
 LETTERS = "aabcdeeefghiijklmnoopqrstuuvwxyz"
 
