@@ -2,13 +2,25 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from platformdirs import user_cache_path
 
+from imaginairy import ImaginePrompt, imagine
+from imaginairy.sources import hub, web
 from imaginairy.sources.checksum import checksum, remember
+from imaginairy.sources.layouts import PARTS
+from imaginairy.sources.rows import HubFile, WebFile
+from tests.support.hub_environment import hub_environment
+from tests.support.hub_server import HubServer, Repo
+from tests.support.tiny_upscaler import save_repeater
+
+
+def memories() -> list[Path]:
+    return [*(user_cache_path("imaginairy") / "sha256").glob("*")]
 
 
 @pytest.fixture
@@ -16,11 +28,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list
     """Return what sums are remembered, of none at the beginning."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    def remembered() -> list[str]:
-        folder = user_cache_path("imaginairy") / "sha256"
-        return [path.read_text() for path in folder.glob("*")]
-
-    return remembered
+    return lambda: [path.read_text() for path in memories()]
 
 
 def sha256(content: bytes) -> str:
@@ -46,7 +54,7 @@ def test_a_sum_is_remembered_until_the_file_changes(
     file = tmp_path / "a"
     file.write_bytes(b"one")
     checksum([file])
-    [note] = (user_cache_path("imaginairy") / "sha256").iterdir()
+    [note] = memories()
     remembered = "12" * 32
     note.write_text(remembered)
     assert checksum([file]) == remembered
@@ -88,3 +96,42 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
     (tmp_path / "cache").write_text("a file in its place")
     (tmp_path / "a").write_bytes(b"one")
     assert checksum([tmp_path / "a"]) == sha256(b"one")
+
+
+def test_metadata_have_the_sums_of_what_the_files_hold(
+    tiny_folder: Path, tmp_path: Path, memory: Callable[[], list[str]]
+) -> None:
+    """Whatever they are called; the hub's cache calls them by the sums they had."""
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    for number, file in enumerate(sorted(folder.rglob("*.safetensors"))):
+        blob = file.rename(tmp_path / (f"{number}a" * 32))
+        file.symlink_to(blob)
+    upscaler = save_repeater(tmp_path / ("bc" * 32))
+    prompt = ImaginePrompt(
+        "a", seed=1, steps=1, model=str(folder), upscale=True, upscaler=str(upscaler)
+    )
+    result = next(imagine(prompt, device="cpu"))
+    metadata = result.metadata_dict()
+    weights = [next((folder / part).glob("*.safetensors")) for part in PARTS]
+    sums = [sha256(file.read_bytes()) for file in weights]
+    assert metadata["model_sha256"] == sha256("\n".join(sums).encode())
+    assert metadata["applied"]["upscale"]["sha256"] == sha256(upscaler.read_bytes())
+
+
+def test_a_file_that_arrived_is_summed_up_once(
+    tmp_path: Path, memory: Callable[[], list[str]]
+) -> None:
+    """Its sum was compared as it came, and is remembered from then on."""
+    repo = Repo({"a.safetensors": b"one", "b.pth": b"two"})
+    with (
+        HubServer({"someone/model": repo}) as server,
+        hub_environment(HF_HOME=str(tmp_path / "home"), HF_ENDPOINT=server.url),
+    ):
+        hub.fetch(HubFile("someone/model", "a.safetensors"))
+        assert memory() == [sha256(b"one")]
+        url = f"{server.url}/someone/model/resolve/main/b.pth"
+        file = web.fetch(WebFile(url, 3, sha256(b"two")))
+    assert set(memory()) == {sha256(b"one"), sha256(b"two")}
+    [note] = (n for n in memories() if n.read_text() == sha256(b"two"))
+    note.write_text("12" * 32)
+    assert checksum([file]) == "12" * 32, "it is not read again"
