@@ -150,32 +150,24 @@ class ModelStore:
 
         All else is let go before another one is loaded, to make room.
         """
-        with self.in_use():
-            row = self.locate(name)
-            model: LoadedModel | None = _kept(self._held, row)
-            if model is None:
-                self.clear()
-                diffusion, files = load(row, self.device, self.dtype)
-                digest = cache(partial(checksum, files))
-                folder = own_folder(row)
-                words = read_words(folder) if folder else None
-                model = LoadedModel(row, diffusion, digest, words)
-                self._held[DRAWS] = row, model
-            return model
+        loaded: LoadedModel = self.companion(DRAWS, name)
+        return loaded
 
     def companion(self, role: str, name: str | None) -> Any:
-        """Return a model for a role beside the drawing, loaded."""
+        """Return a model of a role, loaded; see `imaginairy.sources.locate`."""
         with self.in_use():
             row = self.locate(name, role=role)
             model = _kept(self._held, row)
             if model is None:
+                if role == DRAWS:
+                    self.clear()
                 self._held.pop(role, None)  # before another one takes its place
                 model = self._made(row, self.device)
                 self._held[role] = row, model
             return model
 
     def check(self, role: str, name: str | None) -> Any:
-        """Return a model for a role beside the drawing, without its weights.
+        """Return a model of a role without its weights.
 
         It is found, and fetched if need be. All that loading compares is compared, so
         that whatever is wrong with it is said, but no weights are read: they lie where
@@ -193,7 +185,13 @@ class ModelStore:
         if row.notice:
             self.say_once(row.notice, about=row.name)
         with torch.inference_mode(False):  # so that they can be used outside of it too
-            return LOADERS[row.role](row, device)
+            if row.role != DRAWS:
+                return LOADERS[row.role](row, device)
+            diffusion, files = load(row, device, self.dtype)
+            folder = own_folder(row)
+            words = read_words(folder) if folder else None
+            digest = cache(partial(checksum, files))
+            return LoadedModel(row, diffusion, digest, words)
 
     def lacking(self, role: str) -> Missing | None:
         """Say why the published model of a role cannot be had, or None where it can.

@@ -52,6 +52,16 @@ def test_no_weights_are_read(store: ModelStore, role: str, name: str) -> None:
     assert store.loaded_roles == {role}
 
 
+def test_a_model_that_draws_is_checked_so_too(
+    store: ModelStore, tiny_folder: Path
+) -> None:
+    checked = store.check("draws", str(tiny_folder))
+    for network in checked.diffusion.networks.values():
+        assert all(tensor.is_meta for tensor in network.state_dict().values())
+    assert store.get(str(tiny_folder)).weights_sha256() == checked.weights_sha256()
+    assert store.companion("draws", str(tiny_folder)) is store.get(str(tiny_folder))
+
+
 def test_an_upscaler_tells_its_scale_before_it_is_loaded(
     store: ModelStore, tmp_path: Path
 ) -> None:
