@@ -18,7 +18,7 @@ from imaginairy.result import GENERATED, ImagineResult
 from imaginairy.steps.condition import condition
 from imaginairy.steps.finish import finished
 from imaginairy.steps.prepare import Prepared, prepare
-from imaginairy.steps.sample import decoded, predictor, sample, tiled
+from imaginairy.steps.sample import decoded, denoiser_of, sample, tiled
 from imaginairy.steps.start import starting_point
 
 
@@ -57,8 +57,8 @@ def draw(order: Order, store: ModelStore, observer: Observer) -> Drawn:
     model.rest()
     with tiled(order, model):
         start = starting_point(order, model, prepared.canvas, stages)
-        predict = predictor(order, model, start, conditioning, unconditional, stages)
-        latents = sample(order, model, start, predict, observer)
+        denoiser = denoiser_of(order, model, start, conditioning, unconditional, stages)
+        latents = sample(order, model, start, denoiser, observer)
         model.rest()
         image = decoded(model, latents, stages)
     return Drawn(

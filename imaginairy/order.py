@@ -15,7 +15,8 @@ from imaginairy.checks import parse_margins
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
 from imaginairy.samplers import get_sampler
-from imaginairy.samplers.table import Sampler, Spacing, steps_to_run
+from imaginairy.samplers.schedule import Spacing
+from imaginairy.samplers.table import Sampler, steps_to_run
 from imaginairy.schema import (
     DEFAULT_FACE_FIDELITY,
     DEFAULT_INIT_STRENGTH,

@@ -25,7 +25,7 @@ from imaginairy.fields import (
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.recorded import fields_recorded, recorded
 from imaginairy.samplers import SAMPLERS, get_sampler
-from imaginairy.samplers.table import Spacing
+from imaginairy.samplers.schedule import Spacing
 from imaginairy.weighted_prompt import PromptText, WeightedPrompt, weighted_prompts
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     },
     "published": {"errors", "log", "networks", "published", "weights"},
     "families": {"conditioning", "errors", "families", "prompt_syntax", "tokenizer"}
-    | {"weighted_prompt"},
+    | {"samplers.prediction", "weighted_prompt"},
     "tokenizer": {"errors"},
     "weights": {"errors", "kinds", "log", "sources.layouts", "tokenizer", "weights"},
     "device": {"errors", "precision"},

@@ -19,8 +19,8 @@ from imaginairy.models.store import ModelStore
 from imaginairy.networks.layers import tiling
 from imaginairy.pixels import tensor_to_image
 from imaginairy.samplers import SAMPLERS
-from imaginairy.samplers.guidance import Denoiser, guided
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.denoiser import NetworkDenoiser, guided
+from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.table import Sampler
 from tests.support.golden import CPU, assert_close, drawn, goldens, tensor_shapes
 from tests.support.pickles import lightning, save
@@ -95,9 +95,9 @@ def walk(
     noise: SeededNoise,
 ) -> Tensor:
     follow, avoid = (Conditioning(golden[name]) for name in ("cond", "uncond"))
-    predict = guided(model.network, follow, avoid, STRENGTH)
+    told = NetworkDenoiser(model.network, model.schedule, "noise", follow)
     return row.sample(
-        Denoiser(predict, model.schedule),
+        guided(told, avoid, STRENGTH),
         start,
         levels,
         draw_noise=noise,
@@ -162,7 +162,8 @@ def test_a_picture_from_a_picture(
     second = noise()
     assert torch.equal(second, golden["encode_noise"])
     start = row.start(model.schedule, second, levels[0], init)
-    assert_close(start, golden[f"img2img.{name}.z_enc"])
+    seen = start * model.schedule.scale(levels[0])
+    assert_close(seen, golden[f"img2img.{name}.z_enc"])
     latents = walk(model, golden, row, levels, start, noise)
     assert_close(latents, golden[f"img2img.{name}.latent"], TOLERANCE)
     assert_picture(latents, model, golden[f"img2img.{name}.image_uint8"])

@@ -8,10 +8,11 @@ that do are named as `module:function` and imported when they are first called.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
+
+from imaginairy.samplers.prediction import Prediction
 
 Shape = tuple[int, ...]
-Prediction = Literal["noise", "v"]
 Allowed = Mapping[str, Collection[Any]]
 """What settings may be where they are there and not null, by their names."""
 

@@ -26,7 +26,7 @@ from imaginairy.published.clip_text import clip_text
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.published.unet import projects_by_matrices
 from imaginairy.published.unet import unet as read_unet
-from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import log
-from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.settings import Settings, is_true, number, require, shown_value
 

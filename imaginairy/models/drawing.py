@@ -15,7 +15,8 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.families.text import Condition, Encoders, Wanted
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.discrete import NoiseSchedule
+from imaginairy.samplers.prediction import Prediction
 from imaginairy.weights.weightfile import Tensors
 
 
@@ -67,6 +68,11 @@ class DrawingModel:
     def title(self) -> str:
         """What the network that draws is called in messages."""
         return self.family.part(DENOISER).title
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the network that draws says of noised latents."""
+        return self.schedule.config.predicts
 
     @property
     def grid(self) -> LatentGrid:

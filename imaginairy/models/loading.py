@@ -10,7 +10,7 @@ from imaginairy.families.sd1 import SD1
 from imaginairy.families.text import TextEncoder
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import fetch

@@ -1,7 +1,8 @@
 """The samplers, one row each; torch is imported only when one runs."""
 
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.samplers.table import Sampler, Spacing
+from imaginairy.samplers.schedule import ScheduleKind, Spacing
+from imaginairy.samplers.table import Sampler
 
 _KARRAS = "Karras et al. 2022, arXiv:2206.00364"
 _DPM = "Lu et al. 2022, arXiv:2206.00927"
@@ -14,14 +15,15 @@ _ROWS = (
         summary="pseudo linear multi-step over four predictions",
         paper="Liu et al. 2022, arXiv:2202.09778",
         function="plms:sample_plms",
-        family="timesteps",
+        walks="timesteps",
+        schedules=("discrete",),
     ),
     Sampler(
         name="ddim",
         summary="denoising diffusion implicit model",
         paper="Song et al. 2020, arXiv:2010.02502",
-        function="ddim:sample_ddim",
-        family="timesteps",
+        function="kdiff:sample_euler",
+        walks="timesteps",
         options={"eta": 0.0},
     ),
     Sampler(
@@ -29,7 +31,6 @@ _ROWS = (
         summary="linear multi-step over four predictions",
         paper='Hairer et al., "Solving ordinary differential equations I", III.5',
         function="kdiff:sample_lms",
-        family="sigmas",
         spacings=_BOTH,
     ),
     Sampler(
@@ -37,7 +38,6 @@ _ROWS = (
         summary="DPM-Solver-2, two model calls a step",
         paper=_DPM,
         function="kdiff:sample_dpm_2",
-        family="sigmas",
         evaluations_per_step=2,
         spacings=_BOTH,
     ),
@@ -46,7 +46,6 @@ _ROWS = (
         summary="DPM-Solver-2 ancestral, with noise added after each step",
         paper=_DPM,
         function="kdiff:sample_dpm_2",
-        family="sigmas",
         evaluations_per_step=2,
         draws_noise=True,
         spacings=_BOTH,
@@ -57,7 +56,6 @@ _ROWS = (
         summary="Euler: straight steps, the simplest of all",
         paper=_KARRAS,
         function="kdiff:sample_euler",
-        family="sigmas",
         spacings=_BOTH,
     ),
     Sampler(
@@ -65,7 +63,6 @@ _ROWS = (
         summary="Euler ancestral: noise added after each step; lively, never settles",
         paper="Song et al. 2021, arXiv:2011.13456",
         function="kdiff:sample_euler",
-        family="sigmas",
         draws_noise=True,
         spacings=_BOTH,
         options={"eta": 1.0},
@@ -75,7 +72,6 @@ _ROWS = (
         summary="Heun: averages the slope at both ends, two model calls a step",
         paper=_KARRAS,
         function="kdiff:sample_heun",
-        family="sigmas",
         evaluations_per_step=2,
         spacings=_BOTH,
     ),
@@ -84,14 +80,14 @@ _ROWS = (
         summary="DPM-Solver-fast, third order on a noise schedule of its own",
         paper=_DPM,
         function="dpm:sample_dpm_fast",
-        family="sigmas",
+        schedules=("discrete",),
     ),
     Sampler(
         name="k_dpm_adaptive",
         summary="DPM-Solver-23, chooses its own number of steps",
         paper=_DPM,
         function="dpm:sample_dpm_adaptive",
-        family="sigmas",
+        schedules=("discrete",),
         evaluations_per_step=3,
         adaptive=True,
     ),
@@ -100,7 +96,6 @@ _ROWS = (
         summary="DPM-Solver++(2S) ancestral, two model calls a step",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_2s",
-        family="sigmas",
         evaluations_per_step=2,
         draws_noise=True,
         spacings=_BOTH,
@@ -111,7 +106,6 @@ _ROWS = (
         summary="DPM-Solver++(2M), made for few steps, 15 to 20",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_2m",
-        family="sigmas",
         spacings=_BOTH,
     ),
     Sampler(
@@ -119,7 +113,6 @@ _ROWS = (
         summary="DPM-Solver++(2M) with noise added after each step",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_2m",
-        family="sigmas",
         draws_noise=True,
         spacings=_BOTH,
         options={"eta": 1.0},
@@ -129,7 +122,6 @@ _ROWS = (
         summary="like k_dpmpp_2m_sde, looking back one step further",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_3m",
-        family="sigmas",
         draws_noise=True,
         spacing="karras",  # keeps nearer to what is asked for than normal
         spacings=_BOTH,
@@ -140,7 +132,6 @@ _ROWS = (
         summary="DPM-Solver++ on the diffusion SDE, two model calls a step",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_sde",
-        family="sigmas",
         evaluations_per_step=2,
         draws_noise=True,
         spacings=_BOTH,
@@ -151,7 +142,6 @@ _ROWS = (
         summary="for latent consistency models only, in 1 to 8 steps",
         paper="Luo et al. 2023, arXiv:2310.04378",
         function="kdiff:sample_lcm",
-        family="sigmas",
         draws_noise=True,
         spacings=_BOTH,
     ),
@@ -169,3 +159,14 @@ def get_sampler(name: str) -> Sampler:
             + near_miss(name, SAMPLERS)
         )
     return sampler
+
+
+def made_for(kind: ScheduleKind, sampler: Sampler) -> Sampler:
+    """Return a sampler that can walk that kind of schedule, or raise BadOptionError."""
+    if kind in sampler.schedules:
+        return sampler
+    others = [row.name for row in SAMPLERS.values() if kind in row.schedules]
+    raise BadOptionError(
+        f"The sampler '{sampler.name}' is not made for this model, whose schedule is "
+        f"of the kind '{kind}'; choose one of {', '.join(others)}."
+    )

@@ -11,7 +11,7 @@ from math import atan, exp, log
 import torch
 from torch import Tensor
 
-from imaginairy.samplers.guidance import Denoiser
+from imaginairy.samplers.denoiser import Denoiser
 from imaginairy.samplers.kdiff import slope
 from imaginairy.samplers.table import DrawNoise, OnStep
 
@@ -116,7 +116,7 @@ def last_level(denoiser: Denoiser, levels: Sequence[float]) -> float:
     above_zero = [level for level in levels if level]
     if len(above_zero) > 1:
         return above_zero[-1]
-    smallest = float(denoiser.schedule.sigmas[0])
+    smallest = denoiser.schedule.lowest
     return smallest if levels[0] > 1.01 * smallest else 0.0
 
 

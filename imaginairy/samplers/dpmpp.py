@@ -6,13 +6,13 @@ drawn: 0 solves the diffusion ODE, 1 the diffusion SDE (section 5 of the paper).
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import expm1, log
+from math import expm1
 
 import torch
 from torch import Tensor
 
-from imaginairy.samplers.guidance import Denoiser
-from imaginairy.samplers.kdiff import add_noise, middle, split_noise, step_to
+from imaginairy.samplers.denoiser import Denoiser
+from imaginairy.samplers.kdiff import add_noise, step_to
 from imaginairy.samplers.table import DrawNoise, OnStep
 
 
@@ -29,15 +29,16 @@ def sample_dpmpp_2s(
 
     DPM-Solver++(2S), algorithm 1 of the paper, with r = 1/2.
     """
+    schedule = denoiser.schedule
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
         denoised = denoiser.denoised(latents, sigma)
-        down, up = split_noise(sigma, sigma_next, eta)
-        if down:
-            between = middle(sigma, down)
+        split = schedule.split_noise(sigma, sigma_next, eta)
+        if split.down:
+            between = schedule.middle(sigma, split.down)
             halfway = step_to(latents, denoised, sigma, between)
             denoised = denoiser.denoised(halfway, between)
-        latents = step_to(latents, denoised, sigma, down)
-        latents = add_noise(latents, up, draw_noise)
+        latents = step_to(latents, denoised, sigma, split.down)
+        latents = add_noise(latents, split, draw_noise)
         on_step(index, latents, denoised)
     return latents
 
@@ -56,17 +57,18 @@ def sample_dpmpp_sde(
     Algorithm 1 of the paper, r = 1/2, with section 5's first-order SDE step in place of
     each ODE step.
     """
+    schedule = denoiser.schedule
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
         denoised = denoiser.denoised(latents, sigma)
         if sigma_next:
-            between = middle(sigma, sigma_next)
-            down, up = split_noise(sigma, between, eta)
-            halfway = step_to(latents, denoised, sigma, down)
-            halfway = add_noise(halfway, up, draw_noise)
+            between = schedule.middle(sigma, sigma_next)
+            split = schedule.split_noise(sigma, between, eta)
+            halfway = step_to(latents, denoised, sigma, split.down)
+            halfway = add_noise(halfway, split, draw_noise)
             denoised = denoiser.denoised(halfway, between)
-        down, up = split_noise(sigma, sigma_next, eta)
-        latents = step_to(latents, denoised, sigma, down)
-        latents = add_noise(latents, up, draw_noise)
+        split = schedule.split_noise(sigma, sigma_next, eta)
+        latents = step_to(latents, denoised, sigma, split.down)
+        latents = add_noise(latents, split, draw_noise)
         on_step(index, latents, denoised)
     return latents
 
@@ -87,15 +89,17 @@ def sample_dpmpp_2m(
     prediction as it is.
     """
     before: Tensor | None = None
+    schedule = denoiser.schedule
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
         ahead = denoised = denoiser.denoised(latents, sigma)
         if before is not None and sigma_next:
-            length_before = log(levels[index - 1] / sigma)
-            reach = log(sigma / sigma_next) / (2 * length_before)
+            logs = map(schedule.log_ratio, (levels[index - 1], sigma, sigma_next))
+            before_at, at, next_at = logs
+            reach = (at - next_at) / (2 * (before_at - at))
             ahead = denoised + reach * (denoised - before)
-        down, up = split_noise(sigma, sigma_next, eta)
-        latents = step_to(latents, ahead, sigma, down)
-        latents = add_noise(latents, up, draw_noise)
+        split = schedule.split_noise(sigma, sigma_next, eta)
+        latents = step_to(latents, ahead, sigma, split.down)
+        latents = add_noise(latents, split, draw_noise)
         before = denoised
         on_step(index, latents, denoised)
     return latents
@@ -110,24 +114,28 @@ def sample_dpmpp_3m(
     on_step: OnStep,
     eta: float = 0.0,
 ) -> Tensor:
-    """Step along the parabola through the last three predictions, over log sigma.
+    """Step along the parabola through the last three predictions, over the log ratio.
 
     The multistep idea (section 4.2 of the paper) carried to three predictions, as in
     what is known as 3M SDE. Exact integration would count the parabola's curvature
     twice; the published sampler counts it once, and so does this one.
     """
-    recent: list[tuple[float, Tensor]] = []  # (log sigma, denoised), newest first
+    recent: list[tuple[float, Tensor]] = []  # (log ratio, denoised), newest first
+    schedule = denoiser.schedule
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
         denoised = denoiser.denoised(latents, sigma)
-        recent = [(log(sigma), denoised), *recent][:3]
-        down, up = split_noise(sigma, sigma_next, eta)
-        latents = step_to(latents, denoised, sigma, down)
+        at = schedule.log_ratio(sigma)
+        recent = [(at, denoised), *recent][:3]
+        split = schedule.split_noise(sigma, sigma_next, eta)
+        latents = step_to(latents, denoised, sigma, split.down)
         if len(recent) > 1 and sigma_next:
-            change, curvature = parabola(recent, log(sigma / sigma_next))
-            decay = log(sigma / down)
+            length = at - schedule.log_ratio(sigma_next)
+            change, curvature = parabola(recent, length)
+            decay = at - schedule.log_ratio(split.down)
             linear = 1 + expm1(-decay) / decay
-            latents = latents + linear * change + (0.5 - linear / decay) * curvature
-        latents = add_noise(latents, up, draw_noise)
+            more = linear * change + (0.5 - linear / decay) * curvature
+            latents = latents + schedule.signal(split.down) * more
+        latents = add_noise(latents, split, draw_noise)
         on_step(index, latents, denoised)
     return latents
 

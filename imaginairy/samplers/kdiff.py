@@ -1,14 +1,14 @@
-"""Samplers that walk down sigmas, the deviation of the noise in unscaled latents.
+"""Samplers that walk down levels of noise, called sigma, to clean latents.
 
-Without scaling, the latents follow dx / dsigma = (x - denoised(x, sigma)) / sigma
-(Karras et al. 2022, arXiv:2206.00364, eq. 1 and 3 with sigma(t) = t). In this form an
-Euler step, a DDIM step and a first-order step of DPM-Solver++ (Lu et al. 2022,
-arXiv:2211.01095) are one and the same, `step_to`, and most samplers below differ only
-in the clean latents they step towards.
+The latents follow dx / dsigma = (x - denoised(x, sigma)) / sigma (Karras et al. 2022,
+arXiv:2206.00364, eq. 1 and 3 with sigma(t) = t; of a flow sigma is the time, and this
+its velocity). In this form an Euler step, a DDIM step and a first-order step of
+DPM-Solver++ (Lu et al. 2022, arXiv:2211.01095) are one and the same, `step_to`, and
+most samplers below differ only in the clean latents they step towards.
 
-`levels` are the sigmas, noisiest first, usually with a 0 at the end. Where there is an
-`eta`, 0 draws no noise and 1 as much as the training process, run backwards, would; the
-step to 0 draws none.
+`levels` are noisiest first, usually with a 0 at the end. Where there is an `eta`, 0
+draws no noise and 1 as much as the training process, run backwards, would; the step to
+0 draws none.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from math import prod, sqrt
 
 from torch import Tensor
 
-from imaginairy.samplers.guidance import Denoiser
+from imaginairy.samplers.denoiser import Denoiser
+from imaginairy.samplers.schedule import Split
 from imaginairy.samplers.table import DrawNoise, OnStep
 
 
@@ -34,25 +35,9 @@ def step_to(
     return kept * latents + (1 - kept) * denoised
 
 
-def split_noise(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
-    """Return (down, up): denoise to `down`, then add noise of deviation `up`.
-
-    Together they are sigma_next. At eta = 1 this is ancestral sampling (Song et al.
-    2021, arXiv:2011.13456, appendix F), below it DDIM's share of that (Song et al.
-    2020, arXiv:2010.02502, eq. 16).
-    """
-    up = eta * sigma_next * sqrt(1 - (sigma_next / sigma) ** 2)
-    return sqrt(sigma_next**2 - up**2), up
-
-
-def add_noise(latents: Tensor, up: float, draw_noise: DrawNoise) -> Tensor:
-    """Add noise of deviation `up`; at 0 none is drawn."""
-    return latents + up * draw_noise() if up else latents
-
-
-def middle(sigma: float, sigma_next: float) -> float:
-    """Return the sigma half-way in log sigma."""
-    return sqrt(sigma * sigma_next)
+def add_noise(latents: Tensor, split: Split, draw_noise: DrawNoise) -> Tensor:
+    """Add the noise of a step to latents at its `down`; none is drawn to add 0."""
+    return split.kept * latents + split.up * draw_noise() if split.up else latents
 
 
 def sample_euler(
@@ -64,12 +49,16 @@ def sample_euler(
     on_step: OnStep,
     eta: float = 0.0,
 ) -> Tensor:
-    """Follow the tangent (Karras et al. 2022, algorithm 1 without lines 6 to 8)."""
+    """Follow the tangent (Karras et al. 2022, algorithm 1 without lines 6 to 8).
+
+    Over the levels of whole timesteps this is DDIM (Song et al. 2020, arXiv:2010.02502,
+    eq. 12, divided by sqrt(alpha)), with its eta (eq. 16).
+    """
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
         denoised = denoiser.denoised(latents, sigma)
-        down, up = split_noise(sigma, sigma_next, eta)
-        latents = step_to(latents, denoised, sigma, down)
-        latents = add_noise(latents, up, draw_noise)
+        split = denoiser.schedule.split_noise(sigma, sigma_next, eta)
+        latents = step_to(latents, denoised, sigma, split.down)
+        latents = add_noise(latents, split, draw_noise)
         on_step(index, latents, denoised)
     return latents
 
@@ -111,15 +100,15 @@ def sample_dpm_2(
     """
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
         denoised = denoiser.denoised(latents, sigma)
-        down, up = split_noise(sigma, sigma_next, eta)
-        if down:
-            between = middle(sigma, down)
+        split = denoiser.schedule.split_noise(sigma, sigma_next, eta)
+        if down := split.down:
+            between = denoiser.schedule.middle(sigma, down)
             halfway = step_to(latents, denoised, sigma, between)
             denoised = denoiser.denoised(halfway, between)
             latents = latents + (down - sigma) * slope(halfway, denoised, between)
         else:
             latents = denoised
-        latents = add_noise(latents, up, draw_noise)
+        latents = add_noise(latents, split, draw_noise)
         on_step(index, latents, denoised)
     return latents
 
@@ -179,7 +168,8 @@ def sample_lcm(
     3), for models of which one prediction is already a picture.
     """
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
-        denoised = denoiser.denoised(latents, sigma)
-        latents = add_noise(denoised, sigma_next, draw_noise)
+        latents = denoised = denoiser.denoised(latents, sigma)
+        if sigma_next:
+            latents = denoiser.schedule.noised(denoised, draw_noise(), sigma_next)
         on_step(index, latents, denoised)
     return latents

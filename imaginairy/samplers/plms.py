@@ -1,12 +1,13 @@
 """PLMS: pseudo linear multi-step sampling (Liu et al. 2022, arXiv:2202.09778)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from imaginairy.samplers.ddim import ddim_step, next_alpha
-from imaginairy.samplers.guidance import Denoiser
+from imaginairy.samplers.denoiser import Denoiser
+from imaginairy.samplers.kdiff import slope
 from imaginairy.samplers.table import DrawNoise, OnStep
 
 ADAMS_BASHFORTH = {
@@ -25,27 +26,38 @@ def sample_plms(
     draw_noise: DrawNoise,
     on_step: OnStep,
 ) -> Tensor:
-    """Walk down the timesteps `levels`, noisiest first, and return clean latents.
+    """Walk down the levels of whole timesteps, noisiest first.
 
     The first step is an improved Euler step and costs two predictions; each later one
     costs one and leans on up to three before it. The latents move as in DDIM (eq. 11),
-    along the blended prediction.
+    along the blended noise.
     """
     history: list[Tensor] = []  # newest first
-    for index, timestep in enumerate(levels):
-        alpha = denoiser.schedule.alpha(timestep)
-        alpha_next = next_alpha(denoiser.schedule, levels, index)
-        noise = denoiser.noise(latents, timestep)
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        noise = slope(latents, denoiser.denoised(latents, sigma), sigma)
         recent = [noise, *history]
         if history:
             weights = ADAMS_BASHFORTH[len(recent)]
             blended = torch.stack([w * n for w, n in zip(weights, recent, strict=True)])
             blended = blended.sum(dim=0)
         else:
-            ahead, _ = ddim_step(latents, noise, alpha, alpha_next)
-            next_timestep = levels[min(index + 1, len(levels) - 1)]
-            blended = (noise + denoiser.noise(ahead, next_timestep)) / 2
-        latents, denoised = ddim_step(latents, blended, alpha, alpha_next)
+            ahead = latents + (sigma_next - sigma) * noise
+            blended = (noise + noise_ahead(denoiser, ahead, levels)) / 2
+        latents, denoised = (
+            latents + (to - sigma) * blended for to in (sigma_next, 0.0)
+        )
         history = recent[:3]
         on_step(index, latents, denoised)
     return latents
+
+
+def noise_ahead(denoiser: Denoiser, ahead: Tensor, levels: Sequence[float]) -> Tensor:
+    """Return the noise in latents at the second level.
+
+    Where that is the last, below all timesteps that are visited, the network is shown
+    the same latents and told of the timestep before, as published.
+    """
+    level = levels[1] if len(levels) > 2 else levels[0]
+    schedule = denoiser.schedule
+    seen = ahead * (schedule.scale(levels[1]) / schedule.scale(level))
+    return slope(seen, denoiser.denoised(seen, level), level)

@@ -1,174 +1,95 @@
-"""How much noise each timestep holds, and which timesteps a sampler visits."""
+"""What a level of noise means, and which levels a sampler visits."""
 
-from dataclasses import dataclass
-from math import sqrt
-from typing import Literal
+from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import Tensor
+from abc import ABC, abstractmethod
+from math import inf, log, sqrt
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from imaginairy.errors import BadOptionError
+if TYPE_CHECKING:
+    from torch import Tensor
 
-
-@dataclass(frozen=True)
-class ScheduleConfig:
-    """The noise a model was trained with; the defaults are Stable Diffusion's."""
-
-    timesteps: int = 1000
-    beta_start: float = 0.00085
-    beta_end: float = 0.012
-    beta_schedule: Literal["scaled_linear", "linear"] = "scaled_linear"
-    """Whether the square roots of beta rise in equal steps, or beta itself."""
-    trained_betas: tuple[float, ...] | None = None
-    """Every beta, in place of the above."""
-    zero_terminal_snr: bool = False
-    """Whether the last timestep is noise alone (Lin et al. 2023, arXiv:2305.08891)."""
-    predicts: Literal["noise", "v"] = "noise"
-    """What the network says of noised latents; see `guidance.as_noise`."""
-    spacing: Literal["leading", "linspace", "trailing"] = "leading"
-    """Which timesteps are visited: without the last, with both ends, or without the
-    first. Those that walk sigmas have both ends where this is `leading`."""
-    ends_clean: bool = False
-    """Whether the last step of DDIM and PLMS goes below timestep 0."""
+ScheduleKind = Literal["discrete", "flow"]
+"""Whether noise comes on top of the picture, or takes its place by degrees."""
+Spacing = Literal["normal", "karras"]
+"""How levels are spaced: as the timesteps are, or crowded at the low end."""
+Way = Spacing | Literal["timesteps"]
+"""How levels are listed: spaced so, or those of whole timesteps."""
 
 
-PURE_NOISE = 4.8973451890853435e-08
-"""What stands for an alpha of 0, so that its sigma is a number."""
+class Split(NamedTuple):
+    """A step that adds noise, in two: denoise to a lower level, then add some."""
+
+    down: float
+    """The level to denoise to."""
+    kept: float
+    """How much of what is there then stays, 1 where noise comes on top."""
+    up: float
+    """The deviation of the noise to add."""
 
 
-class NoiseSchedule:
-    """How much noise there is at each timestep.
+class Schedule(ABC):
+    """What a level of noise is, from the most down to 0, a clean picture.
 
-    A picture noised to timestep t is sqrt(alphas_cumprod[t]) * latents +
-    sqrt(1 - alphas_cumprod[t]) * noise (Ho et al. 2020, arXiv:2006.11239, eq. 4). The
-    same picture divided by sqrt(alphas_cumprod[t]) holds noise of deviation
-    sigmas[t] (Karras et al. 2022, arXiv:2206.00364). Everything is float32 on the CPU.
+    Latents x at a level are signal(level) * clean latents + level * noise, where the
+    signal is 1 (the level is called sigma) or 1 - level (called t, of flows). Either
+    way dx / dlevel = (x - clean latents) / level, along which samplers go.
     """
 
-    def __init__(self, config: ScheduleConfig | None = None) -> None:
-        config = config or ScheduleConfig()
-        betas = _betas(config)
-        alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
-        if config.zero_terminal_snr:
-            alphas_cumprod = _without_signal_at_the_end(alphas_cumprod)
-        self.config = config
-        self.betas = betas.float()
-        self.alphas_cumprod = alphas_cumprod.float()
-        self.sigmas = ((1 - self.alphas_cumprod) / self.alphas_cumprod).sqrt()
-        self.log_sigmas = self.sigmas.log()
+    kind: ClassVar[ScheduleKind]
 
-    def __len__(self) -> int:
-        return len(self.alphas_cumprod)
+    @abstractmethod
+    def signal(self, level: float) -> float:
+        """Return how much of the clean latents there is at a level."""
 
-    def alpha(self, timestep: float) -> float:
-        """Return alphas_cumprod at a timestep; between two, by their blended sigma."""
-        if float(timestep).is_integer():
-            return float(self.alphas_cumprod[int(timestep)])
-        return 1 / (1 + self.timestep_to_sigma(timestep) ** 2)
+    @abstractmethod
+    def scale(self, level: float) -> float:
+        """Return what latents of a level are multiplied by for the network to see."""
 
-    @property
-    def final_alpha(self) -> float:
-        """The alpha that the last step of DDIM and PLMS goes to."""
-        return 1.0 if self.config.ends_clean else self.alpha(0)
+    @abstractmethod
+    def timestep(self, level: float) -> float:
+        """Return what the network is told of a level."""
 
-    def timestep_to_sigma(self, timestep: float) -> float:
-        """Return sigma at a timestep in [0, 999], blending logarithms between two."""
-        low = int(timestep)
-        high = min(low + 1, len(self) - 1)
-        weight = timestep - low
-        blend = (1 - weight) * self.log_sigmas[low] + weight * self.log_sigmas[high]
-        return float(blend.exp())
-
-    def sigma_to_timestep(self, sigma: float) -> float:
-        """Return the timestep, with its fraction, at which noise deviates by `sigma`.
-
-        Linear in log sigma between the two table entries around it, and held to
-        [0, 999] outside the table.
-        """
-        log_sigma = torch.tensor(sigma, dtype=torch.float32).log()
-        low = int((self.log_sigmas <= log_sigma).sum()) - 1
-        low = min(max(low, 0), len(self) - 2)
-        start, end = self.log_sigmas[low], self.log_sigmas[low + 1]
-        weight = float(((log_sigma - start) / (end - start)).clamp(0, 1))
-        return low + weight
-
-    def ddim_timesteps(self, steps: int) -> list[int]:
-        """List `steps` evenly spaced timesteps, noisiest first.
-
-        With the `leading` spacing they are 1 + floor(k * T / steps) with k * T / steps
-        summed up in floating point, which is how the published pictures were made and
-        differs by one timestep here and there from exact division; none is 0. With
-        steps == T all are visited.
+    @abstractmethod
+    def levels(self, steps: int, way: Way) -> list[float]:
+        """List the levels of so many steps, noisiest first, with the one to end on.
 
         Raises:
-            BadOptionError: there are not so many timesteps.
+            BadOptionError: it has not so many, or cannot space them that way.
         """
-        if not 1 <= steps <= len(self):
-            raise BadOptionError(
-                f"This sampler takes 1 to {len(self)} steps, not {steps}."
-            )
-        if self.config.spacing == "linspace":
-            return (
-                np.linspace(0, len(self) - 1, steps).round().astype(int)[::-1].tolist()
-            )
-        stride = len(self) / steps
-        if self.config.spacing == "trailing":
-            return [round(len(self) - k * stride) - 1 for k in range(steps)]
-        first = 0 if steps == len(self) else 1
-        position, timesteps = 0.0, []
-        for _ in range(steps):
-            timesteps.append(int(position) + first)
-            position += stride
-        return timesteps[::-1]
 
-    def normal_sigmas(self, steps: int) -> Tensor:
-        """Return `steps` sigmas at even timesteps from 999 to 0, then a zero.
+    @property
+    @abstractmethod
+    def lowest(self) -> float:
+        """The least noise above 0 that the network knows."""
 
-        With the `trailing` spacing they are those of `ddim_timesteps`.
+    @abstractmethod
+    def middle(self, level: float, level_next: float) -> float:
+        """Return a level half-way."""
+
+    @abstractmethod
+    def level_at(self, ratio: float) -> float:
+        """Return the level with so much noise to signal."""
+
+    def noised(self, latents: Tensor, noise: Tensor, level: float) -> Tensor:
+        """Noise clean latents up to a level."""
+        return self.signal(level) * latents + level * noise
+
+    def log_ratio(self, level: float) -> float:
+        """Return the logarithm of noise to signal, in which DPM-Solver++ steps."""
+        signal = self.signal(level)
+        return log(level / signal) if signal else inf
+
+    def split_noise(self, level: float, level_next: float, eta: float) -> Split:
+        """Divide a step to `level_next` into denoising and adding noise.
+
+        At eta = 1 this is ancestral sampling (Song et al. 2021, arXiv:2011.13456,
+        appendix F), below it DDIM's share of that (Song et al. 2020, arXiv:2010.02502,
+        eq. 16): of the noise to signal that is to be left, so much is new.
         """
-        timesteps = torch.linspace(len(self) - 1, 0, steps)
-        if self.config.spacing == "trailing":
-            timesteps = torch.tensor(self.ddim_timesteps(steps))
-        sigmas = [self.timestep_to_sigma(float(timestep)) for timestep in timesteps]
-        return torch.tensor([*sigmas, 0.0])
-
-    def karras_sigmas(self, steps: int, rho: float = 7.0) -> Tensor:
-        """Return `steps` sigmas crowded at the low end, then a zero."""
-        return karras_sigmas(steps, float(self.sigmas[0]), float(self.sigmas[-1]), rho)
-
-    def add_noise(self, latents: Tensor, noise: Tensor, timestep: float) -> Tensor:
-        """Noise clean latents up to a timestep (Ho et al. 2020, eq. 4)."""
-        alpha = self.alpha(timestep)
-        return sqrt(alpha) * latents + sqrt(1 - alpha) * noise
-
-
-def _betas(config: ScheduleConfig) -> Tensor:
-    """Return the noise added at each timestep, in float64."""
-    if config.trained_betas is not None:
-        return torch.tensor(config.trained_betas, dtype=torch.float64)
-    power = 0.5 if config.beta_schedule == "scaled_linear" else 1.0
-    first, last = config.beta_start**power, config.beta_end**power
-    steps = torch.linspace(first, last, config.timesteps, dtype=torch.float64)
-    return steps ** (1 / power)
-
-
-def _without_signal_at_the_end(alphas_cumprod: Tensor) -> Tensor:
-    """Rescale the signal so that it ends at 0 (Lin et al. 2023, algorithm 1)."""
-    signal = alphas_cumprod.sqrt()
-    first, last = signal[0], signal[-1]
-    rescaled = ((signal - last) * first / (first - last)) ** 2
-    return rescaled.clamp(min=PURE_NOISE)
-
-
-def karras_sigmas(
-    steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0
-) -> Tensor:
-    """Return sigmas evenly spaced in their rho-th root, then a zero.
-
-    Karras et al. 2022, arXiv:2206.00364, eq. 5.
-    """
-    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
-    roots = high + torch.linspace(0, 1, steps) * (low - high)
-    sigmas: Tensor = roots**rho
-    return torch.cat([sigmas, torch.zeros(1)])
+        signal_next = self.signal(level_next)
+        left = level_next / signal_next
+        share = min(1.0, left * self.signal(level) / level)
+        up = eta * left * sqrt(1 - share**2)
+        down = self.level_at(sqrt(left**2 - up**2))
+        return Split(down, signal_next / self.signal(down), signal_next * up)

@@ -9,18 +9,17 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 from imaginairy.errors import BadOptionError
+from imaginairy.samplers.schedule import Schedule, ScheduleKind, Spacing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from imaginairy.samplers.guidance import Denoiser
-    from imaginairy.samplers.schedule import NoiseSchedule
+    from imaginairy.samplers.denoiser import Denoiser
 
 DrawNoise = Callable[[], "Tensor"]
 """Draws the next standard normal noise, like the latents, from the prompt's seed."""
 OnStep = Callable[[int, "Tensor", "Tensor"], None]
 """Told (index, latents, denoised) after each step."""
-Spacing = Literal["normal", "karras"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,12 @@ class Sampler:
     paper: str
     function: str
     """`module:function` in this package, imported when first used."""
-    family: Literal["timesteps", "sigmas"]
-    """Whether it walks timesteps of scaled latents, or sigmas of unscaled ones."""
+    walks: Literal["timesteps", "sigmas"] = "sigmas"
+    """Whether its levels are those of whole timesteps. Such samplers are published for
+    latents scaled as the network sees them, and so they start from unit noise in these,
+    and report and return these."""
+    schedules: tuple[ScheduleKind, ...] = ("discrete", "flow")
+    """What kinds of noise it is made for."""
     evaluations_per_step: int = 1
     """Predictions made in an ordinary step; the first or last may take more or less."""
     adaptive: bool = False
@@ -52,18 +55,25 @@ class Sampler:
         """Whether the amount of noise that its steps add can be set."""
         return "eta" in self.options
 
+    @property
+    def batches(self) -> bool:
+        """Whether several pictures may share a walk, each drawn as if alone.
+
+        One that chooses its steps by what it sees would choose for all of them.
+        """
+        return not self.adaptive
+
     def levels(
         self,
-        schedule: NoiseSchedule,
+        schedule: Schedule,
         steps: int,
         spacing: Spacing | None = None,
         *,
         last: int | None = None,
     ) -> list[float]:
-        """List the noise levels to walk, noisiest first.
+        """List the noise levels to walk, noisiest first, with the one to end on.
 
-        Timesteps for the one family; sigmas, with the 0 that the last step ends on,
-        for the other. `last` leaves only those of so many last steps.
+        `last` leaves only those of so many last steps.
 
         Raises:
             BadOptionError: the sampler has no such spacing.
@@ -74,28 +84,23 @@ class Sampler:
                 f"The sampler '{self.name}' cannot use the schedule '{spacing}'; its "
                 f"schedules are: {', '.join(self.spacings)}."
             )
-        levels: list[float]
-        if self.family == "timesteps":
-            levels = [float(timestep) for timestep in schedule.ddim_timesteps(steps)]
-        elif spacing == "karras":
-            levels = schedule.karras_sigmas(steps).tolist()
-        else:
-            levels = schedule.normal_sigmas(steps).tolist()
+        way = spacing if self.walks == "sigmas" else "timesteps"
+        levels = schedule.levels(steps, way)
         return levels if last is None else levels[steps - last :]
 
     def start(
         self,
-        schedule: NoiseSchedule,
+        schedule: Schedule,
         noise: Tensor,
         level: float,
         init_latents: Tensor | None = None,
     ) -> Tensor:
         """Return what to walk from: pure noise, or latents noised to `level`."""
-        if self.family == "timesteps":
-            if init_latents is None:
-                return noise
-            return schedule.add_noise(init_latents, noise, level)
-        return level * noise + (0 if init_latents is None else init_latents)
+        if init_latents is not None:
+            return schedule.noised(init_latents, noise, level)
+        if self.walks == "timesteps":
+            return noise / schedule.scale(level)
+        return level * noise
 
     def sample(
         self,
@@ -107,18 +112,30 @@ class Sampler:
         on_step: OnStep,
         **options: Any,
     ) -> Tensor:
-        """Walk from `latents` at the first of the levels to clean latents."""
+        """Walk from `latents` at the first of the levels to clean latents.
+
+        `on_step` is told of latents as they are published, see `walks`.
+        """
         module, _, function = self.function.partition(":")
         walk = getattr(import_module(f"imaginairy.samplers.{module}"), function)
-        clean: Tensor = walk(
+
+        def published(latents: Tensor, number: int) -> Tensor:
+            if self.walks == "sigmas":
+                return latents
+            return latents * denoiser.schedule.scale(levels[number])
+
+        def tell(index: int, latents: Tensor, denoised: Tensor) -> None:
+            on_step(index, published(latents, index + 1), denoised)
+
+        reached: Tensor = walk(
             denoiser,
             latents,
             levels,
             draw_noise=draw_noise,
-            on_step=on_step,
+            on_step=tell,
             **{**self.options, **options},
         )
-        return clean
+        return published(reached, -1)
 
 
 def steps_to_run(steps: int, init_image_strength: float) -> int:

@@ -16,13 +16,12 @@ from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step
 from imaginairy.order import Order
 from imaginairy.pixels import tensor_to_image
-from imaginairy.samplers.guidance import (
+from imaginairy.samplers.denoiser import (
     Denoiser,
-    PredictNoise,
-    Unet,
-    as_noise,
+    Inpainting,
+    Network,
+    NetworkDenoiser,
     guided,
-    inpainting,
     seeing_mask,
 )
 from imaginairy.steps.start import Start
@@ -38,7 +37,7 @@ def sample(
     order: Order,
     model: DrawingModel,
     start: Start,
-    predict: PredictNoise,
+    denoiser: Denoiser,
     observer: Observer,
 ) -> Tensor:
     """Walk from the start to the latents of a picture."""
@@ -51,7 +50,7 @@ def sample(
         observer.on_step(Step(index, latents, denoised, partial(decode, model)))
 
     latents = sampler.sample(
-        Denoiser(predict, model.schedule),
+        denoiser,
         start.latents,
         start.levels,
         draw_noise=start.draw_noise,
@@ -67,35 +66,31 @@ def sample(
     return latents
 
 
-def predictor(
+def denoiser_of(
     order: Order,
     model: DrawingModel,
     start: Start,
     conditioning: Conditioning,
     unconditional: Conditioning | None,
     stages: Stages,
-) -> PredictNoise:
+) -> Denoiser:
     """Wrap guidance and, where there is one, the mask around the UNet."""
 
     def unet(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
         predict = partial(model.network, latents, timesteps, text)
         return stages.run(f"the {model.title}", model.network, predict)
 
-    seeing: Unet = unet
+    network: Network = unet
     if start.blanked is not None:
         keep = (
             torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
         )
-        seeing = seeing_mask(unet, 1 - keep.round(), start.blanked)
-    predict = as_noise(
-        guided(seeing, conditioning, unconditional, order.guidance),
-        model.schedule,
-    )
+        network = seeing_mask(unet, 1 - keep.round(), start.blanked)
+    told = NetworkDenoiser(network, model.schedule, model.prediction, conditioning)
+    denoiser = guided(told, unconditional, order.guidance)
     if start.keep is None or start.init_latents is None:
-        return predict
-    return inpainting(
-        predict, start.init_latents, start.noise, start.keep, model.schedule
-    )
+        return denoiser
+    return Inpainting(denoiser, start.init_latents, start.noise, start.keep)
 
 
 def decode(model: DrawingModel, latents: Tensor) -> Image.Image:

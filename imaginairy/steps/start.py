@@ -12,6 +12,7 @@ from imaginairy.masks.canvas import Canvas
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
 from imaginairy.pixels import image_to_tensor, latent_mask
+from imaginairy.samplers import made_for
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def starting_point(
     shape = model.latent_shape(order.drawn)
     draw_noise = SeededNoise(order.seed, shape, model.device)
 
-    sampler, steps, runs = order.sampler, order.steps, order.steps_to_run
+    sampler = made_for(model.schedule.kind, order.sampler)
+    steps, runs = order.steps, order.steps_to_run
     levels = sampler.levels(model.schedule, steps, order.spacing, last=runs)
 
     init_latents = keep = None

@@ -10,7 +10,7 @@ from torch import Tensor
 from imaginairy.conditioning import Conditioning
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.discrete import NoiseSchedule
 from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.drawing.autoencoder import to_pixels

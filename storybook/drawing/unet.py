@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.networks.unet import UNet
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.discrete import NoiseSchedule
 from storybook import settings
 from storybook.drawing.preview import draw_preview
 from storybook.drawing.text import (

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.models.native_size import with_native_size
 from imaginairy.networks.config import AutoencoderConfig
-from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from tests.support.checkpoints import Named, shapes_of, write_hollow

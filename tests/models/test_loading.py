@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError, HubUnreachableError
 from imaginairy.models.loading import load
-from imaginairy.samplers.schedule import ScheduleConfig
+from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS

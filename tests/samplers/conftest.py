@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.discrete import NoiseSchedule
 from tests.support.gaussian import GaussianDenoiser
+from tests.support.schedules import SCHEDULES
 
 Goldens = dict[str, torch.Tensor]
 
@@ -15,7 +16,9 @@ Goldens = dict[str, torch.Tensor]
 @pytest.fixture(scope="session")
 def schedule() -> NoiseSchedule:
     """Return the schedule of Stable Diffusion."""
-    return NoiseSchedule()
+    schedule = SCHEDULES["discrete"]
+    assert isinstance(schedule, NoiseSchedule)
+    return schedule
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.samplers import SAMPLERS
-from imaginairy.samplers.guidance import Denoiser, guided
-from imaginairy.samplers.schedule import NoiseSchedule
-from imaginairy.samplers.table import Spacing, steps_to_run
+from imaginairy.samplers.denoiser import Denoiser, NetworkDenoiser, guided
+from imaginairy.samplers.discrete import NoiseSchedule
+from imaginairy.samplers.schedule import Spacing
+from imaginairy.samplers.table import steps_to_run
 
 TOLERANCE = 2e-5
 """Of the largest value; float32 rounding alone makes up to 1.1e-5."""
@@ -72,7 +73,8 @@ class Recorder:
         follow, avoid = (
             Conditioning(self.goldens[name]) for name in ("cond", "uncond")
         )
-        return Denoiser(guided(unet, follow, avoid, self.strength), schedule)
+        told = NetworkDenoiser(unet, schedule, "noise", follow)
+        return guided(told, avoid, self.strength)
 
     def draw_noise(self) -> Tensor:
         self.noises += 1
@@ -125,10 +127,11 @@ def test_ddim_with_eta_adds_the_reference_s_noise(
     goldens: dict[str, Tensor], schedule: NoiseSchedule, steps: int, strength: float
 ) -> None:
     recorder, row = Recorder(goldens, strength), SAMPLERS["ddim"]
+    levels = row.levels(schedule, steps)
     out = row.sample(
         recorder.denoiser(schedule),
-        goldens["x_T"],
-        row.levels(schedule, steps),
+        row.start(schedule, goldens["x_T"], levels[0]),
+        levels,
         draw_noise=recorder.draw_noise,
         on_step=ignore_step,
         eta=0.6,
@@ -156,7 +159,7 @@ def test_timestep_samplers_continue_an_image_as_the_reference(
     start = row.start(
         schedule, goldens["encode_noise"], levels[0], goldens["init_latent"]
     )
-    assert_close(start, goldens[f"{golden}.z_enc"])
+    assert_close(start * schedule.scale(levels[0]), goldens[f"{golden}.z_enc"])
     out = row.sample(
         recorder.denoiser(schedule),
         start,

@@ -1,5 +1,6 @@
 """The noise schedule against the reference's tables."""
 
+from math import exp, inf
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import BadOptionError
-from imaginairy.samplers.schedule import NoiseSchedule, ScheduleConfig, karras_sigmas
+from imaginairy.samplers.discrete import NoiseSchedule, ScheduleConfig, karras_sigmas
+from imaginairy.samplers.schedule import Schedule
+from tests.support.schedules import SCHEDULES, name_of
 
 
 def test_betas_and_alphas_equal_the_reference_bit_for_bit(
@@ -70,7 +73,7 @@ def test_karras_sigmas_span_the_schedule(
     goldens: dict[str, Tensor], schedule: NoiseSchedule
 ) -> None:
     low, high = goldens["sigma_min_max"].tolist()
-    sigmas = schedule.karras_sigmas(7)
+    sigmas = schedule.levels(7, "karras")
     assert len(sigmas) == 8
     assert sigmas[0] == pytest.approx(high, rel=1e-5)
     assert sigmas[-2] == pytest.approx(low, rel=1e-5)
@@ -80,7 +83,7 @@ def test_karras_sigmas_span_the_schedule(
 def test_sigma_to_timestep_equals_the_reference(
     goldens: dict[str, Tensor], schedule: NoiseSchedule
 ) -> None:
-    ours = [schedule.sigma_to_timestep(float(s)) for s in goldens["sigma_to_t.query"]]
+    ours = [schedule.timestep(float(s)) for s in goldens["sigma_to_t.query"]]
     assert ours == pytest.approx(goldens["sigma_to_t.latest"].tolist(), abs=1e-4)
 
 
@@ -88,34 +91,50 @@ def test_sigma_to_timestep_equals_the_reference(
 def test_sigma_and_timestep_are_each_other_s_inverse(
     schedule: NoiseSchedule, timestep: float
 ) -> None:
-    sigma = schedule.timestep_to_sigma(timestep)
-    assert schedule.sigma_to_timestep(sigma) == pytest.approx(timestep, abs=2e-4)
-    assert schedule.alpha(timestep) == pytest.approx(1 / (1 + sigma**2), rel=1e-5)
+    sigma = schedule.sigma(timestep)
+    assert schedule.timestep(sigma) == pytest.approx(timestep, abs=2e-4)
+    if float(timestep).is_integer():
+        assert schedule.timestep(sigma) == timestep
+        alpha = float(schedule.alphas_cumprod[int(timestep)])
+        assert schedule.scale(sigma) ** 2 == pytest.approx(alpha, rel=1e-5)
 
 
 @pytest.mark.parametrize(("sigma", "timestep"), [(0.001, 0), (1000.0, 999)])
 def test_sigmas_outside_the_table_are_held_to_its_ends(
     schedule: NoiseSchedule, sigma: float, timestep: float
 ) -> None:
-    assert schedule.sigma_to_timestep(sigma) == timestep
+    assert schedule.timestep(sigma) == timestep
 
 
-def test_add_noise_keeps_unit_deviation(schedule: NoiseSchedule) -> None:
+def test_a_network_sees_noised_latents_of_unit_deviation(
+    schedule: NoiseSchedule,
+) -> None:
     generator = torch.Generator().manual_seed(0)
     latents, noise = torch.randn((2, 100_000), generator=generator)
     for timestep in (0, 300, 999):
-        assert schedule.add_noise(latents, noise, timestep).std() == pytest.approx(
-            1, abs=0.01
-        )
-    noised = schedule.add_noise(latents, noise, 999)
-    assert float((noised - noise).square().mean()) < 0.01
+        sigma = schedule.sigma(timestep)
+        seen = schedule.scale(sigma) * schedule.noised(latents, noise, sigma)
+        assert seen.std() == pytest.approx(1, abs=0.01)
+    assert float((seen - noise).square().mean()) < 0.01
+
+
+@pytest.mark.parametrize("steps", [1, 7, 1000])
+@pytest.mark.parametrize("ends_clean", [False, True])
+def test_levels_of_whole_timesteps_and_the_one_to_end_on(
+    steps: int, ends_clean: bool
+) -> None:
+    schedule = NoiseSchedule(ScheduleConfig(ends_clean=ends_clean))
+    *levels, last = schedule.levels(steps, "timesteps")
+    assert list(map(schedule.timestep, levels)) == schedule.ddim_timesteps(steps)
+    assert last == (0 if ends_clean else float(schedule.sigmas[0]))
+    assert schedule.levels(steps, "normal") == schedule.normal_sigmas(steps).tolist()
 
 
 def test_a_schedule_may_be_shorter() -> None:
     schedule = NoiseSchedule(ScheduleConfig(timesteps=100, beta_start=0.01))
     assert len(schedule) == 100
     assert schedule.ddim_timesteps(10)[0] == 91
-    assert schedule.sigma_to_timestep(float(schedule.sigmas[50])) == pytest.approx(50)
+    assert schedule.timestep(float(schedule.sigmas[50])) == pytest.approx(50)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +163,40 @@ def test_sigmas_trail_too() -> None:
 
 def test_a_schedule_may_end_in_noise_alone(schedule: NoiseSchedule) -> None:
     rescaled = NoiseSchedule(ScheduleConfig(zero_terminal_snr=True))
-    alphas = [rescaled.alpha(t) for t in (0, 500, 998)]
+    alphas = rescaled.alphas_cumprod[[0, 500, 998]].tolist()
     assert alphas == pytest.approx([0.99914998, 0.24101855, 1.9679629e-07], rel=1e-4)
     assert 1000 < rescaled.sigmas[-1] < 1e4
-    assert rescaled.alpha(0) == pytest.approx(schedule.alpha(0))
+    assert rescaled.lowest == pytest.approx(schedule.lowest, rel=1e-5)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=name_of)
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("level_next", [0.9, 0.3, 0.01, 0.0])
+def test_noise_is_split_so_that_signal_and_noise_come_out_right(
+    schedule: Schedule, eta: float, level_next: float
+) -> None:
+    for level in (1.0, 0.95, max(level_next, 0.02)):
+        down, kept, up = schedule.split_noise(level, level_next, eta)
+        signal, noise = kept * schedule.signal(down), kept * down
+        assert signal == pytest.approx(schedule.signal(level_next))
+        assert (noise**2 + up**2) ** 0.5 == pytest.approx(level_next)
+        assert bool(up) == bool(eta and level_next and level > level_next)
+    sure = schedule.split_noise(1.0, level_next, 0.0)
+    assert sure == pytest.approx((level_next, 1, 0))
+
+
+def test_of_noise_alone_all_is_drawn_anew() -> None:
+    """A flow's first level has no signal; by 1 of eta nothing of its noise stays."""
+    assert SCHEDULES["flow"].split_noise(1.0, 0.9, 1.0) == pytest.approx((0, 0.1, 0.9))
+    assert SCHEDULES["flow"].log_ratio(1.0) == inf
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=name_of)
+def test_levels_are_known_by_their_noise_to_signal(schedule: Schedule) -> None:
+    for level in (0.01, 0.5, 0.97):
+        ratio = exp(schedule.log_ratio(level))
+        assert schedule.level_at(ratio) == pytest.approx(level)
+        between = schedule.middle(level, level / 2)
+        assert level / 2 < between < level
+        noised = schedule.noised(torch.ones(1), torch.tensor([5.0]), level)
+        assert float(noised) == pytest.approx(schedule.signal(level) * (1 + 5 * ratio))

@@ -10,18 +10,20 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import BadOptionError
-from imaginairy.samplers import _ROWS, SAMPLERS, get_sampler
+from imaginairy.samplers import _ROWS, SAMPLERS, get_sampler, made_for
+from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.dpm import fast_orders, last_level
-from imaginairy.samplers.guidance import Denoiser
-from imaginairy.samplers.schedule import NoiseSchedule
-from imaginairy.samplers.table import Sampler, Spacing, steps_to_run
-from tests.support.gaussian import GaussianDenoiser
+from imaginairy.samplers.schedule import Schedule, ScheduleKind, Spacing
+from imaginairy.samplers.table import Sampler, steps_to_run
+from tests.support.gaussian import GaussianDenoiser, Saying
+from tests.support.schedules import SCHEDULES, WALKERS, name_of
 
 SHAPE = (1, 4, 4, 4)
 every_row = pytest.mark.parametrize("row", SAMPLERS.values(), ids=list(SAMPLERS))
+every_walk = pytest.mark.parametrize(("row", "schedule"), WALKERS, ids=name_of)
 
 
-class Counting(Denoiser):
+class Counting:
     """The exact denoiser in single precision, counting its calls.
 
     It remembers the clean latents that it was the last to give.
@@ -29,17 +31,14 @@ class Counting(Denoiser):
 
     last: Tensor
 
-    def __init__(self, exact: GaussianDenoiser) -> None:
-        super().__init__(self.predict, exact.schedule)
-        self.exact = exact
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.exact = GaussianDenoiser(schedule)
         self.calls = 0
 
-    def predict(self, latents: Tensor, timestep: float) -> Tensor:
+    def denoised(self, latents: Tensor, level: float) -> Tensor:
         self.calls += 1
-        return self.exact.predict(latents, timestep)
-
-    def denoised(self, latents: Tensor, sigma: float) -> Tensor:
-        self.last = super().denoised(latents, sigma)
+        self.last = self.exact.denoised(latents, level)
         return self.last
 
 
@@ -49,7 +48,7 @@ class Run:
     def __init__(
         self,
         row: Sampler,
-        gaussian: GaussianDenoiser,
+        schedule: Schedule,
         levels: list[float],
         *,
         seed: int = 1,
@@ -59,7 +58,7 @@ class Run:
         self.steps: list[int] = []
         self.latents: list[Tensor] = []
         self.denoised: list[Tensor] = []
-        denoiser = Counting(gaussian)
+        denoiser = Counting(schedule)
 
         def draw_noise() -> Tensor:
             self.noises += 1
@@ -72,95 +71,144 @@ class Run:
             self.steps.append(index)
             self.latents.append(latents)
             self.denoised.append(denoised)
-            if row.family == "sigmas":
+            if row.name != "plms":
                 assert torch.equal(denoised, denoiser.last)
 
         noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(9))
-        self.start = row.start(gaussian.schedule, noise, levels[0] if levels else 0)
+        self.start = row.start(schedule, noise, levels[0])
         self.out = row.sample(
             denoiser, self.start, levels, draw_noise=draw_noise, on_step=on_step
         )
         self.calls = denoiser.calls
 
 
-@every_row
+@every_walk
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 10])
 def test_each_step_is_reported_once(
-    row: Sampler, gaussian: GaussianDenoiser, steps: int
+    row: Sampler, schedule: Schedule, steps: int
 ) -> None:
     for spacing in row.spacings:
-        levels = row.levels(gaussian.schedule, steps, spacing)
-        assert len(levels) == steps + (row.family == "sigmas")
-        run = Run(row, gaussian, levels)
+        levels = row.levels(schedule, steps, spacing)
+        assert len(levels) == steps + 1
+        run = Run(row, schedule, levels)
         count = len(run.steps) if row.adaptive else steps
         assert run.steps == list(range(count))
         assert run.out.dtype == torch.float32
         assert torch.equal(run.out, run.latents[-1])
-        if not row.adaptive:
-            assert abs(run.calls - row.evaluations_per_step * steps) <= 1
+        if not row.adaptive:  # of noise alone nothing stays where it is drawn anew
+            ends = 2 if schedule.kind == "flow" and row.draws_noise else 1
+            assert abs(run.calls - row.evaluations_per_step * steps) <= ends
         assert bool(run.noises) == (row.draws_noise and steps > 1)
 
 
 @pytest.mark.parametrize("name", ["ddim", "plms"])
 def test_walkers_of_timesteps_report_the_clean_latents_that_they_go_towards(
-    gaussian: GaussianDenoiser, name: str
+    schedule: NoiseSchedule, name: str
 ) -> None:
-    """One noise lies in the latents before and after a step, beside those."""
-    row, schedule = SAMPLERS[name], gaussian.schedule
+    """One noise lies in the latents before and after a step, beside those.
+
+    Their latents are reported as the network sees them.
+    """
+    row = SAMPLERS[name]
     levels = row.levels(schedule, 5)
-    run = Run(row, gaussian, levels)
+    run = Run(row, schedule, levels)
     before = run.start
-    alphas = [*map(schedule.alpha, levels), schedule.final_alpha]
-    for (alpha, alpha_next), after, clean in zip(
-        pairwise(alphas), run.latents, run.denoised, strict=True
+    for (level, level_next), seen, clean in zip(
+        pairwise(levels), run.latents, run.denoised, strict=True
     ):
-        noise = (before - alpha**0.5 * clean) / (1 - alpha) ** 0.5
-        noise_after = (after - alpha_next**0.5 * clean) / (1 - alpha_next) ** 0.5
+        after = seen / schedule.scale(level_next)
+        noise, noise_after = (before - clean) / level, (after - clean) / level_next
         torch.testing.assert_close(noise_after, noise, rtol=0, atol=1e-4)
         before = after
 
 
-@every_row
+@pytest.mark.parametrize("name", ["ddim", "plms"])
+def test_walkers_of_timesteps_start_from_unit_noise_as_the_network_sees_it(
+    schedule: NoiseSchedule, name: str
+) -> None:
+    row, noise, init = SAMPLERS[name], torch.ones(SHAPE), torch.full(SHAPE, 2.0)
+    level, alpha = schedule.sigma(900), float(schedule.alphas_cumprod[900])
+    for start, seen in (
+        (row.start(schedule, noise, level), noise),
+        (
+            row.start(schedule, noise, level, init),
+            alpha**0.5 * init + (1 - alpha) ** 0.5 * noise,
+        ),
+    ):
+        torch.testing.assert_close(schedule.scale(level) * start, seen)
+
+
+@every_walk
 @pytest.mark.parametrize("last", [1, 2, 3, 9])
 def test_a_cut_list_of_levels_is_walked_to_its_end(
-    row: Sampler, gaussian: GaussianDenoiser, last: int
+    row: Sampler, schedule: Schedule, last: int
 ) -> None:
     for spacing in row.spacings:
-        whole = row.levels(gaussian.schedule, 10, spacing)
-        levels = row.levels(gaussian.schedule, 10, spacing, last=last)
+        whole = row.levels(schedule, 10, spacing)
+        levels = row.levels(schedule, 10, spacing, last=last)
         assert levels == whole[-len(levels) :]
-        run = Run(row, gaussian, levels)
+        run = Run(row, schedule, levels)
         count = len(run.steps) if row.adaptive else last
         assert run.steps == list(range(count))
         assert run.steps
 
 
-@every_row
-def test_no_steps_left_change_nothing(row: Sampler, gaussian: GaussianDenoiser) -> None:
-    run = Run(row, gaussian, row.levels(gaussian.schedule, 10, last=0))
-    assert torch.equal(run.out, run.start)
+@every_walk
+def test_no_steps_left_change_nothing(row: Sampler, schedule: Schedule) -> None:
+    [level] = levels = row.levels(schedule, 10, last=0)
+    run = Run(row, schedule, levels)
+    scale = schedule.scale(level) if row.walks == "timesteps" else 1
+    assert torch.equal(run.out, scale * run.start)
     assert run.calls == run.noises == len(run.steps) == 0
+
+
+SHARED = [pair for pair in WALKERS if pair[0].batches]
+
+
+@pytest.mark.parametrize(("row", "schedule"), SHARED, ids=name_of)
+def test_pictures_of_a_batch_are_walked_as_if_alone(
+    row: Sampler, schedule: Schedule
+) -> None:
+    levels, scales = row.levels(schedule, 6), torch.tensor([0.1, 1.0, 30.0])
+    denoiser = Saying(schedule, lambda latents, level: (latents + level).sin())
+    noises = torch.randn(
+        (20, 3, *SHAPE[1:]), generator=torch.Generator().manual_seed(1)
+    )
+    noises = noises * scales[:, None, None, None]
+
+    def walk(pictures: slice) -> Tensor:
+        drawn = iter(noises[:, pictures])
+        return row.sample(
+            denoiser,
+            row.start(schedule, next(drawn), levels[0]),
+            levels,
+            draw_noise=lambda: next(drawn),
+            on_step=lambda *_: None,
+        )
+
+    alone = [walk(slice(number, number + 1)) for number in range(3)]
+    torch.testing.assert_close(walk(slice(3)), torch.cat(alone), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.029, 0.5, 14.6])
 @pytest.mark.parametrize(
-    "row", [row for row in SAMPLERS.values() if row.family == "sigmas"]
+    "row", [row for row in SAMPLERS.values() if row.walks == "sigmas"], ids=name_of
 )
 def test_a_lone_sigma_is_walked_from(
-    row: Sampler, gaussian: GaussianDenoiser, sigma: float
+    row: Sampler, schedule: NoiseSchedule, sigma: float
 ) -> None:
-    run = Run(row, gaussian, [sigma, 0.0])
+    run = Run(row, schedule, [sigma, 0.0])
     assert run.steps
     assert run.noises == 0
     if row.name not in ("k_dpm_fast", "k_dpm_adaptive") or sigma < 0.0291:
-        exact = gaussian.denoised(run.start, sigma)
+        exact = GaussianDenoiser(schedule).denoised(run.start, sigma)
         torch.testing.assert_close(run.out, exact, rtol=0, atol=0.02)
 
 
-@every_row
-def test_one_seed_is_one_picture(row: Sampler, gaussian: GaussianDenoiser) -> None:
-    levels = row.levels(gaussian.schedule, 6)
-    first, again, other = (Run(row, gaussian, levels, seed=s).out for s in (1, 1, 2))
+@every_walk
+def test_one_seed_is_one_picture(row: Sampler, schedule: Schedule) -> None:
+    levels = row.levels(schedule, 6)
+    first, again, other = (Run(row, schedule, levels, seed=s).out for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert torch.equal(first, other) != row.draws_noise
 
@@ -188,8 +236,7 @@ def test_dpm_solvers_stop_at_the_last_level_above_0(
 ) -> None:
     """Where all is noise, that shrinks as the level does, whatever the steps are."""
     row, start = SAMPLERS[name], torch.ones(SHAPE)
-    silent = Denoiser(lambda latents, timestep: latents, schedule)
-    silent.denoised = lambda latents, sigma: 0 * latents  # type: ignore[method-assign]
+    silent = Saying(schedule, lambda latents, sigma: 0 * latents)
     out = row.sample(
         silent,
         start,
@@ -204,7 +251,7 @@ def test_a_lone_level_goes_to_the_smallest_of_the_schedule(
     schedule: NoiseSchedule,
 ) -> None:
     smallest = float(schedule.sigmas[0])
-    denoiser = Denoiser(lambda latents, timestep: latents, schedule)
+    denoiser = GaussianDenoiser(schedule)
     for levels, last in (
         ([5.0, 2.0, 1.0, 0.0], 1.0),
         ([5.0, 2.0], 2.0),
@@ -242,7 +289,10 @@ def test_what_a_row_can(row: Sampler, schedule: NoiseSchedule) -> None:
     assert row.draws_noise == (row.name in TAKES_ETA - {"ddim"} | {"k_lcm"})
     assert row.adaptive == (row.name in ADAPTS)
     assert row.evaluations_per_step == PREDICTIONS.get(row.name, 1)
-    assert row.family == ("timesteps" if row.name in ("plms", "ddim") else "sigmas")
+    assert row.walks == ("timesteps" if row.name in ("plms", "ddim") else "sigmas")
+    assert row.batches == (row.name not in ADAPTS)
+    only = row.name in ("plms", "k_dpm_fast", "k_dpm_adaptive")
+    assert row.schedules == (("discrete",) if only else ("discrete", "flow"))
 
 
 def test_rows_have_names_of_their_own() -> None:
@@ -260,6 +310,22 @@ def test_a_spacing_that_a_sampler_cannot_use_is_refused(
 def test_names_are_found_in_any_case() -> None:
     assert get_sampler("PLMS") is SAMPLERS["plms"]
     assert get_sampler("K_Euler_A") is SAMPLERS["k_euler_a"]
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_a_schedule_that_a_sampler_is_not_made_for_is_refused(
+    kind: ScheduleKind,
+) -> None:
+    takers = [name for name, row in SAMPLERS.items() if kind in row.schedules]
+    for name in takers:
+        assert made_for(kind, SAMPLERS[name]) is SAMPLERS[name]
+    for name in SAMPLERS.keys() - takers:
+        with pytest.raises(BadOptionError) as caught:
+            made_for(kind, SAMPLERS[name])
+        assert str(caught.value) == (
+            f"The sampler '{name}' is not made for this model, whose schedule is of "
+            f"the kind '{kind}'; choose one of {', '.join(takers)}."
+        )
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:

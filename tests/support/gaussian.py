@@ -1,43 +1,52 @@
 """A target whose exact denoiser is known: independent normal values, all alike."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from imaginairy.samplers.guidance import Denoiser
-from imaginairy.samplers.schedule import NoiseSchedule
+from imaginairy.samplers.schedule import Schedule
 
 MEAN = 0.7
 DEVIATION = 0.5
 
 
-class GaussianDenoiser(Denoiser):
+@dataclass(frozen=True)
+class Saying:
+    """A denoiser that answers as a function does."""
+
+    schedule: Schedule
+    answer: Callable[[Tensor, float], Tensor]
+
+    def denoised(self, latents: Tensor, level: float) -> Tensor:
+        return self.answer(latents, level)
+
+
+@dataclass(frozen=True)
+class GaussianDenoiser:
     """The best denoiser of that target: the mean of what may have been noised."""
 
-    def __init__(self, schedule: NoiseSchedule) -> None:
-        super().__init__(self.predict, schedule)
+    schedule: Schedule
 
-    def denoised(self, latents: Tensor, sigma: float) -> Tensor:
-        share = sigma**2 / (sigma**2 + DEVIATION**2)
-        return share * MEAN + (1 - share) * latents
-
-    def predict(self, latents: Tensor, timestep: float) -> Tensor:
-        sigma = sigma_at(self.schedule, timestep)
-        unscaled = latents * (1 + sigma**2) ** 0.5
-        return (unscaled - self.denoised(unscaled, sigma)) / sigma
+    def denoised(self, latents: Tensor, level: float) -> Tensor:
+        signal = self.schedule.signal(level)
+        gain = signal * DEVIATION**2 / deviation(self.schedule, level) ** 2
+        return MEAN + gain * (latents - signal * MEAN)
 
 
-def sigma_at(schedule: NoiseSchedule, timestep: float) -> float:
-    """Return the deviation of the noise, as DDIM and PLMS reckon it."""
-    alpha = schedule.alpha(timestep)
-    return ((1 - alpha) / alpha) ** 0.5
+def deviation(schedule: Schedule, level: float) -> float:
+    """Return that of latents of the target at a level of noise."""
+    return float((schedule.signal(level) ** 2 * DEVIATION**2 + level**2) ** 0.5)
 
 
-def flow(latents: Tensor, sigma: float, sigma_next: float) -> Tensor:
+def flow(
+    schedule: Schedule, latents: Tensor, level: float, level_next: float
+) -> Tensor:
     """Carry latents along the exact solution of the diffusion ODE."""
-    shrink = (DEVIATION**2 + sigma_next**2) / (DEVIATION**2 + sigma**2)
-    return MEAN + (latents - MEAN) * shrink**0.5
+    grows = deviation(schedule, level_next) / deviation(schedule, level)
+    mean, mean_next = (schedule.signal(at) * MEAN for at in (level, level_next))
+    return mean_next + (latents - mean) * grows
 
 
 def noise_from(seed: int, shape: tuple[int, ...]) -> Callable[[], Tensor]:

@@ -1,0 +1,151 @@
+"""What a sampler may ask of a model, and what is wrapped around that from outside."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from imaginairy.conditioning import Conditioning
+from imaginairy.samplers.prediction import Prediction, clean_latents
+from imaginairy.samplers.schedule import Schedule
+
+Network = Callable[[Tensor, Tensor, Conditioning], Tensor]
+"""(latents, timesteps, conditioning), each in one batch -> its prediction of them."""
+
+
+class Denoiser(Protocol):
+    """Whatever can answer the one question that samplers have."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """What the levels of noise mean."""
+
+    def denoised(self, latents: Tensor, level: float) -> Tensor:
+        """Return the clean latents expected behind those of a level of noise."""
+
+
+@dataclass(frozen=True)
+class NetworkDenoiser:
+    """A network that was told what to draw."""
+
+    network: Network
+    schedule: Schedule
+    prediction: Prediction
+    conditioning: Conditioning
+    """For each picture of the batch, or one for all of them."""
+
+    def denoised(self, latents: Tensor, level: float) -> Tensor:
+        """Return the clean latents that follow from its prediction."""
+        predicted = self.network(
+            latents * self.schedule.scale(level),
+            torch.full(
+                (len(latents),), self.schedule.timestep(level), device=latents.device
+            ),
+            for_each(latents, self.conditioning),
+        )
+        return clean_latents(self.prediction, predicted, latents, level, self.schedule)
+
+
+def for_each(latents: Tensor, conditioning: Conditioning) -> Conditioning:
+    """Return one for each picture of the batch, if only one was given."""
+    alone = len(conditioning) == 1
+    return conditioning.repeated(len(latents)) if alone else conditioning
+
+
+def guided(
+    denoiser: NetworkDenoiser, avoid: Conditioning | None, strength: float | Tensor
+) -> Denoiser:
+    """Follow what a network was told, and steer away from something else.
+
+    Args:
+        avoid: for each picture of the batch, or one for all of them. Where there is
+            none, and at strength 1, it has no say and is not asked for.
+        strength: 1 is plain prediction; higher follows the prompt more closely. One
+            for all, or one for each picture, (batch, 1, 1, 1).
+    """
+    if avoid is None or (not isinstance(strength, Tensor) and strength == 1):
+        return denoiser
+    return Guided(denoiser, avoid, strength)
+
+
+@dataclass(frozen=True)
+class Guided:
+    """Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598, eq. 6).
+
+    The strength is w + 1 there. It comes out the same on clean latents and on what a
+    network predicts, as each is linear in the other.
+    """
+
+    denoiser: NetworkDenoiser
+    avoid: Conditioning
+    strength: float | Tensor
+
+    @property
+    def schedule(self) -> Schedule:
+        """That of the network."""
+        return self.denoiser.schedule
+
+    def denoised(self, latents: Tensor, level: float) -> Tensor:
+        """Ask for both in one batched call, what to avoid first."""
+        follow = for_each(latents, self.denoiser.conditioning)
+        both = for_each(latents, self.avoid).beside(follow)
+        twice = replace(self.denoiser, conditioning=both)
+        clean = twice.denoised(torch.cat([latents, latents]), level)
+        avoided, followed = clean.chunk(2)
+        return avoided + self.strength * (followed - avoided)
+
+
+@dataclass(frozen=True)
+class Inpainting:
+    """Holds a part of the picture to the init image, for any sampler.
+
+    Where `keep` is 1 the model sees the init image at the level of each step, and the
+    sampler is told that this is what the latents lead to; where it is 0 the model's own
+    answer counts; between, the two are mixed.
+    """
+
+    denoiser: Denoiser
+    init_latents: Tensor
+    """Clean latents of the init image, (batch, channels, h, w)."""
+    noise: Tensor
+    """The noise it is seen under, in the same shape."""
+    keep: Tensor
+    """(batch, 1, h, w) in [0, 1]."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """That of the model."""
+        return self.denoiser.schedule
+
+    def denoised(self, latents: Tensor, level: float) -> Tensor:
+        """Mix the init image and what the model makes of the rest.
+
+        What the model saw differs from the latents where a mask is soft; the noise that
+        it found in the one is taken to be that in the other.
+        """
+        known = self.schedule.noised(self.init_latents, self.noise, level)
+        seen = self.keep * known + (1 - self.keep) * latents
+        painted = self.denoiser.denoised(seen, level) + latents - seen
+        return self.keep * self.init_latents + (1 - self.keep) * painted
+
+
+def seeing_mask(network: Network, paint: Tensor, masked_latents: Tensor) -> Network:
+    """Give a network for inpainting what it wants to see beside the latents.
+
+    Args:
+        paint: (batch, 1, h, w), 1 where it is to paint; one for each picture or one
+            for all of them, as are the
+        masked_latents: latents of the picture with that part blanked out.
+    """
+    seen = torch.cat([paint, masked_latents], dim=1)
+
+    def predict(
+        latents: Tensor, timesteps: Tensor, conditioning: Conditioning
+    ) -> Tensor:
+        times = len(latents) // len(seen)  # twice where it is guided
+        beside = seen.repeat(times, 1, 1, 1)
+        return network(torch.cat([latents, beside], dim=1), timesteps, conditioning)
+
+    return predict

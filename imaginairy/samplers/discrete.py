@@ -1,0 +1,196 @@
+"""The schedule of models trained on a list of timesteps, as Stable Diffusion is."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imaginairy.errors import BadOptionError
+from imaginairy.samplers.schedule import Schedule, ScheduleKind, Way
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The noise a model was trained with; the defaults are Stable Diffusion's."""
+
+    timesteps: int = 1000
+    beta_start: float = 0.00085
+    beta_end: float = 0.012
+    beta_schedule: Literal["scaled_linear", "linear"] = "scaled_linear"
+    """Whether the square roots of beta rise in equal steps, or beta itself."""
+    trained_betas: tuple[float, ...] | None = None
+    """Every beta, in place of the above."""
+    zero_terminal_snr: bool = False
+    """Whether the last timestep is noise alone (Lin et al. 2023, arXiv:2305.08891)."""
+    predicts: Literal["noise", "v"] = "noise"
+    """What the network says of noised latents; see `prediction`."""
+    spacing: Literal["leading", "linspace", "trailing"] = "leading"
+    """Which timesteps are visited: without the last, with both ends, or without the
+    first. Those that walk sigmas have both ends where this is `leading`."""
+    ends_clean: bool = False
+    """Whether the last step of DDIM and PLMS goes below timestep 0."""
+
+
+PURE_NOISE = 4.8973451890853435e-08
+"""What stands for an alpha of 0, so that its sigma is a number."""
+
+
+class NoiseSchedule(Schedule):
+    """The noise of a list of timesteps; a level is sigma, the noise's deviation.
+
+    A picture noised to timestep t is sqrt(alphas_cumprod[t]) * latents +
+    sqrt(1 - alphas_cumprod[t]) * noise (Ho et al. 2020, arXiv:2006.11239, eq. 4), and
+    this is what a network sees. Divided by sqrt(alphas_cumprod[t]) it holds the whole
+    signal and noise of deviation sigmas[t] (Karras et al. 2022, arXiv:2206.00364), and
+    this is what samplers see. Everything is float32 on the CPU.
+    """
+
+    kind: ClassVar[ScheduleKind] = "discrete"
+
+    def __init__(self, config: ScheduleConfig | None = None) -> None:
+        config = config or ScheduleConfig()
+        betas = _betas(config)
+        alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
+        if config.zero_terminal_snr:
+            alphas_cumprod = _without_signal_at_the_end(alphas_cumprod)
+        self.config = config
+        self.betas = betas.float()
+        self.alphas_cumprod = alphas_cumprod.float()
+        self.sigmas = ((1 - self.alphas_cumprod) / self.alphas_cumprod).sqrt()
+        self.log_sigmas = self.sigmas.log()
+
+    def __len__(self) -> int:
+        return len(self.alphas_cumprod)
+
+    def signal(self, level: float) -> float:
+        """Return 1: noise comes on top."""
+        return 1.0
+
+    def scale(self, level: float) -> float:
+        """Return sqrt(alpha) at a sigma, which brings signal and noise to deviation 1.
+
+        That is c_in of Karras et al. 2022, table 1, VP.
+        """
+        return float((level**2 + 1) ** -0.5)
+
+    def middle(self, level: float, level_next: float) -> float:
+        """Return the sigma half-way in log sigma."""
+        return sqrt(level * level_next)
+
+    def level_at(self, ratio: float) -> float:
+        """Return the very ratio."""
+        return ratio
+
+    @property
+    def lowest(self) -> float:
+        """The sigma of timestep 0."""
+        return float(self.sigmas[0])
+
+    def sigma(self, timestep: float) -> float:
+        """Return sigma at a timestep in [0, 999], blending logarithms between two."""
+        low = int(timestep)
+        weight = timestep - low
+        if not weight:
+            return float(self.sigmas[low])
+        blend = (1 - weight) * self.log_sigmas[low] + weight * self.log_sigmas[low + 1]
+        return float(blend.exp())
+
+    def timestep(self, level: float) -> float:
+        """Return the timestep, with its fraction, at which noise deviates by a sigma.
+
+        Linear in log sigma between the two table entries around it, and held to
+        [0, 999] outside the table.
+        """
+        low = int((self.sigmas <= level).sum()) - 1
+        low = min(max(low, 0), len(self) - 1)
+        if self.sigmas[low] >= level or low == len(self) - 1:
+            return float(low)
+        start, end = self.log_sigmas[low], self.log_sigmas[low + 1]
+        weight = (torch.tensor(level, dtype=torch.float32).log() - start) / (
+            end - start
+        )
+        return low + float(weight.clamp(0, 1))
+
+    def levels(self, steps: int, way: Way) -> list[float]:
+        """List sigmas; those of `timesteps` end on the lowest, unless `ends_clean`."""
+        if way == "karras":
+            low, high = float(self.sigmas[0]), float(self.sigmas[-1])
+            return karras_sigmas(steps, low, high).tolist()
+        if way == "normal":
+            return self.normal_sigmas(steps).tolist()
+        visited = [self.sigma(timestep) for timestep in self.ddim_timesteps(steps)]
+        return [*visited, 0.0 if self.config.ends_clean else self.lowest]
+
+    def ddim_timesteps(self, steps: int) -> list[int]:
+        """List `steps` evenly spaced timesteps, noisiest first.
+
+        With the `leading` spacing they are 1 + floor(k * T / steps) with k * T / steps
+        summed up in floating point, which is how the published pictures were made and
+        differs by one timestep here and there from exact division; none is 0. With
+        steps == T all are visited.
+
+        Raises:
+            BadOptionError: there are not so many timesteps.
+        """
+        if not 1 <= steps <= len(self):
+            raise BadOptionError(
+                f"This sampler takes 1 to {len(self)} steps, not {steps}."
+            )
+        if self.config.spacing == "linspace":
+            return (
+                np.linspace(0, len(self) - 1, steps).round().astype(int)[::-1].tolist()
+            )
+        stride = len(self) / steps
+        if self.config.spacing == "trailing":
+            return [round(len(self) - k * stride) - 1 for k in range(steps)]
+        first = 0 if steps == len(self) else 1
+        position, timesteps = 0.0, []
+        for _ in range(steps):
+            timesteps.append(int(position) + first)
+            position += stride
+        return timesteps[::-1]
+
+    def normal_sigmas(self, steps: int) -> Tensor:
+        """Return `steps` sigmas at even timesteps from 999 to 0, then a zero.
+
+        With the `trailing` spacing they are those of `ddim_timesteps`.
+        """
+        timesteps = torch.linspace(len(self) - 1, 0, steps)
+        if self.config.spacing == "trailing":
+            timesteps = torch.tensor(self.ddim_timesteps(steps))
+        sigmas = [self.sigma(float(timestep)) for timestep in timesteps]
+        return torch.tensor([*sigmas, 0.0])
+
+
+def _betas(config: ScheduleConfig) -> Tensor:
+    """Return the noise added at each timestep, in float64."""
+    if config.trained_betas is not None:
+        return torch.tensor(config.trained_betas, dtype=torch.float64)
+    power = 0.5 if config.beta_schedule == "scaled_linear" else 1.0
+    first, last = config.beta_start**power, config.beta_end**power
+    steps = torch.linspace(first, last, config.timesteps, dtype=torch.float64)
+    return steps ** (1 / power)
+
+
+def _without_signal_at_the_end(alphas_cumprod: Tensor) -> Tensor:
+    """Rescale the signal so that it ends at 0 (Lin et al. 2023, algorithm 1)."""
+    signal = alphas_cumprod.sqrt()
+    first, last = signal[0], signal[-1]
+    rescaled = ((signal - last) * first / (first - last)) ** 2
+    return rescaled.clamp(min=PURE_NOISE)
+
+
+def karras_sigmas(
+    steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0
+) -> Tensor:
+    """Return sigmas evenly spaced in their rho-th root, then a zero.
+
+    Karras et al. 2022, arXiv:2206.00364, eq. 5.
+    """
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    roots = high + torch.linspace(0, 1, steps) * (low - high)
+    sigmas: Tensor = roots**rho
+    return torch.cat([sigmas, torch.zeros(1)])

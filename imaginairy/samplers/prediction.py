@@ -1,0 +1,44 @@
+"""What networks predict of noised latents, and the clean latents that follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from imaginairy.samplers.schedule import Schedule
+
+Prediction = Literal["noise", "v", "clean", "flow"]
+"""What a network was trained to say:
+
+- `noise`: the noise (Ho et al. 2020, arXiv:2006.11239);
+- `v`: sqrt(alpha) * noise - sqrt(1 - alpha) * clean latents, of what it sees, which is
+  sqrt(alpha) * clean latents + sqrt(1 - alpha) * noise (Salimans & Ho 2022,
+  arXiv:2202.00512, appendix D);
+- `clean`: the clean latents;
+- `flow`: the velocity, noise - clean latents (Lipman et al. 2023, arXiv:2210.02747).
+"""
+
+
+def clean_latents(
+    prediction: Prediction,
+    predicted: Tensor,
+    latents: Tensor,
+    level: float,
+    schedule: Schedule,
+) -> Tensor:
+    """Return the clean latents behind `latents`, by what was predicted of them.
+
+    Args:
+        latents: at `level` of the schedule, not yet scaled for the network.
+    """
+    if prediction == "clean":
+        return predicted
+    if prediction == "flow":
+        return latents - level * predicted
+    signal = schedule.signal(level)
+    if prediction == "noise":
+        return (latents - level * predicted) / signal
+    scale = schedule.scale(level)
+    return scale * (scale * signal * latents - level * predicted)
