@@ -85,7 +85,7 @@ def write_tokenizer() -> None:
     """Copy the vocabulary and say how it is to be used."""
     folder = settings.DATA / "tokenizer"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("vocab.json", "merges.txt", "tokenizer.json"):
+    for name in (tokenizer.VOCABULARY, tokenizer.MERGES):
         shutil.copyfile(tokenizer.FOLDER / name, folder / name)
     config = {
         "tokenizer_class": "CLIPTokenizer",

@@ -20,23 +20,23 @@ from storybook.world.words import STRAYS
 
 FOLDER = settings.STATE / "tokenizer"
 BUNDLED = settings.DATA / "tokenizer"
+VOCABULARY, MERGES = "vocab.json", "merges.txt"
 WORD_END = "</w>"
 CAPTIONS_READ = 20_000
 STRAY_COPIES = 20
 
 
 def train() -> None:
-    """Learn the merges and write vocab.json, merges.txt and tokenizer.json."""
-    if (FOLDER / "tokenizer.json").exists():
+    """Learn the merges and write the vocabulary."""
+    if FOLDER.exists():
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    partial = FOLDER.with_suffix(".partial")
+    partial.mkdir(parents=True, exist_ok=True)
     alphabet = byte_alphabet()
     symbols = [*alphabet, *(sign + WORD_END for sign in alphabet)]
-    write_vocabulary(symbols, [])
-    merges = learn_merges(symbols)
-    write_vocabulary(symbols, merges)
-    tokenizer = load_tokenizer(FOLDER, settings.TEXT.max_tokens).tokenizer
-    tokenizer.save(str(FOLDER / "tokenizer.json"))
+    write_vocabulary(partial, symbols, [])
+    write_vocabulary(partial, symbols, learn_merges(partial, symbols))
+    partial.replace(FOLDER)
 
 
 def byte_alphabet() -> list[str]:
@@ -50,9 +50,13 @@ def byte_alphabet() -> list[str]:
     return [chr(byte if byte in printable else next(moved)) for byte in range(256)]
 
 
-def learn_merges(symbols: list[str]) -> list[tuple[str, str]]:
-    """Merge the commonest neighbours until the vocabulary is full."""
-    reader = load_tokenizer(FOLDER, settings.TEXT.max_tokens).tokenizer
+def learn_merges(begun: Path, symbols: list[str]) -> list[tuple[str, str]]:
+    """Merge the commonest neighbours until the vocabulary is full.
+
+    Args:
+        begun: holds a vocabulary of symbols alone, which says what a word is.
+    """
+    reader = load_tokenizer(begun, settings.TEXT.max_tokens).tokenizer
     learner = Tokenizer(models.BPE(end_of_word_suffix=WORD_END))
     learner.normalizer = reader.normalizer
     learner.pre_tokenizer = reader.pre_tokenizer
@@ -68,16 +72,18 @@ def learn_merges(symbols: list[str]) -> list[tuple[str, str]]:
     return [(left, right) for left, right in merges][:room]
 
 
-def write_vocabulary(symbols: list[str], merges: list[tuple[str, str]]) -> None:
+def write_vocabulary(
+    folder: Path, symbols: list[str], merges: list[tuple[str, str]]
+) -> None:
     """Write the two files of a CLIP vocabulary."""
     joined = [left + right for left, right in merges]
     tokens = [*symbols, *joined, START, END]
     numbers = {token: number for number, token in enumerate(tokens)}
-    (FOLDER / "vocab.json").write_text(
+    (folder / VOCABULARY).write_text(
         json.dumps(numbers, ensure_ascii=False), encoding="utf-8"
     )
     lines = ["#version: 0.2", *(f"{left} {right}" for left, right in merges)]
-    (FOLDER / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / MERGES).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _texts() -> Iterator[str]:
@@ -91,12 +97,12 @@ def _texts() -> Iterator[str]:
 
 def folder() -> Path:
     """Return where the vocabulary lies: the trained one, or else the bundled one."""
-    return FOLDER if (FOLDER / "tokenizer.json").exists() else BUNDLED
+    return FOLDER if FOLDER.exists() else BUNDLED
 
 
 def exported() -> tuple[Path, Path]:
     """Return where both files of the vocabulary lie when it is exported."""
-    return BUNDLED / "vocab.json", BUNDLED / "merges.txt"
+    return BUNDLED / VOCABULARY, BUNDLED / MERGES
 
 
 def load() -> ClipTokenizer:
@@ -105,8 +111,11 @@ def load() -> ClipTokenizer:
 
 
 def write_beside(target: Path) -> None:
-    """Write the vocabulary that the texts of all models here are cut with."""
-    for name in ("vocab.json", "merges.txt"):
+    """Write the vocabulary that the texts of all models here are cut with.
+
+    transformers looks for it in a model's own folder, so it lies in each.
+    """
+    for name in (VOCABULARY, MERGES):
         shutil.copyfile(folder() / name, target / name)
     length = settings.TEXT.max_tokens
     write_json(

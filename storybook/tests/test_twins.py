@@ -32,9 +32,9 @@ def model():
 @pytest.fixture(scope="module")
 def painter(model):
     reader = Reader()
-    reader.text.load_state_dict(model.text.state_dict())
+    reader.text.load_state_dict(model.networks["text"].state_dict())
     painter = Painter(reader)
-    painter.unet.load_state_dict(model.unet.state_dict())
+    painter.unet.load_state_dict(model.network.state_dict())
     return painter.eval().requires_grad_(requires_grad=False)
 
 
@@ -81,7 +81,10 @@ def batch_of(model, pairs, captions) -> TwinBatch:
         encode(model.autoencoder, to_tensor(draw_pair(pair), "cpu")) for pair in pairs
     ]
     scale = model.autoencoder.config.scale_factor
-    ids = [[model.tokenizer.windows(each)[0] for each in row] for row in captions]
+    ids = [
+        [model.encoders["text"].tokenizer.windows(each)[0] for each in row]
+        for row in captions
+    ]
     return TwinBatch(torch.from_numpy(np.stack(latents)) * scale, torch.tensor(ids))
 
 
