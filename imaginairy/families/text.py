@@ -34,8 +34,9 @@ class TextEncoder:
     """A text network, and the vocabulary by which its tokens are numbered."""
 
     network: Any
-    """Maps ids (windows, tokens) and a clip skip to (windows, tokens, width); its
-    `config` says the `width` and how many `layers` there are."""
+    """Maps ids (windows, tokens) and a clip skip to a `Conditioning` of tokens
+    (windows, tokens, width); its `config` says the `width` and how many `layers` there
+    are."""
     tokenizer: ClipTokenizer
     device: torch.device
 
@@ -102,7 +103,7 @@ class TextEncoder:
                 f"model's text encoder; give one from 1 to {layers}."
             )
         token_ids = torch.tensor(self.windows(ids), device=self.device)
-        return self.network(token_ids, clip_skip).float().flatten(0, 1)[None]
+        return self.network(token_ids, clip_skip).tokens.float().flatten(0, 1)[None]
 
     def windows(self, ids: Sequence[int]) -> list[list[int]]:
         """Cut the ids of a text into whole windows, at least one."""

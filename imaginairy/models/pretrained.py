@@ -22,8 +22,9 @@ from imaginairy.sources.layouts import CONFIG, folder_files, has_clip_vocabulary
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
 from imaginairy.tokenizer import ClipTokenizer
-from imaginairy.weights.assemble import Names, Part, assemble
+from imaginairy.weights.assemble import Part, assemble
 from imaginairy.weights.json_file import read_json
+from imaginairy.weights.stored import Names
 from imaginairy.weights.vocabulary import load_tokenizer
 from imaginairy.weights.weightfile import Tensors, open_weights
 

@@ -26,7 +26,7 @@ from imaginairy.models.pretrained import (
     load_pretrained,
 )
 from imaginairy.sources.rows import ModelRow
-from imaginairy.weights.assemble import Names
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 WARINESS = 0.01

@@ -1,4 +1,7 @@
-"""CLIP's text transformer (Radford et al. 2021, arXiv:2103.00020)."""
+"""CLIP's text transformer (Radford et al. 2021, arXiv:2103.00020).
+
+OpenCLIP's are built alike (Cherti et al. 2022, arXiv:2212.07143).
+"""
 
 from collections.abc import Callable
 
@@ -6,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.conditioning import Conditioning
 from imaginairy.networks.config import ClipTextConfig
 from imaginairy.networks.layers import Attention
 
@@ -48,17 +52,35 @@ class ClipText(nn.Module):
         self.positions = nn.Embedding(config.max_tokens, config.width)
         self.layers = nn.Sequential(*(Layer(config) for _ in range(config.layers)))
         self.norm_out = nn.LayerNorm(config.width)
+        self.projection = (
+            None
+            if config.projection_dim is None
+            else nn.Linear(config.width, config.projection_dim, bias=False)
+        )
 
-    def forward(self, token_ids: Tensor, clip_skip: int = 1) -> Tensor:
-        """Map ids (batch, up to max_tokens) to (batch, tokens, width).
+    def forward(self, token_ids: Tensor, clip_skip: int = 1) -> Conditioning:
+        """Embed ids (batch, up to max_tokens) as tokens (batch, n, width).
 
-        What comes back is the output of a layer after the final normalisation.
+        They are the output of a layer, after the final normalisation if the config
+        has it. The pooled embedding (batch, projection_dim or width), if there is one,
+        is what the last layer of all says at the first token that ends the text,
+        normalised and projected.
 
         Args:
             clip_skip: which layer, counted from the last, which is 1.
         """
-        positions = self.positions.weight[: token_ids.shape[1]]
-        x = self.tokens(token_ids) + positions
-        for layer in list(self.layers)[: len(self.layers) + 1 - clip_skip]:
-            x = layer(x)
-        return self.norm_out(x)
+        config = self.config
+        states = [self.tokens(token_ids) + self.positions.weight[: token_ids.shape[1]]]
+        kept = len(self.layers) + 1 - clip_skip
+        for layer in list(self.layers)[: None if config.pooled else kept]:
+            states.append(layer(states[-1]))
+        tokens = self.norm_out(states[kept]) if config.final_norm else states[kept]
+        return Conditioning(
+            tokens, self._pooled(states[-1], token_ids) if config.pooled else None
+        )
+
+    def _pooled(self, last: Tensor, token_ids: Tensor) -> Tensor:
+        ends = (token_ids == self.config.end_token).int().argmax(dim=1)
+        each = torch.arange(len(last), device=last.device)
+        pooled: Tensor = self.norm_out(last[each, ends])
+        return pooled if self.projection is None else self.projection(pooled)

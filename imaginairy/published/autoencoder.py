@@ -5,8 +5,9 @@ from pathlib import Path
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.published.naming import Naming, Shapes, at, count, told
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
 from imaginairy.weights.settings import Settings, number, whole
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 USUAL_GROUPS = 32

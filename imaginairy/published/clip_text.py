@@ -1,4 +1,4 @@
-"""CLIP's text transformer as transformers names it, with a level above or without."""
+"""CLIP's text transformer as transformers and OpenCLIP name it."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,8 +9,9 @@ from imaginairy.log import log
 from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
 from imaginairy.networks.config import ClipTextConfig
 from imaginairy.published.naming import Naming, Shapes, at, count, told
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
 from imaginairy.weights.settings import Settings, number, whole
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 LEVEL = "text_model."
@@ -18,6 +19,12 @@ LEVEL = "text_model."
 HEAD_WIDTH = 64
 """Channels of one attention head in every published CLIP text transformer."""
 FEWEST_TOKENS = 3
+WIDEST_OF_OPENAI = 768
+"""Up to here weights are OpenAI's or like them; wider ones are of OpenCLIP's design."""
+VOCABULARY = ClipTextConfig.end_token + 1
+"""Tokens of CLIP's own vocabulary, of which the last ends a text."""
+NO_END = 2
+"""What configurations long had for `eos_token_id`, whatever the vocabulary."""
 
 LAYER: Names = {
     "norm1": "layer_norm1",
@@ -29,12 +36,27 @@ LAYER: Names = {
     "widen": "mlp.fc1",
     "narrow": "mlp.fc2",
 }
+OPENCLIP_LAYER: Names = {
+    "norm1": "ln_1",
+    **{
+        f"attention.{module}.{kind}": f"attn.in_proj_{kind}[{part}/3]"
+        for part, module in enumerate(("query", "key", "value"))
+        for kind in ("weight", "bias")
+    },
+    "attention.out": "attn.out_proj",
+    "norm2": "ln_2",
+    "widen": "mlp.c_fc",
+    "narrow": "mlp.c_proj",
+}
 
 
 def clip_text(tensors: Tensors, settings: Settings) -> Part:
     """Read a text transformer off its tensors.
 
-    Layers behind `num_hidden_layers` of the settings are left out.
+    Layers behind `num_hidden_layers` of the settings are left out. Beside what
+    transformers calls them, the settings may hold `final_norm`, whether embeddings are
+    normalised (they are), `pooled`, whether the text is embedded as one, too (it is
+    not), and `projected`, whether that is projected.
 
     Raises:
         KeyError, IndexError, ValueError: what tells its size is not as ours has it.
@@ -47,57 +69,122 @@ def clip_text(tensors: Tensors, settings: Settings) -> Part:
             f"'{tensors.origin}' holds a text encoder with the activation "
             f"'{config.activation}'; only {' and '.join(ACTIVATIONS)} are supported."
         )
-    held, where = config.layers, Path(tensors.origin)
+    if config.max_tokens < FEWEST_TOKENS:
+        raise CheckpointError(
+            f"The text encoder of this checkpoint reads {config.max_tokens} tokens at "
+            f"a time; {FEWEST_TOKENS} is the least: a start, one of text and an end."
+        )
+    used = _layers_used(Path(tensors.origin), config, settings)
+    if naming is OPENCLIP and not config.pooled:
+        used = min(used, config.layers - 1)  # the last serves the pooled text alone
+    left = tuple(
+        rf"(.*\.)?(encoder\.layers|resblocks)\.{layer}\..*"
+        for layer in range(used, config.layers)
+    )
+    config = replace(config, layers=used)
+    part = Part(ClipText, config, tensors, naming.names(config))
+    return replace(part, ignored=(*part.ignored, *left))
+
+
+def _layers_used(where: Path, config: ClipTextConfig, settings: Settings) -> int:
+    """Count the layers that settings leave, and say so where they are not all."""
+    held = config.layers
     used = int(number(where, settings, "num_hidden_layers", held, 0, held + 1))
-    unused = range(used, held)
-    if unused:
+    if used < held:
         log.info(
             "%s: of the text encoder's %d layers the first %d are used, as its "
             "num_hidden_layers says (a clip skip of %d).",
             where,
             held,
             used,
-            len(unused) + 1,
+            held - used + 1,
         )
-    config = replace(config, layers=used)
-    part = Part(ClipText, config, tensors, naming.names(config))
-    left = tuple(rf"(.*\.)?encoder\.layers\.{layer}\..*" for layer in unused)
-    return replace(part, ignored=(*part.ignored, *left))
+    return used
 
 
 def config_below(level: str, shapes: Shapes, settings: Settings) -> ClipTextConfig:
-    """Size a text transformer whose names all begin with a level."""
-    vocab_size, width = shapes[f"{level}embeddings.token_embedding.weight"]
-    max_tokens = shapes[f"{level}embeddings.position_embedding.weight"][0]
-    if max_tokens < FEWEST_TOKENS:
-        raise CheckpointError(
-            f"The text encoder of this checkpoint reads {max_tokens} tokens at a time; "
-            f"{FEWEST_TOKENS} is the least: a start, one of text and an end."
-        )
+    """Size a text transformer as transformers names it, behind a level."""
+    return _config(
+        shapes[f"{level}embeddings.token_embedding.weight"],
+        shapes[f"{level}embeddings.position_embedding.weight"],
+        count(shapes, level + "encoder.layers.{}.mlp.fc1.weight"),
+        shapes[f"{level}encoder.layers.0.mlp.fc1.weight"],
+        shapes["text_projection.weight"][0] if settings.get("projected") else None,
+        settings,
+    )
+
+
+def openclip_config(shapes: Shapes, settings: Settings) -> ClipTextConfig:
+    """Size a text transformer as OpenCLIP names it."""
+    return _config(
+        shapes["token_embedding.weight"],
+        shapes["positional_embedding"],
+        count(shapes, "transformer.resblocks.{}.mlp.c_fc.weight"),
+        shapes["transformer.resblocks.0.mlp.c_fc.weight"],
+        shapes["text_projection"][1] if settings.get("projected") else None,
+        {"hidden_act": "gelu", **settings},
+    )
+
+
+def _config(
+    tokens: tuple[int, ...],
+    positions: tuple[int, ...],
+    layers: int,
+    widening: tuple[int, ...],
+    projection_dim: int | None,
+    settings: Settings,
+) -> ClipTextConfig:
+    vocab_size, width = tokens
     heads = settings.get("num_attention_heads", max(1, width // HEAD_WIDTH))
+    usual = "quick_gelu" if width <= WIDEST_OF_OPENAI else "gelu"
+    end = settings.get("eos_token_id")
+    if type(end) is not int or not NO_END < end < vocab_size:
+        end = min(vocab_size, VOCABULARY) - 1
     return ClipTextConfig(
         vocab_size=vocab_size,
         width=width,
-        layers=count(shapes, level + "encoder.layers.{}.mlp.fc1.weight"),
+        layers=layers,
         heads=whole("attention heads", heads),
-        mlp_width=shapes[f"{level}encoder.layers.0.mlp.fc1.weight"][0],
-        max_tokens=max_tokens,
-        activation=settings.get("hidden_act", ClipTextConfig.activation),
+        mlp_width=widening[0],
+        max_tokens=positions[0],
+        activation=settings.get("hidden_act", usual),
+        final_norm=settings.get("final_norm", ClipTextConfig.final_norm),
+        pooled=settings.get("pooled", ClipTextConfig.pooled),
+        projection_dim=projection_dim,
+        end_token=end,
     )
 
 
 def names_below(level: str, config: ClipTextConfig) -> Names:
-    """Name a text transformer, every name behind a level."""
+    """Name a text transformer as transformers does, behind a level."""
     names = {
         "tokens": f"{level}embeddings.token_embedding",
         "positions": f"{level}embeddings.position_embedding",
         "norm_out": f"{level}final_layer_norm",
+        "projection": "text_projection",
     }
     for layer in range(config.layers):
         names |= at(f"layers.{layer}", f"{level}encoder.layers.{layer}", LAYER)
     return names
 
 
+def openclip_names(config: ClipTextConfig) -> Names:
+    """Name a text transformer as OpenCLIP does."""
+    names = {
+        "tokens": "token_embedding",
+        "positions.weight": "positional_embedding",
+        "norm_out": "ln_final",
+        "projection.weight": "text_projection[T]",
+    }
+    for layer in range(config.layers):
+        theirs = f"transformer.resblocks.{layer}"
+        names |= at(f"layers.{layer}", theirs, OPENCLIP_LAYER)
+    return names
+
+
+OPENCLIP = Naming(
+    "OpenCLIP", r"transformer\.resblocks\.", openclip_config, openclip_names
+)
 LEVELLED = Naming(
     "transformers before version 5",
     LEVEL,
@@ -110,4 +197,4 @@ TRANSFORMERS = Naming(
     partial(config_below, ""),
     partial(names_below, ""),
 )
-NAMINGS = (LEVELLED, TRANSFORMERS)
+NAMINGS = (OPENCLIP, LEVELLED, TRANSFORMERS)

@@ -13,8 +13,9 @@ from imaginairy.networks.codeformer import CodeFormer
 from imaginairy.networks.enhancer_config import CodeFormerConfig
 from imaginairy.published.autoencoder import COMPVIS_ATTENTION, COMPVIS_RESIDUAL
 from imaginairy.published.naming import Shapes, at, count, lacking
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
 from imaginairy.weights.settings import Settings
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 HEAD_WIDTH = 64

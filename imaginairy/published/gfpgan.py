@@ -4,7 +4,8 @@ from imaginairy.errors import CheckpointError
 from imaginairy.networks.enhancer_config import GFPGANConfig
 from imaginairy.networks.gfpgan import GFPGAN
 from imaginairy.published.naming import Shapes, at, count
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 START = "stylegan_decoder.constant_input.weight"

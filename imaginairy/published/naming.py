@@ -14,8 +14,9 @@ from typing import Generic, TypeVar
 from torch import nn
 
 from imaginairy.errors import CheckpointError
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
 from imaginairy.weights.settings import Settings
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -7,7 +7,8 @@ from imaginairy.errors import CheckpointError
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import CONVOLUTIONS, DENSE_BLOCKS, RRDBNet
 from imaginairy.published.naming import Shapes, count
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 RRDB_NAMES = {

@@ -8,7 +8,8 @@ from imaginairy.networks.enhancer_config import SRVGGConfig
 from imaginairy.networks.srvgg import SRVGG
 from imaginairy.published.naming import Shapes
 from imaginairy.published.rrdbnet import COLORED, COLORS
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 NAME = re.compile(r"body\.(\d+)\.(weight|bias)")

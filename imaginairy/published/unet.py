@@ -14,8 +14,9 @@ from imaginairy.published.naming import (
     count,
     told,
 )
-from imaginairy.weights.assemble import Names, Part
+from imaginairy.weights.assemble import Part
 from imaginairy.weights.settings import Settings, whole
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 USUAL_HEADS = 8

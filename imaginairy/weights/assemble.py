@@ -10,10 +10,8 @@ from torch.overrides import TorchFunctionMode
 
 from imaginairy.errors import CheckpointError
 from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
+from imaginairy.weights.stored import Names, Shape, Stored, stored_as
 from imaginairy.weights.weightfile import Tensors
-
-Names = dict[str, str]
-"""Our modules to theirs."""
 
 
 @dataclass(frozen=True)
@@ -57,41 +55,56 @@ def assemble(
         CheckpointError: a tensor is missing, unexpected, or of another shape.
     """
     unfilled = network.state_dict()
-    prefix = part.tensors.prefix
-    wanted = {name: prefix + _theirs(name, part.names) for name in unfilled}
-    shapes = {prefix + name: shape for name, shape in part.tensors.shapes.items()}
-    missing = [theirs for theirs in wanted.values() if theirs not in shapes]
-    misshapen = [
-        f"{wanted[name]} is {shapes[wanted[name]]} instead of {tuple(tensor.shape)}"
-        for name, tensor in unfilled.items()
-        if wanted[name] in shapes
-        and _squeezed(shapes[wanted[name]]) != _squeezed(tuple(tensor.shape))
-    ]
+    places = {name: stored_as(name, part.names) for name in unfilled}
+    _refuse_misfits(type(network).__name__, part, unfilled, places)
+    filled: dict[str, Tensor] = {}
+    for name, tensor in unfilled.items():
+        place = places[name]
+        whole = part.tensors.read(place.name)
+        if not whole.is_floating_point():
+            raise CheckpointError(
+                f"'{part.tensors.origin}' holds {part.tensors.prefix}{place.name} as "
+                f"{whole.dtype}; only floating-point weights are supported."
+            )
+        ours = place.taken(whole).to(device=device, dtype=dtype)
+        filled[name] = ours.reshape(tensor.shape)
+    network.load_state_dict(filled, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _refuse_misfits(
+    title: str, part: Part, unfilled: dict[str, Tensor], places: dict[str, Stored]
+) -> None:
+    """Compare a network with the tensors of its part, by names and shapes."""
+    held, prefix = part.tensors.shapes, part.tensors.prefix
+    missing, misshapen = [], []
+    for name, place in places.items():
+        wanted = place.shape(tuple(unfilled[name].shape))
+        if place.name not in held:
+            missing.append(prefix + place.name)
+        elif _squeezed(held[place.name]) != _squeezed(wanted):
+            misshapen.append(
+                f"{prefix}{place.name} is {held[place.name]} instead of {wanted}"
+            )
+    left = unexpected(
+        [prefix + name for name in held],
+        [prefix + place.name for place in places.values()],
+        part.ignored,
+    )
     problems = [
-        f"{len(found)} {problem} ({some(found)})"
+        f"{len(once)} {problem} ({some(once)})"
         for problem, found in (
             ("missing", missing),
-            ("unexpected", unexpected(shapes, wanted.values(), part.ignored)),
+            ("unexpected", left),
             ("misshapen", misshapen),
         )
-        if found
+        if (once := dict.fromkeys(found))
     ]
     if problems:
         raise CheckpointError(
-            f"'{part.tensors.origin}' does not fit the {type(network).__name__} it "
-            f"seems to hold: tensors {'; '.join(problems)}."
+            f"'{part.tensors.origin}' does not fit the {title} it seems to hold: "
+            f"tensors {'; '.join(problems)}."
         )
-    filled: dict[str, Tensor] = {}
-    for name, tensor in unfilled.items():
-        stored = part.tensors.read(wanted[name].removeprefix(prefix))
-        if not stored.is_floating_point():
-            raise CheckpointError(
-                f"'{part.tensors.origin}' holds {wanted[name]} as {stored.dtype}; only "
-                "floating-point weights are supported."
-            )
-        filled[name] = stored.to(device=device, dtype=dtype).reshape(tensor.shape)
-    network.load_state_dict(filled, assign=True)
-    return network.eval().requires_grad_(False)
 
 
 class _Unfilled(TorchFunctionMode):
@@ -110,12 +123,6 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _squeezed(shape: Shape) -> Shape:
     """Drop the 1 x 1 of a convolution that is a matrix product."""
     return shape[:2] if shape[2:] == (1, 1) else shape
-
-
-def _theirs(name: str, names: Names) -> str:
-    """Return the name in the file of one of our tensors."""
-    module, _, kind = name.rpartition(".")
-    return f"{names[module]}.{kind}".removeprefix(".")

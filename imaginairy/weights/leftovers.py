@@ -16,7 +16,7 @@ IGNORED = (
     r"posterior_(variance|log_variance_clipped|mean_coef[12])",
     r".*\.position_ids",
     r"first_stage_model\.loss\..*",
-    r"(cond_stage_model\.)?(transformer\.)?"
+    r"(cond_stage_model\.|conditioner\.embedders\.\d+\.)?((transformer|model)\.)?"
     r"(logit_scale|(text|visual)_projection(\.weight)?|vision_model\..*)",
     r"(optimizer_states|lr_schedulers|optimizer)(\..*)?",
     r"model_ema_.*|global_step|epoch",

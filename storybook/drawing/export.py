@@ -13,7 +13,7 @@ from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.published import autoencoder as autoencoders
 from imaginairy.published import clip_text, unet
 from imaginairy.tokenizer import END, START
-from imaginairy.weights.assemble import Names
+from imaginairy.weights.stored import Names
 from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.drawing.decoder import load_finished

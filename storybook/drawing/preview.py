@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imaginairy.conditioning import Conditioning
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.discrete import NoiseSchedule
@@ -85,8 +84,7 @@ def sample(unet: UNet, text: ClipText, prompts: tuple[str, ...], seed: int) -> T
     device = next(unet.parameters()).device
     ids = [reader.windows(prompt)[0] for prompt in ("", *prompts)]
     with mixed(device):
-        embedded = text(torch.tensor(ids, device=device)).float()
-    read = Conditioning(embedded)
+        read = text(torch.tensor(ids, device=device)).to(dtype=torch.float32)
     empty, asked = read[0].repeated(len(prompts)), read[1:]
     alphas = NoiseSchedule().alphas_cumprod.tolist()
     size = (settings.AUTOENCODER.latent_channels, 16, 16)

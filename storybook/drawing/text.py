@@ -62,7 +62,7 @@ class Reader(nn.Module):
         Returns:
             (batch, channels, 4, 4), and (batch, vocabulary).
         """
-        embeddings = self.text(ids)
+        embeddings = self.text(ids).tokens
         ends = (ids == self.end).int().argmax(dim=1)
         last = embeddings[torch.arange(len(ids), device=ids.device), ends]
         layout = self.layout(last).unflatten(1, (-1, LAYOUT_SIDE, LAYOUT_SIDE))

@@ -8,7 +8,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from imaginairy.conditioning import Conditioning
 from imaginairy.networks.unet import UNet
 from imaginairy.samplers.discrete import NoiseSchedule
 from storybook import settings
@@ -47,7 +46,7 @@ class Painter(nn.Module):
 
     def forward(self, noised: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
         """Return the predicted noise."""
-        return self.unet(noised, timesteps, Conditioning(self.reader.text(ids)))
+        return self.unet(noised, timesteps, self.reader.text(ids))
 
 
 def train() -> None:

@@ -136,7 +136,7 @@ def test_training_goes_on_from_the_bundled_models(tmp_path, monkeypatch, capsys)
     words = "a red circle on a blue background"
     ids = torch.tensor(vocabulary.windows(words))
     with torch.no_grad():
-        read = painter.reader.text(ids)
+        read = painter.reader.text(ids).tokens
         wanted = Wanted([WeightedPrompt(words)], None, size=(128, 128))
         said, _ = bundled.condition(wanted)
         torch.testing.assert_close(read, said.tokens)

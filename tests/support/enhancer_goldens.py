@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.published.codeformer import POSITIONS
-from imaginairy.weights.assemble import Names
+from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 DATA = Path(__file__).parents[1] / "networks" / "data"
