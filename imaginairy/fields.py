@@ -143,6 +143,15 @@ def implied(prompt: Any) -> dict[str, Any]:
     }
 
 
+def has_what_it_needs(prompt: Any, name: str) -> bool:
+    """Tell whether a value of a field would have something to do."""
+    known = options(prompt)
+    return all(
+        need.is_met(known[need.field], getattr(prompt, need.field))
+        for need in known[name].needs
+    )
+
+
 def check_together(prompt: Any) -> None:
     """Look whether each field that is set has the others that it needs.
 

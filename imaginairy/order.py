@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from PIL import ImageOps
 
 from imaginairy.checks import parse_margins
+from imaginairy.fields import has_what_it_needs
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
 from imaginairy.samplers import get_sampler
@@ -36,6 +37,7 @@ from imaginairy.sizes import (
     written,
 )
 from imaginairy.sources.catalog import usual_model
+from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import ModelRow
 
 T = TypeVar("T")
@@ -104,31 +106,26 @@ def filled(
         clip_skip: the layer of its text encoder that the model reads, once that is
             known.
     """
+    drawn = prompt.drawn or spec.defaults.native_size
+    larger = spec.defaults.upscales and exceeds((prompt.width, prompt.height), drawn)
+    if prompt.upscale is None:
+        prompt = replace(prompt, upscale=larger)
     defaults: dict[str, Any] = {
         "steps": spec.defaults.steps,
         "prompt_strength": spec.defaults.prompt_strength,
         "sampler_type": spec.defaults.sampler,
         "clip_skip": clip_skip,
+        "fix_faces_fidelity": DEFAULT_FACE_FIDELITY,
     }
-    if prompt.mask_prompt is not None:
-        defaults["mask_model"] = usual_model("mask", spec)
-    drawn = prompt.drawn or spec.defaults.native_size
-    larger = spec.defaults.upscales and exceeds((prompt.width, prompt.height), drawn)
-    defaults["upscale"] = larger
-    if larger if prompt.upscale is None else prompt.upscale:
-        defaults["upscaler"] = usual_model("upscaler", spec)
-    elif prompt.outpaint is None:  # margins and upscalers make it larger
+    if not prompt.upscale and prompt.outpaint is None:  # these make it larger
         defaults["width"], defaults["height"] = drawn
-    if prompt.fix_faces:
-        defaults["fix_faces_fidelity"] = DEFAULT_FACE_FIDELITY
-        defaults["fix_faces_model"] = usual_model("face-restorer", spec)
-        defaults["fix_faces_detector"] = usual_model("face-detector", spec)
-    if prompt.caption:
-        defaults["caption_model"] = usual_model("captioner", spec)
-    if prompt.best_of > 1:
-        defaults["similarity_model"] = usual_model("similarity", spec)
+    for role, row in BESIDE.items():
+        if row.option:
+            defaults[row.option] = usual_model(role, spec)
     missing = {
-        name: value for name, value in defaults.items() if getattr(prompt, name) is None
+        name: value
+        for name, value in defaults.items()
+        if getattr(prompt, name) is None and has_what_it_needs(prompt, name)
     }
     return replace(prompt, model=spec.name, **missing)
 

@@ -81,10 +81,12 @@ MAY_IMPORT = {
     "sizes": {"errors"},
     "order": {
         "checks",
+        "fields",
         "lazy_image",
         "log",
         "samplers",
         "sources.catalog",
+        "sources.roles",
         "sources.rows",
         "schema",
         "sizes",

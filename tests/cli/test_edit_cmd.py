@@ -14,6 +14,7 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt, ModelStore
 from imaginairy.enhancers.similarity import similarities
+from imaginairy.fields import options
 from imaginairy.order import init_strength
 from storybook.world import draw_scene
 from tests.support.commands import Run, assert_refused, process
@@ -112,7 +113,7 @@ def test_what_the_pages_edit_becomes_what_they_ask_for(
 def test_how_much_stays_by_default(fields: dict[str, Any], strength: float) -> None:
     image = Image.new("RGB", (64, 64))
     assert init_strength(ImaginePrompt("a", init_image=image, **fields)) == strength
-    said = ImaginePrompt.__dataclass_fields__["init_image_strength"].metadata["help"]
+    said = options(ImaginePrompt)["init_image_strength"].help
     assert "0.6 by default, 0.2 with a mask, 0 when outpainting" in said
 
 
