@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
 from imaginairy.models.face_views import Face, Looks, found_in_views
+from imaginairy.models.saved_folder import open_folder
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
 from imaginairy.published.codeformer import codeformer_part, is_codeformer
@@ -28,11 +29,10 @@ from imaginairy.published.gfpgan import gfpgan_part, is_gfpgan
 from imaginairy.published.kinds import kind_of
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.fetch import fetch
-from imaginairy.sources.layouts import CONFIG, folder_files
+from imaginairy.sources.layouts import CONFIG
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.json_file import read_json
-from imaginairy.weights.weightfile import Tensors, open_weights
+from imaginairy.weights.weightfile import open_weights
 
 FINDER_TYPE = "imaginairy-face-finder"
 RESTORER_TYPE = "codeformer"
@@ -83,8 +83,7 @@ def load_restorer(spec: ModelRow, device: torch.device) -> FaceRestorer:
     path = fetch(spec)
     settings: Mapping[str, Any] = {}
     if path.is_dir():
-        tensors = open_folder(path, "face restorer")
-        settings = settings_of(path, RESTORER_TYPE, "face restorer")
+        settings, tensors = open_folder(path, "face restorer", RESTORER_TYPE)
     else:
         tensors = open_weights(path)
     if is_gfpgan(tensors.shapes):
@@ -99,27 +98,9 @@ def load_restorer(spec: ModelRow, device: torch.device) -> FaceRestorer:
     return CodeFormerRestorer(spec.name, codeformer.eval(), tensors.files)
 
 
-def open_folder(folder: Path, noun: str) -> Tensors:
-    """Open the weights in a folder that holds them and a config.json."""
-    files = [file.name for file in folder.iterdir()]
-    return open_weights(folder / folder_files(files, str(folder), noun)[0])
-
-
-def settings_of(folder: Path, kind: str, noun: str) -> Mapping[str, Any]:
-    """Read a folder's config.json; raise CheckpointError for one of another kind."""
-    settings = read_json(folder / CONFIG)
-    if settings.get("model_type") != kind:
-        raise CheckpointError(
-            f"'{folder}' holds a model of the type '{settings.get('model_type')}'; a "
-            f"{noun} is a '{kind}'."
-        )
-    return settings
-
-
 def load_finder(folder: Path, device: torch.device) -> FaceFinder:
     """Load a finder of faces of our own design."""
-    tensors = open_folder(folder, "face detector")
-    settings = settings_of(folder, FINDER_TYPE, "face detector")
+    settings, tensors = open_folder(folder, "face detector", FINDER_TYPE)
     try:
         config = FaceFinderConfig(
             channels=tuple(int(each) for each in settings["channels"]),

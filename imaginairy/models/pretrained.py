@@ -14,19 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
+from imaginairy.models.saved_folder import open_folder
 from imaginairy.sources import hub
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import fetch
-from imaginairy.sources.layouts import CONFIG, folder_files, has_clip_vocabulary
+from imaginairy.sources.layouts import CONFIG, has_clip_vocabulary
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
 from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.assemble import Part, assemble
-from imaginairy.weights.json_file import read_json
 from imaginairy.weights.stored import Names
 from imaginairy.weights.vocabulary import load_tokenizer
-from imaginairy.weights.weightfile import Tensors, open_weights
+from imaginairy.weights.weightfile import Tensors
 
 Settings = dict[str, Any]
 """What is read of a config.json: values by name, or by part and name."""
@@ -101,15 +101,7 @@ def load_pretrained(
         DownloadError: it could not be fetched.
     """
     folder, noun = fetch(spec), ROLES[spec.role].noun
-    files = [file.name for file in folder.iterdir()] if folder.is_dir() else []
-    weights = folder_files(files, str(folder), noun)[0]
-    settings = read_json(folder / CONFIG)
-    if settings.get("model_type") != design.model_type:
-        raise CheckpointError(
-            f"'{folder}' holds a model of the type '{settings.get('model_type')}'; a "
-            f"{noun} is a '{design.model_type}'."
-        )
-    tensors = open_weights(folder / weights)
+    settings, tensors = open_folder(folder, noun, design.model_type)
     network = load_network(design, settings, tensors, device)
     return network, Origin(spec.name, folder, tensors.files)
 
