@@ -271,6 +271,9 @@ class ModelStore:
 
 
 def _kept(kept: dict[str, tuple[ModelRow, Any]], row: ModelRow) -> Any | None:
-    """Return the model of a row where it is what is kept for its role."""
+    """Return the model of a row where it is what is kept for its role.
+
+    A name is enough: those of paths are what they lead to, however they are written.
+    """
     known, model = kept.get(row.role, (None, None))
-    return model if known == row else None
+    return model if known is not None and known.name == row.name else None

@@ -46,6 +46,19 @@ def test_a_model_is_loaded_once_and_let_go_for_another(
     assert gone() is None, "two models at once take twice the memory"
 
 
+def test_a_model_is_loaded_once_however_its_path_is_written(
+    store: ModelStore,
+    tiny_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to(tiny_folder)
+    first = store.get("link")
+    assert first.spec.name == str(tiny_folder)
+    assert store.get(first.spec.name) is store.get("./link") is first
+
+
 def test_a_model_is_let_go_before_another_is_loaded(
     store: ModelStore, tiny_folder: Path, tmp_path: Path
 ) -> None:
