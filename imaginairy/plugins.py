@@ -57,7 +57,8 @@ def find_plugin(name: str) -> EntryPoint:
             f"{len(points)} enhancers are called '{name}', from {bringers}; uninstall "
             "all but one."
         )
-    return points[0]
+    [point] = points
+    return point
 
 
 def brought_by(point: EntryPoint) -> str:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from imaginairy.enhancers import ENHANCERS
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata.read import read_metadata
 from imaginairy.metadata.write import write_image
-from imaginairy.plugins import RESERVED
+from imaginairy.plugins import GROUP, RESERVED, brought_by
 from tests.support.packages import bring, enhancer_code
 from tests.support.patience import HANG_GUARD_S
 
@@ -228,6 +229,7 @@ def test_several_run_in_the_order_asked(imagine: Imagine, tmp_path: Path) -> Non
             "'glow'.",
         ),
         ({}, "glow", "There is no enhancer 'glow'; none is installed."),
+        ({}, "pytest", "There is no enhancer 'pytest'; none is installed."),
     ],
 )
 def test_clashes_and_faults_are_said_before_a_model_is_loaded(
@@ -277,13 +279,20 @@ def test_a_broken_package_harms_nobody_who_does_not_ask_for_it(
     assert imagine(tmp_path, "--enhance", "glow").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("code", "said"), [("1 / 0", "division by zero"), ("raise KeyError", "KeyError")]
+)
 def test_a_failure_of_other_peoples_code_is_one_line(
-    imagine: Imagine, tmp_path: Path
+    code: str, said: str, imagine: Imagine, tmp_path: Path
 ) -> None:
-    bring(tmp_path, "one-package", "glow", enhancer_code("glow", "return 1 / 0"))
+    bring(tmp_path, "one-package", "glow", enhancer_code("glow", code))
     ran = imagine(tmp_path, "-q", "--enhance", "glow")
     assert ran.exit_code == 1
-    assert ran.stderr == "Error: The enhancer 'glow' failed: division by zero.\n"
+    assert ran.stderr == f"Error: The enhancer 'glow' failed: {said}.\n"
+
+
+def test_what_no_package_is_known_of_is_named_by_its_code() -> None:
+    assert brought_by(EntryPoint("glow", "glowing:GLOW", GROUP)) == "'glowing:GLOW'"
 
 
 def test_names_of_ours_are_taken() -> None:
