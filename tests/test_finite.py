@@ -61,7 +61,7 @@ def change(network: nn.Module, name: str, value: Callable[[Tensor], Tensor]) -> 
     [
         ("text", "norm_out.weight", "text encoder"),
         ("denoiser", "conv_out.bias", "UNet"),
-        ("denoiser", "middle.first.residual.norm1.weight", "UNet"),
+        ("denoiser", "middle.blocks.0.residual.norm1.weight", "UNet"),
         ("autoencoder", "encoder.conv_in.bias", "encoder"),
         ("autoencoder", "decoder.norm_out.weight", "decoder"),
     ],

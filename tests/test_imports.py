@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "samplers": {"samplers", "conditioning", "errors"},
     "said": {"log"},
     "sources.own_default": set(),
-    "sources": {"errors", "said", "sources"},
+    "sources": {"errors", "families", "said", "sources"},
     "models": {
         "models",
         "conditioning",
@@ -37,11 +37,12 @@ MAY_IMPORT = {
         "prompt_syntax",
         "published",
         "said",
+        "sizes",
         "sources",
         "tokenizer",
         "weights",
     },
-    "published": {"errors", "log", "networks", "published", "weights"},
+    "published": {"errors", "log", "networks", "published", "samplers", "weights"},
     "families": {"conditioning", "errors", "families", "prompt_syntax", "tokenizer"}
     | {"samplers.prediction", "weighted_prompt"},
     "tokenizer": {"errors"},

@@ -7,6 +7,7 @@ that do are named as `module:function` and imported when they are first called.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -48,26 +49,39 @@ class LatentGrid:
         return self.channels, height // self.pixels, width // self.pixels
 
 
-@dataclass(frozen=True)
 class Header:
-    """What is known of a model before any tensor is read."""
+    """What is known of a model before any tensor is read.
 
-    shapes: Mapping[str, Shape]
-    """Of all tensors by their names, those of a folder with their part's folder before
-    them: `unet/conv_in.weight`."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    """What a safetensors file says of itself."""
-    index: Mapping[str, Any] | None = None
-    """The `model_index.json` of a folder, empty where it has none; None for a file."""
+    Args:
+        shapes: gives those of all tensors by their names, those of a folder with their
+            part's folder before them: `unet/conv_in.weight`; it is asked only where
+            they are.
+        metadata: what a safetensors file says of itself.
+        folders: the folders of a folder in the diffusers layout.
+        index: its `model_index.json`, empty where there is none; None for a file.
+    """
+
+    def __init__(
+        self,
+        shapes: Callable[[], Mapping[str, Shape]],
+        *,
+        metadata: Mapping[str, str] | None = None,
+        folders: Collection[str] = (),
+        index: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._shapes = shapes
+        self.metadata = metadata or {}
+        self.folders = folders
+        self.index = index
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shapes of all tensors by their names."""
+        return self._shapes()
 
     def has(self, *starts: str) -> bool:
         """Tell whether the name of a tensor begins with any of these."""
         return any(name.startswith(starts) for name in self.shapes)
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder in the diffusers layout."""
-        return self.index is not None
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ class Family:
     """Side in pixels that it was trained at where it does not say."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """What else `model_index.json` may list, with patterns of their classes."""
-    architecture: str = r"(?!)"
+    architecture: str = r".*"
     """Pattern of what its metadata may say as `modelspec.architecture`."""
     yaml_targets: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """Patterns of the classes that a `.yaml` beside a file may name, by where below

@@ -25,8 +25,8 @@ def detect(header: Header) -> bool:
     if header.index is None:
         return header.has(UNET) and not header.has(*OTHERS)
     kind = str(header.index.get("_class_name", ""))
-    others = header.has("text_encoder_2/") or re.search(OTHER_PIPELINES, kind)
-    return header.has("unet/") and not others
+    others = "text_encoder_2" in header.folders or re.search(OTHER_PIPELINES, kind)
+    return "unet" in header.folders and not others
 
 
 UNET_SETTINGS: dict[str, Collection[Any]] = {
@@ -82,7 +82,7 @@ SD1 = Family(
             title="UNet",
             folder="unet",
             prefix=UNET,
-            published="imaginairy.published.unet:unet",
+            published="imaginairy.published.unet:plain_unet",
             classes=r"(Flax)?UNet2DConditionModel",
             settings=UNET_SETTINGS,
             said=("num_attention_heads",),

@@ -1,178 +1,221 @@
-"""A diffusion checkpoint taken apart: whose tensors, which naming, what settings."""
+"""A model taken apart: of which family, whose tensors, what settings."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
+from imaginairy.families.family import DENOISER, Family, Header, PartRow, function
+from imaginairy.families.strangers import stranger
+from imaginairy.families.table import FAMILIES, family_of, only_supported
 from imaginairy.log import log
-from imaginairy.models.declared import (
-    FAMILY,
-    SUPPORTED,
-    check_pipeline,
-    said_by_file,
-    schedule_of,
-)
-from imaginairy.models.leftovers import (
-    AUTOENCODER,
-    TEXT,
-    UNET,
-    check_leftovers,
-    unwrapped,
-)
-from imaginairy.published.autoencoder import autoencoder as read_autoencoder
-from imaginairy.published.clip_text import clip_text
+from imaginairy.models.declared import check_pipeline, said_by_file
 from imaginairy.published.naming import OtherDesignError
-from imaginairy.published.unet import projects_by_matrices
-from imaginairy.published.unet import unet as read_unet
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
-    PARTS,
     SCHEDULER,
     has_clip_vocabulary,
-    pick_weights,
 )
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.json_file import read_json
-from imaginairy.weights.leftovers import some
+from imaginairy.weights.folder import ModelFolder
+from imaginairy.weights.leftovers import check_leftovers, leave_aside, some, unwrapped
 from imaginairy.weights.settings import Settings, number, require, shown_value
 from imaginairy.weights.weightfile import Tensors, open_weights
+
+PREDICTIONS = {"noise": "epsilon", "v": "v_prediction"}
+"""What `scheduler_config.json` calls what a family predicts."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that a latent diffusion model is made of."""
+    """Everything that a model is made of."""
 
-    unet: Part
-    autoencoder: Part
-    text: Part
+    family: Family
+    parts: Mapping[str, Part]
+    """The networks by their role."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     weight_files: tuple[Path, ...] = ()
     clip_skip: int = 1
-    """Which layer of the text encoder is used, counted from the last, which is 1."""
-    tokenizer_folder: Path | None = None
-    """Where a vocabulary of the model's own lies, if it has one."""
+    """Which layer of the text encoders is used, counted from the last, which is 1."""
+    vocabularies: Mapping[str, Path] = field(default_factory=dict)
+    """Folders with vocabularies of the model's own, by the role of who reads them."""
 
 
 def read_checkpoint(path: Path, *, half: bool = False) -> Checkpoint:
-    """Open a single file in the CompVis naming, or a folder in the diffusers layout.
+    """Open a model in a single file, or in a folder in the diffusers layout.
 
     Args:
         half: prefer the fp16 files where a folder holds both.
 
     Raises:
-        CheckpointError: the path holds no Stable Diffusion 1.x model.
+        CheckpointError: the path holds no model of a family that is known, or a broken
+            one.
     """
-    return read_folder(path, half=half) if path.is_dir() else read_file(path)
+    if path.is_dir():
+        return read_folder(ModelFolder(path, half=half))
+    return read_file(path)
 
 
 def read_file(path: Path) -> Checkpoint:
-    """Open a single file in the CompVis naming."""
-    whole = unwrapped(open_weights(path))
-    unet = whole.below(UNET)
-    if not unet.shapes:
-        raise CheckpointError(
-            f"'{path}' is no Stable Diffusion checkpoint: no tensor is named "
-            f"'{UNET}...'; it has {some(whole.shapes)}."
-        )
-    check_leftovers(path, whole.shapes)
-    said = said_by_file(path, whole.metadata, whole.shapes)
-    if whole.shapes.get("scale_factor") in ((), (1,)):
-        said["scaling_factor"] = whole.read("scale_factor").item()
+    """Open a model in a single file."""
+    opened = open_weights(path)
+    family, whole, outside = family_of_file(opened)
+    if family is None:
+        raise CheckpointError(why_no_file(path, opened))
+    refuse_named(path, family, whole)
+    leave_aside(path, outside)
+    prefixes = tuple(row.prefix for row in family.parts)
+    check_leftovers(path, whole.shapes, prefixes, (*prefixes, *family.owned))
+    said = said_by_file(path, whole, family)
     if said:
         pairs = ", ".join(
             f"{name} {shown_value(value)}" for name, value in said.items()
         )
         log.info("%s: %s, as it says of itself.", path, pairs)
-    text = _part(path, "text encoder", clip_text, whole.below(TEXT), {})
-    most_skipped = text.config.layers + 1
+    parts = {
+        row.role: read_part(
+            path,
+            family,
+            row,
+            whole.below(row.prefix),
+            {name: said[name] for name in row.said if name in said},
+        )
+        for row in family.parts
+    }
+    layers = min(parts[row.role].config.layers for row in family.texts)
+    places = {
+        row.role: place
+        for row in family.texts
+        for place in (path.parent / str(row.vocabulary), path.parent)
+        if has_clip_vocabulary(place)
+    }
     return Checkpoint(
-        unet=_part(path, "UNet", read_plain_unet, unet, said),
-        autoencoder=_part(
-            path, "autoencoder", read_autoencoder, whole.below(AUTOENCODER), said
-        ),
-        text=text,
-        schedule=schedule_of(path, said),
-        clip_skip=int(number(path, said, "clip_skip", 1, 0, most_skipped)),
+        family,
+        parts,
+        schedule=read_schedule(path, family, said),
+        clip_skip=int(number(path, said, "clip_skip", 1, 0, layers + 1)),
         weight_files=whole.files,
-        tokenizer_folder=path.parent if has_clip_vocabulary(path.parent) else None,
+        vocabularies=places,
     )
 
 
-def read_folder(path: Path, *, half: bool) -> Checkpoint:
-    """Open a folder in the diffusers layout."""
-    files = [
-        f"{file.parent.name}/{file.name}" for file in path.glob("*/*") if file.is_file()
-    ]
-    unet, autoencoder, text = (
-        open_weights(path / pick_weights(files, part, half=half)) for part in PARTS
-    )
-    scheduler = path / SCHEDULER
-    settings = {part: _settings(path / part) for part in PARTS}
+def read_folder(folder: ModelFolder) -> Checkpoint:
+    """Open a model in a folder in the diffusers layout."""
+    path, family = folder.path, family_of(header_of_folder(folder))
+    if family is None:
+        raise CheckpointError(why_no_folder(folder))
+    tensors = {
+        row.role: folder.tensors(row.folder, family.folders) for row in family.parts
+    }
+    settings = {row.role: folder.settings(row.folder) for row in family.parts}
     checkpoint = Checkpoint(
-        unet=_part(path, "UNet", read_plain_unet, unet, settings["unet"]),
-        autoencoder=_part(
-            path, "autoencoder", read_autoencoder, autoencoder, settings["vae"]
-        ),
-        text=_part(path, "text encoder", clip_text, text, settings["text_encoder"]),
-        schedule=schedule_of(
-            scheduler, read_json(scheduler) if scheduler.is_file() else {}
-        ),
-        weight_files=(*unet.files, *autoencoder.files, *text.files),
-        tokenizer_folder=path / "tokenizer",
+        family,
+        {
+            row.role: read_part(
+                path, family, row, tensors[row.role], settings[row.role]
+            )
+            for row in family.parts
+        },
+        schedule=read_schedule(path / SCHEDULER, family, folder.scheduler),
+        weight_files=tuple(file for each in tensors.values() for file in each.files),
+        vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
     )
-    check_pipeline(path / MODEL_INDEX, scheduler)
-    for part, held in settings.items():
-        require(path / part / CONFIG, held, SUPPORTED[part], FAMILY)
+    check_pipeline(folder, family)
+    for row in family.parts:
+        where = path / row.folder / CONFIG
+        require(where, settings[row.role], row.settings, family.title)
     return checkpoint
 
 
-def read_plain_unet(tensors: Tensors, settings: Settings) -> Part:
-    """Read a UNet as Stable Diffusion 1.x has it.
+def family_of_file(whole: Tensors) -> tuple[Family | None, Tensors, list[str]]:
+    """Tell the family of a single file.
+
+    Returns:
+        The family, the tensors without what a trainer put before all names, and the
+        names of those that stand outside of that.
+    """
+    for family in FAMILIES:
+        inner, outside = unwrapped(whole, family.part(DENOISER).prefix)
+        if family.detect(Header(inner.shapes.copy, metadata=whole.metadata)):
+            return family, inner, outside
+    return None, whole, []
+
+
+def header_of_folder(folder: ModelFolder) -> Header:
+    """Return what is known of a folder before it is read."""
+    return Header(folder.shapes, folders=folder.folders, index=folder.index)
+
+
+def why_no_file(path: Path, opened: Tensors) -> str:
+    """Say what a file is that no family knows."""
+    if known := stranger(opened.shapes):
+        return f"'{path}' is {known}; {only_supported()}."
+    titles = " or ".join(row.title for row in FAMILIES)
+    starts = " or ".join(f"'{row.part(DENOISER).prefix}...'" for row in FAMILIES)
+    return (
+        f"'{path}' is no checkpoint of {titles}: no tensor is named {starts}; it has "
+        f"{some(opened.shapes)}."
+    )
+
+
+def why_no_folder(folder: ModelFolder) -> str:
+    """Say what a folder is that no family knows.
 
     Raises:
-        OtherDesignError: it is one of a later design.
+        CheckpointError: it lacks the weights of a part.
     """
-    if projects_by_matrices(tensors.shapes):
-        raise OtherDesignError("its transformers project by matrices")
-    return read_unet(tensors, settings)
+    if kind := folder.index.get("_class_name"):
+        return f"'{folder.path / MODEL_INDEX}' is of a {kind}; {only_supported()}."
+    for row in FAMILIES[-1].parts:
+        folder.tensors(row.folder, FAMILIES[-1].folders)
+    held = ", ".join(sorted(folder.folders))
+    return f"'{folder.path}' holds {held}; {only_supported()}."
 
 
-def _settings(folder: Path) -> Settings:
-    """Return the settings of a part of a folder."""
-    file = folder / CONFIG
-    settings = read_json(file) if file.is_file() else {}
-    if isinstance(of_text := settings.get("text_config"), Mapping):
-        settings = {**settings, **of_text}
-    return settings
+def refuse_named(path: Path, family: Family, whole: Tensors) -> None:
+    """Refuse a file whose names make it another thing.
+
+    Raises:
+        CheckpointError: they do.
+    """
+    for pattern, meaning in family.refused.items():
+        if any(re.fullmatch(pattern, name) for name in whole.shapes):
+            raise CheckpointError(f"'{path}' {meaning}")
 
 
-def _part(
-    path: Path,
-    title: str,
-    read: Callable[[Tensors, Settings], Part],
-    tensors: Tensors,
-    settings: Settings,
+def read_part(
+    path: Path, family: Family, row: PartRow, tensors: Tensors, settings: Settings
 ) -> Part:
-    with _lacking(path, title):
-        return read(tensors, settings)
+    """Read a network's size and names off its tensors."""
+    published: Callable[[Tensors, Settings], Part] = function(row.published)
+    with _lacking(path, family, row):
+        return published(tensors, {**row.usual, **settings})
+
+
+def read_schedule(where: Path, family: Family, settings: Settings) -> ScheduleConfig:
+    """Return the schedule that a model was trained with."""
+    usual = {"prediction_type": PREDICTIONS[family.prediction], **family.noise}
+    schedule: Callable[[Path, Settings, str], ScheduleConfig]
+    schedule = function(family.schedule)
+    return schedule(where, {**usual, **settings}, family.title)
 
 
 @contextmanager
-def _lacking(path: Path, network: str) -> Iterator[None]:
+def _lacking(path: Path, family: Family, row: PartRow) -> Iterator[None]:
     """Turn a tensor that is not there, or of another rank, into a sentence."""
-    said = f"'{path}' holds no {network} of the Stable Diffusion 1.x design"
+    said = f"'{path}' holds no {row.title} of the {family.title} design"
     try:
         yield
     except KeyError as error:
         raise CheckpointError(f"{said}: the tensor {error} is missing.") from error
     except OtherDesignError as error:
         raise CheckpointError(
-            f"The {network} of '{path}' is not of the Stable Diffusion 1.x design: "
-            f"{error}; give a 1.x model or a fine-tune of one."
+            f"The {row.title} of '{path}' is not of the {family.title} design, as "
+            f"{error}; {only_supported()}."
         ) from error
     except (IndexError, TypeError, ValueError) as error:
         raise CheckpointError(f"{said}: a tensor has another shape ({error}).") from (

@@ -1,12 +1,12 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import AUTOENCODER, DENOISER
-from imaginairy.families.sd1 import SD1
+from imaginairy.families.family import AUTOENCODER
 from imaginairy.families.text import TextEncoder
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
@@ -30,35 +30,58 @@ def load(
     """
     half = dtype != torch.float32
     checkpoint = read_checkpoint(fetch(spec, half=half), half=half)
-    tokenizer = find_tokenizer(spec, checkpoint)
-    if tokenizer.highest_id >= checkpoint.text.config.vocab_size:
-        raise CheckpointError(
-            f"The tokenizer of '{spec.name}' counts up to token "
-            f"{tokenizer.highest_id} and its text encoder knows "
-            f"{checkpoint.text.config.vocab_size}; they do not belong together."
-        )
+    require_grid(spec, checkpoint)
+    tokenizers = {
+        row.role: find_tokenizer(spec, checkpoint, row.role)
+        for row in checkpoint.family.texts
+    }
     networks = {
-        DENOISER: checkpoint.unet.load(device, dtype),
-        AUTOENCODER: checkpoint.autoencoder.load(device, dtype),
-        "text": checkpoint.text.load(device, dtype),
+        role: part.load(device, dtype) for role, part in checkpoint.parts.items()
     }
     model = DrawingModel(
-        family=SD1,
+        family=checkpoint.family,
         networks=networks,
-        encoders={"text": TextEncoder(networks["text"], tokenizer, device)},
+        encoders={
+            role: TextEncoder(networks[role], tokenizer, device)
+            for role, tokenizer in tokenizers.items()
+        },
         schedule=NoiseSchedule(checkpoint.schedule),
         device=device,
         clip_skip=checkpoint.clip_skip,
-        sources=[
-            part.tensors
-            for part in (checkpoint.unet, checkpoint.autoencoder, checkpoint.text)
-        ],
+        sources=[part.tensors for part in checkpoint.parts.values()],
     )
     return model, checkpoint.weight_files
 
 
-def find_tokenizer(spec: ModelRow, checkpoint: Checkpoint) -> ClipTokenizer:
-    """Load a model's own vocabulary, or the public one of CLIP."""
-    folder = checkpoint.tokenizer_folder
-    source = folder if folder is not None else hub.fetch(CLIP_TOKENIZER)
-    return load_tokenizer(source, checkpoint.text.config.max_tokens)
+def require_grid(spec: ModelRow, checkpoint: Checkpoint) -> None:
+    """Check that the autoencoder makes latents as its family draws them.
+
+    Raises:
+        CheckpointError: they have other channels, or stand for other squares.
+    """
+    grid, config = checkpoint.family.grid, checkpoint.parts[AUTOENCODER].config
+    own = config.latent_channels, config.downsampling
+    if own != (grid.channels, grid.pixels):
+        raise CheckpointError(
+            f"The autoencoder of '{spec.name}' makes latents of {own[0]} channels for "
+            f"{own[1]} x {own[1]} pixels; {checkpoint.family.title} draws those of "
+            f"{grid.channels} for {grid.pixels} x {grid.pixels}."
+        )
+
+
+def find_tokenizer(spec: ModelRow, checkpoint: Checkpoint, role: str) -> ClipTokenizer:
+    """Load a text encoder's own vocabulary, or the public one of CLIP.
+
+    Raises:
+        CheckpointError: it cannot be read, or belongs to another text encoder.
+    """
+    config: Any = checkpoint.parts[role].config
+    source = checkpoint.vocabularies.get(role) or hub.fetch(CLIP_TOKENIZER)
+    tokenizer = load_tokenizer(source, config.max_tokens)
+    if tokenizer.highest_id >= config.vocab_size:
+        raise CheckpointError(
+            f"The tokenizer of '{spec.name}' counts up to token "
+            f"{tokenizer.highest_id} and its text encoder knows {config.vocab_size}; "
+            "they do not belong together."
+        )
+    return tokenizer

@@ -1,13 +1,22 @@
 """At which size a model of one's own was trained, where it says so itself."""
 
-import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from imaginairy.models.declared import native_size
-from imaginairy.sources.layouts import CONFIG
+from safetensors import SafetensorError, safe_open
+
+from imaginairy.errors import CheckpointError
+from imaginairy.families.family import DENOISER, Family
+from imaginairy.families.table import family_of
+from imaginairy.models.checkpoint import family_of_file, header_of_folder
+from imaginairy.models.declared import yaml_below
+from imaginairy.sizes import GRID, LARGEST_SIDE, SMALLEST_SIDE, Size
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
+from imaginairy.weights.folder import ModelFolder
+from imaginairy.weights.weightfile import open_weights
 
 
 def with_native_size(row: ModelRow) -> ModelRow:
@@ -19,17 +28,64 @@ def with_native_size(row: ModelRow) -> ModelRow:
     if row.role != DRAWS or not isinstance(row.weights, LocalPath):
         return row
     path = row.weights.path
-    size = native_size(path) if path.is_file() else _size_of_folder(path)
+    size = size_of_file(path) if path.is_file() else size_of_folder(path)
     if size is None:
         return row
     width, height = size
     return replace(row, defaults=replace(row.defaults, width=width, height=height))
 
 
-def _size_of_folder(folder: Path) -> tuple[int, int] | None:
+def size_of_folder(path: Path) -> Size | None:
+    """Return the size that a folder says; its family's where it says none."""
+    folder = ModelFolder(path)
     try:
-        text = (folder / "unet" / CONFIG).read_text(encoding="utf-8")
-        side = 8 * int(json.loads(text)["sample_size"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        family = family_of(header_of_folder(folder))
+        if family is None:
+            return None
+        settings = folder.settings(family.part(DENOISER).folder)
+        side = family.grid.pixels * int(settings["sample_size"])
+    except (CheckpointError, KeyError, TypeError, ValueError, OverflowError):
         return None
     return side, side
+
+
+def size_of_file(path: Path) -> Size | None:
+    """Return the size that a single file says, or its `.yaml`; else its family's.
+
+    A pickled file is opened only where a `.yaml` beside it may say something.
+
+    Raises:
+        CheckpointError: the `.yaml` beside it cannot be read.
+    """
+    beside, metadata = path.with_suffix(".yaml"), metadata_of(path)
+    if metadata is None and not beside.is_file():
+        return None
+    family = family_at(path)
+    if family is None:
+        return None
+    said = (metadata or {}).get("modelspec.resolution", "")
+    written = re.fullmatch(r"\s*(\d{1,5})\s*[x,]\s*(\d{1,5})\s*", said)
+    sides = tuple(map(int, written.groups())) if written else ()
+    if beside.is_file():
+        latents = yaml_below(beside, "model", "params").get("image_size")
+        if isinstance(latents, int):
+            sides = (family.grid.pixels * latents,) * 2
+    drawable = [SMALLEST_SIDE <= s <= LARGEST_SIDE and s % GRID == 0 for s in sides]
+    return (sides[0], sides[1]) if drawable and all(drawable) else None
+
+
+def metadata_of(path: Path) -> dict[str, Any] | None:
+    """Return what a safetensors file says of itself; None for any other file."""
+    try:
+        with safe_open(path, framework="np") as opened:
+            return opened.metadata() or {}
+    except (SafetensorError, OSError):
+        return None  # another kind of file, or one that loading will refuse
+
+
+def family_at(path: Path) -> Family | None:
+    """Return the family of a single file; None where loading will refuse it."""
+    try:
+        return family_of_file(open_weights(path))[0]
+    except CheckpointError:
+        return None

@@ -76,6 +76,17 @@ def unet(tensors: Tensors, settings: Settings) -> Part:
     return told(tensors.shapes, NAMINGS).part(UNet, tensors, settings)
 
 
+def plain_unet(tensors: Tensors, settings: Settings) -> Part:
+    """Read a UNet of the first design, whose transformers project by convolutions.
+
+    Raises:
+        OtherDesignError: it is one of a later design.
+    """
+    if projects_by_matrices(tensors.shapes):
+        raise OtherDesignError("its transformers project by matrices")
+    return unet(tensors, settings)
+
+
 def compvis_config(shapes: Shapes, settings: Settings) -> UNetConfig:
     """Size a UNet whose blocks and halvings are numbered in one row."""
     depths = transformer_depths(shapes)
@@ -134,7 +145,8 @@ def diffusers_config(shapes: Shapes, settings: Settings) -> UNetConfig:
     middle = row("mid_block", count(shapes, "mid_block.resnets.{}.conv1.weight"))
     up = [row(f"up_blocks.{n}", 1 + length) for n, length in enumerate(blocks[::-1])]
     # diffusers calls the number of heads their dimension, and keeps the name.
-    heads = settings.get("num_attention_heads") or settings.get("attention_head_dim")
+    names = ("num_attention_heads", "attention_head_dim")
+    heads = next(filter(None, map(settings.get, names)), None)
     return _config(
         shapes,
         [shapes[f"down_blocks.{n}.resnets.0.conv1.weight"][0] for n in range(levels)],
@@ -195,7 +207,7 @@ def _config(
     if heads is None and projects_by_matrices(shapes):
         heads = [max(1, width // HEAD_WIDTH) for width in channels]
     if not isinstance(heads, list):
-        heads = [heads or USUAL_HEADS] * len(channels)
+        heads = [USUAL_HEADS if heads is None else heads] * len(channels)
     return UNetConfig(
         in_channels=taken,
         out_channels=given,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from imaginairy.errors import CheckpointError, UnknownModelError
+from imaginairy.errors import CheckpointError
 
 CONFIG = "config.json"
 """The settings of a network."""
@@ -25,8 +25,6 @@ GENERATION = "generation_config.json"
 """How long texts that a model writes may be."""
 WORDS = "words.json"
 """The words that a model knows, where it knows few."""
-PARTS = ("unet", "vae", "text_encoder")
-"""The folders with weights of a folder in the diffusers layout."""
 CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
 """What the names of single files of a whole model end with."""
 BUNDLED_WEIGHTS = "model.safetensors"
@@ -39,44 +37,6 @@ WEIGHT_NAME = re.compile(
 Choose: TypeAlias = Callable[[Sequence[str], str, str, bool], list[str]]
 """Chooses what is needed of a folder or repository: of its files, its own name, what
 such a model is called, and whether files in half precision are preferred."""
-
-
-def checkpoint_files(
-    files: Sequence[str], origin: str, noun: str, half: bool
-) -> list[str]:
-    """Choose what is needed of a diffusers folder, or the one checkpoint there is.
-
-    The index of a folder comes last, so that where it is, all the rest is too; and so
-    does a checkpoint, after the `.yaml` that belongs to it.
-
-    Raises:
-        UnknownModelError: there is no index, and not one checkpoint.
-        CheckpointError: a part has no weights.
-    """
-    if MODEL_INDEX in files:
-        weights = [pick_weights(files, part, half=half) for part in PARTS]
-        settings = [
-            file
-            for file in files
-            if file.startswith("tokenizer/")
-            or file in (f"{part}/{CONFIG}" for part in PARTS)
-            or file in (SCHEDULER, WORDS)
-        ]
-        shards = [file for chosen in weights for file in with_shards(chosen, files)]
-        return [*shards, *settings, MODEL_INDEX]
-    single = [
-        file for file in files if "/" not in file and file.endswith(CHECKPOINT_ENDINGS)
-    ]
-    preferred = [file for file in single if file.endswith(".safetensors")] or single
-    if len(preferred) != 1:
-        raise UnknownModelError(
-            f"The repository '{origin}' holds no {MODEL_INDEX} and {len(preferred)} "
-            f"checkpoints ({', '.join(preferred) or 'none'}); download the one you "
-            "want and give its path."
-        )
-    [checkpoint] = preferred
-    beside = str(Path(checkpoint).with_suffix(".yaml"))
-    return [*({beside} & {*files}), checkpoint]
 
 
 def folder_files(
@@ -98,10 +58,18 @@ def folder_files(
     return [*weights, *small, CONFIG]
 
 
-def pick_weights(files: Collection[str], part: str, *, half: bool) -> str:
+def pick_weights(
+    files: Collection[str], part: str, *, half: bool, beside: Sequence[str] = ()
+) -> str:
     """Choose the weight file, or the index of its shards, of one part of a folder.
 
     Safetensors before pickles, whole precision before fp16 unless `half`.
+
+    Args:
+        beside: the folders that such a model has, for messages.
+
+    Raises:
+        CheckpointError: there is none.
     """
     candidates = []
     for file in files:
@@ -115,11 +83,16 @@ def pick_weights(files: Collection[str], part: str, *, half: bool) -> str:
         is_pickle = match["kind"] == ".bin"
         candidates.append((is_pickle, variant != half, bool(match["index"]), file))
     if not candidates:
+        folders = [f"{folder}/" for folder in beside]
         raise CheckpointError(
-            f"The model folder has no weights in '{part}/'; a diffusers folder holds "
-            "unet/, vae/, text_encoder/ and tokenizer/."
+            f"The model folder has no weights in '{part}/'"
+            + (f"; it should hold {_all(folders)}." if folders else ".")
         )
     return min(candidates)[-1]
+
+
+def _all(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def with_shards(weights: str, files: Sequence[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from imaginairy.sources.layouts import Choose, checkpoint_files, folder_files
+from imaginairy.sources.checkpoints import checkpoint_files
+from imaginairy.sources.layouts import Choose, folder_files
 
 DRAWS = "draws"
 """The role of the models that draw pictures; all others go beside one of these."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import log
+from imaginairy.weights.weightfile import Tensors
 
 NAMES_SHOWN = 3
 IGNORED = (
@@ -30,6 +31,49 @@ LEFT_ASIDE = (
     r"first_stage_model\.colorize",
 )
 """The same, of what is rare enough to be said."""
+
+MARKERS = r"v_?pred|z(t)?snr"
+"""Names that stand for what they say; see `models.declared`."""
+
+
+def unwrapped(whole: Tensors, start: str) -> tuple[Tensors, list[str]]:
+    """Return tensors without what a trainer put before all of their names.
+
+    Args:
+        start: what the names of a network begin with without that.
+
+    Returns:
+        The tensors, and the names of those that stand outside.
+    """
+    if not start:
+        return whole, []
+    wraps = {name.partition(start)[0] for name in whole.shapes if start in name}
+    wraps = {wrap for wrap in wraps if not wrap or wrap.endswith(".")}
+    wrap = min(wraps, key=len, default="")
+    if not wrap:
+        return whole, []
+    outside = [name for name in whole.shapes if not name.startswith(wrap)]
+    return whole.below(wrap), unexpected(outside, ())
+
+
+def check_leftovers(
+    path: Path, names: Collection[str], used: tuple[str, ...], owned: tuple[str, ...]
+) -> None:
+    """Say in one line what of a file no network needs.
+
+    Args:
+        used: what the names of its networks begin with.
+        owned: what else names begin with that must have their place in a network.
+
+    Raises:
+        CheckpointError: some belong to a network that has no place for them.
+    """
+    outside = [name for name in names if not name.startswith(used)]
+    refuse_unexpected(path, [name for name in outside if name.startswith(owned)])
+    ignored = re.compile("|".join(LEFT_ASIDE))
+    spare = unexpected(outside, (), (*IGNORED, MARKERS))
+    more = [name for name in names if name not in spare and ignored.fullmatch(name)]
+    leave_aside(path, [*spare, *more])
 
 
 def unexpected(

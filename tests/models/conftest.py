@@ -24,16 +24,24 @@ def compvis(tiny_folder: Path) -> Named:
 
     That the naming is CompVis' is shown by the goldens and the published names.
     """
-    checkpoint = read_checkpoint(tiny_folder)
+    parts = read_checkpoint(tiny_folder).parts
     tensors: Named = {}
     for prefix, part, names in (
-        (UNET, checkpoint.unet, unet.COMPVIS.names(checkpoint.unet.config)),
+        (
+            UNET,
+            parts["denoiser"],
+            unet.COMPVIS.names(parts["denoiser"].config),
+        ),
         (
             VAE,
-            checkpoint.autoencoder,
-            autoencoder.COMPVIS.names(checkpoint.autoencoder.config),
+            parts["autoencoder"],
+            autoencoder.COMPVIS.names(parts["autoencoder"].config),
         ),
-        (TEXT, checkpoint.text, clip_text.TRANSFORMERS.names(checkpoint.text.config)),
+        (
+            TEXT,
+            parts["text"],
+            clip_text.TRANSFORMERS.names(parts["text"].config),
+        ),
     ):
         for name, tensor in part.load(CPU, torch.float32).state_dict().items():
             module, _, leaf = name.rpartition(".")

@@ -117,7 +117,7 @@ def test_single_files_of_every_kind_and_any_ending(
     file = file.rename(tmp_path / f"model{own}")
     checkpoint = read_checkpoint(file)
     assert checkpoint.weight_files == (file,)
-    assert checkpoint.tokenizer_folder is None
+    assert not checkpoint.vocabularies
     for part in parts(checkpoint).values():
         for name in part.tensors.shapes:
             whole = part.tensors.prefix + name
@@ -158,7 +158,8 @@ def test_a_vocabulary_beside_a_single_file_is_the_model_s(
 ) -> None:
     save_file(compvis, tmp_path / "model.safetensors")
     shutil.copy(tiny_folder / "tokenizer" / "tokenizer.json", tmp_path)
-    assert read_checkpoint(tmp_path / "model.safetensors").tokenizer_folder == tmp_path
+    checkpoint = read_checkpoint(tmp_path / "model.safetensors")
+    assert checkpoint.vocabularies == {"text": tmp_path}
 
 
 # --- folders --------------------------------------------------------------------------
@@ -319,8 +320,8 @@ def test_which_of_several_weight_files_is_taken(
     ],
 )
 def test_a_folder_without_weights_is_refused(files: list[str]) -> None:
-    with pytest.raises(CheckpointError, match="no weights in 'unet/'; a diffusers fol"):
-        pick_weights(files, "unet", half=False)
+    with pytest.raises(CheckpointError, match="no weights in 'unet/'; it should hold"):
+        pick_weights(files, "unet", half=False, beside=("unet", "vae"))
 
 
 def test_the_schedule_of_a_folder_is_read(folder: Path) -> None:
@@ -343,9 +344,9 @@ def test_weights_are_used_where_they_lie(compvis: Named, tmp_path: Path) -> None
     save_file(compvis, tmp_path / "model.safetensors")
     checkpoint = read_checkpoint(tmp_path / "model.safetensors")
     before = torch.get_rng_state()
-    network = checkpoint.unet.load(CPU, torch.float32)
+    network = checkpoint.parts["denoiser"].load(CPU, torch.float32)
     assert torch.equal(torch.get_rng_state(), before)
-    tensors = checkpoint.unet.tensors
+    tensors = checkpoint.parts["denoiser"].tensors
     theirs = {tensors.read(name).data_ptr() for name in tensors.shapes}
     ours = {parameter.data_ptr() for parameter in network.parameters()}
     assert ours == theirs
@@ -355,7 +356,7 @@ def test_weights_are_used_where_they_lie(compvis: Named, tmp_path: Path) -> None
 
 def test_weights_are_cast_once(compvis: Named, tmp_path: Path) -> None:
     save_file(compvis, tmp_path / "model.safetensors")
-    unet = read_checkpoint(tmp_path / "model.safetensors").unet
+    unet = read_checkpoint(tmp_path / "model.safetensors").parts["denoiser"]
     network = unet.load(CPU, torch.float16)
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float16}
     weight = compvis[f"{UNET}input_blocks.0.0.weight"]

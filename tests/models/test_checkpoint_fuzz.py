@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imaginairy.models.checkpoint import read_checkpoint
-from imaginairy.sources.layouts import PARTS
 from tests.support.checkpoints import (
+    PARTS,
     TEXT,
     UNET,
     Named,
@@ -180,13 +180,13 @@ def test_settings_that_make_sense_are_met_and_all_others_refused(
         load_all(folder)
         checkpoint = read_checkpoint(folder)
         if part == "unet":
-            assert checkpoint.unet.config.heads == unet_heads(given)
-            groups = checkpoint.unet.config.norm_groups
+            assert checkpoint.parts["denoiser"].config.heads == unet_heads(given)
+            groups = checkpoint.parts["denoiser"].config.norm_groups
         elif part == "vae":
-            groups = checkpoint.autoencoder.config.norm_groups
+            groups = checkpoint.parts["autoencoder"].config.norm_groups
         else:
             heads = given.get("num_attention_heads", 1)
-            assert checkpoint.text.config.heads == heads
+            assert checkpoint.parts["text"].config.heads == heads
             return
         assert groups == given.get("norm_num_groups", 32)
     finally:

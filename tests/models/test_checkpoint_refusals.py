@@ -11,8 +11,8 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from imaginairy.models.checkpoint import read_checkpoint
-from imaginairy.sources.layouts import PARTS
 from tests.support.checkpoints import (
+    PARTS,
     TEXT,
     UNET,
     VAE,
@@ -120,7 +120,7 @@ def test_a_window_without_room_for_text_is_refused(
     write_hollow(file, shapes_of(compvis) | {name: (2, 48)})
     assert "The text encoder of this checkpoint reads 2 tokens at a" in refusal(file)
     write_hollow(file, shapes_of(compvis) | {name: (3, 48)})
-    assert read_checkpoint(file).text.config.max_tokens == 3
+    assert read_checkpoint(file).parts["text"].config.max_tokens == 3
 
 
 def test_a_misshapen_tensor_is_named(compvis: Named, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_file_that_lacks_a_whole_network_is_refused(
 ) -> None:
     rest = {n: s for n, s in shapes_of(compvis).items() if not n.startswith(prefix)}
     write_hollow(tmp_path / "model.safetensors", rest)
-    lacking = {UNET: "no Stable Diffusion checkpoint", VAE: "no autoencoder"}
+    lacking = {UNET: "no checkpoint of Stable Diffusion 1.x", VAE: "no autoencoder"}
     message = refusal(tmp_path / "model.safetensors")
     assert lacking.get(prefix, "no text encoder") in message
 
@@ -156,7 +156,7 @@ def test_a_file_that_lacks_a_whole_network_is_refused(
 def test_other_files_of_tensors_are_refused(tmp_path: Path) -> None:
     save_file({"lora_up.weight": torch.ones(2)}, tmp_path / "lora.safetensors")
     message = refusal(tmp_path / "lora.safetensors")
-    assert "is no Stable Diffusion checkpoint" in message
+    assert "is no checkpoint of Stable Diffusion 1.x" in message
     assert "it has lora_up.weight" in message
 
 
@@ -222,7 +222,9 @@ def test_single_files_of_other_families_are_refused(
     shapes = shapes_of(compvis) | {name: (4,)}
     write_hollow(tmp_path / "model.safetensors", shapes)
     message = refusal(tmp_path / "model.safetensors")
-    assert "is a Stable Diffusion 2 or XL checkpoint; only 1.x is supported" in message
+    assert (
+        "is a Stable Diffusion 2 or XL checkpoint; only Stable Diffusion 1.x" in message
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from tests.support.golden import CPU, tensor_shapes
 
 def sizes(checkpoint: Checkpoint) -> tuple[Any, Any, Any]:
     return (
-        checkpoint.unet.config,
-        checkpoint.autoencoder.config,
-        checkpoint.text.config,
+        checkpoint.parts["denoiser"].config,
+        checkpoint.parts["autoencoder"].config,
+        checkpoint.parts["text"].config,
     )
 
 

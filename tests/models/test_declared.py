@@ -14,7 +14,7 @@ from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
-from tests.support.checkpoints import Named, shapes_of, write_hollow
+from tests.support.checkpoints import UNET, Named, shapes_of, write_hollow
 
 V = ScheduleConfig(predicts="v")
 YAML = "model:\n  params:\n    "
@@ -115,8 +115,8 @@ model:
     )
     told = read_checkpoint(file)
     assert told.schedule == plain.schedule == ScheduleConfig()
-    assert told.unet.config == plain.unet.config
-    assert told.autoencoder.config == plain.autoencoder.config
+    assert told.parts["denoiser"].config == plain.parts["denoiser"].config
+    assert told.parts["autoencoder"].config == plain.parts["autoencoder"].config
 
 
 def test_sizes_and_scales_are_taken_from_what_is_said(
@@ -129,16 +129,19 @@ def test_sizes_and_scales_are_taken_from_what_is_said(
         YAML + "scale_factor: 0.25\n    unet_config: {params: {num_heads: 4}}"
     )
     read = read_checkpoint(file)
-    assert read.autoencoder.config.scale_factor == 0.25
-    assert set(read.unet.config.heads) == {4}
+    assert read.parts["autoencoder"].config.scale_factor == 0.25
+    assert set(read.parts["denoiser"].config.heads) == {4}
     assert "scaling_factor 0.25" in caplog.text
     file.with_suffix(".yaml").unlink()
-    assert read_checkpoint(file).autoencoder.config == AutoencoderConfig(
-        **{**vars(read.autoencoder.config), "scale_factor": 0.18215}
+    assert read_checkpoint(file).parts["autoencoder"].config == AutoencoderConfig(
+        **{**vars(read.parts["autoencoder"].config), "scale_factor": 0.18215}
     )
     for scale in (torch.tensor(0.5), torch.tensor([0.75])):
         save_file(compvis | {"scale_factor": scale}, file)
-        assert read_checkpoint(file).autoencoder.config.scale_factor == scale.item()
+        assert (
+            read_checkpoint(file).parts["autoencoder"].config.scale_factor
+            == scale.item()
+        )
 
 
 @pytest.mark.parametrize("yaml", ["", "a text", "- 1\n- 2", "model: 3", "model: {}"])
@@ -178,7 +181,7 @@ def test_a_file_may_say_at_which_size_it_was_trained(
 ) -> None:
     file = tmp_path / "model.safetensors"
     metadata = {"modelspec.resolution": resolution} if resolution else None
-    save_file({"x": torch.zeros(1)}, file, metadata)
+    save_file({f"{UNET}x": torch.zeros(1)}, file, metadata)
     if yaml is not None:
         file.with_suffix(".yaml").write_text(f"{YAML}image_size: {yaml}")
     spec = with_native_size(locate(DRAWS, str(file)))
@@ -187,7 +190,7 @@ def test_a_file_may_say_at_which_size_it_was_trained(
 
 def test_a_pickled_file_has_the_usual_size_or_that_of_its_yaml(tmp_path: Path) -> None:
     file = tmp_path / "model.ckpt"
-    torch.save({"x": torch.zeros(1)}, file)
+    torch.save({f"{UNET}x": torch.zeros(1)}, file)
     assert with_native_size(locate(DRAWS, str(file))).defaults.width == 512
     file.with_suffix(".yaml").write_text(f"{YAML}image_size: 96")
     assert with_native_size(locate(DRAWS, str(file))).defaults.width == 768

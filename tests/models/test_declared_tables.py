@@ -14,7 +14,7 @@ from imaginairy.models.native_size import with_native_size
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
-from tests.support.checkpoints import Named, shapes_of, write_hollow
+from tests.support.checkpoints import UNET, Named, shapes_of, write_hollow
 
 Values = tuple[tuple[Any, ...], tuple[Any, ...]]
 """Those that are taken, and those that are not."""
@@ -337,7 +337,10 @@ def test_what_a_yaml_says_of_the_kind(single: Single, place: str) -> None:
 def test_heads_that_a_yaml_leaves_open_are_the_usual_ones(single: Single) -> None:
     place = "model: {params: {unet_config: {params: {num_heads: %s}}}}"
     for said, heads in ((-1, (8, 8)), (4, (4, 4))):
-        assert single.says(yaml=place % said).read().unet.config.heads == heads
+        assert (
+            single.says(yaml=place % said).read().parts["denoiser"].config.heads
+            == heads
+        )
 
 
 def test_how_long_a_yaml_may_be(single: Single) -> None:
@@ -373,6 +376,6 @@ def test_the_size_that_metadata_say(
     tmp_path: Path, said: str, size: tuple[int, int]
 ) -> None:
     file = tmp_path / "model.safetensors"
-    save_file({"x": torch.zeros(1)}, file, {"modelspec.resolution": said})
+    save_file({f"{UNET}x": torch.zeros(1)}, file, {"modelspec.resolution": said})
     spec = with_native_size(locate(DRAWS, str(file)))
     assert spec.defaults.native_size == size

@@ -55,12 +55,12 @@ def checkpoint(
 
 @pytest.fixture(scope="module")
 def unet(checkpoint: Checkpoint) -> UNet:
-    return cast(UNet, checkpoint.unet.load(CPU, torch.float32))
+    return cast(UNet, checkpoint.parts["denoiser"].load(CPU, torch.float32))
 
 
 @pytest.fixture(scope="module")
 def autoencoder(checkpoint: Checkpoint) -> Autoencoder:
-    return cast(Autoencoder, checkpoint.autoencoder.load(CPU, torch.float32))
+    return cast(Autoencoder, checkpoint.parts["autoencoder"].load(CPU, torch.float32))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def inpainting(
     """Return a UNet that also takes a mask and the masked picture."""
     file = tmp_path_factory.mktemp("reduced") / "inpainting.safetensors"
     save_file(weights | drawn(tensor_shapes("reduced inpainting"), "inpaint9/"), file)
-    unet = read_checkpoint(file).unet.load(CPU, torch.float32)
+    unet = read_checkpoint(file).parts["denoiser"].load(CPU, torch.float32)
     return cast(UNet, unet)
 
 
@@ -93,7 +93,7 @@ def text(
     save_file(own, folder / "text_encoder" / "model.safetensors")
     settings = {"num_attention_heads": TEXT_HEADS}
     (folder / "text_encoder" / "config.json").write_text(json.dumps(settings))
-    text = read_checkpoint(folder).text.load(CPU, torch.float32)
+    text = read_checkpoint(folder).parts["text"].load(CPU, torch.float32)
     return cast(ClipText, text)
 
 
@@ -108,8 +108,12 @@ def at(timestep: float, latents: Tensor) -> Tensor:
 
 
 def test_sizes_are_read_off_the_tensors(checkpoint: Checkpoint, text: ClipText) -> None:
-    assert checkpoint.unet.config == UNetConfig(channels=CHANNELS, context_dim=64)
-    assert checkpoint.autoencoder.config == AutoencoderConfig(channels=CHANNELS)
+    assert checkpoint.parts["denoiser"].config == UNetConfig(
+        channels=CHANNELS, context_dim=64
+    )
+    assert checkpoint.parts["autoencoder"].config == AutoencoderConfig(
+        channels=CHANNELS
+    )
     assert text.config == ClipTextConfig(
         width=64, layers=2, heads=TEXT_HEADS, mlp_width=256
     )

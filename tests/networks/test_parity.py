@@ -88,9 +88,9 @@ class Saver:
         network.save_pretrained(self.folder / part)
         checkpoint = read_checkpoint(self.folder)
         ours = {
-            "unet": checkpoint.unet,
-            "vae": checkpoint.autoencoder,
-            "text_encoder": checkpoint.text,
+            "unet": checkpoint.parts["denoiser"],
+            "vae": checkpoint.parts["autoencoder"],
+            "text_encoder": checkpoint.parts["text"],
         }[part]
         return checkpoint, ours.load(CPU, torch.float32)
 
@@ -158,7 +158,10 @@ def test_unet_equals_diffusers(saver: Saver, name: str) -> None:
 def test_autoencoder_equals_diffusers(saver: Saver, name: str) -> None:
     theirs = tiny_autoencoder(**AUTOENCODERS[name])
     checkpoint, ours = saver.loaded("vae", theirs)
-    assert checkpoint.autoencoder.config.scale_factor == theirs.config.scaling_factor
+    assert (
+        checkpoint.parts["autoencoder"].config.scale_factor
+        == theirs.config.scaling_factor
+    )
     for height, width in PICTURE_SIZES:
         pictures = noise(2, theirs.config.in_channels, height, width).clamp(-1, 1)
         moments = theirs.encode(pictures).latent_dist.parameters

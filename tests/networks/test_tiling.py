@@ -27,12 +27,12 @@ def checkpoint(tiny_folder: Path) -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def unet(checkpoint: Checkpoint) -> UNet:
-    return cast(UNet, checkpoint.unet.load(CPU, torch.float32))
+    return cast(UNet, checkpoint.parts["denoiser"].load(CPU, torch.float32))
 
 
 @pytest.fixture(scope="module")
 def autoencoder(checkpoint: Checkpoint) -> Autoencoder:
-    return cast(Autoencoder, checkpoint.autoencoder.load(CPU, torch.float32))
+    return cast(Autoencoder, checkpoint.parts["autoencoder"].load(CPU, torch.float32))
 
 
 @pytest.fixture(autouse=True)

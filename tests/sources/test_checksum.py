@@ -12,8 +12,8 @@ from platformdirs import user_cache_path
 from imaginairy import ImaginePrompt, imagine
 from imaginairy.sources import hub, web
 from imaginairy.sources.checksum import checksum, remember
-from imaginairy.sources.layouts import PARTS
 from imaginairy.sources.rows import HubFile, WebFile
+from tests.support.checkpoints import PARTS
 from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo
 from tests.support.tiny_upscaler import save_repeater

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import DownloadError, HubUnreachableError, UnknownModelError
+from imaginairy.sources.checkpoints import checkpoint_files
 from imaginairy.sources.fetch import fetch
-from imaginairy.sources.layouts import checkpoint_files
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import BundledFolder, HubFile, HubRepo, ModelRow, Place

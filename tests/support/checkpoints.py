@@ -14,11 +14,12 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
-from imaginairy.sources.layouts import PARTS
 from imaginairy.weights.assemble import Part
 from tests.support.golden import CPU
 
 Named = dict[str, Tensor]
+PARTS = ("unet", "vae", "text_encoder")
+"""The folders of the parts of Stable Diffusion 1.x."""
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 TEXT = "cond_stage_model.transformer.text_model."
 WEIGHTS = {
@@ -30,9 +31,9 @@ WEIGHTS = {
 
 def parts(checkpoint: Checkpoint) -> dict[str, Part]:
     return {
-        "unet": checkpoint.unet,
-        "vae": checkpoint.autoencoder,
-        "text_encoder": checkpoint.text,
+        "unet": checkpoint.parts["denoiser"],
+        "vae": checkpoint.parts["autoencoder"],
+        "text_encoder": checkpoint.parts["text"],
     }
 
 

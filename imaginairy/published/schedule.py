@@ -1,0 +1,78 @@
+"""The noise schedule as `scheduler_config.json` of diffusers names it."""
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from imaginairy.errors import CheckpointError
+from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.weights.settings import Settings, number, require, shown_value
+
+PREDICTIONS = {
+    "epsilon": ("epsilon", "eps", "noise"),
+    "v_prediction": ("v_prediction", "v", "v_pred", "vpred", "velocity"),
+}
+"""What a network may predict, and how it is written."""
+SCHEDULER = {
+    "prediction_type": tuple(PREDICTIONS),
+    "beta_schedule": ("scaled_linear", "linear"),
+    "timestep_spacing": ("leading", "linspace", "trailing"),
+    "rescale_betas_zero_snr": (False, True),
+    "set_alpha_to_one": (False, True),
+    "thresholding": (False,),
+    "use_flow_sigmas": (False,),
+    "timestep_type": ("discrete",),
+}
+MOST_TIMESTEPS = 100_000
+
+
+def schedule_of(where: Path, settings: Settings, owner: str) -> ScheduleConfig:
+    """Return the schedule that settings named as in `scheduler_config.json` make.
+
+    Args:
+        owner: which family has it, for messages.
+
+    Raises:
+        CheckpointError: it is one that is not supported, or makes no sense.
+    """
+    require(where, settings, SCHEDULER, owner)
+    usual = ScheduleConfig()
+    betas = settings.get("trained_betas")
+    if betas is not None and not _are_betas(betas):
+        raise CheckpointError(
+            f"'{where}' has trained_betas that are no list of numbers between 0 and 1."
+        )
+    timesteps = number(where, settings, "num_train_timesteps", usual.timesteps, 2)
+    if timesteps != int(timesteps) or timesteps > MOST_TIMESTEPS:
+        raise CheckpointError(
+            f"'{where}' has num_train_timesteps '{timesteps:g}', which is no whole "
+            f"number up to {MOST_TIMESTEPS}."
+        )
+    predicted = settings.get("prediction_type") or "epsilon"
+    return ScheduleConfig(
+        timesteps=int(timesteps),
+        beta_start=number(where, settings, "beta_start", usual.beta_start, 0, 1),
+        beta_end=number(where, settings, "beta_end", usual.beta_end, 0, 1),
+        beta_schedule=settings.get("beta_schedule") or usual.beta_schedule,
+        trained_betas=None if betas is None else tuple(map(float, betas)),
+        zero_terminal_snr=bool(settings.get("rescale_betas_zero_snr")),
+        predicts="noise" if predicted == "epsilon" else "v",
+        spacing=settings.get("timestep_spacing") or usual.spacing,
+        ends_clean=bool(settings.get("set_alpha_to_one")),
+    )
+
+
+def prediction(written: Any) -> str:
+    """Return what a network predicts in the words of `scheduler_config.json`."""
+    written = shown_value(written)
+    plain = written.strip().lower().replace("-", "_")
+    return next((name for name, ways in PREDICTIONS.items() if plain in ways), written)
+
+
+def _are_betas(values: Any) -> bool:
+    return (
+        isinstance(values, list)
+        and 2 <= len(values) <= MOST_TIMESTEPS
+        and all(isinstance(v, int | float) and isfinite(v) for v in values)
+        and all(0 < value < 1 for value in values)
+    )

@@ -1,0 +1,87 @@
+"""A folder in the diffusers layout: parts in folders, settings beside their weights."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from imaginairy.sources.layouts import (
+    CONFIG,
+    MODEL_INDEX,
+    SCHEDULER,
+    WEIGHT_NAME,
+    pick_weights,
+)
+from imaginairy.weights.json_file import read_json
+from imaginairy.weights.settings import Settings
+from imaginairy.weights.weightfile import Tensors, open_weights
+
+
+class ModelFolder:
+    """A folder, of which only what is asked for is opened, and once.
+
+    Args:
+        half: prefer the fp16 files where it holds both.
+    """
+
+    def __init__(self, path: Path, *, half: bool = False) -> None:
+        self.path, self.half = path, half
+        self.files = [
+            f"{file.parent.name}/{file.name}"
+            for file in path.glob("*/*")
+            if file.is_file()
+        ]
+        self._opened: dict[str, Tensors] = {}
+
+    @property
+    def folders(self) -> set[str]:
+        """The folders in it that hold anything."""
+        return {file.partition("/")[0] for file in self.files}
+
+    @cached_property
+    def index(self) -> Settings:
+        """What it says it is made of; empty where it does not."""
+        return self._json(MODEL_INDEX)
+
+    @cached_property
+    def scheduler(self) -> Settings:
+        """The settings of its noise schedule; empty where there are none."""
+        return self._json(SCHEDULER)
+
+    def settings(self, folder: str) -> Settings:
+        """Return the settings of a part, empty where there are none."""
+        settings = self._json(f"{folder}/{CONFIG}")
+        if isinstance(of_text := settings.get("text_config"), Mapping):
+            settings = {**settings, **of_text}
+        return settings
+
+    def tensors(self, folder: str, beside: Sequence[str] = ()) -> Tensors:
+        """Open the weights of a part.
+
+        Args:
+            beside: the folders that such a model has, for messages.
+
+        Raises:
+            CheckpointError: there are none, or they cannot be read.
+        """
+        if folder not in self._opened:
+            file = pick_weights(self.files, folder, half=self.half, beside=beside)
+            self._opened[folder] = open_weights(self.path / file)
+        return self._opened[folder]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the tensors of all parts, by `folder/name`."""
+        weights = (file for file in self.files if _is_weights(file))
+        folders = sorted({file.partition("/")[0] for file in weights})
+        return {
+            f"{folder}/{name}": shape
+            for folder in folders
+            for name, shape in self.tensors(folder).shapes.items()
+        }
+
+    def _json(self, name: str) -> Settings:
+        file = self.path / name
+        return read_json(file) if file.is_file() else {}
+
+
+def _is_weights(file: str) -> bool:
+    return WEIGHT_NAME.fullmatch(file.rpartition("/")[2]) is not None
