@@ -88,8 +88,8 @@ def embeddings_are_followed_in_place_of_the_text(before: Seen, after: Seen) -> N
 
 @judges("seed", 2)
 def a_seed_is_the_noise_that_is_begun_with(before: Seen, after: Seen) -> None:
-    assert torch.equal(before.asked[0].latents[:1], noise_of(1))
-    assert torch.equal(after.asked[0].latents[:1], noise_of(2))
+    torch.testing.assert_close(before.asked[0].latents[:1], noise_of(1))
+    torch.testing.assert_close(after.asked[0].latents[:1], noise_of(2))
 
 
 @judges("variation_strength", 1.0, variation_seed=2)
