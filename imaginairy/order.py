@@ -26,6 +26,7 @@ from imaginairy.schema import (
     ImaginePrompt,
 )
 from imaginairy.sizes import (
+    GRID,
     LITTLE,
     REACH_FROM_PICTURE,
     Size,
@@ -130,12 +131,15 @@ def filled(
     return replace(prompt, model=spec.name, **missing)
 
 
-def order_of(prompt: ImaginePrompt, spec: ModelRow, *, scale: int = 1) -> Order:
+def order_of(
+    prompt: ImaginePrompt, spec: ModelRow, *, scale: int = 1, step: int = GRID
+) -> Order:
     """Settle a prompt whose defaults are filled in.
 
     Args:
         spec: the model that draws.
         scale: how many times as large its upscaler makes it; 1 without one.
+        step: pixels that the sides it draws are a multiple of.
 
     Raises:
         BadImageError: the init image cannot be read.
@@ -147,6 +151,7 @@ def order_of(prompt: ImaginePrompt, spec: ModelRow, *, scale: int = 1) -> Order:
         saved = enlarged_like(drawn, box, saved)
         strength = _or(prompt.init_image_strength, init_strength(prompt))
         prompt = replace(prompt, init_image_strength=strength)
+    drawn = in_steps(spec, drawn, step)
     steps = _or(prompt.steps, spec.defaults.steps)
     sampler = get_sampler(_or(prompt.sampler_type, spec.defaults.sampler))
     return Order(
@@ -203,6 +208,17 @@ def sizes_of(prompt: ImaginePrompt, spec: ModelRow, scale: int) -> tuple[Size, S
         drawn = drawn_size(wanted, native, reach=reach, scale=scale)
         _say(spec, wanted, drawn, scale)
     return drawn, wanted
+
+
+def in_steps(spec: ModelRow, size: Size, step: int) -> Size:
+    """Return the nearest size that a model draws; say it where that is another."""
+    width, height = (max(step, step * round(side / step)) for side in size)
+    if (width, height) != size:
+        log.info(
+            "%s draws sides that are multiples of %d: drawn at %dx%d, not %dx%d.",
+            spec.name, step, width, height, *size,
+        )  # fmt: skip
+    return width, height
 
 
 def beyond_edges(prompt: ImaginePrompt, native: Size) -> Size:

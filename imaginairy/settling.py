@@ -38,7 +38,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         store.check(role, name)
     safety.prepare(whole, store)
     scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
-    return order_of(whole, spec, scale=scale)
+    return order_of(whole, spec, scale=scale, step=loaded.diffusion.grid.step)
 
 
 def suited_models(

@@ -14,7 +14,8 @@ Size = tuple[int, int]
 """Width and height in pixels."""
 
 GRID = 8
-"""Sizes that are drawn are multiples of this many pixels, one latent."""
+"""Sizes that can be asked for are multiples of this many pixels; what a model draws is
+rounded to its family's grid."""
 SMALLEST_SIDE = 64
 LARGEST_SIDE = 8192
 USUAL_SCALE = 4

@@ -132,7 +132,8 @@ class Family:
     `families.text`."""
     grid: LatentGrid
     schedule: str = "imaginairy.published.schedule:schedule_of"
-    """`module:function` of `(where, settings, family's title) -> ScheduleConfig`."""
+    """`module:function` of `(where, settings, title)`: what the noise is, as an object
+    that says what the network `predicts` and has the schedule `made`."""
     prediction: Prediction = "noise"
     """What the network says where nothing beside it tells."""
     noise: Mapping[str, Any] = field(default_factory=dict)

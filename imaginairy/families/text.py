@@ -45,6 +45,47 @@ class TextEncoder:
         """Width of the embeddings."""
         return int(self.network.config.width)
 
+    def both(self, wanted: Wanted) -> tuple[Tensor, Tensor | None]:
+        """Return what to follow and to avoid, (1, tokens, width), of as many tokens.
+
+        The shorter is filled up with windows of nothing. What was given in place of
+        the prompts is followed as it is.
+
+        Raises:
+            BadOptionError: what was given is not as wide as these embeddings.
+        """
+        skip = wanted.clip_skip
+        if wanted.given is None:
+            follow = self.embed(wanted.prompts, skip)
+        else:
+            follow = wanted.given.tokens
+        if follow.shape[-1] != self.width:
+            raise BadOptionError(
+                f"The conditioning is {follow.shape[-1]} wide; this model's text "
+                f"embeddings are {self.width}."
+            )
+        if wanted.negative is None:
+            return follow, None
+        avoid = self.embed([WeightedPrompt(wanted.negative)], skip)
+        longest = max(follow.shape[1], avoid.shape[1])
+        return (
+            self.lengthened(follow, longest, skip),
+            self.lengthened(avoid, longest, skip),
+        )
+
+    def pooled(self, prompts: Sequence[WeightedPrompt]) -> Tensor:
+        """Return the weighted mean of texts embedded as one each, (1, dim).
+
+        Of a long text only the first window counts.
+        """
+        each = []
+        for prompt in prompts:
+            text = "".join(fragment.text for fragment in read_text(prompt.text))
+            first = self.windows(self.tokenizer.ids(text))[:1]
+            read = self.network(torch.tensor(first, device=self.device))
+            each.append(read.pooled.float())
+        return weighted_mean(prompts, each)
+
     def embed(self, prompts: Sequence[WeightedPrompt], clip_skip: int = 1) -> Tensor:
         """Return the weighted mean of the embeddings of texts, (1, tokens, width).
 

@@ -10,7 +10,6 @@ from PIL import Image, ImageChops
 
 from imaginairy.images import painted, upright_rgb
 from imaginairy.log import log
-from imaginairy.sizes import fitted_size
 
 SPECK = 8
 """Levels of 255 by which saving as jpg makes black and white uneven."""
@@ -28,13 +27,10 @@ class Canvas:
     keep: Image.Image | None = None
 
 
-def canvas_of(image: Image.Image, box: tuple[int, int]) -> Canvas:
-    """Fit a picture into a box (width, height); one that fits keeps its size.
-
-    Both sides then go to the nearest multiple of 8, and are 64 at least.
-    """
+def canvas_of(image: Image.Image, size: tuple[int, int]) -> Canvas:
+    """Take a picture to the size (width, height) at which it is worked on."""
     original = upright_rgb(image)
-    return Canvas(original, resized(original, fitted_size(original.size, box)))
+    return Canvas(original, resized(original, size))
 
 
 def with_mask(canvas: Canvas, mask: Image.Image, *, keeps: bool) -> Canvas:
@@ -72,18 +68,19 @@ def say_if_pointless(canvas: Canvas) -> None:
 
 
 def outpainted(
-    image: Image.Image, margins: tuple[int, int, int, int], box: tuple[int, int]
+    image: Image.Image, margins: tuple[int, int, int, int], size: tuple[int, int]
 ) -> Canvas:
     """Put margins (up, right, down, left), in pixels, around a picture, to be painted.
 
-    They begin as the picture's edge, drawn out, which gives a start its colours.
+    They begin as the picture's edge, drawn out, which gives a start its colours. The
+    whole is then taken to a size (width, height).
     """
     up, right, down, left = margins
     around = ((up, down), (left, right))
     inner = np.asarray(upright_rgb(image))
     original = Image.fromarray(np.pad(inner, (*around, (0, 0)), mode="edge"))
     stays = np.pad(np.full(inner.shape[:2], 255, np.uint8), around)
-    return with_mask(canvas_of(original, box), Image.fromarray(stays), keeps=True)
+    return with_mask(canvas_of(original, size), Image.fromarray(stays), keeps=True)
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:

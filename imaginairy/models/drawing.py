@@ -15,8 +15,8 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.families.text import Condition, Encoders, Wanted
-from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.prediction import Prediction
+from imaginairy.samplers.schedule import Schedule
 from imaginairy.weights.weightfile import Tensors
 
 
@@ -27,6 +27,7 @@ class DrawingModel:
         networks: by their role; see `Family.parts`.
         encoders: the text encoders by their role, with their vocabularies.
         schedule: the noise that it was trained with.
+        prediction: what the network that draws says of noised latents.
         clip_skip: the layer of the text encoders that it was trained with.
         sources: where its weights lie, as far as they are used from disk.
     """
@@ -37,7 +38,8 @@ class DrawingModel:
         family: Family,
         networks: Mapping[str, nn.Module],
         encoders: Encoders,
-        schedule: NoiseSchedule,
+        schedule: Schedule,
+        prediction: Prediction,
         device: torch.device,
         clip_skip: int = 1,
         sources: Sequence[Tensors] = (),
@@ -46,6 +48,7 @@ class DrawingModel:
         self.networks = networks
         self.encoders = encoders
         self.schedule = schedule
+        self.prediction = prediction
         self.device = device
         self.clip_skip = clip_skip
         self.sources = sources
@@ -68,11 +71,6 @@ class DrawingModel:
     def title(self) -> str:
         """What the network that draws is called in messages."""
         return self.family.part(DENOISER).title
-
-    @property
-    def prediction(self) -> Prediction:
-        """What the network that draws says of noised latents."""
-        return self.schedule.config.predicts
 
     @property
     def grid(self) -> LatentGrid:

@@ -10,7 +10,6 @@ from imaginairy.families.family import AUTOENCODER
 from imaginairy.families.text import TextEncoder
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
-from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import fetch
@@ -45,7 +44,8 @@ def load(
             role: TextEncoder(networks[role], tokenizer, device)
             for role, tokenizer in tokenizers.items()
         },
-        schedule=NoiseSchedule(checkpoint.schedule),
+        schedule=checkpoint.schedule.made(),
+        prediction=checkpoint.schedule.predicts,
         device=device,
         clip_skip=checkpoint.clip_skip,
         sources=[part.tensors for part in checkpoint.parts.values()],

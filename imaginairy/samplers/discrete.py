@@ -33,6 +33,10 @@ class ScheduleConfig:
     ends_clean: bool = False
     """Whether the last step of DDIM and PLMS goes below timestep 0."""
 
+    def made(self) -> "NoiseSchedule":
+        """Return the schedule of this noise."""
+        return NoiseSchedule(self)
+
 
 PURE_NOISE = 4.8973451890853435e-08
 """What stands for an alpha of 0, so that its sigma is a number."""

@@ -125,10 +125,10 @@ def test_a_picture_is_made_smaller_by_a_sharp_filter_and_its_original_stays() ->
 def test_a_canvas_is_upright_and_white_where_it_was_clear() -> None:
     image = Image.new("RGBA", (80, 64), (255, 0, 0, 0))
     image.getexif()[0x0112] = 6
-    whole = canvas_of(image, (128, 128))
+    whole = canvas_of(image, (64, 80))
     assert whole.original.size == whole.picture.size == (64, 80)
     assert whole.picture.getpixel((5, 5)) == (255, 255, 255)
-    around = outpainted(image, (0, 8, 0, 8), (128, 128))
+    around = outpainted(image, (0, 8, 0, 8), (80, 80))
     assert around.original.size == (80, 80)
     assert around.original.getpixel((0, 0)) == (255, 255, 255)
 
@@ -136,7 +136,7 @@ def test_a_canvas_is_upright_and_white_where_it_was_clear() -> None:
 def test_outpainting_makes_room_and_keeps_the_picture() -> None:
     rng = np.random.default_rng(0)
     inner = Image.fromarray(rng.integers(0, 256, (80, 100, 3), dtype=np.uint8))
-    whole = outpainted(inner, (10, 20, 30, 40), (512, 512))
+    whole = outpainted(inner, (10, 20, 30, 40), (160, 120))
     assert whole.original.size == (160, 120)
     assert whole.picture.size == (160, 120)
     assert whole.original_keep is not None
