@@ -7,8 +7,6 @@ What shapes do not tell (heads, groups) is that of the published weights, unless
 from itertools import count as counted
 from math import isqrt
 
-from torch import Tensor
-
 from imaginairy.networks.codeformer import CodeFormer
 from imaginairy.networks.enhancer_config import CodeFormerConfig
 from imaginairy.published.autoencoder import COMPVIS_ATTENTION, COMPVIS_RESIDUAL
@@ -21,7 +19,7 @@ from imaginairy.weights.weightfile import Tensors
 HEAD_WIDTH = 64
 """Channels of one attention head in the published CodeFormer."""
 POSITIONS = "position_emb"
-"""A published tensor that stands alone; it is read as the `weight` of that name."""
+"""A published tensor that is no module's."""
 
 RESIDUAL: Names = {**COMPVIS_RESIDUAL, "shortcut": "conv_out"}
 FUSION: Names = {
@@ -56,7 +54,6 @@ def codeformer_part(tensors: Tensors, settings: Settings | None = None) -> Part:
     Raises:
         CheckpointError: they are no CodeFormer's.
     """
-    tensors = _WithPositions(tensors)
     with lacking(tensors, "CodeFormer"):
         config = codeformer_config(tensors.shapes, settings or {})
         return Part(CodeFormer, config, tensors, codeformer(config))
@@ -70,7 +67,7 @@ def codeformer_config(shapes: Shapes, settings: Settings) -> CodeFormerConfig:
         for level in levels
     ]
     codes, code_width = shapes["quantize.embedding.weight"]
-    tokens, width = shapes[f"{POSITIONS}.weight"]
+    tokens, width = shapes[POSITIONS]
     image_size = isqrt(tokens) << (len(levels) - 1)
     return CodeFormerConfig(
         image_size=image_size,
@@ -115,7 +112,7 @@ def codeformer(config: CodeFormerConfig) -> Names:
     """Name a CodeFormer as published: blocks and halvings numbered in one row."""
     names = {
         "codebook": "quantize.embedding",
-        "positions": POSITIONS,
+        "positions.weight": POSITIONS,
         "embed": "feat_emb",
         "norm_out": "idx_pred_layer.0",
         "choose": "idx_pred_layer.1",
@@ -168,19 +165,3 @@ def _in_row(ours: str, theirs: str) -> Names:
 def _fusion(image_size: int, level: int) -> str:
     """Name the fusion of a level, which goes by the level's side in pixels."""
     return f"fuse_convs_dict.{image_size >> level}"
-
-
-class _WithPositions(Tensors):
-    """A CodeFormer's tensors, the one that stands alone named like all others."""
-
-    def __init__(self, published: Tensors) -> None:
-        self.published = published
-        self.names = {
-            f"{name}.weight" if name == POSITIONS else name: name
-            for name in published.shapes
-        }
-        shapes = {ours: published.shapes[name] for ours, name in self.names.items()}
-        super().__init__(published.origin, shapes)
-
-    def read(self, name: str) -> Tensor:
-        return self.published.read(self.names[name])

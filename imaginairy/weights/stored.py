@@ -1,8 +1,10 @@
 """Where the tensors of our networks lie among the tensors of a file."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 Names = dict[str, str]
@@ -46,3 +48,18 @@ def stored_as(ours: str, names: Names) -> Stored:
     assert found is not None  # any text fits
     name, part, parts, turned = found.group("name", "part", "parts", "turned")
     return Stored(name, int(part or 0), int(parts or 1), turned is not None)
+
+
+def as_stored(ours: Mapping[str, Tensor], names: Names) -> dict[str, Tensor]:
+    """Return the tensors of a network as they lie in a file, by their names there."""
+    parts: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in ours.items():
+        place = stored_as(name, names)
+        turned = tensor.T if place.turned else tensor
+        parts.setdefault(place.name, {})[place.part] = turned
+    return {
+        name: torch.cat([laid[part] for part in sorted(laid)])
+        if len(laid) > 1
+        else laid[0].contiguous()
+        for name, laid in parts.items()
+    }

@@ -13,7 +13,7 @@ from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.published import autoencoder as autoencoders
 from imaginairy.published import clip_text, unet
 from imaginairy.tokenizer import END, START
-from imaginairy.weights.stored import Names
+from imaginairy.weights.stored import Names, as_stored
 from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.drawing.decoder import load_finished
@@ -71,10 +71,8 @@ def write_part(
     file: str = "diffusion_pytorch_model",
 ) -> None:
     """Write one network's tensors under their published names."""
-    tensors: dict[str, Tensor] = {}
-    for ours, tensor in network.state_dict().items():
-        module, _, kind = ours.rpartition(".")
-        tensors[f"{names[module]}.{kind}"] = tensor.half().contiguous()
+    halves = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    tensors = as_stored(halves, names)
     path = settings.DATA / folder
     path.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path / f"{file}.safetensors", metadata={"format": "pt"})

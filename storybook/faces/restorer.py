@@ -19,7 +19,8 @@ from torch.nn import functional as F
 from imaginairy.models.faces import RESTORER_TYPE
 from imaginairy.networks.codeformer import CodeFormer, with_statistics_of
 from imaginairy.networks.layers import ResidualBlock
-from imaginairy.published.codeformer import POSITIONS, codeformer
+from imaginairy.published.codeformer import codeformer
+from imaginairy.weights.stored import as_stored
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, psnr, to_pixels
 from storybook.drawing.decoder import EXPORTED
@@ -322,13 +323,7 @@ def export() -> None:
     """Write the network under its published names, in half precision."""
     network = load_stage(torch.device("cpu"), CODEBOOK, CODES, STEERING)
     config, folder = settings.CODEFORMER, settings.CODEFORMER_DATA
-    names, tensors = codeformer(config), {}
-    for ours, tensor in network.state_dict().items():
-        module, _, kind = ours.rpartition(".")
-        name = names[module]
-        tensors[name if name == POSITIONS else f"{name}.{kind}"] = (
-            tensor.half().contiguous()
-        )
+    tensors = as_stored(network.half().state_dict(), codeformer(config))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
     save_file(tensors, path, metadata={"format": "pt"})

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.srvgg import SRVGG
 from imaginairy.published.srvgg import srvgg
+from imaginairy.weights.stored import as_stored
 from storybook import settings
 from storybook.drawing.autoencoder import picture_error, to_pixels
 from storybook.drawing.decoder import EXPORTED, load_finished
@@ -191,11 +192,7 @@ def export() -> None:
     """Write the network under its published names, in half precision."""
     network, folder = SRVGG(settings.UPSCALER), settings.UPSCALER_DATA
     load_trained(NAME, network)
-    names = srvgg(settings.UPSCALER)
-    tensors = {}
-    for ours, tensor in network.state_dict().items():
-        module, _, kind = ours.rpartition(".")
-        tensors[f"{names[module]}.{kind}"] = tensor.half().contiguous()
+    tensors = as_stored(network.half().state_dict(), srvgg(settings.UPSCALER))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
     save_file(tensors, path, metadata={"format": "pt"})

@@ -8,6 +8,7 @@ import torch
 
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.published import autoencoder, clip_text, unet
+from imaginairy.weights.stored import as_stored
 from tests.support.checkpoints import TEXT, UNET, VAE, Named, load_all
 from tests.support.golden import CPU
 
@@ -43,11 +44,11 @@ def compvis(tiny_folder: Path) -> Named:
             clip_text.TRANSFORMERS.names(parts["text"].config),
         ),
     ):
-        for name, tensor in part.load(CPU, torch.float32).state_dict().items():
-            module, _, leaf = name.rpartition(".")
-            if ".attention." in name and prefix == VAE and tensor.ndim == 2:
+        ours = part.load(CPU, torch.float32).state_dict()
+        for name, tensor in as_stored(ours, names).items():
+            if ".attn_1." in name and tensor.ndim == 2:
                 tensor = tensor[:, :, None, None]
-            tensors[f"{prefix}{names[module]}.{leaf}"] = tensor.contiguous()
+            tensors[f"{prefix}{name}"] = tensor
     return tensors
 
 

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imaginairy.published.codeformer import POSITIONS
-from imaginairy.weights.stored import Names
+from imaginairy.weights.stored import Names, as_stored
 from imaginairy.weights.weightfile import Tensors
 
 DATA = Path(__file__).parents[1] / "networks" / "data"
@@ -85,13 +84,7 @@ def save(path: Path, weights: dict[str, Tensor], key: str = "params_ema") -> Pat
 
 def publish(network: nn.Module, names: Names) -> dict[str, Tensor]:
     """Give a network's tensors their published names."""
-    tensors = {}
-    for ours, tensor in network.state_dict().items():
-        module, _, leaf = ours.rpartition(".")
-        tensors[f"{names[module]}.{leaf}"] = tensor
-    if f"{POSITIONS}.weight" in tensors:
-        tensors[POSITIONS] = tensors.pop(f"{POSITIONS}.weight")
-    return tensors
+    return as_stored(network.state_dict(), names)
 
 
 class Listing(Tensors):
