@@ -14,6 +14,7 @@ from imaginairy.log import log
 from imaginairy.models.declared import check_pipeline, said_by_file
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.samplers.prediction import NoiseConfig
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
@@ -37,7 +38,7 @@ class Checkpoint:
     family: Family
     parts: Mapping[str, Part]
     """The networks by their role."""
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    schedule: NoiseConfig = field(default_factory=ScheduleConfig)
     weight_files: tuple[Path, ...] = ()
     clip_skip: int = 1
     """Which layer of the text encoders is used, counted from the last, which is 1."""
@@ -196,10 +197,10 @@ def read_part(
         return published(tensors, {**row.usual, **settings})
 
 
-def read_schedule(where: Path, family: Family, settings: Settings) -> ScheduleConfig:
+def read_schedule(where: Path, family: Family, settings: Settings) -> NoiseConfig:
     """Return the schedule that a model was trained with."""
     usual = {"prediction_type": PREDICTIONS[family.prediction], **family.noise}
-    schedule: Callable[[Path, Settings, str], ScheduleConfig]
+    schedule: Callable[[Path, Settings, str], NoiseConfig]
     schedule = function(family.schedule)
     return schedule(where, {**usual, **settings}, family.title)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +19,17 @@ Prediction = Literal["noise", "v", "clean", "flow"]
 - `clean`: the clean latents;
 - `flow`: the velocity, noise - clean latents (Lipman et al. 2023, arXiv:2210.02747).
 """
+
+
+class NoiseConfig(Protocol):
+    """What a model's files say of the noise that it was trained with."""
+
+    @property
+    def predicts(self) -> Prediction:
+        """What its network says of noised latents."""
+
+    def made(self) -> Schedule:
+        """Return what the levels of that noise are."""
 
 
 def clean_latents(

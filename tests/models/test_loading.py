@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from imaginairy.errors import CheckpointError, HubUnreachableError
 from imaginairy.models.loading import load
-from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.samplers.discrete import NoiseSchedule, ScheduleConfig
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
@@ -27,7 +27,9 @@ def test_what_a_checkpoint_says_is_handed_on(compvis: Named, tmp_path: Path) -> 
     model, files = load(locate(DRAWS, str(file)), CPU, torch.float32)
     assert files == (file,)
     assert model.clip_skip == 2
+    assert isinstance(model.schedule, NoiseSchedule)
     assert model.schedule.config == ScheduleConfig(predicts="v")
+    assert model.prediction == "v"
     assert model.device == CPU
     assert model.encoders["text"].tokenizer.max_tokens == 77
     places = [source.prefix for source in model.sources]
