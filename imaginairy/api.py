@@ -1,16 +1,18 @@
 """The library's front door: prompts in, images out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+from imaginairy.batches import Batches
 from imaginairy.best_of import best_of
 from imaginairy.checks import kind_of
 from imaginairy.errors import BadOptionError, BadPromptError
-from imaginairy.generate import generate
+from imaginairy.generate import Drawn, finish
 from imaginairy.metadata.write import image_format
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer, Observers
+from imaginairy.order import Order
 from imaginairy.outputs import (
     SaveOptions,
     StepRecorder,
@@ -23,6 +25,8 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.settling import settled
 
 Prompts = str | ImaginePrompt | Iterable[str | ImaginePrompt]
+Outcome = ImagineResult | Exception
+"""What came of a prompt: a picture, or what it failed of."""
 
 
 def imagine(
@@ -30,15 +34,21 @@ def imagine(
     *,
     device: str | None = None,
     precision: Precision = "autocast",
+    batch_size: int | None = None,
     observer: Observer | None = None,
     store: ModelStore | None = None,
 ) -> Iterator[ImagineResult]:
-    """Generate images one after the other, each yielded as soon as it is done.
+    """Generate images in the order of their prompts, yielding each when it is done.
 
     Args:
         prompts: a text, an ImaginePrompt, or several of either.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         precision: `autocast` computes in half precision on CUDA, `full` never does.
+        batch_size: how many images of a kind, next to each other, are generated
+            together; each is the same as alone but for rounding. None takes as many as
+            pay and as memory holds, and one by one where the prompts themselves come
+            one by one, from a generator, as what is asked for next may depend on what
+            came before.
         observer: told what happens while it happens.
         store: keeps models loaded from one call to the next; `device` and `precision`
             are its own then. Threads that share one wait for each other's images.
@@ -52,17 +62,107 @@ def imagine(
             "imagine takes a text, an ImaginePrompt, or several of either, not "
             f"{kind_of(prompts)}."
         )
+    if batch_size is None and not isinstance(wanted, Sequence):
+        batch_size = 1
     store = store or ModelStore(device, precision)
-    observer = observer or Observer()
-    for prompt in wanted:
-        if not isinstance(prompt, ImaginePrompt):
-            prompt = ImaginePrompt(prompt)
-        with store.in_use():
-            if prompt.best_of > 1:
-                result = best_of(prompt, store, observer)
-            else:
-                result = generate(settled(prompt, store), store, observer)
-        yield result
+    batches = Batches(store, observer or Observer(), batch_size)
+    for outcome in outcomes(wanted, batches):
+        if isinstance(outcome, Exception):
+            raise outcome
+        yield outcome
+
+
+def outcomes(
+    prompts: Iterable[str | ImaginePrompt], batches: Batches
+) -> Iterator[Outcome]:
+    """Yield what comes of each prompt, in order, each as soon as it is finished.
+
+    One that fails takes no other with it, and no more prompts are taken than are drawn
+    together.
+    """
+    for group in grouped(prompts, batches):
+        if isinstance(group, Exception):
+            yield group
+        elif isinstance(group, ImaginePrompt):
+            yield _best(group, batches)
+        else:
+            for drawn in batches.drawn(group):
+                yield _finished(drawn, batches)
+
+
+def grouped(
+    prompts: Iterable[str | ImaginePrompt], batches: Batches
+) -> Iterator[list[Order] | ImaginePrompt | Exception]:
+    """Settle prompts and lay together those in a row that can be drawn together.
+
+    One that asks for the best of several comes by itself, and so does what one failed
+    of.
+    """
+    waiting: list[Order] = []
+    model: str | None = None
+    for prompt in _read(prompts):
+        if waiting and getattr(prompt, "model", None) != model:
+            yield waiting  # while its model is loaded
+            waiting = []
+        each = _settled(prompt, batches)
+        if waiting and getattr(each, "kind", None) != waiting[0].kind:
+            yield waiting
+            waiting = []
+        if isinstance(each, Order):
+            waiting, model = [*waiting, each], getattr(prompt, "model", None)
+            if len(waiting) >= batches.room(each):
+                yield waiting
+                waiting = []
+        else:
+            yield each
+    if waiting:
+        yield waiting
+
+
+def _read(
+    prompts: Iterable[str | ImaginePrompt],
+) -> Iterator[ImaginePrompt | Exception]:
+    """Yield what is asked for; what cannot be asked for ends it."""
+    try:
+        for prompt in prompts:
+            if not isinstance(prompt, ImaginePrompt):
+                prompt = ImaginePrompt(prompt)
+            yield prompt
+    except Exception as error:
+        yield error
+
+
+def _settled(
+    prompt: ImaginePrompt | Exception, batches: Batches
+) -> Order | ImaginePrompt | Exception:
+    """Settle a prompt that asks for one picture and no more."""
+    if isinstance(prompt, Exception) or prompt.best_of > 1:
+        return prompt
+    try:
+        with batches.store.in_use():
+            return settled(prompt, batches.store)
+    except Exception as error:
+        return error
+
+
+def _best(prompt: ImaginePrompt, batches: Batches) -> Outcome:
+    """Draw the best of several."""
+    try:
+        with batches.store.in_use():
+            return best_of(prompt, batches)
+    except Exception as error:
+        return error
+
+
+def _finished(drawn: Drawn | Exception, batches: Batches) -> Outcome:
+    """Do to a drawn picture what is done to it afterwards."""
+    if isinstance(drawn, Exception):
+        return drawn
+    try:
+        with batches.store.in_use():
+            return finish(drawn, batches.store, batches.observer)
+    except Exception as error:
+        return error
 
 
 def imagine_image_files(
@@ -75,6 +175,7 @@ def imagine_image_files(
     make_compare_gif: bool = False,
     device: str | None = None,
     precision: Precision = "autocast",
+    batch_size: int | None = None,
     observer: Observer | None = None,
     store: ModelStore | None = None,
 ) -> list[Path]:
@@ -110,7 +211,12 @@ def imagine_image_files(
         *([recorder] if options.records_steps else []),
     )
     results = imagine(
-        prompts, device=device, precision=precision, observer=watching, store=store
+        prompts,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        observer=watching,
+        store=store,
     )
     return [
         save_result(result, Path(outdir), options, recorder.frames)

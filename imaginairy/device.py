@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import BadOptionError, DeviceError
+from imaginairy.memory import memory
 from imaginairy.precision import PRECISIONS, Precision
 
 LOADED_IN = os.getpid()
@@ -54,6 +55,15 @@ def choose_dtype(
     if precision == "autocast" and device.type == "cuda":
         return torch.float16
     return torch.float32
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return how much memory can still be taken, or None where nobody says."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + kept)
+    return memory()[0]
 
 
 def is_forked() -> bool:

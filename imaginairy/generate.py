@@ -1,25 +1,24 @@
-"""One order to one picture: the only place that joins all parts."""
+"""Orders to pictures: the only place that joins all parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from PIL import Image
 
-from imaginairy.enhancers import Work
 from imaginairy.finite import Stages
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
 from imaginairy.order import Order
-from imaginairy.result import GENERATED, ImagineResult
+from imaginairy.result import ImagineResult
 from imaginairy.steps.condition import condition
+from imaginairy.steps.decode import decode
 from imaginairy.steps.finish import finished
 from imaginairy.steps.prepare import Prepared, prepare
-from imaginairy.steps.sample import decoded, denoiser_of, sample, tiled
-from imaginairy.steps.start import starting_point
+from imaginairy.steps.sample import sample, tiled
+from imaginairy.steps.start import start
 
 
 @dataclass(frozen=True)
@@ -34,36 +33,27 @@ class Drawn:
     """Stages that half precision could not hold."""
 
 
-def generate(order: Order, store: ModelStore, observer: Observer) -> ImagineResult:
-    """Draw one picture and finish it.
+@torch.inference_mode()
+def draw(orders: Sequence[Order], store: ModelStore, observer: Observer) -> list[Drawn]:
+    """Draw pictures together.
 
     Args:
-        order: what to draw.
+        orders: what to draw; all are of one kind.
         store: owns the models and knows the device.
-        observer: told of the start, of each step and of the result.
+        observer: told of the start of each picture and of each step.
     """
-    return finish(draw(order, store, observer), store, observer)
-
-
-@torch.inference_mode()
-def draw(order: Order, store: ModelStore, observer: Observer) -> Drawn:
-    """Draw one picture; the observer is told of the start and of each step."""
-    loaded = store.get(order.model)
+    loaded = store.get(orders[0].model)
     model, stages = loaded.diffusion, Stages(loaded.spec.name)
-    prepared = prepare(order, store)
-    conditioning, unconditional = stages.run(
-        "the text encoder", model.readers, partial(condition, order, model)
-    )
-    model.rest()
-    with tiled(order, model):
-        start = starting_point(order, model, prepared.canvas, stages)
-        denoiser = denoiser_of(order, model, start, conditioning, unconditional, stages)
-        latents = sample(order, model, start, denoiser, observer)
-        model.rest()
-        image = decoded(model, latents, stages)
-    return Drawn(
-        order, image, prepared, loaded.weights_sha256, tuple(stages.recomputed)
-    )
+    prepared = [prepare(order, store) for order in orders]
+    text = condition(orders, model, stages)
+    with tiled(orders, model):
+        begin = start(orders, prepared, model, stages)
+        latents = sample(orders, text, begin, model, stages, observer)
+        images = decode(latents, model, stages)
+    return [
+        Drawn(order, image, each, loaded.weights_sha256, tuple(stages.recomputed))
+        for order, image, each in zip(orders, images, prepared, strict=True)
+    ]
 
 
 @torch.inference_mode()
@@ -79,8 +69,7 @@ def finish(
         applied: what was done to it already, for the metadata.
     """
     prompt, canvas = drawn.order.prompt, drawn.prepared.canvas
-    work = Work(prompt, {GENERATED: drawn.image}, store, applied, observer=observer)
-    work = finished(work, drawn.prepared)
+    work = finished(drawn.image, prompt, drawn.prepared, store, observer, applied)
     result = ImagineResult(
         prompt=prompt,
         images=dict(work.images),

@@ -24,6 +24,8 @@ class Step:
     """The clean latents that the model expects at the end, in the same shape."""
     decode: Callable[["Tensor"], "Image"]
     """Turns latents into an image; costs time, so it is done only when called."""
+    picture: int = 0
+    """Which of the images that are generated together, from 0, as they were begun."""
 
 
 class Observer:
@@ -33,6 +35,12 @@ class Observer:
         """Be told which of several tries is begun, where the best will be kept.
 
         Each of them has its start and its steps; there is one result for all.
+        """
+
+    def on_batch(self, pictures: int) -> None:
+        """Be told that so many images are begun together, often one alone.
+
+        Each of them has its start, then, step by step, its step, then its result.
         """
 
     def on_start(self, prompt: "ImaginePrompt", steps: int | None) -> None:
@@ -62,6 +70,11 @@ class Observers(Observer):
         """Pass on which of several tries is begun."""
         for observer in self.observers:
             observer.on_try(number, total)
+
+    def on_batch(self, pictures: int) -> None:
+        """Pass on how many pictures are begun together."""
+        for observer in self.observers:
+            observer.on_batch(pictures)
 
     def on_start(self, prompt: "ImaginePrompt", steps: int | None) -> None:
         """Pass on that a picture is begun."""

@@ -68,6 +68,10 @@ class Order:
     saved: Size
     """Width and height of the saved picture."""
 
+    def with_seed(self, seed: int) -> "Order":
+        """Return the same with the noise of another seed."""
+        return replace(self, seed=seed, prompt=replace(self.prompt, seed=seed))
+
     @property
     def is_guided(self) -> bool:
         """Whether what to avoid has a say."""

@@ -81,22 +81,30 @@ class StepRecorder(Observer):
     def __init__(self) -> None:
         self.frames: list[Image] = []
         """Those of the last result."""
-        self._tries: dict[int | None, list[Image]] = {}
-        self._seed: int | None = None
+        self._kept: dict[int, list[Image]] = {}
+        self._batch: list[ImaginePrompt] = []
+        self._over = False
+
+    def on_batch(self, pictures: int) -> None:
+        """Forget, after a result, what never became one: tries, and what failed."""
+        self._batch = []
+        if self._over:
+            self._kept, self._over = {}, False
 
     def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
-        """Begin anew with each picture; of several tries one will be the result."""
-        self._seed = prompt.seed
-        self._tries[self._seed] = []
+        """Begin anew with each picture."""
+        self._batch.append(prompt)
+        self._kept[id(prompt)] = []
 
     def on_step(self, step: Step) -> None:
         """Decode and keep the step's expectation."""
-        self._tries[self._seed].append(step.decode(step.denoised))
+        prompt = self._batch[step.picture]
+        self._kept[id(prompt)].append(step.decode(step.denoised))
 
     def on_result(self, result: ImagineResult) -> None:
         """Choose the frames of the picture that came of it; blurred as it is."""
-        frames = self._tries.pop(result.prompt.seed, [])
-        self._tries = {}
+        frames = self._kept.pop(id(result.prompt), [])
+        self._over = True
         self.frames = [blurred(f) for f in frames] if result.is_filtered else frames
 
 

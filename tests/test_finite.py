@@ -29,7 +29,7 @@ from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import BadOptionError, NotFiniteError
 from imaginairy.finite import Stages, finite, is_finite, reason
-from imaginairy.steps.sample import say_if_flat
+from imaginairy.steps.decode import say_if_flat
 from tests.support.pictures import distance, pixels
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), "uint8"))

@@ -47,7 +47,8 @@ MAY_IMPORT = {
     | {"samplers.prediction", "weighted_prompt"},
     "tokenizer": {"errors"},
     "weights": {"errors", "kinds", "log", "sources.layouts", "tokenizer", "weights"},
-    "device": {"errors", "precision"},
+    "device": {"errors", "memory", "precision"},
+    "memory": set(),
     "precision": set(),
     "finite": {"conditioning", "errors", "log"},
     "steps": {

@@ -10,6 +10,7 @@ from imaginairy.observe import Observers
 
 TOLD: dict[str, tuple[Any, ...]] = {
     "on_try": (2, 5),
+    "on_batch": (3,),
     "on_start": ("the prompt", None),
     "on_step": ("the step",),
     "on_progress": ("upscale", 1, 4),

@@ -17,6 +17,7 @@ from imaginairy.cli.columns import columns, readable, wrapped
 from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import ImaginairyError
+from imaginairy.memory import memory
 from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.own_default import own_default
 from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
@@ -27,8 +28,6 @@ ROOM_TO_DRAW = 6e9
 """Bytes of memory that Stable Diffusion takes in full precision, about."""
 ROOM_TO_SPARE = 1e9
 """Bytes of disk beyond the default model's own."""
-MEMINFO = Path("/proc/meminfo")
-"""Where Linux tells how much memory is free."""
 
 Level = Literal["ok", "note", "broken"]
 COLOURS: dict[Level, str] = {"ok": "green", "note": "yellow", "broken": "red"}
@@ -159,20 +158,6 @@ def memory_check() -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", f"{_of(free, total)} free")
-
-
-def memory() -> tuple[int | None, int | None]:
-    """Return how many bytes of memory are free, and how many there are."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None, None
-    try:
-        text = MEMINFO.read_text()
-    except OSError:
-        return total, total
-    available = re.search(r"MemAvailable:\s+(\d+) kB", text)
-    return (int(available[1]) * 1024 if available else total), total
 
 
 def cache_check() -> Iterator[Finding]:

@@ -36,6 +36,7 @@ class Drawing:
     as_json: bool
     show: bool
     size: Size | None
+    batch_size: int | None
     quiet: bool
 
     def __post_init__(self) -> None:
@@ -57,6 +58,10 @@ class Drawing:
         return SaveOptions(
             self.extension, self.show_work, self.gif, compare_gif=self.compare_gif
         )
+
+    def saving_as(self, extension: str | None) -> "SaveOptions":
+        """What is saved for a picture whose file has an ending of its own."""
+        return replace(self.saving, extension=extension or self.extension)
 
     def tell(self, picture: Path, **more: Any) -> None:
         """Print or show a picture that was saved, where that was asked for."""
@@ -86,9 +91,11 @@ def draw(
             before drawing is refused at once, and where nothing can be saved any more,
             that is the end.
     """
-    from imaginairy.api import imagine_image_files
+    from imaginairy.api import outcomes
+    from imaginairy.batches import Batches
     from imaginairy.cli.progress import ProgressBars
-    from imaginairy.outputs import require_savable
+    from imaginairy.observe import Observers
+    from imaginairy.outputs import StepRecorder, require_savable, save_result
 
     if drawing.compare_gif and any(job.prompt.init_image is None for job in jobs):
         raise BadOptionError("--compare-gif needs an --init-image to compare with.")
@@ -96,21 +103,21 @@ def draw(
     require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
     require_savable([job.prompt for job in jobs], drawing.outdir, drawing.saving)
     require_usable(jobs, store)
-    bars = ProgressBars(len(jobs), quiet=drawing.quiet)
+    prompts = [job.prompt for job in sized(jobs, drawing.size, store)]
+    bars, recorder = ProgressBars(len(jobs), quiet=drawing.quiet), StepRecorder()
+    watching = Observers(bars, recorder) if drawing.saving.records_steps else bars
+    batches = Batches(store, watching, drawing.batch_size)
     failures = Failures(len(jobs))
     pictures: dict[int, Path] = {}
     try:
-        for number, job in enumerate(sized(jobs, drawing.size, store)):
+        for number, outcome in enumerate(outcomes(prompts, batches)):
+            job = jobs[number]
             with failures.noted(job.prompt):
-                (pictures[number],) = imagine_image_files(
-                    job.prompt,
-                    drawing.outdir,
-                    output_file_extension=job.extension or drawing.extension,
-                    record_step_images=drawing.show_work,
-                    make_gif=drawing.gif,
-                    make_compare_gif=drawing.compare_gif,
-                    observer=bars,
-                    store=store,
+                if isinstance(outcome, Exception):
+                    raise outcome
+                saving = drawing.saving_as(job.extension)
+                pictures[number] = save_result(
+                    outcome, drawing.outdir, saving, recorder.frames
                 )
             if number not in pictures:
                 bars.next_picture()

@@ -57,6 +57,11 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     help="Images of each prompt; their seeds count up from --seed.",
 )  # fmt: skip
 @_option(
+    "Sampling", "--batch-size", type=int, metavar="N",
+    help="How many of the images are generated at once (batch size), each as it is "
+    "alone; by default as many as pay and as memory holds.",
+)  # fmt: skip
+@_option(
     "Prompt", "--arg-schedule", "schedules", multiple=True, metavar="FIELD[VALUES]",
     help="Sweep over values of a field (X/Y/Z plot): prompt_strength[2:8:0.5] or "
     "seed[1,2,3]. Several are combined.",

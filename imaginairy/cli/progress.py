@@ -48,7 +48,9 @@ class ProgressBar:
 
 
 class ProgressBars(Observer):
-    """A line and a bar for each picture, as long as somebody looks at a terminal.
+    """A line for each picture, and a bar for those that are drawn together.
+
+    The bar is there as long as somebody looks at a terminal.
 
     Args:
         pictures: how many there will be.
@@ -58,10 +60,15 @@ class ProgressBars(Observer):
     def __init__(self, pictures: int, *, quiet: bool = False) -> None:
         self.pictures = pictures
         self.drawn = 0
+        self.together = self.begun = 0
         self.tried = ""
         self.hidden = quiet or not sys.stderr.isatty()
         self.bar: Any = None
         self.parts: dict[str, ProgressBar] = {}
+
+    def on_batch(self, pictures: int) -> None:
+        """Note how many pictures are drawn together now."""
+        self.together, self.begun = pictures, 0
 
     def on_try(self, number: int, total: int) -> None:
         """Note which of several tries is begun."""
@@ -70,9 +77,10 @@ class ProgressBars(Observer):
     def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
         """Say what is drawn now."""
         self.close()  # one of several tries may have been before
+        self.begun += 1
         log.info(
             "[%d/%d] %s%s  %s seed:%d cfg:%g steps:%d sampler:%s model:%s",
-            self.drawn + 1,
+            self.drawn + (1 if self.tried else self.begun),
             self.pictures,
             self.tried,
             shortened(prompt.prompt_text),
@@ -84,7 +92,7 @@ class ProgressBars(Observer):
             prompt.model,
         )
         self.bar = tqdm(
-            desc=self.tried.strip() or None,
+            desc=f"{self.together} images" if self.together > 1 else self.tried.strip(),
             total=steps,
             unit="step",
             leave=False,
@@ -93,8 +101,9 @@ class ProgressBars(Observer):
         )
 
     def on_step(self, step: Step) -> None:
-        """Move the bar on."""
-        self.bar.update()
+        """Move the bar on, once for all that are drawn together."""
+        if step.picture == 0:
+            self.bar.update()
 
     def on_progress(self, name: str, done: int, total: int) -> None:
         """Move the bar of an enhancer on."""

@@ -19,7 +19,8 @@ Allowed = Mapping[str, Collection[Any]]
 
 DENOISER = "denoiser"
 """Role of the network that draws: `(latents, timesteps, Conditioning) -> Tensor`. Its
-`config.in_channels` tells whether it sees a mask beside the latents."""
+`config.in_channels` tells whether it sees a mask beside the latents, and
+`config.numbers_held` how many numbers it holds for a picture."""
 AUTOENCODER = "autoencoder"
 """Role of the network that turns pictures into latents and back."""
 

@@ -90,6 +90,15 @@ class DrawingModel:
         """
         return (batch, *self.grid.shape(size))
 
+    def bytes_held(self, size: tuple[int, int]) -> int:
+        """Return about how much memory one prediction takes for a picture.
+
+        Beside the network's weights; `size` is width and height in pixels.
+        """
+        _, height, width = self.grid.shape(size)
+        number = next(self.network.parameters()).element_size()
+        return int(number * self.network.config.numbers_held(height, width))
+
     def rest(self) -> None:
         """Give back the memory of weights that are used straight from disk.
 

@@ -15,6 +15,11 @@ def mirrored(down: tuple[Depths, ...]) -> tuple[Depths, ...]:
     return tuple((*level, level[-1]) for level in reversed(down))
 
 
+HELD_AT_ONCE = 16
+"""How many times the memory of its feature maps a UNet takes at most; 13 to 14 were
+measured."""
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """Size a denoising UNet; tuples with an entry a level begin with the finest."""
@@ -41,6 +46,20 @@ class UNetConfig:
     id_dim: int = 256
     """Width of the sinusoid that an id is embedded as."""
     norm_groups: int = 32
+
+    def numbers_held(self, height: int, width: int) -> int:
+        """Return about how many numbers are held at once for latents of that size.
+
+        The maps that the way down leaves for the way up, times what was measured at
+        the widest: the feed-forward of the first level.
+        """
+        maps = sum(
+            channels * (height >> level) * (width >> level) * (len(blocks) + 1)
+            for level, (channels, blocks) in enumerate(
+                zip(self.channels, self.down, strict=True)
+            )
+        )
+        return HELD_AT_ONCE * maps
 
 
 @dataclass(frozen=True)

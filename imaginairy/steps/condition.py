@@ -1,18 +1,43 @@
-"""From the words of an order to what the network follows and avoids."""
+"""From the words of orders to what the network follows and avoids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.families.text import Wanted
+from imaginairy.finite import Stages
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
 
 
-def condition(
+@dataclass(frozen=True)
+class Said:
+    """What a network is told of each picture of a batch."""
+
+    follow: Conditioning
+    avoid: Conditioning | None
+    """None where guidance is off and it would have no say."""
+
+
+def condition(orders: Sequence[Order], model: DrawingModel, stages: Stages) -> Said:
+    """Read what orders say; the shorter of them are padded."""
+    pairs = [
+        stages.run("the text encoder", model.readers, partial(_read, order, model))
+        for order in orders
+    ]
+    model.rest()
+    avoided = [avoid for _, avoid in pairs if avoid is not None]
+    return Said(
+        Conditioning.stacked([follow for follow, _ in pairs]),
+        Conditioning.stacked(avoided) if avoided else None,
+    )
+
+
+def _read(
     order: Order, model: DrawingModel
 ) -> tuple[Conditioning, Conditioning | None]:
-    """Return what to follow and what to avoid.
-
-    The second is None where guidance is off and it would have no say.
-    """
+    """Return what one order follows and avoids."""
     prompt, given = order.prompt, None
     skip = prompt.clip_skip or model.clip_skip
     if prompt.conditioning is not None:

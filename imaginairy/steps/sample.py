@@ -1,21 +1,19 @@
-"""From the start to the latents of a picture, and to the picture itself."""
+"""From the start of a batch to the clean latents of its pictures."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
 from imaginairy.finite import Stages, is_finite
-from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step
 from imaginairy.order import Order
-from imaginairy.pixels import tensor_to_image
 from imaginairy.samplers.denoiser import (
     Denoiser,
     Inpainting,
@@ -24,33 +22,42 @@ from imaginairy.samplers.denoiser import (
     guided,
     seeing_mask,
 )
+from imaginairy.steps.condition import Said
+from imaginairy.steps.decode import one_by_one, preview
 from imaginairy.steps.start import Start
 
 
-def tiled(order: Order, model: DrawingModel) -> AbstractContextManager[None]:
+def tiled(orders: Sequence[Order], model: DrawingModel) -> AbstractContextManager[None]:
     """Return the scope in which the networks' convolutions wrap around as asked."""
-    x, y = "x" in order.prompt.tile_mode, "y" in order.prompt.tile_mode
-    return tiling(model.network, model.autoencoder, x=x, y=y)
+    mode = orders[0].prompt.tile_mode
+    return tiling(model.network, model.autoencoder, x="x" in mode, y="y" in mode)
 
 
 def sample(
-    order: Order,
-    model: DrawingModel,
+    orders: Sequence[Order],
+    said: Said,
     start: Start,
-    denoiser: Denoiser,
+    model: DrawingModel,
+    stages: Stages,
     observer: Observer,
 ) -> Tensor:
-    """Walk from the start to the latents of a picture."""
+    """Walk from the start to the latents of the pictures."""
+    order = orders[0]
     sampler, steps = order.sampler, order.steps_to_run
-    observer.on_start(order.prompt, None if sampler.adaptive and steps else steps)
+    observer.on_batch(len(orders))
+    for each in orders:
+        observer.on_start(each.prompt, None if sampler.adaptive and steps else steps)
     if not steps:
         return start.latents
 
     def on_step(index: int, latents: Tensor, denoised: Tensor) -> None:
-        observer.on_step(Step(index, latents, denoised, partial(decode, model)))
+        pictures = zip(one_by_one(latents), one_by_one(denoised), strict=True)
+        for number, (walked, clean) in enumerate(pictures):
+            show = partial(preview, model)
+            observer.on_step(Step(index, walked, clean, show, number))
 
     latents = sampler.sample(
-        denoiser,
+        _denoiser(orders, said, start, model, stages),
         start.latents,
         start.levels,
         draw_noise=start.draw_noise,
@@ -66,54 +73,28 @@ def sample(
     return latents
 
 
-def denoiser_of(
-    order: Order,
-    model: DrawingModel,
+def _denoiser(
+    orders: Sequence[Order],
+    said: Said,
     start: Start,
-    conditioning: Conditioning,
-    unconditional: Conditioning | None,
+    model: DrawingModel,
     stages: Stages,
 ) -> Denoiser:
-    """Wrap guidance and, where there is one, the mask around the UNet."""
+    """Wrap guidance and, where there is one, the mask around the network."""
 
-    def unet(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
+    def draws(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
         predict = partial(model.network, latents, timesteps, text)
         return stages.run(f"the {model.title}", model.network, predict)
 
-    network: Network = unet
+    network: Network = draws
     if start.blanked is not None:
         keep = (
             torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
         )
-        network = seeing_mask(unet, 1 - keep.round(), start.blanked)
-    told = NetworkDenoiser(network, model.schedule, model.prediction, conditioning)
-    denoiser = guided(told, unconditional, order.guidance)
+        network = seeing_mask(draws, 1 - keep.round(), start.blanked)
+    strength = torch.tensor([order.guidance for order in orders], device=model.device)
+    told = NetworkDenoiser(network, model.schedule, model.prediction, said.follow)
+    denoiser = guided(told, said.avoid, strength[:, None, None, None])
     if start.keep is None or start.init_latents is None:
         return denoiser
     return Inpainting(denoiser, start.init_latents, start.noise, start.keep)
-
-
-def decode(model: DrawingModel, latents: Tensor) -> Image.Image:
-    """Return the picture that latents stand for."""
-    return tensor_to_image(model.decode(latents)[0])
-
-
-def decoded(model: DrawingModel, latents: Tensor, stages: Stages) -> Image.Image:
-    """Return the finished picture; say it where that shows nothing at all."""
-    pictures = stages.run(
-        "the decoder", model.autoencoder, partial(model.decode, latents)
-    )
-    image = tensor_to_image(pictures[0])
-    say_if_flat(image)
-    return image
-
-
-def say_if_flat(image: Image.Image) -> None:
-    """Say it where a picture shows nothing at all."""
-    colours = image.getcolors(maxcolors=1)
-    if colours:
-        log.warning(
-            "The picture is of one colour (%s) all over; the model, its settings or "
-            "the prompt may be at fault.",
-            ", ".join(map(str, colours[0][1])),  # type: ignore[arg-type]  # RGB
-        )

@@ -1,5 +1,6 @@
 """Where sampling starts: seeded noise, and as much of an init image as stays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,34 +14,61 @@ from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
 from imaginairy.pixels import image_to_tensor, latent_mask
 from imaginairy.samplers import made_for
+from imaginairy.samplers.table import DrawNoise
+from imaginairy.steps.prepare import Prepared
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where the walk starts."""
+    """Where the walk of a batch starts."""
 
     latents: Tensor
     """At the first of the levels; already clean where there are none to walk."""
     levels: list[float]
     noise: Tensor
     """The noise in them."""
-    draw_noise: SeededNoise
-    """Where a sampler gets more."""
+    draw_noise: DrawNoise
+    """Where a sampler gets more, each picture's from its own seed."""
     init_latents: Tensor | None
-    """Clean latents of the init image."""
+    """Clean latents of the init images."""
     keep: Tensor | None
-    """How much of each latent stays as in the init image, (1, 1, h, w)."""
+    """How much of each latent stays as in the init image, (batch, 1, h, w)."""
     blanked: Tensor | None
-    """Latents of the init image without what is painted, for models that see it."""
+    """Latents of the init images without what is painted, for models that see it."""
 
 
-def starting_point(
-    order: Order,
+def start(
+    orders: Sequence[Order],
+    prepared: Sequence[Prepared],
     model: DrawingModel,
-    canvas: Canvas | None,
     stages: Stages,
 ) -> Start:
-    """Draw the noise, and put as much of it on the init image as its strength leaves.
+    """Lay together where each picture of a batch starts."""
+    starts = [
+        _start(order, each.canvas, model, stages)
+        for order, each in zip(orders, prepared, strict=True)
+    ]
+    return Start(
+        latents=torch.cat([each.latents for each in starts]),
+        levels=starts[0].levels,
+        noise=torch.cat([each.noise for each in starts]),
+        draw_noise=lambda: torch.cat([each.draw_noise() for each in starts]),
+        init_latents=_laid([each.init_latents for each in starts]),
+        keep=_laid([each.keep for each in starts]),
+        blanked=_laid([each.blanked for each in starts]),
+    )
+
+
+def _laid(parts: Sequence[Tensor | None]) -> Tensor | None:
+    """Lay what each picture has along the batch; all of a batch have it, or none."""
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there else None
+
+
+def _start(
+    order: Order, canvas: Canvas | None, model: DrawingModel, stages: Stages
+) -> Start:
+    """Draw one picture's noise, and put as much of it on the init image as is to go.
 
     The noise comes in the reference's order: first what the encoder draws, where an
     init image has a say, then what the walk starts from.
@@ -54,9 +82,8 @@ def starting_point(
 
     init_latents = keep = None
     if canvas is not None and (runs < steps or canvas.keep is not None):
-        init_latents = encoded(
-            model, image_to_tensor(canvas.picture), draw_noise(), stages
-        )
+        picture = image_to_tensor(canvas.picture)
+        init_latents = _encoded(model, picture, draw_noise(), stages)
     if canvas is not None and canvas.keep is not None:
         keep = latent_mask(canvas.keep, model.grid.pixels).to(model.device)
     noise = draw_noise()
@@ -71,20 +98,20 @@ def starting_point(
         latents = shown
     blanked = None
     if model.sees_mask:
-        picture = blanked_picture(order, canvas)
-        blanked = encoded(model, picture, torch.zeros(shape), stages)
+        picture = _blanked(order, canvas)
+        blanked = _encoded(model, picture, torch.zeros(shape), stages)
     return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked)
 
 
-def encoded(
-    model: DrawingModel, pictures: Tensor, noise: Tensor, stages: Stages
+def _encoded(
+    model: DrawingModel, picture: Tensor, noise: Tensor, stages: Stages
 ) -> Tensor:
-    """Return the latents of pictures; see `DrawingModel.encode`."""
-    encode = partial(model.encode, pictures, noise)
+    """Return the latents of a picture; see `DrawingModel.encode`."""
+    encode = partial(model.encode, picture, noise)
     return stages.run("the encoder", model.autoencoder, encode)
 
 
-def blanked_picture(order: Order, canvas: Canvas | None) -> Tensor:
+def _blanked(order: Order, canvas: Canvas | None) -> Tensor:
     """Return the init image with grey where it is painted, (1, 3, h, w) in [-1, 1]."""
     if canvas is None or canvas.keep is None:
         return torch.zeros(1, 3, *reversed(order.drawn))

@@ -15,8 +15,9 @@ import torch
 from huggingface_hub import constants
 
 import imaginairy
-from imaginairy.cli import doctor_cmd
-from imaginairy.cli.doctor_cmd import Finding, memory, told
+from imaginairy import memory as machine
+from imaginairy.cli.doctor_cmd import Finding, told
+from imaginairy.memory import memory
 from imaginairy.sources.catalog import MODELS, known
 from imaginairy.sources.own_default import VARIABLE
 from imaginairy.sources.roles import DRAWS
@@ -328,7 +329,7 @@ def test_memory_for_the_default_model(
 ) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text(f"MemFree:  7 kB\nMemAvailable:   {available} kB\nCached: 9 kB")
-    monkeypatch.setattr(doctor_cmd, "MEMINFO", meminfo)
+    monkeypatch.setattr(machine, "MEMINFO", meminfo)
     free, total = memory()
     assert (free, total) == (
         available * 1024,
@@ -346,7 +347,7 @@ def test_memory_for_the_default_model(
 def test_memory_that_is_not_told(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_cmd, "MEMINFO", tmp_path / "none")
+    monkeypatch.setattr(machine, "MEMINFO", tmp_path / "none")
     free, total = memory()
     assert free == total and total is not None, "elsewhere than on Linux"
 

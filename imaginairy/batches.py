@@ -1,0 +1,103 @@
+"""How many pictures are drawn together, and what is done where that fails."""
+
+from collections.abc import Iterator, Sequence
+
+from imaginairy.checks import Number
+from imaginairy.device import free_bytes
+from imaginairy.errors import NotEnoughMemoryError
+from imaginairy.generate import Drawn, draw
+from imaginairy.log import log
+from imaginairy.models.store import ModelStore
+from imaginairy.observe import Observer
+from imaginairy.order import Order
+
+MOST = 8
+"""How many pictures are drawn together unless more are asked for."""
+SHARE_OF_MEMORY = 0.5
+"""How much of the free memory a batch may take where its size is left open."""
+ENOUGH_LATENTS = 1024
+"""How many latents keep a CPU busy: where one picture has so many, none are drawn
+beside it, as that would be no faster and the first be late."""
+
+
+class Batches:
+    """Draws orders together, as many as there is room for.
+
+    Args:
+        store: owns the models and knows the device.
+        observer: told of the start of each picture and of each step.
+        size: how many at once; None means as many as pay and as memory holds.
+
+    Raises:
+        BadOptionError: the size is no whole number from 1 on.
+    """
+
+    def __init__(
+        self, store: ModelStore, observer: Observer, size: int | None = None
+    ) -> None:
+        if size is not None:
+            size = int(Number(1, 1000, whole=True)("batch_size", size))
+        self.store, self.observer, self.size = store, observer, size
+        self._held = MOST if size is None else size
+
+    def room(self, order: Order) -> int:
+        """Return how many pictures like this are drawn together."""
+        if not order.sampler.batches:
+            return 1
+        if self.size is not None:
+            return self._held
+        return min(self._held, self._that_pay(order))
+
+    def _that_pay(self, order: Order) -> int:
+        """Return how many are worth drawing together, and fit into memory."""
+        model, device = self.store.get(order.model).diffusion, self.store.device
+        most, free = MOST, free_bytes(device)
+        _, height, width = model.grid.shape(order.drawn)
+        latents = height * width
+        if device.type == "cpu":
+            most = min(most, ENOUGH_LATENTS // latents)
+        if free is not None:
+            each = (1 + order.is_guided) * model.bytes_held(order.drawn)
+            most = min(most, int(SHARE_OF_MEMORY * free / each))
+        return max(1, most)
+
+    def drawn(
+        self, orders: Sequence[Order], observer: Observer | None = None
+    ) -> Iterator[Drawn | Exception]:
+        """Draw orders of one kind and yield each, or what it failed of, in order.
+
+        Where memory does not hold so many, half of them are drawn at once. Where
+        anything else fails they are drawn one by one, so that only what is at fault is
+        lost.
+
+        Args:
+            observer: told in place of the usual one.
+        """
+        left = list(orders)
+        while left:
+            room = self.room(left[0])
+            yield from self._together(left[:room], observer or self.observer)
+            left = left[room:]
+
+    def _together(
+        self, orders: Sequence[Order], observer: Observer
+    ) -> Iterator[Drawn | Exception]:
+        try:
+            with self.store.in_use():
+                done: Sequence[Drawn | Exception] = draw(orders, self.store, observer)
+        except Exception as error:
+            done = [error]
+        failed = done[0]
+        if len(orders) == 1 or not isinstance(failed, Exception):
+            yield from done
+            return
+        size = 1
+        if isinstance(failed, NotEnoughMemoryError):
+            size = self._held = len(orders) // 2
+            log.warning(
+                "There is not enough memory for %d pictures at once; drawing %d.",
+                len(orders), size,
+            )  # fmt: skip
+        del failed, done  # what they hold of the failed attempt takes memory
+        for begin in range(0, len(orders), size):
+            yield from self._together(orders[begin : begin + size], observer)
