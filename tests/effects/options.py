@@ -1,6 +1,7 @@
 """The options of `imagine`, `edit` and `again` that are no fields of a prompt."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -39,6 +40,17 @@ def it_is_72_wide_and_high(before: Ran, after: Ran) -> None:
 
 def each_repeat_has_the_next_seed(before: Ran, after: Ran) -> None:
     assert [each["seed"] for each in after.metadata] == [7, 8, 9]
+
+
+def each_is_saved_before_the_next_is_begun(before: Ran, after: Ran) -> None:
+    """Without, two small ones are drawn at once; the pictures are the same."""
+    for ran, order in ((before, "12ss"), (after, "1s2s")):
+        lines = ran.stderr.splitlines()
+        told = [re.match(r"\[(\d)/2\]|(s)aved", line) for line in lines]
+        assert "".join(each[1] or each[2] for each in told if each) == order
+    for number in range(2):
+        difference = np.abs(before.pixels(number) - after.pixels(number))
+        assert difference.mean() < 0.2
 
 
 def it_lies_in_the_folder_named(before: Ran, after: Ran) -> None:
@@ -175,6 +187,12 @@ def _rows(
         ("3",),
         alone,
         each_repeat_has_the_next_seed,
+    )
+    yield (
+        ("--batch-size",),
+        ("1",),
+        ("-r", "2"),
+        each_is_saved_before_the_next_is_begun,
     )
     yield ("--outdir",), ("here/and there",), alone, it_lies_in_the_folder_named
     if command == "again":  # which saves as the picture was

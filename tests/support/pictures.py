@@ -26,6 +26,14 @@ def distance(a: Image.Image, b: Image.Image) -> float:
     return float(np.abs(pixels(a) - pixels(b)).mean())
 
 
+def assert_same(a: Image.Image, b: Image.Image) -> None:
+    """Judge that pictures are the same but for rounding, as where one of them was drawn
+    beside others and one alone.
+    """
+    worst = float(np.abs(pixels(a) - pixels(b)).max())
+    assert worst <= 1, f"they differ by up to {worst:g} of 255"
+
+
 def share(image: Image.Image, colour: str, box: tuple[int, ...] | None = None) -> float:
     """Return the share of a picture (or a box of it) that is nearest to a colour."""
     seen = pixels(image.crop(box) if box else image)
