@@ -117,7 +117,7 @@ class ProgressBars(Observer):
     def next_picture(self) -> None:
         """Count a picture, whatever came of it."""
         self.drawn += 1
-        self.tried = ""
+        self.begun, self.tried = 0, ""
         self.close()
 
     def close(self) -> None:

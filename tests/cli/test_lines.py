@@ -6,6 +6,8 @@ import os
 import sys
 
 import pytest
+import torch
+from PIL import Image
 from tqdm import tqdm
 
 from imaginairy import ImaginePrompt
@@ -13,6 +15,7 @@ from imaginairy.cli.columns import columns, readable, table, wrapped
 from imaginairy.cli.progress import ProgressBar, ProgressBars
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError
+from imaginairy.observe import Step
 
 
 @pytest.mark.parametrize(
@@ -134,6 +137,35 @@ PROMPT = ImaginePrompt(
 )  # fmt: skip
 
 
+def step_of(picture: int) -> Step:
+    latents = torch.zeros(1, 4, 8, 8)
+    return Step(0, latents, latents, lambda _: Image.new("RGB", (64, 64)), picture)
+
+
+def test_pictures_drawn_together_have_a_line_each_and_one_bar(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    caplog.set_level(logging.INFO)
+    bars = ProgressBars(3)
+    bars.on_batch(2)
+    for _ in range(2):
+        bars.on_start(PROMPT, 3)
+    assert (bars.bar.total, bars.bar.n) == (3, 0)
+    assert bars.bar.desc.startswith("2 images")
+    for picture in range(2):
+        bars.on_step(step_of(picture))
+    assert bars.bar.n == 1
+    bars.next_picture()
+    bars.next_picture()
+    bars.on_batch(1)
+    bars.on_start(PROMPT, 3)
+    assert not bars.bar.desc
+    bars.close()
+    numbers = [each.split(" ")[0] for each in caplog.messages]
+    assert numbers == ["[1/3]", "[2/3]", "[3/3]"]
+
+
 def test_each_picture_has_a_line_and_a_bar(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -143,8 +175,7 @@ def test_each_picture_has_a_line_and_a_bar(
     bars.on_start(PROMPT, 3)
     assert (bars.bar.total, bars.bar.n, bars.bar.unit) == (3, 0, "step")
     assert not bars.bar.disable and not bars.bar.leave
-    step: object = None
-    bars.on_step(step)  # type: ignore[arg-type]
+    bars.on_step(step_of(0))
     assert bars.bar.n == 1
     bars.on_progress("upscale", 1, 4)
     assert bars.parts["upscale"].bar.n == 1
