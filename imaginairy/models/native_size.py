@@ -40,12 +40,15 @@ def size_of_folder(path: Path) -> Size | None:
     folder = ModelFolder(path)
     try:
         family = family_of(header_of_folder(folder))
-        if family is None:
-            return None
+    except CheckpointError:
+        return None  # as loading will say
+    if family is None:
+        return None
+    try:
         settings = folder.settings(family.part(DENOISER).folder)
         side = family.grid.pixels * int(settings["sample_size"])
     except (CheckpointError, KeyError, TypeError, ValueError, OverflowError):
-        return None
+        side = family.native
     return side, side
 
 
@@ -71,7 +74,9 @@ def size_of_file(path: Path) -> Size | None:
         if isinstance(latents, int):
             sides = (family.grid.pixels * latents,) * 2
     drawable = [SMALLEST_SIDE <= s <= LARGEST_SIDE and s % GRID == 0 for s in sides]
-    return (sides[0], sides[1]) if drawable and all(drawable) else None
+    if drawable and all(drawable):
+        return sides[0], sides[1]
+    return family.native, family.native
 
 
 def metadata_of(path: Path) -> dict[str, Any] | None:

@@ -157,16 +157,17 @@ class Autoencoder(nn.Module):
         self.decoder = Decoder(config)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Map pictures (batch, 3, h, w) in [-1, 1] to moments (batch, 8, h / 8, w / 8).
+        """Map pictures (batch, 3, h, w) to moments (batch, 2 c, h / p, w / p).
 
-        The first half of the channels is the mean of each latent, the second half
-        the logarithm of its variance; `sample_latents` draws from them.
+        Pictures are in [-1, 1]; c and p are the config's `latent_channels` and
+        `downsampling`. The first half of the channels is the mean of each latent, the
+        second half the logarithm of its variance; `sample_latents` draws from them.
         """
         moments = self.quantise(self.encoder(pictures.to(self.dtype)))
         return moments.to(pictures.dtype)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Map latents (batch, 4, h, w) to pictures (batch, 3, 8h, 8w), in [-1, 1]."""
+        """Map latents (batch, c, h, w) to pictures (batch, 3, h p, w p), in [-1, 1]."""
         pictures = self.decoder(self.unquantise(latents.to(self.dtype)))
         return pictures.to(latents.dtype)
 

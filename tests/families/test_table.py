@@ -1,0 +1,86 @@
+"""The table of families: who is asked first, what is said of whom."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from imaginairy.errors import CheckpointError
+from imaginairy.families.family import AUTOENCODER, Family, Header, LatentGrid
+from imaginairy.families.sd1 import SD1
+from imaginairy.families.table import FAMILIES, family_of, only_supported, register
+from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.sources.checkpoints import checkpoint_files
+from tests.families.patchwork.row import PATCHWORK
+from tests.support.checkpoints import PARTS
+
+
+def test_a_row_is_there_once_and_can_be_taken_back() -> None:
+    before = [*FAMILIES]
+    with register(PATCHWORK):
+        assert [row.name for row in FAMILIES] == [
+            "patchwork",
+            *(r.name for r in before),
+        ]
+        with pytest.raises(ValueError, match="There is a family 'patchwork' already"):
+            register(PATCHWORK)
+    assert before == FAMILIES
+
+
+def test_the_one_that_came_last_is_asked_first() -> None:
+    header = Header(lambda: {"model.diffusion_model.out.2.bias": (4,)})
+    assert family_of(header) is SD1
+    with register(replace(SD1, name="kin")) as scope:
+        assert family_of(header) is not SD1
+        scope.close()
+        assert family_of(header) is SD1
+    assert family_of(Header(dict)) is None
+
+
+def test_a_family_draws_and_decodes_and_no_role_is_there_twice() -> None:
+    without = tuple(part for part in SD1.parts if part.role != AUTOENCODER)
+    for parts in (without, (*SD1.parts, SD1.part("text"))):
+        with pytest.raises(ValueError, match=r"'bad' has the parts denoiser, .*needs"):
+            replace(SD1, name="bad", parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("grid", "size", "shape"),
+    [
+        (LatentGrid(4, 8), (512, 768), (4, 96, 64)),
+        (LatentGrid(16, 16, multiple_of=2), (96, 64), (16, 4, 6)),
+    ],
+)
+def test_a_grid_counts_latents(
+    grid: LatentGrid, size: tuple[int, int], shape: tuple[int, int, int]
+) -> None:
+    assert grid.shape(size) == shape
+    assert all(side % grid.step == 0 for side in size)
+
+
+def test_messages_name_all_families(tmp_path: Path) -> None:
+    assert only_supported() == "only Stable Diffusion 1.x is supported"
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with register(PATCHWORK):
+        assert (
+            only_supported() == "only Patchwork and Stable Diffusion 1.x are supported"
+        )
+        with pytest.raises(
+            CheckpointError, match=r"Patchwork or Stable Diffusion 1\.x: no"
+        ):
+            read_checkpoint(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("family", [SD1, PATCHWORK], ids=lambda row: row.name)
+def test_of_a_repository_the_folders_of_its_family_are_fetched(family: Family) -> None:
+    weights = [f"{part.folder}/model.safetensors" for part in family.parts]
+    words = [f"{part.vocabulary}/vocab.json" for part in family.texts]
+    others = ["safety_checker/model.safetensors", "picture.png"]
+    with register(PATCHWORK):
+        wanted = checkpoint_files(
+            [*weights, *words, *others, "model_index.json"], "a/b", "model", False
+        )
+    assert wanted == [*weights, *words, "model_index.json"]
+    assert {part.folder for part in SD1.parts} == set(PARTS)
