@@ -93,7 +93,7 @@ class Option:
 
     def is_set(self, value: Any) -> bool:
         """Tell whether a value is another than the default."""
-        return value is not None and (self.default is None or value != self.default)
+        return value is not None and value != self.default
 
 
 def _as_field(made: Callable[Made, Option]) -> Callable[Made, Any]:

@@ -62,6 +62,7 @@ def draw() -> click.Command:
         ("Size", "Also: --seamless. --tile-x The same as --tile-mode x."),
         ("Size", "--stars INTEGER How many stars. --starry The same as --stars 5."),
         ("Size", "--moon TEXT Its shape. [default: none]"),
+        ("Editing", "--denoising-strength FLOAT How much of the init image is changed"),
     ],
 )
 def test_help_shows_it_in_its_section(
@@ -81,6 +82,8 @@ def test_help_shows_it_in_its_section(
         (["-f", "0", "--no-snow"], {"snow": False, "frost": 0.0}),
         (["--starry", "--seed", "3"], {"seed": 3, "stars": 5}),
         (["--stars", "2", "--moon", "full"], {"stars": 2, "moon": "full"}),
+        (["--enhance", "a", "--enhance", "b=2"], {"enhance": ("a", "b=2")}),
+        (["--denoising-strength", "0.75"], {"init_image_strength": 0.25}),
     ],
 )
 def test_a_command_reads_it(
