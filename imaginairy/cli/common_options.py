@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from imaginairy.cli.completion import any_of, for_field
+from imaginairy.cli.completion import any_model, any_of
 from imaginairy.cli.options import Decorator
 from imaginairy.cli.sections import SectionedOption
+from imaginairy.sources.roles import ROLES
 
 WIDE = {"max_content_width": 100}
 """The settings of commands whose help is wider than click's usual 80 columns."""
@@ -39,12 +40,13 @@ def quiet_option(but: str = "errors") -> Decorator:
     )  # fmt: skip
 
 
-def model_option(
-    flag: str, field: str, what: str, ways: str = "or the path of one"
-) -> Decorator:
-    """Return an option that names a model as a field of a prompt does."""
-    shown = f"{what}'s name, {ways}."
-    return click.option(flag, help=shown, shell_complete=for_field(field, None))
+def model_option(flag: str, role: str, ways: str = "or the path of one") -> Decorator:
+    """Return an option that names a model of a role."""
+    noun = ROLES[role].noun
+    article = "An" if noun[0] in "aeiou" else "A"
+    return click.option(
+        flag, help=f"{article} {noun}'s name, {ways}.", shell_complete=any_model(role)
+    )
 
 
 def extension_option(note: str) -> Decorator:

@@ -33,14 +33,19 @@ def any_of(words: Iterable[tuple[str, str]], *, or_file: bool = False) -> Comple
     return complete
 
 
+def any_model(role: str) -> Complete:
+    """Offer the models that are known for a role, and files."""
+    known = ((spec.name, spec.summary) for spec in models_for(role))
+    return any_of(known, or_file=True)
+
+
 def for_field(name: str, check: Any) -> Complete | None:
     """Return what is offered for a field of a prompt, or None."""
     if check is checks.enhancers:
         return any_of((each, "") for each in plugin_names())
     for role, row in ROLES.items():
         if name == row.option:
-            known = ((spec.name, spec.summary) for spec in models_for(role))
-            return any_of(known, or_file=True)
+            return any_model(role)
     if check is checks.sampler:
         return any_of((row.name, row.summary) for row in SAMPLERS.values())
     if check is checks.picture:

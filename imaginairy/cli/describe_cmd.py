@@ -20,7 +20,7 @@ from imaginairy.cli.stores import Stores
     "pictures", nargs=-1, required=True, metavar="PICTURE...",
     shell_complete=any_of((), or_file=True),
 )  # fmt: skip
-@model_option("--caption-model", "caption_model", "A caption model", ON_HUB)
+@model_option("--caption-model", "captioner", ON_HUB)
 @click.option(
     "--beams", type=click.IntRange(1, 20),
     help="Beginnings of a caption to follow at a time; 1 is fastest. The model's usual "

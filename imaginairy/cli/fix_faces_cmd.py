@@ -28,8 +28,8 @@ from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
     help="How close to stay to the faces that are there, from 0 (the best faces) to 1 "
     "(the most alike).",
 )  # fmt: skip
-@model_option("--model", "fix_faces_model", "A face restorer")
-@model_option("--detector", "fix_faces_detector", "A face detector")
+@model_option("--model", "face-restorer")
+@model_option("--detector", "face-detector")
 @outdir_option
 @extension_option("png keeps what is around the faces to the bit")
 @device_option

@@ -21,7 +21,7 @@ from imaginairy.cli.stores import Stores
 @click.command("mask", context_settings=WIDE)
 @click.argument("picture", shell_complete=any_of((), or_file=True))
 @click.argument("mask_prompt")
-@model_option("--mask-model", "mask_model", "A mask model", ON_HUB)
+@model_option("--mask-model", "mask", ON_HUB)
 @outdir_option
 @device_option
 @quiet_option()

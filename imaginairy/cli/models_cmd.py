@@ -4,7 +4,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from imaginairy.cli.columns import columns, readable, table, wrapped
-from imaginairy.cli.completion import for_field
+from imaginairy.cli.completion import any_model
 from imaginairy.cli.run import reporting_errors
 from imaginairy.errors import HubUnreachableError
 from imaginairy.sources.catalog import models_for
@@ -18,7 +18,7 @@ from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS
 from imaginairy.sources.rows import BundledFolder, HubRepo, LocalPath, ModelRow
 
 ABOUT = "about"
-complete_model = for_field("model", None)
+complete_model = any_model(DRAWS)
 
 
 class ModelsGroup(click.Group):
@@ -37,7 +37,6 @@ class ModelsGroup(click.Group):
     ) -> list[CompletionItem]:
         """Offer the commands, and the models that `about` takes."""
         about = self.commands[ABOUT]
-        assert complete_model is not None
         return [
             *super().shell_complete(ctx, incomplete),
             *complete_model(ctx, about.params[0], incomplete),

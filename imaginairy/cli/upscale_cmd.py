@@ -23,7 +23,7 @@ from imaginairy.places import require_places
 
 @click.command("upscale", context_settings=WIDE)
 @files_argument
-@model_option("--model", "upscaler", "An upscaler")
+@model_option("--model", "upscaler")
 @click.option(
     "--scale", type=float,
     help="How many times as large, from 1 to 16; the model's own by default.",
@@ -31,8 +31,8 @@ from imaginairy.places import require_places
 @click.option(
     "--fix-faces", is_flag=True, help="Also restore the faces, at the large size."
 )
-@model_option("--fix-faces-model", "fix_faces_model", "A face restorer")
-@model_option("--fix-faces-detector", "fix_faces_detector", "A face detector")
+@model_option("--fix-faces-model", "face-restorer")
+@model_option("--fix-faces-detector", "face-detector")
 @outdir_option
 @extension_option("jpg has no transparency and shows white there")
 @device_option
