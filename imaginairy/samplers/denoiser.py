@@ -135,16 +135,16 @@ def seeing_mask(network: Network, paint: Tensor, masked_latents: Tensor) -> Netw
     """Give a network for inpainting what it wants to see beside the latents.
 
     Args:
-        paint: (batch, 1, h, w), 1 where it is to paint; one for each picture or one
-            for all of them, as are the
-        masked_latents: latents of the picture with that part blanked out.
+        paint: (batch, 1, h, w), 1 where it is to paint.
+        masked_latents: latents of the pictures with that part blanked out, (batch,
+            channels, h, w).
     """
     seen = torch.cat([paint, masked_latents], dim=1)
 
     def predict(
         latents: Tensor, timesteps: Tensor, conditioning: Conditioning
     ) -> Tensor:
-        times = len(latents) // len(seen)  # twice where it is guided
+        times = len(latents) // len(seen)  # 2 where all are asked for twice
         beside = seen.repeat(times, 1, 1, 1)
         return network(torch.cat([latents, beside], dim=1), timesteps, conditioning)
 
