@@ -10,6 +10,7 @@ from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import listed
 from imaginairy.order import Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
+from imaginairy.samplers import made_for
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import ModelRow
@@ -38,7 +39,9 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         store.check(role, name)
     safety.prepare(whole, store)
     scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
-    return order_of(whole, spec, scale=scale, step=loaded.diffusion.grid.step)
+    order = order_of(whole, spec, scale=scale, step=loaded.diffusion.grid.step)
+    made_for(loaded.diffusion.schedule.kind, order.sampler)
+    return order
 
 
 def suited_models(

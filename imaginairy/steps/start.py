@@ -13,7 +13,6 @@ from imaginairy.masks.canvas import Canvas
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
 from imaginairy.pixels import image_to_tensor, latent_mask
-from imaginairy.samplers import made_for
 from imaginairy.samplers.table import DrawNoise
 from imaginairy.steps.prepare import Prepared
 
@@ -76,8 +75,7 @@ def _start(
     shape = model.latent_shape(order.drawn)
     draw_noise = SeededNoise(order.seed, shape, model.device)
 
-    sampler = made_for(model.schedule.kind, order.sampler)
-    steps, runs = order.steps, order.steps_to_run
+    sampler, steps, runs = order.sampler, order.steps, order.steps_to_run
     levels = sampler.levels(model.schedule, steps, order.spacing, last=runs)
 
     init_latents = keep = None
