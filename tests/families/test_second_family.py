@@ -150,17 +150,23 @@ def test_tiles_have_no_seam(store: ModelStore, model: DrawingModel, file: Path) 
     torch.testing.assert_close(moved, still, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("sampler", [n for n, row in SAMPLERS.items() if row.batches])
 def test_pictures_drawn_together_are_those_drawn_alone(
-    store: ModelStore, file: Path
+    store: ModelStore, model: DrawingModel, file: Path, sampler: str
 ) -> None:
+    """Texts of other lengths too, which are padded and masked beside each other."""
     prompts = [
-        prompt(file, text, seed=seed)
+        prompt(file, text, seed=seed, sampler_type=sampler)
         for text, seed in ((FOX, 1), (LONG, 2), ("a (bowl:1.4) of fruit", 3))
     ]
-    together = drawn(store, *prompts)
-    for each, alone in zip(prompts, together, strict=True):
-        [single] = drawn(store, each)
-        assert np.abs(pixels(single) - pixels(alone)).max() <= 1
+    seen: list[int] = []
+    hook = model.network.register_forward_pre_hook(lambda _, a: seen.append(len(a[0])))
+    together = list(imagine(prompts, store=store, batch_size=3))
+    hook.remove()
+    assert {*seen} == {6}, "what to follow and what to avoid of three"
+    for each, alone in zip(together, prompts, strict=True):
+        [single] = imagine(alone, store=store, batch_size=1)
+        assert np.abs(pixels(single) - pixels(each)).max() <= 1
 
 
 def test_sizes_are_rounded_to_its_grid_and_saved_as_asked(

@@ -16,6 +16,9 @@ class StitcherConfig:
     context_dim: int = 56
     pooled_dim: int = 24
 
+    def numbers_held(self, height: int, width: int) -> int:
+        return 8 * self.width * height * width
+
 
 class Stitcher(nn.Module):
     """Says v of latents, by the time, tokens, a pooled text and the picture's size."""
