@@ -5,6 +5,7 @@ from a function below. With `--check` nothing is written, and the exit code is 1
 a page is not as it would be.
 """
 
+import ast
 import json
 import re
 import sys
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from docstrings import errors, public_names
 from safetensors import safe_open
 
+import imaginairy
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.samplers import SAMPLERS
@@ -24,6 +26,7 @@ from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
 from imaginairy.sources.rows import BundledFolder, HubFile, HubRepo, NoWeights, WebFile
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = Path(imaginairy.__file__).parent
 BLOCK = re.compile(
     r"(?P<start><!-- from: (?P<words>[^>]+?) -->\n).*?(?P<end><!-- end -->)", re.S
 )
@@ -187,6 +190,18 @@ def samplers() -> str:
     )
 
 
+def places(*names: str) -> str:
+    """Say what lives in folders and files of the package, by their own words."""
+    rows = []
+    for name in names:
+        folder, file = PACKAGE / name, PACKAGE / f"{name}.py"
+        source = folder / "__init__.py" if folder.is_dir() else file
+        said = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+        first = " ".join(said.partition("\n\n")[0].split())
+        rows.append((f"`{name}{'/' if folder.is_dir() else '.py'}`", first))
+    return table(("place", "what lives there"), rows)
+
+
 def storybook_parts() -> str:
     """List the networks of the bundled model and how many numbers each has learnt."""
     weights = known(DRAWS, "storybook").weights
@@ -244,6 +259,7 @@ SOURCES: dict[str, Callable[..., str]] = {
     "help": help_text,
     "model-details": model_details,
     "models": models,
+    "places": places,
     "samplers": samplers,
     "storybook-parts": storybook_parts,
     "table": table_of,

@@ -1,15 +1,18 @@
 """Importing is cheap, and lower layers know nothing of higher ones."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from pydoc import locate
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "imaginairy"
+PAGE = PACKAGE.parent / "docs" / "layout.md"
 HEAVY = {"torch", "transformers", "diffusers", "cv2", "tokenizers", "huggingface_hub"}
 
 MAY_IMPORT = {
@@ -259,15 +262,35 @@ def test_what_a_place_knows_nothing_of(place: str) -> None:
             )
 
 
+def test_only_the_table_of_families_knows_one_by_name() -> None:
+    rows = IMPORTS["families.table"] - {"families.family"}
+    assert rows
+    others = [name for name in FILES if not is_in(name, ["families"])]
+    assert [name for name in others if IMPORTS[name] & rows] == []
+
+
 def test_there_are_no_circles() -> None:
-    """Neither among modules nor among folders: each stands above all it imports."""
-    folders: dict[str, set[str]] = {}
-    for name, imported in IMPORTS.items():
+    try:
+        TopologicalSorter(IMPORTS).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_each_place_stands_on_the_page_above_all_that_it_imports() -> None:
+    """So there are no circles among folders either."""
+    blocks = re.findall(r"<!-- from: places (.*?) -->", PAGE.read_text())
+    listed = [place for block in blocks for place in block.split()]
+    doors = {"__init__", "__main__"}
+    assert sorted(listed) == sorted({name.partition(".")[0] for name in FILES} - doors)
+    for name in FILES.keys() - doors:
         place = name.partition(".")[0]
-        above = folders.setdefault(place, set())
-        above |= {each.partition(".")[0] for each in imported} - {place}
-    for graph in (IMPORTS, folders):
-        try:
-            TopologicalSorter(graph).prepare()
-        except CycleError as error:
-            pytest.fail(" <- ".join(error.args[1]))
+        above = listed[: listed.index(place)]
+        assert not {each for each in IMPORTS[name] if is_in(each, above)}, name
+
+
+def test_the_road_on_the_page_is_there() -> None:
+    text = PAGE.read_text()
+    road = text.partition("```text\n")[2].partition("```")[0]
+    names = [line.split()[0] for line in road.splitlines()]
+    assert len(names) > 10
+    assert [name for name in names if locate(f"imaginairy.{name}") is None] == []

@@ -1,1 +1,1 @@
-"""Which models there are, where their weights lie, and how they are loaded."""
+"""Models in memory: their owner, what draws, and what stands beside it, by role."""
