@@ -170,13 +170,15 @@ def projects_by_matrices(shapes: Shapes) -> bool:
 
 def transformer_depths(shapes: Shapes) -> dict[str, int]:
     """Count the blocks of every transformer, by its place."""
-    depths: dict[str, int] = {}
+    blocks: dict[str, set[str]] = {}
     for name in shapes:
         place, _, below = name.partition(".transformer_blocks.")
         if below:
-            number = int(below.partition(".")[0])
-            depths[place] = max(depths.get(place, 0), number + 1)
-    return depths
+            blocks.setdefault(place, set()).add(below.partition(".")[0])
+    return {
+        place: next(depth for depth in counted() if str(depth) not in numbers)
+        for place, numbers in blocks.items()
+    }
 
 
 def _config(

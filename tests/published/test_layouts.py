@@ -100,6 +100,9 @@ def test_a_tensor_that_an_uneven_unet_has_no_place_for_is_refused(
     lost = "output_blocks.2.1.transformer_blocks.9.attn1.to_k.weight"
     with pytest.raises(CheckpointError, match=rf"1 missing \({lost}\)"):
         assert_fits(unet(Held({n: t for n, t in named.items() if n != lost}), {}))
+    far = {"output_blocks.2.1.transformer_blocks.999999999.ff": torch.empty(1)}
+    with pytest.raises(CheckpointError, match=r"1 unexpected \(output_blocks\.2\.1"):
+        assert_fits(unet(Held({**named, **far}), {}))
     spare = {"middle_block.2.in_layers.0.weight": torch.empty(1280)}
     with pytest.raises(CheckpointError, match=r"1 unexpected \(middle_block\.2\."):
         assert_fits(unet(Held({**named, **spare}), {}))
