@@ -17,15 +17,14 @@ from imaginairy.sources.rows import (
 )
 
 
-def on_disk(row: ModelRow, *, half: bool = False) -> Path | None:
+def on_disk(row: ModelRow) -> Path | None:
     """Return where a model lies on this machine, or None where it must be fetched.
 
-    Args:
-        half: of a repository that has both, files in half precision are wanted.
+    It is there in whichever precision it was fetched.
     """
     match row.weights:
         case HubRepo() as repo:
-            return _repo_on_disk(row, repo, half)
+            return _repo_on_disk(row, repo)
         case HubFile() as file:
             return hub.cached(file)
         case WebFile() as file:
@@ -50,7 +49,7 @@ def fetch(row: ModelRow, *, half: bool = False) -> Path:
         UnknownModelError: there is no such repository, or no one model in it.
         DownloadError: it could not be fetched.
     """
-    if path := on_disk(row, half=half):
+    if path := on_disk(row):
         return path
     role = ROLES[row.role]
     match row.weights:
@@ -106,7 +105,7 @@ def source_of(row: ModelRow) -> str:
     return ""
 
 
-def _repo_on_disk(row: ModelRow, repo: HubRepo, half: bool) -> Path | None:
+def _repo_on_disk(row: ModelRow, repo: HubRepo) -> Path | None:
     snapshot = hub.cached_snapshot(repo.repo, repo.revision)
     if snapshot is None:
         return None
@@ -114,7 +113,7 @@ def _repo_on_disk(row: ModelRow, repo: HubRepo, half: bool) -> Path | None:
     files = [file.relative_to(snapshot).as_posix() for file in there]
     role = ROLES[row.role]
     try:
-        return _whole(snapshot, role.files(files, repo.repo, role.noun, half))
+        return _whole(snapshot, role.files(files, repo.repo, role.noun, False))
     except (CheckpointError, UnknownModelError):
         return None  # only a part of it was fetched before
 

@@ -8,10 +8,19 @@ import pytest
 
 from imaginairy.errors import DownloadError, HubUnreachableError, UnknownModelError
 from imaginairy.sources.checkpoints import checkpoint_files
-from imaginairy.sources.fetch import fetch
+from imaginairy.sources.fetch import fetch, size_of, source_of
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
-from imaginairy.sources.rows import BundledFolder, HubFile, HubRepo, ModelRow, Place
+from imaginairy.sources.rows import (
+    BundledFolder,
+    HubFile,
+    HubRepo,
+    LocalPath,
+    ModelRow,
+    NoWeights,
+    Place,
+    WebFile,
+)
 from tests.support.hub_client import REPO, Client
 from tests.support.hub_server import HubServer, Repo
 
@@ -202,3 +211,27 @@ def test_the_shards_of_an_index_are_wanted_with_it(half: bool, kind: str) -> Non
     files = ["model_index.json", *indices.values(), *shards[""], *shards[".fp16"]]
     wanted = checkpoint_files([*files, *WHOLE[1:]], REPO, "model", half)
     assert wanted == [indices[kind], *shards[kind], *WHOLE[1:], "model_index.json"]
+
+
+def test_how_large_a_model_is(tmp_path: Path) -> None:
+    """As announced, or else as it lies there."""
+    (tmp_path / "unet").mkdir()
+    for name, size in (("unet/a.bin", 30), ("b.json", 4)):
+        (tmp_path / name).write_bytes(bytes(size))
+    own = row_of(LocalPath(tmp_path))
+    assert size_of(own, tmp_path) == 34
+    assert size_of(own, tmp_path / "b.json") == 4
+    assert size_of(row_of(HubRepo(REPO)), tmp_path) == 34
+    assert size_of(row_of(HubRepo(REPO)), None) is None
+    assert size_of(row_of(NoWeights()), None) is None
+    assert size_of(row_of(HubFile(REPO, "a", size=7)), None) == 7
+    assert size_of(row_of(WebFile("https://far.example/a", 8, "0" * 64)), tmp_path) == 8
+
+
+def test_where_a_model_is_fetched_from(here: HubServer) -> None:
+    url = "https://far.example/a.pth"
+    assert source_of(row_of(WebFile(url, 8, "0" * 64))) == url
+    for weights in (HubRepo(REPO), HubFile(REPO, "a")):
+        assert source_of(row_of(weights)) == f"{here.url}/{REPO}"
+    for place in (BundledFolder("storybook"), LocalPath(Path("a")), NoWeights()):
+        assert source_of(row_of(place)) == ""

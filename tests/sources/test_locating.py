@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from imaginairy.errors import UnknownModelError
+from imaginairy.errors import BadOptionError, UnknownModelError
 from imaginairy.sources import hub
 from imaginairy.sources.catalog import find, known, models_for
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.locate import default_model, locate
+from imaginairy.sources.own_default import VARIABLE
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import (
     BUNDLED_FOLDER,
@@ -89,6 +90,29 @@ def test_other_names_are_refused_with_what_there_is(name: str) -> None:
         "storybook, the path of a checkpoint file or folder, or a repository as "
         f"owner/repo.{near}"
     )
+
+
+def test_other_roles_are_refused_with_what_there_is() -> None:
+    with pytest.raises(BadOptionError) as refused:
+        locate("upscalar", None)
+    assert str(refused.value) == (
+        "Models have no role 'upscalar'; roles are: draws, mask, upscaler, "
+        "face-detector, face-restorer, captioner, similarity, safety. Did you mean "
+        "'upscaler'?"
+    )
+
+
+def test_a_default_that_there_is_not_says_who_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(VARIABLE, "sd16")
+    with pytest.raises(UnknownModelError) as refused:
+        locate(DRAWS, None)
+    said = str(refused.value)
+    assert said.startswith(f"The default model, as {VARIABLE} says: There is no model")
+    assert said.endswith(f" Or take it back: unset {VARIABLE}.")
+    monkeypatch.setenv(VARIABLE, "sd14")
+    assert locate(DRAWS, None).name == "sd14"
 
 
 @pytest.mark.parametrize("name", ["", "  ", 3, None.__class__])
