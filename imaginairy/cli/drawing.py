@@ -95,13 +95,9 @@ def draw(
     from imaginairy.batches import Batches
     from imaginairy.cli.progress import ProgressBars
     from imaginairy.observe import Observers
-    from imaginairy.outputs import StepRecorder, require_savable, save_result
+    from imaginairy.outputs import StepRecorder, save_result
 
-    if drawing.compare_gif and any(job.prompt.init_image is None for job in jobs):
-        raise BadOptionError("--compare-gif needs an --init-image to compare with.")
-    sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
-    require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
-    require_savable([job.prompt for job in jobs], drawing.outdir, drawing.saving)
+    require_room(jobs, drawing)
     require_usable(jobs, store)
     prompts = [job.prompt for job in sized(jobs, drawing.size, store)]
     bars, recorder = ProgressBars(len(jobs), quiet=drawing.quiet), StepRecorder()
@@ -134,6 +130,22 @@ def draw(
         save_compilation(paths, drawing.outdir, drawing.compilation)
     failures.report()
     return paths
+
+
+def require_room(jobs: Sequence[Job], drawing: Drawing) -> None:
+    """Refuse what cannot be saved, before any work.
+
+    Raises:
+        BadOptionError: there is nothing to compare with, or a folder cannot be used.
+        CannotSaveError: there is too little space.
+    """
+    from imaginairy.outputs import require_savable
+
+    if drawing.compare_gif and any(job.prompt.init_image is None for job in jobs):
+        raise BadOptionError("--compare-gif needs an --init-image to compare with.")
+    sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
+    require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
+    require_savable([job.prompt for job in jobs], drawing.outdir, drawing.saving)
 
 
 def require_usable(jobs: Sequence[Job], store: "ModelStore") -> None:
