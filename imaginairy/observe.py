@@ -19,7 +19,7 @@ class Step:
     index: int
     """From 0."""
     latents: "Tensor"
-    """Where the walk stands, (1, 4, h / 8, w / 8)."""
+    """Where the walk stands, (1, channels, h, w) on the grid of the model's family."""
     denoised: "Tensor"
     """The clean latents that the model expects at the end, in the same shape."""
     decode: Callable[["Tensor"], "Image"]

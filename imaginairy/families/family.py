@@ -132,6 +132,8 @@ class Family:
     """`module:function` of `(Wanted, encoders) -> (to follow, to avoid)`; see
     `families.text`."""
     grid: LatentGrid
+    native: int
+    """Side in pixels that a model was trained at where it does not say."""
     schedule: str = "imaginairy.published.schedule:schedule_of"
     """`module:function` of `(where, settings, title)`: what the noise is, as an object
     that says what the network `predicts` and has the schedule `made`."""
@@ -139,8 +141,6 @@ class Family:
     """What the network says where nothing beside it tells."""
     noise: Mapping[str, Any] = field(default_factory=dict)
     """Its schedule where nothing beside it tells, as in `scheduler_config.json`."""
-    native: int = 512
-    """Side in pixels that it was trained at where it does not say."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """What else `model_index.json` may list, with patterns of their classes."""
     architecture: str = r".*"

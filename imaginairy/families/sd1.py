@@ -12,6 +12,7 @@ from imaginairy.families.family import (
     LatentGrid,
     PartRow,
 )
+from imaginairy.networks.config import ClipTextConfig
 
 UNET = "model.diffusion_model."
 OTHERS = ("conditioner.", "cond_stage_model.model.")
@@ -110,6 +111,7 @@ SD1 = Family(
     ),
     condition="imaginairy.families.sd1_text:condition",
     grid=LatentGrid(channels=4, pixels=8),
+    native=512,
     beside={
         "tokenizer": r"CLIPTokenizer(Fast)?",
         "scheduler": r"(?!FlowMatch|EDM|Karras|Score|CosineDPM).*",
@@ -131,7 +133,7 @@ SD1 = Family(
         },
         ("params", "cond_stage_config", "params"): {
             "layer": ("last",),
-            "max_length": (77,),
+            "max_length": (ClipTextConfig.max_tokens,),
         },
     },
     refused={

@@ -123,6 +123,10 @@ def kept_loaded(made: Made) -> None:
     assert ImaginePrompt.from_file("cat_1.png").steps == 15
 
 
+def asked_first(made: Made) -> None:
+    assert "['A kin', 'Stable Diffusion 1.x']" in made.said
+
+
 def by_its_path(made: Made) -> None:
     bowl = made.picture("oranges.png")
     assert bowl.size == (128, 128)
@@ -193,7 +197,7 @@ CHECKS: dict[str, list[Check]] = {
     "performance.md": [as_measured],
     "security.md": [without_a_record],
     "api.md": [kept_loaded],
-    "add-a-model.md": [by_its_path],
+    "add-a-model.md": [by_its_path, asked_first],
     "add-a-sampler.md": [a_function, tried_out],
     "storybook.md": [a_scene, there_and_back, words, noised, generated],
 }
