@@ -7,13 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from imaginairy import ImaginePrompt, WeightedPrompt
 from imaginairy.errors import BadOptionError, BadPromptError
-from imaginairy.order import filled
+from imaginairy.order import filled, order_of
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.catalog import known
-from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.roles import BESIDE, DRAWS
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,51 @@ def test_the_model_fills_in_what_was_left_open() -> None:
     assert whole.sampler_type == spec.defaults.sampler
     assert whole.model == "storybook"
     assert filled(small, known(DRAWS, "sd15")).width == spec.defaults.width
+
+
+@pytest.mark.parametrize(
+    ("options", "filled_in"),
+    [
+        ({"upscale": False}, set()),
+        ({}, {"upscaler"}),
+        ({"upscale": False, "caption": True}, {"caption_model"}),
+        ({"upscale": False, "best_of": 2}, {"similarity_model"}),
+        (
+            {"upscale": False, "fix_faces": True},
+            {"fix_faces_fidelity", "fix_faces_model", "fix_faces_detector"},
+        ),
+        (
+            {"init_image": Image.new("RGB", (64, 64)), "mask_prompt": "a fox"},
+            {"mask_model", "upscaler"},
+        ),
+    ],
+)
+def test_only_what_has_something_to_do_is_filled_in(
+    options: dict[str, Any], filled_in: set[str]
+) -> None:
+    prompt = ImaginePrompt("a fox", **options)
+    whole = filled(prompt, known(DRAWS, "storybook"))
+    beside = {row.option for row in BESIDE.values()} | {"fix_faces_fidelity"}
+    assert filled_in == {
+        name for name in beside if name and getattr(whole, name) is not None
+    }
+
+
+@pytest.mark.parametrize(
+    ("sampler", "asked", "eta"),
+    [
+        ("k_euler_a", None, 1),
+        ("k_euler_a", 0.5, 0.5),
+        ("ddim", None, 0),
+        ("plms", None, 0),
+    ],
+)
+def test_eta_is_the_samplers_own_where_none_is_given(
+    sampler: str, asked: float | None, eta: float
+) -> None:
+    spec = known(DRAWS, "storybook")
+    prompt = filled(ImaginePrompt("a fox", sampler_type=sampler, eta=asked), spec)
+    assert order_of(prompt, spec).eta == eta
 
 
 def test_embeddings_do_not_count_when_prompts_are_compared_or_shown() -> None:
