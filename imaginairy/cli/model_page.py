@@ -23,11 +23,11 @@ def model_page(name: str) -> Iterator[str]:
     Raises:
         UnknownModelError: none does.
     """
-    from imaginairy.models.native_size import with_native_size
+    from imaginairy.models.own_defaults import with_own_defaults
     from imaginairy.models.words import read_words
 
     listed = (row for row in MODELS if row.name == name.lower())
-    spec = next(listed, None) or with_native_size(locate(DRAWS, name))
+    spec = next(listed, None) or with_own_defaults(locate(DRAWS, name))
     yield spec.name
     yield from table(facts_of(spec))
     if spec.role == DRAWS and (folder := own_folder(spec)):

@@ -22,7 +22,8 @@ DENOISER = "denoiser"
 `config.in_channels` tells whether it sees a mask beside the latents, and
 `config.numbers_held` how many numbers it holds for a picture."""
 AUTOENCODER = "autoencoder"
-"""Role of the network that turns pictures into latents and back."""
+"""Role of the network that turns pictures into latents and back, by `latents_of` and
+`pictures_of`; its `config` says the `latent_channels` and the `downsampling`."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,9 @@ class Family:
     grid: LatentGrid
     native: int
     """Side in pixels that a model was trained at where it does not say."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What else is usual for it where nothing is asked: `steps`, `prompt_strength`,
+    `sampler`, `reach`; see `sources.rows.DrawingDefaults`."""
     schedule: str = "imaginairy.published.schedule:schedule_of"
     """`module:function` of `(where, settings, title)`: what the noise is, as an object
     that says what the network `predicts` and has the schedule `made`."""

@@ -13,6 +13,7 @@ from imaginairy.families.table import FAMILIES, family_of, only_supported
 from imaginairy.log import log
 from imaginairy.models.declared import check_pipeline, said_by_file
 from imaginairy.published.naming import OtherDesignError
+from imaginairy.published.schedule import prediction
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.prediction import NoiseConfig
 from imaginairy.sources.layouts import (
@@ -26,9 +27,6 @@ from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.leftovers import check_leftovers, leave_aside, some, unwrapped
 from imaginairy.weights.settings import Settings, number, require, shown_value
 from imaginairy.weights.weightfile import Tensors, open_weights
-
-PREDICTIONS = {"noise": "epsilon", "v": "v_prediction"}
-"""What `scheduler_config.json` calls what a family predicts."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ def read_part(
 
 def read_schedule(where: Path, family: Family, settings: Settings) -> NoiseConfig:
     """Return the schedule that a model was trained with."""
-    usual = {"prediction_type": PREDICTIONS[family.prediction], **family.noise}
+    usual = {"prediction_type": prediction(family.prediction), **family.noise}
     schedule: Callable[[Path, Settings, str], NoiseConfig]
     schedule = function(family.schedule)
     return schedule(where, {**usual, **settings}, family.title)

@@ -34,7 +34,7 @@ from imaginairy.models.faces import (
     load_restorer,
 )
 from imaginairy.models.loading import load
-from imaginairy.models.native_size import with_native_size
+from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.safety import SafetyChecker, load_safety_checker
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
@@ -142,7 +142,7 @@ class ModelStore:
         unnamed = own_default() if role == DRAWS else None
         key = role, unnamed if name is None else named(name)
         if key not in self._located:
-            self._located[key] = with_native_size(locate(role, name))
+            self._located[key] = with_own_defaults(locate(role, name))
         return self._located[key]
 
     def get(self, name: str | None) -> LoadedModel:

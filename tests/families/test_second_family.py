@@ -5,6 +5,7 @@ size, predicts v, and draws on 16 channels for 16 x 16 pixels; see `patchwork/`.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
 from imaginairy.samplers import SAMPLERS
 from imaginairy.weighted_prompt import WeightedPrompt
+from tests.families.patchwork.flow import FLOWING
 from tests.families.patchwork.row import PATCHWORK
 from tests.families.patchwork.saving import save_as_file, save_as_folder
 
@@ -138,6 +140,39 @@ def test_every_sampler_draws_with_all_that_prompts_may_ask(
         assert not np.array_equal(picture, plain), way
     kept = ways["masked"][:, :20], np.asarray(init, dtype=int)[:, :20]
     assert np.array_equal(*kept), "what the mask leaves stays"
+
+
+def test_a_network_that_sees_the_mask_is_told_of_it(tmp_path: Path) -> None:
+    file = save_as_file(tmp_path / "quilt.safetensors", in_channels=16 + 1 + 16)
+    store = ModelStore("cpu")
+    mask = Image.new("L", (64, 64), 0)
+    mask.paste(255, (32, 0, 64, 64))
+    init = photo(64, 64)
+    [plain] = drawn(store, prompt(file))
+    [masked] = drawn(store, prompt(file, init_image=init, mask_image=mask))
+    kept = pixels(masked)[:, :20], np.asarray(init, dtype=int)[:, :20]
+    assert np.array_equal(*kept)
+    assert not np.array_equal(pixels(plain), pixels(masked))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_as_a_flow_it_is_drawn_by_the_samplers_made_for_flows(
+    tmp_path: Path, sampler: str
+) -> None:
+    file, store = save_as_file(tmp_path / "quilt.safetensors"), ModelStore("cpu")
+    with register(FLOWING):
+        usual = ImaginePrompt(FOX, model=str(file), seed=1)
+        asked = replace(usual, sampler_type=sampler)
+        if "flow" not in SAMPLERS[sampler].schedules:
+            with pytest.raises(BadOptionError, match="is not made for this model"):
+                drawn(store, asked)
+            return
+        [by_default], [by_name] = drawn(store, usual), drawn(store, asked)
+        assert by_default.prompt.sampler_type == "k_euler"
+        assert by_default.prompt.steps == by_name.prompt.steps == 4
+        assert by_default.prompt.prompt_strength == 2
+        init = replace(asked, init_image=photo(64, 64), init_image_strength=0.5)
+        assert not np.array_equal(pixels(drawn(store, init)[0]), pixels(by_name))
 
 
 def test_tiles_have_no_seam(store: ModelStore, model: DrawingModel, file: Path) -> None:

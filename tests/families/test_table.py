@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
+from imaginairy import ModelStore
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, Family, Header, LatentGrid
 from imaginairy.families.sd1 import SD1
@@ -15,6 +17,7 @@ from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.sources.checkpoints import checkpoint_files
 from tests.families.patchwork.row import PATCHWORK
 from tests.support.checkpoints import PARTS
+from tests.support.tiny import tiny_pipeline
 
 
 def test_a_row_is_there_once_and_can_be_taken_back() -> None:
@@ -84,3 +87,29 @@ def test_of_a_repository_the_folders_of_its_family_are_fetched(family: Family) -
         )
     assert wanted == [*weights, *words, "model_index.json"]
     assert {part.folder for part in SD1.parts} == set(PARTS)
+
+
+def test_a_folder_that_no_family_knows_is_said(tmp_path: Path) -> None:
+    for folder in (*PARTS, "text_encoder_2"):
+        (tmp_path / folder).mkdir()
+        save_file({"x": torch.zeros(1)}, tmp_path / folder / "model.safetensors")
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(tmp_path)
+    assert str(caught.value) == (
+        f"'{tmp_path}' holds text_encoder, text_encoder_2, unet, vae; only Stable "
+        "Diffusion 1.x is supported."
+    )
+
+
+def test_latents_of_another_kind_than_the_familys_are_refused(tmp_path: Path) -> None:
+    pipeline = tiny_pipeline()
+    pipeline.vae = AutoencoderKL(
+        latent_channels=8, norm_num_groups=16, block_out_channels=(16,)
+    )
+    pipeline.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError) as caught:
+        ModelStore("cpu").get(str(tmp_path))
+    assert str(caught.value).endswith(
+        "makes latents of 8 channels for 1 x 1 pixels; Stable Diffusion 1.x draws "
+        "those of 4 for 8 x 8."
+    )

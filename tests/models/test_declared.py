@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from imaginairy.models.checkpoint import read_checkpoint
-from imaginairy.models.native_size import with_native_size
+from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.locate import locate
@@ -184,16 +184,16 @@ def test_a_file_may_say_at_which_size_it_was_trained(
     save_file({f"{UNET}x": torch.zeros(1)}, file, metadata)
     if yaml is not None:
         file.with_suffix(".yaml").write_text(f"{YAML}image_size: {yaml}")
-    spec = with_native_size(locate(DRAWS, str(file)))
+    spec = with_own_defaults(locate(DRAWS, str(file)))
     assert spec.defaults.native_size == size
 
 
 def test_a_pickled_file_has_the_usual_size_or_that_of_its_yaml(tmp_path: Path) -> None:
     file = tmp_path / "model.ckpt"
     torch.save({f"{UNET}x": torch.zeros(1)}, file)
-    assert with_native_size(locate(DRAWS, str(file))).defaults.width == 512
+    assert with_own_defaults(locate(DRAWS, str(file))).defaults.width == 512
     file.with_suffix(".yaml").write_text(f"{YAML}image_size: 96")
-    assert with_native_size(locate(DRAWS, str(file))).defaults.width == 768
+    assert with_own_defaults(locate(DRAWS, str(file))).defaults.width == 768
 
 
 def test_a_scheduler_of_few_steps_is_said(

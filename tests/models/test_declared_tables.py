@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
-from imaginairy.models.native_size import with_native_size
+from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
@@ -377,5 +377,5 @@ def test_the_size_that_metadata_say(
 ) -> None:
     file = tmp_path / "model.safetensors"
     save_file({f"{UNET}x": torch.zeros(1)}, file, {"modelspec.resolution": said})
-    spec = with_native_size(locate(DRAWS, str(file)))
+    spec = with_own_defaults(locate(DRAWS, str(file)))
     assert spec.defaults.native_size == size

@@ -12,6 +12,7 @@ from imaginairy.networks.layers import Attention, Conv2d, sinusoid
 @dataclass(frozen=True)
 class StitcherConfig:
     in_channels: int = 16
+    out_channels: int = 16
     width: int = 8
     context_dim: int = 56
     pooled_dim: int = 24
@@ -32,7 +33,7 @@ class Stitcher(nn.Module):
         self.whole = nn.Linear(config.pooled_dim, width)
         self.size = nn.Linear(2, width)
         self.look = Attention(width, heads=2, context_width=config.context_dim)
-        self.leave = Conv2d(width, config.in_channels, 3, padding=1)
+        self.leave = Conv2d(width, config.out_channels, 3, padding=1)
 
     def forward(
         self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning

@@ -17,6 +17,7 @@ def stitcher_config(shapes: Shapes, settings: Settings) -> StitcherConfig:
     width, channels = shapes["needle.in.weight"][:2]
     return StitcherConfig(
         in_channels=channels,
+        out_channels=shapes["needle.out.weight"][0],
         width=width,
         context_dim=shapes["eye.k.weight"][1],
         pooled_dim=shapes["hears.weight"][1],

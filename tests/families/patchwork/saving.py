@@ -30,14 +30,14 @@ CODEC = AutoencoderConfig(
 )
 
 
-def networks() -> dict[str, tuple[nn.Module, Names]]:
+def networks(in_channels: int = 16) -> dict[str, tuple[nn.Module, Names]]:
     """Return a network of each role with its published names."""
     torch.manual_seed(3)
     vocab_size = len(tiny_tokenizer())
     text = ClipTextConfig(
         vocab_size=vocab_size, width=32, layers=2, heads=4, mlp_width=32
     )
-    stitcher, reader = StitcherConfig(), ReaderConfig(vocab_size)
+    stitcher, reader = StitcherConfig(in_channels), ReaderConfig(vocab_size)
     return {
         "denoiser": (Stitcher(stitcher), STITCHER.names(stitcher)),
         "autoencoder": (Autoencoder(CODEC), autoencoder.COMPVIS.names(CODEC)),
@@ -52,11 +52,15 @@ def published(network: nn.Module, names: Names) -> dict[str, Tensor]:
     return {stored_as(ours, names).name: tensors[ours] for ours in tensors}
 
 
-def save_as_file(file: Path) -> Path:
-    """Save all networks in one file, and the vocabularies beside it."""
+def save_as_file(file: Path, in_channels: int = 16) -> Path:
+    """Save all networks in one file, and the vocabularies beside it.
+
+    Args:
+        in_channels: of the stitcher; 33 see a mask and what it leaves.
+    """
     tensors = {
         PATCHWORK.part(role).prefix + name: tensor
-        for role, (network, names) in networks().items()
+        for role, (network, names) in networks(in_channels).items()
         for name, tensor in published(network, names).items()
     }
     save_file(tensors, file)

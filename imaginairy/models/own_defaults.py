@@ -1,4 +1,4 @@
-"""At which size a model of one's own was trained, where it says so itself."""
+"""At which size and how a model of one's own is drawn with where nothing is asked."""
 
 import re
 from dataclasses import replace
@@ -19,8 +19,10 @@ from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.weightfile import open_weights
 
 
-def with_native_size(row: ModelRow) -> ModelRow:
-    """Return a model's row with the size that a model on this machine says it has.
+def with_own_defaults(row: ModelRow) -> ModelRow:
+    """Return a model's row with the defaults of a model on this machine.
+
+    They are its family's, and the size that it says it was trained at.
 
     Raises:
         CheckpointError: what lies beside it cannot be read.
@@ -28,15 +30,16 @@ def with_native_size(row: ModelRow) -> ModelRow:
     if row.role != DRAWS or not isinstance(row.weights, LocalPath):
         return row
     path = row.weights.path
-    size = size_of_file(path) if path.is_file() else size_of_folder(path)
-    if size is None:
+    told = told_by_file(path) if path.is_file() else told_by_folder(path)
+    if told is None:
         return row
-    width, height = size
-    return replace(row, defaults=replace(row.defaults, width=width, height=height))
+    family, (width, height) = told
+    usual = replace(row.defaults, **family.defaults)
+    return replace(row, defaults=replace(usual, width=width, height=height))
 
 
-def size_of_folder(path: Path) -> Size | None:
-    """Return the size that a folder says; its family's where it says none."""
+def told_by_folder(path: Path) -> tuple[Family, Size] | None:
+    """Return the family of a folder, and the size that it says or else is usual."""
     folder = ModelFolder(path)
     try:
         family = family_of(header_of_folder(folder))
@@ -49,11 +52,11 @@ def size_of_folder(path: Path) -> Size | None:
         side = family.grid.pixels * int(settings["sample_size"])
     except (CheckpointError, KeyError, TypeError, ValueError, OverflowError):
         side = family.native
-    return side, side
+    return family, (side, side)
 
 
-def size_of_file(path: Path) -> Size | None:
-    """Return the size that a single file says, or its `.yaml`; else its family's.
+def told_by_file(path: Path) -> tuple[Family, Size] | None:
+    """Return the family of a single file, and the size that it says or else is usual.
 
     A pickled file is opened only where a `.yaml` beside it may say something.
 
@@ -75,8 +78,8 @@ def size_of_file(path: Path) -> Size | None:
             sides = (family.grid.pixels * latents,) * 2
     drawable = [SMALLEST_SIDE <= s <= LARGEST_SIDE and s % GRID == 0 for s in sides]
     if drawable and all(drawable):
-        return sides[0], sides[1]
-    return family.native, family.native
+        return family, (sides[0], sides[1])
+    return family, (family.native, family.native)
 
 
 def metadata_of(path: Path) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.models.native_size import with_native_size
+from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 
@@ -29,7 +29,7 @@ def test_a_folder_may_say_at_which_size_it_was_trained(
     (tmp_path / "unet").mkdir()
     if settings is not None:
         (tmp_path / "unet" / "config.json").write_text(settings)
-    spec = with_native_size(locate(DRAWS, str(tmp_path)))
+    spec = with_own_defaults(locate(DRAWS, str(tmp_path)))
     assert spec.defaults.native_size == (side, side)
 
 
@@ -37,4 +37,4 @@ def test_json_of_a_folder_is_read_as_utf_8(tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     text = json.dumps({"_name": "é", "sample_size": 32}, ensure_ascii=False)
     (tmp_path / "unet" / "config.json").write_text(text, encoding="utf-8")
-    assert with_native_size(locate(DRAWS, str(tmp_path))).defaults.width == 256
+    assert with_own_defaults(locate(DRAWS, str(tmp_path))).defaults.width == 256
