@@ -95,7 +95,7 @@ class Batches:
         if isinstance(failed, NotEnoughMemoryError):
             size = self._held = len(orders) // 2
             log.warning(
-                "There is not enough memory for %d pictures at once; drawing %d.",
+                "There is not enough memory for %d images at once; generating %d.",
                 len(orders), size,
             )  # fmt: skip
         del failed, done  # what they hold of the failed attempt takes memory
