@@ -107,7 +107,7 @@ def compvis_config(shapes: Shapes, settings: Settings) -> UNetConfig:
         name = f"middle_block.{place}"
         if f"{name}.in_layers.2.weight" in shapes:
             middle.append(0)
-        elif middle and name in depths:
+        elif name in depths:
             middle[-1] = depths[name]
         else:
             break

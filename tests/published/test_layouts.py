@@ -4,6 +4,7 @@ At full size, of names and shapes alone. That those are the published files' is 
 their digests, which were taken from lists of the published tensors.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from imaginairy.errors import CheckpointError
 from imaginairy.published.autoencoder import autoencoder
 from imaginairy.published.clip_text import clip_text
+from imaginairy.published.naming import OtherDesignError
 from imaginairy.published.unet import unet
 from imaginairy.weights.assemble import Part
 from tests.support.kin import (
@@ -106,6 +108,18 @@ def test_a_tensor_that_an_uneven_unet_has_no_place_for_is_refused(
     spare = {"middle_block.2.in_layers.0.weight": torch.empty(1280)}
     with pytest.raises(CheckpointError, match=r"1 unexpected \(middle_block\.2\."):
         assert_fits(unet(Held({**named, **spare}), {}))
+
+
+@pytest.mark.parametrize(
+    "lost", [r".*\.transformer_blocks\..*", r"input_blocks\.[78]\..*"]
+)
+def test_a_unet_that_reads_no_text_or_lacks_a_level_s_blocks_is_of_another_design(
+    unets: Callable[[str], Named], lost: str
+) -> None:
+    named = compvis_unet(unets("Vega"))
+    left = {name: t for name, t in named.items() if not re.fullmatch(lost, name)}
+    with pytest.raises(OtherDesignError, match="levels without blocks, or none reads"):
+        unet(Held(left), {})
 
 
 @pytest.mark.parametrize("renamed", [dict, compvis_autoencoder])

@@ -107,6 +107,21 @@ def test_a_unet_s_settings_say_its_heads_and_the_width_of_ids() -> None:
     assert_close(ours(latents, time, text), wanted, TOLERANCE)
 
 
+def test_levels_may_have_different_numbers_of_blocks() -> None:
+    sizes = {
+        **narrow("KOALA 700M"),
+        "layers_per_block": (1, 3, 2),
+        "transformer_layers_per_block": 1,
+    }
+    theirs = seeded(lambda: kin_unet("KOALA 700M", **sizes))
+    latents, time, text = noise(1, 4, 8, 8), torch.tensor([500]), told("XL", 1)
+    wanted = predicted(theirs, latents, time, text)
+    named = theirs.state_dict()
+    for each in (named, compvis_unet(named)):
+        ours = unet(Held(each), {}).load(CPU, torch.float32)
+        assert_close(ours(latents, time, text), wanted, TOLERANCE)
+
+
 def xl_unet() -> nn.Module:
     theirs = seeded(lambda: kin_unet("KOALA 700M", **narrow("KOALA 700M")))
     return unet(Held(theirs.state_dict()), {}).load(CPU, torch.float32)
@@ -212,6 +227,18 @@ def test_the_first_text_encoder_of_xl_equals_transformers(batch: int) -> None:
     assert said.pooled is None
     assert_close(plain(ids).tokens, wanted.last_hidden_state, TOLERANCE)
     assert_close(plain(ids).pooled, wanted.pooler_output, TOLERANCE)
+
+
+def test_layers_that_nothing_is_taken_from_are_not_run() -> None:
+    named = levelled(kin_text("ViT-L", projected=False, **SMALL).state_dict())
+    run: list[nn.Module] = []
+    for settings, layers in (({}, 2), ({"pooled": True}, 4)):
+        ours: Any = clip_text(Held(named), settings).load(CPU, torch.float32)
+        for layer in ours.layers:
+            layer.register_forward_hook(lambda module, *_: run.append(module))
+        ours(texts(1), clip_skip=3)
+        assert run == list(ours.layers)[:layers]
+        run.clear()
 
 
 def test_a_text_is_pooled_where_it_first_ends() -> None:
