@@ -113,7 +113,10 @@ def compvis_config(shapes: Shapes, settings: Settings) -> UNetConfig:
             break
     places = counted()
     up = [
-        [depths.get(f"output_blocks.{next(places)}.1", 0) for _ in (*level, "one more")]
+        [
+            depths.get(f"output_blocks.{next(places)}.1", 0)
+            for _ in range(len(level) + 1)
+        ]
         for level in reversed(down)
     ]
     return _config(
