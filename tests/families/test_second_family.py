@@ -21,6 +21,7 @@ from imaginairy.device import SeededNoise
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.table import FAMILIES, register
 from imaginairy.families.text import Wanted
+from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
 from imaginairy.samplers import SAMPLERS
@@ -241,3 +242,16 @@ def test_a_part_that_is_missing_is_named(tmp_path: Path, store: ModelStore) -> N
     assert "no big reader of the Patchwork design: the tensor 'lexicon'" in str(
         caught.value
     )
+
+
+def test_a_layer_that_one_of_its_text_encoders_lacks_is_refused(tmp_path: Path) -> None:
+    """The small one has two layers and the big one a single."""
+    file = save_as_file(tmp_path / "quilt.safetensors")
+    whole = load_file(file)
+    for layer, said in (("1", None), ("2", "which is no number between 0 and 2")):
+        save_file(whole, file, {"modelspec.encoder_layer": layer})
+        if said is None:
+            assert read_checkpoint(file).clip_skip == 1
+        else:
+            with pytest.raises(CheckpointError, match=said):
+                read_checkpoint(file)

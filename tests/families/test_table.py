@@ -13,9 +13,11 @@ from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, Family, Header, LatentGrid
 from imaginairy.families.sd1 import SD1
 from imaginairy.families.table import FAMILIES, family_of, only_supported, register
-from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.models.checkpoint import header_of_folder, read_checkpoint
 from imaginairy.sources.checkpoints import checkpoint_files
+from imaginairy.weights.folder import ModelFolder
 from tests.families.patchwork.row import PATCHWORK
+from tests.families.patchwork.saving import save_as_folder
 from tests.support.checkpoints import PARTS
 from tests.support.tiny import tiny_pipeline
 
@@ -113,3 +115,32 @@ def test_latents_of_another_kind_than_the_familys_are_refused(tmp_path: Path) ->
         "makes latents of 8 channels for 1 x 1 pixels; Stable Diffusion 1.x draws "
         "those of 4 for 8 x 8."
     )
+
+
+def test_a_folder_may_be_told_by_the_shapes_of_its_tensors(tmp_path: Path) -> None:
+    folder = save_as_folder(tmp_path / "quilt")
+    needle = "stitcher/needle.in.weight"
+    for channels, known in ((16, True), (4, False)):
+        wanted = (8, channels, 3, 3)
+        row = replace(PATCHWORK, detect=lambda h, w=wanted: h.shapes.get(needle) == w)
+        with register(row):
+            header = header_of_folder(ModelFolder(folder))
+            assert (family_of(header) is row) == known
+            assert "codec/post_quant_conv.bias" in header.shapes
+            assert len({name.partition("/")[0] for name in header.shapes}) == 4
+
+
+@pytest.mark.parametrize(
+    ("folders", "index", "known"),
+    [
+        ({"unet"}, {}, True),
+        ({"unet"}, {"_class_name": "StableDiffusionInpaintPipeline"}, True),
+        ({"unet"}, {"_class_name": "StableDiffusionXLPipeline"}, False),
+        ({"unet", "text_encoder_2"}, {}, False),
+        ({"transformer"}, {}, False),
+    ],
+)
+def test_folders_of_stable_diffusion(
+    folders: set[str], index: dict[str, str], known: bool
+) -> None:
+    assert SD1.detect(Header(dict, folders=folders, index=index)) == known
