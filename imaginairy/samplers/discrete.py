@@ -1,7 +1,7 @@
 """The schedule of models trained on a list of timesteps, as Stable Diffusion is."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -108,15 +108,12 @@ class NoiseSchedule(Schedule):
         Linear in log sigma between the two table entries around it, and held to
         [0, 999] outside the table.
         """
+        level = min(max(level, self.lowest), float(self.sigmas[-1]))
         low = int((self.sigmas <= level).sum()) - 1
-        low = min(max(low, 0), len(self) - 1)
-        if self.sigmas[low] >= level or low == len(self) - 1:
+        if low == len(self) - 1:
             return float(low)
-        start, end = self.log_sigmas[low], self.log_sigmas[low + 1]
-        weight = (torch.tensor(level, dtype=torch.float32).log() - start) / (
-            end - start
-        )
-        return low + float(weight.clamp(0, 1))
+        start, end = (log(float(sigma)) for sigma in self.sigmas[low : low + 2])
+        return low + (log(level) - start) / (end - start)
 
     def levels(self, steps: int, way: Way) -> list[float]:
         """List sigmas; those of `timesteps` end on the lowest, unless `ends_clean`."""

@@ -169,6 +169,15 @@ def test_a_schedule_may_end_in_noise_alone(schedule: NoiseSchedule) -> None:
     assert rescaled.lowest == pytest.approx(schedule.lowest, rel=1e-5)
 
 
+def test_timesteps_that_are_noise_alone_are_all_the_last() -> None:
+    """Of so many timesteps the last are told apart by nothing."""
+    config = ScheduleConfig(5000, zero_terminal_snr=True, spacing="trailing")
+    schedule = NoiseSchedule(config)
+    assert schedule.sigmas[-1] == schedule.sigmas[-2]
+    for way in ("timesteps", "normal"):
+        assert schedule.timestep(schedule.levels(4, way)[0]) == 4999
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=name_of)
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("level_next", [0.9, 0.3, 0.01, 0.0])
