@@ -39,6 +39,8 @@ def main() -> None:
         compare(folder, asked.rounds, asked.pixels)
         print()
         start_up(Path(temporary), asked.rounds)
+        print()
+        batches(asked.rounds)
 
 
 def compare(folder: Path, rounds: int, pixels: int) -> None:
@@ -84,6 +86,18 @@ def start_up(folder: Path, rounds: int) -> None:
             )
             seconds.append(time.perf_counter() - begun)
         print(f"| {name} | {median(seconds):.2f} |")
+
+
+def batches(rounds: int) -> None:
+    """Print how many pictures of the bundled model a second are drawn at once."""
+    command = [sys.executable, "-m", "benchmarks.batch", str(rounds)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    rates = json.loads(ran.stdout.splitlines()[-1])
+    print("| | alone | four at once | ratio |\n|---|---|---|---|")
+    print(
+        f"| storybook, pictures a second | {rates['alone']:.2f} "
+        f"| {rates['together']:.2f} | {rates['ratio']:.2f} |"
+    )
 
 
 if __name__ == "__main__":

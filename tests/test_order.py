@@ -1,0 +1,121 @@
+"""An order: a prompt with nothing left open."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imaginairy import ImaginePrompt
+from imaginairy.order import Order, filled, order_of
+from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
+
+SD15 = known(DRAWS, "sd15")
+TALL = Image.new("RGB", (104, 200), "teal")
+
+
+def order(scale: int = 1, **options: Any) -> Order:
+    prompt = ImaginePrompt("a fox", **{"seed": 3, **options})
+    return order_of(filled(prompt, SD15, clip_skip=1), SD15, scale=scale)
+
+
+def test_nothing_is_left_open_and_the_prompt_says_the_same() -> None:
+    plain = order()
+    unset = [each.name for each in fields(plain) if getattr(plain, each.name) is None]
+    assert unset == ["variation"], "there is none"
+    said = plain.prompt
+    assert (said.width, said.height) == plain.saved == plain.drawn == (512, 512)
+    assert (said.steps, said.seed, said.prompt_strength, said.sampler_type) == (
+        plain.steps, plain.seed, plain.guidance, plain.sampler.name,
+    )  # fmt: skip
+    assert plain.steps_to_run == plain.steps
+    assert said.init_image_strength is None, "of no init image nothing stays"
+
+
+def test_a_filled_prompt_is_the_same_order_again() -> None:
+    for options in (
+        {"variation_strength": 0.5, "variation_seed": 9},
+        {"init_image": TALL, "outpaint": "left20"},
+        {"init_image": TALL, "mask_image": TALL, "width": 768},
+        {"upscale": True, "eta": 0.5, "sampler_type": "ddim"},
+    ):
+        first = order(scale=4 if options.get("upscale") else 1, **options)
+        again = order_of(
+            filled(first.prompt, SD15),
+            SD15,
+            scale=4 if options.get("upscale") else 1,
+        )
+        assert again == first
+
+
+@pytest.mark.parametrize(
+    ("options", "eta", "spacing"),
+    [
+        ({"sampler_type": "ddim"}, 0.0, "normal"),
+        ({"sampler_type": "ddim", "eta": 0.3}, 0.3, "normal"),
+        ({"sampler_type": "k_euler_a"}, 1.0, "normal"),
+        ({"sampler_type": "k_euler_a", "eta": 0.0}, 0.0, "normal"),
+        ({"sampler_type": "k_euler", "schedule": "karras"}, 0.0, "karras"),
+        ({"sampler_type": "k_dpmpp_3m_sde"}, 1.0, "karras"),
+        ({"sampler_type": "k_dpmpp_3m_sde", "schedule": "normal"}, 1.0, "normal"),
+    ],
+)
+def test_what_the_sampler_decides(
+    options: dict[str, Any], eta: float, spacing: str
+) -> None:
+    asked = order(**options)
+    assert (asked.eta, asked.spacing) == (eta, spacing)
+
+
+@pytest.mark.parametrize(
+    ("options", "strength", "runs"),
+    [
+        ({"init_image": TALL}, 0.6, 4),
+        ({"init_image": TALL, "mask_image": TALL}, 0.2, 8),
+        ({"init_image": TALL, "mask_prompt": "fox"}, 0.2, 8),
+        ({"init_image": TALL, "outpaint": "all8"}, 0.0, 10),
+        ({"init_image": TALL, "init_image_strength": 1}, 1, 0),
+        ({"init_image": TALL, "init_image_strength": 0}, 0, 10),
+    ],
+)
+def test_how_much_of_an_init_image_stays(
+    options: dict[str, Any], strength: float, runs: int
+) -> None:
+    asked = order(steps=10, **options)
+    assert asked.prompt.init_image_strength == strength
+    assert (asked.steps, asked.steps_to_run) == (10, runs)
+    assert asked.has_mask == (len(options) > 1 and "init_image_strength" not in options)
+
+
+@pytest.mark.parametrize(
+    ("options", "scale", "drawn", "saved"),
+    [
+        ({"init_image": TALL}, 1, (104, 200), (104, 200)),
+        ({"init_image": TALL, "upscale": True}, 2, (104, 200), (208, 400)),
+        ({"init_image": TALL, "draw_size": "64x64"}, 1, (64, 64), (64, 64)),
+        ({"init_image": TALL, "outpaint": "left96"}, 1, (200, 200), (200, 200)),
+        ({"draw_size": "64x72", "width": 128, "height": 144}, 1, (64, 72), (128, 144)),
+    ],
+)
+def test_an_init_image_keeps_its_shape(
+    options: dict[str, Any],
+    scale: int,
+    drawn: tuple[int, int],
+    saved: tuple[int, int],
+) -> None:
+    asked = order(scale, **options)
+    assert (asked.drawn, asked.saved) == (drawn, saved)
+    assert asked.prompt.drawn == drawn
+
+
+def test_a_variation_has_a_seed_and_a_share_and_0_is_a_seed() -> None:
+    assert order(variation_strength=0.5, variation_seed=0).variation == (0, 0.5)
+    assert order(variation_strength=0.0, variation_seed=4).variation is None
+    assert order(seed=0).seed == 0
+
+
+def test_of_another_seed_only_the_seed_is_another() -> None:
+    first, second = order(seed=3), order(seed=3).with_seed(8)
+    assert (second.seed, second.prompt.seed) == (8, 8)
+    assert second.with_seed(3) == first and second.kind == first.kind
