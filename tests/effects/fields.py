@@ -363,12 +363,14 @@ def another_model_tells_it_otherwise(before: Seen, after: Seen) -> None:
 
 @judges("best_of", 3, model="storybook", steps=1)
 def the_closest_of_several_is_kept(before: Seen, after: Seen) -> None:
-    assert (len(before.asked), len(after.asked)) == (1, 3)
+    asked = [sum(len(each.latents) for each in seen.asked) for seen in (before, after)]
+    assert asked == [2, 3 * 2], "each with its prompt and without"
     scores = after.result.applied["best_of"]["scores"]
     assert [*scores] == ["1", "2", "3"]
     best = int(max(scores, key=scores.__getitem__))
     assert after.result.prompt.seed == best
-    assert np.array_equal(after.pixels, after.draw(best_of=1, seed=best).pixels)
+    alone = after.draw(best_of=1, seed=best)
+    assert np.abs(after.pixels - alone.pixels).max() <= 1, "but for rounding"
 
 
 @judges("similarity_model", "matcher", model="storybook", steps=1, best_of=3)
