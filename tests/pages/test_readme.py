@@ -143,7 +143,7 @@ def around_it(made: Made) -> None:
     assert likeliest(edited.image, DOG, CAT) == CAT
 
     (again,) = made.drawn(DOG, name="*_dog", extension="png", seed=7)
-    assert distance(again.image, dog.image) == 0
+    assert distance(again.image, dog.image) < 0.01, "but for rounding"
     made.drawn(CAT, name="*_3_*_cat", extension="png", seed=3)
     first, second, gallery = made.said.splitlines()[:3]
     assert first.startswith("pets/000001_") and ": the same picture" in first
@@ -223,7 +223,7 @@ def in_python(made: Made) -> None:
     assert distance(again.img, bowl.image) < 3
     first, second = made.pictures("my-art/*.jpg", 2)
     assert made.session["paths"] == [first.path, second.path]
-    assert distance(second.image, bowl.image) == 0
+    assert distance(second.image, bowl.image) < 0.2, "but for rounding"
     made.pictures("my-art/generated/*.jpg", 2)
     assert ImaginePrompt.from_file(second.path).seed == 1
 
