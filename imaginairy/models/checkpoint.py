@@ -8,10 +8,10 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family, Header, PartRow, function
-from imaginairy.families.strangers import stranger
 from imaginairy.families.table import FAMILIES, family_of, only_supported
 from imaginairy.log import log
 from imaginairy.models.declared import check_pipeline, said_by_file
+from imaginairy.models.known import known_as, refused_as
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.published.schedule import prediction
 from imaginairy.samplers.discrete import ScheduleConfig
@@ -66,6 +66,7 @@ def read_file(path: Path) -> Checkpoint:
     if family is None:
         raise CheckpointError(why_no_file(path, opened))
     refuse_named(path, family, whole)
+    refuse_lacking(path, family, whole)
     leave_aside(path, outside)
     prefixes = tuple(row.prefix for row in family.parts)
     check_leftovers(path, whole.shapes, prefixes, (*prefixes, *family.owned))
@@ -151,8 +152,8 @@ def header_of_folder(folder: ModelFolder) -> Header:
 
 def why_no_file(path: Path, opened: Tensors) -> str:
     """Say what a file is that no family knows."""
-    if known := stranger(opened.shapes):
-        return f"'{path}' is {known}; {only_supported()}."
+    if known := known_as(Header(opened.shapes.copy, metadata=opened.metadata)):
+        return refused_as(path, known)
     titles = " or ".join(row.title for row in FAMILIES)
     starts = " or ".join(f"'{row.part(DENOISER).prefix}...'" for row in FAMILIES)
     return (
@@ -168,7 +169,12 @@ def why_no_folder(folder: ModelFolder) -> str:
         CheckpointError: it lacks the weights of a part.
     """
     if kind := folder.index.get("_class_name"):
-        return f"'{folder.path / MODEL_INDEX}' is of a {kind}; {only_supported()}."
+        known = known_as(header_of_folder(folder))
+        what = f", {known.title}" if known else ""
+        return (
+            f"'{folder.path / MODEL_INDEX}' is of a {shown_value(kind)}{what}; "
+            f"{only_supported()}."
+        )
     for row in FAMILIES[-1].parts:
         folder.tensors(row.folder, FAMILIES[-1].folders)
     held = ", ".join(sorted(folder.folders))
@@ -184,6 +190,23 @@ def refuse_named(path: Path, family: Family, whole: Tensors) -> None:
     for pattern, meaning in family.refused.items():
         if any(re.fullmatch(pattern, name) for name in whole.shapes):
             raise CheckpointError(f"'{path}' {meaning}")
+
+
+def refuse_lacking(path: Path, family: Family, whole: Tensors) -> None:
+    """Refuse a file that holds some of the networks of a model and others not.
+
+    Raises:
+        CheckpointError: it does.
+    """
+    header = Header(whole.shapes.copy)
+    lacking = [row.title for row in family.parts if not header.has(row.prefix)]
+    if lacking:
+        held = [row.title for row in family.parts if header.has(row.prefix)]
+        raise CheckpointError(
+            f"'{path}' holds the {' and the '.join(held)} of {family.title} and no "
+            f"{' and no '.join(lacking)}; give a file that holds all of them, or a "
+            "folder in the diffusers layout."
+        )
 
 
 def read_part(

@@ -43,6 +43,12 @@ UPSCALERS: tuple[tuple[str, str], ...] = (
 )
 """The same, of those that can be used."""
 
+FINISHERS = (
+    *(row for row in KINDS if re.match("a GFPGAN|a CodeFormer|an upscaler", row[0])),
+    *UPSCALERS,
+)
+"""The same, of what works on finished pictures, whether it can be used or not."""
+
 
 def known_kind(
     names: Collection[str], kinds: tuple[tuple[str, str], ...] = KINDS

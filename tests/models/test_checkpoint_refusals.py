@@ -148,16 +148,16 @@ def test_a_file_that_lacks_a_whole_network_is_refused(
 ) -> None:
     rest = {n: s for n, s in shapes_of(compvis).items() if not n.startswith(prefix)}
     write_hollow(tmp_path / "model.safetensors", rest)
-    lacking = {UNET: "no checkpoint of Stable Diffusion 1.x", VAE: "no autoencoder"}
+    lacking = {UNET: "of a model without its UNet", VAE: "no autoencoder"}
     message = refusal(tmp_path / "model.safetensors")
     assert lacking.get(prefix, "no text encoder") in message
 
 
 def test_other_files_of_tensors_are_refused(tmp_path: Path) -> None:
-    save_file({"lora_up.weight": torch.ones(2)}, tmp_path / "lora.safetensors")
-    message = refusal(tmp_path / "lora.safetensors")
+    save_file({"lorry.weight": torch.ones(2)}, tmp_path / "other.safetensors")
+    message = refusal(tmp_path / "other.safetensors")
     assert "is no checkpoint of Stable Diffusion 1.x" in message
-    assert "it has lora_up.weight" in message
+    assert "it has lorry.weight" in message
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
