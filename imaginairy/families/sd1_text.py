@@ -1,7 +1,7 @@
 """The conditioning of Stable Diffusion 1.x: one CLIP text encoder, window by window."""
 
 from imaginairy.conditioning import Conditioning
-from imaginairy.families.text import Encoders, Wanted
+from imaginairy.families.text import Encoders, Wanted, given_to
 
 
 def condition(
@@ -12,5 +12,6 @@ def condition(
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
-    follow, avoid = encoders["text"].both(wanted)
+    encoder = encoders["text"]
+    follow, avoid = encoder.both(wanted, *given_to(wanted, encoder))
     return Conditioning(follow), None if avoid is None else Conditioning(avoid)

@@ -45,25 +45,18 @@ class TextEncoder:
         """Width of the embeddings."""
         return int(self.network.config.width)
 
-    def both(self, wanted: Wanted) -> tuple[Tensor, Tensor | None]:
+    def both(
+        self, wanted: Wanted, given: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Return what to follow and to avoid, (1, tokens, width), of as many tokens.
 
-        The shorter is filled up with windows of nothing. What was given in place of
-        the prompts is followed as it is.
+        The shorter is filled up with windows of nothing.
 
-        Raises:
-            BadOptionError: what was given is not as wide as these embeddings.
+        Args:
+            given: embeddings that stand in place of the prompts.
         """
         skip = wanted.clip_skip
-        if wanted.given is None:
-            follow = self.embed(wanted.prompts, skip)
-        else:
-            follow = wanted.given.tokens
-        if follow.shape[-1] != self.width:
-            raise BadOptionError(
-                f"The conditioning is {follow.shape[-1]} wide; this model's text "
-                f"embeddings are {self.width}."
-            )
+        follow = self.embed(wanted.prompts, skip) if given is None else given
         if wanted.negative is None:
             return follow, None
         avoid = self.embed([WeightedPrompt(wanted.negative)], skip)
@@ -155,6 +148,24 @@ Encoders = Mapping[str, TextEncoder]
 """A model's text encoders by their role."""
 Condition = Callable[[Wanted, Encoders], tuple[Conditioning, Conditioning | None]]
 """Returns what to follow and what to avoid; the second is None where `negative` is."""
+
+
+def given_to(wanted: Wanted, *encoders: TextEncoder) -> list[Tensor | None]:
+    """Cut what was given in place of the prompts into what each encoder would say.
+
+    Raises:
+        BadOptionError: it is not as wide as they are together.
+    """
+    if wanted.given is None:
+        return [None for _ in encoders]
+    widths = [encoder.width for encoder in encoders]
+    tokens = wanted.given.tokens
+    if tokens.shape[-1] != sum(widths):
+        raise BadOptionError(
+            f"The conditioning is {tokens.shape[-1]} wide; this model's text "
+            f"embeddings are {sum(widths)}."
+        )
+    return list(torch.split(tokens, widths, dim=-1))
 
 
 def weighted_mean(prompts: Sequence[WeightedPrompt], each: Sequence[Tensor]) -> Tensor:
