@@ -142,7 +142,9 @@ class ModelStore:
         unnamed = own_default() if role == DRAWS else None
         key = role, unnamed if name is None else named(name)
         if key not in self._located:
-            self._located[key] = with_own_defaults(locate(role, name))
+            row = with_own_defaults(locate(role, name))
+            # By its own name, as an order has it, it is the same and stays loaded.
+            self._located[key] = self._located.setdefault((role, row.name), row)
         return self._located[key]
 
     def get(self, name: str | None) -> LoadedModel:

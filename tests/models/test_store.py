@@ -95,6 +95,16 @@ def test_a_name_means_the_same_as_long_as_the_store_lives(
         store.locate(str(tmp_path / "other"))
 
 
+def test_by_its_own_name_a_model_is_the_one_that_was_asked_for(
+    store: ModelStore, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order names its model so, and a relative path is no longer one."""
+    monkeypatch.chdir(tiny_folder.parent)
+    asked = store.get(f"./{tiny_folder.name}/")
+    assert asked.spec.name == str(tiny_folder)
+    assert store.get(asked.spec.name) is asked
+
+
 def test_a_model_is_as_the_store_says(
     store: ModelStore, tiny_folder: Path, folder: Path
 ) -> None:
