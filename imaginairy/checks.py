@@ -19,7 +19,12 @@ from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.plugins import find_plugin, name_and_value
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
-from imaginairy.samplers.foreign_names import SAMPLER_NAMES, plain_name, read_pair
+from imaginairy.samplers.foreign_names import (
+    SAMPLER_NAMES,
+    plain_name,
+    read_pair,
+    schedule_named,
+)
 
 MAX_TEXT_BYTES = 200_000
 """Some 30,000 words, far more than a model can follow."""
@@ -70,6 +75,14 @@ class Choice:
                 + near_miss(str(value), self.words)
             )
         return str(word)
+
+
+class ScheduleName(Choice):
+    """The name of a schedule, ours or another tool's."""
+
+    def __call__(self, name: str, value: Any) -> str:
+        ours = schedule_named(value) if isinstance(value, str) else None
+        return super().__call__(name, ours or value)
 
 
 class TileMode(Choice):

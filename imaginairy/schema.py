@@ -125,9 +125,10 @@ class ImaginePrompt:
         checks.sampler, section="Sampling", also=("sampler", "solver"),
     )  # fmt: skip
     schedule: Spacing | None = option(
-        "Noise schedule (scheduler, schedule type): how the noise levels are spaced; "
-        "normal, or karras for the k samplers.",
-        Choice(get_args(Spacing)), section="Sampling",
+        "Noise schedule (scheduler, schedule type): how the noise levels are spaced. "
+        f"One of: {', '.join(get_args(Spacing))}; all but normal for the k samplers, "
+        "and trailing for ddim.",
+        checks.ScheduleName(get_args(Spacing)), section="Sampling",
     )  # fmt: skip
     eta: float | None = option(
         "How much noise each step adds, for ddim, the ancestral and the SDE samplers.",

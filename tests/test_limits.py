@@ -207,7 +207,8 @@ def test_seeds_are_random_and_apart() -> None:
         ({"mask_mode": "repalce"}, "mask_mode 'repalce' is unknown; choose one of "
          "replace, keep. Did you mean 'replace'?"),
         ({"tile_mode": "z"}, "tile_mode 'z' is unknown; choose one of '', x, y, xy."),
-        ({"schedule": 3}, "schedule 3 is unknown; choose one of normal, karras."),
+        ({"schedule": 3}, "schedule 3 is unknown; choose one of normal, karras, "
+         "exponential, sgm_uniform, simple, trailing, beta, align_your_steps, lcm."),
         ({"upscale": "yes"}, "upscale is true or false, not 'yes'."),
         ({"caption": 1}, "caption is true or false, not 1."),
         ({"model": 3}, "model must be a name or a path, not 3."),

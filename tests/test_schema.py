@@ -39,7 +39,11 @@ from imaginairy.sources.roles import BESIDE, DRAWS
             {"sampler_type": "DPM++ 2M Karras"},
             "names a noise schedule too; give k_dpmpp_2m, and karras as the schedule",
         ),
-        ({"sampler_type": "DPM++ 2M SDE Exponential"}, "There is no sampler"),
+        (
+            {"sampler_type": "DPM++ 2M SDE Exponential"},
+            "give k_dpmpp_2m_sde, and exponential as the schedule",
+        ),
+        ({"sampler_type": "DPM++ 2M SDE Turbo"}, "There is no sampler"),
         ({"sampler_type": 3}, "sampler_type must be a name, not 3"),
         ({"model": " "}, "model is empty"),
         ({"negative_prompt": 3}, "negative_prompt is text, not int"),

@@ -1,5 +1,7 @@
 """The samplers, one row each; torch is imported only when one runs."""
 
+from typing import get_args
+
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.samplers.schedule import ScheduleKind, Spacing
 from imaginairy.samplers.table import Sampler
@@ -7,7 +9,7 @@ from imaginairy.samplers.table import Sampler
 _KARRAS = "Karras et al. 2022, arXiv:2206.00364"
 _DPM = "Lu et al. 2022, arXiv:2206.00927"
 _DPMPP = "Lu et al. 2022, arXiv:2211.01095"
-_BOTH: tuple[Spacing, ...] = ("normal", "karras")
+_ALL: tuple[Spacing, ...] = get_args(Spacing)
 
 _ROWS = (
     Sampler(
@@ -24,6 +26,7 @@ _ROWS = (
         paper="Song et al. 2020, arXiv:2010.02502",
         function="kdiff:sample_euler",
         walks="timesteps",
+        spacings=("normal", "trailing"),
         options={"eta": 0.0},
     ),
     Sampler(
@@ -31,7 +34,7 @@ _ROWS = (
         summary="linear multi-step over four predictions",
         paper='Hairer et al., "Solving ordinary differential equations I", III.5',
         function="kdiff:sample_lms",
-        spacings=_BOTH,
+        spacings=_ALL,
     ),
     Sampler(
         name="k_dpm_2",
@@ -39,7 +42,7 @@ _ROWS = (
         paper=_DPM,
         function="kdiff:sample_dpm_2",
         evaluations_per_step=2,
-        spacings=_BOTH,
+        spacings=_ALL,
     ),
     Sampler(
         name="k_dpm_2_a",
@@ -48,7 +51,7 @@ _ROWS = (
         function="kdiff:sample_dpm_2",
         evaluations_per_step=2,
         draws_noise=True,
-        spacings=_BOTH,
+        spacings=_ALL,
         options={"eta": 1.0},
     ),
     Sampler(
@@ -56,7 +59,7 @@ _ROWS = (
         summary="Euler: straight steps, the simplest of all",
         paper=_KARRAS,
         function="kdiff:sample_euler",
-        spacings=_BOTH,
+        spacings=_ALL,
     ),
     Sampler(
         name="k_euler_a",
@@ -64,7 +67,7 @@ _ROWS = (
         paper="Song et al. 2021, arXiv:2011.13456",
         function="kdiff:sample_euler",
         draws_noise=True,
-        spacings=_BOTH,
+        spacings=_ALL,
         options={"eta": 1.0},
     ),
     Sampler(
@@ -73,7 +76,7 @@ _ROWS = (
         paper=_KARRAS,
         function="kdiff:sample_heun",
         evaluations_per_step=2,
-        spacings=_BOTH,
+        spacings=_ALL,
     ),
     Sampler(
         name="k_dpm_fast",
@@ -98,7 +101,7 @@ _ROWS = (
         function="dpmpp:sample_dpmpp_2s",
         evaluations_per_step=2,
         draws_noise=True,
-        spacings=_BOTH,
+        spacings=_ALL,
         options={"eta": 1.0},
     ),
     Sampler(
@@ -106,7 +109,7 @@ _ROWS = (
         summary="DPM-Solver++(2M), made for few steps, 15 to 20",
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_2m",
-        spacings=_BOTH,
+        spacings=_ALL,
     ),
     Sampler(
         name="k_dpmpp_2m_sde",
@@ -114,7 +117,7 @@ _ROWS = (
         paper=_DPMPP,
         function="dpmpp:sample_dpmpp_2m",
         draws_noise=True,
-        spacings=_BOTH,
+        spacings=_ALL,
         options={"eta": 1.0},
     ),
     Sampler(
@@ -124,7 +127,7 @@ _ROWS = (
         function="dpmpp:sample_dpmpp_3m",
         draws_noise=True,
         spacing="karras",  # keeps nearer to what is asked for than normal
-        spacings=_BOTH,
+        spacings=_ALL,
         options={"eta": 1.0},
     ),
     Sampler(
@@ -134,7 +137,7 @@ _ROWS = (
         function="dpmpp:sample_dpmpp_sde",
         evaluations_per_step=2,
         draws_noise=True,
-        spacings=_BOTH,
+        spacings=_ALL,
         options={"eta": 1.0},
     ),
     Sampler(
@@ -143,7 +146,7 @@ _ROWS = (
         paper="Luo et al. 2023, arXiv:2310.04378",
         function="kdiff:sample_lcm",
         draws_noise=True,
-        spacings=_BOTH,
+        spacings=_ALL,
     ),
 )
 

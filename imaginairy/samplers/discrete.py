@@ -1,5 +1,6 @@
 """The schedule of models trained on a list of timesteps, as Stable Diffusion is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log, sqrt
 from typing import ClassVar, Literal
@@ -10,6 +11,13 @@ from torch import Tensor
 
 from imaginairy.errors import BadOptionError
 from imaginairy.samplers.schedule import Schedule, ScheduleKind, Way
+from imaginairy.samplers.spacings import (
+    ALIGNED,
+    TIMESTEPS,
+    aligned,
+    exponential,
+    trailing,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class ScheduleConfig:
     first. Those that walk sigmas have both ends where this is `leading`."""
     ends_clean: bool = False
     """Whether the last step of DDIM and PLMS goes below timestep 0."""
+    aligned: tuple[float, ...] = ALIGNED
+    """The sigmas of `align_your_steps`, see `spacings`."""
 
     def made(self) -> "NoiseSchedule":
         """Return the schedule of this noise."""
@@ -117,13 +127,34 @@ class NoiseSchedule(Schedule):
 
     def levels(self, steps: int, way: Way) -> list[float]:
         """List sigmas; those of `timesteps` end on the lowest, unless `ends_clean`."""
-        if way == "karras":
-            low, high = float(self.sigmas[0]), float(self.sigmas[-1])
-            return karras_sigmas(steps, low, high).tolist()
+        if way == "timesteps":
+            return self._whole(self.ddim_timesteps(steps))
+        if way == "trailing timesteps":
+            return self._whole(trailing(self._checked(steps), len(self)))
+        low, high = self.lowest, float(self.sigmas[-1])
         if way == "normal":
             return self.normal_sigmas(steps).tolist()
-        visited = [self.sigma(timestep) for timestep in self.ddim_timesteps(steps)]
+        if way == "karras":
+            return karras_sigmas(steps, low, high).tolist()
+        if way == "exponential":
+            sigmas = exponential(steps, low, high).tolist()
+        elif way == "align_your_steps":
+            sigmas = aligned(steps, self.config.aligned).tolist()
+        else:
+            timesteps = TIMESTEPS[way](self._checked(steps), len(self))
+            sigmas = [self.sigma(float(timestep)) for timestep in timesteps]
+        return [*sigmas, 0.0]
+
+    def _whole(self, timesteps: Iterable[int]) -> list[float]:
+        visited = [self.sigma(timestep) for timestep in timesteps]
         return [*visited, 0.0 if self.config.ends_clean else self.lowest]
+
+    def _checked(self, steps: int) -> int:
+        if not 1 <= steps <= len(self):
+            raise BadOptionError(
+                f"This sampler takes 1 to {len(self)} steps, not {steps}."
+            )
+        return steps
 
     def ddim_timesteps(self, steps: int) -> list[int]:
         """List `steps` evenly spaced timesteps, noisiest first.
@@ -136,17 +167,14 @@ class NoiseSchedule(Schedule):
         Raises:
             BadOptionError: there are not so many timesteps.
         """
-        if not 1 <= steps <= len(self):
-            raise BadOptionError(
-                f"This sampler takes 1 to {len(self)} steps, not {steps}."
-            )
+        self._checked(steps)
         if self.config.spacing == "linspace":
             return (
                 np.linspace(0, len(self) - 1, steps).round().astype(int)[::-1].tolist()
             )
-        stride = len(self) / steps
         if self.config.spacing == "trailing":
-            return [round(len(self) - k * stride) - 1 for k in range(steps)]
+            return trailing(steps, len(self))
+        stride = len(self) / steps
         first = 0 if steps == len(self) else 1
         position, timesteps = 0.0, []
         for _ in range(steps):

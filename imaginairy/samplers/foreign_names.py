@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import get_args
 
 from imaginairy.samplers import SAMPLERS
+from imaginairy.samplers.schedule import Spacing
 
 SAMPLER_NAMES = {
     "ddim": "ddim",
@@ -27,7 +29,10 @@ SAMPLER_NAMES = {
 """Samplers by the names that `plain_name` makes of all the ways to write them."""
 NORMAL = "normal"
 SAMPLER, SCHEDULE = "Sampler", "Schedule type"
-KNOWN_SCHEDULES = {"karras": "karras", "normal": NORMAL, "uniform": NORMAL}
+KNOWN_SCHEDULES = {
+    **{name.replace("_", " "): name for name in get_args(Spacing)},
+    "uniform": NORMAL,
+}
 """Those that are here too; normal is evenly spaced timesteps, under either name."""
 ENDINGS = {
     "k": "karras",
@@ -39,9 +44,8 @@ ENDINGS = {
         name: name
         for name in (
             *KNOWN_SCHEDULES,
-            "align your steps", "beta", "ddim", "ddim uniform", "exponential", "gits",
-            "kl optimal", "linear quadratic", "polyexponential", "sgm uniform",
-            "simple", "trailing", "turbo",
+            "ddim", "ddim uniform", "gits", "kl optimal", "linear quadratic",
+            "polyexponential", "turbo",
         )
     },
 }  # fmt: skip
@@ -102,6 +106,11 @@ def read_pair(sampler: str, schedule: str = "") -> Pair:
     if not said and SAMPLERS[ours].spacing != NORMAL:
         known = NORMAL  # what is not said is by timesteps
     return Pair(ours, known)
+
+
+def schedule_named(name: str) -> str | None:
+    """Return our name of a schedule, or None where it is none of ours."""
+    return KNOWN_SCHEDULES.get(_schedule(name))
 
 
 def plain_name(name: str) -> str:

@@ -11,9 +11,19 @@ if TYPE_CHECKING:
 
 ScheduleKind = Literal["discrete", "flow"]
 """Whether noise comes on top of the picture, or takes its place by degrees."""
-Spacing = Literal["normal", "karras"]
-"""How levels are spaced: as the timesteps are, or crowded at the low end."""
-Way = Spacing | Literal["timesteps"]
+Spacing = Literal[
+    "normal",
+    "karras",
+    "exponential",
+    "sgm_uniform",
+    "simple",
+    "trailing",
+    "beta",
+    "align_your_steps",
+    "lcm",
+]
+"""How levels are spaced: as the timesteps are, or in another way of `spacings`."""
+Way = Spacing | Literal["timesteps", "trailing timesteps"]
 """How levels are listed: spaced so, or those of whole timesteps."""
 
 

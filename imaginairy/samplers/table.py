@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 from imaginairy.errors import BadOptionError
-from imaginairy.samplers.schedule import Schedule, ScheduleKind, Spacing
+from imaginairy.samplers.schedule import Schedule, ScheduleKind, Spacing, Way
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +20,9 @@ DrawNoise = Callable[[], "Tensor"]
 """Draws the next standard normal noise, like the latents, from the prompt's seed."""
 OnStep = Callable[[int, "Tensor", "Tensor"], None]
 """Told (index, latents, denoised) after each step."""
+
+WHOLE: dict[Spacing, Way] = {"normal": "timesteps", "trailing": "trailing timesteps"}
+"""How the levels of whole timesteps are listed, by their spacing."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Sampler:
                 f"The sampler '{self.name}' cannot use the schedule '{spacing}'; its "
                 f"schedules are: {', '.join(self.spacings)}."
             )
-        way = spacing if self.walks == "sigmas" else "timesteps"
+        way: Way = spacing if self.walks == "sigmas" else WHOLE[spacing]
         levels = schedule.levels(steps, way)
         return levels if last is None else levels[steps - last :]
 

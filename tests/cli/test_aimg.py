@@ -181,7 +181,7 @@ def test_the_size_of_a_folder_is_that_of_its_files(tiny_folder: Path) -> None:
         (["imagine", "--sampler", "dd"], {"ddim"}, {"plms"}),
         (["imagine", "--schedule", "k"], {"karras"}, {"normal"}),
         (["imagine", "--mask-mode", "ke"], {"keep"}, {"replace"}),
-        (["imagine", "--schedule", ""], {"karras", "normal"}, {""}),
+        (["imagine", "--schedule", ""], {"karras", "normal", "beta"}, {""}),
         (["imagine", "--tile-mode", ""], {"x", "y", "xy"}, {""}),
     ],
 )

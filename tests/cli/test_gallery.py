@@ -3,7 +3,7 @@
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
@@ -24,6 +24,7 @@ from imaginairy.gallery import (
     write_gallery,
 )
 from imaginairy.samplers import SAMPLERS
+from imaginairy.samplers.schedule import Spacing
 from tests.support.galleries import EVIL, save, save_all_kinds
 
 
@@ -87,7 +88,7 @@ options = st.fixed_dictionaries(
         "steps": st.integers(1, 1000),
         "width": st.integers(8, 100).map(lambda side: side * 8),
         "sampler_type": st.sampled_from([*SAMPLERS]),
-        "schedule": st.sampled_from(["normal", "karras"]),
+        "schedule": st.sampled_from(get_args(Spacing)),
         "mask_modify_original": st.booleans(),
         "tile_mode": st.sampled_from(["", "x", "y", "xy"]),
         "caption_text": st.text(max_size=20),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from imaginairy import ImaginePrompt
 from imaginairy.metadata.foreign import ForeignRecord, parse_parameters
 from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.foreign_names import SAMPLER_NAMES, Pair, read_pair
@@ -76,10 +77,8 @@ def test_pairs_of_sampler_and_schedule(
         (("Restart", ""), None, {"Sampler"}, ""),
         (("DPM++ 2M SDE Heun", "Exponential"), None, {"Sampler", "Schedule type"}, ""),
         (("heunpp2", "automatic"), None, {"Sampler"}, ""),
-        (("Euler", "SGM Uniform"), "k_euler", {"Schedule type"}, ""),
-        (("DPM++ 3M SDE Exponential", ""), "k_dpmpp_3m_sde", {"Schedule type"}, ""),
-        (("DPM++ 2M SDE", "Automatic"), "k_dpmpp_2m_sde", {"Schedule type"}, ""),
-        (("DPM++ 3M SDE", "Automatic"), "k_dpmpp_3m_sde", {"Schedule type"}, ""),
+        (("Euler", "KL Optimal"), "k_euler", {"Schedule type"}, ""),
+        (("DPM++ 3M SDE Turbo", ""), "k_dpmpp_3m_sde", {"Schedule type"}, ""),
         (("DDIM", "Karras"), "ddim", set(), "which the sampler 'ddim' cannot use"),
         (("DPM fast Karras", ""), "k_dpm_fast", set(), "'k_dpm_fast' cannot use"),
         (("", "Karras"), None, set(), "as its sampler is not named"),
@@ -106,9 +105,7 @@ def test_schedules_stand_with_the_sampler_or_alone() -> None:
         "karras",
     )
     assert "schedule" not in parsed("Sampler: LMS, Schedule type: Automatic").fields
-    assert parsed("Schedule type: SGM Uniform").unknown == {
-        "Schedule type": "SGM Uniform"
-    }
+    assert parsed("Schedule type: Turbo").unknown == {"Schedule type": "Turbo"}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +116,8 @@ def test_schedules_stand_with_the_sampler_or_alone() -> None:
         ("DPM++ 2S a", "karras"),
         ("DPM2", "karras"),
         ("DPM2 a", "karras"),
+        ("DPM++ 2M SDE", "exponential"),
+        ("DPM++ 3M SDE", "exponential"),
         ("Euler", None),
         ("DDIM", None),
         ("Heun", None),
@@ -133,23 +132,25 @@ def test_what_automatic_means(sampler: str, schedule: str | None) -> None:
     ("ending", "schedule"),
     [
         ("K", "karras"), ("ka", "karras"), ("Karras", "karras"), ("normal", "normal"),
-        ("Uniform", "normal"),
+        ("Uniform", "normal"), ("exp", "exponential"), ("Exponential", "exponential"),
+        ("AYS", "align_your_steps"), ("Align Your Steps", "align_your_steps"),
+        ("beta", "beta"), ("SGM Uniform", "sgm_uniform"),
+        ("sgm_uniform", "sgm_uniform"), ("sgmuniform", "sgm_uniform"),
+        ("simple", "simple"), ("trailing", "trailing"),
     ],
 )  # fmt: skip
 def test_schedules_here_at_the_end_of_a_name(ending: str, schedule: str) -> None:
     assert read_pair(f"DPM++ 2M {ending}") == Pair("k_dpmpp_2m", schedule)
     assert read_pair("DPM++ 2M", ending.lower()) == Pair("k_dpmpp_2m", schedule)
+    assert ImaginePrompt("a fox", schedule=ending).schedule == schedule
 
 
 @pytest.mark.parametrize(
     ("ending", "name"),
     [
-        ("exp", "exponential"), ("AYS", "align your steps"), ("beta", "beta"),
-        ("sgmuniform", "sgm uniform"), ("sgm_uniform", "sgm uniform"),
-        ("DDIM uniform", "ddim uniform"), ("GITS", "gits"), ("simple", "simple"),
+        ("DDIM uniform", "ddim uniform"), ("GITS", "gits"),
         ("KL optimal", "kl optimal"), ("linear quadratic", "linear quadratic"),
         ("polyexponential", "polyexponential"), ("turbo", "turbo"), ("ddim", "ddim"),
-        ("trailing", "trailing"),
     ],
 )  # fmt: skip
 def test_schedules_that_are_not_here_are_named(ending: str, name: str) -> None:

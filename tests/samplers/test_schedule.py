@@ -1,16 +1,23 @@
 """The noise schedule against the reference's tables."""
 
+from itertools import pairwise
 from math import exp, inf
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
+from diffusers import EulerDiscreteScheduler, LCMScheduler
+from diffusers.schedulers import AysSchedules
 from torch import Tensor
 
 from imaginairy.errors import BadOptionError
+from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.discrete import NoiseSchedule, ScheduleConfig, karras_sigmas
-from imaginairy.samplers.schedule import Schedule
+from imaginairy.samplers.schedule import Schedule, Spacing
+from imaginairy.samplers.spacings import ALIGNED_XL, beta, beta_quantiles
 from tests.support.schedules import SCHEDULES, name_of
+from tests.support.tiny import BETAS
 
 
 def test_betas_and_alphas_equal_the_reference_bit_for_bit(
@@ -209,3 +216,104 @@ def test_levels_are_known_by_their_noise_to_signal(schedule: Schedule) -> None:
         assert level / 2 < between < level
         noised = schedule.noised(torch.ones(1), torch.tensor([5.0]), level)
         assert float(noised) == pytest.approx(schedule.signal(level) * (1 + 5 * ratio))
+
+
+SPACED: dict[Spacing, tuple[list[float], list[float]]] = {
+    "exponential": ([14.6146, 1.84002, 0.231666, 0.0291675], [14.6146, 0.0291675]),
+    "sgm_uniform": ([999, 749.25, 499.5, 249.75], [999, 499.5]),
+    "simple": ([999, 749, 499, 249], [999, 499]),
+    "trailing": ([999, 749, 499, 249], [999, 499]),
+    "beta": ([999, 823, 500, 176], [999, 500]),
+    "align_your_steps": ([14.615, 3.2269, 1.396, 0.5100], [14.615, 1.396]),
+    "lcm": ([999, 759, 499, 259], [999, 499]),
+}
+"""Sigmas or timesteps of four steps and of two."""
+
+
+@pytest.mark.parametrize("spacing", SPACED)
+def test_levels_in_other_ways(schedule: NoiseSchedule, spacing: Spacing) -> None:
+    for expected in SPACED[spacing]:
+        if spacing not in ("exponential", "align_your_steps"):
+            expected = [schedule.sigma(timestep) for timestep in expected]
+        levels = schedule.levels(len(expected), spacing)
+        assert levels == pytest.approx([*expected, 0], rel=1e-4)
+
+
+@pytest.mark.parametrize("spacing", get_args(Spacing))
+@pytest.mark.parametrize("steps", [1, 2, 7, 30, 50])
+def test_levels_fall_to_a_clean_picture(
+    schedule: NoiseSchedule, spacing: Spacing, steps: int
+) -> None:
+    levels = schedule.levels(steps, spacing)
+    assert len(levels) == steps + 1
+    assert levels[0] == pytest.approx(14.615, abs=1e-3)
+    assert all(high > low for high, low in pairwise(levels))
+    assert levels[-1] == 0
+
+
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # of diffusers
+@pytest.mark.parametrize("steps", [3, 10, 25])
+def test_levels_are_those_of_diffusers(schedule: NoiseSchedule, steps: int) -> None:
+    def theirs(spacing: str, **said: Any) -> EulerDiscreteScheduler:
+        scheduler = EulerDiscreteScheduler(**BETAS, timestep_spacing=spacing, **said)
+        scheduler.set_timesteps(steps)
+        return scheduler
+
+    expected = theirs("linspace", use_exponential_sigmas=True).sigmas.tolist()
+    ours = schedule.levels(steps, "exponential")
+    assert ours == pytest.approx(expected, rel=1e-4)
+    expected = theirs("trailing").sigmas.tolist()
+    assert schedule.levels(steps, "trailing") == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+def test_levels_of_consistency_models_are_those_of_diffusers(
+    schedule: NoiseSchedule, steps: int
+) -> None:
+    scheduler = LCMScheduler(**BETAS)
+    scheduler.set_timesteps(steps)
+    *levels, _ = schedule.levels(steps, "lcm")
+    assert list(map(schedule.timestep, levels)) == scheduler.timesteps.tolist()
+
+
+def test_no_more_steps_than_consistency_models_know(schedule: NoiseSchedule) -> None:
+    with pytest.raises(BadOptionError, match=r"'lcm' takes 1 to 50 steps, not 51\."):
+        schedule.levels(51, "lcm")
+    short = NoiseSchedule(ScheduleConfig(timesteps=20))
+    assert short.levels(20, "lcm") == short.levels(20, "trailing")
+    with pytest.raises(BadOptionError, match=r"takes 1 to 20 steps, not 21\."):
+        short.levels(21, "simple")
+
+
+def test_aligned_steps_are_the_published_ones(schedule: NoiseSchedule) -> None:
+    published = AysSchedules["StableDiffusionSigmas"]
+    assert schedule.levels(10, "align_your_steps") == pytest.approx(published)
+    larger = NoiseSchedule(ScheduleConfig(aligned=ALIGNED_XL))
+    published = AysSchedules["StableDiffusionXLSigmas"]
+    assert larger.levels(10, "align_your_steps") == pytest.approx(published)
+    twice = schedule.levels(20, "align_your_steps")
+    assert twice[1] == pytest.approx((14.615 * 6.475) ** 0.5)
+
+
+@pytest.mark.parametrize("shape", [0.6, 1.0, 2.0])
+def test_beta_quantiles_hold_that_share_of_the_density(shape: float) -> None:
+    """Summed up over x = sin(angle)**2, in which the density has no ends."""
+    shares = np.array([0.01, 0.25, 0.5, 0.9, 1.0])
+    quantiles = beta_quantiles(shares, shape)
+    angles = np.linspace(0, np.pi / 2, 200_001)
+    density = np.sin(2 * angles) ** (2 * shape - 1)
+    mass = np.cumsum(density) / density.sum()
+    found = np.interp(np.arcsin(quantiles**0.5), angles, mass)
+    assert found == pytest.approx(shares, abs=1e-4)
+
+
+def test_so_many_quantiles_that_they_are_no_whole_timesteps() -> None:
+    assert len(set(beta(1000, 1000))) == 1000
+
+
+def test_ddim_walks_whole_trailing_timesteps(schedule: NoiseSchedule) -> None:
+    *levels, last = SAMPLERS["ddim"].levels(schedule, 4, "trailing")
+    assert list(map(schedule.timestep, levels)) == [999, 749, 499, 249]
+    assert last == schedule.lowest
+    with pytest.raises(BadOptionError, match="takes 1 to 1000 steps, not 1001"):
+        SAMPLERS["ddim"].levels(schedule, 1001, "trailing")

@@ -264,7 +264,11 @@ def test_a_lone_level_goes_to_the_smallest_of_the_schedule(
 
 
 ADAPTS = {"k_dpm_adaptive"}
-HAS_NO_KARRAS = {"plms", "ddim", "k_dpm_fast", "k_dpm_adaptive"}
+HAS_ONE_SPACING = {"plms", "k_dpm_fast", "k_dpm_adaptive"}
+SPACINGS = (
+    "normal", "karras", "exponential", "sgm_uniform", "simple", "trailing", "beta",
+    "align_your_steps", "lcm",
+)  # fmt: skip
 TAKES_ETA = {
     *("ddim", "k_dpm_2_a", "k_euler_a", "k_dpmpp_2s_a"),
     *("k_dpmpp_2m_sde", "k_dpmpp_3m_sde", "k_dpmpp_sde"),
@@ -278,8 +282,11 @@ PREDICTIONS = {
 
 @every_row
 def test_what_a_row_can(row: Sampler, schedule: NoiseSchedule) -> None:
-    both = ("normal",) if row.name in HAS_NO_KARRAS else ("normal", "karras")
-    assert row.spacings == both
+    if row.name in HAS_ONE_SPACING:
+        assert row.spacings == ("normal",)
+    else:
+        every = ("normal", "trailing") if row.name == "ddim" else SPACINGS
+        assert row.spacings == every
     assert row.spacing == ("karras" if row.name == "k_dpmpp_3m_sde" else "normal")
     usual, named = (row.levels(schedule, 5, way) for way in (None, row.spacing))
     assert usual == named

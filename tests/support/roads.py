@@ -76,6 +76,16 @@ class Ours(Observer):
         return Drawn(latents, np.asarray(image, dtype=float))
 
 
+TIMESTEPS: dict[str, list[float]] = {
+    "sgm_uniform": [999, 749.25, 499.5, 249.75],
+    "simple": [999, 749, 499, 249],
+    "trailing": [999, 749, 499, 249],
+    "beta": [999, 823, 500, 176],
+    "lcm": [999, 759, 499, 259],
+}
+"""Where four steps of a schedule are."""
+
+
 class Theirs:
     """Draws with diffusers."""
 
@@ -173,8 +183,14 @@ class Theirs:
         if schedule == "karras":
             low, high = self.sigmas[0] ** (1 / 7), self.sigmas[-1] ** (1 / 7)
             sigmas = np.linspace(high, low, steps) ** 7
+        elif schedule == "exponential":
+            sigmas = np.geomspace(self.sigmas[-1], self.sigmas[0], steps)
+        elif schedule == "align_your_steps":
+            assert steps == 4, "each 2.5th of ten steps"
+            half = (2.697 * 3.861) ** 0.5, (0.399 * 0.652) ** 0.5
+            sigmas = np.array([14.615, half[0], 1.396, half[1]])
         else:
-            timesteps = np.linspace(999, 0, steps)
+            timesteps = TIMESTEPS.get(schedule) or np.linspace(999, 0, steps)
             sigmas = np.exp(np.interp(timesteps, range(1000), np.log(self.sigmas)))
         return [*sigmas.tolist(), 0.0]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from diffusers import (
+    DDIMScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
@@ -28,6 +29,9 @@ def plms() -> PNDMScheduler:
 TWINS: dict[tuple[str, str], Callable[[], Any]] = {
     ("plms", "normal"): plms,
     ("ddim", "normal"): reference_ddim,
+    ("ddim", "trailing"): lambda: DDIMScheduler.from_config(
+        reference_ddim().config, timestep_spacing="trailing"
+    ),
     ("k_euler_a", "normal"): lambda: EulerAncestralDiscreteScheduler(**EVEN),
     **{
         (name, schedule): lambda kind=kind, karras=schedule == "karras": kind(

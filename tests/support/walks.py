@@ -223,6 +223,7 @@ Walk = Callable[[World, Tensor, Sequence[float]], Tensor]
 WALKS: dict[str, Walk] = {
     "k_lms": lms,
     "k_dpm_2_a": dpm_2,
+    "k_euler": euler,
     "k_euler_a": euler,
     "k_dpm_fast": dpm_fast,
     "k_dpm_adaptive": dpm_adaptive,
