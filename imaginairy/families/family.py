@@ -19,8 +19,9 @@ Allowed = Mapping[str, Collection[Any]]
 
 DENOISER = "denoiser"
 """Role of the network that draws: `(latents, timesteps, Conditioning) -> Tensor`. Its
-`config.in_channels` tells whether it sees a mask beside the latents, and
-`config.numbers_held` how many numbers it holds for a picture."""
+`config.in_channels` tells whether it sees a mask beside the latents, its
+`config.context_dim`, where there is one, how wide the text encoders' tokens are side by
+side, and `config.numbers_held` how many numbers it holds for a picture."""
 AUTOENCODER = "autoencoder"
 """Role of the network that turns pictures into latents and back, by `latents_of` and
 `pictures_of`; its `config` says the `latent_channels` and the `downsampling`."""
@@ -109,8 +110,13 @@ class PartRow:
     """Settings where nothing beside the weights says them."""
     said: tuple[str, ...] = ()
     """What a single file may say of it, of all that it says of itself."""
+    half: bool = True
+    """Whether half precision holds what it computes; else it is held in float32."""
     vocabulary: str | None = None
     """Folder of the vocabulary that a text encoder reads; None for other networks."""
+    pad: str | None = None
+    """The token that fills up a window where the vocabulary does not say; None for the
+    one that ends it."""
 
     @property
     def is_text(self) -> bool:
@@ -149,6 +155,9 @@ class Family:
     """What else `model_index.json` may list, with patterns of their classes."""
     architecture: str = r".*"
     """Pattern of what its metadata may say as `modelspec.architecture`."""
+    implied: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What more such an architecture says, by patterns, as in
+    `scheduler_config.json`."""
     yaml_targets: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """Patterns of the classes that a `.yaml` beside a file may name, by where below
     `model` it does."""

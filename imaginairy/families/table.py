@@ -1,11 +1,14 @@
 """All families of models that can draw; whatever opens a model asks this table."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from imaginairy.families.family import Family, Header
 from imaginairy.families.sd1 import SD1
+from imaginairy.families.sd2 import SD2
+from imaginairy.families.sdxl import SDXL
 
-FAMILIES: list[Family] = [SD1]
+FAMILIES: list[Family] = [SDXL, SD2, SD1]
 """The first that takes a model for its own has it."""
 
 
@@ -35,6 +38,10 @@ def family_of(header: Header) -> Family | None:
 def only_supported() -> str:
     """Say which families there are, for the end of a sentence."""
     titles = [row.title for row in FAMILIES]
-    return (
-        f"only {' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} supported"
-    )
+    return f"only {listed(titles)} {'is' if len(titles) == 1 else 'are'} supported"
+
+
+def listed(titles: Sequence[str], last: str = "and") -> str:
+    """Lay names in a row, with a word before the last of them."""
+    *others, final = titles
+    return f"{', '.join(others)} {last} {final}" if others else final

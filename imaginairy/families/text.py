@@ -45,18 +45,21 @@ class TextEncoder:
         """Width of the embeddings."""
         return int(self.network.config.width)
 
-    def both(
-        self, wanted: Wanted, given: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+    def both(self, wanted: Wanted) -> tuple[Tensor, Tensor | None]:
         """Return what to follow and to avoid, (1, tokens, width), of as many tokens.
 
-        The shorter is filled up with windows of nothing.
+        The shorter is filled up with windows of nothing. What was given in place of
+        the prompts is followed as it is.
 
-        Args:
-            given: embeddings that stand in place of the prompts.
+        Raises:
+            BadOptionError: what was given is not as wide as these embeddings.
         """
         skip = wanted.clip_skip
-        follow = self.embed(wanted.prompts, skip) if given is None else given
+        if wanted.given is None:
+            follow = self.embed(wanted.prompts, skip)
+        else:
+            follow = wanted.given.tokens
+        require_width(follow, self.width)
         if wanted.negative is None:
             return follow, None
         avoid = self.embed([WeightedPrompt(wanted.negative)], skip)
@@ -150,22 +153,17 @@ Condition = Callable[[Wanted, Encoders], tuple[Conditioning, Conditioning | None
 """Returns what to follow and what to avoid; the second is None where `negative` is."""
 
 
-def given_to(wanted: Wanted, *encoders: TextEncoder) -> list[Tensor | None]:
-    """Cut what was given in place of the prompts into what each encoder would say.
+def require_width(embedding: Tensor, width: int) -> None:
+    """Check that embeddings that were given are as wide as a model's own.
 
     Raises:
-        BadOptionError: it is not as wide as they are together.
+        BadOptionError: they are not.
     """
-    if wanted.given is None:
-        return [None for _ in encoders]
-    widths = [encoder.width for encoder in encoders]
-    tokens = wanted.given.tokens
-    if tokens.shape[-1] != sum(widths):
+    if embedding.shape[-1] != width:
         raise BadOptionError(
-            f"The conditioning is {tokens.shape[-1]} wide; this model's text "
-            f"embeddings are {sum(widths)}."
+            f"The conditioning is {embedding.shape[-1]} wide; this model's text "
+            f"embeddings are {width}."
         )
-    return list(torch.split(tokens, widths, dim=-1))
 
 
 def weighted_mean(prompts: Sequence[WeightedPrompt], each: Sequence[Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family, Header, PartRow, function
-from imaginairy.families.table import FAMILIES, family_of, only_supported
+from imaginairy.families.table import FAMILIES, family_of, listed, only_supported
 from imaginairy.log import log
 from imaginairy.models.declared import check_pipeline, said_by_file
 from imaginairy.models.known import known_as, refused_as
@@ -154,8 +154,9 @@ def why_no_file(path: Path, opened: Tensors) -> str:
     """Say what a file is that no family knows."""
     if known := known_as(Header(opened.shapes.copy, metadata=opened.metadata)):
         return refused_as(path, known)
-    titles = " or ".join(row.title for row in FAMILIES)
-    starts = " or ".join(f"'{row.part(DENOISER).prefix}...'" for row in FAMILIES)
+    titles = listed([row.title for row in FAMILIES], "or")
+    prefixes = dict.fromkeys(row.part(DENOISER).prefix for row in FAMILIES)
+    starts = listed([f"'{prefix}...'" for prefix in prefixes], "or")
     return (
         f"'{path}' is no checkpoint of {titles}: no tensor is named {starts}; it has "
         f"{some(opened.shapes)}."

@@ -72,6 +72,9 @@ def said_by_metadata(
             f"'{path}' says that it is a '{kind}' (modelspec.architecture) and has the "
             f"names of {family.title}; {only_supported()}."
         )
+    for pattern, settings in family.implied.items():
+        if kind and re.fullmatch(pattern, kind.strip(), re.IGNORECASE):
+            said |= settings
     if predicts := metadata.get("modelspec.prediction_type"):
         said["prediction_type"] = prediction(predicts)
     if layer := metadata.get("modelspec.encoder_layer"):

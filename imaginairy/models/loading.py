@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import AUTOENCODER
+from imaginairy.families.family import AUTOENCODER, DENOISER, PartRow
 from imaginairy.families.text import TextEncoder
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
@@ -30,12 +30,16 @@ def load(
     half = dtype != torch.float32
     checkpoint = read_checkpoint(fetch(spec, half=half), half=half)
     require_grid(spec, checkpoint)
+    require_text_width(spec, checkpoint)
     tokenizers = {
-        row.role: find_tokenizer(spec, checkpoint, row.role)
+        row.role: find_tokenizer(spec, checkpoint, row)
         for row in checkpoint.family.texts
     }
     networks = {
-        role: part.load(device, dtype) for role, part in checkpoint.parts.items()
+        row.role: checkpoint.parts[row.role].load(
+            device, dtype if row.half else torch.float32
+        )
+        for row in checkpoint.family.parts
     }
     model = DrawingModel(
         family=checkpoint.family,
@@ -69,15 +73,34 @@ def require_grid(spec: ModelRow, checkpoint: Checkpoint) -> None:
         )
 
 
-def find_tokenizer(spec: ModelRow, checkpoint: Checkpoint, role: str) -> ClipTokenizer:
+def require_text_width(spec: ModelRow, checkpoint: Checkpoint) -> None:
+    """Check that what the text encoders say together is as wide as what is read.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    read = getattr(checkpoint.parts[DENOISER].config, "context_dim", None)
+    texts = checkpoint.family.texts
+    said = sum(checkpoint.parts[row.role].config.width for row in texts)
+    if read not in (None, said):
+        raise CheckpointError(
+            f"The {checkpoint.family.part(DENOISER).title} of '{spec.name}' reads "
+            f"embeddings {read} wide and the text of this model is {said} wide; they "
+            "do not belong together."
+        )
+
+
+def find_tokenizer(
+    spec: ModelRow, checkpoint: Checkpoint, row: PartRow
+) -> ClipTokenizer:
     """Load a text encoder's own vocabulary, or the public one of CLIP.
 
     Raises:
         CheckpointError: it cannot be read, or belongs to another text encoder.
     """
-    config: Any = checkpoint.parts[role].config
-    source = checkpoint.vocabularies.get(role) or hub.fetch(CLIP_TOKENIZER)
-    tokenizer = load_tokenizer(source, config.max_tokens)
+    config: Any = checkpoint.parts[row.role].config
+    source = checkpoint.vocabularies.get(row.role) or hub.fetch(CLIP_TOKENIZER)
+    tokenizer = load_tokenizer(source, config.max_tokens, pad=row.pad)
     if tokenizer.highest_id >= config.vocab_size:
         raise CheckpointError(
             f"The tokenizer of '{spec.name}' counts up to token "

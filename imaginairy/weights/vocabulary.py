@@ -18,7 +18,9 @@ WORDS = (
 """What CLIP takes as one word: contractions, letters, single digits, other signs."""
 
 
-def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
+def load_tokenizer(
+    source: Path, max_tokens: int, *, pad: str | None = None
+) -> ClipTokenizer:
     """Load a `tokenizer.json`, or the `vocab.json` and `merges.txt` of a folder.
 
     What lies beside them in the folder is obeyed too: words added to the vocabulary,
@@ -26,6 +28,8 @@ def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
 
     Args:
         source: the file, or the folder that holds either kind.
+        pad: the token that fills up a window where nothing beside it says so; None
+            for the one that ends it.
 
     Raises:
         CheckpointError: there is no vocabulary there, or it is broken.
@@ -54,7 +58,7 @@ def load_tokenizer(source: Path, max_tokens: int) -> ClipTokenizer:
         min(max_tokens, beside.max_tokens or max_tokens),
         start=beside.special("bos_token", START),
         end=beside.special("eos_token", END),
-        pad=beside.special("pad_token", END),
+        pad=beside.special("pad_token", pad or END),
     )
 
 

@@ -12,6 +12,8 @@ from imaginairy import ModelStore
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, Family, Header, LatentGrid
 from imaginairy.families.sd1 import SD1
+from imaginairy.families.sd2 import SD2
+from imaginairy.families.sdxl import SDXL
 from imaginairy.families.table import FAMILIES, family_of, only_supported, register
 from imaginairy.models.checkpoint import header_of_folder, read_checkpoint
 from imaginairy.sources.checkpoints import checkpoint_files
@@ -66,14 +68,16 @@ def test_a_grid_counts_latents(
 
 
 def test_messages_name_all_families(tmp_path: Path) -> None:
-    assert only_supported() == "only Stable Diffusion 1.x is supported"
+    known = "Stable Diffusion XL, Stable Diffusion 2.x"
+    assert only_supported() == f"only {known} and Stable Diffusion 1.x are supported"
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
     with register(PATCHWORK):
         assert (
-            only_supported() == "only Patchwork and Stable Diffusion 1.x are supported"
+            only_supported()
+            == f"only Patchwork, {known} and Stable Diffusion 1.x are supported"
         )
         with pytest.raises(
-            CheckpointError, match=r"Patchwork or Stable Diffusion 1\.x: no"
+            CheckpointError, match=r"Patchwork, .*2\.x or Stable Diffusion 1\.x: no"
         ):
             read_checkpoint(tmp_path / "x.safetensors")
 
@@ -92,14 +96,14 @@ def test_of_a_repository_the_folders_of_its_family_are_fetched(family: Family) -
 
 
 def test_a_folder_that_no_family_knows_is_said(tmp_path: Path) -> None:
-    for folder in (*PARTS, "text_encoder_2"):
+    for folder in (*PARTS, "text_encoder_2", "text_encoder_3"):
         (tmp_path / folder).mkdir()
         save_file({"x": torch.zeros(1)}, tmp_path / folder / "model.safetensors")
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(tmp_path)
     assert str(caught.value) == (
-        f"'{tmp_path}' holds text_encoder, text_encoder_2, unet, vae; only Stable "
-        "Diffusion 1.x is supported."
+        f"'{tmp_path}' holds text_encoder, text_encoder_2, text_encoder_3, unet, vae; "
+        f"{only_supported()}."
     )
 
 
@@ -144,3 +148,31 @@ def test_folders_of_stable_diffusion(
     folders: set[str], index: dict[str, str], known: bool
 ) -> None:
     assert SD1.detect(Header(dict, folders=folders, index=index)) == known
+
+
+@pytest.mark.parametrize(
+    ("family", "extra"),
+    [
+        (SD1, []),
+        (SD2, ["cond_stage_model.model.ln_final.weight"]),
+        (SDXL, ["conditioner.embedders.1.model.ln_final.weight"]),
+    ],
+)
+def test_a_file_is_told_by_its_layout_whatever_its_widths(
+    family: Family, extra: list[str]
+) -> None:
+    shapes = {"model.diffusion_model.input_blocks.1.1.proj_in.weight": (8, 8, 1, 1)}
+    if family is not SD1:
+        shapes = {name: shape[:2] for name, shape in shapes.items()}
+    header = Header(lambda: shapes | dict.fromkeys(extra, (8,)))
+    assert family_of(header) is family
+
+
+@pytest.mark.parametrize(
+    "name", ["label_emb.0.0.weight", "input_blocks.1.1.proj_in.weight"]
+)
+def test_unets_that_read_more_than_text_are_no_stable_diffusion_2(name: str) -> None:
+    start = "model.diffusion_model."
+    names = [f"{start}{name}", f"{start}input_blocks.1.1.proj_in.weight"]
+    header = Header(lambda: dict.fromkeys(names, (8, 8)))
+    assert SD2.detect(header) is (name != "label_emb.0.0.weight")

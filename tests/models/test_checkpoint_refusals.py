@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
+from imaginairy.errors import CheckpointError
 from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.models.loading import load
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS
 from tests.support.checkpoints import (
     PARTS,
     TEXT,
@@ -23,6 +26,8 @@ from tests.support.checkpoints import (
     shapes_of,
     write_hollow,
 )
+from tests.support.golden import CPU
+from tests.support.kin import hollow, kin_unet
 
 PREFIXES = {UNET: "unet", VAE: "vae", TEXT: "text_encoder"}
 
@@ -156,7 +161,7 @@ def test_a_file_that_lacks_a_whole_network_is_refused(
 def test_other_files_of_tensors_are_refused(tmp_path: Path) -> None:
     save_file({"lorry.weight": torch.ones(2)}, tmp_path / "other.safetensors")
     message = refusal(tmp_path / "other.safetensors")
-    assert "is no checkpoint of Stable Diffusion 1.x" in message
+    assert "2.x or Stable Diffusion 1.x: no tensor is named" in message
     assert "it has lorry.weight" in message
 
 
@@ -210,30 +215,13 @@ def test_settings_that_cannot_be_met_are_refused(
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "cond_stage_model.model.transformer.resblocks.0.ln_1.weight",
-        "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
-    ],
-)
-def test_single_files_of_other_families_are_refused(
-    compvis: Named, tmp_path: Path, name: str
-) -> None:
-    shapes = shapes_of(compvis) | {name: (4,)}
-    write_hollow(tmp_path / "model.safetensors", shapes)
-    message = refusal(tmp_path / "model.safetensors")
-    assert (
-        "is a Stable Diffusion 2 or XL checkpoint; only Stable Diffusion 1.x" in message
-    )
-
-
-@pytest.mark.parametrize(
     ("name", "meaning"),
     [
         ("control_model.input_hint_block.0.weight", "is a ControlNet checkpoint"),
         ("edm_mean", "is marked as an EDM model"),
         ("edm_vpred.sigma_max", "is marked as an EDM model"),
         ("conditioner.embedders.0.logit_scale", "is a Stable Diffusion 2 or XL"),
+        ("cond_stage_model.model.ln_final.weight", "is a Stable Diffusion 2 or XL"),
     ],
 )
 def test_what_a_name_makes_of_a_checkpoint_is_said(
@@ -243,40 +231,23 @@ def test_what_a_name_makes_of_a_checkpoint_is_said(
     assert meaning in refusal(tmp_path / "model.safetensors")
 
 
-OTHER_UNETS: dict[str, dict[str, Any]] = {
-    "2.1": {
-        "cross_attention_dim": 1024,
-        "attention_head_dim": (5, 10, 20, 20),
-        "use_linear_projection": True,
-    },
-    "XL": {
-        "block_out_channels": (320, 640, 1280),
-        "down_block_types": (
-            "DownBlock2D",
-            "CrossAttnDownBlock2D",
-            "CrossAttnDownBlock2D",
-        ),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        "transformer_layers_per_block": (1, 2, 10),
-        "cross_attention_dim": 2048,
-        "attention_head_dim": (5, 10, 20),
-        "use_linear_projection": True,
-        "addition_embed_type": "text_time",
-        "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 2816,
-    },
-}
-
-
-@pytest.mark.parametrize("family", OTHER_UNETS)
-def test_folders_of_other_families_are_refused(folder: Path, family: str) -> None:
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(**OTHER_UNETS[family])
-    shapes = shapes_of(dict(unet.state_dict()))
-    write_hollow(folder / "unet" / "diffusion_pytorch_model.safetensors", shapes)
-    unet.save_config(folder / "unet")
-    message = refusal(folder)
-    assert "is not of the Stable Diffusion 1.x design" in message
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [
+        ("2.1", "reads embeddings 1024 wide and the text of this model is 48 wide"),
+        ("XL", "is not of the Stable Diffusion 1.x design"),
+    ],
+)
+def test_a_folder_with_the_unet_of_another_family_is_refused(
+    folder: Path, family: str, said: str
+) -> None:
+    unet = hollow(kin_unet, family)
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    write_hollow(file, shapes_of(unet))
+    (folder / "unet" / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError) as caught:
+        load(locate(DRAWS, str(folder)), CPU, torch.float32)
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
-from imaginairy.families.text import Encoders, Wanted, given_to
+from imaginairy.families.text import Encoders, Wanted
 from imaginairy.weighted_prompt import WeightedPrompt
 
 
@@ -12,12 +12,7 @@ def condition(
     wanted: Wanted, encoders: Encoders
 ) -> tuple[Conditioning, Conditioning | None]:
     small, big = encoders["small"], encoders["big"]
-    sides = [
-        encoder.both(wanted, given)
-        for encoder, given in zip(
-            (small, big), given_to(wanted, small, big), strict=True
-        )
-    ]
+    sides = [encoder.both(wanted) for encoder in (small, big)]
     ids = torch.tensor([wanted.size], device=big.device)
 
     def laid(parts: list[Tensor], prompts: list[WeightedPrompt]) -> Conditioning:

@@ -1,0 +1,71 @@
+"""Stable Diffusion 2.x, its inpainting model, SD-Turbo, and their fine-tunes."""
+
+from imaginairy.families.family import Family, Header, PartRow
+from imaginairy.families.unet_kin import (
+    AUTOENCODER_PART,
+    BESIDE,
+    BESIDE_TEXT,
+    FILL,
+    GRID,
+    REFUSED,
+    TEXT_CLASSES,
+    TEXT_SETTINGS,
+    TOKENIZERS,
+    draws_otherwise,
+    projects_by_matrices,
+    unet_part,
+)
+from imaginairy.networks.config import ClipTextConfig
+
+
+def detect(header: Header) -> bool:
+    """Tell it by the layout of its UNet, which reads text and nothing beside it."""
+    if draws_otherwise(header) or header.has(*BESIDE_TEXT):
+        return False
+    return projects_by_matrices(header)
+
+
+SD2 = Family(
+    name="sd2",
+    title="Stable Diffusion 2.x",
+    detect=detect,
+    parts=(
+        unet_part("imaginairy.published.unet:unet"),
+        AUTOENCODER_PART,
+        PartRow(
+            role="text",
+            title="text encoder",
+            folder="text_encoder",
+            prefix="cond_stage_model.model.",
+            published="imaginairy.published.clip_text:clip_text",
+            classes=TEXT_CLASSES,
+            settings=TEXT_SETTINGS,
+            vocabulary="tokenizer",
+            pad=FILL,
+        ),
+    ),
+    condition="imaginairy.families.clip_condition:of_one",
+    grid=GRID,
+    native=768,
+    beside={"tokenizer": TOKENIZERS, **BESIDE},
+    architecture=r"stable-diffusion-v2[^/]*",
+    implied={r".*-768-v": {"prediction_type": "v_prediction"}},
+    yaml_targets={
+        (): r".*\.Latent(Inpaint|Finetune)?Diffusion",
+        ("params", "unet_config"): r".*UNetModel",
+        ("params", "first_stage_config"): r".*\.AutoencoderKL\w*",
+        ("params", "cond_stage_config"): r".*FrozenOpenCLIPEmbedder\w*",
+    },
+    yaml_settings={
+        ("params", "unet_config", "params"): {
+            "num_head_channels": (64,),
+            "transformer_depth": (1,),
+        },
+        ("params", "cond_stage_config", "params"): {
+            "layer": ("penultimate",),
+            "max_length": (ClipTextConfig.max_tokens,),
+        },
+    },
+    refused=REFUSED,
+    owned=("cond_stage_model.",),
+)

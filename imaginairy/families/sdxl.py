@@ -1,0 +1,76 @@
+"""Stable Diffusion XL (Podell et al. 2023, arXiv:2307.01952) and its fine-tunes."""
+
+from dataclasses import replace
+
+from imaginairy.families.family import Family, Header, PartRow
+from imaginairy.families.unet_kin import (
+    AUTOENCODER_PART,
+    BESIDE,
+    FILL,
+    GRID,
+    REFUSED,
+    TEXT_CLASSES,
+    TEXT_SETTINGS,
+    TOKENIZERS,
+    UNET,
+    draws_otherwise,
+    unet_part,
+)
+
+SECOND = "conditioner.embedders.1."
+"""What the names of its second text encoder begin with in a single file."""
+
+
+def detect(header: Header) -> bool:
+    """Tell it by its two text encoders."""
+    if header.index is None:
+        return header.has(UNET) and header.has(SECOND)
+    both = {"text_encoder", "text_encoder_2"} <= {*header.folders}
+    others = "text_encoder_3" in header.folders or draws_otherwise(header, is_xl=True)
+    return both and "unet" in header.folders and not others
+
+
+SDXL = Family(
+    name="sdxl",
+    title="Stable Diffusion XL",
+    detect=detect,
+    parts=(
+        unet_part(
+            "imaginairy.published.unet:unet",
+            addition_embed_type=("text_time",),
+            mid_block_type=("UNetMidBlock2DCrossAttn", "UNetMidBlock2D"),
+        ),
+        replace(AUTOENCODER_PART, usual={"scaling_factor": 0.13025}, half=False),
+        PartRow(
+            role="text",
+            title="text encoder",
+            folder="text_encoder",
+            prefix="conditioner.embedders.0.transformer.",
+            published="imaginairy.published.clip_text:clip_text",
+            classes=TEXT_CLASSES,
+            settings=TEXT_SETTINGS,
+            usual={"final_norm": False},
+            vocabulary="tokenizer",
+        ),
+        PartRow(
+            role="text_2",
+            title="second text encoder",
+            folder="text_encoder_2",
+            prefix="conditioner.embedders.1.model.",
+            published="imaginairy.published.clip_text:clip_text",
+            classes=TEXT_CLASSES,
+            settings=TEXT_SETTINGS,
+            usual={"final_norm": False, "pooled": True, "projected": True},
+            vocabulary="tokenizer_2",
+            pad=FILL,
+        ),
+    ),
+    condition="imaginairy.families.clip_condition:of_two",
+    grid=GRID,
+    native=1024,
+    defaults={"steps": 30, "prompt_strength": 6.0, "sampler": "k_dpmpp_2m"},
+    beside={"tokenizer": TOKENIZERS, "tokenizer_2": TOKENIZERS, **BESIDE},
+    architecture=r"stable-diffusion-xl-v1[^/]*",
+    refused=REFUSED,
+    owned=("conditioner.",),
+)

@@ -1,0 +1,142 @@
+"""Stable Diffusion 2 and XL from the prompt to the pixels, beside diffusers.
+
+On the same random weights, from a folder and from a single file, alone and together.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from imaginairy import ImaginePrompt, ModelStore, Observer, imagine
+from imaginairy.models.store import LoadedModel
+from imaginairy.observe import Step
+from tests.support.golden import relative_error
+from tests.support.tiny_kin import save_as_file, tiny_sd2, tiny_sdxl
+
+FOX, BOWL = "a red fox", "a bowl of fruit"
+TOLERANCE = 1e-4
+SIZE = 64
+V = {"prediction_type": "v_prediction"}
+KINDS: dict[str, Callable[[], Any]] = {
+    "2": tiny_sd2,
+    "2 v": lambda: tiny_sd2(predicts_v=True),
+    "XL": tiny_sdxl,
+    "XL v": lambda: tiny_sdxl(**V),
+}
+
+
+class Last(Observer):
+    """Keeps the latents that each picture of a batch ended with."""
+
+    def __init__(self) -> None:
+        self.latents: dict[int, torch.Tensor] = {}
+
+    def on_step(self, step: Step) -> None:
+        self.latents[step.picture] = step.latents
+
+
+@pytest.fixture(scope="module")
+def pipelines() -> Callable[[str], Any]:
+    made: dict[str, Any] = {}
+
+    def get(name: str) -> Any:
+        if name not in made:
+            made[name] = KINDS[name]()
+            made[name].set_progress_bar_config(disable=True)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def store() -> ModelStore:
+    return ModelStore("cpu")
+
+
+def saved(pipeline: Any, layout: str, folder: Path) -> Path:
+    """Save a model in a layout; a file says of itself what a folder's settings do."""
+    if layout == "folder":
+        pipeline.save_pretrained(folder)
+        return folder
+    file = folder / "model.safetensors"
+    v = pipeline.scheduler.config.prediction_type == "v_prediction"
+    save_as_file(pipeline, file, **({"modelspec.prediction_type": "v"} if v else {}))
+    return file
+
+
+def prompts(model: Path, *texts: str, **options: Any) -> list[ImaginePrompt]:
+    usual: dict[str, Any] = {
+        "width": SIZE, "height": SIZE, "steps": 5, "sampler_type": "ddim",
+        "prompt_strength": 5.0, "model": str(model),
+    }  # fmt: skip
+    return [
+        ImaginePrompt(text, seed=seed, **{**usual, **options})
+        for seed, text in enumerate(texts)
+    ]
+
+
+@torch.inference_mode()
+def theirs(pipeline: Any, text: str, seed: int, **options: Any) -> torch.Tensor:
+    is_xl = hasattr(pipeline, "text_encoder_2")
+    sizes = {"height": SIZE, "width": SIZE, "output_type": "latent"}
+    noise = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(seed))
+    usual = {"num_inference_steps": 5, "guidance_scale": 5.0, "latents": noise}
+    if is_xl:
+        sizes |= {"original_size": (SIZE, SIZE), "target_size": (SIZE, SIZE)}
+    latents: torch.Tensor = pipeline(text, **{**usual, **sizes, **options}).images
+    return latents
+
+
+@pytest.mark.parametrize("layout", ["folder", "file"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_guided_pictures_equal_diffusers(
+    pipelines: Callable[[str], Any],
+    store: ModelStore,
+    tmp_path: Path,
+    kind: str,
+    layout: str,
+) -> None:
+    pipeline = pipelines(kind)
+    model = saved(pipeline, layout, tmp_path)
+    texts = (FOX, BOWL, FOX)
+    wanted = [theirs(pipeline, text, seed) for seed, text in enumerate(texts)]
+    for batch in (1, 3):
+        last = Last()
+        asked = prompts(model, *texts[:batch])
+        results = imagine(asked, store=store, observer=last, batch_size=batch)
+        assert len(list(results)) == batch
+        for number in range(batch):
+            error = relative_error(last.latents[number], wanted[number])
+            assert error < TOLERANCE, f"{number} of {batch}: {error}"
+
+
+@pytest.mark.parametrize("kind", ["2", "XL"])
+def test_what_is_to_be_avoided_is_read_alike(
+    pipelines: Callable[[str], Any], store: ModelStore, tmp_path: Path, kind: str
+) -> None:
+    pipeline = pipelines(kind)
+    model = saved(pipeline, "folder", tmp_path)
+    last = Last()
+    list(imagine(prompts(model, FOX, negative_prompt=BOWL), store=store, observer=last))
+    wanted = theirs(pipeline, FOX, 0, negative_prompt=BOWL)
+    assert relative_error(last.latents[0], wanted) < TOLERANCE
+
+
+def loaded(store: ModelStore, path: Path) -> LoadedModel:
+    return store.get(str(path))
+
+
+def test_pictures_say_their_family_s_defaults(
+    pipelines: Callable[[str], Any], store: ModelStore, tmp_path: Path
+) -> None:
+    model = saved(pipelines("XL"), "file", tmp_path)
+    spec = loaded(store, model).spec
+    assert spec.defaults.native_size == (1024, 1024)
+    assert (spec.defaults.steps, spec.defaults.sampler) == (30, "k_dpmpp_2m")
+    [result] = imagine(prompts(model, FOX, steps=None, sampler_type=None), store=store)
+    assert result.prompt.steps == 30
+    assert np.asarray(result.img).shape == (SIZE, SIZE, 3)

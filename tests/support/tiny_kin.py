@@ -1,0 +1,160 @@
+"""Stable Diffusion 2 and XL at tiny sizes with random weights, in both layouts."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from safetensors.torch import save_file
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
+
+from tests.support.renamed import compvis_autoencoder, compvis_unet, openclip_text
+from tests.support.tiny import BETAS, tiny_tokenizer
+
+POOLED = 40
+
+
+def tiny_sd2(*, inpainting: bool = False, predicts_v: bool = False) -> Any:
+    """Stable Diffusion 2: matrices in the UNet, OpenCLIP's text encoder."""
+    torch.manual_seed(1)
+    filling, other = filled_by_sign(), {} if not predicts_v else {
+        "prediction_type": "v_prediction"
+    }  # fmt: skip
+    return StableDiffusionPipeline(
+        unet=_unet(inpainting=inpainting, cross_attention_dim=48),
+        vae=_autoencoder(0.18215),
+        text_encoder=CLIPTextModel(_text(filling, 48, "gelu", layers=3)).eval(),
+        tokenizer=filling,
+        scheduler=_scheduler(**other),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def tiny_sdxl(*, inpainting: bool = False, **scheduler: Any) -> Any:
+    """Stable Diffusion XL: two text encoders, one pooled, and six numbers beside."""
+    torch.manual_seed(2)
+    first, second = tiny_tokenizer(), filled_by_sign()
+    config = _text(second, POOLED, "gelu", layers=3)
+    return StableDiffusionXLPipeline(
+        unet=_unet(
+            inpainting=inpainting,
+            cross_attention_dim=48 + POOLED,
+            transformer_layers_per_block=(2, 1),
+            addition_embed_type="text_time",
+            addition_time_embed_dim=256,
+            projection_class_embeddings_input_dim=POOLED + 6 * 256,
+        ),
+        vae=_autoencoder(0.13025),
+        text_encoder=CLIPTextModel(_text(first, 48, "quick_gelu", layers=3)).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(config).eval(),
+        tokenizer=first,
+        tokenizer_2=second,
+        scheduler=_scheduler(**scheduler),
+        add_watermarker=False,
+    )
+
+
+def filled_by_sign() -> CLIPTokenizer:
+    """A vocabulary whose windows are filled up as OpenCLIP does it."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.pad_token = "!"
+    return tokenizer
+
+
+def _unet(*, inpainting: bool, **sizes: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=9 if inpainting else 4,
+        block_out_channels=(32, 64),
+        layers_per_block=2,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        attention_head_dim=(1, 1),
+        use_linear_projection=True,
+        **sizes,
+    ).eval()
+
+
+def _autoencoder(scale: float) -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(32, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        layers_per_block=2,
+        scaling_factor=scale,
+    ).eval()
+
+
+def _text(
+    tokenizer: CLIPTokenizer, width: int, activation: str, *, layers: int
+) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=1,
+        hidden_act=activation,
+        projection_dim=width,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _scheduler(**other: Any) -> DDIMScheduler:
+    return DDIMScheduler(
+        **BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1, **other
+    )
+
+
+def save_as_file(pipeline: Any, file: Path, **metadata: str) -> None:
+    """Save a pipeline as training programs do, with the vocabulary beside it."""
+    is_xl = hasattr(pipeline, "text_encoder_2")
+    named = below("model.diffusion_model.", compvis_unet(pipeline.unet.state_dict()))
+    decoder = compvis_autoencoder(pipeline.vae.state_dict())
+    named |= below("first_stage_model.", decoder)
+    if is_xl:
+        first = pipeline.text_encoder.state_dict()
+        level = "conditioner.embedders.0.transformer.text_model."
+        plain = {name.removeprefix("text_model."): part for name, part in first.items()}
+        named |= below(level, plain)
+        second = openclip_text(pipeline.text_encoder_2.state_dict())
+        named |= below("conditioner.embedders.1.model.", second)
+    else:
+        text = openclip_text(with_one_layer_more(pipeline.text_encoder.state_dict()))
+        named |= below("cond_stage_model.model.", text)
+    save_file({n: part.contiguous() for n, part in named.items()}, file, metadata)
+    pipeline.tokenizer.save_pretrained(file.parent / "tokenizer")
+    if is_xl:
+        pipeline.tokenizer_2.save_pretrained(file.parent / "tokenizer_2")
+
+
+def with_one_layer_more(named: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Put a layer behind all others, which single files have and nobody runs."""
+    last = max(name.partition("layers.")[2].partition(".")[0] for name in named)
+    more = {
+        name.replace(f"layers.{last}.", f"layers.{int(last) + 1}."): tensor.clone()
+        for name, tensor in named.items()
+        if f"layers.{last}." in name
+    }
+    return named | more
+
+
+def below(prefix: str, named: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Put a prefix before all names."""
+    return {prefix + name: tensor for name, tensor in named.items()}
