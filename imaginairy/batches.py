@@ -91,13 +91,15 @@ class Batches:
         if len(orders) == 1 or not isinstance(failed, Exception):
             yield from done
             return
-        size = 1
-        if isinstance(failed, NotEnoughMemoryError):
-            size = self._held = len(orders) // 2
-            log.warning(
-                "There is not enough memory for %d images at once; generating %d.",
-                len(orders), size,
-            )  # fmt: skip
+        is_memory = isinstance(failed, NotEnoughMemoryError)
         del failed, done  # what they hold of the failed attempt takes memory
-        for begin in range(0, len(orders), size):
-            yield from self._together(orders[begin : begin + size], observer)
+        if not is_memory:
+            for order in orders:
+                yield from self._together([order], observer)
+            return
+        self._held = len(orders) // 2
+        log.warning(
+            "There is not enough memory for %d images at once; generating %d.",
+            len(orders), self._held,
+        )  # fmt: skip
+        yield from self.drawn(orders, observer)
