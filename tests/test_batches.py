@@ -18,6 +18,7 @@ from imaginairy.errors import BadImageError, BadOptionError, NotFiniteError
 from imaginairy.observe import Step
 from imaginairy.samplers import SAMPLERS
 from imaginairy.settling import settled
+from tests.support.packages import bring, enhancer_code
 from tests.support.pictures import assert_same, distance, noise
 from tests.support.tiny import tiny_pipeline
 
@@ -298,3 +299,36 @@ def test_how_many_are_drawn_at_once(
     for bad in (0, -1, 1.5, "many"):
         with pytest.raises(BadOptionError, match="batch_size"):
             Batches(store, Observer(), bad)  # type: ignore[arg-type]
+
+
+def test_an_enhancer_that_fails_takes_only_its_own_picture(
+    ask: Ask, store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(tmp_path, "one-package", "burn", enhancer_code("burn", "1 / 0"))
+    monkeypatch.syspath_prepend(tmp_path)
+    diary = Diary()
+    prompts = [ask(seed=1), ask(seed=2, enhance=["burn"]), ask(seed=3)]
+    batches = Batches(store, diary, 3)
+    first, failed, third = outcomes(prompts, batches)
+    assert str(failed) == "The enhancer 'burn' failed: division by zero."
+    assert isinstance(first, ImagineResult) and isinstance(third, ImagineResult)
+    assert diary.batches == [3], "and nothing is drawn twice"
+
+
+def test_what_was_saved_stays_when_it_is_broken_off(
+    ask: Ask, store: ModelStore, tmp_path: Path
+) -> None:
+    class Impatient(Observer):
+        results = 0
+
+        def on_result(self, result: ImagineResult) -> None:
+            self.results += 1
+            if self.results == 2:
+                raise KeyboardInterrupt
+
+    prompts = [ask(seed=seed) for seed in (1, 2, 3)]
+    with pytest.raises(KeyboardInterrupt):
+        imagine_image_files(
+            prompts, tmp_path, store=store, observer=Impatient(), batch_size=3
+        )
+    assert [file.name[:8] for file in tmp_path.glob("*.jpg")] == ["000001_1"]
