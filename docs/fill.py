@@ -20,10 +20,21 @@ from safetensors import safe_open
 import imaginairy
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
+from imaginairy.families.strangers import ADAPTERS
+from imaginairy.families.strangers import MODELS as STRANGERS
+from imaginairy.families.strangers import PARTS as ALONE
+from imaginairy.families.table import FAMILIES
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.catalog import MODELS, known, models_for
 from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
-from imaginairy.sources.rows import BundledFolder, HubFile, HubRepo, NoWeights, WebFile
+from imaginairy.sources.rows import (
+    BundledFolder,
+    DrawingDefaults,
+    HubFile,
+    HubRepo,
+    NoWeights,
+    WebFile,
+)
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(imaginairy.__file__).parent
@@ -151,6 +162,41 @@ def model_details() -> str:
     return "\n\n".join(parts)
 
 
+def families() -> str:
+    """List the families of models that generate, and how each is told."""
+    rows = []
+    for family in FAMILIES:
+        does = {**vars(DrawingDefaults()), **family.defaults}
+        told = " ".join((family.detect.__doc__ or "").partition("\n\n")[0].split())
+        rows.append(
+            (
+                family.title,
+                f"{family.native} x {family.native}",
+                f"{does['steps']} steps of `{does['sampler']}`, guidance scale "
+                f"{does['prompt_strength']:g}",
+                ", ".join(f"`{part.prefix}`" for part in family.parts),
+                ", ".join(f"`{folder}/`" for folder in family.folders),
+                told.removeprefix("Tell ").removeprefix("it ").rstrip("."),
+            )
+        )
+    head = "family", "native size", "by default", "names in a single file"
+    return table((*head, "folders", "told"), rows)
+
+
+def strangers() -> str:
+    """List what is refused by name."""
+    kinds = {
+        "models of other families": STRANGERS,
+        "what works beside a model": ADAPTERS,
+        "parts of models": ALONE,
+    }
+    rows = [
+        (what, "; ".join(dict.fromkeys(kind.title.rstrip(",") for kind in rows)))
+        for what, rows in kinds.items()
+    ]
+    return table(("what", "which"), rows)
+
+
 def companions() -> str:
     """List the models beside the one that generates, by what they are for."""
     rows = []
@@ -256,12 +302,14 @@ SOURCES: dict[str, Callable[..., str]] = {
     "companions": companions,
     "drawing-figures": drawing_figures,
     "errors": errors,
+    "families": families,
     "help": help_text,
     "model-details": model_details,
     "models": models,
     "places": places,
     "samplers": samplers,
     "storybook-parts": storybook_parts,
+    "strangers": strangers,
     "table": table_of,
     "text": text_of,
 }

@@ -20,7 +20,7 @@ OTHERS = ("conditioner.", "cond_stage_model.model.")
 
 
 def detect(header: Header) -> bool:
-    """Tell Stable Diffusion 1.x by the names of its UNet, or by its folder of parts."""
+    """Tell it by the names of its UNet, or by its folder of parts."""
     if header.index is None:
         return header.has(UNET) and not header.has(*OTHERS)
     others = "text_encoder_2" in header.folders or draws_otherwise(header)

@@ -253,10 +253,6 @@ MODELS = (
     other("an InstructPix2Pix model, which edits a picture", Sign(FIRST, 1, (8,)),
           *names(BLOCK)),
     other(REFINER, Sign(FIRST, 0, (384,)), *names(BLOCK)),
-    other(
-        "a Stable Diffusion 2 or XL checkpoint",
-        *names(r"^(conditioner|cond_stage_model\.model)\."),
-    ),
 )  # fmt: skip
 """Models of families that are not supported, whole or not: files of them hold mostly
 the network alone that draws."""
