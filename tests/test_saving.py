@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -176,27 +177,47 @@ def test_of_several_tries_the_steps_of_the_result_are_kept(kept: int) -> None:
     recorder = StepRecorder()
     tries = [result("generated").prompt, ImaginePrompt("a fox", seed=8)]
     for number, prompt in enumerate(tries):
+        recorder.on_batch(1)
         recorder.on_start(prompt, 2)
         for each in (1, 2):
             recorder.on_step(step(100 * number + each))
     drawn = result("generated")
-    recorder.on_result(drawn if kept == 0 else ImagineResult(
-        prompt=tries[1], images=drawn.images, model_hash=drawn.model_hash
-    ))  # fmt: skip
+    recorder.on_result(replace(drawn, prompt=tries[kept]))
     shown = [frame.getpixel((9, 9))[0] for frame in recorder.frames]  # type: ignore[index]
     assert shown == [100 * kept + 1, 100 * kept + 2]
+    recorder.on_batch(1)
     recorder.on_start(tries[kept], 2)
     recorder.on_step(step(5))  # and then it failed, and was begun anew
+    recorder.on_batch(1)
     recorder.on_start(tries[kept], 2)
     recorder.on_step(step(7))
-    recorder.on_result(ImagineResult(
-        prompt=tries[kept], images=drawn.images, model_hash=drawn.model_hash,
-        applied={"safety": {"filtered": True}},
-    ))  # fmt: skip
+    filtered = {"safety": {"filtered": True}}
+    recorder.on_result(replace(drawn, prompt=tries[kept], applied=filtered))
     (frame,) = recorder.frames
     sharp = step(7).decode(torch.full((1,), 7.0))
     assert np.array_equal(np.asarray(frame), np.asarray(blurred(sharp)))
     assert not np.array_equal(np.asarray(frame), np.asarray(sharp))
+
+
+def test_of_pictures_drawn_together_each_has_its_own_steps() -> None:
+    """Those of one that fails are forgotten, and so is a batch that was too large."""
+    recorder = StepRecorder()
+    prompts = [ImaginePrompt("a fox", seed=8) for _ in range(3)]
+    for values in ((50,), (10, 20)):
+        recorder.on_batch(3)
+        for prompt in prompts:
+            recorder.on_start(prompt, 2)
+        for value in values:
+            for picture in range(3):
+                recorder.on_step(replace(step(value + picture), picture=picture))
+    drawn = result("generated")
+    for picture in (0, 2):
+        recorder.on_result(replace(drawn, prompt=prompts[picture]))
+        shown = [frame.getpixel((9, 9))[0] for frame in recorder.frames]  # type: ignore[index]
+        assert shown == [10 + picture, 20 + picture]
+    recorder.on_batch(1)
+    recorder.on_result(replace(drawn, prompt=prompts[1]))
+    assert recorder.frames == []
 
 
 INIT = Image.new("RGB", (64, 64))
