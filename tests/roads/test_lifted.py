@@ -1,0 +1,168 @@
+"""The bundled model draws the same pictures in the shapes of other families.
+
+So what is particular to a family, from its two layouts and its text encoders to the
+numbers beside the text, changes nothing of what is done with any model.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from imaginairy import ImaginePrompt, ModelStore, WeightedPrompt, imagine
+from imaginairy.cli.aimg import aimg
+from imaginairy.cli.stores import Stores
+from imaginairy.families.table import register
+from imaginairy.samplers import SAMPLERS
+from tests.support.lifted import family_of_file, save_file_of, save_folder_of
+
+MODELS = ("2 file", "2 folder", "XL file", "XL folder")
+FOX, BOWL = "a red fox in a forest", "a bowl of fruit"
+LONG = "a snowy mountain range at dusk, " * 8 + "a wooden cabin"
+CLOSE = 2
+"""Shades of 255 by which a number of a picture may be another."""
+Draw = Callable[..., list[np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    folder = tmp_path_factory.mktemp("lifted")
+
+    @lru_cache
+    def saved(model: str) -> Path:
+        kind, layout = model.split()
+        place = folder / f"{kind} {layout}"
+        if layout == "folder":
+            save_folder_of(kind, place)
+            return place
+        place.mkdir()
+        save_file_of(kind, place / "model.safetensors")
+        return place / "model.safetensors"
+
+    return saved
+
+
+@pytest.fixture(scope="module")
+def stores(store: ModelStore, models: Callable[[str], Path]) -> dict[str, ModelStore]:
+    """Hold each model, the bundled one too."""
+    held = {"storybook": store}
+    for model in MODELS:
+        kind, layout = model.split()
+        held[model] = ModelStore("cpu")
+        with ExitStack() as scope:
+            if layout == "file":  # which cannot say how many heads and groups there are
+                scope.enter_context(register(family_of_file(kind)))
+            held[model].get(str(models(model)))
+    return held
+
+
+@pytest.fixture(scope="module")
+def drawn(stores: dict[str, ModelStore], models: Callable[[str], Path]) -> Draw:
+    """Draw pictures with a model: drawn(model, *prompts, **fields)."""
+
+    def drawn(model: str, *texts: Any, **options: Any) -> list[np.ndarray]:
+        usual: dict[str, Any] = {
+            "negative_prompt": BOWL, "prompt_strength": 4.0, "steps": 3, "width": 64,
+            "height": 64, "sampler_type": "k_euler", "upscale": False,
+        }  # fmt: skip
+        place = model if model == "storybook" else str(models(model))
+        prompts = [
+            ImaginePrompt(text, seed=seed, **{**usual, **options, "model": place})
+            for seed, text in enumerate(texts or (FOX,), start=1)
+        ]
+        results = imagine(prompts, store=stores[model], batch_size=len(prompts))
+        return [np.asarray(result.img, dtype=float) for result in results]
+
+    return drawn
+
+
+def assert_alike(pictures: list[np.ndarray], wanted: list[np.ndarray]) -> None:
+    for number, (ours, theirs) in enumerate(zip(pictures, wanted, strict=True)):
+        assert ours.shape == theirs.shape
+        assert theirs.std() > 10, "what storybook draws is plain, and proves nothing"
+        off = np.abs(ours - theirs)
+        assert off.mean() < 0.05, f"{(off > 0).mean():.0%} of picture {number} is off"
+        assert off.max() <= CLOSE, f"picture {number} is off by {off.mean():.2f}"
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler(drawn: Draw, name: str) -> None:
+    options: dict[str, Any] = {"sampler_type": name}
+    if SAMPLERS[name].adaptive:  # which takes many steps from noise alone
+        options |= {"init_image": picture(), "init_image_strength": 0.6}
+    wanted = drawn("storybook", **options)
+    for model in ("2 file", "XL folder"):
+        assert_alike(drawn(model, **options), wanted)
+
+
+def picture() -> Image.Image:
+    """A picture of which every part is another."""
+    ramp = np.linspace(0, 255, 64)
+    across, down = np.meshgrid(ramp, ramp)
+    return Image.fromarray(
+        np.stack([across, down, 255 - across], axis=-1).astype(np.uint8)
+    )
+
+
+def left_half() -> Image.Image:
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 32, 64))
+    return mask
+
+
+WAYS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "another size": ((FOX,), {"width": 96, "height": 72}),
+    "from a picture": (
+        (FOX,), {"init_image": picture(), "init_image_strength": 0.3},
+    ),
+    "in a part of a picture": (
+        (FOX,), {"init_image": picture(), "mask_image": left_half()},
+    ),
+    "beyond a picture": ((FOX,), {"init_image": picture(), "outpaint": "right32"}),
+    "a tile": ((FOX,), {"tile_mode": "xy"}),
+    "a variation": ((FOX,), {"variation_seed": 8, "variation_strength": 0.3}),
+    "several together": ((FOX, "a cat on a sofa", BOWL), {}),
+    "without guidance": ((FOX,), {"prompt_strength": 1.0, "negative_prompt": ""}),
+    "a long text beside a short one": ((LONG, FOX), {}),
+    "weights": (([WeightedPrompt(FOX, 2), WeightedPrompt(LONG, 1)],), {}),
+    "emphasis": (("a (red:1.4) fox in a (forest:0.5)",), {}),
+    "few steps": ((FOX,), {"sampler_type": "ddim", "schedule": "trailing"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way(drawn: Draw, way: str) -> None:
+    texts, options = WAYS[way]
+    wanted = drawn("storybook", *texts, **options)
+    for model in ("2 folder", "XL file"):
+        assert_alike(drawn(model, *texts, **options), wanted)
+
+
+@pytest.mark.parametrize("model", ["2 file", "2 folder"])
+def test_nothing_to_avoid_and_an_earlier_layer(drawn: Draw, model: str) -> None:
+    """They mean the same in Stable Diffusion 2, and something else in XL."""
+    options = {"negative_prompt": "", "clip_skip": 2}
+    assert_alike(drawn(model, **options), drawn("storybook", **options))
+
+
+@pytest.mark.parametrize("model", ["2 folder", "XL folder"])
+def test_again(
+    models: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = Stores()
+    words = ["--model", str(models(model)), "--size", "64", "--steps", "2", "-q"]
+    ran = CliRunner().invoke(aimg, ["imagine", FOX, *words], obj=kept)
+    assert ran.exit_code == 0, ran.output
+    [first] = Path("outputs").glob("*.jpg")
+    ran = CliRunner().invoke(aimg, ["again", str(first)], obj=kept)
+    assert ran.stdout == f"{first}: the same picture, pixel for pixel.\n", ran.output
