@@ -250,6 +250,61 @@ def parse_margins(value: Any) -> tuple[int, int, int, int]:
     return up, right, down, left
 
 
+def interval(name: str, value: Any) -> str:
+    """Take what `parse_interval` can read."""
+    parse_interval(value, name)
+    return str(value)
+
+
+def parse_interval(value: Any, name: str = "guidance_interval") -> tuple[float, float]:
+    """Read two shares of the steps, as `0.2:0.8`.
+
+    Raises:
+        BadOptionError: it cannot be read so.
+    """
+    shares = _numbers(value)
+    if len(shares) != 2 or not 0 <= shares[0] < shares[1] <= 1:
+        raise BadOptionError(
+            f"{name} {value!r} cannot be read; give the shares of the steps where it "
+            "starts and where it ends, from 0 to 1, as 0.2:0.8."
+        )
+    return shares[0], shares[1]
+
+
+def projection(name: str, value: Any) -> str:
+    """Take what `parse_projection` can read."""
+    value = plain(value)
+    value = f"{value:g}" if is_number(value) else value
+    parse_projection(value, name)
+    return str(value)
+
+
+def parse_projection(value: Any, name: str = "apg") -> tuple[float, ...]:
+    """Read one to three numbers, as `0`, `0:15` or `0:15:-0.5`.
+
+    Raises:
+        BadOptionError: it cannot be read so.
+    """
+    numbers = _numbers(value)
+    parallel, radius, momentum = (*numbers, *(0.0, 1.0, 0.0)[len(numbers) :])[:3]
+    ranges = 0 <= parallel <= 1, 0 < radius < math.inf, -1 < momentum < 1
+    if not 1 <= len(numbers) <= 3 or not all(ranges):
+        raise BadOptionError(
+            f"{name} {value!r} cannot be read; give eta, from 0 to 1, and, where they "
+            "are to be others, the norm threshold, above 0, and the momentum, between "
+            "-1 and 1, as 0:15:-0.5."
+        )
+    return numbers
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Return numbers with colons between; none of what cannot be read."""
+    try:
+        return tuple(float(part) for part in str(value).split(":"))
+    except ValueError:
+        return ()
+
+
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite number."""
     try:

@@ -42,6 +42,14 @@ from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import ModelRow
 
 T = TypeVar("T")
+LIMITS = (
+    "guidance_rescale",
+    "guidance_interval",
+    "perpendicular_negative",
+    "apg",
+    "dynamic_threshold",
+)
+"""Fields of a prompt that limit its guidance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +102,7 @@ class Order:
             self.spacing,
             self.eta,
             self.is_guided,
+            *(getattr(self.prompt, name) for name in LIMITS),
             self.prompt.tile_mode,
             self.prompt.init_image is not None,
             self.has_mask,

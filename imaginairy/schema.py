@@ -74,6 +74,14 @@ A_NOISY_SAMPLER = Need(
 )
 
 
+GUIDANCE = Need(
+    "prompt_strength",
+    "{name} changes guidance, which a prompt_strength of 1 switches off.",
+    met=lambda strength: strength != 1,
+)
+A_NEGATIVE_PROMPT = Need("negative_prompt", "{name} needs a negative_prompt; give one.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImaginePrompt:
     """One image to generate.
@@ -133,6 +141,33 @@ class ImaginePrompt:
     eta: float | None = option(
         "How much noise each step adds, for ddim, the ancestral and the SDE samplers.",
         SHARE, section="Sampling", also=("ddim_eta",), needs=(A_NOISY_SAMPLER,),
+    )  # fmt: skip
+    guidance_rescale: float = option(
+        "Take back contrast that guidance adds, from 0 (nothing) to 1 (all of it); 0.7 "
+        "suits models of v-prediction.",
+        SHARE, 0.0, section="Sampling", also=("cfg_rescale",), needs=(GUIDANCE,),
+    )  # fmt: skip
+    guidance_interval: str | None = option(
+        "Guide only a part of the steps, as 0.2:0.8; the others follow the prompt "
+        "unguided, in half the time.",
+        checks.interval, section="Sampling", needs=(GUIDANCE,),
+    )  # fmt: skip
+    perpendicular_negative: float = option(
+        "Avoid only what the negative prompt does not have in common with the prompt "
+        "(Perp-Neg): its weight, 1 in other tools; a third prediction a step.",
+        Number(0, 100), 0.0, section="Sampling", also=("perp_neg",),
+        needs=(GUIDANCE, A_NEGATIVE_PROMPT),
+    )  # fmt: skip
+    apg: str | None = option(
+        "Adaptive projected guidance, against burnt colours at a high guidance scale: "
+        "eta, norm threshold and momentum, as 0:15:-0.5, or the first alone.",
+        checks.projection, section="Sampling", needs=(GUIDANCE,),
+    )  # fmt: skip
+    dynamic_threshold: float | None = option(
+        "Dynamic thresholding: hold this share of the guided values, such as 0.995, to "
+        "the range of those unguided.",
+        Number(0.5, 1), section="Sampling", also=("dynamic_thresholding",),
+        needs=(GUIDANCE,),
     )  # fmt: skip
     clip_skip: int | None = option(
         "Clip skip: which layer of the text encoder reads the prompt, counted from the "

@@ -121,11 +121,20 @@ def test_what_is_drawn_in_other_ways_is_as_it_is_alone(
     left.paste(255, (0, 0, 32, 64))
     fields: dict[str, Any] = {"sampler_type": "k_euler_a"}
     varied = {"variation_strength": 0.4, "variation_seed": 9}
+    limited: dict[str, Any] = {
+        "guidance_rescale": 0.7, "dynamic_threshold": 0.9, "apg": "0:2",
+    }  # fmt: skip
+    perpendicular: dict[str, Any] = {
+        "perpendicular_negative": 1, "negative_prompt": "fruit",
+        "guidance_interval": "0.5:1",
+    }  # fmt: skip
     inpainting = {"mask_image": left, "model": str(inpainting_folder)}
     for prompts in (
         [ask(seed=seed, tile_mode="x") for seed in (1, 2)],
         [ask(seed=seed, prompt_strength=1) for seed in (1, 2)],
         [ask(seed=1, **varied), ask(seed=2)],
+        [ask(text, seed=2, **limited) for text in ("a red fox", LONG)],
+        [ask(text, seed=3, **perpendicular) for text in ("a red fox", LONG)],
         edits(ask),
         edits(ask, **fields, mask_image=left),
         edits(ask, outpaint="left16", width=80),
@@ -146,6 +155,7 @@ def test_only_what_is_alike_and_next_to_each_other_is_drawn_at_once(
     image = Image.new("RGB", (64, 64), "teal")
     for other in (
         {"steps": 2}, {"width": 72}, {"sampler_type": "k_euler"}, {"tile_mode": "y"},
+        {"apg": "0"}, {"guidance_rescale": 0.5}, {"guidance_interval": "0:0.5"},
         {"eta": 0.5}, {"prompt_strength": 1}, {"init_image": image, "steps": 3},
         {"model": str(inpainting_folder)},
     ):  # fmt: skip

@@ -22,6 +22,8 @@ DEFAULTS: dict[str, Any] = {
     "mask_mode": "replace",
     "mask_modify_original": True,
     "tile_mode": "",
+    "guidance_rescale": 0.0,
+    "perpendicular_negative": 0.0,
     "fix_faces": False,
     "caption_text": "",
     "enhance": (),
@@ -37,6 +39,9 @@ LIMITS: dict[str, tuple[Any, Any]] = {
     "width": (64, 8192),
     "height": (64, 8192),
     "eta": (0, 1),
+    "guidance_rescale": (0, 1),
+    "perpendicular_negative": (0, 100),
+    "dynamic_threshold": (0.5, 1),
     "clip_skip": (1, 100),
     "init_image_strength": (0, 1),
     "fix_faces_fidelity": (0, 1),
@@ -48,6 +53,7 @@ WHOLE = ("seed", "steps", "clip_skip", "best_of", "variation_seed")
 WITH: dict[str, dict[str, Any]] = {
     "init_image_strength": {"init_image": IMAGE},
     "fix_faces_fidelity": {"fix_faces": True},
+    "perpendicular_negative": {"negative_prompt": "night"},
 }
 """What some of them need beside them."""
 
@@ -116,6 +122,31 @@ def test_a_whole_number_of_another_kind_stays_whole() -> None:
         ({"mask_image": IMAGE}, "mask_image needs an init_image; give one."),
         ({"mask_prompt": "a"}, "mask_prompt needs an init_image; give one."),
         ({"outpaint": "all8"}, "outpaint needs an init_image; give one."),
+        (
+            {"apg": "0", "prompt_strength": 1},
+            "apg changes guidance, which a prompt_strength of 1 switches off.",
+        ),
+        (
+            {"perpendicular_negative": 1},
+            "perpendicular_negative needs a negative_prompt; give one.",
+        ),
+        *(
+            (
+                {"guidance_interval": text},
+                f"guidance_interval {text!r} cannot be read; give the shares of the "
+                "steps where it starts and where it ends, from 0 to 1, as 0.2:0.8.",
+            )
+            for text in ("half", "0.2", "0.8:0.2", "0.5:0.5", "-1:1", "0:1:2", 0.5)
+        ),
+        *(
+            (
+                {"apg": text},
+                f"apg {text!r} cannot be read; give eta, from 0 to 1, and, where they "
+                "are to be others, the norm threshold, above 0, and the momentum, "
+                "between -1 and 1, as 0:15:-0.5.",
+            )
+            for text in ("on", "2", "0:0", "0:inf", "0:1:1", "0:1:0:0", "nan", "")
+        ),
         (
             {"init_image_strength": 0.0},
             "init_image_strength needs an init_image; give one.",

@@ -1,14 +1,22 @@
 """What a sampler may ask of a model, and what is wrapped around that from outside."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
-from imaginairy.samplers.prediction import Prediction, clean_latents
+from imaginairy.samplers.guidance import (
+    Limits,
+    perpendicular_to,
+    projected,
+    rescaled,
+    thresholded,
+)
+from imaginairy.samplers.prediction import Prediction, clean_latents, predicted_of
 from imaginairy.samplers.schedule import Schedule
 
 Network = Callable[[Tensor, Tensor, Conditioning], Tensor]
@@ -55,7 +63,10 @@ def for_each(latents: Tensor, conditioning: Conditioning) -> Conditioning:
 
 
 def guided(
-    denoiser: NetworkDenoiser, avoid: Conditioning | None, strength: float | Tensor
+    denoiser: NetworkDenoiser,
+    avoid: Conditioning | None,
+    strength: float | Tensor,
+    limits: Limits | None = None,
 ) -> Denoiser:
     """Follow what a network was told, and steer away from something else.
 
@@ -67,10 +78,10 @@ def guided(
     """
     if avoid is None or (not isinstance(strength, Tensor) and strength == 1):
         return denoiser
-    return Guided(denoiser, avoid, strength)
+    return Guided(denoiser, avoid, strength, limits or Limits())
 
 
-@dataclass(frozen=True)
+@dataclass
 class Guided:
     """Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598, eq. 6).
 
@@ -81,6 +92,9 @@ class Guided:
     denoiser: NetworkDenoiser
     avoid: Conditioning
     strength: float | Tensor
+    limits: Limits
+    before: Tensor | None = field(default=None, init=False)
+    """What adds up over the predictions of a walk, see `projected`."""
 
     @property
     def schedule(self) -> Schedule:
@@ -88,13 +102,50 @@ class Guided:
         return self.denoiser.schedule
 
     def denoised(self, latents: Tensor, level: float) -> Tensor:
-        """Ask for both in one batched call, what to avoid first."""
-        follow = for_each(latents, self.denoiser.conditioning)
-        both = for_each(latents, self.avoid).beside(follow)
-        twice = replace(self.denoiser, conditioning=both)
-        clean = twice.denoised(torch.cat([latents, latents]), level)
-        avoided, followed = clean.chunk(2)
-        return avoided + self.strength * (followed - avoided)
+        """Ask for all in one batched call, what to avoid first."""
+        limits = self.limits
+        if not limits.reach(level):
+            return self.denoiser.denoised(latents, level)
+        asked = [self.avoid, self.denoiser.conditioning]
+        if limits.nothing is not None:
+            asked.append(limits.nothing)
+        avoided, followed, *nothing = self._each(latents, level, asked)
+        difference = followed - avoided
+        if nothing:
+            difference = followed - nothing[0]
+            aside = perpendicular_to(difference, avoided - nothing[0])
+            difference = difference - limits.perpendicular * aside
+        guided = self._guided(followed, difference, *(nothing or [avoided]))
+        if limits.rescale:
+            said = partial(self._predicted, latents=latents, level=level)
+            said_more = rescaled(said(guided), said(followed), limits.rescale)
+            prediction, schedule = self.denoiser.prediction, self.schedule
+            guided = clean_latents(prediction, said_more, latents, level, schedule)
+        if limits.threshold is not None:
+            guided = thresholded(guided, followed, limits.threshold)
+        return guided
+
+    def _each(
+        self, latents: Tensor, level: float, asked: Sequence[Conditioning]
+    ) -> Sequence[Tensor]:
+        """Return the clean latents by each of what the network is told."""
+        told = Conditioning.stacked([for_each(latents, each) for each in asked])
+        every = replace(self.denoiser, conditioning=told)
+        clean = every.denoised(torch.cat([latents] * len(asked)), level)
+        return clean.chunk(len(asked))
+
+    def _guided(self, followed: Tensor, difference: Tensor, away: Tensor) -> Tensor:
+        """Go along the difference, from where there is no guidance."""
+        way = self.limits.projection
+        if way is None:
+            return away + self.strength * difference
+        start = away + difference
+        turned, self.before = projected(difference, followed, way, self.before)
+        return start + (self.strength - 1) * turned
+
+    def _predicted(self, clean: Tensor, latents: Tensor, level: float) -> Tensor:
+        prediction, schedule = self.denoiser.prediction, self.schedule
+        return predicted_of(prediction, clean, latents, level, schedule)
 
 
 @dataclass(frozen=True)

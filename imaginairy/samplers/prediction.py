@@ -53,3 +53,22 @@ def clean_latents(
         return (latents - level * predicted) / signal
     scale = schedule.scale(level)
     return scale * (scale * signal * latents - level * predicted)
+
+
+def predicted_of(
+    prediction: Prediction,
+    clean: Tensor,
+    latents: Tensor,
+    level: float,
+    schedule: Schedule,
+) -> Tensor:
+    """Return what a network says where clean latents follow from it; see above."""
+    if prediction == "clean":
+        return clean
+    if prediction == "flow":
+        return (latents - clean) / level
+    signal = schedule.signal(level)
+    if prediction == "noise":
+        return (latents - signal * clean) / level
+    scale = schedule.scale(level)
+    return (scale * signal * latents - clean / scale) / level

@@ -9,6 +9,7 @@ from imaginairy.families.text import Wanted
 from imaginairy.finite import Stages
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
+from imaginairy.weighted_prompt import WeightedPrompt
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Said:
     follow: Conditioning
     avoid: Conditioning | None
     """None where guidance is off and it would have no say."""
+    nothing: Conditioning | None = None
+    """Of no prompt at all, where what is avoided is compared with that."""
 
 
 def condition(orders: Sequence[Order], model: DrawingModel, stages: Stages) -> Said:
@@ -31,7 +34,24 @@ def condition(orders: Sequence[Order], model: DrawingModel, stages: Stages) -> S
     return Said(
         Conditioning.stacked([follow for follow, _ in pairs]),
         Conditioning.stacked(avoided) if avoided else None,
+        _nothing(orders[0], model, stages) if avoided else None,
     )
+
+
+def _nothing(order: Order, model: DrawingModel, stages: Stages) -> Conditioning | None:
+    """Read no prompt at all, the same for all pictures of a batch."""
+    if not order.prompt.perpendicular_negative:
+        return None
+    silent = Wanted(
+        prompts=[WeightedPrompt("")],
+        negative="",
+        size=order.drawn,
+        clip_skip=order.prompt.clip_skip or model.clip_skip,
+    )
+    read = partial(model.condition, silent)
+    _, nothing = stages.run("the text encoder", model.readers, read)
+    model.rest()
+    return nothing
 
 
 def _read(

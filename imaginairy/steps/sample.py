@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from math import inf
 
 import torch
 from torch import Tensor
 
+from imaginairy.checks import parse_interval, parse_projection
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
 from imaginairy.finite import Stages, is_finite
@@ -22,6 +24,8 @@ from imaginairy.samplers.denoiser import (
     guided,
     seeing_mask,
 )
+from imaginairy.samplers.guidance import Limits, Projection, between
+from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
 from imaginairy.steps.decode import one_by_one, preview
 from imaginairy.steps.start import Start
@@ -94,7 +98,27 @@ def _denoiser(
         network = seeing_mask(draws, 1 - keep.round(), start.blanked)
     strength = torch.tensor([order.guidance for order in orders], device=model.device)
     told = NetworkDenoiser(network, model.schedule, model.prediction, said.follow)
-    denoiser = guided(told, said.avoid, strength[:, None, None, None])
+    limits = _limits(orders[0].prompt, start.levels, said)
+    denoiser = guided(told, said.avoid, strength[:, None, None, None], limits)
     if start.keep is None or start.init_latents is None:
         return denoiser
     return Inpainting(denoiser, start.init_latents, start.noise, start.keep)
+
+
+def _limits(prompt: ImaginePrompt, levels: list[float], said: Said) -> Limits:
+    """Return how guidance is limited, in what the sampler walks."""
+    low, high = 0.0, inf
+    if prompt.guidance_interval is not None:
+        low, high = between(levels, *parse_interval(prompt.guidance_interval))
+    projection = None
+    if prompt.apg is not None:
+        projection = Projection(*parse_projection(prompt.apg))
+    return Limits(
+        rescale=prompt.guidance_rescale,
+        low=low,
+        high=high,
+        perpendicular=prompt.perpendicular_negative,
+        nothing=said.nothing,
+        projection=projection,
+        threshold=prompt.dynamic_threshold,
+    )
