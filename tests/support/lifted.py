@@ -99,10 +99,13 @@ def with_layers(text: Network, more: list[Callable[[Network], Named]]) -> Networ
 
 
 def random_layer(text: Network) -> Named:
-    """Make a layer that would change everything."""
+    """Make a layer that would change everything, however large it is."""
     torch.manual_seed(4)
     layer = ClipText(replace(text.config, layers=1)).layers[0]
-    return dict(layer.state_dict())
+    named = dict(layer.state_dict())
+    for name in ("attention.out.weight", "narrow.weight"):
+        named[name] = LARGE * named[name]
+    return named
 
 
 def normalising_layer(text: Network) -> Named:
