@@ -8,7 +8,8 @@ and any other name is refused.
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,12 @@ FOREIGN_NAMES = (
 """Names in the pickles of published checkpoints that carry nothing we need."""
 
 
-def unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
+def unpickle(path: Path, *, mapped: bool, hollow: bool = False) -> dict[str, Tensor]:
     """Return the named tensors of a PyTorch checkpoint, on the CPU.
 
     Args:
         mapped: leave them on disk until they are used; archives alone can be.
+        hollow: leave out what others hold, which is then of any value.
 
     Raises:
         CheckpointError: it is broken, holds no tensors by name, or names anything else.
@@ -70,6 +72,7 @@ def unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
             torch.serialization.safe_globals(stand_ins),
             warnings.catch_warnings(),
             path.open("rb") as opened,
+            torch.serialization.skip_data() if hollow and not mapped else nullcontext(),
         ):
             warnings.simplefilter("ignore")  # about what is refused all the same
             content = torch.load(
@@ -84,6 +87,7 @@ def unpickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
         content = _unwrapped(content)
     tensors = (
         {name: value for name, value in content.items() if _is_plain(name, value)}
+        or dict(_within(content, "", MOST_WRAPPERS, set()))
         if isinstance(content, Mapping)
         else {}
     )
@@ -100,6 +104,21 @@ def _unwrapped(content: Any) -> Any:
             if isinstance(content.get(key), Mapping):
                 return content[key]
     return content
+
+
+def _within(
+    content: Any, start: str, depth: int, seen: set[int]
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield tensors from mappings and sequences in each other, by all their names."""
+    if isinstance(content, list | tuple):
+        content = dict(enumerate(content))
+    if isinstance(content, Mapping) and depth:
+        for name, value in content.items():
+            if isinstance(name, str | int) and id(value) not in seen:
+                seen.add(id(value))
+                yield from _within(value, f"{start}{name}.", depth - 1, seen)
+    elif _is_plain(start, content):
+        yield start.removesuffix("."), content
 
 
 def _is_plain(name: object, value: object) -> bool:

@@ -54,6 +54,8 @@ class Tensors(ABC):
     """What the file puts before every name."""
     metadata: Mapping[str, str] = MappingProxyType({})
     """What the file says of itself beside its tensors."""
+    types: Mapping[str, torch.dtype] = MappingProxyType({})
+    """In which type each tensor of a file that was opened is stored."""
 
     def __init__(self, origin: str, shapes: dict[str, tuple[int, ...]]) -> None:
         self.origin = origin
@@ -157,9 +159,54 @@ class _Safetensors(Tensors):
             self.map.madvise(mmap.MADV_DONTNEED)
 
 
+class _Unmapped(Tensors):
+    """Tensors of a safetensors file that are read where they lie, one by one.
+
+    Nothing but its header is looked at before, however large it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.types, self.offsets, shapes = {}, {}, {}
+        try:
+            with path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(length))
+            self.metadata = dict(header.pop("__metadata__", None) or {})
+            for name, facts in header.items():
+                self.types[name] = SAFETENSORS_TYPES[facts["dtype"]]
+                shapes[name] = tuple(map(int, facts["shape"]))
+                self.offsets[name] = 8 + length + facts["data_offsets"][0]
+            ends = (
+                self.offsets[name] + self._size(name, shapes[name]) for name in shapes
+            )
+            whole = shapes and max(ends) <= path.stat().st_size
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            whole = False
+        if not whole:
+            raise CheckpointError(
+                f"'{path}' is a safetensors file that is empty, broken, or of other "
+                f"types than {', '.join(SAFETENSORS_TYPES)}; download it again."
+            )
+        super().__init__(str(path), shapes)
+
+    def read(self, name: str) -> Tensor:
+        shape, dtype = self.shapes[name], self.types[name]
+        if not prod(shape):
+            return torch.empty(shape, dtype=dtype)
+        with Path(self.origin).open("rb") as file:
+            file.seek(self.offsets[name])
+            raw = bytearray(file.read(self._size(name, shape)))
+        return torch.frombuffer(raw, dtype=dtype).view(shape)
+
+    def _size(self, name: str, shape: tuple[int, ...]) -> int:
+        """Return how many bytes a tensor takes."""
+        return prod(shape) * self.types[name].itemsize
+
+
 class _Loaded(Tensors):
     def __init__(self, origin: str, tensors: dict[str, Tensor]) -> None:
         self.tensors = tensors
+        self.types = {name: tensor.dtype for name, tensor in tensors.items()}
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         super().__init__(origin, shapes)
 
@@ -174,6 +221,7 @@ class _Shards(Tensors):
         super().__init__(
             origin, {name: shard.shapes[name] for name, shard in self.holder.items()}
         )
+        self.types = {k: v for shard in shards for k, v in shard.types.items()}
         self.metadata = {k: v for shard in shards for k, v in shard.metadata.items()}
 
     @property
@@ -188,8 +236,11 @@ class _Shards(Tensors):
             shard.rest()
 
 
-def open_weights(path: Path) -> Tensors:
+def open_weights(path: Path, *, hollow: bool = False) -> Tensors:
     """Open a file of tensors: safetensors, a PyTorch checkpoint, or an index of shards.
+
+    Args:
+        hollow: only names, shapes and types are needed, which are there at once.
 
     Raises:
         CheckpointError: the file is something else, is broken, or its pickle names
@@ -197,19 +248,30 @@ def open_weights(path: Path) -> Tensors:
     """
     start = _start_of(path)
     if _is_index(start):
-        return _open_shards(path)
-    return _open_file(path, start)
+        return _open_shards(path, hollow)
+    return _open_file(path, start, hollow)
 
 
-def _open_file(path: Path, start: bytes) -> Tensors:
-    if _is_safetensors(start):
-        return _Safetensors(path)
+def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:
+    if is_safetensors(start):
+        return _safetensors(path, hollow)
     other = archive(path) if start.startswith(ZIP) else python_pickle(path)
     if other is not None:
         raise CheckpointError(other)
     if start.startswith((ZIP, PICKLE)):
-        return _Loaded(str(path), unpickle(path, mapped=start.startswith(ZIP)))
+        mapped = start.startswith(ZIP)
+        return _Loaded(str(path), unpickle(path, mapped=mapped, hollow=hollow))
     raise CheckpointError(why_no_weights(path, start))
+
+
+def _safetensors(path: Path, hollow: bool) -> Tensors:
+    """Open a safetensors file, mapped where it is to be read and that can be."""
+    if not hollow:
+        try:
+            return _Safetensors(path)
+        except (RuntimeError, OSError):  # larger than what may be mapped
+            pass
+    return _Unmapped(path)
 
 
 def _start_of(path: Path) -> bytes:
@@ -219,7 +281,7 @@ def _start_of(path: Path) -> bytes:
         raise CheckpointError(f"'{path}' cannot be read ({error.strerror}).") from error
 
 
-def _is_safetensors(start: bytes) -> bool:
+def is_safetensors(start: bytes) -> bool:
     """Tell by the length of the header and the brace that opens it.
 
     To be asked before anything else: a length may well start with a pickle's byte.
@@ -229,10 +291,10 @@ def _is_safetensors(start: bytes) -> bool:
 
 
 def _is_index(start: bytes) -> bool:
-    return start.lstrip().startswith(b"{") and not _is_safetensors(start)
+    return start.lstrip().startswith(b"{") and not is_safetensors(start)
 
 
-def _open_shards(index: Path) -> Tensors:
+def _open_shards(index: Path, hollow: bool) -> Tensors:
     try:
         names = set(json.loads(index.read_bytes())["weight_map"].values())
         names_in_order = sorted(names)
@@ -245,5 +307,5 @@ def _open_shards(index: Path) -> Tensors:
             raise CheckpointError(
                 f"'{index}' lists the file '{name}', which is not beside it."
             )
-        shards.append(_open_file(shard, _start_of(shard)))
+        shards.append(_open_file(shard, _start_of(shard), hollow))
     return _Shards(str(index), shards)
