@@ -9,6 +9,7 @@ from imaginairy.cli.edit_cmd import edit_cmd
 from imaginairy.cli.fix_faces_cmd import fix_faces_cmd
 from imaginairy.cli.gallery_cmd import gallery_cmd
 from imaginairy.cli.imagine_cmd import imagine_cmd
+from imaginairy.cli.inspect_cmd import inspect_cmd
 from imaginairy.cli.mask_cmd import mask_cmd
 from imaginairy.cli.models_cmd import models_cmd
 from imaginairy.cli.stores import Stores
@@ -42,6 +43,7 @@ aimg.add_command(edit_cmd)
 aimg.add_command(fix_faces_cmd)
 aimg.add_command(gallery_cmd)
 aimg.add_command(imagine_cmd)
+aimg.add_command(inspect_cmd)
 aimg.add_command(mask_cmd)
 aimg.add_command(models_cmd)
 aimg.add_command(upscale_cmd)

@@ -39,7 +39,7 @@ def model_page(name: str) -> Iterator[str]:
             yield from table(shown)
 
 
-def table(rows: Mapping[str, str]) -> Iterator[str]:
+def table(rows: Mapping[str, str], label_width: int = LABEL) -> Iterator[str]:
     """Yield labels with their texts beside them, as wide as the terminal."""
     columns = min(shutil.get_terminal_size().columns, WIDEST)
     for label, text in rows.items():
@@ -47,8 +47,8 @@ def table(rows: Mapping[str, str]) -> Iterator[str]:
             yield from textwrap.wrap(
                 text,
                 columns - 1,
-                initial_indent=f"  {label:<{LABEL}}",
-                subsequent_indent=" " * (LABEL + 2),
+                initial_indent=f"  {label:<{label_width}}",
+                subsequent_indent=" " * (label_width + 2),
                 break_long_words=False,
                 break_on_hyphens=False,
             )

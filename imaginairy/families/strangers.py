@@ -23,6 +23,8 @@ BESIDE = (
 WHOLE = "give a file that holds all of it, or its folder in the diffusers layout"
 ALONE = f"which is one part of a model; {WHOLE}"
 
+LOOKS = "which looks at pictures and draws none"
+
 
 @dataclass(frozen=True)
 class Sign:
@@ -323,7 +325,29 @@ PARTS = (
 )  # fmt: skip
 """Parts of models, each alone in its file."""
 
-KINDS = (*ADAPTERS, *MODELS, *PARTS)
+OTHERS = (
+    other(
+        "a Stable Diffusion 2 or XL checkpoint whose UNet is of neither",
+        *names(r"^model\.diffusion_model\."),
+        *names(r"^(conditioner|cond_stage_model\.model)\."),
+    ),
+    Kind(
+        "mask model", "a CLIPSeg, which masks what words name",
+        names(r"^decoder\.film_mul\."), advice=LOOKS,
+    ),
+    Kind(
+        "captioner", "a BLIP, which captions pictures",
+        names(r"^text_decoder\.(bert|cls)\."), advice=LOOKS,
+    ),
+    Kind(
+        "CLIP", "a CLIP, which compares pictures with texts",
+        names(r"^vision_model\.embeddings\.", r"^text_model\.embeddings\."),
+        advice=LOOKS,
+    ),
+)  # fmt: skip
+"""What else is told so that it is not taken for a part of a model."""
+
+KINDS = (*ADAPTERS, *MODELS, *OTHERS, *PARTS)
 
 PIPELINES = (
     (r"Flux2", FLUX2),

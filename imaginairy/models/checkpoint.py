@@ -61,7 +61,11 @@ def read_checkpoint(path: Path, *, half: bool = False) -> Checkpoint:
 
 def read_file(path: Path) -> Checkpoint:
     """Open a model in a single file."""
-    opened = open_weights(path)
+    return read_opened(path, open_weights(path))
+
+
+def read_opened(path: Path, opened: Tensors) -> Checkpoint:
+    """Tell the parts of a model in a single file that is open."""
     family, whole, outside = family_of_file(opened)
     if family is None:
         raise CheckpointError(why_no_file(path, opened))

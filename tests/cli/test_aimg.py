@@ -75,7 +75,7 @@ def test_version_and_help() -> None:
 def test_every_command_is_under_the_one_name() -> None:
     assert set(aimg.commands) == {
         "again", "describe", "doctor", "edit", "fix-faces", "gallery", "imagine",
-        "mask", "models", "upscale", "version",
+        "inspect", "mask", "models", "upscale", "version",
     }  # fmt: skip
     said = CliRunner().invoke(aimg, ["--help"]).output
     for name in aimg.commands:

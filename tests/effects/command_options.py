@@ -20,6 +20,7 @@ FACES = ("fix-faces", "face.png", "--model", "restorer", "--detector", "storyboo
 MASK = ("mask", "boxes.png", "red", "--mask-model", "finder")
 LARGER = ("upscale", "face.png", "--model", "x2.safetensors")
 LARGER_FACES = (*LARGER, "--fix-faces")
+INSPECT = ("inspect", "storybook")
 DEFAULT = ("models", "default", "sd14", ";", "models", "default")
 
 
@@ -193,6 +194,10 @@ def command_options() -> Iterator[Use]:
     yield Use("gallery", "folder", (*DRAW, ";", "gallery"),
               (*DRAW, "--outdir", "here", "--repeats", "2", ";", "gallery", "here"),
               says_it("here/index.html: 2 pictures"))  # fmt: skip
+    yield Use("inspect", "name", INSPECT, ("inspect", "x2.safetensors"),
+              says_it("Real-ESRGAN"))  # fmt: skip
+    yield Use("inspect", "--json", INSPECT, (*INSPECT, "--json"),
+              says_it('"kind": "model"'))  # fmt: skip
     yield Use("models about", "name", ("models", "about", "storybook"),
               ("models", "about", "sd14"), says_it("sd14"))  # fmt: skip
     yield Use("models default", "name", ("models", "default"), DEFAULT,

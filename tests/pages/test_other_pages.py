@@ -91,6 +91,13 @@ def an_edit(made: Made) -> None:
     assert distance(whole.image, dog.image) > 3
 
 
+def an_inspection(made: Made) -> None:
+    text, said = made.said.rsplit("\n{", 1)
+    assert "a model of Stable Diffusion 1.x" in text
+    facts = json.loads("{" + said)
+    assert (facts["kind"], facts["native_size"]) == ("model", [128, 128])
+
+
 # --- models.md, performance.md, security.md, api.md, add-a-model.md -------------------
 
 
@@ -192,7 +199,7 @@ def generated(made: Made) -> None:
 
 CHECKS: dict[str, list[Check]] = {
     "index.md": [the_first, again, in_python],
-    "commands.md": [a_script, for_scripts, an_edit],
+    "commands.md": [a_script, for_scripts, an_edit, an_inspection],
     "models.md": [what_is_known],
     "performance.md": [as_measured],
     "security.md": [without_a_record],

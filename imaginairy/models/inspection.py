@@ -1,0 +1,283 @@
+"""What a file or folder is, read off its headers alone; no tensor is looked at."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from imaginairy.errors import CheckpointError
+from imaginairy.families.family import DENOISER, Family, Header, Shape
+from imaginairy.families.strangers import Stranger
+from imaginairy.families.table import family_of, only_supported
+from imaginairy.kinds import start_of
+from imaginairy.models.checkpoint import (
+    Checkpoint,
+    family_of_file,
+    header_of_folder,
+    read_folder,
+    read_opened,
+)
+from imaginairy.models.known import known_as
+from imaginairy.models.own_defaults import with_own_defaults
+from imaginairy.models.training import readable, spoken_of, training
+from imaginairy.sources import hub
+from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
+from imaginairy.sources.layouts import WEIGHT_NAME, pick_weights
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import LocalPath, ModelRow
+from imaginairy.weights import gguf
+from imaginairy.weights.folder import ModelFolder
+from imaginairy.weights.weightfile import Tensors, is_safetensors, open_weights
+
+ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+"""What the names of weight files end with."""
+UNKNOWN = "weights of an unknown design"
+NAMES_SHOWN = 3
+LICENCE = re.compile(r"^license:\s*(\S.*)$", re.MULTILINE)
+"""How the page of a repository says its licence, at its head."""
+LONGEST_HEAD = 10_000
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What there is to know of a file or folder before it is used."""
+
+    path: str
+    layout: str
+    kind: str
+    """`model`, `LoRA`, `text encoder` and so on; `unknown` where that is not known."""
+    what: str
+    """The same in words, with its family."""
+    family: str | None
+    prediction: str | None
+    """`noise` or `v`; None where the headers do not say it, or it predicts nothing."""
+    native_size: tuple[int, int] | None
+    """Width and height in pixels."""
+    parameters: int
+    precision: Mapping[str, int]
+    """How many of the parameters are in which type."""
+    parts: Mapping[str, int]
+    """Parameters of each network of a model."""
+    size: int
+    """Bytes on disk."""
+    licence: str | None
+    missing: Sequence[str]
+    """What is missing to draw with it, in sentences."""
+    training: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    usable: bool = False
+    """Whether it can be drawn with as it is, once nothing is missing."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it, for programs."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The tensors of a file or folder, by name."""
+
+    layout: str
+    shapes: Mapping[str, Shape]
+    types: Mapping[str, str]
+    metadata: Mapping[str, Any]
+    files: Sequence[Path]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the attempt to take something for a model."""
+
+    family: Family | None = None
+    checkpoint: Checkpoint | None = None
+    known: Stranger | None = None
+    missing: Sequence[str] = ()
+
+
+def inspected(path: Path) -> Inspected:
+    """Tell what a file or folder is.
+
+    Raises:
+        CheckpointError: it holds no weights, or they are broken or unsafe.
+    """
+    if path.is_dir():
+        folder = ModelFolder(path)
+        if folder.index or any(folder.shapes()):
+            return _of_folder(folder)
+        return inspected(weights_in(path))
+    if start_of(path).startswith(gguf.MAGIC):
+        return _of_gguf(path)
+    opened = open_weights(path, hollow=True)
+    safe = is_safetensors(start_of(opened.files[0]))
+    contents = contents_of("safetensors" if safe else "PyTorch's pickle", opened)
+    return _told(path, contents, of_file(path, opened))
+
+
+def weights_in(folder: Path) -> Path:
+    """Return the weights in a folder that is no model of several parts.
+
+    Raises:
+        CheckpointError: there are none, or several.
+    """
+    files = sorted(file.name for file in folder.iterdir() if file.is_file())
+    if any(WEIGHT_NAME.fullmatch(file) for file in files):
+        return folder / pick_weights(files, "", half=False)
+    weights = [file for file in files if file.endswith(ENDINGS)]
+    if len(weights) == 1:
+        return folder / weights[0]
+    if not weights:
+        raise CheckpointError(f"'{folder}' holds no weights.")
+    more = ", ..." if len(weights) > NAMES_SHOWN else ""
+    raise CheckpointError(
+        f"'{folder}' holds {len(weights)} files of weights, which are no model "
+        f"together; give one of {', '.join(weights[:NAMES_SHOWN])}{more}."
+    )
+
+
+def contents_of(layout: str, opened: Tensors) -> Contents:
+    """Return the tensors of an open file."""
+    types = {name: str(kind).rpartition(".")[2] for name, kind in opened.types.items()}
+    return Contents(layout, opened.shapes, types, opened.metadata, opened.files)
+
+
+def of_file(path: Path, opened: Tensors) -> Verdict:
+    """Take a single file for a model, or say what else it is."""
+    family = family_of_file(opened)[0]
+    if family is None:
+        header = Header(opened.shapes.copy, metadata=opened.metadata)
+        return _not_a_model(known_as(header))
+    try:
+        return _of_checkpoint(read_opened(path, opened))
+    except CheckpointError as error:
+        return Verdict(family, missing=[str(error)])
+
+
+def _of_folder(folder: ModelFolder) -> Inspected:
+    opened = {
+        name: folder.tensors(name)
+        for name in sorted({name.partition("/")[0] for name in folder.shapes()})
+    }
+    contents = Contents(
+        "a folder in the diffusers layout",
+        folder.shapes(),
+        {
+            f"{part}/{name}": kind
+            for part, tensors in opened.items()
+            for name, kind in contents_of("", tensors).types.items()
+        },
+        {k: v for tensors in opened.values() for k, v in tensors.metadata.items()},
+        [file for tensors in opened.values() for file in tensors.files],
+    )
+    family = family_of(header_of_folder(folder))
+    if family is None:
+        verdict = _not_a_model(known_as(header_of_folder(folder)))
+    else:
+        try:
+            verdict = _of_checkpoint(read_folder(folder))
+        except CheckpointError as error:
+            verdict = Verdict(family, missing=[str(error)])
+    return _told(folder.path, contents, verdict)
+
+
+def _of_gguf(path: Path) -> Inspected:
+    header = gguf.read_gguf(path)
+    contents = Contents("GGUF", header.shapes, header.types, header.metadata, [path])
+    known = known_as(Header(lambda: header.shapes))
+    unsupported = "GGUF files are not supported yet; give a .safetensors file."
+    return _told(path, contents, Verdict(known=known, missing=[unsupported]))
+
+
+def _not_a_model(known: Stranger | None) -> Verdict:
+    advice = (known.advice if known else "") or only_supported()
+    return Verdict(known=known, missing=[f"{_begun(advice)}."])
+
+
+def _of_checkpoint(checkpoint: Checkpoint) -> Verdict:
+    needs_words = {row.role for row in checkpoint.family.texts} - {
+        *checkpoint.vocabularies
+    }
+    missing = []
+    if needs_words and hub.cached(CLIP_TOKENIZER) is None:
+        missing = [
+            f"The vocabulary of CLIP ({CLIP_TOKENIZER.repo}), which is fetched when it "
+            "is first used."
+        ]
+    return Verdict(checkpoint.family, checkpoint, missing=missing)
+
+
+def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
+    family, checkpoint, known = verdict.family, verdict.checkpoint, verdict.known
+    counts = {name: prod(shape) for name, shape in contents.shapes.items()}
+    precision: Counter[str] = Counter()
+    for name, count in counts.items():
+        precision[contents.types[name]] += count
+    if family is not None:
+        kind, what, title = "model", f"a model of {family.title}", family.title
+        if checkpoint and _fills(checkpoint):
+            what += " for inpainting"
+    elif known is not None:
+        kind, what, title = known.kind, known.title, known.family or ""
+    else:
+        shown = ", ".join(readable(name) for name in [*counts][:NAMES_SHOWN])
+        kind, what, title = "unknown", f"{UNKNOWN} ({shown})", ""
+    said = spoken_of(contents.metadata)
+    return Inspected(
+        path=str(path),
+        layout=contents.layout,
+        kind=kind,
+        what=what,
+        family=title or None,
+        prediction=checkpoint.schedule.predicts if checkpoint else None,
+        native_size=_native(path) if family else None,
+        parameters=sum(counts.values()),
+        precision=dict(precision.most_common()),
+        parts=_parts(family, path.is_dir(), counts) if family else {},
+        size=sum(file.stat().st_size for file in contents.files),
+        licence=said.pop("license", None) or _licence_beside(path),
+        missing=verdict.missing,
+        training=training(contents.metadata, contents.shapes),
+        metadata=said,
+        usable=checkpoint is not None,
+    )
+
+
+def _fills(checkpoint: Checkpoint) -> bool:
+    config = checkpoint.parts[DENOISER].config
+    return bool(config.in_channels != checkpoint.family.grid.channels)
+
+
+def _native(path: Path) -> tuple[int, int] | None:
+    row = ModelRow(DRAWS, str(path), "", LocalPath(path), "")
+    try:
+        return with_own_defaults(row).defaults.native_size
+    except CheckpointError:
+        return None
+
+
+def _parts(family: Family, folder: bool, counts: Mapping[str, int]) -> dict[str, int]:
+    starts = {
+        row.title: f"{row.folder}/" if folder else row.prefix for row in family.parts
+    }
+    sums = {
+        title: sum(count for name, count in counts.items() if name.startswith(start))
+        for title, start in starts.items()
+    }
+    return {title: count for title, count in sums.items() if count}
+
+
+def _licence_beside(path: Path) -> str | None:
+    page = path / "README.md"
+    try:
+        found = LICENCE.search(page.read_text(encoding="utf-8")[:LONGEST_HEAD])
+    except (OSError, ValueError):
+        return None
+    return readable(found[1]) if found else None
+
+
+def _begun(advice: str) -> str:
+    """Return the end of a sentence as a sentence of its own."""
+    own = advice.removeprefix("which ")
+    return f"It {own}" if own != advice else f"{own[:1].upper()}{own[1:]}"

@@ -1,0 +1,45 @@
+"""Where what a name means lies on this machine, whatever it is for."""
+
+from pathlib import Path
+
+from imaginairy.errors import UnknownModelError
+from imaginairy.sources import hub
+from imaginairy.sources.catalog import MODELS
+from imaginairy.sources.fetch import on_disk
+from imaginairy.sources.locate import REPO_NAME, existing
+
+
+def here(name: str) -> tuple[Path, str | None]:
+    """Return the file or folder meant by a model's name, a path or `owner/repo`.
+
+    Nothing is fetched.
+
+    Returns:
+        The path, and the licence where the catalog says it.
+
+    Raises:
+        UnknownModelError: nothing goes by that name, or it is not on this machine.
+    """
+    for row in MODELS:
+        if name.lower() in (row.name, *row.aliases):
+            if place := on_disk(row):
+                return place, row.licence
+            raise UnknownModelError(
+                f"'{row.name}' is not on this machine; it is fetched when it is first "
+                "used."
+            )
+    if path := existing(name):
+        return path, None
+    if not REPO_NAME.fullmatch(name):
+        raise UnknownModelError(
+            f"'{name}' is no file, no folder, no model that is known by name, and no "
+            "owner/repo on the hub."
+        )
+    repo, _, revision = name.partition("@")
+    if snapshot := hub.cached_snapshot(repo, revision or "main"):
+        return snapshot, None
+    at = f" --revision {revision}" if revision else ""
+    raise UnknownModelError(
+        f"There is no file '{name}', and '{repo}' is not in the cache of the hub; "
+        f"fetch it first: hf download {repo}{at}"
+    )
