@@ -7,7 +7,7 @@ from imaginairy.cli.columns import columns, readable, table, wrapped
 from imaginairy.cli.completion import any_model
 from imaginairy.cli.run import reporting_errors
 from imaginairy.errors import HubUnreachableError
-from imaginairy.families.table import FAMILIES
+from imaginairy.families.table import FAMILIES, listed
 from imaginairy.sources.catalog import models_for
 from imaginairy.sources.own_default import (
     VARIABLE,
@@ -70,7 +70,7 @@ def models_cmd(context: click.Context, /) -> None:
     click.echo("\n".join(table(rows, width)))
     click.echo()
     click.echo(wrapped("", f"Without --model: {said_default()}.", width))
-    kinds = " or ".join(family.title for family in FAMILIES)
+    kinds = listed([family.title for family in FAMILIES], "or")
     others = f"Any other {kinds} model works by its path or as owner/repo."
     click.echo(wrapped("", others, width))
 

@@ -51,6 +51,12 @@ def test_without_a_choice_it_is_the_catalogs(run: Run) -> None:
     assert "Without --model: sd15, or the bundled model" in run("models").output
 
 
+def test_families_are_listed_in_a_sentence(run: Run) -> None:
+    said = " ".join(run("models").output.split())
+    assert "2.x or Stable Diffusion 1.x model works by its path or as owner" in said
+    assert said.count(" or Stable Diffusion") == 1
+
+
 def test_a_choice_is_kept_shown_and_taken_back(run: Run, tmp_path: Path) -> None:
     ran = run("models", "default", "SD-1.4")
     file = tmp_path / "config" / "imaginairy" / "default-model"
