@@ -115,11 +115,11 @@ class ImaginePrompt:
         Number(1, 1000, whole=True), section="Sampling",
     )  # fmt: skip
     width: int | None = option(
-        "Width of the saved image in pixels, a multiple of 8.",
+        f"Width of the saved image in pixels, a multiple of {sizes.GRID}.",
         SIZE, section="Size", short="w", follows=("upscale", "upscaler"),
     )  # fmt: skip
     height: int | None = option(
-        "Height of the saved image in pixels, a multiple of 8.",
+        f"Height of the saved image in pixels, a multiple of {sizes.GRID}.",
         SIZE, section="Size", short="h", follows=("upscale", "upscaler"),
     )  # fmt: skip
     draw_size: str | None = option(

@@ -65,7 +65,7 @@ def on_grid(size: Size, factor: float = 1) -> Size:
 def fitted_size(size: Size, box: Size) -> Size:
     """Return the working size of a picture in a box; one that fits keeps its size.
 
-    Both sides then go to the nearest multiple of 8, and are 64 at least.
+    Both sides then go to the nearest on the grid, and are `SMALLEST_SIDE` at least.
 
     A box that is the picture's own shape but for the rounding is taken as it is, so
     that what was fitted once fits into its working size again.

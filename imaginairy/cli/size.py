@@ -16,7 +16,7 @@ NAMED = {
     "1080p": (1920, 1080),
     "4k": (3840, 2160),
 }
-"""Sizes in pixels; both sides are multiples of 8."""
+"""Sizes in pixels; both sides are on the grid."""
 SHAPES = {"square": (1.0, 1.0), "portrait": (1.0, 1.5), "landscape": (1.5, 1.0)}
 """Width and height as multiples of the side that the model's images usually have."""
 

@@ -14,7 +14,7 @@ CLIP_TOKENIZER = HubFile(
     size=2224003,
     sha256="a83e0809aa4c3af7208b2df632a7a69668c6d48775b3c3fe4e1b1199d1f8b8f4",
 )
-"""The vocabulary of the Stable Diffusion 1.x checkpoints that bring none."""
+"""The vocabulary of models whose text encoders are CLIP's and that bring none."""
 
 SD_REACH = 2.25
 """768 x 768, or 1024 x 576, of 512 x 512."""

@@ -2,7 +2,7 @@
 
 FOLDER holds what imaginAIry 2.0.0, of which the networks equal CompVis' latent
 diffusion bit for bit, gave on a CPU in float32 with weights drawn by the rule of
-`tests.golden.drawn`:
+`tests.support.golden.drawn`:
 
 - networks.npz: UNet, autoencoder and text transformer at reduced size, from
   models_manifest.json and unet_reduced, unet_inpaint9, vae_reduced, clip_text_reduced

@@ -1,7 +1,7 @@
 """Make the files beside this one from the full reference: python trim.py GOLDENS FACTS.
 
 GOLDENS holds what transformers 5.23 gave on a CPU in float32, with weights drawn by the
-rule of `tests.golden.drawn`; FACTS the layouts of published checkpoints.
+rule of `tests.support.golden.drawn`; FACTS the layouts of published checkpoints.
 
 - clipseg.npz: two CLIPSegs of reduced size, with the refined decoder and the plain one,
   on the same pictures and texts; from clipseg_reduced.npz.
