@@ -7,7 +7,7 @@ from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.lazy_image import as_pillow
 from imaginairy.models.store import LoadedModel, ModelStore
-from imaginairy.models.words import listed
+from imaginairy.models.words import shortened
 from imaginairy.order import Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.samplers import made_for
@@ -79,5 +79,5 @@ def tell_what_is_passed_over(
         said = f"The prompt has syntax of other tools that does nothing here: {remark}."
         store.say_once(said, about=said)
     if loaded.words and (unknown := loaded.words.unknown(texts)):
-        said = f"{loaded.spec.name} does not know: {listed(unknown)}"
+        said = f"{loaded.spec.name} does not know: {shortened(unknown)}"
         store.say_once(said, about=texts)

@@ -89,7 +89,7 @@ def words_of(text: str) -> Iterator[str]:
     return (match[0] for match in WORD.finditer(plain.lower()))
 
 
-def listed(words: Sequence[str]) -> str:
+def shortened(words: Sequence[str]) -> str:
     """Return words as a line lists them, shortened where there are many."""
     shown, more = ", ".join(words[:MOST_SHOWN]), len(words) - MOST_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown

@@ -47,16 +47,12 @@ def rrdbnet_part(tensors: Tensors) -> Part:
     return Part(RRDBNet, config, tensors, rrdbnet(config, style))
 
 
-def rrdbnet_config(shapes: Shapes) -> RRDBNetConfig:
-    """Size an RRDBNet; doublings, and channels of folded pictures, tell the scale.
-
-    Nothing tells those of ESRGAN's first files that enlarge by 3 from those by 2.
-    """
-    return _rrdbnet(shapes)[0]
-
-
 def _rrdbnet(shapes: Shapes) -> tuple[RRDBNetConfig, Names]:
-    """Size an RRDBNet, and tell what its parts are called."""
+    """Size an RRDBNet, and tell what its parts are called.
+
+    Doublings, and channels of folded pictures, tell the scale. Nothing tells those of
+    ESRGAN's first files that enlarge by 3 from those by 2.
+    """
     dense = _named(shapes, "dense", FIRST_DENSE) or REAL_ESRGAN["dense"]
     usual = RRDB_NAMES["dense"].index(dense)
     blocks = count(shapes, f"{dense}.weight".format(block="{}", dense=1, index=1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import CheckpointError
-from imaginairy.models.words import KnownWords, listed, read_words
+from imaginairy.models.words import KnownWords, read_words, shortened
 from imaginairy.sources import layouts
 from imaginairy.sources.rows import BUNDLED_FOLDER
 from storybook.words.known_words import known_words
@@ -47,8 +47,10 @@ def test_what_storybook_draws_is_known_and_stray_words_are_not() -> None:
 
 
 def test_many_words_are_listed_shortly() -> None:
-    assert listed(["castle", "moat"]) == "castle, moat"
-    assert listed([str(number) for number in range(30)]).endswith("18, 19 and 10 more")
+    assert shortened(["castle", "moat"]) == "castle, moat"
+    assert shortened([str(number) for number in range(30)]).endswith(
+        "18, 19 and 10 more"
+    )
 
 
 def test_a_folder_without_words_knows_all(tmp_path: Path) -> None:
@@ -64,8 +66,8 @@ def test_broken_words_are_refused(tmp_path: Path, content: str) -> None:
 
 def test_twenty_unknown_words_are_named_and_the_rest_counted() -> None:
     words = [f"w{number}" for number in range(21)]
-    assert listed(words[:20]) == ", ".join(words[:20])
-    assert listed(words) == f"{', '.join(words[:20])} and 1 more"
+    assert shortened(words[:20]) == ", ".join(words[:20])
+    assert shortened(words) == f"{', '.join(words[:20])} and 1 more"
 
 
 def test_words_of_three_letters_have_forms_and_shorter_ones_none() -> None:

@@ -9,7 +9,7 @@ import torch
 from imaginairy.errors import CheckpointError
 from imaginairy.networks.enhancer_config import RRDBNetConfig
 from imaginairy.networks.rrdbnet import RRDBNet, mirror
-from imaginairy.published.rrdbnet import rrdbnet, rrdbnet_config
+from imaginairy.published.rrdbnet import rrdbnet, rrdbnet_part
 from imaginairy.published.upscaler import upscaler_part
 from imaginairy.weights.weightfile import open_weights
 from tests.support.enhancer_goldens import (
@@ -76,7 +76,7 @@ def test_sizes_are_read_off_the_shapes(config: RRDBNetConfig) -> None:
     with torch.device("meta"):
         tensors = publish(RRDBNet(config), rrdbnet(config))
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    assert rrdbnet_config(shapes) == config
+    assert rrdbnet_part(Listing(shapes)).config == config
 
 
 def test_averaged_weights_are_preferred(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_tensor_that_does_not_fit_is_named(
 def test_an_impossible_scale_is_refused() -> None:
     shapes = {name: tuple(w.shape) for name, w in small_upscaler("rrdb_x4").items()}
     with pytest.raises(CheckpointError, match="from 7 channels to 3"):
-        rrdbnet_config({**shapes, "conv_first.weight": (16, 7, 3, 3)})
+        rrdbnet_part(Listing({**shapes, "conv_first.weight": (16, 7, 3, 3)}))
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
