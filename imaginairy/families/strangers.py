@@ -326,10 +326,11 @@ PARTS = (
 """Parts of models, each alone in its file."""
 
 OTHERS = (
-    other(
-        "a Stable Diffusion 2 or XL checkpoint whose UNet is of neither",
-        *names(r"^model\.diffusion_model\."),
-        *names(r"^(conditioner|cond_stage_model\.model)\."),
+    Kind(
+        "checkpoint", "a Stable Diffusion 2 or XL checkpoint whose UNet is of neither",
+        names(
+            r"^model\.diffusion_model\.", r"^(conditioner|cond_stage_model\.model)\."
+        ),
     ),
     Kind(
         "mask model", "a CLIPSeg, which masks what words name",

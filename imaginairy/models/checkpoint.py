@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family, Header, PartRow, function
+from imaginairy.families.strangers import Stranger
 from imaginairy.families.table import FAMILIES, family_of, listed, only_supported
 from imaginairy.log import log
 from imaginairy.models.declared import check_pipeline, said_by_file
@@ -69,6 +70,17 @@ def read_opened(path: Path, opened: Tensors) -> Checkpoint:
     family, whole, outside = family_of_file(opened)
     if family is None:
         raise CheckpointError(why_no_file(path, opened))
+    try:
+        return _read_as(family, path, whole, outside)
+    except CheckpointError as error:
+        if known := resembles(family, whole):
+            raise CheckpointError(refused_as(path, known)) from error
+        raise
+
+
+def _read_as(
+    family: Family, path: Path, whole: Tensors, outside: list[str]
+) -> Checkpoint:
     refuse_named(path, family, whole)
     refuse_lacking(path, family, whole)
     leave_aside(path, outside)
@@ -180,10 +192,21 @@ def why_no_folder(folder: ModelFolder) -> str:
             f"'{folder.path / MODEL_INDEX}' is of a {shown_value(kind)}{what}; "
             f"{only_supported()}."
         )
+    if known := known_at_top(folder.path):
+        return refused_as(folder.path, known)
     for row in FAMILIES[-1].parts:
         folder.tensors(row.folder, FAMILIES[-1].folders)
     held = ", ".join(sorted(folder.folders))
     return f"'{folder.path}' holds {held}; {only_supported()}."
+
+
+def known_at_top(folder: Path) -> Stranger | None:
+    """Return what the weights are that lie in a folder and in no folder of it."""
+    weights = [file for file in folder.glob("*.safetensors") if file.is_file()]
+    if len(weights) != 1:
+        return None
+    opened = open_weights(weights[0], hollow=True)
+    return known_as(Header(opened.shapes.copy, metadata=opened.metadata))
 
 
 def refuse_named(path: Path, family: Family, whole: Tensors) -> None:
@@ -195,6 +218,19 @@ def refuse_named(path: Path, family: Family, whole: Tensors) -> None:
     for pattern, meaning in family.refused.items():
         if any(re.fullmatch(pattern, name) for name in whole.shapes):
             raise CheckpointError(f"'{path}' {meaning}")
+
+
+def resembles(family: Family, whole: Tensors) -> Stranger | None:
+    """Return what a file is that a family took for its own and then refused.
+
+    Of one network alone it is that network, and else only another kind of model.
+    """
+    header = Header(whole.shapes.copy)
+    others = (row.prefix for row in family.parts if row.role != DENOISER)
+    known = known_as(header)
+    if known and (known.kind == "model" or not header.has(*others)):
+        return known
+    return None
 
 
 def refuse_lacking(path: Path, family: Family, whole: Tensors) -> None:

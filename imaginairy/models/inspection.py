@@ -19,6 +19,7 @@ from imaginairy.models.checkpoint import (
     header_of_folder,
     read_folder,
     read_opened,
+    resembles,
 )
 from imaginairy.models.known import known_as
 from imaginairy.models.own_defaults import with_own_defaults
@@ -145,13 +146,15 @@ def contents_of(layout: str, opened: Tensors) -> Contents:
 
 def of_file(path: Path, opened: Tensors) -> Verdict:
     """Take a single file for a model, or say what else it is."""
-    family = family_of_file(opened)[0]
+    family, whole, _ = family_of_file(opened)
     if family is None:
         header = Header(opened.shapes.copy, metadata=opened.metadata)
         return _not_a_model(known_as(header))
     try:
         return _of_checkpoint(read_opened(path, opened))
     except CheckpointError as error:
+        if known := resembles(family, whole):
+            return _not_a_model(known)
         return Verdict(family, missing=[str(error)])
 
 

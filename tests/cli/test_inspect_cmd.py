@@ -124,6 +124,15 @@ def test_a_file_larger_than_memory_takes_no_time(facts: Facts, tmp_path: Path) -
     assert said["parameters"] > 1 << 38
 
 
+def test_a_model_of_another_family_in_a_checkpoint(
+    facts: Facts, tmp_path: Path
+) -> None:
+    names = {f"model.diffusion_model.{name}": shape for name, shape in FLUX.items()}
+    write_hollow(tmp_path / "x.safetensors", names)
+    said = facts(tmp_path / "x.safetensors")
+    assert said["family"] == "Flux.1 [dev]" and not said["usable"]
+
+
 def test_a_lora_says_how_it_was_trained(run: Run, tmp_path: Path) -> None:
     metadata = {
         "ss_base_model_version": "sdxl_base_v1-0",

@@ -91,6 +91,34 @@ def test_a_published_file_is_refused_as_what_it_is(layout: str, tmp_path: Path) 
     assert only_supported() in message or "; give " in message
 
 
+PREFIX = "model.diffusion_model."
+
+
+@pytest.mark.parametrize(
+    "layout",
+    ["flux1_dev_single_file", "zimage_turbo_single_file", "sdxl_diffusers_unet"],
+)
+def test_it_is_told_where_its_names_begin_as_those_of_a_checkpoint(
+    layout: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.safetensors"
+    write_hollow(file, {PREFIX + name: s for name, s in LAYOUTS[layout].items()})
+    assert refusal(file).startswith(f"'{file}' is {TITLES[layout]}")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind"), [(5, "led by depth"), (8, "an InstructPix2Pix model")]
+)
+def test_a_whole_checkpoint_that_draws_otherwise_is_named(
+    inputs: int, kind: str, tmp_path: Path
+) -> None:
+    whole = LAYOUTS["sd21_single_file"]
+    first = {f"{PREFIX}input_blocks.0.0.weight": (320, inputs, 3, 3)}
+    write_hollow(tmp_path / "x.safetensors", whole | first)
+    message = refusal(tmp_path / "x.safetensors")
+    assert kind in message and message.endswith(f"; {only_supported()}.")
+
+
 @pytest.mark.parametrize("name", ["input_blocks.0.0.weight", "txt_in.weight"])
 def test_a_tensor_alone_tells_nothing(name: str) -> None:
     assert title({name: (320, 4, 3, 3)}) is None
@@ -306,3 +334,9 @@ def test_a_folder_is_told_by_its_pipeline(
     index = tmp_path / "model_index.json"
     index.write_text(json.dumps({"_class_name": pipeline}))
     assert refusal(tmp_path).startswith(f"'{index}' is of a {pipeline}, {kind}")
+
+
+def test_a_folder_of_one_file_is_told_by_it(tmp_path: Path) -> None:
+    file = tmp_path / "adapter_model.safetensors"
+    write_hollow(file, {f"unet.{PEFT}.to_k.lora_A.weight": (8, 2048)})
+    assert refusal(tmp_path).startswith(f"'{tmp_path}' is a LoRA for {SDXL}, which")

@@ -264,3 +264,29 @@ def test_an_index_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> N
 @pytest.mark.parametrize("place", [None, 3, True])
 def test_an_index_that_lists_no_names_is_refused(tmp_path: Path, place: object) -> None:
     assert "not beside it" in refusal(write_index(tmp_path, {"a": place}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
+def test_tensors_are_read_where_they_lie_without_a_map(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    """As of files that are too large to map, or whose header alone is wanted."""
+    tensors = {
+        "b": torch.arange(6).reshape(2, 3).to(dtype),
+        "a": torch.tensor(7).to(dtype),
+        "none": torch.empty(0, 3, dtype=dtype),
+    }
+    save_file(tensors, tmp_path / "x.safetensors", metadata={"title": "Fox"})
+    opened = open_weights(tmp_path / "x.safetensors", hollow=True)
+    assert opened.metadata == {"title": "Fox"}
+    assert opened.types == dict.fromkeys(tensors, dtype)
+    assert opened.shapes == {"b": (2, 3), "a": (), "none": (0, 3)}
+    for name, tensor in tensors.items():
+        assert torch.equal(opened.read(name), tensor)
+
+
+def test_containers_that_hold_themselves_are_gone_through_once(tmp_path: Path) -> None:
+    many: list[object] = []
+    many += [many] * 1000
+    torch.save({"list": [many, {"a": torch.ones(2)}]}, tmp_path / "x.ckpt")
+    assert [*open_weights(tmp_path / "x.ckpt").shapes] == ["list.1.a"]
