@@ -131,7 +131,7 @@ def kept_loaded(made: Made) -> None:
 
 
 def asked_first(made: Made) -> None:
-    assert "['A kin', 'Stable Diffusion 1.x']" in made.said
+    assert "['A kin', 'Stable Diffusion XL', " in made.said
 
 
 def by_its_path(made: Made) -> None:

@@ -26,12 +26,21 @@ def distance(a: Image.Image, b: Image.Image) -> float:
     return float(np.abs(pixels(a) - pixels(b)).mean())
 
 
-def assert_same(a: Image.Image, b: Image.Image) -> None:
-    """Judge that pictures are the same but for rounding, as where one of them was drawn
-    beside others and one alone.
+def furthest(a: Image.Image, b: Image.Image) -> float:
+    """Return the largest difference of two pictures' values, from 0 to 255."""
+    return float(np.abs(pixels(a) - pixels(b)).max())
+
+
+def is_same(a: Image.Image, b: Image.Image) -> bool:
+    """Tell whether pictures are the same but for rounding, as where one of them was
+    drawn beside others and one alone.
     """
-    worst = float(np.abs(pixels(a) - pixels(b)).max())
-    assert worst <= 1, f"they differ by up to {worst:g} of 255"
+    return furthest(a, b) <= 1
+
+
+def assert_same(a: Image.Image, b: Image.Image) -> None:
+    """Judge that pictures are the same but for rounding."""
+    assert is_same(a, b), f"they differ by up to {furthest(a, b):g} of 255"
 
 
 def share(image: Image.Image, colour: str, box: tuple[int, ...] | None = None) -> float:
