@@ -141,6 +141,20 @@ _ROWS = (
         options={"eta": 1.0},
     ),
     Sampler(
+        name="k_unipc",
+        summary="UniPC-2: corrects each step by the next prediction; for few steps",
+        paper="Zhao et al. 2023, arXiv:2302.04867",
+        function="multistep:sample_unipc",
+        spacings=_ALL,
+    ),
+    Sampler(
+        name="k_res_multistep",
+        summary="refined exponential solver, looking back one step",
+        paper="Zhang et al. 2023, arXiv:2308.02157",
+        function="multistep:sample_res_multistep",
+        spacings=_ALL,
+    ),
+    Sampler(
         name="k_lcm",
         summary="for latent consistency models only, in 1 to 8 steps",
         paper="Luo et al. 2023, arXiv:2310.04378",

@@ -24,6 +24,8 @@ SAMPLER_NAMES = {
     "dpm++ sde": "k_dpmpp_sde",
     "dpm++ 2m sde": "k_dpmpp_2m_sde",
     "dpm++ 3m sde": "k_dpmpp_3m_sde",
+    "unipc": "k_unipc",
+    "res multistep": "k_res_multistep",
     "lcm": "k_lcm",
 }
 """Samplers by the names that `plain_name` makes of all the ways to write them."""
@@ -64,6 +66,7 @@ SPELLINGS = (
     (r" gpu\b", ""),
     (r"dpmpp|dpm\+\+", "dpm++ "),
     (r"\bancestral\b", "a"),
+    (r"\buni pc\b", "unipc"),
     (r"\bk?dpm 2\b", "dpm2"),
     (r" +", " "),
 )

@@ -63,9 +63,9 @@ def test_a_whole_text() -> None:
 
 
 def test_what_nothing_here_does_is_told() -> None:
-    record = parsed("Sampler: UniPC, VAE: soft.pt, Size: large, CFG scale: high")
+    record = parsed("Sampler: DEIS, VAE: soft.pt, Size: large, CFG scale: high")
     assert record.unknown == {
-        "Sampler": "UniPC",
+        "Sampler": "DEIS",
         "VAE": "soft.pt",
         "Size": "large",
         "CFG scale": "high",

@@ -32,6 +32,8 @@ def parsed(settings: str) -> ForeignRecord:
         ("k_dpmpp_sde", ("DPM++ SDE", "dpmpp_sde", "dpmpp_sde_gpu")),
         ("k_dpmpp_2m_sde", ("DPM++ 2M SDE", "dpmpp_2m_sde_gpu", "k_dpmpp_2m_sde")),
         ("k_dpmpp_3m_sde", ("DPM++ 3M SDE", "dpmpp_3m_sde_gpu")),
+        ("k_unipc", ("UniPC", "uni_pc", "unipc", "k_unipc")),
+        ("k_res_multistep", ("Res Multistep", "res_multistep")),
         ("k_lcm", ("LCM", "lcm")),
     ],
 )
@@ -73,7 +75,7 @@ def test_pairs_of_sampler_and_schedule(
 @pytest.mark.parametrize(
     ("pair", "sampler", "unknown", "note"),
     [
-        (("UniPC", "Karras"), None, {"Sampler", "Schedule type"}, ""),
+        (("DEIS", "Karras"), None, {"Sampler", "Schedule type"}, ""),
         (("Restart", ""), None, {"Sampler"}, ""),
         (("DPM++ 2M SDE Heun", "Exponential"), None, {"Sampler", "Schedule type"}, ""),
         (("heunpp2", "automatic"), None, {"Sampler"}, ""),

@@ -6,6 +6,7 @@ from math import log, log2
 
 import pytest
 import torch
+from diffusers import UniPCMultistepScheduler
 from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
@@ -24,6 +25,7 @@ from tests.support.gaussian import (
     noise_from,
 )
 from tests.support.schedules import SCHEDULES, WALKERS, name_of
+from tests.support.tiny import BETAS
 from tests.support.walks import WALKS, World
 
 TOP, BOTTOM = 10.0, 0.1
@@ -95,6 +97,8 @@ ORDERS = {
     "k_dpmpp_2m_sde": 2,
     "k_dpmpp_3m_sde": 2,  # as it is published; see its docstring
     "k_dpm_fast": 3,
+    "k_unipc": 3,
+    "k_res_multistep": 2,
 }
 
 
@@ -348,3 +352,26 @@ def test_a_stronger_init_image_is_kept_more_closely(
     assert all(low < high + 0.02 for low, high in pairwise(closeness)), closeness
     assert closeness[0] + 0.05 < closeness[-2] < closeness[-1]
     assert closeness[-1] > (0.99 if schedule.kind == "discrete" else 0.95)
+
+
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # of diffusers
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_unipc_is_that_of_diffusers(schedule: NoiseSchedule, steps: int) -> None:
+    """On a model that changes its mind, over their own levels."""
+    scheduler = UniPCMultistepScheduler(**BETAS)
+    scheduler.set_timesteps(steps)
+    levels = scheduler.sigmas.tolist()
+    noise = noise_from(1, (1, 4, 6, 5))()
+    seen = noise
+    for timestep, level in zip(scheduler.timesteps, levels[:-1], strict=True):
+        latents = seen * (level**2 + 1) ** 0.5
+        predicted = (latents - latents.sin()) / level
+        seen = scheduler.step(predicted, timestep, seen).prev_sample
+    out = SAMPLERS["k_unipc"].sample(
+        Saying(schedule, lambda latents, _: latents.sin()),
+        noise * (levels[0] ** 2 + 1) ** 0.5,
+        levels,
+        draw_noise=no_noise,
+        on_step=ignore_step,
+    )
+    torch.testing.assert_close(out, seen, rtol=0, atol=1e-4)

@@ -303,7 +303,7 @@ def test_what_a_row_can(row: Sampler, schedule: NoiseSchedule) -> None:
 
 
 def test_rows_have_names_of_their_own() -> None:
-    assert len(SAMPLERS) == len(_ROWS) == 16
+    assert len(SAMPLERS) == len(_ROWS) == 18
 
 
 @pytest.mark.parametrize("spacing", ["karras", "cosine"])

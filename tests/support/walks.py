@@ -213,6 +213,51 @@ def dpm_adaptive(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
     return x
 
 
+def res_multistep(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
+    """Phi functions on two predictions (arXiv:2308.02157, eq. 29, c2 < 0)."""
+    before, h_before = None, 0.0
+    for sigma, sigma_next in pairwise(levels):
+        clean = world.clean(x, sigma)
+        h = log(sigma / sigma_next) if sigma_next else 0.0
+        if before is None or not h:
+            x = towards(x, clean, sigma, sigma_next)
+        else:
+            phi_1 = expm1(-h) / -h
+            b_2 = (phi_1 - 1) / -h / (-h_before / h)
+            b_1 = phi_1 - b_2
+            x = exp(-h) * x + h * (b_1 * clean + b_2 * before)
+        before, h_before = clean, h
+    return x
+
+
+def unipc(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
+    """Order 2, B2, on clean latents (arXiv:2302.04867, theorem 3.1 and eq. 11)."""
+    at = [-log(level) if level else np.inf for level in levels]
+    past: list[Tensor] = []
+    start = x
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        clean = world.clean(x, sigma)
+        if index:
+            h = at[index] - at[index - 1]
+            grown = expm1(-h)
+            x = towards(start, past[0], levels[index - 1], sigma)
+            r = [1.0] if index == 1 else [(at[index - 2] - at[index - 1]) / h, 1.0]
+            phi_2 = grown / -h - 1
+            right = np.array([phi_2, 2 * (phi_2 / -h - 0.5)]) / grown
+            shares = [0.5]
+            if index > 1:
+                shares = np.linalg.solve([[1.0, 1.0], r], right).tolist()
+                x = x - grown * shares[0] * (past[1] - past[0]) / r[0]
+            x = x - grown * shares[-1] * (clean - past[0])
+        start, x = x, towards(x, clean, sigma, sigma_next)
+        if past and sigma_next:
+            h = at[index + 1] - at[index]
+            r_before = (at[index - 1] - at[index]) / h
+            x = x - expm1(-h) * 0.5 * (past[0] - clean) / r_before
+        past = [clean, *past][:2]
+    return x
+
+
 def lcm(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
     for sigma, sigma_next in pairwise(levels):
         x = world.noised(world.clean(x, sigma), sigma_next)
@@ -232,5 +277,7 @@ WALKS: dict[str, Walk] = {
     "k_dpmpp_2m_sde": dpmpp_2m,
     "k_dpmpp_3m_sde": dpmpp_3m,
     "k_dpmpp_sde": dpmpp_sde,
+    "k_unipc": unipc,
+    "k_res_multistep": res_multistep,
     "k_lcm": lcm,
 }
