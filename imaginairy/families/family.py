@@ -145,8 +145,8 @@ class Family:
     """What else is usual for it where nothing is asked: `steps`, `prompt_strength`,
     `sampler`, `reach`; see `sources.rows.DrawingDefaults`."""
     schedule: str = "imaginairy.published.schedule:schedule_of"
-    """`module:function` of `(where, settings, title)`: what the noise is, as an object
-    that says what the network `predicts` and has the schedule `made`."""
+    """`module:function` of `(where, settings, title, prediction)`: what the noise is,
+    as an object that says what the network `predicts` and has the schedule `made`."""
     prediction: Prediction = "noise"
     """What the network says where nothing beside it tells."""
     noise: Mapping[str, Any] = field(default_factory=dict)

@@ -14,9 +14,8 @@ from imaginairy.log import log
 from imaginairy.models.declared import check_pipeline, said_by_file
 from imaginairy.models.known import known_as, refused_as
 from imaginairy.published.naming import OtherDesignError
-from imaginairy.published.schedule import prediction
 from imaginairy.samplers.discrete import ScheduleConfig
-from imaginairy.samplers.prediction import NoiseConfig
+from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
@@ -261,10 +260,10 @@ def read_part(
 
 def read_schedule(where: Path, family: Family, settings: Settings) -> NoiseConfig:
     """Return the schedule that a model was trained with."""
-    usual = {"prediction_type": prediction(family.prediction), **family.noise}
-    schedule: Callable[[Path, Settings, str], NoiseConfig]
+    schedule: Callable[[Path, Settings, str, Prediction], NoiseConfig]
     schedule = function(family.schedule)
-    return schedule(where, {**usual, **settings}, family.title)
+    said = {**family.noise, **settings}
+    return schedule(where, said, family.title, family.prediction)
 
 
 @contextmanager

@@ -6,13 +6,16 @@ from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.samplers.prediction import Prediction
 from imaginairy.weights.settings import Settings, number, require, shown_value
 
-PREDICTIONS = {
-    "epsilon": ("epsilon", "eps", "noise"),
-    "v_prediction": ("v_prediction", "v", "v_pred", "vpred", "velocity"),
+PREDICTIONS: dict[str, Prediction] = {"epsilon": "noise", "v_prediction": "v"}
+"""What a network may be said to predict, in the words of `scheduler_config.json`."""
+OTHER_WORDS = {
+    **dict.fromkeys(("eps", "noise"), "epsilon"),
+    **dict.fromkeys(("v", "v_pred", "vpred", "velocity"), "v_prediction"),
 }
-"""What a network may predict, and how it is written."""
+"""The same in the words of others."""
 SCHEDULER = {
     "prediction_type": tuple(PREDICTIONS),
     "beta_schedule": ("scaled_linear", "linear"),
@@ -26,11 +29,14 @@ SCHEDULER = {
 MOST_TIMESTEPS = 100_000
 
 
-def schedule_of(where: Path, settings: Settings, owner: str) -> ScheduleConfig:
+def schedule_of(
+    where: Path, settings: Settings, owner: str, predicts: Prediction
+) -> ScheduleConfig:
     """Return the schedule that settings named as in `scheduler_config.json` make.
 
     Args:
         owner: which family has it, for messages.
+        predicts: what the network predicts where the settings do not say.
 
     Raises:
         CheckpointError: it is one that is not supported, or makes no sense.
@@ -48,7 +54,7 @@ def schedule_of(where: Path, settings: Settings, owner: str) -> ScheduleConfig:
             f"'{where}' has num_train_timesteps '{timesteps:g}', which is no whole "
             f"number up to {MOST_TIMESTEPS}."
         )
-    predicted = settings.get("prediction_type") or "epsilon"
+    said = settings.get("prediction_type")
     return ScheduleConfig(
         timesteps=int(timesteps),
         beta_start=number(where, settings, "beta_start", usual.beta_start, 0, 1),
@@ -56,7 +62,7 @@ def schedule_of(where: Path, settings: Settings, owner: str) -> ScheduleConfig:
         beta_schedule=settings.get("beta_schedule") or usual.beta_schedule,
         trained_betas=None if betas is None else tuple(map(float, betas)),
         zero_terminal_snr=bool(settings.get("rescale_betas_zero_snr")),
-        predicts="noise" if predicted == "epsilon" else "v",
+        predicts=PREDICTIONS[said] if said else predicts,
         spacing=settings.get("timestep_spacing") or usual.spacing,
         ends_clean=bool(settings.get("set_alpha_to_one")),
     )
@@ -66,7 +72,7 @@ def prediction(written: Any) -> str:
     """Return what a network predicts in the words of `scheduler_config.json`."""
     written = shown_value(written)
     plain = written.strip().lower().replace("-", "_")
-    return next((name for name, ways in PREDICTIONS.items() if plain in ways), written)
+    return plain if plain in PREDICTIONS else OTHER_WORDS.get(plain, written)
 
 
 def _are_betas(values: Any) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import BadOptionError
+from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.schedule import Schedule, ScheduleKind, Way
 from imaginairy.samplers.spacings import (
     ALIGNED,
@@ -33,7 +34,7 @@ class ScheduleConfig:
     """Every beta, in place of the above."""
     zero_terminal_snr: bool = False
     """Whether the last timestep is noise alone (Lin et al. 2023, arXiv:2305.08891)."""
-    predicts: Literal["noise", "v"] = "noise"
+    predicts: Prediction = "noise"
     """What the network says of noised latents; see `prediction`."""
     spacing: Literal["leading", "linspace", "trailing"] = "leading"
     """Which timesteps are visited: without the last, with both ends, or without the

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
 from imaginairy.samplers import SAMPLERS
+from imaginairy.samplers.prediction import Prediction
 from imaginairy.weighted_prompt import WeightedPrompt
 from tests.families.patchwork.flow import FLOWING
 from tests.families.patchwork.row import PATCHWORK
@@ -141,6 +142,14 @@ def test_every_sampler_draws_with_all_that_prompts_may_ask(
         assert not np.array_equal(picture, plain), way
     kept = ways["masked"][:, :20], np.asarray(init, dtype=int)[:, :20]
     assert np.array_equal(*kept), "what the mask leaves stays"
+
+
+def test_what_it_predicts_is_said_by_its_row_alone(file: Path) -> None:
+    for prediction in get_args(Prediction):
+        with register(replace(PATCHWORK, name="kin", prediction=prediction)):
+            assert read_checkpoint(file).schedule.predicts == prediction
+            [result] = drawn(ModelStore("cpu"), prompt(file))
+        assert result.img.size == (64, 64)
 
 
 def test_a_network_that_sees_the_mask_is_told_of_it(tmp_path: Path) -> None:

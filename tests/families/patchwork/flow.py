@@ -13,14 +13,16 @@ from tests.support.schedules import FlowSchedule
 
 @dataclass(frozen=True)
 class Flow:
-    predicts: Prediction = "flow"
+    predicts: Prediction
 
     def made(self) -> Schedule:
         return FlowSchedule()
 
 
-def schedule_of(where: Path, settings: Mapping[str, Any], title: str) -> Flow:
-    return Flow()
+def schedule_of(
+    where: Path, settings: Mapping[str, Any], title: str, predicts: Prediction
+) -> Flow:
+    return Flow(predicts)
 
 
 FLOWING = replace(
