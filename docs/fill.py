@@ -133,10 +133,11 @@ def models() -> str:
 
 def model_details() -> str:
     """Say everything that the catalog knows of each model."""
-    parts = []
+    parts, titles = [], {family.name: family.title for family in FAMILIES}
     for spec in models_for(DRAWS):
         does = spec.defaults
         rows = [
+            ("family", titles[spec.family]),
             ("licence", spec.licence),
             ("also called", ", ".join(f"`{alias}`" for alias in spec.aliases)),
             ("size of its images", f"{does.width} x {does.height}"),
@@ -155,10 +156,13 @@ def model_details() -> str:
                     ("size", f"{file.size:,} bytes" if file.size else "not stated"),
                     ("SHA-256", f"`{file.sha256}`" if file.sha256 else "not stated"),
                 ]
+            case HubRepo() as repo:
+                rows.append(("repository", f"`{repo.repo}`, as a folder"))
             case BundledFolder() as folder:
                 rows.append(("file", f"comes with the package, `{folder.name}/`"))
-        summary = spec.summary[0].upper() + spec.summary[1:]
-        parts.append(f"### {spec.name}\n\n{summary}.\n\n{table(('', ''), rows)}")
+        summary = f"{spec.summary[0].upper()}{spec.summary[1:]}. {spec.notice}".strip()
+        rows = [row for row in rows if row[1]]
+        parts.append(f"### {spec.name}\n\n{summary}\n\n{table(('', ''), rows)}")
     return "\n\n".join(parts)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from imaginairy.cli.columns import readable
+from imaginairy.families.table import FAMILIES
 from imaginairy.sources.catalog import MODELS
 from imaginairy.sources.fetch import on_disk, own_folder, size_of, source_of
 from imaginairy.sources.locate import locate
@@ -65,7 +66,9 @@ def facts_of(spec: ModelRow) -> dict[str, str]:
         "licence": spec.licence,
     }
     if spec.role == DRAWS:
+        titles = {family.name: family.title for family in FAMILIES}
         facts |= {
+            "family": titles.get(spec.family, ""),
             "native size": f"{does.width} x {does.height} pixels",
             "by default": f"{does.steps} steps of {does.sampler}, guidance scale "
             f"{does.prompt_strength:g}",

@@ -61,10 +61,17 @@ def models_cmd(context: click.Context, /) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    rows = [("NAME", "SIZE", "ON DISK", "WHAT IT IS", "LICENCE")]
+    rows = [("NAME", "SIZE", "ON DISK", "FAMILY", "WHAT IT IS", "LICENCE")]
+    titles = {family.name: family.title for family in FAMILIES}
     rows += [
-        (spec.name, *size_and_place(spec), spec.summary, spec.licence)
-        for spec in models_for(DRAWS)
+        (
+            spec.name,
+            *size_and_place(spec),
+            titles[spec.family],
+            spec.summary,
+            spec.licence,
+        )
+        for spec in sorted(models_for(DRAWS), key=lambda spec: spec.family)
     ]
     width = columns()
     click.echo("\n".join(table(rows, width)))

@@ -44,22 +44,26 @@ class Checkpoint:
     """Folders with vocabularies of the model's own, by the role of who reads them."""
 
 
-def read_checkpoint(path: Path, *, half: bool = False) -> Checkpoint:
+def read_checkpoint(
+    path: Path, *, half: bool = False, known: Settings | None = None
+) -> Checkpoint:
     """Open a model in a single file, or in a folder in the diffusers layout.
 
     Args:
         half: prefer the fp16 files where a folder holds both.
+        known: of its noise, where it does not say so itself; as in
+            `scheduler_config.json`.
 
     Raises:
         CheckpointError: the path holds no model of a family that is known, or a broken
             one.
     """
     if path.is_dir():
-        return read_folder(ModelFolder(path, half=half))
-    return read_file(path)
+        return read_folder(ModelFolder(path, half=half), known or {})
+    return read_file(path, known or {})
 
 
-def read_file(path: Path) -> Checkpoint:
+def read_file(path: Path, known: Settings) -> Checkpoint:
     """Open a model in a single file."""
     return read_opened(path, open_weights(path))
 
@@ -111,14 +115,14 @@ def _read_as(
     return Checkpoint(
         family,
         parts,
-        schedule=read_schedule(path, family, said),
+        schedule=read_schedule(path, family, {**known, **said}),
         clip_skip=int(number(path, said, "clip_skip", 1, 0, layers + 1)),
         weight_files=whole.files,
         vocabularies=places,
     )
 
 
-def read_folder(folder: ModelFolder) -> Checkpoint:
+def read_folder(folder: ModelFolder, known: Settings) -> Checkpoint:
     """Open a model in a folder in the diffusers layout."""
     path, family = folder.path, family_of(header_of_folder(folder))
     if family is None:
@@ -135,7 +139,7 @@ def read_folder(folder: ModelFolder) -> Checkpoint:
             )
             for row in family.parts
         },
-        schedule=read_schedule(path / SCHEDULER, family, folder.scheduler),
+        schedule=read_schedule(path / SCHEDULER, family, {**known, **folder.scheduler}),
         weight_files=tuple(file for each in tensors.values() for file in each.files),
         vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
     )

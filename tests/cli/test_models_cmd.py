@@ -85,7 +85,7 @@ def test_the_variable_wins(run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [
-        ("sd16", 2, "There is no model 'sd16'; give one of"),
+        ("sd155", 2, "There is no model 'sd155'; give one of"),
         ("storybook-clip", 2, "There is no model 'storybook-clip'"),
         ("", 2, "A model goes by a name or a path, not ''."),
         ("missing.safetensors", 2, "There is no model 'missing.safetensors'"),
@@ -134,7 +134,7 @@ def test_a_store_that_is_kept_follows_a_change(
     assert store.locate(None).name == "sd14"
     monkeypatch.setenv(VARIABLE, "sd15")
     assert store.locate(None).name == "sd15", "used or refused, nothing in its place"
-    monkeypatch.setenv(VARIABLE, "sd16")
+    monkeypatch.setenv(VARIABLE, "sd155")
     with pytest.raises(UnknownModelError, match="Did you mean 'sd15'"):
         store.locate(None)
 

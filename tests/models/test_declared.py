@@ -83,6 +83,16 @@ def test_single_files_are_what_they_say(
     assert read_checkpoint(file).schedule == schedule
 
 
+def test_what_is_known_of_a_model_holds_where_it_says_nothing(
+    compvis: Named, tmp_path: Path
+) -> None:
+    file, known = tmp_path / "model.safetensors", {"prediction_type": "v_prediction"}
+    save_file(compvis, file)
+    assert read_checkpoint(file, known=known).schedule == V
+    save_file(compvis, file, {"modelspec.prediction_type": "epsilon"})
+    assert read_checkpoint(file, known=known).schedule == ScheduleConfig()
+
+
 def test_the_usual_configuration_beside_a_file_changes_nothing(
     compvis: Named, tmp_path: Path
 ) -> None:

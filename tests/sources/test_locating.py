@@ -6,8 +6,9 @@ import pytest
 from platformdirs import user_cache_path
 
 from imaginairy.errors import BadOptionError, UnknownModelError
+from imaginairy.families.table import FAMILIES
 from imaginairy.sources import hub
-from imaginairy.sources.catalog import find, known, models_for
+from imaginairy.sources.catalog import MODELS, find, known, models_for
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.locate import default_model, locate
@@ -32,6 +33,8 @@ from tests.support.hub_client import Client
         ("Stable-Diffusion-1.4", "sd14"),
         ("inpainting", "sd15-inpainting"),
         ("BUNDLED", "storybook"),
+        ("SDXL", "sdxl"),
+        ("sd-2.1", "sd21"),
     ],
 )
 def test_rows_go_by_name_and_alias_in_any_case(name: str, row: str) -> None:
@@ -79,16 +82,17 @@ def test_a_repository_is_that_of_its_revision(
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b/c", "owner/", "owner/my model", "a/b.safetensors", "a/b.ckpt", "sd16"]
+    "name",
+    ["a/b/c", "owner/", "owner/my model", "a/b.safetensors", "a/b.ckpt", "sd155"],
 )
 def test_other_names_are_refused_with_what_there_is(name: str) -> None:
     with pytest.raises(UnknownModelError) as refused:
         locate(DRAWS, name)
-    near = " Did you mean 'sd15'?" if name == "sd16" else ""
+    near = " Did you mean 'sd15'?" if name == "sd155" else ""
     assert str(refused.value) == (
         f"There is no model '{name}'; give one of sd15, sd15-inpainting, sd14, "
-        "storybook, the path of a checkpoint file or folder, or a repository as "
-        f"owner/repo.{near}"
+        "storybook, sd21, sd-turbo, sdxl, sdxl-inpainting, sdxl-turbo, the path of a "
+        f"checkpoint file or folder, or a repository as owner/repo.{near}"
     )
 
 
@@ -105,7 +109,7 @@ def test_other_roles_are_refused_with_what_there_is() -> None:
 def test_a_default_that_there_is_not_says_who_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "sd16")
+    monkeypatch.setenv(VARIABLE, "sd155")
     with pytest.raises(UnknownModelError) as refused:
         locate(DRAWS, None)
     said = str(refused.value)
@@ -142,19 +146,50 @@ def test_published_rows_are_those_that_were_published() -> None:
         "sd15": ("v1-5-pruned-emaonly.safetensors", 4_265_146_304, "6ce0161689b38"),
         "sd15-inpainting": ("sd-v1-5-inpainting.ckpt", 4_265_437_280, "c6bbc15e3224e"),
         "sd14": ("sd-v1-4.ckpt", 4_265_380_512, "fe4efff1e174c"),
+        "sd21": ("v2-1_768-ema-pruned.safetensors", 5_214_604_494, "dcd690123cfc6"),
+        "sdxl": ("sd_xl_base_1.0.safetensors", 6_938_078_334, "31e35c80fc482"),
     }
+    usual = 512, 40, 7.5, "plms"
+    others = {"sd21": (768, *usual[1:]), "sdxl": (1024, 30, 6.0, "k_dpmpp_2m")}
     for name, (file, size, start) in stated.items():
         spec = known(DRAWS, name)
         does = spec.defaults
         assert isinstance(spec.weights, HubFile) and spec.weights.sha256
         assert (spec.weights.path, spec.weights.size) == (file, size)
         assert spec.weights.sha256.startswith(start)
-        assert (does.width, does.height, does.steps) == (512, 512, 40)
-        assert (does.prompt_strength, does.sampler) == (7.5, "plms")
+        assert does.width == does.height
+        own = does.width, does.steps, does.prompt_strength, does.sampler
+        assert own == others.get(name, usual)
         assert (does.reach, does.upscales, does.companions) == (
             (2.25, False, "published")
         )
     assert CLIP_TOKENIZER.size == 2_224_003
+
+
+@pytest.mark.parametrize(
+    ("name", "repo"),
+    [
+        ("sd-turbo", "stabilityai/sd-turbo"),
+        ("sdxl-turbo", "stabilityai/sdxl-turbo"),
+        ("sdxl-inpainting", "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"),
+    ],
+)
+def test_some_rows_are_folders_of_the_hub(name: str, repo: str) -> None:
+    spec = known(DRAWS, name)
+    assert spec.weights == HubRepo(repo)
+    does = spec.defaults
+    if "turbo" in name:
+        assert (does.width, does.steps, does.sampler) == (512, 4, "k_euler_a")
+        assert does.prompt_strength == 1
+        assert "licence" in spec.notice
+    else:
+        assert (does.width, does.steps, spec.notice) == (1024, 30, "")
+
+
+def test_rows_that_draw_are_of_a_family_that_there_is() -> None:
+    families = {family.name for family in FAMILIES}
+    assert {row.family for row in models_for(DRAWS)} == families
+    assert not any(row.family for row in MODELS if row.role != DRAWS)
 
 
 def test_a_file_of_the_web_goes_by_its_own_name() -> None:
