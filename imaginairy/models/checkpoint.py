@@ -59,16 +59,13 @@ def read_checkpoint(
             one.
     """
     if path.is_dir():
-        return read_folder(ModelFolder(path, half=half), known or {})
-    return read_file(path, known or {})
+        return read_folder(ModelFolder(path, half=half), known)
+    return read_opened(path, open_weights(path), known)
 
 
-def read_file(path: Path, known: Settings) -> Checkpoint:
-    """Open a model in a single file."""
-    return read_opened(path, open_weights(path))
-
-
-def read_opened(path: Path, opened: Tensors) -> Checkpoint:
+def read_opened(
+    path: Path, opened: Tensors, known: Settings | None = None
+) -> Checkpoint:
     """Tell the parts of a model in a single file that is open."""
     family, whole, outside = family_of_file(opened)
     if family is None:
@@ -115,14 +112,14 @@ def _read_as(
     return Checkpoint(
         family,
         parts,
-        schedule=read_schedule(path, family, {**known, **said}),
+        schedule=read_schedule(path, family, {**(known or {}), **said}),
         clip_skip=int(number(path, said, "clip_skip", 1, 0, layers + 1)),
         weight_files=whole.files,
         vocabularies=places,
     )
 
 
-def read_folder(folder: ModelFolder, known: Settings) -> Checkpoint:
+def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoint:
     """Open a model in a folder in the diffusers layout."""
     path, family = folder.path, family_of(header_of_folder(folder))
     if family is None:
@@ -139,7 +136,9 @@ def read_folder(folder: ModelFolder, known: Settings) -> Checkpoint:
             )
             for row in family.parts
         },
-        schedule=read_schedule(path / SCHEDULER, family, {**known, **folder.scheduler}),
+        schedule=read_schedule(
+            path / SCHEDULER, family, {**(known or {}), **folder.scheduler}
+        ),
         weight_files=tuple(file for each in tensors.values() for file in each.files),
         vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
     )
