@@ -71,15 +71,15 @@ def read_opened(
     if family is None:
         raise CheckpointError(why_no_file(path, opened))
     try:
-        return _read_as(family, path, whole, outside)
+        return _read_as(family, path, whole, outside, known or {})
     except CheckpointError as error:
-        if known := resembles(family, whole):
-            raise CheckpointError(refused_as(path, known)) from error
+        if like := resembles(family, whole):
+            raise CheckpointError(refused_as(path, like)) from error
         raise
 
 
 def _read_as(
-    family: Family, path: Path, whole: Tensors, outside: list[str]
+    family: Family, path: Path, whole: Tensors, outside: list[str], known: Settings
 ) -> Checkpoint:
     refuse_named(path, family, whole)
     refuse_lacking(path, family, whole)
@@ -112,7 +112,7 @@ def _read_as(
     return Checkpoint(
         family,
         parts,
-        schedule=read_schedule(path, family, {**(known or {}), **said}),
+        schedule=read_schedule(path, family, {**known, **said}),
         clip_skip=int(number(path, said, "clip_skip", 1, 0, layers + 1)),
         weight_files=whole.files,
         vocabularies=places,
