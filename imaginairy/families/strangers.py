@@ -22,7 +22,6 @@ BESIDE = (
 )
 WHOLE = "give a file that holds all of it, or its folder in the diffusers layout"
 ALONE = f"which is one part of a model; {WHOLE}"
-
 LOOKS = "which looks at pictures and draws none"
 
 

@@ -5,8 +5,11 @@ from dataclasses import fields
 import pytest
 
 from imaginairy import ImaginePrompt
-from tests.effects.fields import FIELDS
+from tests.effects.fields import FIELDS as MOST
+from tests.effects.guidance import GUIDANCE
 from tests.support.effects import Effect, Studio
+
+FIELDS = (*MOST, *GUIDANCE)
 
 
 @pytest.mark.usefixtures("place")
@@ -24,4 +27,4 @@ def test_every_field_is_judged() -> None:
     missing = {each.name for each in fields(ImaginePrompt)} - {
         effect.field for effect in FIELDS
     }
-    assert not missing, "give each a judge in fields.py"
+    assert not missing, "give each a judge in fields.py or guidance.py"
