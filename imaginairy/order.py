@@ -104,6 +104,7 @@ class Order:
             self.is_guided,
             *(getattr(self.prompt, name) for name in LIMITS),
             self.prompt.tile_mode,
+            self.prompt.prediction,
             self.prompt.init_image is not None,
             self.has_mask,
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from PIL.Image import Image
 
@@ -173,6 +173,11 @@ class ImaginePrompt:
         "Clip skip: which layer of the text encoder reads the prompt, counted from the "
         "last; 1 is the last, 2 the one before it. The model's own by default.",
         Number(1, 100, whole=True), section="Prompt", after="negative_prompt",
+    )  # fmt: skip
+    prediction: Literal["noise", "v"] | None = option(
+        "What the model predicts: noise (epsilon), or v (velocity), as Stable "
+        "Diffusion 2 does at 768x768; for a model that says it wrongly or not at all.",
+        checks.Choice(("noise", "v")), section="Sampling", follows=("model",),
     )  # fmt: skip
     init_image: ImageLike | None = option(
         "Image to start from (img2img); a path or a web address.",

@@ -5,6 +5,7 @@ from typing import Any
 
 from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
+from imaginairy.errors import BadOptionError
 from imaginairy.lazy_image import as_pillow
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import shortened
@@ -40,7 +41,13 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     safety.prepare(whole, store)
     scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
     order = order_of(whole, spec, scale=scale, step=loaded.diffusion.grid.step)
-    made_for(loaded.diffusion.schedule.kind, order.sampler)
+    kind = loaded.diffusion.schedule.kind
+    made_for(kind, order.sampler)
+    if whole.prediction and kind != "discrete":
+        raise BadOptionError(
+            f"The model '{spec.name}' predicts the flow of its noise and no "
+            f"{whole.prediction}; leave prediction out."
+        )
     return order
 
 

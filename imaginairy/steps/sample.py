@@ -97,7 +97,8 @@ def _denoiser(
         )
         network = seeing_mask(draws, 1 - keep.round(), start.blanked)
     strength = torch.tensor([order.guidance for order in orders], device=model.device)
-    told = NetworkDenoiser(network, model.schedule, model.prediction, said.follow)
+    predicts = orders[0].prompt.prediction or model.prediction
+    told = NetworkDenoiser(network, model.schedule, predicts, said.follow)
     limits = _limits(orders[0].prompt, start.levels, said)
     denoiser = guided(told, said.avoid, strength[:, None, None, None], limits)
     if start.keep is None or start.init_latents is None:

@@ -140,6 +140,19 @@ def without_eta_no_noise_is_added(before: Seen, after: Seen) -> None:
     assert (before.steps[-1].latents - plain).std() > 0.01
 
 
+@judges("prediction", "v", sampler_type="k_euler", steps=1, prompt_strength=1)
+def what_the_network_says_is_read_as_velocity(before: Seen, after: Seen) -> None:
+    [asked], highest = after.asked, 14.6146
+    assert torch.equal(asked.noise, before.asked[0].noise)
+    scale = (highest**2 + 1) ** 0.5
+    for seen, clean in (
+        (before, asked.latents * scale - highest * asked.noise),
+        (after, (asked.latents - highest * asked.noise) / scale),
+    ):
+        torch.testing.assert_close(seen.steps[-1].latents, clean, atol=1e-2, rtol=1e-3)
+    assert after.result.prompt.prediction == "v"
+
+
 # Size
 
 

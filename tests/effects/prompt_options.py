@@ -40,6 +40,7 @@ PLAIN: dict[str, Value] = {
     "apg": ("0:15", "0:15"),
     "dynamic_threshold": ("0.99", 0.99),
     "clip_skip": ("2", 2),
+    "prediction": ("v", "v"),
     "model": ("other", "other"),
     "tile_mode": ("x", "x"),
     "fix_faces": (None, True),
