@@ -183,6 +183,8 @@ def test_as_a_flow_it_is_drawn_by_the_samplers_made_for_flows(
         assert by_default.prompt.prompt_strength == 2
         init = replace(asked, init_image=photo(64, 64), init_image_strength=0.5)
         assert not np.array_equal(pixels(drawn(store, init)[0]), pixels(by_name))
+        with pytest.raises(BadOptionError, match=r"the flow .* leave predic"):
+            drawn(store, replace(asked, prediction="v"))
 
 
 def test_tiles_have_no_seam(store: ModelStore, model: DrawingModel, file: Path) -> None:

@@ -114,6 +114,17 @@ def test_guided_pictures_equal_diffusers(
             assert error < TOLERANCE, f"{number} of {batch}: {error}"
 
 
+def test_what_a_file_predicts_may_be_said_for_it(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    pipeline, last = tiny_sd2(predicts_v=True), Last()
+    file = tmp_path / "model.safetensors"
+    save_as_file(pipeline, file)
+    [result] = imagine(prompts(file, FOX, prediction="v"), store=store, observer=last)
+    assert relative_error(last.latents[0], theirs(pipeline, FOX, 0)) < TOLERANCE
+    assert result.metadata_dict()["prediction"] == "v"
+
+
 @pytest.mark.parametrize("kind", ["2", "XL"])
 def test_what_is_to_be_avoided_is_read_alike(
     pipelines: Callable[[str], Any], store: ModelStore, tmp_path: Path, kind: str
