@@ -10,7 +10,7 @@ from imaginairy.weights.settings import Settings, number, whole
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
-USUAL_GROUPS = 32
+USUAL_GROUPS = AutoencoderConfig.norm_groups
 
 COMPVIS_RESIDUAL: Names = {
     "norm1": "norm1",

@@ -23,7 +23,7 @@ USUAL_HEADS = 8
 """Where transformers project by convolutions, as Stable Diffusion 1.x does."""
 HEAD_WIDTH = 64
 """Channels of a head where they project by matrices, as all later ones do."""
-USUAL_GROUPS = 32
+USUAL_GROUPS = UNetConfig.norm_groups
 USUAL_ID_DIM = UNetConfig.id_dim
 MATRIX = 2
 """Axes of a matrix, where a convolution has four."""
