@@ -67,6 +67,7 @@ SDXL = Family(
     ),
     condition="imaginairy.families.clip_condition:of_two",
     grid=GRID,
+    schedule="imaginairy.published.schedule:schedule_of_xl",
     native=1024,
     defaults={"steps": 30, "prompt_strength": 6.0, "sampler": "k_dpmpp_2m"},
     beside={"tokenizer": TOKENIZERS, "tokenizer_2": TOKENIZERS, **BESIDE},

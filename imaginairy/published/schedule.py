@@ -1,5 +1,6 @@
 """The noise schedule as `scheduler_config.json` of diffusers names it."""
 
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from imaginairy.errors import CheckpointError
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.prediction import Prediction
+from imaginairy.samplers.spacings import ALIGNED_XL
 from imaginairy.weights.settings import Settings, number, require, shown_value
 
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "noise", "v_prediction": "v"}
@@ -66,6 +68,18 @@ def schedule_of(
         spacing=settings.get("timestep_spacing") or usual.spacing,
         ends_clean=bool(settings.get("set_alpha_to_one")),
     )
+
+
+def schedule_of_xl(
+    where: Path, settings: Settings, owner: str, predicts: Prediction
+) -> ScheduleConfig:
+    """Return the same with the steps that were aligned for Stable Diffusion XL.
+
+    Raises:
+        CheckpointError: it is one that is not supported, or makes no sense.
+    """
+    usual = schedule_of(where, settings, owner, predicts)
+    return replace(usual, aligned=ALIGNED_XL)
 
 
 def prediction(written: Any) -> str:

@@ -146,6 +146,8 @@ def test_pictures_say_their_family_s_defaults(
 ) -> None:
     model = saved(pipelines("XL"), "file", tmp_path)
     spec = loaded(store, model).spec
+    levels = loaded(store, model).diffusion.schedule.levels(10, "align_your_steps")
+    assert levels[1] == pytest.approx(6.315, rel=1e-3), "those of the larger model"
     assert spec.defaults.native_size == (1024, 1024)
     assert (spec.defaults.steps, spec.defaults.sampler) == (30, "k_dpmpp_2m")
     [result] = imagine(prompts(model, FOX, steps=None, sampler_type=None), store=store)
