@@ -149,6 +149,9 @@ class Family:
     as an object that says what the network `predicts` and has the schedule `made`."""
     prediction: Prediction = "noise"
     """What the network says where nothing beside it tells."""
+    unsaid: str = ""
+    """`module:function` of `(network, channels of the latents) -> Prediction`: what a
+    single file predicts that does not say so; empty where all predict the above."""
     noise: Mapping[str, Any] = field(default_factory=dict)
     """Its schedule where nothing beside it tells, as in `scheduler_config.json`."""
     beside: Mapping[str, str] = field(default_factory=dict)

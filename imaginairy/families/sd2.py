@@ -47,6 +47,7 @@ SD2 = Family(
     condition="imaginairy.families.clip_condition:of_one",
     grid=GRID,
     native=768,
+    unsaid="imaginairy.families.unsaid:noise_or_v",
     beside={"tokenizer": TOKENIZERS, **BESIDE},
     architecture=r"stable-diffusion-v2[^/]*",
     implied={r".*-768-v": {"prediction_type": "v_prediction"}},

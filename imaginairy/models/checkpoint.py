@@ -37,6 +37,8 @@ class Checkpoint:
     parts: Mapping[str, Part]
     """The networks by their role."""
     schedule: NoiseConfig = field(default_factory=ScheduleConfig)
+    says_prediction: bool = True
+    """Whether anything beside the weights says what the network predicts."""
     weight_files: tuple[Path, ...] = ()
     clip_skip: int = 1
     """Which layer of the text encoders is used, counted from the last, which is 1."""
@@ -113,6 +115,7 @@ def _read_as(
         family,
         parts,
         schedule=read_schedule(path, family, {**known, **said}),
+        says_prediction="prediction_type" in {**known, **said},
         clip_skip=int(number(path, said, "clip_skip", 1, 0, layers + 1)),
         weight_files=whole.files,
         vocabularies=places,

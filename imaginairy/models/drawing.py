@@ -1,6 +1,7 @@
 """A model that draws: the networks of its family, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ class DrawingModel:
         encoders: the text encoders by their role, with their vocabularies.
         schedule: the noise that it was trained with.
         prediction: what the network that draws says of noised latents.
+        says_prediction: whether the model says that; else it is asked, where its
+            family knows how.
         clip_skip: the layer of the text encoders that it was trained with.
         sources: where its weights lie, as far as they are used from disk.
     """
@@ -41,6 +44,7 @@ class DrawingModel:
         schedule: Schedule,
         prediction: Prediction,
         device: torch.device,
+        says_prediction: bool = True,
         clip_skip: int = 1,
         sources: Sequence[Tensors] = (),
     ) -> None:
@@ -48,7 +52,7 @@ class DrawingModel:
         self.networks = networks
         self.encoders = encoders
         self.schedule = schedule
-        self.prediction = prediction
+        self._usually, self._says_prediction = prediction, says_prediction
         self.device = device
         self.clip_skip = clip_skip
         self.sources = sources
@@ -61,6 +65,14 @@ class DrawingModel:
     def network(self) -> Any:
         """The network that draws, `(latents, timesteps, Conditioning) -> Tensor`."""
         return self.networks[DENOISER]
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        """What the network that draws says of noised latents."""
+        if self._says_prediction or not self.family.unsaid:
+            return self._usually
+        asked: Callable[[Any, int], Prediction] = function(self.family.unsaid)
+        return asked(self.network, self.grid.channels)
 
     @property
     def autoencoder(self) -> Any:

@@ -50,6 +50,7 @@ def load(
         },
         schedule=checkpoint.schedule.made(),
         prediction=checkpoint.schedule.predicts,
+        says_prediction=checkpoint.says_prediction,
         device=device,
         clip_skip=checkpoint.clip_skip,
         sources=[part.tensors for part in checkpoint.parts.values()],

@@ -125,6 +125,20 @@ def test_what_a_file_predicts_may_be_said_for_it(
     assert result.metadata_dict()["prediction"] == "v"
 
 
+@pytest.mark.parametrize("inpainting", [False, True])
+@pytest.mark.parametrize(("shift", "told"), [(0.0, "noise"), (-3.0, "v")])
+def test_a_file_that_says_nothing_is_asked_what_it_predicts(
+    tmp_path: Path, inpainting: bool, shift: float, told: str
+) -> None:
+    pipeline, store = tiny_sd2(inpainting=inpainting), ModelStore("cpu")
+    pipeline.unet.conv_out.bias.data += shift
+    silent, outspoken = tmp_path / "silent.safetensors", tmp_path / "says.safetensors"
+    save_as_file(pipeline, silent)
+    assert loaded(store, silent).diffusion.prediction == told
+    save_as_file(pipeline, outspoken, **{"modelspec.prediction_type": "epsilon"})
+    assert loaded(store, outspoken).diffusion.prediction == "noise"
+
+
 @pytest.mark.parametrize("kind", ["2", "XL"])
 def test_what_is_to_be_avoided_is_read_alike(
     pipelines: Callable[[str], Any], store: ModelStore, tmp_path: Path, kind: str
