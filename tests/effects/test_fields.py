@@ -5,11 +5,12 @@ from dataclasses import fields
 import pytest
 
 from imaginairy import ImaginePrompt
+from tests.effects.afterwards import AFTERWARDS
 from tests.effects.fields import FIELDS as MOST
 from tests.effects.guidance import GUIDANCE
 from tests.support.effects import Effect, Studio
 
-FIELDS = (*MOST, *GUIDANCE)
+FIELDS = (*MOST, *GUIDANCE, *AFTERWARDS)
 
 
 @pytest.mark.usefixtures("place")
@@ -27,4 +28,4 @@ def test_every_field_is_judged() -> None:
     missing = {each.name for each in fields(ImaginePrompt)} - {
         effect.field for effect in FIELDS
     }
-    assert not missing, "give each a judge in fields.py or guidance.py"
+    assert not missing, "give each a judge in a file beside this one"
