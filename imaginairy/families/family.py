@@ -114,6 +114,14 @@ class PartRow:
     """Whether half precision holds what it computes; else it is held in float32."""
     vocabulary: str | None = None
     """Folder of the vocabulary that a text encoder reads; None for other networks."""
+    reader: str = "imaginairy.weights.vocabulary:load_tokenizer"
+    """`module:function` of `(file or folder, max_tokens, pad=...)`: its tokenizer."""
+    usual_vocabulary: str | None = "clip"
+    """The public vocabulary that it reads by where it brings none, by the names of
+    `sources.drawing_rows.VOCABULARIES`; None where it must bring one."""
+    encoder: str = "imaginairy.families.text:TextEncoder"
+    """`module:function` of `(network, tokenizer, device)`: what the `condition` of its
+    family is given."""
     pad: str | None = None
     """The token that fills up a window where the vocabulary does not say; None for the
     one that ends it."""

@@ -1,6 +1,6 @@
 """All families of models that can draw; whatever opens a model asks this table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 
 from imaginairy.families.family import Family, Header
@@ -33,6 +33,18 @@ def register(row: Family) -> ExitStack:
 def family_of(header: Header) -> Family | None:
     """Return the family that a model is of; None where none knows it."""
     return next((row for row in FAMILIES if row.detect(header)), None)
+
+
+def nearest(folders: Collection[str]) -> Family:
+    """Return the family that a folder of some folders comes nearest to.
+
+    That is the one with most of its own among them, or of several such the one with
+    the fewest that are not.
+    """
+    return max(
+        FAMILIES,
+        key=lambda row: (len({*row.folders} & {*folders}), -len(row.folders)),
+    )
 
 
 def only_supported() -> str:

@@ -9,7 +9,13 @@ from pathlib import Path
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family, Header, PartRow, function
 from imaginairy.families.strangers import Stranger
-from imaginairy.families.table import FAMILIES, family_of, listed, only_supported
+from imaginairy.families.table import (
+    FAMILIES,
+    family_of,
+    listed,
+    nearest,
+    only_supported,
+)
 from imaginairy.log import log
 from imaginairy.models.declared import check_pipeline, said_by_file
 from imaginairy.models.known import known_as, refused_as
@@ -199,8 +205,9 @@ def why_no_folder(folder: ModelFolder) -> str:
         )
     if known := known_at_top(folder.path):
         return refused_as(folder.path, known)
-    for row in FAMILIES[-1].parts:
-        folder.tensors(row.folder, FAMILIES[-1].folders)
+    family = nearest(folder.folders)
+    for row in family.parts:
+        folder.tensors(row.folder, family.folders)
     held = ", ".join(sorted(folder.folders))
     return f"'{folder.path}' holds {held}; {only_supported()}."
 

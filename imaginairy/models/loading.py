@@ -6,16 +6,13 @@ from typing import Any
 import torch
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import AUTOENCODER, DENOISER, PartRow
-from imaginairy.families.text import TextEncoder
+from imaginairy.families.family import AUTOENCODER, DENOISER, PartRow, function
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.sources import hub
-from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
+from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.rows import ModelRow
-from imaginairy.tokenizer import ClipTokenizer
-from imaginairy.weights.vocabulary import load_tokenizer
 
 
 def load(
@@ -45,8 +42,10 @@ def load(
         family=checkpoint.family,
         networks=networks,
         encoders={
-            role: TextEncoder(networks[role], tokenizer, device)
-            for role, tokenizer in tokenizers.items()
+            row.role: function(row.encoder)(
+                networks[row.role], tokenizers[row.role], device
+            )
+            for row in checkpoint.family.texts
         },
         schedule=checkpoint.schedule.made(),
         prediction=checkpoint.schedule.predicts,
@@ -91,17 +90,23 @@ def require_text_width(spec: ModelRow, checkpoint: Checkpoint) -> None:
         )
 
 
-def find_tokenizer(
-    spec: ModelRow, checkpoint: Checkpoint, row: PartRow
-) -> ClipTokenizer:
-    """Load a text encoder's own vocabulary, or the public one of CLIP.
+def find_tokenizer(spec: ModelRow, checkpoint: Checkpoint, row: PartRow) -> Any:
+    """Load a text encoder's own vocabulary, or the public one that it reads by.
 
     Raises:
-        CheckpointError: it cannot be read, or belongs to another text encoder.
+        CheckpointError: there is none, it cannot be read, or it belongs to another text
+            encoder.
     """
     config: Any = checkpoint.parts[row.role].config
-    source = checkpoint.vocabularies.get(row.role) or hub.fetch(CLIP_TOKENIZER)
-    tokenizer = load_tokenizer(source, config.max_tokens, pad=row.pad)
+    source = checkpoint.vocabularies.get(row.role)
+    if source is None and row.usual_vocabulary is None:
+        raise CheckpointError(
+            f"'{spec.name}' has no vocabulary for its {row.title}; put that into a "
+            f"folder '{row.vocabulary}' beside it."
+        )
+    if source is None:
+        source = hub.fetch(VOCABULARIES[str(row.usual_vocabulary)])
+    tokenizer = function(row.reader)(source, config.max_tokens, pad=row.pad)
     if tokenizer.highest_id >= config.vocab_size:
         raise CheckpointError(
             f"The tokenizer of '{spec.name}' counts up to token "

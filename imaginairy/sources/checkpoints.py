@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imaginairy.errors import UnknownModelError
 from imaginairy.families.family import Header
-from imaginairy.families.table import FAMILIES, family_of
+from imaginairy.families.table import family_of, nearest
 from imaginairy.sources.layouts import (
     CHECKPOINT_ENDINGS,
     CONFIG,
@@ -31,7 +31,7 @@ def checkpoint_files(
     """
     if MODEL_INDEX in files:
         folders = {file.partition("/")[0] for file in files if "/" in file}
-        family = family_of(Header(dict, folders=folders, index={})) or FAMILIES[-1]
+        family = family_of(Header(dict, folders=folders, index={})) or nearest(folders)
         parts = [part.folder for part in family.parts]
         weights = [
             pick_weights(files, part, half=half, beside=family.folders)

@@ -21,6 +21,8 @@ CLIP_TOKENIZER = HubFile(
     sha256="a83e0809aa4c3af7208b2df632a7a69668c6d48775b3c3fe4e1b1199d1f8b8f4",
 )
 """The vocabulary of models whose text encoders are CLIP's and that bring none."""
+VOCABULARIES: dict[str, HubFile] = {"clip": CLIP_TOKENIZER}
+"""Public vocabularies, by the names that rows of families give them."""
 
 SD_REACH = 2.25
 """768 x 768, or 1024 x 576, of 512 x 512."""

@@ -4,6 +4,7 @@ It has two text encoders of different widths, reads a pooled text and the pictur
 size, predicts v, and draws on 16 channels for 16 x 16 pixels; see `patchwork/`.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from math import sqrt
@@ -20,7 +21,7 @@ from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.device import SeededNoise
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.table import FAMILIES, register
-from imaginairy.families.text import Wanted
+from imaginairy.families.text import TextEncoder, Wanted
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.layers import tiling
@@ -30,6 +31,7 @@ from imaginairy.weighted_prompt import WeightedPrompt
 from tests.families.patchwork.flow import FLOWING
 from tests.families.patchwork.row import PATCHWORK
 from tests.families.patchwork.saving import save_as_file, save_as_folder
+from tests.families.patchwork.text import BigReader, BigWords
 
 FOX = "a red fox"
 LONG = "a red fox, " * 30
@@ -242,6 +244,18 @@ def test_long_texts_are_as_long_for_both_sides(model: DrawingModel) -> None:
 def test_embeddings_of_another_width_are_refused(store: ModelStore, file: Path) -> None:
     with pytest.raises(BadOptionError, match=r"7 wide; this model's text embeddings"):
         drawn(store, prompt(file, "", conditioning=torch.zeros(1, 77, 7)))
+
+
+def test_its_words_are_read_as_its_row_says(
+    model: DrawingModel, store: ModelStore, tmp_path: Path
+) -> None:
+    assert type(model.encoders["big"]) is BigReader
+    assert type(model.encoders["big"].tokenizer) is BigWords
+    assert type(model.encoders["small"]) is TextEncoder
+    file = save_as_file(tmp_path / "quilt.safetensors")
+    shutil.rmtree(tmp_path / "words_big")
+    with pytest.raises(CheckpointError, match="no vocabulary for its big reader; put"):
+        drawn(store, prompt(file))
 
 
 def test_a_part_that_is_missing_is_named(tmp_path: Path, store: ModelStore) -> None:

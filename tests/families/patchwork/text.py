@@ -1,11 +1,29 @@
 """How this family reads words: two text encoders side by side, and one as a whole."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
-from imaginairy.families.text import Encoders, Wanted
+from imaginairy.families.text import Encoders, TextEncoder, Wanted
+from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weighted_prompt import WeightedPrompt
+from imaginairy.weights.vocabulary import load_tokenizer
+
+
+class BigReader(TextEncoder):
+    """A text encoder of the family's own."""
+
+
+class BigWords(ClipTokenizer):
+    """A tokenizer of the family's own."""
+
+
+def big_words(source: Path, max_tokens: int, *, pad: str | None) -> BigWords:
+    """Read its vocabulary."""
+    inner = load_tokenizer(source, max_tokens, pad=pad)
+    return BigWords(inner.tokenizer, inner.max_tokens)
 
 
 def condition(
