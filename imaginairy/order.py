@@ -68,6 +68,8 @@ class Order:
     """How much noise each step adds; 0 where the sampler adds none."""
     guidance: float
     """1 is no guidance at all."""
+    clip_skip: int
+    """Which layer of the text encoders is read, counted from the last, which is 1."""
     seed: int
     variation: tuple[int, float] | None
     """The seed whose noise is mixed in, and its share; None where there is none."""
@@ -179,6 +181,7 @@ def order_of(
         spacing=prompt.schedule or sampler.spacing,
         eta=_or(prompt.eta, sampler.options.get("eta", 0.0)),
         guidance=_or(prompt.prompt_strength, spec.defaults.prompt_strength),
+        clip_skip=_or(prompt.clip_skip, 1),
         seed=_or(prompt.seed, 0),
         variation=variation_of(prompt),
         drawn=drawn,

@@ -46,7 +46,7 @@ def _nothing(order: Order, model: DrawingModel, stages: Stages) -> Conditioning 
         prompts=[WeightedPrompt("")],
         negative="",
         size=order.drawn,
-        clip_skip=order.prompt.clip_skip or model.clip_skip,
+        clip_skip=order.clip_skip,
     )
     read = partial(model.condition, silent)
     _, nothing = stages.run("the text encoder", model.readers, read)
@@ -59,7 +59,6 @@ def _read(
 ) -> tuple[Conditioning, Conditioning | None]:
     """Return what one order follows and avoids."""
     prompt, given = order.prompt, None
-    skip = prompt.clip_skip or model.clip_skip
     if prompt.conditioning is not None:
         given = Conditioning(prompt.conditioning.float().to(model.device))
     return model.condition(
@@ -67,7 +66,7 @@ def _read(
             prompts=prompt.prompts,
             negative=prompt.negative_prompt if order.is_guided else None,
             size=order.drawn,
-            clip_skip=skip,
+            clip_skip=order.clip_skip,
             given=given,
         )
     )
