@@ -34,6 +34,9 @@ SAME = {
     ("--model-weights-path", "a.ckpt"): ("--model", "a.ckpt"),
     ("--restore-faces",): ("--fix-faces",),
     ("--seamless",): ("--tile",),
+    ("--cfg-rescale", "0.5"): ("--guidance-rescale", "0.5"),
+    ("--perp-neg", "1"): ("--perpendicular-negative", "1"),
+    ("--dynamic-thresholding", "0.9"): ("--dynamic-threshold", "0.9"),
     ("--batch-count", "3"): ("--repeats", "3"),
     ("--denoising-strength", "0.7"): ("--init-image-strength", "0.3"),
 }

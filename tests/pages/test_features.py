@@ -55,6 +55,13 @@ def variations(made: Made) -> None:
     assert away == sorted(away) and away[1] > 3
 
 
+def strong_guidance(made: Made) -> None:
+    """What burns has more contrast than what is held."""
+    burnt, held = made.drawn(*["a bowl of oranges"] * 2, seed=4, prompt_strength=20)
+    assert [each.says["guidance_rescale"] for each in (burnt, held)] == [0, 0.7]
+    assert pixels(burnt.image).std() > pixels(held.image).std() + 3
+
+
 def samplers(made: Made) -> None:
     names = ["plms", "ddim", "k_euler", "k_euler_a", "k_dpmpp_2m"]
     bowls = made.drawn(*["a bowl of oranges"] * 5, seed=4)
@@ -305,7 +312,8 @@ def watching(made: Made) -> None:
 
 
 CHECKS = [
-    *(several_prompts, blends, keeping_out, variations, samplers, a_sheet, sizes),
+    *(several_prompts, blends, keeping_out, variations, strong_guidance),
+    *(samplers, a_sheet, sizes),
     *(from_an_image, inpainting, inpainting_by_words, all_but_what_is_described),
     *(a_mask, a_mask_in_python, outpainting, tiles, faces, larger, larger_afterwards),
     *(larger_in_python, the_best, which_phrase_fits, captions, a_caption_at_once),
