@@ -144,6 +144,8 @@ def _read(kept: Path) -> dict[str, dict[str, Any]]:
 
 
 def _try(left: list[Fault], kept: Path, copies: Path, jobs: int, end: float) -> None:
+    if time.monotonic() > end:
+        return
     context = multiprocessing.get_context("fork")
     with (
         context.Pool(jobs, _Job.begin, (copies,)) as pool,
