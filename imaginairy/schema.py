@@ -297,7 +297,8 @@ class ImaginePrompt:
         checks.model, section="Model", also=("model_weights_path",),
     )  # fmt: skip
     conditioning: "Tensor | None" = option("", checks.embeddings, in_words=False)
-    """Ready-made text embeddings (1, tokens, dim) to use in place of the prompt's."""
+    """Ready-made text embeddings (1, tokens, dim) to use in place of the prompt's. A
+    model that also reads the text as a whole takes that of the prompt."""
 
     def __post_init__(self) -> None:
         for name, row in options(self).items():

@@ -12,8 +12,9 @@ from imaginairy.families.unet_kin import (
     UNET,
     draws_otherwise,
     unet_part,
+    yaml_settings,
+    yaml_targets,
 )
-from imaginairy.networks.config import ClipTextConfig
 
 OTHERS = ("conditioner.", "cond_stage_model.model.")
 """What names begin with in files of Stable Diffusion 2 and XL."""
@@ -50,22 +51,8 @@ SD1 = Family(
     native=512,
     beside={"tokenizer": TOKENIZERS, **BESIDE},
     architecture=r"stable-diffusion-v1[^/]*",
-    yaml_targets={
-        (): r".*\.Latent(Inpaint|Finetune)?Diffusion",
-        ("params", "unet_config"): r".*UNetModel",
-        ("params", "first_stage_config"): r".*\.AutoencoderKL\w*",
-        ("params", "cond_stage_config"): r".*FrozenCLIPEmbedder\w*",
-    },
-    yaml_settings={
-        ("params", "unet_config", "params"): {
-            "num_head_channels": (-1,),
-            "transformer_depth": (1,),
-        },
-        ("params", "cond_stage_config", "params"): {
-            "layer": ("last",),
-            "max_length": (ClipTextConfig.max_tokens,),
-        },
-    },
+    yaml_targets=yaml_targets("FrozenCLIPEmbedder"),
+    yaml_settings=yaml_settings(head_width=-1, layer="last"),
     refused=REFUSED,
     owned=("cond_stage_model.",),
 )

@@ -14,8 +14,9 @@ from imaginairy.families.unet_kin import (
     draws_otherwise,
     projects_by_matrices,
     unet_part,
+    yaml_settings,
+    yaml_targets,
 )
-from imaginairy.networks.config import ClipTextConfig
 
 
 def detect(header: Header) -> bool:
@@ -51,22 +52,8 @@ SD2 = Family(
     beside={"tokenizer": TOKENIZERS, **BESIDE},
     architecture=r"stable-diffusion-v2[^/]*",
     implied={r".*-768-v": {"prediction_type": "v_prediction"}},
-    yaml_targets={
-        (): r".*\.Latent(Inpaint|Finetune)?Diffusion",
-        ("params", "unet_config"): r".*UNetModel",
-        ("params", "first_stage_config"): r".*\.AutoencoderKL\w*",
-        ("params", "cond_stage_config"): r".*FrozenOpenCLIPEmbedder\w*",
-    },
-    yaml_settings={
-        ("params", "unet_config", "params"): {
-            "num_head_channels": (64,),
-            "transformer_depth": (1,),
-        },
-        ("params", "cond_stage_config", "params"): {
-            "layer": ("penultimate",),
-            "max_length": (ClipTextConfig.max_tokens,),
-        },
-    },
+    yaml_targets=yaml_targets("FrozenOpenCLIPEmbedder"),
+    yaml_settings=yaml_settings(head_width=64, layer="penultimate"),
     refused=REFUSED,
     owned=("cond_stage_model.",),
 )

@@ -7,10 +7,12 @@ from typing import Any
 from imaginairy.families.family import (
     AUTOENCODER,
     DENOISER,
+    Allowed,
     Header,
     LatentGrid,
     PartRow,
 )
+from imaginairy.networks.config import ClipTextConfig
 
 UNET = "model.diffusion_model."
 """What the names of the UNet begin with in a single file."""
@@ -128,3 +130,36 @@ def unet_part(published: str, **settings: Collection[Any]) -> PartRow:
         settings={**UNET_SETTINGS, **settings},
         said=("num_attention_heads",),
     )
+
+
+def yaml_targets(encoder: str) -> dict[tuple[str, ...], str]:
+    """Return the classes that a `.yaml` of CompVis' code may name.
+
+    Args:
+        encoder: what that of the text encoder is called, or begins with.
+    """
+    return {
+        (): r".*\.Latent(Inpaint|Finetune)?Diffusion",
+        ("params", "unet_config"): r".*UNetModel",
+        ("params", "first_stage_config"): r".*\.AutoencoderKL\w*",
+        ("params", "cond_stage_config"): rf".*{encoder}\w*",
+    }
+
+
+def yaml_settings(*, head_width: int, layer: str) -> dict[tuple[str, ...], Allowed]:
+    """Return what it may say of what the networks cannot change.
+
+    Args:
+        head_width: channels of an attention head; -1 where heads are counted.
+        layer: the layer of the text encoder that is read.
+    """
+    return {
+        ("params", "unet_config", "params"): {
+            "num_head_channels": (head_width,),
+            "transformer_depth": (1,),
+        },
+        ("params", "cond_stage_config", "params"): {
+            "layer": (layer,),
+            "max_length": (ClipTextConfig.max_tokens,),
+        },
+    }
