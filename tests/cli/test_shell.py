@@ -292,7 +292,11 @@ def test_completing_mistakes_help_and_leaving(tmp_path: Path) -> None:
         terminal.expect("--steps")
         terminal.send("halp\r")
         terminal.expect("No such command 'halp'")
-        terminal.send("never sent\x03")  # Ctrl-C takes the line away
+        terminal.expect("aimg>")
+        terminal.send("never sent")
+        terminal.expect("never sent")
+        terminal.send("\x03")  # Ctrl-C takes the line away
+        terminal.expect("aimg>")
         terminal.send("help imagine\r")
         terminal.expect("Generate an image of each PROMPT")
         terminal.send("help exit\r")

@@ -1,11 +1,16 @@
 """Packages of other people, laid down as pip does."""
 
+import sys
 from pathlib import Path
 
 
 def bring(folder: Path, package: str, name: str, code: str) -> None:
-    """Lay down a package as pip does: a module, and what is known about it."""
+    """Lay down a package as pip does: a module, and what is known about it.
+
+    One of the same name that an earlier test imported is forgotten.
+    """
     module = package.replace("-", "_")
+    sys.modules.pop(module, None)
     (folder / f"{module}.py").write_text(code)
     info = folder / f"{module}-1.0.dist-info"
     info.mkdir()
