@@ -109,6 +109,7 @@ MAY_IMPORT = {
     },
     "plugins": {"errors"},
     "fields": {"errors"},
+    "needs": {"fields", "samplers"},
     "recorded": {"checks", "errors", "fields", "lazy_image"},
     "checks": {
         "masks.language",
@@ -128,6 +129,7 @@ MAY_IMPORT = {
         "lazy_image",
         "samplers",
         "metadata",
+        "needs",
         "prompt_language",
         "sizes",
     },
