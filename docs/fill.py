@@ -20,7 +20,7 @@ from safetensors import safe_open
 import imaginairy
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
-from imaginairy.families.strangers import ADAPTERS
+from imaginairy.families.adapter_kinds import ADAPTERS
 from imaginairy.families.strangers import MODELS as STRANGERS
 from imaginairy.families.strangers import PARTS as ALONE
 from imaginairy.families.table import FAMILIES

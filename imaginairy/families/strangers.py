@@ -6,216 +6,45 @@ those that it resembles. What finishes a picture stands in `published.kinds`.
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
-from imaginairy.families.family import Header, Shape
-
-SD1, SD2 = "Stable Diffusion 1.x", "Stable Diffusion 2.x"
-SDXL, REFINER = "Stable Diffusion XL (SDXL)", "the refiner of Stable Diffusion XL"
-SD3 = "Stable Diffusion 3"
-FLUX1, FLUX2, CHROMA = "Flux.1", "Flux.2", "Chroma"
-ZIMAGE, LUMINA = "Z-Image", "Lumina 2"
-
-BESIDE = (
-    "which works beside a model and is not supported yet; give the model without it"
+from imaginairy.families.adapter_kinds import ADAPTERS, family_said
+from imaginairy.families.family import Header
+from imaginairy.families.signs import (
+    CHROMA,
+    CONTEXTS,
+    FLUX1,
+    FLUX2,
+    LUMINA,
+    READS_TEXT,
+    REFINER,
+    SD1,
+    SD3,
+    SDXL,
+    ZIMAGE,
+    Kind,
+    Sign,
+    Stranger,
+    names,
+    widths,
 )
+
 WHOLE = "give a file that holds all of it, or its folder in the diffusers layout"
 ALONE = f"which is one part of a model; {WHOLE}"
 LOOKS = "which looks at pictures and draws none"
 
-
-@dataclass(frozen=True)
-class Sign:
-    """A tensor that is there."""
-
-    name: str
-    """Pattern of a part of its name."""
-    axis: int = 0
-    sizes: Collection[int] = ()
-    """What it may measure along that axis; anything where there are none."""
-
-    def is_in(self, shapes: Mapping[str, Shape]) -> bool:
-        """Tell whether there is such a tensor."""
-        found = filter(re.compile(self.name).search, shapes)
-        return any(
-            not self.sizes or {*shapes[name][self.axis :][:1]} & {*self.sizes}
-            for name in found
-        )
-
-
-Signs = tuple[Sign, ...]
-"""Tensors that are all there."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a file can hold."""
-
-    name: str
-    """What it is called where its family stands beside it."""
-    title: str
-    """The same with its article, where the family is not known."""
-    signs: Signs
-    families: tuple[tuple[str, Signs], ...] = ()
-    """The families that it may be of, and by what each is told."""
-    of: str = ""
-    """The title with `{}` for the family, where one is told."""
-    advice: str = ""
-    """What follows in a refusal; nothing where it is a model of another family."""
-    says_family: bool = False
-    """Whether its metadata may say the family; see `SAID`."""
-
-
-@dataclass(frozen=True)
-class Stranger:
-    """What a file is that no family draws with."""
-
-    kind: str
-    family: str | None
-    title: str
-    """What it is, with its article, for the middle of a sentence."""
-    advice: str = ""
-    """What follows in a refusal; nothing where it is a model of another family."""
-
-
-def names(*patterns: str) -> Signs:
-    """Return signs of which each is a name."""
-    return tuple(map(Sign, patterns))
-
-
-def widths(
-    pattern: str, axis: int, of: Mapping[int, str]
-) -> tuple[tuple[str, Signs], ...]:
-    """Tell families by what a tensor measures along an axis."""
-    return tuple(
-        (family, (Sign(pattern, axis, (size,)),)) for size, family in of.items()
-    )
-
-
-CONTEXTS = {768: SD1, 1024: SD2, 2048: SDXL, 1280: REFINER}
-"""How wide the text is that a UNet reads."""
 LABELS = r"(label_emb\.0\.0|add_embedding\.linear_1|class_embedding\.linear_1)\.weight$"
-DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
-UP = r"(lora_up|lora_B|lora\.up|_lora\.up|lora_linear_layer\.up)(\.default)?"
 UNET = r"^(model\.diffusion_model\.|diffusion_model\.|unet\.)?"
 FIRST = UNET + r"(input_blocks\.0\.0|conv_in)\.weight$"
 BLOCK = UNET + r"(input_blocks\.1\.0\.in_layers\.2|down_blocks\.0\.resnets\.0\.conv1)"
-DIT = r"(layers|noise_refiner|context_refiner)[._]\d+[._](attention|feed_forward)"
-READS_TEXT = r"attn2\.to_k\.weight$"
 FLUX1_BLOCKS = (
     r"double_blocks\.0\.img_attn\.qkv\.|single_transformer_blocks\.0\.proj_mlp\.weight$"
 )
-
-OF_ADAPTERS = (
-    (FLUX2, names(r"double_stream_modulation|to_qkv_mlp_proj|ff(_context)?[._]linear")),
-    (FLUX2, (Sign(rf"double_blocks.*img_mlp[._]0\.{UP}", 0, (18432, 24576, 36864)),)),
-    (CHROMA, names(r"distilled_guidance_layer")),
-    (SD3, names(r"joint_blocks")),
-    (SD3, (Sign(rf"transformer_blocks.*attn[._]to_q\.{DOWN}", 1, (1536, 2432)),)),
-    (FLUX1, names(r"double_blocks|single_blocks|single_transformer_blocks")),
-    (LUMINA, (Sign(rf"{DIT}.*{DOWN}", 1, (2304,)),)),
-    (ZIMAGE, names(DIT)),
-    *widths(rf"attn2[._](processor[._])?to_[kv].*{DOWN}", 1, CONTEXTS),
-    (SDXL, names(r"lora_te2_|text_encoder_2\.")),
-    (SDXL, names(r"blocks?[._].*transformer_blocks[._][2-9]")),
-    *widths(
-        rf"(lora_te|text_encoder).*self_attn[._][qkv]_proj.*{DOWN}", 1,
-        {768: SD1, 1024: SD2, 1280: REFINER},
-    ),
-)  # fmt: skip
-"""Told by what an adapter's matrices take in, and by where they belong."""
-SAID = (
-    (r"stable-diffusion-xl-\S*refiner", REFINER),
-    (r"stable-diffusion-xl|sdxl|sd_?xl", SDXL),
-    (r"stable-diffusion-v1|sd_?(v?1)", SD1),
-    (r"stable-diffusion-v2|sd_?(v?2)", SD2),
-    (r"stable-diffusion-3|sd_?3", SD3),
-    (r"flux-?\.?2", FLUX2),
-    (r"flux", FLUX1),
-    (r"chroma", CHROMA),
-    (r"z-?image", ZIMAGE),
-    (r"lumina-?2", LUMINA),
-)
-"""How the metadata of an adapter begin to say its family (the `modelspec`, kohya's)."""
-SAY = ("modelspec.architecture", "ss_base_model_version")
-
-
-def lora(name: str, title: str, *patterns: str) -> Kind:
-    """Return a row of LoRA's kin."""
-    return Kind(
-        name, title, names("|".join(patterns)), OF_ADAPTERS, f"{title} for {{}}",
-        BESIDE, says_family=True,
-    )  # fmt: skip
 
 
 def other(family: str, *signs: Sign, advice: str = "") -> Kind:
     """Return a row of a model of another family."""
     return Kind("model", family, signs, ((family, ()),), "{}", advice)
 
-
-ADAPTERS = (
-    Kind(
-        "ControlNet", "a Control-LoRA", names(r"^lora_controlnet$"),
-        widths(r"attn2\.to_k\.down", 1, CONTEXTS), "a Control-LoRA for {}", BESIDE,
-    ),
-    Kind(
-        "ControlNet", "a ControlNet",
-        names(
-            r"(^|\.)(control_model|input_hint_block|controlnet_cond_embedding|"
-            r"controlnet_(down_blocks|mid_block|blocks|x_embedder))\."
-        ),
-        (
-            *widths(READS_TEXT, 1, CONTEXTS),
-            (FLUX1, names(r"double_blocks|single_transformer_blocks|x_embedder")),
-        ),
-        "a ControlNet for {}", BESIDE,
-    ),
-    lora("LoHa", "a LoHa, a kind of LoRA,", r"\.hada_w[12]_[ab]$"),
-    lora("LoKr", "a LoKr, a kind of LoRA,", r"\.lokr_w[12](_[ab])?$"),
-    lora("OFT", "an OFT, a kind of LoRA,", r"\.oft_(blocks|diag)$"),
-    lora("(IA)^3", "an (IA)^3, a kind of LoRA,", r"\.on_input$"),
-    lora("GLoRA", "a GLoRA, a kind of LoRA,", r"\.b2\.weight$"),
-    lora(
-        "LoRA", "a LoRA", rf"(^|\.|_)({DOWN}|{UP})\.?", r"\.dora_scale$",
-        r"^(lora_(unet|te\d?|transformer)|lycoris)_.*\.(diff|diff_b|alpha|set_weight)$",
-    ),
-    Kind(
-        "textual inversion", "a textual inversion",
-        names(r"^emb_params$|^string_to_param\.|^<[^<>]+>$|^clip_[gl]$"),
-        (
-            (SDXL, names(r"^clip_l$", r"^clip_g$")),
-            *widths(r"^emb_params$|^string_to_param\.|^<[^<>]+>$|^clip_g$", -1,
-                    {768: SD1, 1024: SD2, 1280: REFINER}),
-        ),
-        "a textual inversion for {}", BESIDE, says_family=True,
-    ),
-    Kind(
-        "hypernetwork", "a hypernetwork",
-        names(r"^(320|640|768|1024|1280)\.[01]\.linear\.0\.weight$"),
-        ((SD1, names(r"^768\.")), (SD2, names(r"^1024\."))),
-        "a hypernetwork for {}", BESIDE,
-    ),
-    Kind(
-        "IP-Adapter", "an IP-Adapter", names(r"(^|\.)to_k_ip\.weight$"),
-        widths(r"to_k_ip\.weight$", 1, CONTEXTS), "an IP-Adapter for {}", BESIDE,
-    ),
-    Kind(
-        "T2I-Adapter", "a T2I-Adapter",
-        names(r"^(adapter\.)?body\.\d+\.((resnets|body)\.\d+\.)?block1\.weight$"),
-        tuple(
-            (family, (Sign(r"^(adapter\.)?(body\.0\.)?(conv_in|in_conv)\.weight$",
-                           1, inputs),))
-            for family, inputs in ((SD1, (64, 192)), (SDXL, (256, 768)))
-        ),
-        "a T2I-Adapter for {}", BESIDE,
-    ),
-    Kind(
-        "motion module", "a motion module of AnimateDiff, for videos",
-        names(r"motion_modules\.\d+\."), advice=BESIDE,
-    ),
-)  # fmt: skip
-"""What changes a model, and is none."""
 
 MODELS = (
     other("Chroma Radiance", *names(r"distilled_guidance_layer\.", r"nerf_blocks\.")),
@@ -389,12 +218,3 @@ def _told(kind: Kind, header: Header) -> Stranger:
     family = said or next(families, None)
     title = kind.title.rstrip(",") if family is None else kind.of.format(family)
     return Stranger(kind.name, family, title, kind.advice)
-
-
-def family_said(metadata: Mapping[str, str]) -> str | None:
-    """Return the family that an adapter's metadata say it is for."""
-    for name in SAY:
-        for start, family in SAID:
-            if re.match(start, metadata.get(name, "").strip(), re.IGNORECASE):
-                return family
-    return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family, Header, PartRow, function
-from imaginairy.families.strangers import Stranger
+from imaginairy.families.signs import Stranger
 from imaginairy.families.table import (
     FAMILIES,
     family_of,

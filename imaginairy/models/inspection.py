@@ -10,7 +10,7 @@ from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family, Header, Shape
-from imaginairy.families.strangers import Stranger
+from imaginairy.families.signs import Stranger
 from imaginairy.families.table import family_of, only_supported
 from imaginairy.kinds import start_of
 from imaginairy.models.checkpoint import (

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from imaginairy.families.family import Header
-from imaginairy.families.strangers import Stranger, stranger
+from imaginairy.families.signs import Stranger
+from imaginairy.families.strangers import stranger
 from imaginairy.families.table import only_supported
 from imaginairy.published.kinds import FINISHERS, known_kind
 

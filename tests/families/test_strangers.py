@@ -10,14 +10,8 @@ import pytest
 import torch
 
 from imaginairy.families.family import Header, Shape
-from imaginairy.families.strangers import (
-    REFINER,
-    SD1,
-    SD2,
-    SD3,
-    SDXL,
-    stranger,
-)
+from imaginairy.families.signs import REFINER, SD1, SD2, SD3, SDXL
+from imaginairy.families.strangers import stranger
 from imaginairy.families.table import only_supported
 from tests.support.checkpoints import refusal, write_hollow
 
