@@ -83,7 +83,7 @@ def facts_of(found: "Inspected") -> dict[str, str]:
         "size": readable(found.size),
         "licence": found.licence or "not said",
         "missing": " ".join(found.missing)
-        or "nothing: it can be drawn with, as --model",
+        or f"nothing: it can be drawn with, {found.use}",
     }
 
 

@@ -1,7 +1,7 @@
 """The conditioning of Stable Diffusion: CLIP's text encoders, window by window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,6 +9,9 @@ from torch import Tensor
 from imaginairy.conditioning import Conditioning
 from imaginairy.families.text import Encoders, TextEncoder, Wanted, require_width
 from imaginairy.weighted_prompt import WeightedPrompt
+
+LIKED, DISLIKED = 6.0, 2.5
+"""Aesthetic scores, of up to 10, of what to follow and of what to avoid."""
 
 
 def of_one(
@@ -56,6 +59,34 @@ def of_two(
         Conditioning(read.lengthened(follow, longest), pooled, ids),
         Conditioning(read.lengthened(avoid, longest), read.second.pooled(avoided), ids),
     )
+
+
+def of_refiner(
+    wanted: Wanted, encoders: Encoders
+) -> tuple[Conditioning, Conditioning | None]:
+    """Return what to follow and to avoid of the refiner's one text encoder.
+
+    It is the second of Stable Diffusion XL and read as there. In place of the size of
+    the picture itself stands how much people are said to like it, and nothing to avoid
+    is read as a text, as the refiner was trained (arXiv:2307.01952, section 2.5).
+
+    Raises:
+        BadOptionError: weights, layers or embeddings are none that the model can take.
+    """
+    encoder = encoders["text"]
+    deeper = replace(wanted, clip_skip=wanted.clip_skip + 1)
+    follow, avoid = encoder.both(deeper)
+    given = None if wanted.given is None else wanted.given.pooled
+    pooled = encoder.pooled(wanted.prompts) if given is None else given
+    liked, disliked = (
+        torch.cat([sizes_told(wanted)[:, :4], torch.tensor([[score]])], dim=1)
+        for score in (LIKED, DISLIKED)
+    )
+    followed = Conditioning(follow, pooled, liked.to(encoder.device))
+    if avoid is None:
+        return followed, None
+    said = encoder.pooled([WeightedPrompt(str(wanted.negative))])
+    return followed, Conditioning(avoid, said, disliked.to(encoder.device))
 
 
 @dataclass(frozen=True)

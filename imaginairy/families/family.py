@@ -162,6 +162,8 @@ class Family:
     single file predicts that does not say so; empty where all predict the above."""
     noise: Mapping[str, Any] = field(default_factory=dict)
     """Its schedule where nothing beside it tells, as in `scheduler_config.json`."""
+    use: str = "as --model"
+    """How it can be drawn with, for the end of a sentence."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """What else `model_index.json` may list, with patterns of their classes."""
     architecture: str = r".*"

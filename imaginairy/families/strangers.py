@@ -82,7 +82,6 @@ MODELS = (
           *names(BLOCK)),
     other("an InstructPix2Pix model, which edits a picture", Sign(FIRST, 1, (8,)),
           *names(BLOCK)),
-    other(REFINER, Sign(FIRST, 0, (384,)), *names(BLOCK)),
     Kind(
         "mixture", "a UNet of one family with the text encoder of another",
         names(BLOCK, r"^(conditioner|cond_stage_model\.model)\."), advice=WHOLE,

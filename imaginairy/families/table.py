@@ -7,8 +7,9 @@ from imaginairy.families.family import Family, Header
 from imaginairy.families.sd1 import SD1
 from imaginairy.families.sd2 import SD2
 from imaginairy.families.sdxl import SDXL
+from imaginairy.families.sdxl_refiner import SDXL_REFINER
 
-FAMILIES: list[Family] = [SDXL, SD2, SD1]
+FAMILIES: list[Family] = [SDXL, SD2, SD1, SDXL_REFINER]
 """The first that takes a model for its own has it."""
 
 

@@ -69,6 +69,8 @@ class Inspected:
     """What is missing to draw with it, in sentences."""
     training: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    use: str = ""
+    """How it can be drawn with, once nothing is missing; for the end of a sentence."""
     usable: bool = False
     """Whether it can be drawn with as it is, once nothing is missing."""
 
@@ -243,6 +245,7 @@ def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
         missing=verdict.missing,
         training=training(contents.metadata, contents.shapes),
         metadata=said,
+        use=family.use if family else "",
         usable=checkpoint is not None,
     )
 

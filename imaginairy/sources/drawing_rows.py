@@ -166,6 +166,21 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
     ),
     ModelRow(
         role=DRAWS,
+        name="sdxl-refiner",
+        family="sdxl-refiner",
+        aliases=("sd-xl-refiner",),
+        summary="the refiner of Stable Diffusion XL 1.0",
+        weights=HubFile(
+            repo="stabilityai/stable-diffusion-xl-refiner-1.0",
+            path="sd_xl_refiner_1.0.safetensors",
+            size=6075981930,
+            sha256="7440042bbdc8a24813002c09b6b69b64dc90fded4472613437b7f55f9b7d9c5f",
+        ),
+        licence=OPEN_RAIL_PP,
+        defaults=XL,
+    ),
+    ModelRow(
+        role=DRAWS,
         name="sdxl-turbo",
         family="sdxl",
         summary="SDXL-Turbo: Stable Diffusion XL distilled to one to four steps",

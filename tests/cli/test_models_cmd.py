@@ -53,7 +53,7 @@ def test_without_a_choice_it_is_the_catalogs(run: Run) -> None:
 
 def test_families_are_listed_in_a_sentence(run: Run) -> None:
     said = " ".join(run("models").output.split())
-    assert "2.x or Stable Diffusion 1.x model works by its path or as owner" in said
+    assert "1.x or Stable Diffusion XL Refiner model works by its path or as" in said
     assert said.count(" or Stable Diffusion") == 1
 
 

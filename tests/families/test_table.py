@@ -14,6 +14,7 @@ from imaginairy.families.family import AUTOENCODER, Family, Header, LatentGrid
 from imaginairy.families.sd1 import SD1
 from imaginairy.families.sd2 import SD2
 from imaginairy.families.sdxl import SDXL
+from imaginairy.families.sdxl_refiner import SDXL_REFINER
 from imaginairy.families.table import FAMILIES, family_of, only_supported, register
 from imaginairy.models.checkpoint import header_of_folder, read_checkpoint
 from imaginairy.sources.checkpoints import checkpoint_files
@@ -68,16 +69,14 @@ def test_a_grid_counts_latents(
 
 
 def test_messages_name_all_families(tmp_path: Path) -> None:
-    known = "Stable Diffusion XL, Stable Diffusion 2.x"
-    assert only_supported() == f"only {known} and Stable Diffusion 1.x are supported"
+    known = "Stable Diffusion XL, Stable Diffusion 2.x, Stable Diffusion 1.x"
+    last = "Stable Diffusion XL Refiner"
+    assert only_supported() == f"only {known} and {last} are supported"
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
     with register(PATCHWORK):
-        assert (
-            only_supported()
-            == f"only Patchwork, {known} and Stable Diffusion 1.x are supported"
-        )
+        assert only_supported() == f"only Patchwork, {known} and {last} are supported"
         with pytest.raises(
-            CheckpointError, match=r"Patchwork, .*2\.x or Stable Diffusion 1\.x: no"
+            CheckpointError, match=r"Patchwork, .*1\.x or .* XL Refiner: no"
         ):
             read_checkpoint(tmp_path / "x.safetensors")
 
@@ -156,6 +155,13 @@ def test_folders_of_stable_diffusion(
         (SD1, []),
         (SD2, ["cond_stage_model.model.ln_final.weight"]),
         (SDXL, ["conditioner.embedders.1.model.ln_final.weight"]),
+        (
+            SDXL_REFINER,
+            [
+                "model.diffusion_model.label_emb.0.0.weight",
+                "conditioner.embedders.0.model.ln_final.weight",
+            ],
+        ),
     ],
 )
 def test_a_file_is_told_by_its_layout_whatever_its_widths(

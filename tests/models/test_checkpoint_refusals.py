@@ -161,7 +161,7 @@ def test_a_file_that_lacks_a_whole_network_is_refused(
 def test_other_files_of_tensors_are_refused(tmp_path: Path) -> None:
     save_file({"lorry.weight": torch.ones(2)}, tmp_path / "other.safetensors")
     message = refusal(tmp_path / "other.safetensors")
-    assert "2.x or Stable Diffusion 1.x: no tensor is named" in message
+    assert "1.x or Stable Diffusion XL Refiner: no tensor is named" in message
     assert "it has lorry.weight" in message
 
 

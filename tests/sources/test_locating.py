@@ -91,8 +91,8 @@ def test_other_names_are_refused_with_what_there_is(name: str) -> None:
     near = " Did you mean 'sd15'?" if name == "sd155" else ""
     assert str(refused.value) == (
         f"There is no model '{name}'; give one of sd15, sd15-inpainting, sd14, "
-        "storybook, sd21, sd-turbo, sdxl, sdxl-inpainting, sdxl-turbo, the path of a "
-        f"checkpoint file or folder, or a repository as owner/repo.{near}"
+        "storybook, sd21, sd-turbo, sdxl, sdxl-inpainting, sdxl-refiner, sdxl-turbo, "
+        f"the path of a checkpoint file or folder, or a repository as owner/repo.{near}"
     )
 
 
@@ -148,9 +148,15 @@ def test_published_rows_are_those_that_were_published() -> None:
         "sd14": ("sd-v1-4.ckpt", 4_265_380_512, "fe4efff1e174c"),
         "sd21": ("v2-1_768-ema-pruned.safetensors", 5_214_604_494, "dcd690123cfc6"),
         "sdxl": ("sd_xl_base_1.0.safetensors", 6_938_078_334, "31e35c80fc482"),
+        "sdxl-refiner": (
+            "sd_xl_refiner_1.0.safetensors",
+            6_075_981_930,
+            "7440042bbdc8a",
+        ),
     }
     usual = 512, 40, 7.5, "plms"
-    others = {"sd21": (768, *usual[1:]), "sdxl": (1024, 30, 6.0, "k_dpmpp_2m")}
+    others = {"sd21": (768, *usual[1:])}
+    others |= dict.fromkeys(("sdxl", "sdxl-refiner"), (1024, 30, 6.0, "k_dpmpp_2m"))
     for name, (file, size, start) in stated.items():
         spec = known(DRAWS, name)
         does = spec.defaults

@@ -1,5 +1,6 @@
 """Stable Diffusion 2 and XL at tiny sizes with random weights, in both layouts."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -63,6 +65,32 @@ def tiny_sdxl(*, inpainting: bool = False, **scheduler: Any) -> Any:
         tokenizer=first,
         tokenizer_2=second,
         scheduler=_scheduler(**scheduler),
+        add_watermarker=False,
+    )
+
+
+def tiny_refiner() -> Any:
+    """The refiner of Stable Diffusion XL: its second text encoder, and five numbers."""
+    torch.manual_seed(3)
+    second = filled_by_sign()
+    config = _text(second, POOLED, "gelu", layers=3)
+    return StableDiffusionXLImg2ImgPipeline(
+        unet=_unet(
+            inpainting=False,
+            cross_attention_dim=POOLED,
+            transformer_layers_per_block=2,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=256,
+            projection_class_embeddings_input_dim=POOLED + 5 * 256,
+        ),
+        vae=_autoencoder(0.13025),
+        text_encoder=None,
+        text_encoder_2=CLIPTextModelWithProjection(config).eval(),
+        tokenizer=None,
+        tokenizer_2=second,
+        scheduler=_scheduler(),
+        requires_aesthetics_score=True,
+        force_zeros_for_empty_prompt=False,
         add_watermarker=False,
     )
 
@@ -124,24 +152,32 @@ def _scheduler(**other: Any) -> DDIMScheduler:
 
 def save_as_file(pipeline: Any, file: Path, **metadata: str) -> None:
     """Save a pipeline as training programs do, with the vocabulary beside it."""
-    is_xl = hasattr(pipeline, "text_encoder_2")
     named = below("model.diffusion_model.", compvis_unet(pipeline.unet.state_dict()))
     decoder = compvis_autoencoder(pipeline.vae.state_dict())
     named |= below("first_stage_model.", decoder)
-    if is_xl:
-        first = pipeline.text_encoder.state_dict()
-        level = "conditioner.embedders.0.transformer.text_model."
-        plain = {name.removeprefix("text_model."): part for name, part in first.items()}
-        named |= below(level, plain)
-        second = openclip_text(pipeline.text_encoder_2.state_dict())
-        named |= below("conditioner.embedders.1.model.", second)
-    else:
-        text = openclip_text(with_one_layer_more(pipeline.text_encoder.state_dict()))
-        named |= below("cond_stage_model.model.", text)
+    for start, text in texts_of(pipeline):
+        named |= below(start, text)
     save_file({n: part.contiguous() for n, part in named.items()}, file, metadata)
-    pipeline.tokenizer.save_pretrained(file.parent / "tokenizer")
-    if is_xl:
-        pipeline.tokenizer_2.save_pretrained(file.parent / "tokenizer_2")
+    for name in ("tokenizer", "tokenizer_2"):
+        if tokenizer := getattr(pipeline, name, None):
+            tokenizer.save_pretrained(file.parent / name)
+
+
+def texts_of(pipeline: Any) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    """Yield what the names of each text encoder begin with, and its tensors."""
+    first = pipeline.text_encoder and pipeline.text_encoder.state_dict()
+    if not hasattr(pipeline, "text_encoder_2"):
+        yield "cond_stage_model.model.", openclip_text(with_one_layer_more(first))
+        return
+    if first:
+        level = "conditioner.embedders.0.transformer.text_model."
+        yield (
+            level,
+            {name.removeprefix("text_model."): part for name, part in first.items()},
+        )
+    number = 1 if first else 0
+    second = openclip_text(pipeline.text_encoder_2.state_dict())
+    yield f"conditioner.embedders.{number}.model.", second
 
 
 def with_one_layer_more(named: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

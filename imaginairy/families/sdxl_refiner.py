@@ -1,0 +1,53 @@
+"""The refiner of Stable Diffusion XL (Podell et al. 2023, arXiv:2307.01952, sec. 2.5).
+
+Trained for the last fifth of the noise; it goes on where another model stops, or paints
+over a picture, and draws from noise alone, too.
+"""
+
+from dataclasses import replace
+
+from imaginairy.families.family import Header, PartRow
+from imaginairy.families.sdxl import SDXL
+from imaginairy.families.unet_kin import (
+    FILL,
+    TEXT_CLASSES,
+    TEXT_SETTINGS,
+    UNET,
+    draws_otherwise,
+)
+
+TEXT = "conditioner.embedders.0.model."
+"""What the names of its one text encoder begin with in a single file."""
+
+
+def detect(header: Header) -> bool:
+    """Tell it by its one text encoder, which is the second of Stable Diffusion XL."""
+    if header.index is None:
+        return header.has(UNET) and header.has(TEXT)
+    others = "text_encoder" in header.folders or draws_otherwise(header, is_xl=True)
+    return {"unet", "text_encoder_2"} <= {*header.folders} and not others
+
+
+SDXL_REFINER = replace(
+    SDXL,
+    name="sdxl-refiner",
+    title="Stable Diffusion XL Refiner",
+    detect=detect,
+    parts=(
+        *(part for part in SDXL.parts if not part.is_text),
+        PartRow(
+            role="text",
+            title="text encoder",
+            folder="text_encoder_2",
+            prefix=TEXT,
+            published="imaginairy.published.clip_text:clip_text",
+            classes=TEXT_CLASSES,
+            settings=TEXT_SETTINGS,
+            usual={"final_norm": False, "pooled": True, "projected": True},
+            vocabulary="tokenizer_2",
+            pad=FILL,
+        ),
+    ),
+    condition="imaginairy.families.clip_condition:of_refiner",
+    use="as --model, best with an --init-image of which most stays",
+)
