@@ -16,7 +16,6 @@ from imaginairy.families.signs import (
     FLUX2,
     LUMINA,
     READS_TEXT,
-    REFINER,
     SD1,
     SD3,
     SDXL,
