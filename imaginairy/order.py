@@ -5,9 +5,9 @@ row; `order_of` adds the sizes, for which the init image is looked at, and gives
 `Order`, below which no field is None that always has a value. Nothing here needs torch.
 """
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from PIL import ImageOps
 
@@ -148,7 +148,12 @@ def filled(
 
 
 def order_of(
-    prompt: ImaginePrompt, spec: ModelRow, *, scale: int = 1, step: int = GRID
+    prompt: ImaginePrompt,
+    spec: ModelRow,
+    *,
+    scale: int = 1,
+    step: int = GRID,
+    spacings: Collection[Spacing] = get_args(Spacing),
 ) -> Order:
     """Settle a prompt whose defaults are filled in.
 
@@ -156,6 +161,7 @@ def order_of(
         spec: the model that draws.
         scale: how many times as large its upscaler makes it; 1 without one.
         step: pixels that the sides it draws are a multiple of.
+        spacings: those that its noise can have.
 
     Raises:
         BadImageError: the init image cannot be read.
@@ -178,7 +184,7 @@ def order_of(
         sampler=sampler,
         steps=steps,
         steps_to_run=steps_to_run(steps, strength),
-        spacing=prompt.schedule or sampler.spacing,
+        spacing=prompt.schedule or sampler.spacing_of(spacings),
         eta=_or(prompt.eta, sampler.options.get("eta", 0.0)),
         guidance=_or(prompt.prompt_strength, spec.defaults.prompt_strength),
         clip_skip=_or(prompt.clip_skip, 1),

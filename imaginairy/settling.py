@@ -40,13 +40,16 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         store.check(role, name)
     safety.prepare(whole, store)
     scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
-    order = order_of(whole, spec, scale=scale, step=loaded.diffusion.grid.step)
-    kind = loaded.diffusion.schedule.kind
-    made_for(kind, order.sampler)
-    if whole.prediction and kind != "discrete":
+    grid, schedule = loaded.diffusion.grid, loaded.diffusion.schedule
+    order = order_of(
+        whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
+    )
+    made_for(schedule.kind, order.sampler)
+    schedule.require(order.spacing)
+    if whole.prediction and schedule.kind != "discrete":
         raise BadOptionError(
-            f"The model '{spec.name}' predicts the flow of its noise and no "
-            f"{whole.prediction}; leave prediction out."
+            f"The noise of '{spec.name}' is of the kind '{schedule.kind}', with which "
+            "it is known what a model predicts; leave prediction out."
         )
     return order
 

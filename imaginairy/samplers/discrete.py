@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import log, sqrt
+from math import log
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imaginairy.errors import BadOptionError
 from imaginairy.samplers.prediction import Prediction
-from imaginairy.samplers.schedule import Schedule, ScheduleKind, Way
+from imaginairy.samplers.schedule import ScheduleKind, SigmaSchedule, Way
 from imaginairy.samplers.spacings import (
     ALIGNED,
     TIMESTEPS,
@@ -53,14 +53,15 @@ PURE_NOISE = 4.8973451890853435e-08
 """What stands for an alpha of 0, so that its sigma is a number."""
 
 
-class NoiseSchedule(Schedule):
+class NoiseSchedule(SigmaSchedule):
     """The noise of a list of timesteps; a level is sigma, the noise's deviation.
 
     A picture noised to timestep t is sqrt(alphas_cumprod[t]) * latents +
     sqrt(1 - alphas_cumprod[t]) * noise (Ho et al. 2020, arXiv:2006.11239, eq. 4), and
     this is what a network sees. Divided by sqrt(alphas_cumprod[t]) it holds the whole
     signal and noise of deviation sigmas[t] (Karras et al. 2022, arXiv:2206.00364), and
-    this is what samplers see. Everything is float32 on the CPU.
+    this is what samplers see; `scale` is sqrt(alphas_cumprod[t]). Everything is float32
+    on the CPU.
     """
 
     kind: ClassVar[ScheduleKind] = "discrete"
@@ -79,25 +80,6 @@ class NoiseSchedule(Schedule):
 
     def __len__(self) -> int:
         return len(self.alphas_cumprod)
-
-    def signal(self, level: float) -> float:
-        """Return 1: noise comes on top."""
-        return 1.0
-
-    def scale(self, level: float) -> float:
-        """Return sqrt(alpha) at a sigma, which brings signal and noise to deviation 1.
-
-        That is c_in of Karras et al. 2022, table 1, VP.
-        """
-        return float((level**2 + 1) ** -0.5)
-
-    def middle(self, level: float, level_next: float) -> float:
-        """Return the sigma half-way in log sigma."""
-        return sqrt(level * level_next)
-
-    def level_at(self, ratio: float) -> float:
-        """Return the very ratio."""
-        return ratio
 
     @property
     def lowest(self) -> float:

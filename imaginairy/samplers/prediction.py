@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from imaginairy.samplers.schedule import Schedule
 
-Prediction = Literal["noise", "v", "clean", "flow"]
+Prediction = Literal["noise", "v", "clean", "flow", "edm"]
 """What a network was trained to say:
 
 - `noise`: the noise (Ho et al. 2020, arXiv:2006.11239);
@@ -17,7 +17,12 @@ Prediction = Literal["noise", "v", "clean", "flow"]
   sqrt(alpha) * clean latents + sqrt(1 - alpha) * noise (Salimans & Ho 2022,
   arXiv:2202.00512, appendix D);
 - `clean`: the clean latents;
-- `flow`: the velocity, noise - clean latents (Lipman et al. 2023, arXiv:2210.02747).
+- `flow`: the velocity, noise - clean latents (Lipman et al. 2023, arXiv:2210.02747);
+- `edm`: the clean latents less what of them is seen, brought to deviation 1 (Karras et
+  al. 2022, arXiv:2206.00364, eq. 7), which is v the other way round.
+
+Where clean latents deviate otherwise than by 1, v is that of what they are divided by
+their deviation.
 """
 
 
@@ -51,8 +56,9 @@ def clean_latents(
     signal = schedule.signal(level)
     if prediction == "noise":
         return (latents - level * predicted) / signal
-    scale = schedule.scale(level)
-    return scale * (scale * signal * latents - level * predicted)
+    kept = schedule.deviation * schedule.scale(level)
+    towards = predicted if prediction == "edm" else -predicted
+    return kept * (kept * signal * latents + level * towards)
 
 
 def predicted_of(
@@ -70,5 +76,6 @@ def predicted_of(
     signal = schedule.signal(level)
     if prediction == "noise":
         return (latents - signal * clean) / level
-    scale = schedule.scale(level)
-    return (scale * signal * latents - clean / scale) / level
+    kept = schedule.deviation * schedule.scale(level)
+    away = (kept * signal * latents - clean / kept) / level
+    return -away if prediction == "edm" else away

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import inf, log, sqrt
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
+
+from imaginairy.errors import BadOptionError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ScheduleKind = Literal["discrete", "flow"]
-"""Whether noise comes on top of the picture, or takes its place by degrees."""
+ScheduleKind = Literal["discrete", "continuous", "flow"]
+"""Whether noise comes on top of the picture, at the levels of a list of timesteps or at
+any, or takes its place by degrees."""
 Spacing = Literal[
     "normal",
     "karras",
@@ -47,6 +50,10 @@ class Schedule(ABC):
     """
 
     kind: ClassVar[ScheduleKind]
+    spacings: ClassVar[tuple[Spacing, ...]] = get_args(Spacing)
+    """How its levels can be spaced."""
+    deviation: float = 1.0
+    """That of clean latents, as the scaling of what a network sees has it."""
 
     @abstractmethod
     def signal(self, level: float) -> float:
@@ -81,6 +88,19 @@ class Schedule(ABC):
     def level_at(self, ratio: float) -> float:
         """Return the level with so much noise to signal."""
 
+    def require(self, spacing: Spacing) -> None:
+        """Check that its levels can be spaced that way.
+
+        Raises:
+            BadOptionError: they cannot.
+        """
+        if spacing not in self.spacings:
+            raise BadOptionError(
+                f"The noise of this model is of the kind '{self.kind}', whose levels "
+                f"the schedule '{spacing}' cannot space; its schedules are: "
+                f"{', '.join(self.spacings)}."
+            )
+
     def noised(self, latents: Tensor, noise: Tensor, level: float) -> Tensor:
         """Noise clean latents up to a level."""
         return self.signal(level) * latents + level * noise
@@ -103,3 +123,26 @@ class Schedule(ABC):
         up = eta * left * sqrt(1 - share**2)
         down = self.level_at(sqrt(left**2 - up**2))
         return Split(down, signal_next / self.signal(down), signal_next * up)
+
+
+class SigmaSchedule(Schedule):
+    """Noise that comes on top of the picture; a level is sigma, its deviation."""
+
+    def signal(self, level: float) -> float:
+        """Return 1: noise comes on top."""
+        return 1.0
+
+    def scale(self, level: float) -> float:
+        """Return what brings signal and noise together to deviation 1.
+
+        That is c_in of Karras et al. 2022, arXiv:2206.00364, table 1.
+        """
+        return float((level**2 + self.deviation**2) ** -0.5)
+
+    def middle(self, level: float, level_next: float) -> float:
+        """Return the sigma half-way in log sigma."""
+        return sqrt(level * level_next)
+
+    def level_at(self, ratio: float) -> float:
+        """Return the very ratio."""
+        return ratio

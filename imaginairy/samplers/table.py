@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import ceil
@@ -39,7 +39,7 @@ class Sampler:
     """Whether its levels are those of whole timesteps. Such samplers are published for
     latents scaled as the network sees them, and so they start from unit noise in these,
     and report and return these."""
-    schedules: tuple[ScheduleKind, ...] = ("discrete", "flow")
+    schedules: tuple[ScheduleKind, ...] = ("discrete", "continuous", "flow")
     """What kinds of noise it is made for."""
     evaluations_per_step: int = 1
     """Predictions made in an ordinary step; the first or last may take more or less."""
@@ -66,6 +66,14 @@ class Sampler:
         """
         return not self.adaptive
 
+    def spacing_of(self, spacings: Collection[Spacing]) -> Spacing:
+        """Return the spacing of its levels where the user names none.
+
+        Args:
+            spacings: those that the schedule can have.
+        """
+        return self.spacing if self.spacing in spacings else "normal"
+
     def levels(
         self,
         schedule: Schedule,
@@ -79,14 +87,15 @@ class Sampler:
         `last` leaves only those of so many last steps.
 
         Raises:
-            BadOptionError: the sampler has no such spacing.
+            BadOptionError: the sampler or the schedule has no such spacing.
         """
-        spacing = spacing or self.spacing
+        spacing = spacing or self.spacing_of(schedule.spacings)
         if spacing not in self.spacings:
             raise BadOptionError(
                 f"The sampler '{self.name}' cannot use the schedule '{spacing}'; its "
                 f"schedules are: {', '.join(self.spacings)}."
             )
+        schedule.require(spacing)
         way: Way = spacing if self.walks == "sigmas" else WHOLE[spacing]
         levels = schedule.levels(steps, way)
         return levels if last is None else levels[steps - last :]

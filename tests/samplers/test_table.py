@@ -87,7 +87,7 @@ class Run:
 def test_each_step_is_reported_once(
     row: Sampler, schedule: Schedule, steps: int
 ) -> None:
-    for spacing in row.spacings:
+    for spacing in {*row.spacings} & {*schedule.spacings}:
         levels = row.levels(schedule, steps, spacing)
         assert len(levels) == steps + 1
         run = Run(row, schedule, levels)
@@ -143,7 +143,7 @@ def test_walkers_of_timesteps_start_from_unit_noise_as_the_network_sees_it(
 def test_a_cut_list_of_levels_is_walked_to_its_end(
     row: Sampler, schedule: Schedule, last: int
 ) -> None:
-    for spacing in row.spacings:
+    for spacing in {*row.spacings} & {*schedule.spacings}:
         whole = row.levels(schedule, 10, spacing)
         levels = row.levels(schedule, 10, spacing, last=last)
         assert levels == whole[-len(levels) :]
@@ -298,8 +298,9 @@ def test_what_a_row_can(row: Sampler, schedule: NoiseSchedule) -> None:
     assert row.evaluations_per_step == PREDICTIONS.get(row.name, 1)
     assert row.walks == ("timesteps" if row.name in ("plms", "ddim") else "sigmas")
     assert row.batches == (row.name not in ADAPTS)
-    only = row.name in ("plms", "k_dpm_fast", "k_dpm_adaptive")
-    assert row.schedules == (("discrete",) if only else ("discrete", "flow"))
+    kinds = {"plms": ("discrete",), "ddim": ("discrete", "flow")}
+    kinds |= dict.fromkeys(("k_dpm_fast", "k_dpm_adaptive"), ("discrete", "continuous"))
+    assert row.schedules == kinds.get(row.name, ("discrete", "continuous", "flow"))
 
 
 def test_rows_have_names_of_their_own() -> None:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.discrete import NoiseSchedule, karras_sigmas
+from imaginairy.samplers.edm import EdmSchedule
 from imaginairy.samplers.schedule import Schedule, ScheduleKind, Way
 from imaginairy.samplers.table import Sampler
 
@@ -44,6 +45,7 @@ class FlowSchedule(Schedule):
 
 SCHEDULES: dict[ScheduleKind, Schedule] = {
     "discrete": NoiseSchedule(),
+    "continuous": EdmSchedule(),
     "flow": FlowSchedule(),
 }
 WALKERS = [
