@@ -1,18 +1,15 @@
 """Every sampler on a target whose exact solution is known (see gaussian.py)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, log, log2
+from math import log, log2
 
 import pytest
 import torch
 from diffusers import UniPCMultistepScheduler
 from torch import Tensor
 
-from imaginairy.conditioning import Conditioning
 from imaginairy.samplers import SAMPLERS
-from imaginairy.samplers.denoiser import Denoiser, NetworkDenoiser
 from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.kdiff import multistep_weights
 from imaginairy.samplers.schedule import Schedule, Spacing
@@ -22,6 +19,7 @@ from tests.support.gaussian import (
     MEAN,
     GaussianDenoiser,
     Saying,
+    exact_denoiser,
     flow,
     noise_from,
 )
@@ -40,46 +38,6 @@ def ignore_step(index: int, latents: Tensor, denoised: Tensor) -> None:
 
 def no_noise() -> Tensor:
     raise AssertionError("a deterministic sampler drew noise")
-
-
-def velocity_denoiser(schedule: Schedule) -> Denoiser:
-    """Return the Gaussian's as a network that predicts the velocity of a flow."""
-    exact = GaussianDenoiser(schedule)
-
-    def network(latents: Tensor, timesteps: Tensor, _: Conditioning) -> Tensor:
-        level = float(timesteps.double()[0]) / 1000
-        return (latents - exact.denoised(latents, level)) / level
-
-    nothing = Conditioning(torch.zeros(1, 1, 1))
-    return NetworkDenoiser(network, schedule, "flow", nothing)
-
-
-def preconditioned_denoiser(schedule: Schedule) -> Denoiser:
-    """Return it as a network that is told a quarter of the level's logarithm.
-
-    It says what is missing of the clean latents (arXiv:2206.00364, table 1).
-    """
-    exact, data = GaussianDenoiser(schedule), schedule.deviation
-
-    def network(seen: Tensor, timesteps: Tensor, _: Conditioning) -> Tensor:
-        sigma = exp(4 * float(timesteps.double()[0]))
-        both = (sigma**2 + data**2) ** 0.5
-        latents = both * seen
-        clean = exact.denoised(latents, sigma)
-        return (clean - (data / both) ** 2 * latents) * both / (sigma * data)
-
-    nothing = Conditioning(torch.zeros(1, 1, 1))
-    return NetworkDenoiser(network, schedule, "edm", nothing)
-
-
-def exact_denoiser(schedule: Schedule) -> Denoiser:
-    """Return the Gaussian's, as a network of that kind would answer."""
-    made: dict[str, Callable[[Schedule], Denoiser]] = {
-        "discrete": GaussianDenoiser,
-        "continuous": preconditioned_denoiser,
-        "flow": velocity_denoiser,
-    }
-    return made[schedule.kind](schedule)
 
 
 def even_levels(schedule: Schedule, steps: int) -> list[float]:
