@@ -113,12 +113,13 @@ class ImaginePrompt:
     )  # fmt: skip
     schedule: Spacing | None = option(
         "Noise schedule (scheduler, schedule type): how the noise levels are spaced. "
-        f"One of: {', '.join(get_args(Spacing))}; all but normal for the k samplers, "
-        "and trailing for ddim.",
+        f"One of: {', '.join(get_args(Spacing))}; most k samplers take all of them, "
+        "ddim normal and trailing, k_tcd lcm and trailing.",
         checks.ScheduleName(get_args(Spacing)), section="Sampling",
     )  # fmt: skip
     eta: float | None = option(
-        "How much noise each step adds, for ddim, the ancestral and the SDE samplers.",
+        "How much noise each step adds, for ddim, k_tcd (whose gamma it is), the "
+        "ancestral and the SDE samplers.",
         SHARE, section="Sampling", also=("ddim_eta",), needs=(A_NOISY_SAMPLER,),
     )  # fmt: skip
     guidance_rescale: float = option(

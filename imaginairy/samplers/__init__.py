@@ -160,8 +160,22 @@ _ROWS = (
         summary="for latent consistency models only, in 1 to 8 steps",
         paper="Luo et al. 2023, arXiv:2310.04378",
         function="kdiff:sample_lcm",
+        unit_noise=True,
         draws_noise=True,
+        spacing="lcm",
         spacings=_ALL,
+    ),
+    Sampler(
+        name="k_tcd",
+        summary="for trajectory consistency models (TCD, Hyper), in 1 to 8 steps",
+        paper="Zheng et al. 2024, arXiv:2402.19159",
+        function="kdiff:sample_tcd",
+        walks="timesteps",
+        schedules=("discrete",),
+        draws_noise=True,
+        spacing="lcm",
+        spacings=("lcm", "trailing"),
+        options={"eta": 0.3},
     ),
 )
 

@@ -17,6 +17,7 @@ from imaginairy.samplers.spacings import (
     TIMESTEPS,
     aligned,
     exponential,
+    lcm,
     trailing,
 )
 
@@ -109,11 +110,17 @@ class NoiseSchedule(SigmaSchedule):
         return low + (log(level) - start) / (end - start)
 
     def levels(self, steps: int, way: Way) -> list[float]:
-        """List sigmas; those of `timesteps` end on the lowest, unless `ends_clean`."""
+        """List sigmas; those of `timesteps` end on the lowest, unless `ends_clean`.
+
+        Those of `lcm timesteps` always do.
+        """
         if way == "timesteps":
             return self._whole(self.ddim_timesteps(steps))
         if way == "trailing timesteps":
             return self._whole(trailing(self._checked(steps), len(self)))
+        if way == "lcm timesteps":
+            visited = lcm(self._checked(steps), len(self))
+            return [*map(self.sigma, visited), self.lowest]
         low, high = self.lowest, float(self.sigmas[-1])
         if way == "normal":
             return self.normal_sigmas(steps).tolist()

@@ -27,6 +27,7 @@ SAMPLER_NAMES = {
     "unipc": "k_unipc",
     "res multistep": "k_res_multistep",
     "lcm": "k_lcm",
+    "tcd": "k_tcd",
 }
 """Samplers by the names that `plain_name` makes of all the ways to write them."""
 NORMAL = "normal"
@@ -106,8 +107,8 @@ def read_pair(sampler: str, schedule: str = "") -> Pair:
     if known and known not in SAMPLERS[ours].spacings:
         note = f"the schedule {known!r}, which the sampler {ours!r} cannot use"
         return Pair(ours, note=note)
-    if not said and SAMPLERS[ours].spacing != NORMAL:
-        known = NORMAL  # what is not said is by timesteps
+    if not said and SAMPLERS[ours].spacing not in (NORMAL, "lcm"):
+        known = NORMAL  # what is not said is by timesteps, or by a model's own
     return Pair(ours, known)
 
 

@@ -13,11 +13,12 @@ draws no noise and 1 as much as the training process, run backwards, would; the 
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import prod, sqrt
+from math import floor, prod, sqrt
 
 from torch import Tensor
 
 from imaginairy.samplers.denoiser import Denoiser
+from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.schedule import Split
 from imaginairy.samplers.table import DrawNoise, OnStep
 
@@ -173,3 +174,38 @@ def sample_lcm(
             latents = denoiser.schedule.noised(denoised, draw_noise(), sigma_next)
         on_step(index, latents, denoised)
     return latents
+
+
+def sample_tcd(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+    eta: float = 0.3,
+) -> Tensor:
+    """Denoise beyond the next level, then add fresh noise up to it.
+
+    Strategic stochastic sampling (Zheng et al. 2024, arXiv:2402.19159), for models of
+    trajectory consistency; eta is its gamma, the share of the timesteps to the clean
+    picture that it goes beyond. At 0 this is DDIM, at 1 nearly `sample_lcm`.
+    """
+    schedule = denoiser.schedule
+    assert isinstance(schedule, NoiseSchedule), "its row takes no other"
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        down = beyond(schedule, sigma_next, eta)
+        latents = step_to(latents, denoised, sigma, down)
+        split = Split(down, 1.0, sqrt(sigma_next**2 - down**2))
+        latents = add_noise(latents, split, draw_noise)
+        on_step(index, latents, denoised)
+    return latents
+
+
+def beyond(schedule: NoiseSchedule, sigma: float, share: float) -> float:
+    """Return the sigma of the whole timestep that lies beyond by that share."""
+    if not share:
+        return sigma
+    timestep = round(schedule.timestep(sigma), 3)  # whole but for rounding, or not
+    return min(sigma, schedule.sigma(floor((1 - share) * timestep)))

@@ -26,7 +26,7 @@ Spacing = Literal[
     "lcm",
 ]
 """How levels are spaced: as the timesteps are, or in another way of `spacings`."""
-Way = Spacing | Literal["timesteps", "trailing timesteps"]
+Way = Spacing | Literal["timesteps", "trailing timesteps", "lcm timesteps"]
 """How levels are listed: spaced so, or those of whole timesteps."""
 
 

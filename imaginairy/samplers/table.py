@@ -21,7 +21,11 @@ DrawNoise = Callable[[], "Tensor"]
 OnStep = Callable[[int, "Tensor", "Tensor"], None]
 """Told (index, latents, denoised) after each step."""
 
-WHOLE: dict[Spacing, Way] = {"normal": "timesteps", "trailing": "trailing timesteps"}
+WHOLE: dict[Spacing, Way] = {
+    "normal": "timesteps",
+    "trailing": "trailing timesteps",
+    "lcm": "lcm timesteps",
+}
 """How the levels of whole timesteps are listed, by their spacing."""
 
 
@@ -39,6 +43,9 @@ class Sampler:
     """Whether its levels are those of whole timesteps. Such samplers are published for
     latents scaled as the network sees them, and so they start from unit noise in these,
     and report and return these."""
+    unit_noise: bool = False
+    """Whether it starts from unit noise in what the network sees, though it walks
+    sigmas."""
     schedules: tuple[ScheduleKind, ...] = ("discrete", "continuous", "flow")
     """What kinds of noise it is made for."""
     evaluations_per_step: int = 1
@@ -110,7 +117,7 @@ class Sampler:
         """Return what to walk from: pure noise, or latents noised to `level`."""
         if init_latents is not None:
             return schedule.noised(init_latents, noise, level)
-        if self.walks == "timesteps":
+        if self.walks == "timesteps" or self.unit_noise:
             return noise / schedule.scale(level)
         return level * noise
 

@@ -31,7 +31,7 @@ from tests.support.roads import (
     wrapped,
 )
 from tests.support.tiny import reference_ddim
-from tests.support.twins import EVEN, TWINS
+from tests.support.twins import EVEN, TOLD, TWINS
 from tests.support.walks import WALKS, World
 
 pytestmark = pytest.mark.filterwarnings(  # diffusers calls NumPy in an old way
@@ -53,6 +53,8 @@ LONG = "a red fox, scenic landscape, " * 12 + "a bowl of fruit"
         ),
         *(("k_euler", schedule) for schedule in SAMPLERS["k_euler"].spacings[2:]),
         ("ddim", "trailing"),
+        ("k_lcm", "lcm"),
+        ("k_tcd", "lcm"),
     ],
 )
 def test_every_sampler_with_every_schedule(
@@ -64,7 +66,8 @@ def test_every_sampler_with_every_schedule(
     assert ours.announced == [None if adaptive else steps]
     assert adaptive or [step.index for step in ours.steps] == list(range(steps))
     if (name, schedule) in TWINS:
-        assert_same(drawn, theirs.draw(scheduler=TWINS[name, schedule]()))
+        told = TOLD.get(name, {})
+        assert_same(drawn, theirs.draw(scheduler=TWINS[name, schedule](), **told))
     else:
         eta = SAMPLERS[name].options.get("eta", 0.0)
         assert_same(drawn, theirs.walk(name, schedule, steps=steps, eta=eta))
@@ -74,11 +77,24 @@ def test_every_sampler_with_every_schedule(
     "name", [row.name for row in SAMPLERS.values() if row.takes_eta]
 )
 def test_every_sampler_that_takes_eta(ours: Ours, theirs: Theirs, name: str) -> None:
-    drawn = ours.draw(sampler_type=name, eta=0.4, schedule="normal")
-    if name == "ddim":
+    schedule = "lcm" if name == "k_tcd" else "normal"
+    drawn = ours.draw(sampler_type=name, eta=0.4, schedule=schedule)
+    if name == "k_tcd":
+        assert_same(drawn, theirs.draw(scheduler=TWINS[name, "lcm"](), eta=0.4))
+    elif name == "ddim":
         assert_same(drawn, theirs.draw(scheduler=reference_ddim(), eta=0.4))
     else:
         assert_same(drawn, theirs.walk(name, eta=0.4))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 8])
+@pytest.mark.parametrize("name", ["k_lcm", "k_tcd"])
+def test_few_steps(ours: Ours, theirs: Theirs, name: str, steps: int) -> None:
+    """Both have timesteps of their own where none are named."""
+    fields = {"prompt_strength": 1.0, "steps": steps, "sampler_type": name}
+    few = {"num_inference_steps": steps, "guidance_scale": 1.0, **TOLD.get(name, {})}
+    drawn = theirs.draw(scheduler=TWINS[name, "lcm"](), **few)
+    assert_same(ours.draw(**fields), drawn)
 
 
 @pytest.mark.parametrize("steps", [2, 3, 5, 6])

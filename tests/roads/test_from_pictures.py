@@ -19,7 +19,7 @@ from tests.support.roads import (
     tensor,
     wrapped,
 )
-from tests.support.twins import EVEN, TWINS, soft_painter
+from tests.support.twins import EVEN, TOLD, TWINS, soft_painter
 from tests.support.walks import WALKS
 
 pytestmark = pytest.mark.filterwarnings(  # diffusers calls NumPy in an old way
@@ -41,6 +41,27 @@ def test_from_a_picture(
         image=photograph,
         strength=1 - strength,
         scheduler=TWINS[sampler, "normal"](),
+    )
+    fields = {"init_image": photograph, "init_image_strength": strength}
+    assert_same(ours.draw(sampler_type=sampler, **fields), drawn)
+
+
+@pytest.mark.parametrize("sampler", ["k_lcm", "k_tcd"])
+@pytest.mark.parametrize("strength", [0.25, 0.5, 0.75])
+def test_few_steps_from_a_picture(
+    ours: Ours,
+    theirs: Theirs,
+    photograph: Image.Image,
+    sampler: str,
+    strength: float,
+) -> None:
+    """As with all others, that share of the steps is left out."""
+    drawn = theirs.draw(
+        kind=StableDiffusionImg2ImgPipeline,
+        image=photograph,
+        strength=1 - strength,
+        scheduler=TWINS[sampler, "lcm"](),
+        **TOLD.get(sampler, {}),
     )
     fields = {"init_image": photograph, "init_image_strength": strength}
     assert_same(ours.draw(sampler_type=sampler, **fields), drawn)

@@ -35,6 +35,7 @@ def parsed(settings: str) -> ForeignRecord:
         ("k_unipc", ("UniPC", "uni_pc", "unipc", "k_unipc")),
         ("k_res_multistep", ("Res Multistep", "res_multistep")),
         ("k_lcm", ("LCM", "lcm")),
+        ("k_tcd", ("TCD", "tcd")),
     ],
 )
 def test_samplers_by_their_other_names(ours: str, names: tuple[str, ...]) -> None:

@@ -28,7 +28,7 @@ from tests.support.tiny import BETAS
 from tests.support.walks import WALKS, World
 
 TOP, BOTTOM = 10.0, 0.1
-STOCHASTIC = [pair for pair in WALKERS if "eta" in pair[0].options]
+STOCHASTIC = [pair for pair in WALKERS if pair[0].takes_eta and pair[0].name != "k_tcd"]
 DETERMINISTIC = [pair for pair in WALKERS if not pair[0].draws_noise]
 
 
@@ -80,6 +80,7 @@ ORDERS = {
     "k_dpm_fast": 3,
     "k_unipc": 3,
     "k_res_multistep": 2,
+    "k_tcd": 1,
 }
 
 
@@ -323,7 +324,8 @@ def test_a_stronger_init_image_is_kept_more_closely(
     init = MEAN + DEVIATION * noise_from(5, shape)()
     closeness = []
     for last in (10, 8, 6, 4, 2, 1):
-        spacing = "normal" if schedule.kind == "flow" else None
+        near_the_end = schedule.kind == "flow" or row.name == "k_lcm"
+        spacing: Spacing | None = "normal" if near_the_end else None
         levels = row.levels(schedule, 10, spacing, last=last)
         out = row.sample(
             exact_denoiser(schedule),
@@ -336,7 +338,9 @@ def test_a_stronger_init_image_is_kept_more_closely(
     # From much noise little comes back, if more is added; 0.007 is the sampling error.
     assert all(low < high + 0.02 for low, high in pairwise(closeness)), closeness
     assert closeness[0] + 0.05 < closeness[-2] < closeness[-1]
-    assert closeness[-1] > (0.95 if schedule.kind == "flow" else 0.99)
+    far = row.name == "k_tcd"  # whose last step is a tenth of all timesteps
+    least = 0.8 if far else 0.95 if schedule.kind == "flow" else 0.99
+    assert closeness[-1] > least
 
 
 @pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # of diffusers

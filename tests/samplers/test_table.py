@@ -269,9 +269,12 @@ SPACINGS = (
     "normal", "karras", "exponential", "sgm_uniform", "simple", "trailing", "beta",
     "align_your_steps", "lcm",
 )  # fmt: skip
+FEW_SPACINGS = {"ddim": ("normal", "trailing"), "k_tcd": ("lcm", "trailing")}
+USUAL_SPACINGS = {"k_dpmpp_3m_sde": "karras", "k_lcm": "lcm", "k_tcd": "lcm"}
+USUAL_ETA = {"ddim": 0.0, "k_tcd": 0.3}
 TAKES_ETA = {
     *("ddim", "k_dpm_2_a", "k_euler_a", "k_dpmpp_2s_a"),
-    *("k_dpmpp_2m_sde", "k_dpmpp_3m_sde", "k_dpmpp_sde"),
+    *("k_dpmpp_2m_sde", "k_dpmpp_3m_sde", "k_dpmpp_sde", "k_tcd"),
 }
 PREDICTIONS = {
     "k_dpm_adaptive": 3,
@@ -285,26 +288,31 @@ def test_what_a_row_can(row: Sampler, schedule: NoiseSchedule) -> None:
     if row.name in HAS_ONE_SPACING:
         assert row.spacings == ("normal",)
     else:
-        every = ("normal", "trailing") if row.name == "ddim" else SPACINGS
-        assert row.spacings == every
-    assert row.spacing == ("karras" if row.name == "k_dpmpp_3m_sde" else "normal")
+        assert row.spacings == FEW_SPACINGS.get(row.name, SPACINGS)
+    assert row.spacing == USUAL_SPACINGS.get(row.name, "normal")
     usual, named = (row.levels(schedule, 5, way) for way in (None, row.spacing))
     assert usual == named
     assert row.takes_eta == (row.name in TAKES_ETA)
     if row.takes_eta:
-        assert row.options == {"eta": 0.0 if row.name == "ddim" else 1.0}
+        assert row.options == {"eta": USUAL_ETA.get(row.name, 1.0)}
     assert row.draws_noise == (row.name in TAKES_ETA - {"ddim"} | {"k_lcm"})
     assert row.adaptive == (row.name in ADAPTS)
     assert row.evaluations_per_step == PREDICTIONS.get(row.name, 1)
-    assert row.walks == ("timesteps" if row.name in ("plms", "ddim") else "sigmas")
+    whole = row.name in ("plms", "ddim", "k_tcd")
+    assert row.walks == ("timesteps" if whole else "sigmas")
+    assert row.unit_noise == (row.name == "k_lcm")
     assert row.batches == (row.name not in ADAPTS)
-    kinds = {"plms": ("discrete",), "ddim": ("discrete", "flow")}
+    kinds = {
+        "plms": ("discrete",),
+        "k_tcd": ("discrete",),
+        "ddim": ("discrete", "flow"),
+    }
     kinds |= dict.fromkeys(("k_dpm_fast", "k_dpm_adaptive"), ("discrete", "continuous"))
     assert row.schedules == kinds.get(row.name, ("discrete", "continuous", "flow"))
 
 
 def test_rows_have_names_of_their_own() -> None:
-    assert len(SAMPLERS) == len(_ROWS) == 18
+    assert len(SAMPLERS) == len(_ROWS) == 19
 
 
 @pytest.mark.parametrize("spacing", ["karras", "cosine"])

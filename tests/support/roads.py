@@ -209,7 +209,8 @@ class Theirs:
         if runs is not None:
             levels = levels[-runs - 1 :]
         clean = 0 if init is None else self.encode(tensor(init), draw())
-        start = clean + levels[0] * draw()
+        starts_from_unit_noise = sampler == "k_lcm" and init is None
+        start = clean + draw() * np.hypot(levels[0], starts_from_unit_noise)
         latents = WALKS[sampler](World(self.clean, draw, eta), start, levels)
         return Drawn(latents, self.decode(latents))
 

@@ -10,8 +10,10 @@ from diffusers import (
     HeunDiscreteScheduler,
     KDPM2AncestralDiscreteScheduler,
     KDPM2DiscreteScheduler,
+    LCMScheduler,
     PNDMScheduler,
     StableDiffusionInpaintPipeline,
+    TCDScheduler,
 )
 from diffusers.image_processor import VaeImageProcessor
 
@@ -26,12 +28,16 @@ def plms() -> PNDMScheduler:
     )
 
 
+TOLD = {"k_tcd": {"eta": 0.3}}
+"""What pipelines have to be told, whose own default is another."""
 TWINS: dict[tuple[str, str], Callable[[], Any]] = {
     ("plms", "normal"): plms,
     ("ddim", "normal"): reference_ddim,
     ("ddim", "trailing"): lambda: DDIMScheduler.from_config(
         reference_ddim().config, timestep_spacing="trailing"
     ),
+    ("k_lcm", "lcm"): lambda: LCMScheduler(**BETAS, steps_offset=1),
+    ("k_tcd", "lcm"): lambda: TCDScheduler(**BETAS, steps_offset=1),
     ("k_euler_a", "normal"): lambda: EulerAncestralDiscreteScheduler(**EVEN),
     **{
         (name, schedule): lambda kind=kind, karras=schedule == "karras": kind(
