@@ -16,6 +16,7 @@ from PIL.Image import Image
 
 from imaginairy.errors import BadImageError, BadOptionError, BadPromptError, near_miss
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.pictures import require_allowed
 from imaginairy.plugins import find_plugin, name_and_value
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
@@ -174,6 +175,7 @@ def picture(name: str, value: Any) -> Image | LazyLoadingImage:
             + ("; PIL.Image.fromarray makes a picture of it." if makes else ".")
         )
     if isinstance(value, Image):
+        require_allowed(value, name)
         try:
             value.load()
         except Exception as error:  # of any kind, as with files

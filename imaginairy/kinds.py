@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import IO
@@ -17,10 +18,17 @@ PICTURE, VIDEO, RAW, DRAWING, OTHER = "picture", "video", "raw", "drawing", "oth
 STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\x0a", PICTURE, "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", PICTURE, "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", PICTURE, "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", PICTURE, "a JPEG 2000 picture"),
     (b"8BPS", PICTURE, "a Photoshop document"),
     (b"gimp xcf", PICTURE, "a GIMP document"),
     (b"v/1\x01", PICTURE, "an OpenEXR picture"),
     (b"#?RADIANCE", PICTURE, "a Radiance HDR picture"),
+    (b"DDS ", PICTURE, "a DDS texture"),
+    (b"\0\0\1\0", PICTURE, "a Windows icon"),
+    (b"\0\0\2\0", PICTURE, "a Windows cursor"),
+    (b"icns", PICTURE, "an icon of macOS"),
+    (b"\xd0\xcf\x11\xe0", OTHER, "a document of an office program"),
     (b"BPG\xfb", PICTURE, "a BPG picture"),
     (b"AT&TFORM", PICTURE, "a DjVu document"),
     (b"FUJIFILMCCD-RAW", RAW, "a camera's raw picture (RAF)"),
@@ -51,6 +59,10 @@ STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89PNG", PICTURE, "a PNG picture"),
     (b"\xff\xd8\xff", PICTURE, "a JPEG picture"),
     (b"GIF8", PICTURE, "a GIF picture"),
+    (b"II*\0", PICTURE, "a TIFF picture"),
+    (b"MM\0*", PICTURE, "a TIFF picture"),
+    (b"II+\0", PICTURE, "a TIFF picture"),
+    (b"MM\0+", PICTURE, "a TIFF picture"),
 )
 """How files start, the group they belong to, and their name."""
 
@@ -93,8 +105,30 @@ RAW_ENDINGS = (
 )  # fmt: skip
 """Of cameras' raw pictures that look like TIFF; read as such, all but a small preview
 would be lost."""
-READ = ("a PNG picture", "a JPEG picture", "a GIF picture", "a WebP picture")
+READ = (
+    "a PNG picture", "a JPEG picture", "a GIF picture", "a WebP picture",
+    "a TIFF picture",
+)  # fmt: skip
 """Those that are read where they are whole."""
+
+
+PLACES = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+"""What else than a file can stand at a path. Some never end, or never begin."""
+
+
+def what_stands_at(path: Path) -> str | None:
+    """Name what stands at a path and is no file; None where it is, or nothing is."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # nothing there, or nothing that could be
+        return None
+    return next((name for is_such, name in PLACES if is_such(mode)), None)
 
 
 def start_of(source: Path | IO[bytes]) -> bytes:

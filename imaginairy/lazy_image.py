@@ -1,6 +1,5 @@
 """Pictures that are named first and read when they are used."""
 
-import io
 import urllib.request
 from http.client import HTTPException
 from os import PathLike
@@ -11,13 +10,13 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from imaginairy.errors import (
-    BadImageError,
     BadOptionError,
     DownloadError,
     InvalidUrlError,
     MissingFileError,
 )
-from imaginairy.kinds import raw_picture, start_of, why_no_picture
+from imaginairy.kinds import what_stands_at
+from imaginairy.pictures import read_picture
 
 URL_SCHEMES = ("http", "https")
 DOWNLOAD_TIMEOUT_S = 30.0
@@ -49,7 +48,7 @@ class LazyLoadingImage:
             )
         if filepath is not None:
             if not is_file(filepath):
-                raise MissingFileError(f"There is no file '{filepath}'.")
+                raise MissingFileError(_no_file(filepath))
         elif not _is_address(str(url)):
             raise InvalidUrlError(
                 f"'{url}' is not a web address; it starts with http:// or https://."
@@ -79,7 +78,7 @@ class LazyLoadingImage:
             DownloadError: it could not be fetched.
         """
         if self._image is None:
-            self._image = read_image(self._data(), str(self._source))
+            self._image = read_picture(self._data(), str(self._source))
         return self._image
 
     def require_readable(self) -> None:
@@ -88,14 +87,14 @@ class LazyLoadingImage:
         What was fetched from the web is kept as it came. Raises what `as_pillow` does.
         """
         if self._image is None:
-            read_image(self._data(), str(self._source))
+            read_picture(self._data(), str(self._source))
 
-    def _data(self) -> io.BytesIO | Path:
+    def _data(self) -> bytes | Path:
         if not self._is_url:
             return Path(str(self._source))
         if self._answer is None:
             self._answer = self._fetched()
-        return io.BytesIO(self._answer)
+        return self._answer
 
     def _fetched(self) -> bytes:
         request = urllib.request.Request(
@@ -151,6 +150,11 @@ def is_file(path: object) -> bool:
         return False
 
 
+def _no_file(path: object) -> str:
+    other = what_stands_at(Path(path)) if isinstance(path, str | PathLike) else None
+    return f"There is no file '{path}'" + (f" but {other}." if other else ".")
+
+
 def is_of_web(source: object) -> bool:
     """Tell whether a picture's source begins as a web address does."""
     return str(source).startswith(tuple(f"{scheme}://" for scheme in URL_SCHEMES))
@@ -162,25 +166,3 @@ def _is_address(url: str) -> bool:
     except ValueError:  # a host that cannot be read
         return False
     return parts.scheme in URL_SCHEMES and bool(parts.netloc)
-
-
-def read_image(source: Path | io.BytesIO, name: str) -> Image.Image:
-    """Read a picture wholly; raise BadImageError where that cannot be done."""
-    start = b""
-    try:
-        start = start_of(source)
-        if raw_picture(start, name):
-            raise BadImageError(f"'{name}' {why_no_picture(start, name)}.")
-        with Image.open(source) as image:
-            image.load()
-            return image
-    except (BadImageError, MemoryError):
-        raise
-    except Image.DecompressionBombError as error:
-        raise BadImageError(
-            f"'{name}' has too many pixels to be read safely ({error})."
-        ) from error
-    except FileNotFoundError as error:
-        raise MissingFileError(f"There is no file '{name}' any more.") from error
-    except Exception as error:  # of any kind, where a broken file leads it astray
-        raise BadImageError(f"'{name}' {why_no_picture(start, name)}.") from error

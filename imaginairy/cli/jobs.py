@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from imaginairy.animate import contact_sheet, save_animation
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.errors import BadOptionError
 from imaginairy.log import log
 from imaginairy.outputs import claimed_number
+from imaginairy.pictures import read_picture
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sweeps import parse_schedule, swept
 
@@ -67,14 +66,14 @@ def save_grid(jobs: Sequence[Job], pictures: Sequence[Path], outdir: Path) -> Pa
     full = len(places) == len(jobs) == len(rows) * len(columns)
     if columns == [""] or not full:  # no table: as square as can be
         across = max(1, round(len(jobs) ** 0.5))
-        sheet = contact_sheet(opened(pictures), columns=across)
+        sheet = contact_sheet(list(map(read_picture, pictures)), columns=across)
     else:
         place = {
             (job.row, job.column): p for job, p in zip(jobs, pictures, strict=True)
         }
         ordered = [place[row, column] for row in rows for column in columns]
         sheet = contact_sheet(
-            opened(ordered),
+            list(map(read_picture, ordered)),
             columns=len(columns),
             column_labels=columns,
             row_labels=rows if len(rows) > 1 else [],
@@ -90,16 +89,7 @@ def save_compilation(pictures: Sequence[Path], outdir: Path, kind: str) -> Path:
     """Join the pictures of a run to one animation in `outdir/compilations`."""
     folder = outdir / "compilations"
     with claimed_number(folder) as number:
-        path = save_animation(opened(pictures), folder / f"{number:06d}_anim.{kind}")
+        frames = list(map(read_picture, pictures))
+        path = save_animation(frames, folder / f"{number:06d}_anim.{kind}")
     log.info("saved %s", path)
     return path
-
-
-def opened(paths: Sequence[Path]) -> list[Image.Image]:
-    """Read saved pictures."""
-    images = []
-    for path in paths:
-        with Image.open(path) as image:
-            image.load()
-            images.append(image)
-    return images

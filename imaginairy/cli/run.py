@@ -3,6 +3,7 @@
 import functools
 import logging
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,7 +31,9 @@ def reporting_errors(command: Command) -> Command:
     @functools.wraps(command)
     def reported(*args: Any, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd tags
+                return command(*args, **kwargs)
         except KeyboardInterrupt:
             _stop("Stopped; what was saved stays.", INTERRUPTED)
         except Exception as error:

@@ -19,6 +19,8 @@ from typing import Literal, TextIO
 import numpy as np
 from PIL import Image
 
+from imaginairy.pictures import read_picture
+
 Protocol = Literal["kitty", "iterm2", "sixel", "blocks"]
 
 CELL = (10, 20)
@@ -39,8 +41,7 @@ _ITERM2 = {"iTerm.app", "iTerm2", "WezTerm", "mintty"}
 def show_picture(path: Path, stream: TextIO | None = None) -> None:
     """Draw a saved picture where `stream`, standard output, is seen."""
     stream = stream or sys.stdout
-    with Image.open(path) as opened:
-        image = opened.convert("RGB")
+    image = read_picture(path).convert("RGB")
     stream.write(drawn(image, protocol_of(stream), stream) + "\n")
     stream.flush()
 

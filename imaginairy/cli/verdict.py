@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+
+from imaginairy.pictures import read_picture
 
 TOLERANCE = {"JPEG": 4.0, "WEBP": 4.0, "AVIF": 4.0, "PNG": 1.0}
 """The mean difference, of 255, up to which two files show the same picture. What saving
@@ -41,8 +42,8 @@ def compared(file: Path, drawn: Path) -> Verdict:
     """Compare two saved pictures by their pixels."""
     images = []
     for path in (file, drawn):
-        with Image.open(path) as image:
-            images.append((image.convert("RGB"), image.format))
+        image = read_picture(path)
+        images.append((image.convert("RGB"), image.format))
     (a, kind_a), (b, kind_b) = images
     if a.size != b.size:
         return Verdict(

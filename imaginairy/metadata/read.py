@@ -8,11 +8,11 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from imaginairy.errors import BadImageError
-from imaginairy.kinds import start_of, why_no_picture
+from imaginairy.errors import BadImageError, MissingFileError
 from imaginairy.metadata import xmp
 from imaginairy.metadata.exif_text import decode_comment, decode_text
 from imaginairy.metadata.tags import PARAMETERS, size_in
+from imaginairy.pictures import opened_picture
 from imaginairy.sizes import LARGEST_SIDE
 
 XMP_CHUNK = "XML:com.adobe.xmp"
@@ -56,21 +56,11 @@ def read_written(path: Path) -> Written:
     Raises:
         BadImageError: the file is missing or is no picture.
     """
-    start = b""
     try:
-        start = start_of(path)
-        with Image.open(path) as image:
+        with opened_picture(path) as image:
             return written_in(image)
-    except FileNotFoundError as error:
+    except MissingFileError as error:
         raise BadImageError(f"There is no file '{path}'.") from error
-    except Image.DecompressionBombError as error:
-        raise BadImageError(
-            f"'{path}' has too many pixels to be read safely ({error})."
-        ) from error
-    except MemoryError:
-        raise
-    except Exception as error:  # of any kind, where a broken file leads it astray
-        raise BadImageError(f"'{path}' {why_no_picture(start, path.name)}.") from error
 
 
 def written_in(image: Image.Image) -> Written:

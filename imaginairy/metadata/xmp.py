@@ -20,6 +20,8 @@ STANDARD = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 SEGMENT_BYTES = 65_000
 """What goes into one segment besides its name and numbers; 65,533 bytes fit in all."""
+MOST_BYTES = 8_000_000
+"""What is read of a packet; as elements it takes many times as much."""
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 EXIF = "http://ns.adobe.com/exif/1.0/"
 NOTE = "http://ns.adobe.com/xmp/note/"
@@ -87,8 +89,8 @@ def _segment(name: bytes, data: bytes) -> bytes:
 
 
 def _parsed(packet: bytes) -> ElementTree.Element | None:
-    """Read XML; None where it is broken, or could grow when it is read."""
-    if b"<!DOCTYPE" in packet:
+    """Read XML; None where it is broken, too long, or could grow when it is read."""
+    if len(packet) > MOST_BYTES or b"<!DOCTYPE" in packet.replace(b"\0", b""):
         return None
     try:
         return ElementTree.fromstring(packet.rstrip(b"\0 "))

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt
-from imaginairy.cli.jobs import Job, opened, planned, save_compilation, save_grid
+from imaginairy.cli.jobs import Job, planned, save_compilation, save_grid
 from imaginairy.cli.prompts_file import Asked, asked_prompts, hint_at_quotes
 from imaginairy.cli.size import NAMED, SHAPES, asked_size, parse_size
 from imaginairy.errors import BadOptionError
+from imaginairy.pictures import read_picture
 from imaginairy.sources.catalog import known
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
@@ -160,7 +161,7 @@ def test_an_animation_is_of_all_pictures_in_order(
         for number in range(animation.n_frames):  # type: ignore[attr-defined]
             animation.seek(number)
             shown.append(animation.convert("RGB").getpixel((9, 9)))
-    assert shown == [image.getpixel((9, 9)) for image in opened(pictures)]
+    assert shown == [read_picture(path).getpixel((9, 9)) for path in pictures]
 
 
 # Prompts of files and of standard input
