@@ -9,6 +9,7 @@ from imaginairy.samplers.table import Sampler
 _KARRAS = "Karras et al. 2022, arXiv:2206.00364"
 _DPM = "Lu et al. 2022, arXiv:2206.00927"
 _DPMPP = "Lu et al. 2022, arXiv:2211.01095"
+_DEIS = "Zhang & Chen 2022, arXiv:2204.13902"
 _ALL: tuple[Spacing, ...] = get_args(Spacing)
 
 _ROWS = (
@@ -147,12 +148,43 @@ _ROWS = (
         paper="Zhao et al. 2023, arXiv:2302.04867",
         function="multistep:sample_unipc",
         spacings=_ALL,
+        options={"order": 2},
+    ),
+    Sampler(
+        name="k_unipc_3",
+        summary="UniPC-3: like k_unipc, looking back one step further",
+        paper="Zhao et al. 2023, arXiv:2302.04867",
+        function="multistep:sample_unipc",
+        spacings=_ALL,
+        options={"order": 3},
     ),
     Sampler(
         name="k_res_multistep",
         summary="refined exponential solver, looking back one step",
         paper="Zhang et al. 2023, arXiv:2308.02157",
         function="multistep:sample_res_multistep",
+        spacings=_ALL,
+    ),
+    Sampler(
+        name="k_deis",
+        summary="diffusion exponential integrator of third order; for few steps",
+        paper=_DEIS,
+        function="multistep:sample_deis",
+        spacings=_ALL,
+    ),
+    Sampler(
+        name="k_ipndm",
+        summary="improved PNDM: the weights of plms, one model call in every step",
+        paper=_DEIS,
+        function="plms:sample_ipndm",
+        spacings=_ALL,
+    ),
+    Sampler(
+        name="k_heunpp2",
+        summary="Heun++: blends slopes of two steps ahead, three model calls a step",
+        paper="ComfyUI, after Karras et al. 2022, arXiv:2206.00364",
+        function="kdiff:sample_heunpp2",
+        evaluations_per_step=3,
         spacings=_ALL,
     ),
     Sampler(

@@ -25,7 +25,13 @@ SAMPLER_NAMES = {
     "dpm++ 2m sde": "k_dpmpp_2m_sde",
     "dpm++ 3m sde": "k_dpmpp_3m_sde",
     "unipc": "k_unipc",
+    "unipc 3": "k_unipc_3",
+    "unipc bh2": "k_unipc_3",
     "res multistep": "k_res_multistep",
+    "deis": "k_deis",
+    "ipndm": "k_ipndm",
+    "ipndm v": "k_lms",
+    "heunpp2": "k_heunpp2",
     "lcm": "k_lcm",
     "tcd": "k_tcd",
 }
@@ -68,6 +74,7 @@ SPELLINGS = (
     (r"dpmpp|dpm\+\+", "dpm++ "),
     (r"\bancestral\b", "a"),
     (r"\buni pc\b", "unipc"),
+    (r"\bheun(pp|\+\+) ?2", "heunpp2"),
     (r"\bk?dpm 2\b", "dpm2"),
     (r" +", " "),
 )

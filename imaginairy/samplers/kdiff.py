@@ -86,6 +86,36 @@ def sample_heun(
     return latents
 
 
+def sample_heunpp2(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+) -> Tensor:
+    """Blend the slopes at the ends of this step and the next, by their noise.
+
+    Heun++ as ComfyUI has it: each slope ahead weighs as much as its sigma, in parts of
+    the first of all, and the slope here has the rest. The last level is not
+    looked at. So towards the end it is Euler's method, and of first order.
+    """
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        first = blend = slope(latents, denoised, sigma)
+        ahead, at, along = latents, sigma, first
+        seen = levels[index + 1 : -1][:2]
+        for level in seen:
+            ahead = ahead + (level - at) * along
+            denoised = denoiser.denoised(ahead, level)
+            at, along = level, slope(ahead, denoised, level)
+            weight = level / ((len(seen) + 1) * levels[0])
+            blend = blend + weight * (along - first)
+        latents = latents + (sigma_next - sigma) * blend
+        on_step(index, latents, denoised)
+    return latents
+
+
 def sample_dpm_2(
     denoiser: Denoiser,
     latents: Tensor,

@@ -1,4 +1,7 @@
-"""PLMS: pseudo linear multi-step sampling (Liu et al. 2022, arXiv:2202.09778)."""
+"""Pseudo linear multi-step samplers, with the weights that even steps have.
+
+PLMS (Liu et al. 2022, arXiv:2202.09778) and what was made of it.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,7 +10,7 @@ import torch
 from torch import Tensor
 
 from imaginairy.samplers.denoiser import Denoiser
-from imaginairy.samplers.kdiff import slope
+from imaginairy.samplers.kdiff import slope, step_to
 from imaginairy.samplers.table import DrawNoise, OnStep
 
 ADAMS_BASHFORTH = {
@@ -47,6 +50,34 @@ def sample_plms(
             latents + (to - sigma) * blended for to in (sigma_next, 0.0)
         )
         history = recent[:3]
+        on_step(index, latents, denoised)
+    return latents
+
+
+def sample_ipndm(
+    denoiser: Denoiser,
+    latents: Tensor,
+    levels: Sequence[float],
+    *,
+    draw_noise: DrawNoise,
+    on_step: OnStep,
+) -> Tensor:
+    """Follow the slope blended from up to four, which at first are fewer.
+
+    The improved PNDM of Zhang & Chen 2022, arXiv:2204.13902, on sigmas: of fourth order
+    where these are evenly spaced, else of second. The step to 0 takes the newest
+    prediction as it is.
+    """
+    slopes: list[Tensor] = []  # newest first
+    for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = denoiser.denoised(latents, sigma)
+        slopes = [slope(latents, denoised, sigma), *slopes][:4]
+        latents = step_to(latents, denoised, sigma, sigma_next)
+        if len(slopes) > 1 and sigma_next:
+            weights = ADAMS_BASHFORTH[len(slopes)]
+            for weight, past in zip(weights[1:], slopes[1:], strict=True):
+                more = weight * (past - slopes[0])
+                latents = latents + (sigma_next - sigma) * more
         on_step(index, latents, denoised)
     return latents
 

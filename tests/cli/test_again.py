@@ -318,9 +318,9 @@ def test_a_picture_of_another_tool(run: Run, tiny_folder: Path) -> None:
     ("settings", "sampler", "words"),
     [
         (
-            "Sampler: DEIS, Schedule type: Karras",
+            "Sampler: Restart, Schedule type: Karras",
             "plms",
-            "nothing here does it: Sampler DEIS, Schedule type Karras.",
+            "nothing here does it: Sampler Restart, Schedule type Karras.",
         ),
         (
             "Sampler: DDIM, Schedule type: Karras",

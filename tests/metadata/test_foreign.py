@@ -63,9 +63,9 @@ def test_a_whole_text() -> None:
 
 
 def test_what_nothing_here_does_is_told() -> None:
-    record = parsed("Sampler: DEIS, VAE: soft.pt, Size: large, CFG scale: high")
+    record = parsed("Sampler: Restart, VAE: soft.pt, Size: large, CFG scale: high")
     assert record.unknown == {
-        "Sampler": "DEIS",
+        "Sampler": "Restart",
         "VAE": "soft.pt",
         "Size": "large",
         "CFG scale": "high",

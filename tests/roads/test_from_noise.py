@@ -37,7 +37,7 @@ from tests.support.walks import WALKS, World
 pytestmark = pytest.mark.filterwarnings(  # diffusers calls NumPy in an old way
     "ignore:__array:DeprecationWarning"
 )
-LOOKING_BACK = ("k_lms", "k_dpmpp_3m_sde")
+LOOKING_BACK = ("k_lms", "k_dpmpp_3m_sde", "k_unipc_3", "k_deis", "k_ipndm")
 """Samplers whose last steps lean on three steps or more before them."""
 LONG = "a red fox, scenic landscape, " * 12 + "a bowl of fruit"
 

@@ -230,31 +230,99 @@ def res_multistep(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
     return x
 
 
-def unipc(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
-    """Order 2, B2, on clean latents (arXiv:2302.04867, theorem 3.1 and eq. 11)."""
-    at = [-log(level) if level else np.inf for level in levels]
+def unipc(order: int) -> "Walk":
+    """B2, on clean latents (arXiv:2302.04867, theorem 3.1 and eq. 11)."""
+
+    def step(
+        x: Tensor, end: float, here: float, clean: Tensor, others: dict[float, Tensor]
+    ) -> Tensor:
+        if not end or not others:
+            return towards(x, clean, here, end)
+        h = log(here / end)
+        r = np.array([log(here / other) / h for other in others])
+        phi, right = expm1(-h), []
+        for factorial in (1, 2, 6)[: len(r)]:
+            phi = phi / -h - 1 / factorial
+            right.append(phi * factorial / expm1(-h))
+        powers = [r**n for n in range(len(r))]
+        shares = np.linalg.solve(powers, right) if len(r) > 1 else np.array([0.5])
+        differences = sum(
+            float(share / place) * (other - clean)
+            for share, place, other in zip(shares, r, others.values(), strict=True)
+        )
+        return towards(x, clean, here, end) - expm1(-h) * differences
+
+    def walk(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
+        past: list[tuple[float, Tensor]] = []
+        start, used = x, 0
+        for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
+            clean = world.clean(x, sigma)
+            if past:
+                older = dict(past[1:used])
+                x = step(start, sigma, *past[0], {**older, sigma: clean})
+            start, past = x, [(sigma, clean), *past]
+            used = min(order, index + 1, len(levels) - 1 - index)
+            x = step(start, sigma_next, *past[0], dict(past[1:used]))
+        return x
+
+    return walk
+
+
+def deis(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
+    """Lagrange polynomials of log sigma, summed up numerically (arXiv:2204.13902)."""
+    points, weights = np.polynomial.legendre.leggauss(30)
     past: list[Tensor] = []
-    start = x
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
-        clean = world.clean(x, sigma)
-        if index:
-            h = at[index] - at[index - 1]
-            grown = expm1(-h)
-            x = towards(start, past[0], levels[index - 1], sigma)
-            r = [1.0] if index == 1 else [(at[index - 2] - at[index - 1]) / h, 1.0]
-            phi_2 = grown / -h - 1
-            right = np.array([phi_2, 2 * (phi_2 / -h - 0.5)]) / grown
-            shares = [0.5]
-            if index > 1:
-                shares = np.linalg.solve([[1.0, 1.0], r], right).tolist()
-                x = x - grown * shares[0] * (past[1] - past[0]) / r[0]
-            x = x - grown * shares[-1] * (clean - past[0])
-        start, x = x, towards(x, clean, sigma, sigma_next)
-        if past and sigma_next:
-            h = at[index + 1] - at[index]
-            r_before = (at[index - 1] - at[index]) / h
-            x = x - expm1(-h) * 0.5 * (past[0] - clean) / r_before
-        past = [clean, *past][:2]
+        past = [world.slope(x, sigma), *past][:3]
+        past = past[: len(levels) - 1 - index]
+        if not sigma_next:
+            return x - sigma * past[0]
+        nodes = np.log(levels[index::-1][: len(past)])
+        h = log(sigma_next / sigma)
+        at = log(sigma) + h * (points + 1) / 2
+        for number, slope in enumerate(past):
+            others = np.delete(nodes, number)
+            values = np.prod(
+                [(at - other) / (nodes[number] - other) for other in others], axis=0
+            )
+            x = x + float((weights * h / 2 * np.exp(at) * values).sum()) * slope
+    return x
+
+
+def ipndm(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
+    """Adams-Bashforth of even steps, whatever the steps are (arXiv:2204.13902)."""
+    past: list[Tensor] = []
+    for sigma, sigma_next in pairwise(levels):
+        past = [world.slope(x, sigma), *past][:4]
+        weights = {
+            1: [24],
+            2: [36, -12],
+            3: [46, -32, 10],
+            4: [55, -59, 37, -9],
+        }[len(past) if sigma_next else 1]
+        blend = sum(w / 24 * slope for w, slope in zip(weights, past, strict=False))
+        x = x + (sigma_next - sigma) * blend
+    return x
+
+
+def heunpp2(world: World, x: Tensor, levels: Sequence[float]) -> Tensor:
+    """Shares of the slopes ahead by their sigma, as in ComfyUI."""
+    for sigma, next_1, next_2 in zip(
+        levels, levels[1:], [*levels[2:], 0], strict=False
+    ):
+        slope = world.slope(x, sigma)
+        if next_1:
+            x_1 = x + (next_1 - sigma) * slope
+            slope_1 = world.slope(x_1, next_1)
+            if next_2:
+                slope_2 = world.slope(x_1 + (next_2 - next_1) * slope_1, next_2)
+                share_1, share_2 = (at / levels[0] / 3 for at in (next_1, next_2))
+                whole = (1 - share_1 - share_2) * slope
+                slope = whole + share_1 * slope_1 + share_2 * slope_2
+            else:
+                share = next_1 / levels[0] / 2
+                slope = (1 - share) * slope + share * slope_1
+        x = x + (next_1 - sigma) * slope
     return x
 
 
@@ -277,7 +345,11 @@ WALKS: dict[str, Walk] = {
     "k_dpmpp_2m_sde": dpmpp_2m,
     "k_dpmpp_3m_sde": dpmpp_3m,
     "k_dpmpp_sde": dpmpp_sde,
-    "k_unipc": unipc,
+    "k_unipc": unipc(2),
+    "k_unipc_3": unipc(3),
     "k_res_multistep": res_multistep,
+    "k_deis": deis,
+    "k_ipndm": ipndm,
+    "k_heunpp2": heunpp2,
     "k_lcm": lcm,
 }
