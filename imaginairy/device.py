@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imaginairy.errors import BadOptionError, DeviceError
 from imaginairy.memory import memory
@@ -55,6 +55,15 @@ def choose_dtype(
     if precision == "autocast" and device.type == "cuda":
         return torch.float16
     return torch.float32
+
+
+def computes_in(network: nn.Module) -> torch.dtype:
+    """Return the type that a network computes in, the widest of its weights'."""
+    return max((weight.dtype for weight in network.parameters()), key=_bytes)
+
+
+def _bytes(dtype: torch.dtype) -> int:
+    return dtype.itemsize
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.conditioning import Conditioning
+from imaginairy.device import computes_in
 from imaginairy.errors import NotFiniteError
 from imaginairy.log import log
 
@@ -46,7 +47,7 @@ class Stages:
         result = compute()
         if is_finite(result):
             return result
-        if any(is_half(weight) for weight in network.parameters()):
+        if computes_in(network).itemsize < torch.float32.itemsize:
             with in_float32(network):
                 result = compute()
             if is_finite(result):
@@ -90,11 +91,6 @@ def is_finite(result: Tensor | Said) -> bool:
     return all(is_finite(part) for part in parts if part is not None)
 
 
-def is_half(tensor: Tensor) -> bool:
-    """Tell whether a tensor is in half precision of either kind."""
-    return tensor.dtype in (torch.float16, torch.bfloat16)
-
-
 @contextmanager
 def in_float32(network: nn.Module) -> Iterator[None]:
     """Let a network compute in float32 while the block runs; its weights stay."""
@@ -116,7 +112,7 @@ def reason(network: nn.Module) -> str:
     bad = [
         name
         for name, weight in network.named_parameters()
-        if not bool(weight.isfinite().all())
+        if not bool(weight.float().isfinite().all())
     ]
     if not bad:
         return (

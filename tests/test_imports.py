@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "finite",
         "kinds",
         "log",
+        "memory",
         "precision",
         "families",
         "prompt_syntax",
@@ -53,7 +54,7 @@ MAY_IMPORT = {
     "device": {"errors", "memory", "precision"},
     "memory": set(),
     "precision": set(),
-    "finite": {"conditioning", "errors", "log"},
+    "finite": {"conditioning", "device", "errors", "log"},
     "steps": {
         "checks",
         "conditioning",

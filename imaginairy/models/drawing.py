@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.conditioning import Conditioning
+from imaginairy.device import computes_in
 from imaginairy.families.family import (
     AUTOENCODER,
     DENOISER,
@@ -108,7 +109,7 @@ class DrawingModel:
         Beside the network's weights; `size` is width and height in pixels.
         """
         _, height, width = self.grid.shape(size)
-        number = next(self.network.parameters()).element_size()
+        number = computes_in(self.network).itemsize
         return int(number * self.network.config.numbers_held(height, width))
 
     def rest(self) -> None:

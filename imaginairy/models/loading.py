@@ -1,5 +1,7 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
+from itertools import chain
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import torch
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, DENOISER, PartRow, function
+from imaginairy.memory import memory
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.sources import hub
@@ -14,11 +17,21 @@ from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.rows import ModelRow
 
+MUCH = 0.25
+"""The share of the free memory that copies of weights may take."""
+
 
 def load(
-    spec: ModelRow, device: torch.device, dtype: torch.dtype
+    spec: ModelRow,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    free: int | None = None,
 ) -> tuple[DrawingModel, tuple[Path, ...]]:
     """Load a model; return it and the weight files it was made of.
+
+    Args:
+        free: bytes of memory that may be taken; None for what there is.
 
     Raises:
         CheckpointError: the weights are broken, unsafe or of another design.
@@ -32,9 +45,12 @@ def load(
         row.role: find_tokenizer(spec, checkpoint, row)
         for row in checkpoint.family.texts
     }
+    as_stored = device.type == "cpu" and stay_as_stored(
+        checkpoint, memory()[0] if free is None else free
+    )
     networks = {
         row.role: checkpoint.parts[row.role].load(
-            device, dtype if row.half else torch.float32
+            device, dtype if row.half else torch.float32, as_stored=as_stored
         )
         for row in checkpoint.family.parts
     }
@@ -55,6 +71,20 @@ def load(
         sources=[part.tensors for part in checkpoint.parts.values()],
     )
     return model, checkpoint.weight_files
+
+
+def stay_as_stored(checkpoint: Checkpoint, free: int | None) -> bool:
+    """Tell whether weights in half precision are used from disk, not copied as float32.
+
+    Copied they are faster by little; used from disk they take no memory that others
+    need. They are where copies would fill much of what is free.
+
+    Args:
+        free: bytes of memory; None where nobody says.
+    """
+    shapes = [part.tensors.shapes.values() for part in checkpoint.parts.values()]
+    copied = torch.float32.itemsize * sum(map(prod, chain(*shapes)))
+    return free is not None and copied > MUCH * free
 
 
 def require_grid(spec: ModelRow, checkpoint: Checkpoint) -> None:

@@ -9,7 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.networks.config import AutoencoderConfig
-from imaginairy.networks.layers import Attention, Conv2d, ResidualBlock, group_norm
+from imaginairy.networks.layers import (
+    Attention,
+    Conv2d,
+    ResidualBlock,
+    computed_in,
+    group_norm,
+)
 
 EPS = 1e-6
 
@@ -186,8 +192,8 @@ class Autoencoder(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type the weights are held in."""
-        return self.quantise.weight.dtype
+        """The type that it computes in."""
+        return computed_in(self.quantise)
 
 
 def sample_latents(moments: Tensor, noise: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.networks.config import ClipTextConfig
-from imaginairy.networks.layers import Attention
+from imaginairy.networks.layers import Attention, Embedding, Linear
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -34,8 +34,8 @@ class Layer(nn.Module):
         self.norm1 = nn.LayerNorm(config.width)
         self.attention = Attention(config.width, heads=config.heads, qkv_bias=True)
         self.norm2 = nn.LayerNorm(config.width)
-        self.widen = nn.Linear(config.width, config.mlp_width)
-        self.narrow = nn.Linear(config.mlp_width, config.width)
+        self.widen = Linear(config.width, config.mlp_width)
+        self.narrow = Linear(config.mlp_width, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x), causal=True)
@@ -48,14 +48,14 @@ class ClipText(nn.Module):
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
         self.config = config
-        self.tokens = nn.Embedding(config.vocab_size, config.width)
+        self.tokens = Embedding(config.vocab_size, config.width)
         self.positions = nn.Embedding(config.max_tokens, config.width)
         self.layers = nn.Sequential(*(Layer(config) for _ in range(config.layers)))
         self.norm_out = nn.LayerNorm(config.width)
         self.projection = (
             None
             if config.projection_dim is None
-            else nn.Linear(config.width, config.projection_dim, bias=False)
+            else Linear(config.width, config.projection_dim, bias=False)
         )
 
     def forward(self, token_ids: Tensor, clip_skip: int = 1) -> Conditioning:
@@ -70,7 +70,8 @@ class ClipText(nn.Module):
             clip_skip: which layer, counted from the last, which is 1.
         """
         config = self.config
-        states = [self.tokens(token_ids) + self.positions.weight[: token_ids.shape[1]]]
+        places = self.positions.weight[: token_ids.shape[1]]
+        states = [self.tokens(token_ids).to(places.dtype) + places]
         kept = len(self.layers) + 1 - clip_skip
         for layer in list(self.layers)[: None if config.pooled else kept]:
             states.append(layer(states[-1]))

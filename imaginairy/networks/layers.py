@@ -9,19 +9,37 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class Linear(nn.Linear):
+    """Multiply by weights, which may be stored in a narrower type than the input's."""
+
+    widens = True
+    """Whether weights may be held as they are stored; see `weights.assemble`."""
+
+    def forward(self, input: Tensor) -> Tensor:  # the name nn.Linear gave it
+        return F.linear(input, self.weight.to(input.dtype), self.bias)
+
+
+class Embedding(nn.Embedding):
+    """Give each number its row, in the type that the rows are stored in."""
+
+    widens = True
+
+
 class Conv2d(nn.Conv2d):
     """Convolve, with zeros around the picture or with the picture's other side.
 
     `wrap_x` and `wrap_y` are set for a while by `tiling`; a picture made so can be
-    laid beside itself without a seam.
+    laid beside itself without a seam. Weights may be stored as those of `Linear`.
     """
 
+    widens = True
     wrap_x = False
     wrap_y = False
 
     def forward(self, input: Tensor) -> Tensor:  # the name nn.Conv2d gave it
+        weight = self.weight.to(input.dtype)
         if not (self.wrap_x or self.wrap_y):
-            return super().forward(input)
+            return self._conv_forward(input, weight, self.bias)
         pad_y, pad_x = int(self.padding[0]), int(self.padding[1])
         for wraps, pad in (
             (self.wrap_x, (pad_x, pad_x, 0, 0)),
@@ -29,8 +47,13 @@ class Conv2d(nn.Conv2d):
         ):
             input = F.pad(input, pad, mode="circular" if wraps else "constant")
         return F.conv2d(
-            input, self.weight, self.bias, self.stride, 0, self.dilation, self.groups
+            input, weight, self.bias, self.stride, 0, self.dilation, self.groups
         )
+
+
+def computed_in(layer: Linear | Conv2d) -> torch.dtype:
+    """Return the type that a layer computes in, which its bias is always held in."""
+    return (layer.weight if layer.bias is None else layer.bias).dtype
 
 
 @contextmanager
@@ -79,7 +102,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.norm1 = group_norm(norm_groups, in_channels, eps)
         self.conv1 = Conv2d(in_channels, out_channels, 3, padding=1)
-        self.time = nn.Linear(time_channels, out_channels) if time_channels else None
+        self.time = Linear(time_channels, out_channels) if time_channels else None
         self.norm2 = group_norm(norm_groups, out_channels, eps)
         self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut = (
@@ -112,10 +135,10 @@ class Attention(nn.Module):
         if width % heads:
             raise ValueError(f"{heads} heads cannot share {width} channels evenly")
         self.heads = heads
-        self.query = nn.Linear(width, width, bias=qkv_bias)
-        self.key = nn.Linear(context_width or width, width, bias=qkv_bias)
-        self.value = nn.Linear(context_width or width, width, bias=qkv_bias)
-        self.out = nn.Linear(width, width)
+        self.query = Linear(width, width, bias=qkv_bias)
+        self.key = Linear(context_width or width, width, bias=qkv_bias)
+        self.value = Linear(context_width or width, width, bias=qkv_bias)
+        self.out = Linear(width, width)
 
     def forward(
         self,

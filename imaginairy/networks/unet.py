@@ -14,8 +14,10 @@ from imaginairy.networks.config import UNetConfig
 from imaginairy.networks.layers import (
     Attention,
     Conv2d,
+    Linear,
     ResidualBlock,
     added,
+    computed_in,
     group_norm,
     sinusoid,
 )
@@ -29,8 +31,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.widen = nn.Linear(width, 8 * width)
-        self.narrow = nn.Linear(4 * width, width)
+        self.widen = Linear(width, 8 * width)
+        self.narrow = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.widen(x).chunk(2, dim=-1)
@@ -186,8 +188,8 @@ class BesideText(nn.Module):
     def __init__(self, dim: int, id_dim: int, time_dim: int) -> None:
         super().__init__()
         self.dim, self.id_dim = dim, id_dim
-        self.widen = nn.Linear(dim, time_dim)
-        self.out = nn.Linear(time_dim, time_dim)
+        self.widen = Linear(dim, time_dim)
+        self.out = Linear(time_dim, time_dim)
 
     def forward(self, text: Conditioning) -> Tensor:
         """Map it to (batch, time_dim).
@@ -220,8 +222,8 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         base, levels = config.channels[0], range(len(config.channels))
-        self.time_in = nn.Linear(base, 4 * base)
-        self.time_out = nn.Linear(4 * base, 4 * base)
+        self.time_in = Linear(base, 4 * base)
+        self.time_out = Linear(4 * base, 4 * base)
         self.beside_text = (
             None
             if config.added_dim is None
@@ -256,7 +258,7 @@ class UNet(nn.Module):
         Raises:
             ValueError: the conditioning lacks what this network reads.
         """
-        dtype = self.conv_in.weight.dtype
+        dtype = computed_in(self.conv_in)
         text = conditioning.to(dtype=dtype)
         time = sinusoid(timesteps, self.config.channels[0]).to(dtype)
         time = self.time_out(F.silu(self.time_in(time)))

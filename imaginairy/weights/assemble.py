@@ -25,7 +25,9 @@ class Part:
     ignored: tuple[str, ...] = (*IGNORED, *LEFT_ASIDE)
     """Patterns of the tensors that may lie there unused."""
 
-    def load(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    def load(
+        self, device: torch.device, dtype: torch.dtype, *, as_stored: bool = False
+    ) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
         try:
             with torch.device("meta"), _Unfilled():
@@ -41,15 +43,24 @@ class Part:
                 f"'{self.tensors.origin}' holds no {self.network.__name__} of a "
                 f"workable size ({error})."
             ) from error
-        return assemble(network, self, device, dtype)
+        return assemble(network, self, device, dtype, as_stored=as_stored)
 
 
 def assemble(
-    network: nn.Module, part: Part, device: torch.device, dtype: torch.dtype
+    network: nn.Module,
+    part: Part,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    as_stored: bool = False,
 ) -> nn.Module:
     """Fill a network built on the meta device with tensors mapped in from disk.
 
     Nothing is initialised, and each tensor is cast and moved once.
+
+    Args:
+        as_stored: leaves weights of a narrower type as they lie on disk where their
+            layer widens them as it computes; they then take no memory of their own.
 
     Raises:
         CheckpointError: a tensor is missing, unexpected, or of another shape.
@@ -66,10 +77,17 @@ def assemble(
                 f"'{part.tensors.origin}' holds {part.tensors.prefix}{place.name} as "
                 f"{whole.dtype}; only floating-point weights are supported."
             )
-        ours = place.taken(whole).to(device=device, dtype=dtype)
+        layer = network.get_submodule(name.rpartition(".")[0])
+        stays = as_stored and _widens(layer, name) and whole.itemsize < dtype.itemsize
+        ours = place.taken(whole).to(device=device, dtype=None if stays else dtype)
         filled[name] = ours.reshape(tensor.shape)
     network.load_state_dict(filled, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def _widens(layer: nn.Module, name: str) -> bool:
+    """Tell whether a layer takes that tensor in a narrower type than it computes in."""
+    return name.endswith(".weight") and getattr(layer, "widens", False)
 
 
 def _refuse_misfits(
