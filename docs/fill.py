@@ -141,11 +141,7 @@ def model_details() -> str:
             ("licence", spec.licence),
             ("also called", ", ".join(f"`{alias}`" for alias in spec.aliases)),
             ("size of its images", f"{does.width} x {does.height}"),
-            (
-                "by default",
-                f"{does.steps} steps of `{does.sampler}`, guidance scale "
-                f"{does.prompt_strength:g}",
-            ),
+            ("by default", by_default(does)),
         ]
         match spec.weights:
             case HubFile() as file:
@@ -166,18 +162,23 @@ def model_details() -> str:
     return "\n\n".join(parts)
 
 
+def by_default(does: DrawingDefaults) -> str:
+    """Say how a model draws where nothing is asked."""
+    names = filter(None, (does.sampler, does.schedule))
+    return re.sub(rf"\b({'|'.join(names)})\b(?!:)", r"`\1`", does.described)
+
+
 def families() -> str:
     """List the families of models that generate, and how each is told."""
     rows = []
     for family in FAMILIES:
-        does = {**vars(DrawingDefaults()), **family.defaults}
+        does = DrawingDefaults(**family.defaults)
         told = " ".join((family.detect.__doc__ or "").partition("\n\n")[0].split())
         rows.append(
             (
                 family.title,
                 f"{family.native} x {family.native}",
-                f"{does['steps']} steps of `{does['sampler']}`, guidance scale "
-                f"{does['prompt_strength']:g}",
+                by_default(does),
                 ", ".join(f"`{part.prefix}`" for part in family.parts),
                 ", ".join(f"`{folder}/`" for folder in family.folders),
                 told.removeprefix("Tell ").removeprefix("it ").rstrip("."),

@@ -154,10 +154,12 @@ class ImaginePrompt:
         "last; 1 is the last, 2 the one before it. The model's own by default.",
         Number(1, 100, whole=True), section="Prompt", after="negative_prompt",
     )  # fmt: skip
-    prediction: Literal["noise", "v"] | None = option(
-        "What the model predicts: noise (epsilon), or v (velocity), as Stable "
-        "Diffusion 2 does at 768x768; for a model that says it wrongly or not at all.",
-        checks.Choice(("noise", "v")), section="Sampling", follows=("model",),
+    prediction: Literal["noise", "v", "clean"] | None = option(
+        "What the model predicts: noise (epsilon), v (velocity), as Stable Diffusion 2 "
+        "does at 768x768, or the clean image (x0), as SDXL-Lightning of one step does; "
+        "for a model that says it wrongly or not at all.",
+        checks.Choice(("noise", "v", "clean")), section="Sampling",
+        follows=("model",),
     )  # fmt: skip
     init_image: ImageLike | None = option(
         "Image to start from (img2img); a path or a web address.",

@@ -1,13 +1,14 @@
 """An order: a prompt with nothing left open."""
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt
 from imaginairy.order import Order, filled, order_of
+from imaginairy.samplers.schedule import Spacing
 from imaginairy.sources.catalog import known
 from imaginairy.sources.roles import DRAWS
 
@@ -119,3 +120,19 @@ def test_of_another_seed_only_the_seed_is_another() -> None:
     first, second = order(seed=3), order(seed=3).with_seed(8)
     assert (second.seed, second.prompt.seed) == (8, 8)
     assert second.with_seed(3) == first and second.kind == first.kind
+
+
+def test_a_model_may_have_a_schedule_of_its_own() -> None:
+    """Where it is not asked otherwise, and the sampler and the noise have it."""
+    turbo = known(DRAWS, "sdxl-turbo")
+
+    def spaced(spacings: tuple[Spacing, ...] = get_args(Spacing), **asked: Any) -> Any:
+        prompt = filled(ImaginePrompt("a fox", **asked), turbo, clip_skip=1)
+        found = order_of(prompt, turbo, spacings=spacings)
+        assert found.spacing == (found.prompt.schedule or found.sampler.spacing)
+        return found.prompt.schedule
+
+    assert spaced() == spaced(sampler_type="ddim") == "trailing"
+    assert spaced(schedule="karras") == "karras"
+    assert spaced(sampler_type="plms") is None
+    assert spaced(spacings=("normal", "karras")) is None

@@ -70,8 +70,8 @@ def facts_of(spec: ModelRow) -> dict[str, str]:
         facts |= {
             "family": titles.get(spec.family, ""),
             "native size": f"{does.width} x {does.height} pixels",
-            "by default": f"{does.steps} steps of {does.sampler}, guidance scale "
-            f"{does.prompt_strength:g}",
+            "taken for": spec.taken_for,
+            "by default": does.described,
         }
     else:
         facts["what it is"] = f"{ROLES[spec.role].noun}: {spec.summary}"

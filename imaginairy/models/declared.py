@@ -16,14 +16,12 @@ import yaml
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import Family
 from imaginairy.families.table import only_supported
-from imaginairy.log import log
 from imaginairy.published.schedule import prediction
-from imaginairy.sources.layouts import MODEL_INDEX, SCHEDULER
+from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.settings import Settings, is_true, require, shown_value
 from imaginairy.weights.weightfile import Tensors
 
-FEW_STEPS = ("LCMScheduler", "TCDScheduler")
 YAML_SETTINGS = {
     "parameterization": "prediction_type",
     "linear_start": "beta_start",
@@ -129,17 +127,10 @@ def check_pipeline(folder: ModelFolder, family: Family) -> None:
     Raises:
         CheckpointError: it is made of other parts than its family.
     """
-    file, scheduler = folder.path / MODEL_INDEX, folder.path / SCHEDULER
+    file = folder.path / MODEL_INDEX
     parts = [*folder.index.items()]
     if kind := folder.scheduler.get("_class_name"):
         parts.append(("scheduler", [kind]))
-        if kind in FEW_STEPS:
-            log.warning(
-                "%s is of %s: made for few steps, such as --sampler k_lcm --steps 6 "
-                "--prompt-strength 1.5.",
-                scheduler,
-                kind,
-            )
     classes = {
         **{part.folder: part.classes for part in family.parts},
         **family.beside,

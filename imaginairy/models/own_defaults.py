@@ -1,7 +1,8 @@
 """At which size and how a model of one's own is drawn with where nothing is asked."""
 
 import re
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,34 @@ from imaginairy.families.table import family_of
 from imaginairy.models.checkpoint import family_of_file, header_of_folder
 from imaginairy.models.declared import yaml_below
 from imaginairy.sizes import GRID, LARGEST_SIDE, SMALLEST_SIDE, Size
+from imaginairy.sources import few_steps
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import DRAWS
-from imaginairy.sources.rows import ModelRow
+from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 from imaginairy.weights.folder import ModelFolder
+from imaginairy.weights.settings import Settings
 from imaginairy.weights.weightfile import open_weights
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a model on this machine says of how it is drawn with."""
+
+    family: Family
+    size: Size | None = None
+    """The size it was trained at, where it says that."""
+    names: tuple[str, ...] = ()
+    """What it calls itself."""
+    says: Collection[str] = ()
+    """What a kind that is distilled may be told by: the names of its tensors, or of
+    the settings that its folder has, and the class of its scheduler."""
 
 
 def with_own_defaults(row: ModelRow) -> ModelRow:
     """Return a model's row with the family and the defaults of a model on this machine.
 
-    They are its family's, and the size that it says it was trained at. A row that says
+    They are its family's, or those of models that were distilled to few steps, where it
+    shows that it is one; and the size that it says it was trained at. A row that says
     its family says them too, and of a repository nothing is known until it is fetched.
 
     Raises:
@@ -32,34 +50,61 @@ def with_own_defaults(row: ModelRow) -> ModelRow:
     path = None if row.role != DRAWS or row.family else on_disk(row)
     if path is None:
         return row
-    told = told_by_file(path) if path.is_file() else told_by_folder(path)
-    if told is None:
+    own = told_by_file(path) if path.is_file() else told_by_folder(path)
+    if own is None:
         return row
-    family, (width, height) = told
-    usual = replace(row.defaults, **family.defaults)
-    does = replace(usual, width=width, height=height)
-    return replace(row, family=family.name, defaults=does)
+    family = own.family
+    few = few_steps.told(family.name, (*names_of(row), *own.names), own.says)
+    usual = {"width": family.native, "height": family.native, **family.defaults}
+    if few is not None:
+        usual |= few.defaults
+        taken_for = f"{few.kind.title}, as {few.because}"
+        row = replace(row, says={**few.says, **row.says}, taken_for=taken_for)
+    if own.size is not None:
+        usual["width"], usual["height"] = own.size
+    return replace(row, family=family.name, defaults=replace(row.defaults, **usual))
 
 
-def told_by_folder(path: Path) -> tuple[Family, Size] | None:
-    """Return the family of a folder, and the size that it says or else is usual."""
+def names_of(row: ModelRow) -> tuple[str, ...]:
+    """Return what a model that is not listed is called: its file, or its repository."""
+    match row.weights:
+        case HubRepo(repo=repo):
+            return (repo.rpartition("/")[2],)
+        case LocalPath(path=path):
+            return (path.stem if path.is_file() else path.resolve().name,)
+    return ()
+
+
+def told_by_folder(path: Path) -> Own | None:
+    """Return what a folder says; None where loading will refuse it."""
     folder = ModelFolder(path)
     try:
         family = family_of(header_of_folder(folder))
     except CheckpointError:
-        return None  # as loading will say
+        return None
     if family is None:
         return None
+    settings = _or_empty(lambda: folder.settings(family.part(DENOISER).folder))
+    scheduler = _or_empty(lambda: folder.scheduler)
     try:
-        settings = folder.settings(family.part(DENOISER).folder)
         side = family.grid.pixels * int(settings["sample_size"])
-    except (CheckpointError, KeyError, TypeError, ValueError, OverflowError):
-        side = family.native
-    return family, (side, side)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        side = 0
+    size = (side, side) if side else None
+    says = (*filter(settings.get, settings), str(scheduler.get("_class_name")))
+    return Own(family, size, says=says)
 
 
-def told_by_file(path: Path) -> tuple[Family, Size] | None:
-    """Return the family of a single file, and the size that it says or else is usual.
+def _or_empty(read: Callable[[], Settings]) -> Settings:
+    """Return settings, or none where loading will refuse them."""
+    try:
+        return read()
+    except CheckpointError:
+        return {}
+
+
+def told_by_file(path: Path) -> Own | None:
+    """Return what a single file says; None where loading will refuse it.
 
     A pickled file is opened only where a `.yaml` beside it may say something.
 
@@ -69,10 +114,13 @@ def told_by_file(path: Path) -> tuple[Family, Size] | None:
     beside, metadata = path.with_suffix(".yaml"), metadata_of(path)
     if metadata is None and not beside.is_file():
         return None
-    family = family_at(path)
-    if family is None:
+    found = family_at(path)
+    if found is None:
         return None
-    said = (metadata or {}).get("modelspec.resolution", "")
+    family, tensors = found
+    metadata = metadata or {}
+    title = str(metadata.get("modelspec.title", ""))
+    said = metadata.get("modelspec.resolution", "")
     written = re.fullmatch(r"\s*(\d{1,5})\s*[x,]\s*(\d{1,5})\s*", said)
     sides = tuple(map(int, written.groups())) if written else ()
     if beside.is_file():
@@ -80,9 +128,8 @@ def told_by_file(path: Path) -> tuple[Family, Size] | None:
         if isinstance(latents, int):
             sides = (family.grid.pixels * latents,) * 2
     drawable = [SMALLEST_SIDE <= s <= LARGEST_SIDE and s % GRID == 0 for s in sides]
-    if drawable and all(drawable):
-        return family, (sides[0], sides[1])
-    return family, (family.native, family.native)
+    size = (sides[0], sides[1]) if drawable and all(drawable) else None
+    return Own(family, size, names=(title,), says=tensors)
 
 
 def metadata_of(path: Path) -> dict[str, Any] | None:
@@ -94,9 +141,10 @@ def metadata_of(path: Path) -> dict[str, Any] | None:
         return None  # another kind of file, or one that loading will refuse
 
 
-def family_at(path: Path) -> Family | None:
-    """Return the family of a single file; None where loading will refuse it."""
+def family_at(path: Path) -> tuple[Family, Collection[str]] | None:
+    """Return the family of a single file, and the names of its tensors."""
     try:
-        return family_of_file(open_weights(path))[0]
+        family, whole, _ = family_of_file(open_weights(path))
     except CheckpointError:
         return None
+    return None if family is None else (family, whole.shapes)

@@ -191,6 +191,11 @@ class ModelStore:
                 return LOADERS[row.role](row, device)
             diffusion, files = load(row, device, self.dtype)
             row = self._known_better(row)
+            if row.taken_for:
+                does = row.defaults.described
+                log.info(
+                    "%s is taken for %s: by default %s.", row.name, row.taken_for, does
+                )
             folder = own_folder(row)
             words = read_words(folder) if folder else None
             digest = cache(partial(checksum, files))

@@ -11,11 +11,16 @@ from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.spacings import ALIGNED_XL
 from imaginairy.weights.settings import Settings, number, require, shown_value
 
-PREDICTIONS: dict[str, Prediction] = {"epsilon": "noise", "v_prediction": "v"}
+PREDICTIONS: dict[str, Prediction] = {
+    "epsilon": "noise",
+    "v_prediction": "v",
+    "sample": "clean",
+}
 """What a network may be said to predict, in the words of `scheduler_config.json`."""
 OTHER_WORDS = {
     **dict.fromkeys(("eps", "noise"), "epsilon"),
     **dict.fromkeys(("v", "v_pred", "vpred", "velocity"), "v_prediction"),
+    **dict.fromkeys(("x0", "clean"), "sample"),
 }
 """The same in the words of others."""
 SCHEDULER = {

@@ -4,6 +4,7 @@ Sizes and SHA-256 sums are the published ones; `None` where no public source sta
 A model not listed here is used by its path or its `owner/repo` on the hub.
 """
 
+from imaginairy.sources.few_steps import TURBO
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import (
     BundledFolder,
@@ -41,9 +42,7 @@ XL = DrawingDefaults(
     sampler="k_dpmpp_2m",
     reach=SD_REACH,
 )
-FEW_STEPS = DrawingDefaults(
-    steps=4, prompt_strength=1.0, sampler="k_euler_a", reach=SD_REACH
-)
+FEW_STEPS = DrawingDefaults(**TURBO, reach=SD_REACH)
 """Of models that were distilled to draw in one to four steps, without guidance."""
 
 DRAWING_ROWS: tuple[ModelRow, ...] = (

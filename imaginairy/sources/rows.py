@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from imaginairy.samplers.schedule import Spacing
+
 BUNDLED_FOLDER = Path(__file__).parent.parent / "data"
 
 
@@ -89,6 +91,8 @@ class DrawingDefaults:
     steps: int = 40
     prompt_strength: float = 7.5
     sampler: str = "plms"
+    schedule: Spacing | None = None
+    """How noise levels are spaced; None for the sampler's own way."""
     companions: Literal["published", "bundled"] = "published"
     """Which models go with its pictures: what masks them, upscales them and so on."""
     upscales: bool = False
@@ -101,6 +105,14 @@ class DrawingDefaults:
     def native_size(self) -> tuple[int, int]:
         """The width and height that it was trained at."""
         return self.width, self.height
+
+    @property
+    def described(self) -> str:
+        """How it draws, in a few words."""
+        spaced = f", schedule {self.schedule}" if self.schedule else ""
+        scale = f"guidance scale {self.prompt_strength:g}"
+        steps = f"{self.steps} step{'s' if self.steps != 1 else ''}"
+        return f"{steps} of {self.sampler}{spaced}, {scale}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +135,8 @@ class ModelRow:
     see `imaginairy.families.table`."""
     says: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What is known of it and not said by its files, as in `scheduler_config.json`."""
+    taken_for: str = ""
+    """What it was taken for that its family is not, and why; said when it is used."""
 
     @property
     def size(self) -> int | None:

@@ -31,7 +31,8 @@ def require(
         each = value if isinstance(value, list) and value else [value]
         if value is None or all(one in allowed for one in each):
             continue
-        shown = " and ".join(f"'{one}'" for one in allowed) or "none"
+        *others, last = [f"'{one}'" for one in allowed] or ["none"]
+        shown = f"{', '.join(others)} and {last}" if others else last
         raise CheckpointError(
             f"'{where}' has {name} '{shown_value(value)}'; only {shown}, as {owner} "
             "has, is supported."

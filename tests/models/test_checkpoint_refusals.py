@@ -253,7 +253,7 @@ def test_a_folder_with_the_unet_of_another_family_is_refused(
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("prediction_type", "sample", "; only 'epsilon' and 'v_prediction', as "),
+        ("prediction_type", "score", "; only 'epsilon', 'v_prediction' and 'sample'"),
         ("beta_schedule", "squaredcos_cap_v2", "; only 'scaled_linear' and 'linear'"),
         ("thresholding", True, "; only 'False', as Stable Diffusion 1.x has"),
         ("beta_start", "0.1x", ", which is no number between 0 and 1"),

@@ -1,6 +1,5 @@
 """What checkpoints say of themselves beside their tensors is obeyed, or refused."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -204,17 +203,3 @@ def test_a_pickled_file_has_the_usual_size_or_that_of_its_yaml(tmp_path: Path) -
     assert with_own_defaults(locate(DRAWS, str(file))).defaults.width == 512
     file.with_suffix(".yaml").write_text(f"{YAML}image_size: 96")
     assert with_own_defaults(locate(DRAWS, str(file))).defaults.width == 768
-
-
-def test_a_scheduler_of_few_steps_is_said(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = folder / "scheduler" / "scheduler_config.json"
-    for kind in ("LCMScheduler", "TCDScheduler"):
-        caplog.clear()
-        file.write_text(json.dumps({"_class_name": kind}))
-        read_checkpoint(folder)
-        assert caplog.messages == [
-            f"{file} is of {kind}: made for few steps, such as --sampler k_lcm "
-            "--steps 6 --prompt-strength 1.5."
-        ]

@@ -19,7 +19,7 @@ METADATA: list[tuple[dict[str, str], str]] = [
     ({"modelspec.architecture": "stable-diffusion-xl-v1-base"}, "xl-v1-base"),
     ({"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v2-768-v"),
     ({"modelspec.architecture": "stable-diffusion-v1/lora"}, "v1/lora"),
-    ({"modelspec.prediction_type": "sample"}, "prediction_type 'sample'"),
+    ({"modelspec.prediction_type": "score"}, "prediction_type 'score'"),
     ({"modelspec.encoder_layer": "3"}, "clip_skip '3'"),
 ]
 
@@ -35,7 +35,7 @@ def test_single_files_of_other_kinds_are_refused_by_name(
 @pytest.mark.parametrize(
     ("yaml", "named"),
     [
-        (YAML + "parameterization: x0", "prediction_type 'x0'"),
+        (YAML + "parameterization: score", "prediction_type 'score'"),
         (YAML + "beta_schedule: cosine", "beta_schedule 'cosine'"),
         (YAML + "linear_start: none", "beta_start 'none'"),
         (YAML + "scale_factor: -1", "scaling_factor '-1'"),

@@ -62,7 +62,7 @@ FOLDER: dict[str, dict[str, Values]] = {
         "num_hidden_layers": ((1, 2), (0, 3)),
     },
     "scheduler/scheduler_config.json": {
-        "prediction_type": (("epsilon", "v_prediction", None), ("sample",)),
+        "prediction_type": (("epsilon", "v_prediction", "sample", None), ("score",)),
         "beta_schedule": (("scaled_linear", "linear"), ("squaredcos_cap_v2",)),
         "timestep_spacing": (("leading", "linspace", "trailing"), ("karras",)),
         "rescale_betas_zero_snr": ((False, True), ("maybe",)),
@@ -217,6 +217,7 @@ def single(compvis: Named, tmp_path: Path) -> Single:
 
 
 NOISE, V = ScheduleConfig(), ScheduleConfig(predicts="v")
+CLEAN = ScheduleConfig(predicts="clean")
 ZERO = ScheduleConfig(zero_terminal_snr=True)
 PREDICTION, KOHYA = "modelspec.prediction_type", "ss_v_parameterization"
 METADATA: tuple[tuple[dict[str, str], tuple[str, ...], ScheduleConfig], ...] = (
@@ -225,6 +226,7 @@ METADATA: tuple[tuple[dict[str, str], tuple[str, ...], ScheduleConfig], ...] = (
         ({PREDICTION: word}, (), V)
         for word in ("v_prediction", "v", "V_PRED", "vpred", " velocity ", "v-pred")
     ),
+    *(({PREDICTION: word}, (), CLEAN) for word in ("sample", "x0", "clean")),
     *(({KOHYA: word}, (), V) for word in ("true", "True", "1", "yes", " YES ")),
     *(({KOHYA: word}, (), NOISE) for word in ("false", "0", "", "None")),
     ({"ss_zero_terminal_snr": "1"}, (), ZERO),

@@ -4,17 +4,20 @@ On the same random weights, from a folder and from a single file, alone and toge
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import EulerDiscreteScheduler
 
 from imaginairy import ImaginePrompt, ModelStore, Observer, imagine
 from imaginairy.models.store import LoadedModel
 from imaginairy.observe import Step
 from tests.support.golden import relative_error
+from tests.support.tiny import BETAS
 from tests.support.tiny_kin import save_as_file, tiny_sd2, tiny_sdxl
 
 FOX, BOWL = "a red fox", "a bowl of fruit"
@@ -55,6 +58,36 @@ def pipelines() -> Callable[[str], Any]:
 @pytest.fixture(scope="module")
 def store() -> ModelStore:
     return ModelStore("cpu")
+
+
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # of diffusers
+def test_a_lightning_model_is_told_by_its_name(
+    store: ModelStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of one step it predicts the clean picture; all that is usual goes along."""
+    caplog.set_level("INFO", logger="imaginairy")
+    pipeline, last = tiny_sdxl(), Last()
+    pipeline.set_progress_bar_config(disable=True)
+    file = tmp_path / "sdxl_lightning_1step_x0.safetensors"
+    save_as_file(pipeline, file)
+    asked = ImaginePrompt(FOX, seed=0, width=SIZE, height=SIZE, model=str(file))
+    [result] = imagine(asked, store=store, observer=last)
+    pipeline.scheduler = EulerDiscreteScheduler(
+        **BETAS, timestep_spacing="trailing", prediction_type="sample"
+    )
+    few = {"num_inference_steps": 1, "guidance_scale": 1.0}
+    assert relative_error(last.latents[0], theirs(pipeline, FOX, 0, **few)) < TOLERANCE
+    said = result.metadata_dict()
+    assert (said["steps"], said["prompt_strength"]) == (1, 1)
+    assert (said["sampler_type"], said["schedule"]) == ("k_euler", "trailing")
+    assert (
+        f"{file} is taken for a Lightning model, as its name says: by default 1 step "
+        "of k_euler, schedule trailing, guidance scale 1."
+    ) in caplog.messages
+    [other] = imagine(
+        replace(asked, sampler_type="plms", steps=2, prompt_strength=2), store=store
+    )
+    assert (other.prompt.steps, other.prompt.schedule) == (2, None), "which has none"
 
 
 def saved(pipeline: Any, layout: str, folder: Path) -> Path:

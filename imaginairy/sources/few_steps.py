@@ -1,0 +1,121 @@
+"""Models that were distilled to a few steps: how they are told, and drawn with.
+
+Most of them look like what they were made of and do not say what they are; so their
+names tell, where a kind is called by a word that others are not.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MOST_STEPS = 16
+
+
+@dataclass(frozen=True)
+class FewSteps:
+    """One way in which models are distilled."""
+
+    title: str
+    """What such a model is called, with its article."""
+    defaults: Mapping[str, Any]
+    """What is usual for them; see `sources.rows.DrawingDefaults`."""
+    families: Collection[str]
+    """Names of the families of which there are such models."""
+    named: str = ""
+    """Pattern of what their names hold, as `plain` writes them."""
+    says: str = ""
+    """Pattern of what only they have: a tensor, a setting of their UNet or a class of
+    scheduler."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a model was taken for."""
+
+    kind: FewSteps
+    because: str
+    """What of it says so."""
+    defaults: Mapping[str, Any]
+    """What is usual for it, with the number of steps that its name says."""
+    says: Mapping[str, Any]
+    """What it predicts, as in `scheduler_config.json`, where its name says that."""
+
+
+NOT_GUIDED: Mapping[str, Any] = {"steps": 4, "prompt_strength": 1.0}
+TURBO: Mapping[str, Any] = {
+    **NOT_GUIDED, "sampler": "k_euler_a", "schedule": "trailing",
+}  # fmt: skip
+LIGHTNING: Mapping[str, Any] = {
+    **NOT_GUIDED, "sampler": "k_euler", "schedule": "trailing",
+}  # fmt: skip
+HYPER: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "ddim", "schedule": "trailing"}
+LCM: Mapping[str, Any] = {"steps": 4, "prompt_strength": 1.5, "sampler": "k_lcm"}
+EMBEDDING: Mapping[str, Any] = {**LCM, "prompt_strength": 8.0}
+"""Of those that read the guidance scale, which costs them nothing."""
+TCD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_tcd"}
+DMD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_lcm", "schedule": "trailing"}
+
+FEW_STEPS = (
+    FewSteps(
+        "a latent consistency model (LCM) that reads the guidance scale", EMBEDDING,
+        ("sd1", "sdxl"), says=r".*time_embed\.cond_proj\.weight|time_cond_proj_dim",
+    ),
+    FewSteps(
+        "a latent consistency model (LCM)", LCM, ("sd1", "sd2", "sdxl"),
+        named=r"\blcm\b", says="LCMScheduler",
+    ),
+    FewSteps(
+        "a trajectory consistency model (TCD)", TCD, ("sd1", "sd2", "sdxl"),
+        named=r"\btcd\b", says="TCDScheduler",
+    ),
+    FewSteps(
+        "a Turbo model of 512 x 512", {**TURBO, "width": 512, "height": 512},
+        ("sd2", "sdxl"), named=r"^sd ?(xl ?)?turbo\b",
+    ),
+    FewSteps("a Turbo model", TURBO, ("sd2", "sdxl"), named=r"\bturbo\b"),
+    FewSteps("a Lightning model", LIGHTNING, ("sdxl",), named=r"\blightning\b"),
+    FewSteps(
+        "a Hyper model", HYPER, ("sd1", "sdxl"),
+        named=r"\bhyper ?(sd|\d+ ?steps?\b)",
+    ),
+    FewSteps("a DMD2 model", DMD, ("sdxl",), named=r"\bdmd ?2?\b"),
+)  # fmt: skip
+"""The first that a model shows is what it is taken for."""
+
+
+def told(
+    family: str, names: Collection[str], says: Collection[str] = ()
+) -> Told | None:
+    """Tell whether a model was distilled to a few steps, and how.
+
+    Args:
+        family: name of its family.
+        names: that of its file, folder or repository, and what it calls itself.
+        says: the names of its tensors, or of its settings, and of its scheduler.
+    """
+    written = [plain(name) for name in names]
+    for kind in FEW_STEPS:
+        if family not in kind.families:
+            continue
+        shown = next((each for each in says if re.fullmatch(kind.says, each)), "")
+        if shown:
+            return _told(kind, f"'{shown}' says", written)
+        if kind.named and any(re.search(kind.named, name) for name in written):
+            return _told(kind, "its name says", written)
+    return None
+
+
+def plain(name: str) -> str:
+    """Return a name as lower words: `dreamshaperXL_8LCM` is `dreamshaper xl 8 lcm`."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return " ".join(re.findall(r"[a-z0-9]+", apart.lower()))
+
+
+def _told(kind: FewSteps, because: str, names: Collection[str]) -> Told:
+    counts = [re.search(r"(?<!\d)(\d{1,2}) ?steps?\b", name) for name in names]
+    steps = next((int(found[1]) for found in counts if found), 0)
+    said = {"steps": steps} if 0 < steps <= MOST_STEPS else {}
+    clean = any(re.search(r"\bx0\b", name) for name in names)
+    says = {"prediction_type": "sample"} if clean else {}
+    return Told(kind, because, {**kind.defaults, **said}, says)
