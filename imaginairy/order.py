@@ -176,9 +176,10 @@ def order_of(
     drawn = in_steps(spec, drawn, step)
     steps = _or(prompt.steps, spec.defaults.steps)
     sampler = get_sampler(_or(prompt.sampler_type, spec.defaults.sampler))
-    own = spec.defaults.schedule
-    if prompt.schedule is None and own in {*sampler.spacings} & {*spacings}:
-        prompt = replace(prompt, schedule=own)
+    if prompt.schedule is None:
+        possible = (each for each in sampler.spacings if each in spacings)
+        own = (each for each in possible if each == spec.defaults.schedule)
+        prompt = replace(prompt, schedule=next(own, None))
     return Order(
         prompt=replace(
             prompt, width=saved[0], height=saved[1], draw_size=written(drawn)

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from imaginairy.samplers.schedule import Spacing
-
 BUNDLED_FOLDER = Path(__file__).parent.parent / "data"
 
 
@@ -91,7 +89,7 @@ class DrawingDefaults:
     steps: int = 40
     prompt_strength: float = 7.5
     sampler: str = "plms"
-    schedule: Spacing | None = None
+    schedule: str | None = None
     """How noise levels are spaced; None for the sampler's own way."""
     companions: Literal["published", "bundled"] = "published"
     """Which models go with its pictures: what masks them, upscales them and so on."""
