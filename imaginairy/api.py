@@ -99,17 +99,17 @@ def grouped(
     of.
     """
     waiting: list[Order] = []
-    model: str | None = None
+    models: tuple[str | None, ...] = ()
     for prompt in _read(prompts):
-        if waiting and getattr(prompt, "model", None) != model:
-            yield waiting  # while its model is loaded
+        if waiting and _models(prompt) != models:
+            yield waiting  # while its models are loaded
             waiting = []
         each = _settled(prompt, batches)
         if waiting and getattr(each, "kind", None) != waiting[0].kind:
             yield waiting
             waiting = []
         if isinstance(each, Order):
-            waiting, model = [*waiting, each], getattr(prompt, "model", None)
+            waiting, models = [*waiting, each], _models(prompt)
             if len(waiting) >= batches.room(each):
                 yield waiting
                 waiting = []
@@ -130,6 +130,13 @@ def _read(
             yield prompt
     except Exception as error:
         yield error
+
+
+def _models(prompt: ImaginePrompt | Exception) -> tuple[str | None, ...]:
+    """Return what the models that draw a prompt are called."""
+    if isinstance(prompt, Exception):
+        return ()
+    return prompt.model, prompt.refiner
 
 
 def _settled(

@@ -10,6 +10,7 @@ from imaginairy.log import log
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
 from imaginairy.order import Order
+from imaginairy.steps.experts import experts_of
 
 MOST = 8
 """How many pictures are drawn together unless more are asked for."""
@@ -50,14 +51,16 @@ class Batches:
 
     def _that_pay(self, order: Order) -> int:
         """Return how many are worth drawing together, and fit into memory."""
-        model, device = self.store.get(order.model).diffusion, self.store.device
+        models = [each.model for each in experts_of(order, self.store)]
+        device = self.store.device
         most, free = MOST, free_bytes(device)
-        _, height, width = model.grid.shape(order.drawn)
+        _, height, width = models[0].grid.shape(order.drawn)
         latents = height * width
         if device.type == "cpu":
             most = min(most, ENOUGH_LATENTS // latents)
         if free is not None:
-            each = (1 + order.is_guided) * model.bytes_held(order.drawn)
+            held = max(model.bytes_held(order.drawn) for model in models)
+            each = (1 + order.is_guided) * held
             most = min(most, int(SHARE_OF_MEMORY * free / each))
         return max(1, most)
 

@@ -31,6 +31,8 @@ MAX_TEXT_BYTES = 200_000
 """Some 30,000 words, far more than a model can follow."""
 OUTPAINT_SIDES = ("up", "right", "down", "left", "all")
 MAX_MARGIN = 8192
+USUAL_SHARE = 0.8
+"""Of the noise schedule, after which a refiner takes over."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,33 @@ def model(name: str, value: Any) -> str:
     if not str(value).strip():
         raise BadOptionError(f"{name} is empty; leave it out or give a name.")
     return str(value)
+
+
+def refiner(name: str, value: Any) -> str:
+    """Take what `parse_refiner` can read; a share that goes without saying is said."""
+    of, share = parse_refiner(value, name)
+    return f"{of}@{share:g}"
+
+
+def parse_refiner(value: Any, name: str = "refiner") -> tuple[str, float]:
+    """Read a model, and behind an @ the share of the noise schedule before it.
+
+    Where the model itself has an @, as a revision on the hub, the share must be said.
+
+    Raises:
+        BadOptionError: it cannot be read so.
+    """
+    of, sign, said = model(name, value).rpartition("@")
+    share = _numbers(said) if sign else ()
+    if not share and said:  # the share is left open
+        of, share = str(value), (USUAL_SHARE,)
+    if not of.strip() or len(share) != 1 or not 0 < share[0] < 1:
+        raise BadOptionError(
+            f"{name} {str(value)!r} cannot be read; give a model and, behind an @, the "
+            "share of the noise schedule after which it takes over, between 0 and 1, "
+            f"as NAME@{USUAL_SHARE:g}."
+        )
+    return of, share[0]
 
 
 def enhancers(name: str, value: Any) -> tuple[str, ...]:

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from PIL import Image
 
-from imaginairy.finite import Stages
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
 from imaginairy.steps.condition import condition
 from imaginairy.steps.decode import decode
+from imaginairy.steps.experts import experts_of, recomputed_by
 from imaginairy.steps.finish import finished
 from imaginairy.steps.prepare import Prepared, prepare
 from imaginairy.steps.sample import sample, tiled
@@ -28,7 +28,8 @@ class Drawn:
     order: Order
     image: Image.Image
     prepared: Prepared
-    model_hash: Callable[[], str]
+    hashes: tuple[Callable[[], str], ...]
+    """Give the SHA-256 of the weights of each model that drew it."""
     recomputed: tuple[str, ...] = ()
     """Stages that half precision could not hold."""
 
@@ -42,16 +43,17 @@ def draw(orders: Sequence[Order], store: ModelStore, observer: Observer) -> list
         store: owns the models and knows the device.
         observer: told of the start of each picture and of each step.
     """
-    loaded = store.get(orders[0].model)
-    model, stages = loaded.diffusion, Stages(loaded.spec.name)
+    experts = experts_of(orders[0], store)
     prepared = [prepare(order, store) for order in orders]
-    text = condition(orders, model, stages)
-    with tiled(orders, model):
-        begin = start(orders, prepared, model, stages)
-        latents = sample(orders, text, begin, model, stages, observer)
-        images = decode(latents, model, stages)
+    texts = [condition(orders, each.model, each.stages) for each in experts]
+    with tiled(orders, experts):
+        begin = start(orders, prepared, experts)
+        latents = sample(orders, texts, begin, experts, observer)
+        images = decode(latents, experts[0].model, experts[0].stages)
+    hashes = tuple(each.loaded.weights_sha256 for each in experts)
+    recomputed = recomputed_by(experts)
     return [
-        Drawn(order, image, each, loaded.weights_sha256, tuple(stages.recomputed))
+        Drawn(order, image, each, hashes, recomputed)
         for order, image, each in zip(orders, images, prepared, strict=True)
     ]
 
@@ -76,7 +78,8 @@ def finish(
         applied=work.applied,
         init_image=canvas.picture if canvas else None,
         mask=canvas.keep if canvas else None,
-        model_hash=drawn.model_hash,
+        model_hash=drawn.hashes[0],
+        refiner_hash=drawn.hashes[1] if len(drawn.hashes) > 1 else None,
         recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from PIL import ImageOps
 
-from imaginairy.checks import parse_margins
+from imaginairy.checks import parse_margins, parse_refiner
 from imaginairy.fields import has_what_it_needs
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
@@ -73,6 +73,9 @@ class Order:
     seed: int
     variation: tuple[int, float] | None
     """The seed whose noise is mixed in, and its share; None where there is none."""
+    refiner: tuple[str, float] | None
+    """The model that draws the last of the noise, and the share of the noise schedule
+    after which it does; None where one model draws all of it."""
     drawn: Size
     """Width and height at which the model draws."""
     saved: Size
@@ -97,6 +100,7 @@ class Order:
         """What orders have in common that can be drawn together."""
         return (
             self.model,
+            self.refiner,
             self.drawn,
             self.sampler.name,
             self.steps,
@@ -194,6 +198,7 @@ def order_of(
         clip_skip=_or(prompt.clip_skip, 1),
         seed=_or(prompt.seed, 0),
         variation=variation_of(prompt),
+        refiner=parse_refiner(prompt.refiner) if prompt.refiner else None,
         drawn=drawn,
         saved=saved,
     )

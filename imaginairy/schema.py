@@ -278,6 +278,12 @@ class ImaginePrompt:
         "Model (checkpoint): a name, a path, or owner/repo on the hub.",
         checks.model, section="Model", also=("model_weights_path",),
     )  # fmt: skip
+    refiner: str | None = option(
+        "Refiner: a second model, of the same kind of latents, that takes over behind "
+        "the first for the rest of the noise, as sdxl-refiner@0.8: after 80 % of the "
+        f"noise schedule, or {checks.USUAL_SHARE:g} where not said.",
+        checks.refiner, section="Model", follows=("model",),
+    )  # fmt: skip
     conditioning: "Tensor | None" = option("", checks.embeddings, in_words=False)
     """Ready-made text embeddings (1, tokens, dim) to use in place of the prompt's. A
     model that also reads the text as a whole takes that of the prompt."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from imaginairy.checks import parse_refiner
 from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
@@ -36,6 +37,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     whole = filled(prompt, spec, clip_skip=loaded.diffusion.clip_skip)
     tell_what_is_passed_over(whole, loaded, store)
     whole = replace(whole, **suited_models(prompt, whole, spec, store))
+    whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store))
     for role, name in companions_needed(whole):
         store.check(role, name)
     safety.prepare(whole, store)
@@ -52,6 +54,28 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
             "it is known what a model predicts; leave prediction out."
         )
     return order
+
+
+def refiner_beside(
+    loaded: LoadedModel, refiner: str | None, store: ModelStore
+) -> str | None:
+    """Return a refiner by its own name, loaded beside the model whose pictures it gets.
+
+    Raises:
+        BadOptionError: it draws latents of another kind.
+    """
+    if refiner is None:
+        return None
+    name, share = parse_refiner(refiner)
+    second = store.refiner(name)
+    latents, others = (each.diffusion.latents_are for each in (loaded, second))
+    if latents != others:
+        raise BadOptionError(
+            f"The refiner '{second.spec.name}' draws latents of {others}, and "
+            f"'{loaded.spec.name}' those of {latents}; give a refiner that goes on "
+            "with these, or leave it out."
+        )
+    return f"{second.spec.name}@{share:g}"
 
 
 def suited_models(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from imaginairy.checks import parse_refiner
 from imaginairy.cli.common_options import WIDE
 from imaginairy.cli.drawing import Drawing, draw
 from imaginairy.cli.imagine_cmd import imagine_cmd
@@ -88,14 +89,19 @@ def again_cmd(
 
 
 def _require_model(record: Record, store: Any) -> None:
-    """Find the model before anything is drawn."""
-    try:
-        store.locate(record.asked.fields.get("model"))
-    except UnknownModelError as error:
-        raise UnknownModelError(
-            f"'{record.path}' cannot be drawn again as it was: {error} Another model "
-            "can be given with --model."
-        ) from error
+    """Find the models before anything is drawn."""
+    fields = record.asked.fields
+    wanted = {"model": fields.get("model")}
+    if fields.get("refiner"):
+        wanted["refiner"] = parse_refiner(fields["refiner"])[0]
+    for option, name in wanted.items():
+        try:
+            store.locate(name)
+        except UnknownModelError as error:
+            raise UnknownModelError(
+                f"'{record.path}' cannot be drawn again as it was: {error} Another "
+                f"{option} can be given with --{option}."
+            ) from error
 
 
 class _Teller:

@@ -11,7 +11,7 @@ from imaginairy.checks import Choice
 from imaginairy.plugins import plugin_names
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.catalog import models_for
-from imaginairy.sources.roles import ROLES
+from imaginairy.sources.roles import DRAWS, ROLES
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -46,6 +46,8 @@ def for_field(name: str, check: Any) -> Complete | None:
     for role, row in ROLES.items():
         if name == row.option:
             return any_model(role)
+    if check is checks.refiner:
+        return any_model(DRAWS)
     if check is checks.sampler:
         return any_of((row.name, row.summary) for row in SAMPLERS.values())
     if check is checks.picture:

@@ -1,13 +1,14 @@
 """How commands draw: jobs to saved pictures, each told of as soon as it is there."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from imaginairy.checks import parse_refiner
 from imaginairy.cli.failures import Failures
 from imaginairy.cli.jobs import Job, save_compilation, save_grid
 from imaginairy.cli.show import show_picture
@@ -16,6 +17,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.metadata.read import read_metadata
 from imaginairy.places import require_places
+from imaginairy.schema import ImaginePrompt
 
 if TYPE_CHECKING:
     from imaginairy.models.store import ModelStore
@@ -161,7 +163,8 @@ def require_usable(jobs: Sequence[Job], store: "ModelStore") -> None:
 
     for job in jobs:
         load_plugins(job.prompt)
-    for name in dict.fromkeys(job.prompt.model for job in jobs):
+    models = [name for job in jobs for name in models_named(job.prompt)]
+    for name in dict.fromkeys(models):
         store.locate(name)
     images = (
         image
@@ -171,6 +174,13 @@ def require_usable(jobs: Sequence[Job], store: "ModelStore") -> None:
     )
     for image in dict.fromkeys(images):
         image.require_readable()
+
+
+def models_named(prompt: ImaginePrompt) -> Iterator[str | None]:
+    """Yield what the models that draw a prompt are called; None for the usual one."""
+    yield prompt.model
+    if prompt.refiner is not None:
+        yield parse_refiner(prompt.refiner)[0]
 
 
 def sized(jobs: Sequence[Job], size: Size | None, store: "ModelStore") -> list[Job]:

@@ -85,12 +85,13 @@ class Record:
         """Say what is not as it was when the file was drawn."""
         assert self.metadata is not None
         then = self.metadata
-        if then.get("model_sha256") != now["model_sha256"]:
-            return (
-                f"The model '{now['model']}' has other weights than then: SHA-256 "
-                f"{now['model_sha256'][:10]} in place of "
-                f"{str(then.get('model_sha256'))[:10]}."
-            )
+        for kind in ("model", "refiner"):
+            was, digest = then.get(f"{kind}_sha256"), now.get(f"{kind}_sha256")
+            if was != digest:
+                return (
+                    f"The {kind} '{now[kind]}' has other weights than then: SHA-256 "
+                    f"{str(digest)[:10]} in place of {str(was)[:10]}."
+                )
         differing = [
             f"{name} is {now[name]} and was {then.get(name)}"
             for name in SURROUNDINGS

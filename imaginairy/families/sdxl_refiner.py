@@ -49,5 +49,6 @@ SDXL_REFINER = replace(
         ),
     ),
     condition="imaginairy.families.clip_condition:of_refiner",
-    use="as --model, best with an --init-image of which most stays",
+    use="as --refiner, behind a model of Stable Diffusion XL, or as --model, best with "
+    "an --init-image of which most stays",
 )

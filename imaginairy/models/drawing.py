@@ -18,7 +18,7 @@ from imaginairy.families.family import (
 )
 from imaginairy.families.text import Condition, Encoders, Wanted
 from imaginairy.samplers.prediction import Prediction
-from imaginairy.samplers.schedule import Schedule
+from imaginairy.samplers.schedule import Schedule, SigmaSchedule
 from imaginairy.weights.weightfile import Tensors
 
 
@@ -89,6 +89,19 @@ class DrawingModel:
     def grid(self) -> LatentGrid:
         """The latents that are drawn on."""
         return self.family.grid
+
+    @property
+    def latents_are(self) -> str:
+        """Say in words of what kind its latents are, by which they are compared.
+
+        What another model says in the same words can go on with them.
+        """
+        grid, scale = self.grid, self.autoencoder.config.scale_factor
+        on_top = isinstance(self.schedule, SigmaSchedule)
+        return (
+            f"{grid.channels} channels for {grid.pixels} x {grid.pixels} pixels, "
+            f"scaled by {scale:g}, {'under' if on_top else 'fading into'} noise"
+        )
 
     @property
     def sees_mask(self) -> bool:

@@ -60,6 +60,9 @@ LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
 }
 """What makes a model for each role beside the drawing out of its row, on a device."""
 
+REFINES = "refines"
+"""Where the model that goes on with another's pictures is held."""
+
 WITHOUT_WEIGHTS = torch.device("meta")
 """Where tensors have a shape and a type, and no values that would take memory."""
 
@@ -152,8 +155,24 @@ class ModelStore:
 
         All else is let go before another one is loaded, to make room.
         """
-        loaded: LoadedModel = self.companion(DRAWS, name)
-        return loaded
+        with self.in_use():
+            row = self.locate(name)
+            if _kept(self._held, row) is None and _kept(self._held, row, REFINES):
+                first, second = self._held.pop(DRAWS, None), self._held.pop(REFINES)
+                self._held |= {DRAWS: second, **({REFINES: first} if first else {})}
+            loaded: LoadedModel = self.companion(DRAWS, name)
+            return loaded
+
+    def refiner(self, name: str) -> LoadedModel:
+        """Return the model that goes on with another's pictures, loaded beside that."""
+        with self.in_use():
+            row = self.locate(name)
+            loaded: LoadedModel | None = _kept(self._held, row, REFINES, DRAWS)
+            if loaded is None:
+                self._held.pop(REFINES, None)
+                loaded = self._made(row, self.device)
+                self._held[REFINES] = row, loaded
+            return loaded
 
     def companion(self, role: str, name: str | None) -> Any:
         """Return a model of a role, loaded; see `imaginairy.sources.locate`."""
@@ -286,10 +305,15 @@ class ModelStore:
             torch.cuda.empty_cache()
 
 
-def _kept(kept: dict[str, tuple[ModelRow, Any]], row: ModelRow) -> Any | None:
+def _kept(
+    kept: dict[str, tuple[ModelRow, Any]], row: ModelRow, *places: str
+) -> Any | None:
     """Return the model of a row where it is what is kept for its role.
 
     A name is enough: those of paths are what they lead to, however they are written.
+
+    Args:
+        places: where to look, in place of that.
     """
-    known, model = kept.get(row.role, (None, None))
-    return model if known is not None and known.name == row.name else None
+    there = (kept[place] for place in places or (row.role,) if place in kept)
+    return next((model for known, model in there if known.name == row.name), None)

@@ -96,6 +96,10 @@ class NoiseSchedule(SigmaSchedule):
         blend = (1 - weight) * self.log_sigmas[low] + weight * self.log_sigmas[low + 1]
         return float(blend.exp())
 
+    def level_after(self, share: float) -> float:
+        """Return the sigma of the timestep below which so small a part is left."""
+        return self.sigma(min(round(len(self) - share * len(self)), len(self) - 1))
+
     def timestep(self, level: float) -> float:
         """Return the timestep, with its fraction, at which noise deviates by a sigma.
 

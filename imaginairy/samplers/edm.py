@@ -57,6 +57,14 @@ class EdmSchedule(SigmaSchedule):
         """The least sigma that the network was trained with."""
         return self.config.sigma_min
 
+    def level_after(self, share: float) -> float:
+        """Return the sigma at which such a share of the way down in log sigma is gone.
+
+        That is even in what the network is told.
+        """
+        low, high = self.config.sigma_min, self.config.sigma_max
+        return float(high * (low / high) ** share)
+
     def levels(self, steps: int, way: Way) -> list[float]:
         """List sigmas between both ends, with a 0 to end on."""
         low, high = self.config.sigma_min, self.config.sigma_max

@@ -101,6 +101,13 @@ class Schedule(ABC):
                 f"{', '.join(self.spacings)}."
             )
 
+    @abstractmethod
+    def level_after(self, share: float) -> float:
+        """Return the level at which such a share of the schedule is walked, in (0, 1).
+
+        By what the network was trained on: of timesteps, their number.
+        """
+
     def noised(self, latents: Tensor, noise: Tensor, level: float) -> Tensor:
         """Noise clean latents up to a level."""
         return self.signal(level) * latents + level * noise

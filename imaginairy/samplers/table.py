@@ -133,18 +133,30 @@ class Sampler:
     ) -> Tensor:
         """Walk from `latents` at the first of the levels to clean latents.
 
-        `on_step` is told of latents as they are published, see `walks`.
+        What is returned is as it is published, and so is what `on_step` is told of.
         """
+        reached = self.walk(
+            denoiser, latents, levels, draw_noise=draw_noise, on_step=on_step, **options
+        )
+        return self.published(denoiser.schedule, reached, levels[-1])
+
+    def walk(
+        self,
+        denoiser: Denoiser,
+        latents: Tensor,
+        levels: Sequence[float],
+        *,
+        draw_noise: DrawNoise,
+        on_step: OnStep,
+        **options: Any,
+    ) -> Tensor:
+        """Walk to the last of the levels, from where another walk can go on."""
         module, _, function = self.function.partition(":")
         walk = getattr(import_module(f"imaginairy.samplers.{module}"), function)
 
-        def published(latents: Tensor, number: int) -> Tensor:
-            if self.walks == "sigmas":
-                return latents
-            return latents * denoiser.schedule.scale(levels[number])
-
         def tell(index: int, latents: Tensor, denoised: Tensor) -> None:
-            on_step(index, published(latents, index + 1), denoised)
+            level = levels[index + 1] if self.walks == "timesteps" else 0.0
+            on_step(index, self.published(denoiser.schedule, latents, level), denoised)
 
         reached: Tensor = walk(
             denoiser,
@@ -154,7 +166,13 @@ class Sampler:
             on_step=tell,
             **{**self.options, **options},
         )
-        return published(reached, -1)
+        return reached
+
+    def published(self, schedule: Schedule, latents: Tensor, level: float) -> Tensor:
+        """Return latents of a level as they are published, see `walks`."""
+        if self.walks == "sigmas":
+            return latents
+        return latents * schedule.scale(level)
 
 
 def steps_to_run(steps: int, init_image_strength: float) -> int:

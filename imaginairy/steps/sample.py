@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import count
 from math import inf
 
 import torch
@@ -11,8 +12,7 @@ from torch import Tensor
 from imaginairy.checks import parse_interval, parse_projection
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
-from imaginairy.finite import Stages, is_finite
-from imaginairy.models.drawing import DrawingModel
+from imaginairy.finite import is_finite
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step
 from imaginairy.order import Order
@@ -28,25 +28,33 @@ from imaginairy.samplers.guidance import Limits, Projection, between
 from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
 from imaginairy.steps.decode import one_by_one, preview
+from imaginairy.steps.experts import Expert, legs_of, say_who_draws
 from imaginairy.steps.start import Start
 
 
-def tiled(orders: Sequence[Order], model: DrawingModel) -> AbstractContextManager[None]:
+def tiled(
+    orders: Sequence[Order], experts: Sequence[Expert]
+) -> AbstractContextManager[None]:
     """Return the scope in which the networks' convolutions wrap around as asked."""
     mode = orders[0].prompt.tile_mode
-    return tiling(model.network, model.autoencoder, x="x" in mode, y="y" in mode)
+    networks = [each.model.network for each in experts]
+    autoencoder = experts[0].model.autoencoder
+    return tiling(*networks, autoencoder, x="x" in mode, y="y" in mode)
 
 
 def sample(
     orders: Sequence[Order],
-    said: Said,
+    texts: Sequence[Said],
     start: Start,
-    model: DrawingModel,
-    stages: Stages,
+    experts: Sequence[Expert],
     observer: Observer,
 ) -> Tensor:
-    """Walk from the start to the latents of the pictures."""
-    order = orders[0]
+    """Walk from the start to the latents of the pictures.
+
+    Args:
+        texts: what each of the experts is told.
+    """
+    order, model = orders[0], experts[0].model
     sampler, steps = order.sampler, order.steps_to_run
     observer.on_batch(len(orders))
     for each in orders:
@@ -54,20 +62,29 @@ def sample(
     if not steps:
         return start.latents
 
-    def on_step(index: int, latents: Tensor, denoised: Tensor) -> None:
+    counted = count()
+
+    def on_step(_: int, latents: Tensor, denoised: Tensor) -> None:
+        index = next(counted)
         pictures = zip(one_by_one(latents), one_by_one(denoised), strict=True)
         for number, (walked, clean) in enumerate(pictures):
             show = partial(preview, model)
             observer.on_step(Step(index, walked, clean, show, number))
 
-    latents = sampler.sample(
-        _denoiser(orders, said, start, model, stages),
-        start.latents,
-        start.levels,
-        draw_noise=start.draw_noise,
-        on_step=on_step,
-        **({"eta": order.eta} if sampler.takes_eta else {}),
-    )
+    latents, legs = start.latents, legs_of(experts, start.levels)
+    say_who_draws(experts, legs, order)
+    for leg in legs:
+        expert = experts[leg.number]
+        latents = sampler.walk(
+            _denoiser(orders, texts[leg.number], start, expert),
+            latents,
+            leg.levels,
+            draw_noise=start.draw_noise,
+            on_step=on_step,
+            **({"eta": order.eta} if sampler.takes_eta else {}),
+        )
+        expert.model.rest()
+    latents = sampler.published(model.schedule, latents, start.levels[-1])
     if not is_finite(latents):
         raise NotFiniteError(
             f"The sampler '{sampler.name}' ran off to infinity, though the model's "
@@ -78,26 +95,24 @@ def sample(
 
 
 def _denoiser(
-    orders: Sequence[Order],
-    said: Said,
-    start: Start,
-    model: DrawingModel,
-    stages: Stages,
+    orders: Sequence[Order], said: Said, start: Start, expert: Expert
 ) -> Denoiser:
     """Wrap guidance and, where there is one, the mask around the network."""
+    model, stages = expert.model, expert.stages
 
     def draws(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
         predict = partial(model.network, latents, timesteps, text)
         return stages.run(f"the {model.title}", model.network, predict)
 
     network: Network = draws
-    if start.blanked is not None:
+    if model.sees_mask and start.blanked is not None:
         keep = (
             torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
         )
         network = seeing_mask(draws, 1 - keep.round(), start.blanked)
     strength = torch.tensor([order.guidance for order in orders], device=model.device)
-    predicts = orders[0].prompt.prediction or model.prediction
+    said_for_it = None if expert.begins else orders[0].prompt.prediction
+    predicts = said_for_it or model.prediction
     told = NetworkDenoiser(network, model.schedule, predicts, said.follow)
     limits = _limits(orders[0].prompt, start.levels, said)
     denoiser = guided(told, said.avoid, strength[:, None, None, None], limits)

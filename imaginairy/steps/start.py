@@ -14,6 +14,7 @@ from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
 from imaginairy.pixels import image_to_tensor, latent_mask
 from imaginairy.samplers.table import DrawNoise
+from imaginairy.steps.experts import Expert
 from imaginairy.steps.prepare import Prepared
 
 
@@ -39,12 +40,12 @@ class Start:
 def start(
     orders: Sequence[Order],
     prepared: Sequence[Prepared],
-    model: DrawingModel,
-    stages: Stages,
+    experts: Sequence[Expert],
 ) -> Start:
-    """Lay together where each picture of a batch starts."""
+    """Lay together where each picture of a batch starts: with the first who draw it."""
+    sees_mask = any(expert.model.sees_mask for expert in experts)
     starts = [
-        _start(order, each.canvas, model, stages)
+        _start(order, each.canvas, experts[0], sees_mask=sees_mask)
         for order, each in zip(orders, prepared, strict=True)
     ]
     return Start(
@@ -65,13 +66,14 @@ def _laid(parts: Sequence[Tensor | None]) -> Tensor | None:
 
 
 def _start(
-    order: Order, canvas: Canvas | None, model: DrawingModel, stages: Stages
+    order: Order, canvas: Canvas | None, expert: Expert, *, sees_mask: bool
 ) -> Start:
     """Draw one picture's noise, and put as much of it on the init image as is to go.
 
     The noise comes in the reference's order: first what the encoder draws, where an
     init image has a say, then what the walk starts from.
     """
+    model, stages = expert.model, expert.stages
     shape = model.latent_shape(order.drawn)
     draw_noise = SeededNoise(order.seed, shape, model.device)
 
@@ -95,7 +97,7 @@ def _start(
     else:
         latents = shown
     blanked = None
-    if model.sees_mask:
+    if sees_mask:
         picture = _blanked(order, canvas)
         blanked = _encoded(model, picture, torch.zeros(shape), stages)
     return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked)

@@ -315,3 +315,16 @@ def another_model_compares(before: Seen, after: Seen) -> None:
 def another_model_draws_another_picture(before: Seen, after: Seen) -> None:
     assert distance(before.image, after.image) > 1
     assert before.result.model_hash() != after.result.model_hash()
+
+
+@judges("refiner", "other@0.3", steps=4)
+def another_model_draws_the_last_steps(before: Seen, after: Seen) -> None:
+    assert [each.timestep for each in before.asked] == [751, 501, 251, 1]
+    assert [each.timestep for each in after.asked] == [751], "of the first model"
+    assert torch.equal(after.steps[0].latents, before.steps[0].latents)
+    assert distance(before.image, after.image) > 1
+    assert "other draws the last 70 %: 3 of 4 steps" in after.said
+    other = after.draw(model="other", refiner=None)
+    hashes = after.result.metadata_dict()
+    assert hashes["refiner_sha256"] == other.result.model_hash()
+    assert hashes["model_sha256"] == before.result.model_hash()

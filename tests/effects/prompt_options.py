@@ -42,6 +42,7 @@ PLAIN: dict[str, Value] = {
     "clip_skip": ("2", 2),
     "prediction": ("v", "v"),
     "model": ("other", "other"),
+    "refiner": ("tiny@0.5", "tiny@0.5"),
     "tile_mode": ("x", "x"),
     "fix_faces": (None, True),
     "fix_faces_fidelity": ("0.7", 0.7),

@@ -39,6 +39,9 @@ class FlowSchedule(Schedule):
     def middle(self, level: float, level_next: float) -> float:
         return (level + level_next) / 2
 
+    def level_after(self, share: float) -> float:
+        return 1 - share
+
     def level_at(self, ratio: float) -> float:
         return ratio / (1 + ratio)
 

@@ -1,0 +1,100 @@
+"""Who draws a picture: one model, or several that each know a part of the noise.
+
+An ensemble of expert denoisers (Balaji et al. 2022, arXiv:2211.01324, section 4.1;
+Podell et al. 2023, arXiv:2307.01952, section 2.5): all walk one schedule, each from
+where the one before it stops.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from imaginairy.finite import Stages
+from imaginairy.log import log
+from imaginairy.models.drawing import DrawingModel
+from imaginairy.models.store import LoadedModel, ModelStore
+from imaginairy.order import Order
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A model that draws a part of the noise."""
+
+    loaded: LoadedModel
+    begins: float = 0.0
+    """The share of the noise schedule that is walked before it takes over."""
+    stages: Stages = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", Stages(self.loaded.spec.name))
+
+    @property
+    def model(self) -> DrawingModel:
+        """The model itself."""
+        return self.loaded.diffusion
+
+
+@dataclass(frozen=True)
+class Leg:
+    """The part of a walk on which one of the experts is asked."""
+
+    number: int
+    """Of the expert, from 0."""
+    levels: list[float]
+    """Noisiest first, with the one to end on."""
+
+
+def experts_of(order: Order, store: ModelStore) -> tuple[Expert, ...]:
+    """Return who draws an order, in the order in which they do."""
+    first = Expert(store.get(order.model))
+    if order.refiner is None:
+        return (first,)
+    name, begins = order.refiner
+    return first, Expert(store.refiner(name), begins)
+
+
+def legs_of(experts: Sequence[Expert], levels: list[float]) -> list[Leg]:
+    """Divide the levels of a walk; an expert that has none of its steps is left out.
+
+    A step is its expert's by the level at which it begins, as in diffusers, whose
+    `denoising_end` and `denoising_start` count the training's timesteps; they are those
+    of who takes over. Each leg is a walk of its own: what a sampler remembers are
+    predictions of another network, and would lead it astray.
+    """
+    steps = levels[:-1]
+    takes_over = (
+        expert.model.schedule.level_after(expert.begins) for expert in experts[1:]
+    )
+    firsts = [0, *(sum(level >= above for level in steps) for above in takes_over)]
+    ends = [*firsts[1:], len(steps)]
+    return [
+        Leg(number, levels[first : end + 1])
+        for number, (first, end) in enumerate(zip(firsts, ends, strict=True))
+        if first < end
+    ]
+
+
+def recomputed_by(experts: Sequence[Expert]) -> tuple[str, ...]:
+    """Return the stages that half precision could not hold for any of them."""
+    stages = (stage for expert in experts for stage in expert.stages.recomputed)
+    return tuple(dict.fromkeys(stages))
+
+
+def say_who_draws(experts: Sequence[Expert], legs: Sequence[Leg], order: Order) -> None:
+    """Say in a line what of a picture the second of two models draws."""
+    if len(experts) == 1:
+        return
+    name, share = experts[1].loaded.spec.name, 100 * (1 - experts[1].begins)
+    steps = sum(len(leg.levels) - 1 for leg in legs if leg.number)
+    if not steps:
+        log.warning(
+            "The refiner %s draws nothing: none of the %d steps lies in the last %g %% "
+            "of the noise schedule; take more steps, or let it begin earlier.",
+            name, order.steps, share,
+        )  # fmt: skip
+    elif order.sampler.adaptive:
+        log.info("the refiner %s draws the last %g %%", name, share)
+    else:
+        log.info(
+            "the refiner %s draws the last %g %%: %d of %d steps",
+            name, share, steps, order.steps_to_run,
+        )  # fmt: skip
