@@ -29,11 +29,14 @@ from imaginairy.sizes import (
     GRID,
     LITTLE,
     REACH_FROM_PICTURE,
+    Framing,
     Size,
     drawn_size,
     enlarged_like,
     exceeds,
     fitted_size,
+    parse_crop,
+    parse_size,
     with_margins,
     written,
 )
@@ -80,6 +83,8 @@ class Order:
     """Width and height at which the model draws."""
     saved: Size
     """Width and height of the saved picture."""
+    framing: Framing
+    """What the networks may be told of its size beside the text."""
 
     def with_seed(self, seed: int) -> "Order":
         """Return the same with the noise of another seed."""
@@ -117,7 +122,11 @@ class Order:
 
 
 def filled(
-    prompt: ImaginePrompt, spec: ModelRow, *, clip_skip: int | None = None
+    prompt: ImaginePrompt,
+    spec: ModelRow,
+    *,
+    clip_skip: int | None = None,
+    empty_negative: str | None = None,
 ) -> ImaginePrompt:
     """Return a copy with the model's defaults where the user gave none.
 
@@ -126,6 +135,8 @@ def filled(
     Args:
         clip_skip: the layer of its text encoder that the model reads, once that is
             known.
+        empty_negative: what an empty negative prompt is to the model, where that may
+            be chosen.
     """
     drawn = prompt.drawn or spec.defaults.native_size
     larger = spec.defaults.upscales and exceeds((prompt.width, prompt.height), drawn)
@@ -136,6 +147,7 @@ def filled(
         "prompt_strength": spec.defaults.prompt_strength,
         "sampler_type": spec.defaults.sampler,
         "clip_skip": clip_skip,
+        "empty_negative": empty_negative,
         "fix_faces_fidelity": DEFAULT_FACE_FIDELITY,
     }
     if not prompt.upscale and prompt.outpaint is None:  # these make it larger
@@ -201,7 +213,17 @@ def order_of(
         refiner=parse_refiner(prompt.refiner) if prompt.refiner else None,
         drawn=drawn,
         saved=saved,
+        framing=framing_of(prompt, drawn),
     )
+
+
+def framing_of(prompt: ImaginePrompt, drawn: Size) -> Framing:
+    """Return what is told of a size: by default that it is drawn so, and whole."""
+    original, target = (
+        (parse_size(size) if size else None) or drawn
+        for size in (prompt.original_size, prompt.target_size)
+    )
+    return Framing(original, parse_crop(prompt.crop or "0,0"), target)
 
 
 def is_masked(prompt: ImaginePrompt) -> bool:

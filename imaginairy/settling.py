@@ -7,6 +7,7 @@ from imaginairy.checks import parse_refiner
 from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
+from imaginairy.families.table import FAMILIES, listed
 from imaginairy.lazy_image import as_pillow
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import shortened
@@ -17,6 +18,9 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import ModelRow
 from imaginairy.stand_ins import is_at_home, suited
+
+TOLD_SIZES = ("original_size", "crop", "target_size")
+"""The fields that only some families read."""
 
 
 def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
@@ -34,7 +38,15 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     load_plugins(prompt)
     loaded = store.get(prompt.model)
     spec = loaded.spec
-    whole = filled(prompt, spec, clip_skip=loaded.diffusion.clip_skip)
+    require_told(prompt, loaded)
+    diffusion = loaded.diffusion
+    chooses = len(diffusion.family.empty_negatives) > 1
+    whole = filled(
+        prompt,
+        spec,
+        clip_skip=diffusion.clip_skip,
+        empty_negative=diffusion.empty_negative if chooses else None,
+    )
     tell_what_is_passed_over(whole, loaded, store)
     whole = replace(whole, **suited_models(prompt, whole, spec, store))
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store))
@@ -76,6 +88,29 @@ def refiner_beside(
             "with these, or leave it out."
         )
     return f"{second.spec.name}@{share:g}"
+
+
+def require_told(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
+    """Check that the networks read what a prompt wants them to be told.
+
+    Raises:
+        BadOptionError: they do not.
+    """
+    family, name = loaded.diffusion.family, loaded.spec.name
+    for field in TOLD_SIZES:
+        if getattr(prompt, field) is not None and field not in family.sizes_read:
+            readers = [row.title for row in FAMILIES if field in row.sizes_read]
+            raise BadOptionError(
+                f"The model '{name}' is of {family.title} and reads no {field}, as "
+                f"models of {listed(readers)} do; leave it out."
+            )
+    ways = family.empty_negatives
+    if prompt.empty_negative not in (None, *ways):
+        raise BadOptionError(
+            f"The model '{name}' is of {family.title}, to which an empty negative "
+            f"prompt is {listed(ways, 'or')}, not {prompt.empty_negative}; leave "
+            "empty_negative out."
+        )
 
 
 def suited_models(

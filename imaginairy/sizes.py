@@ -6,6 +6,8 @@ here needs torch.
 """
 
 import re
+import reprlib
+from dataclasses import dataclass
 from math import sqrt
 
 from imaginairy.errors import BadOptionError
@@ -24,6 +26,22 @@ REACH_FROM_PICTURE = 4.0
 """How many times its own area a model can draw where an image says what goes where."""
 LITTLE = 0.25
 """Share of a model's own area below which what it draws is hardly like anything."""
+MOST_TOLD = 16384
+"""Pixels that a side or a crop may be said to have."""
+WHOLE = r"(\d{1,9})"
+"""A whole number that is not too long to be read."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What a network may be told of the size of a picture, beside the text."""
+
+    original: Size
+    """Size of the picture that it was resized and cropped from."""
+    crop: tuple[int, int]
+    """Pixels that were cropped at the top and at the left."""
+    target: Size
+    """Its own size."""
 
 
 def drawn_size(wanted: Size, native: Size, *, reach: float, scale: float = 1) -> Size:
@@ -103,7 +121,7 @@ def enlarged_like(size: Size, before: Size, after: Size) -> Size:
 
 def parse_size(text: str) -> Size | None:
     """Read `512x768`; None where it is something else."""
-    match = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", text)  # noqa: RUF001
+    match = re.fullmatch(rf"\s*{WHOLE}\s*[xX×]\s*{WHOLE}\s*", text)  # noqa: RUF001
     return (int(match[1]), int(match[2])) if match else None
 
 
@@ -118,11 +136,7 @@ def drawable(name: str, value: object) -> str:
     Raises:
         BadOptionError: it is none.
     """
-    size = parse_size(value) if isinstance(value, str) else None
-    if size is None:
-        raise BadOptionError(
-            f"{name} {value!r} cannot be read; write width and height as 512x768."
-        )
+    size = _read(name, value)
     for side in size:
         if not SMALLEST_SIDE <= side <= LARGEST_SIDE or side % GRID:
             raise BadOptionError(
@@ -130,3 +144,62 @@ def drawable(name: str, value: object) -> str:
                 f"{GRID} from {SMALLEST_SIDE} to {LARGEST_SIDE}."
             )
     return written(size)
+
+
+def tellable(name: str, value: object) -> str:
+    """Take a size that a network may be told, written as `512x768`.
+
+    Raises:
+        BadOptionError: it is none.
+    """
+    size = _read(name, value)
+    if not 1 <= min(size) <= max(size) <= MOST_TOLD:
+        raise BadOptionError(
+            f"{name} {written(size)} is out of range; both sides are from 1 to "
+            f"{MOST_TOLD}."
+        )
+    return written(size)
+
+
+def crop(name: str, value: object) -> str:
+    """Take a crop that a network may be told, and return it as `top,left`.
+
+    Raises:
+        BadOptionError: it is none.
+    """
+    top, left = parse_crop(value, name)
+    return f"{top},{left}"
+
+
+def parse_crop(value: object, name: str = "crop") -> tuple[int, int]:
+    """Read pixels at the top and at the left, as `64,0`, or `top64` and `left64`.
+
+    A side that is not named gets 0.
+
+    Raises:
+        BadOptionError: it cannot be read so.
+    """
+    parts = [part.strip() for part in str(value).lower().split(",")]
+    by_place = [re.fullmatch(WHOLE, part) for part in parts]
+    by_name = [re.fullmatch(rf"(t|top|l|left){WHOLE}", part) for part in parts]
+    sides: dict[str, int] = {}
+    if len(parts) == 2 and all(by_place):
+        sides = dict(zip("tl", (int(part) for part in parts), strict=True))
+    elif all(by_name):
+        sides = {match[1][0]: int(match[2]) for match in by_name if match}
+    if len(sides) < len(parts) or max(sides.values()) > MOST_TOLD:
+        raise BadOptionError(
+            f"{name} {reprlib.repr(value)} cannot be read; give the pixels cropped at "
+            f"the top and at the left, from 0 to {MOST_TOLD}, as 64,0 or top64,left0."
+        )
+    return sides.get("t", 0), sides.get("l", 0)
+
+
+def _read(name: str, value: object) -> Size:
+    size = parse_size(value) if isinstance(value, str) else None
+    if size is None:
+        raise BadOptionError(
+            f"{name} {reprlib.repr(value)} cannot be read; write width and height as "
+            "512x768."
+        )
+    return size

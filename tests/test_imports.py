@@ -48,7 +48,7 @@ MAY_IMPORT = {
     },
     "published": {"errors", "log", "networks", "published", "samplers", "weights"},
     "families": {"conditioning", "errors", "families", "prompt_syntax", "tokenizer"}
-    | {"networks.config", "samplers.prediction", "weighted_prompt"},
+    | {"networks.config", "samplers.prediction", "sizes", "weighted_prompt"},
     "tokenizer": {"errors"},
     "weights": {"errors", "kinds", "log", "sources.layouts", "tokenizer", "weights"},
     "device": {"errors", "memory", "precision"},

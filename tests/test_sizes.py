@@ -16,12 +16,14 @@ from imaginairy.enhancers.upscale import resized
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata.read import read_metadata, with_sizes
 from imaginairy.sizes import (
+    crop,
     drawable,
     drawn_size,
     enlarged_like,
     exceeds,
     on_grid,
     parse_size,
+    tellable,
     with_margins,
     written,
 )
@@ -233,6 +235,7 @@ def test_margins_keep_their_share_of_a_size_of_another_scale() -> None:
         ("64x", None),
         ("64x72x80", None),
         ("-64x72", None),
+        ("9" * 5000 + "x8", None),
     ],
 )
 def test_sizes_in_words(text: str, size: tuple[int, int] | None) -> None:
@@ -255,4 +258,54 @@ def test_sizes_that_can_be_drawn() -> None:
         drawable("draw_size", 64)
     assert str(refused.value) == (
         "draw_size 64 cannot be read; write width and height as 512x768."
+    )
+
+
+def test_sizes_that_can_be_told() -> None:
+    for text in ("1x1", "16384x3", "1023x769"):
+        assert tellable("original_size", text.replace("x", " X ")) == text
+    assert tellable("original_size", "\u0663\u0662x8") == "32x8"
+    for text in ("0x0", "0x8", "8x0", "16385x8", "8x999999999"):
+        with pytest.raises(BadOptionError) as refused:
+            tellable("original_size", text)
+        assert str(refused.value) == (
+            f"original_size {text} is out of range; both sides are from 1 to 16384."
+        )
+    for value in ("10x", "", "-8x8", "1.5x2", "\u00b2x8", "9" * 5000 + "x8", (8, 8), 8):
+        with pytest.raises(BadOptionError, match="cannot be read") as refused:
+            tellable("target_size", value)
+        assert len(str(refused.value)) < 130
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("0,64", "0,64"),
+        (" 8 , 16384 ", "8,16384"),
+        ("top8,left16", "8,16"),
+        ("Left16, Top8", "8,16"),
+        ("l16", "0,16"),
+        ("t8", "8,0"),
+        ("\u0663,1", "3,1"),
+    ],
+)
+def test_crops_in_words(text: str, read: str) -> None:
+    assert crop("crop", text) == read
+    assert crop("crop", read) == read
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "8", "8,", ",8", "1,2,3", "-8,0", "0,-8", "16385,0", "top16385", "1.5,2",
+     "1 2,3", "t1,top2", "top1,2", "right8", "left", "9" * 5000 + ",0", (0, 8), 8,
+     None],
+)  # fmt: skip
+def test_what_is_no_crop(value: object) -> None:
+    with pytest.raises(BadOptionError) as refused:
+        crop("crop", value)
+    said = str(refused.value)
+    assert said.startswith("crop ") and len(said) < 160
+    assert said.endswith(
+        " cannot be read; give the pixels cropped at the top and at the left, from 0 "
+        "to 16384, as 64,0 or top64,left0."
     )

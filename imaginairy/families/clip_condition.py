@@ -8,6 +8,7 @@ from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.families.text import Encoders, TextEncoder, Wanted, require_width
+from imaginairy.sizes import Framing
 from imaginairy.weighted_prompt import WeightedPrompt
 
 LIKED, DISLIKED = 6.0, 2.5
@@ -33,8 +34,7 @@ def of_two(
 
     What they make of a token is laid side by side; the second embeds the text as a
     whole, too. Both read the layer before the last one that `clip_skip` counts from.
-    Where nothing is to be avoided, that is zeros, as the model was trained (Podell et
-    al. 2023, arXiv:2307.01952).
+    What is empty, and to be avoided, can be zeros, as diffusers has it, or the text "".
 
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
@@ -49,7 +49,7 @@ def of_two(
         pooled = read.second.pooled(wanted.prompts) if given is None else given
     if wanted.negative is None:
         return Conditioning(follow, pooled, ids), None
-    if not wanted.negative:
+    if wanted.zeros and not wanted.negative.strip():
         nothing = torch.zeros_like(follow), torch.zeros_like(pooled)
         return Conditioning(follow, pooled, ids), Conditioning(*nothing, ids)
     avoided = [WeightedPrompt(wanted.negative)]
@@ -116,7 +116,9 @@ def sizes_told(wanted: Wanted) -> Tensor:
 
     Height and width of the picture that it is to look like a copy of, how much of that
     is cropped at the top and at the left, and height and width of the picture itself
-    (arXiv:2307.01952, section 2.2): an uncropped picture of the size that is drawn.
+    (Podell et al. 2023, arXiv:2307.01952, section 2.2).
     """
-    width, height = wanted.size
-    return torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
+    framing = wanted.framing or Framing(wanted.size, (0, 0), wanted.size)
+    (width, height), (wide, high) = framing.original, framing.target
+    told = [height, width, *framing.crop, high, wide]
+    return torch.tensor([told], dtype=torch.float32)

@@ -9,13 +9,17 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from imaginairy.samplers.prediction import Prediction
 
 Shape = tuple[int, ...]
 Allowed = Mapping[str, Collection[Any]]
 """What settings may be where they are there and not null, by their names."""
+
+EmptyNegative = Literal["zeros", "text"]
+"""What an empty negative prompt is to a network: zeros in place of embeddings, or the
+embeddings of the empty text."""
 
 DENOISER = "denoiser"
 """Role of the network that draws: `(latents, timesteps, Conditioning) -> Tensor`. Its
@@ -155,6 +159,11 @@ class Family:
     schedule: str = "imaginairy.published.schedule:schedule_of"
     """`module:function` of `(where, settings, title, prediction)`: what the noise is,
     as an object that says what the network `predicts` and has the schedule `made`."""
+    sizes_read: tuple[str, ...] = ()
+    """The fields of a prompt, `original_size`, `crop` and `target_size`, that its
+    networks are told beside the text."""
+    empty_negatives: tuple[EmptyNegative, ...] = ("text",)
+    """What an empty negative prompt may be, the usual one first."""
     prediction: Prediction = "noise"
     """What the network says where nothing beside it tells."""
     unsaid: str = ""

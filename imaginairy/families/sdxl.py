@@ -66,6 +66,8 @@ SDXL = Family(
         ),
     ),
     condition="imaginairy.families.clip_condition:of_two",
+    sizes_read=("original_size", "crop", "target_size"),
+    empty_negatives=("zeros", "text"),
     grid=GRID,
     schedule="imaginairy.published.schedule:schedule_of_xl",
     native=1024,

@@ -10,6 +10,7 @@ from torch import Tensor
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import BadOptionError
 from imaginairy.prompt_syntax import read_text
+from imaginairy.sizes import Framing
 from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weighted_prompt import WeightedPrompt
 
@@ -23,6 +24,10 @@ class Wanted:
     """None where guidance is off and it would have no say."""
     size: tuple[int, int]
     """Width and height in pixels at which it is drawn."""
+    framing: Framing | None = None
+    """What is told of that beside the text; None where it is whole."""
+    zeros: bool = False
+    """Whether a `negative` that says nothing is zeros, not the empty text."""
     clip_skip: int = 1
     """The layer of the text encoders to use, counted from the last, which is 1."""
     given: Conditioning | None = None

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import DENOISER, Family, Header, PartRow, function
+from imaginairy.families.family import (
+    DENOISER,
+    EmptyNegative,
+    Family,
+    Header,
+    PartRow,
+    function,
+)
 from imaginairy.families.signs import Stranger
 from imaginairy.families.table import (
     FAMILIES,
@@ -17,7 +24,7 @@ from imaginairy.families.table import (
     only_supported,
 )
 from imaginairy.log import log
-from imaginairy.models.declared import check_pipeline, said_by_file
+from imaginairy.models.declared import check_pipeline, empty_negative, said_by_file
 from imaginairy.models.known import known_as, refused_as
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.samplers.discrete import ScheduleConfig
@@ -48,6 +55,8 @@ class Checkpoint:
     weight_files: tuple[Path, ...] = ()
     clip_skip: int = 1
     """Which layer of the text encoders is used, counted from the last, which is 1."""
+    empty_negative: EmptyNegative | None = None
+    """What an empty negative prompt is, where it says so."""
     vocabularies: Mapping[str, Path] = field(default_factory=dict)
     """Folders with vocabularies of the model's own, by the role of who reads them."""
 
@@ -148,6 +157,7 @@ def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoin
         schedule=read_schedule(
             path / SCHEDULER, family, {**(known or {}), **folder.scheduler}
         ),
+        empty_negative=empty_negative(folder, family),
         weight_files=tuple(file for each in tensors.values() for file in each.files),
         vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
     )

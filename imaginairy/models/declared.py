@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import Family
+from imaginairy.families.family import EmptyNegative, Family
 from imaginairy.families.table import only_supported
 from imaginairy.published.schedule import prediction
 from imaginairy.sources.layouts import MODEL_INDEX
@@ -22,6 +22,8 @@ from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.settings import Settings, is_true, require, shown_value
 from imaginairy.weights.weightfile import Tensors
 
+EMPTY_IS_ZEROS = "force_zeros_for_empty_prompt"
+"""What a folder calls it that an empty negative prompt is zeros."""
 YAML_SETTINGS = {
     "parameterization": "prediction_type",
     "linear_start": "beta_start",
@@ -143,6 +145,23 @@ def check_pipeline(folder: ModelFolder, family: Family) -> None:
                 f"'{file}' has {part} '{made_of[-1]}', which {family.title} has not; "
                 "other models are not supported."
             )
+
+
+def empty_negative(folder: ModelFolder, family: Family) -> EmptyNegative | None:
+    """Return what an empty negative prompt is to a folder's model, if it says so.
+
+    Raises:
+        CheckpointError: what it says is neither true nor false.
+    """
+    said = folder.index.get(EMPTY_IS_ZEROS)
+    if said is None or len(family.empty_negatives) == 1:
+        return None
+    if not isinstance(said, bool):
+        raise CheckpointError(
+            f"'{folder.path / MODEL_INDEX}' has {EMPTY_IS_ZEROS} "
+            f"'{shown_value(said)}', which is neither true nor false."
+        )
+    return "zeros" if said else "text"
 
 
 def yaml_below(file: Path, *names: str) -> Settings:

@@ -12,6 +12,7 @@ from imaginairy.device import computes_in
 from imaginairy.families.family import (
     AUTOENCODER,
     DENOISER,
+    EmptyNegative,
     Family,
     LatentGrid,
     function,
@@ -33,6 +34,7 @@ class DrawingModel:
         says_prediction: whether the model says that; else it is asked, where its
             family knows how.
         clip_skip: the layer of the text encoders that it was trained with.
+        empty_negative: what an empty negative prompt is to it, where it says so.
         sources: where its weights lie, as far as they are used from disk.
     """
 
@@ -47,6 +49,7 @@ class DrawingModel:
         device: torch.device,
         says_prediction: bool = True,
         clip_skip: int = 1,
+        empty_negative: EmptyNegative | None = None,
         sources: Sequence[Tensors] = (),
     ) -> None:
         self.family = family
@@ -56,6 +59,7 @@ class DrawingModel:
         self._usually, self._says_prediction = prediction, says_prediction
         self.device = device
         self.clip_skip = clip_skip
+        self.empty_negative = empty_negative or family.empty_negatives[0]
         self.sources = sources
         self.readers = nn.ModuleDict(
             {part.role: networks[part.role] for part in family.texts}

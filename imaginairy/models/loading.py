@@ -68,6 +68,7 @@ def load(
         says_prediction=checkpoint.says_prediction,
         device=device,
         clip_skip=checkpoint.clip_skip,
+        empty_negative=checkpoint.empty_negative,
         sources=[part.tensors for part in checkpoint.parts.values()],
     )
     return model, checkpoint.weight_files

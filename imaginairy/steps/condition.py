@@ -1,7 +1,7 @@
 """From the words of orders to what the network follows and avoids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from imaginairy.conditioning import Conditioning
@@ -25,48 +25,45 @@ class Said:
 
 def condition(orders: Sequence[Order], model: DrawingModel, stages: Stages) -> Said:
     """Read what orders say; the shorter of them are padded."""
-    pairs = [
-        stages.run("the text encoder", model.readers, partial(_read, order, model))
-        for order in orders
-    ]
+    wanted = [_wanted(order, model) for order in orders]
+    follow, avoid = _read(wanted, model, stages)
+    nothing = None
+    if orders[0].prompt.perpendicular_negative:
+        silent = [
+            replace(each, prompts=[WeightedPrompt("")], negative="", given=None)
+            for each in wanted
+        ]
+        _, nothing = _read(silent, model, stages)
     model.rest()
-    avoided = [avoid for _, avoid in pairs if avoid is not None]
-    return Said(
-        Conditioning.stacked([follow for follow, _ in pairs]),
-        Conditioning.stacked(avoided) if avoided else None,
-        _nothing(orders[0], model, stages) if avoided else None,
-    )
+    return Said(follow, avoid, nothing)
 
 
-def _nothing(order: Order, model: DrawingModel, stages: Stages) -> Conditioning | None:
-    """Read no prompt at all, the same for all pictures of a batch."""
-    if not order.prompt.perpendicular_negative:
-        return None
-    silent = Wanted(
-        prompts=[WeightedPrompt("")],
-        negative="",
-        size=order.drawn,
-        clip_skip=order.clip_skip,
-    )
-    read = partial(model.condition, silent)
-    _, nothing = stages.run("the text encoder", model.readers, read)
-    model.rest()
-    return nothing
-
-
-def _read(
-    order: Order, model: DrawingModel
-) -> tuple[Conditioning, Conditioning | None]:
-    """Return what one order follows and avoids."""
+def _wanted(order: Order, model: DrawingModel) -> Wanted:
+    """Return what an order says, as a family reads it."""
     prompt, given = order.prompt, None
     if prompt.conditioning is not None:
         given = Conditioning(prompt.conditioning.float().to(model.device))
-    return model.condition(
-        Wanted(
-            prompts=prompt.prompts,
-            negative=prompt.negative_prompt if order.is_guided else None,
-            size=order.drawn,
-            clip_skip=order.clip_skip,
-            given=given,
-        )
+    return Wanted(
+        prompts=prompt.prompts,
+        negative=prompt.negative_prompt if order.is_guided else None,
+        size=order.drawn,
+        framing=order.framing,
+        zeros=prompt.empty_negative == "zeros",
+        clip_skip=order.clip_skip,
+        given=given,
+    )
+
+
+def _read(
+    wanted: Sequence[Wanted], model: DrawingModel, stages: Stages
+) -> tuple[Conditioning, Conditioning | None]:
+    """Return what pictures follow and avoid, laid along the batch."""
+    pairs = [
+        stages.run("the text encoder", model.readers, partial(model.condition, each))
+        for each in wanted
+    ]
+    avoided = [avoid for _, avoid in pairs if avoid is not None]
+    return (
+        Conditioning.stacked([follow for follow, _ in pairs]),
+        Conditioning.stacked(avoided) if avoided else None,
     )

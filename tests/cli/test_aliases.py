@@ -37,6 +37,7 @@ SAME = {
     ("--cfg-rescale", "0.5"): ("--guidance-rescale", "0.5"),
     ("--perp-neg", "1"): ("--perpendicular-negative", "1"),
     ("--dynamic-thresholding", "0.9"): ("--dynamic-threshold", "0.9"),
+    ("--crops-coords-top-left", "8,0"): ("--crop", "8,0"),
     ("--batch-count", "3"): ("--repeats", "3"),
     ("--denoising-strength", "0.7"): ("--init-image-strength", "0.3"),
 }

@@ -13,6 +13,7 @@ from tests.support.packages import bring, enhancer_code
 from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
 from tests.support.tiny_codeformer import save_tiny_codeformer
+from tests.support.tiny_kin import tiny_sdxl
 from tests.support.tiny_upscaler import save_repeater
 from tests.support.tiny_words import (
     save_colour_matcher,
@@ -23,7 +24,7 @@ from tests.support.tiny_words import (
 pytest.register_assert_rewrite(
     *(
         f"tests.effects.{name}"
-        for name in ("fields", "prompt_options", "options", "command_options")
+        for name in ("fields", "told", "prompt_options", "options", "command_options")
     )
 )
 
@@ -56,6 +57,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     folder = tmp_path_factory.mktemp("furnished")
     (folder / "tiny").symlink_to(tiny_folder)
     tiny_pipeline(seed=3).save_pretrained(folder / "other")
+    tiny_sdxl().save_pretrained(folder / "xl")
     save_colour_finder(folder / "finder")
     save_tiny_clipseg(folder / "random")
     save_colour_teller(folder / "teller")

@@ -20,6 +20,7 @@ COMMANDS = {
     "again": ("again", "drawn.png"),
 }
 TINY = ("--model", "tiny", "--steps", "1", "--seed", "7")
+XL = ("--model", "xl", *TINY[2:])
 
 Value = tuple[str | None, Any]
 """What is typed, None for a switch, and what the metadata then says."""
@@ -56,6 +57,13 @@ PLAIN: dict[str, Value] = {
     "variation_strength": ("0.25", 0.25),
     "variation_seed": ("9", 9),
 }
+TOLD: dict[str, Value] = {
+    "original_size": ("96x48", "96x48"),
+    "crop": ("left16", "0,16"),
+    "target_size": ("72x64", "72x64"),
+    "empty_negative": ("text", "text"),
+}
+"""What only some models are told."""
 FITTED: dict[str, Value] = {
     "width": ("72", 72),
     "height": ("72", 72),
@@ -127,7 +135,6 @@ TILES = {
     for name in (shortcut.name, *shortcut.also)
 }
 FACES = ("--fix-faces-model", "restorer", "--fix-faces-detector", "red_finder.onnx")
-ROUNDS = max(len(spellings(field, row)) for field, row in OPTIONS.items())
 
 
 def spelled(field: str) -> tuple[str, ...]:
@@ -149,18 +156,14 @@ def prompt_options() -> Iterator[Use]:
     """Yield every spelling of every field's option, in every command that has it."""
     for command, start in COMMANDS.items():
         yield from _plain(command, (*start, *TINY))
+        yield from _in_groups(command, (*start, *XL), TOLD)
         yield from _from_pictures(command, (*start, *TINY))
         yield from _switches(command, (*start, *TINY))
 
 
 def _plain(command: str, base: tuple[str, ...]) -> Iterator[Use]:
     values = {**PLAIN, **(FITTED if command == "edit" else {})}
-    for number in range(ROUNDS):
-        words = typed(values, number)
-        whole = (*base, *(word for each in words.values() for word in each))
-        for field, (option, *_) in words.items():
-            if number < len(spelled(field)):
-                yield Use(command, option, base, whole, says(field, values[field][1]))
+    yield from _in_groups(command, base, values)
     words = typed(BEST)
     whole = (*base, *(word for each in words.values() for word in each))
     yield Use(command, "--best-of", base, whole, two_were_compared)
@@ -169,6 +172,18 @@ def _plain(command: str, base: tuple[str, ...]) -> Iterator[Use]:
     yield Use(command, "--upscale", base, larger, says("upscale", True))
     for option, mode in TILES.items():
         yield Use(command, option, base, (*base, option), says("tile_mode", mode))
+
+
+def _in_groups(
+    command: str, base: tuple[str, ...], values: dict[str, Value]
+) -> Iterator[Use]:
+    """Yield fields given all at once, as often as one of them has spellings."""
+    for number in range(max(len(spelled(field)) for field in values)):
+        words = typed(values, number)
+        whole = (*base, *(word for each in words.values() for word in each))
+        for field, (option, *_) in words.items():
+            if number < len(spelled(field)):
+                yield Use(command, option, base, whole, says(field, values[field][1]))
 
 
 def _from_pictures(command: str, base: tuple[str, ...]) -> Iterator[Use]:

@@ -8,9 +8,10 @@ from imaginairy import ImaginePrompt
 from tests.effects.afterwards import AFTERWARDS
 from tests.effects.fields import FIELDS as MOST
 from tests.effects.guidance import GUIDANCE
+from tests.effects.told import TOLD
 from tests.support.effects import Effect, Studio
 
-FIELDS = (*MOST, *GUIDANCE, *AFTERWARDS)
+FIELDS = (*MOST, *GUIDANCE, *TOLD, *AFTERWARDS)
 
 
 @pytest.mark.usefixtures("place")

@@ -10,19 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from diffusers import EulerDiscreteScheduler
 
-from imaginairy import ImaginePrompt, ModelStore, Observer, imagine
+from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.models.store import LoadedModel
-from imaginairy.observe import Step
+from tests.support.beside_diffusers import BOWL, FOX, SIZE, Last, prompts, theirs
 from tests.support.golden import relative_error
 from tests.support.tiny import BETAS
 from tests.support.tiny_kin import save_as_file, tiny_sd2, tiny_sdxl
 
-FOX, BOWL = "a red fox", "a bowl of fruit"
 TOLERANCE = 1e-4
-SIZE = 64
 V = {"prediction_type": "v_prediction"}
 KINDS: dict[str, Callable[[], Any]] = {
     "2": tiny_sd2,
@@ -30,16 +27,6 @@ KINDS: dict[str, Callable[[], Any]] = {
     "XL": tiny_sdxl,
     "XL v": lambda: tiny_sdxl(**V),
 }
-
-
-class Last(Observer):
-    """Keeps the latents that each picture of a batch ended with."""
-
-    def __init__(self) -> None:
-        self.latents: dict[int, torch.Tensor] = {}
-
-    def on_step(self, step: Step) -> None:
-        self.latents[step.picture] = step.latents
 
 
 @pytest.fixture(scope="module")
@@ -99,29 +86,6 @@ def saved(pipeline: Any, layout: str, folder: Path) -> Path:
     v = pipeline.scheduler.config.prediction_type == "v_prediction"
     save_as_file(pipeline, file, **({"modelspec.prediction_type": "v"} if v else {}))
     return file
-
-
-def prompts(model: Path, *texts: str, **options: Any) -> list[ImaginePrompt]:
-    usual: dict[str, Any] = {
-        "width": SIZE, "height": SIZE, "steps": 5, "sampler_type": "ddim",
-        "prompt_strength": 5.0, "model": str(model),
-    }  # fmt: skip
-    return [
-        ImaginePrompt(text, seed=seed, **{**usual, **options})
-        for seed, text in enumerate(texts)
-    ]
-
-
-@torch.inference_mode()
-def theirs(pipeline: Any, text: str, seed: int, **options: Any) -> torch.Tensor:
-    is_xl = hasattr(pipeline, "text_encoder_2")
-    sizes = {"height": SIZE, "width": SIZE, "output_type": "latent"}
-    noise = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(seed))
-    usual = {"num_inference_steps": 5, "guidance_scale": 5.0, "latents": noise}
-    if is_xl:
-        sizes |= {"original_size": (SIZE, SIZE), "target_size": (SIZE, SIZE)}
-    latents: torch.Tensor = pipeline(text, **{**usual, **sizes, **options}).images
-    return latents
 
 
 @pytest.mark.parametrize("layout", ["folder", "file"])

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, Observer, imagine
+from imaginairy.conditioning import Conditioning
 from imaginairy.observe import Step
 from tests.support.pictures import pixels
 
@@ -41,8 +42,13 @@ class Asked:
 
     latents: Tensor
     timestep: float
-    context: Tensor
+    said: Conditioning
     noise: Tensor
+
+    @property
+    def context(self) -> Tensor:
+        """The embeddings of the texts, (batch, tokens, dim)."""
+        return self.said.tokens
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,7 @@ class _Watch(Observer):
     def hook(self, _: Any, given: tuple[Any, ...], noise: Tensor) -> None:
         latents, timesteps, said = given
         (timestep,) = set(timesteps.tolist())
-        context = said.tokens.clone()
-        self.asked.append(Asked(latents.clone(), timestep, context, noise.clone()))
+        self.asked.append(Asked(latents.clone(), timestep, said, noise.clone()))
 
     def on_step(self, step: Step) -> None:
         self.steps.append(step)

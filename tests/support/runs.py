@@ -117,7 +117,7 @@ class Runner:
         """Return models that are not let go for those of other words."""
         if {*words} & {"--device", "--precision", "--log-level"}:
             return Stores()  # of other models, or one that has said nothing yet
-        (kind,) = {*words} & {"other", "storybook"} or {"tiny"}
+        (kind,) = {*words} & {"other", "xl", "storybook"} or {"tiny"}
         return self.stores.setdefault(kind, Stores())
 
 
