@@ -49,6 +49,8 @@ SDXL_REFINER = replace(
         ),
     ),
     condition="imaginairy.families.clip_condition:of_refiner",
+    sizes_read=("original_size", "crop"),
+    empty_negatives=("text",),
     use="as --refiner, behind a model of Stable Diffusion XL, or as --model, best with "
     "an --init-image of which most stays",
 )

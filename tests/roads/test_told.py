@@ -15,7 +15,7 @@ from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.errors import BadOptionError, CheckpointError
 from tests.support.beside_diffusers import BOWL, FOX, Last, prompts, theirs
 from tests.support.golden import relative_error
-from tests.support.tiny_kin import save_as_file, tiny_sdxl
+from tests.support.tiny_kin import save_as_file, tiny_refiner, tiny_sdxl
 
 TOLERANCE = 1e-4
 WAYS = "force_zeros_for_empty_prompt"
@@ -172,16 +172,47 @@ def test_the_record_draws_it_again(
     assert off.empty_negative is None
 
 
-@pytest.mark.parametrize("name", ["original_size", "crop", "target_size"])
+@torch.inference_mode()
+def test_the_refiner_is_told_all_but_the_target(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    refiner = tiny_refiner()
+    refiner.set_progress_bar_config(disable=True)
+    refiner.save_pretrained(tmp_path)
+    asked = prompts(tmp_path, FOX, original_size="1024x512", crop="8,128")
+    wanted = refiner(
+        FOX,
+        image=torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(0)),
+        denoising_start=1e-4,
+        num_inference_steps=5,
+        guidance_scale=5.0,
+        original_size=(512, 1024),
+        crops_coords_top_left=(8, 128),
+        output_type="latent",
+    ).images
+    assert relative_error(latents_of(asked, store)[0], wanted) < TOLERANCE
+    for option in ({"target_size": "64x64"}, {"empty_negative": "zeros"}):
+        with pytest.raises(BadOptionError, match="is of Stable Diffusion XL Refiner"):
+            drawn(prompts(tmp_path, FOX, **option)[0], store)
+
+
+@pytest.mark.parametrize(
+    ("name", "readers"),
+    [
+        ("original_size", "Stable Diffusion XL and Stable Diffusion XL Refiner"),
+        ("crop", "Stable Diffusion XL and Stable Diffusion XL Refiner"),
+        ("target_size", "Stable Diffusion XL"),
+    ],
+)
 def test_a_family_that_reads_no_sizes_refuses_them(
-    name: str, tiny_folder: Path, store: ModelStore
+    name: str, readers: str, tiny_folder: Path, store: ModelStore
 ) -> None:
     value = "8,8" if name == "crop" else "96x64"
     with pytest.raises(BadOptionError) as refused:
         drawn(prompts(tiny_folder, FOX, **{name: value})[0], store)
     assert str(refused.value) == (
         f"The model '{tiny_folder}' is of Stable Diffusion 1.x and reads no {name}, as "
-        "models of Stable Diffusion XL do; leave it out."
+        f"models of {readers} do; leave it out."
     )
 
 
