@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.errors import BadOptionError, CheckpointError
