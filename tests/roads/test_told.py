@@ -189,6 +189,7 @@ def test_the_refiner_is_told_all_but_the_target(
         guidance_scale=5.0,
         original_size=(512, 1024),
         crops_coords_top_left=(8, 128),
+        negative_crops_coords_top_left=(8, 128),
         output_type="latent",
     ).images
     assert relative_error(latents_of(asked, store)[0], wanted) < TOLERANCE
