@@ -14,6 +14,7 @@ from imaginairy.models.words import shortened
 from imaginairy.order import Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.samplers import made_for
+from imaginairy.samplers.prediction import PREDICTED, Prediction
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import ModelRow
@@ -61,10 +62,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)
     if whole.prediction and schedule.kind != "discrete":
-        raise BadOptionError(
-            f"The noise of '{spec.name}' is of the kind '{schedule.kind}', with which "
-            "it is known what a model predicts; leave prediction out."
-        )
+        require_prediction(whole.prediction, loaded)
     return order
 
 
@@ -110,6 +108,20 @@ def require_told(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
             f"The model '{name}' is of {family.title}, to which an empty negative "
             f"prompt is {listed(ways, 'or')}, not {prompt.empty_negative}; leave "
             "empty_negative out."
+        )
+
+
+def require_prediction(asked: Prediction, loaded: LoadedModel) -> None:
+    """Check that a model whose noise tells what it predicts does predict that.
+
+    Raises:
+        BadOptionError: it does not.
+    """
+    known = loaded.diffusion.prediction
+    if asked != known:
+        raise BadOptionError(
+            f"The model '{loaded.spec.name}' predicts {PREDICTED[known]} and no "
+            f"{asked}; leave prediction out."
         )
 
 

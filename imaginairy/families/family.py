@@ -136,6 +136,23 @@ class PartRow:
         return self.vocabulary is not None
 
 
+@dataclass(frozen=True)
+class Marker:
+    """Tensors of a single file that are there for what they say."""
+
+    names: tuple[str, ...]
+    """Which; all of them are there."""
+    says: Mapping[str, Any]
+    """In the words of `scheduler_config.json` and of the parts' `config.json`."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What names of tensors hold numbers of, where they are there and not empty."""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The names of all tensors that may say something."""
+        return (*self.names, *self.values)
+
+
 @dataclass(frozen=True, eq=False)
 class Family:
     """One kind of model."""
@@ -156,6 +173,9 @@ class Family:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """What else is usual for it where nothing is asked: `steps`, `prompt_strength`,
     `sampler`, `reach`; see `sources.rows.DrawingDefaults`."""
+    usually: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = ()
+    """What else is usual for some of its models: (what these say, as in
+    `scheduler_config.json`, defaults)."""
     schedule: str = "imaginairy.published.schedule:schedule_of"
     """`module:function` of `(where, settings, title, prediction)`: what the noise is,
     as an object that says what the network `predicts` and has the schedule `made`."""
@@ -175,11 +195,14 @@ class Family:
     """How it can be drawn with, for the end of a sentence."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """What else `model_index.json` may list, with patterns of their classes."""
+    markers: tuple[Marker, ...] = ()
+    """What tensors of a single file may say; what the first say goes before."""
     architecture: str = r".*"
     """Pattern of what its metadata may say as `modelspec.architecture`."""
-    implied: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What more such an architecture says, by patterns, as in
-    `scheduler_config.json`."""
+    implied: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
+    """What follows from what a single file says of itself, as in
+    `scheduler_config.json`: (name in its metadata, pattern of what stands there, what
+    follows)."""
     yaml_targets: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """Patterns of the classes that a `.yaml` beside a file may name, by where below
     `model` it does."""
@@ -202,6 +225,19 @@ class Family:
     def part(self, role: str) -> PartRow:
         """Return the part of a role."""
         return next(part for part in self.parts if part.role == role)
+
+    def defaults_of(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is usual for a model that says something of itself."""
+        whole = {"width": self.native, "height": self.native, **self.defaults}
+        return {**whole, **self.more_of(said)}
+
+    def more_of(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what of that is not usual for all of the family's models."""
+        more: dict[str, Any] = {}
+        for says, usual in self.usually:
+            if says.items() <= said.items():
+                more |= usual
+        return more
 
     @property
     def texts(self) -> tuple[PartRow, ...]:

@@ -7,6 +7,8 @@ from imaginairy.families.unet_kin import (
     BESIDE_TEXT,
     FILL,
     GRID,
+    MARKERS,
+    OF_EDM,
     REFUSED,
     TEXT_CLASSES,
     TEXT_SETTINGS,
@@ -17,6 +19,8 @@ from imaginairy.families.unet_kin import (
     yaml_settings,
     yaml_targets,
 )
+
+NOISE, V = {"prediction_type": "epsilon"}, {"prediction_type": "v_prediction"}
 
 
 def detect(header: Header) -> bool:
@@ -48,12 +52,18 @@ SD2 = Family(
     condition="imaginairy.families.clip_condition:of_one",
     grid=GRID,
     native=768,
+    usually=((NOISE, {"width": 512, "height": 512}), *OF_EDM),
     unsaid="imaginairy.families.unsaid:noise_or_v",
     beside={"tokenizer": TOKENIZERS, **BESIDE},
+    markers=MARKERS,
     architecture=r"stable-diffusion-v2[^/]*",
-    implied={r".*-768-v": {"prediction_type": "v_prediction"}},
+    implied=(
+        ("modelspec.architecture", r".*-768-v", V),
+        ("global_step", r"875000|220000", NOISE),  # 2.0 and 2.1 of 512 x 512
+        ("global_step", r"110000", V),  # 2.1 of 768 x 768
+    ),
     yaml_targets=yaml_targets("FrozenOpenCLIPEmbedder"),
-    yaml_settings=yaml_settings(head_width=64, layer="penultimate"),
+    yaml_settings=yaml_settings(layer="penultimate"),
     refused=REFUSED,
     owned=("cond_stage_model.",),
 )

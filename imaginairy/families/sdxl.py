@@ -8,6 +8,7 @@ from imaginairy.families.unet_kin import (
     BESIDE,
     FILL,
     GRID,
+    MARKERS,
     REFUSED,
     TEXT_CLASSES,
     TEXT_SETTINGS,
@@ -72,7 +73,9 @@ SDXL = Family(
     schedule="imaginairy.published.schedule:schedule_of_xl",
     native=1024,
     defaults={"steps": 30, "prompt_strength": 6.0, "sampler": "k_dpmpp_2m"},
+    usually=(({"sigma_data": 0.5}, {"prompt_strength": 3.0}),),  # Playground v2.5
     beside={"tokenizer": TOKENIZERS, "tokenizer_2": TOKENIZERS, **BESIDE},
+    markers=MARKERS,
     architecture=r"stable-diffusion-xl-v1[^/]*",
     refused=REFUSED,
     owned=("conditioner.",),

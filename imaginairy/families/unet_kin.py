@@ -10,6 +10,7 @@ from imaginairy.families.family import (
     Allowed,
     Header,
     LatentGrid,
+    Marker,
     PartRow,
 )
 from imaginairy.networks.config import ClipTextConfig
@@ -20,7 +21,7 @@ GRID = LatentGrid(channels=4, pixels=8)
 BESIDE_TEXT = (f"{UNET}label_emb.", "unet/add_embedding.", "unet/class_embedding.")
 """What names begin with where a UNet reads more than text."""
 BESIDE = {
-    "scheduler": r"(?!FlowMatch|EDM|Karras|Score|CosineDPM).*",
+    "scheduler": r"(?!FlowMatch|Karras|Score|CosineDPM|CMStochastic).*",
     "safety_checker": ".*",
     "feature_extractor": ".*",
     "image_encoder": ".*",
@@ -36,11 +37,49 @@ REFUSED: Mapping[str, str] = {
     r"control_model\..*|(control|controlnet)\..*": "is a ControlNet checkpoint, "
     "which draws after a second picture and is not supported; give the model "
     "without it.",
-    r"edm_(mean|std)|edm_vpred\..*": "is marked as an EDM model, whose noise is "
-    "scaled in another way and which is not supported; give a model of Stable "
-    "Diffusion's usual noise.",
 }
 """Names that make a single file another thing, and what is said."""
+
+PLAYGROUND = Marker(
+    names=("edm_mean", "edm_std"),
+    says={
+        "sigma_data": 0.5,
+        "sigma_min": 0.002,
+        "sigma_max": 80.0,
+        "prediction_type": "epsilon",
+        "scaling_factor": 0.5,
+        "latents_mean": [-1.6574, 1.886, -1.383, 2.5155],
+        "latents_std": [8.4927, 5.9022, 6.5498, 5.2299],
+    },
+    values={"edm_mean": "latents_mean", "edm_std": "latents_std"},
+)
+"""Playground v2.5 (Li et al. 2024, arXiv:2402.17245)."""
+COSXL = Marker(
+    names=("edm_vpred.sigma_max",),
+    says={
+        "sigma_data": 1.0,
+        "sigma_min": 0.002,
+        "sigma_max": 120.0,
+        "sigma_schedule": "exponential",
+        "prediction_type": "v_prediction",
+    },
+    values={"edm_vpred.sigma_max": "sigma_max", "edm_vpred.sigma_min": "sigma_min"},
+)
+"""Stability AI's CosXL."""
+OF_EDM = tuple(
+    ({"_class_name": f"{kind}Scheduler"}, {"sampler": sampler})
+    for kind, sampler in (
+        ("EDMEuler", "k_euler"), ("EDMDPMSolverMultistep", "k_dpmpp_2m"),
+    )
+)  # fmt: skip
+"""What is usual for folders of such noise, which not every sampler walks."""
+V, ZERO_SNR = ("v_pred", "vpred"), ("ztsnr", "zsnr")
+MARKERS = (
+    PLAYGROUND,
+    COSXL,
+    *(Marker((name,), {"prediction_type": "v_prediction"}) for name in V),
+    *(Marker((name,), {"rescale_betas_zero_snr": True}) for name in ZERO_SNR),
+)
 
 
 def draws_otherwise(header: Header, *, is_xl: bool = False) -> bool:
@@ -94,8 +133,6 @@ AUTOENCODER_SETTINGS: dict[str, Collection[Any]] = {
     "use_quant_conv": (True,),
     "use_post_quant_conv": (True,),
     "shift_factor": (0,),
-    "latents_mean": (),
-    "latents_std": (),
 }
 TEXT_SETTINGS: dict[str, Collection[Any]] = {
     "layer_norm_eps": (1e-5,),
@@ -111,7 +148,7 @@ AUTOENCODER_PART = PartRow(
     published="imaginairy.published.autoencoder:autoencoder",
     classes=r"(Flax)?AutoencoderKL",
     settings=AUTOENCODER_SETTINGS,
-    said=("scaling_factor",),
+    said=("scaling_factor", "latents_mean", "latents_std"),
 )
 
 
@@ -128,7 +165,7 @@ def unet_part(published: str, **settings: Collection[Any]) -> PartRow:
         published=published,
         classes=r"(Flax)?UNet2DConditionModel",
         settings={**UNET_SETTINGS, **settings},
-        said=("num_attention_heads",),
+        said=("num_attention_heads", "num_head_channels"),
     )
 
 
@@ -146,17 +183,19 @@ def yaml_targets(encoder: str) -> dict[tuple[str, ...], str]:
     }
 
 
-def yaml_settings(*, head_width: int, layer: str) -> dict[tuple[str, ...], Allowed]:
+def yaml_settings(
+    *, layer: str, **unet: Collection[Any]
+) -> dict[tuple[str, ...], Allowed]:
     """Return what it may say of what the networks cannot change.
 
     Args:
-        head_width: channels of an attention head; -1 where heads are counted.
         layer: the layer of the text encoder that is read.
+        unet: what it may say of the UNet beside what all may.
     """
     return {
         ("params", "unet_config", "params"): {
-            "num_head_channels": (head_width,),
             "transformer_depth": (1,),
+            **unet,
         },
         ("params", "cond_stage_config", "params"): {
             "layer": (layer,),

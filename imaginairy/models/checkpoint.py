@@ -24,7 +24,12 @@ from imaginairy.families.table import (
     only_supported,
 )
 from imaginairy.log import log
-from imaginairy.models.declared import check_pipeline, empty_negative, said_by_file
+from imaginairy.models.declared import (
+    check_pipeline,
+    empty_negative,
+    said_by_file,
+    said_by_name,
+)
 from imaginairy.models.known import known_as, refused_as
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.samplers.discrete import ScheduleConfig
@@ -102,13 +107,23 @@ def _read_as(
     refuse_lacking(path, family, whole)
     leave_aside(path, outside)
     prefixes = tuple(row.prefix for row in family.parts)
-    check_leftovers(path, whole.shapes, prefixes, (*prefixes, *family.owned))
+    markers = [name for marker in family.markers for name in marker.read]
+    owned = (*prefixes, *family.owned)
+    check_leftovers(path, whole.shapes, prefixes, owned, markers)
     said = said_by_file(path, whole, family)
     if said:
         pairs = ", ".join(
             f"{name} {shown_value(value)}" for name, value in said.items()
         )
         log.info("%s: %s, as it says of itself.", path, pairs)
+    known = {**known, **said}
+    if "prediction_type" not in known and (hint := said_by_name(path, family)):
+        known |= hint
+        log.info(
+            "%s: taken to predict v, as its name says and nothing else does; "
+            "--prediction noise if it does not.",
+            path,
+        )
     parts = {
         row.role: read_part(
             path,
@@ -129,8 +144,8 @@ def _read_as(
     return Checkpoint(
         family,
         parts,
-        schedule=read_schedule(path, family, {**known, **said}),
-        says_prediction="prediction_type" in {**known, **said},
+        schedule=read_schedule(path, family, known),
+        says_prediction="prediction_type" in known,
         clip_skip=int(number(path, said, "clip_skip", 1, 0, layers + 1)),
         weight_files=whole.files,
         vocabularies=places,

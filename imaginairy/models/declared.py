@@ -34,31 +34,55 @@ YAML_SETTINGS = {
     "rescale_betas_zero_snr": "rescale_betas_zero_snr",
     "zero_terminal_snr": "rescale_betas_zero_snr",
 }
+YAML_HEADS = {
+    "num_heads": "num_attention_heads",
+    "num_head_channels": "num_head_channels",
+}
+"""How a UNet's heads are told: how many each level has, or how wide each is."""
 YAML_BETAS = {"linear": "scaled_linear", "sqrt_linear": "linear"}
 """What CompVis calls the schedules of beta."""
+V_IN_NAME = re.compile(r"(?<![a-z])v[-_. ]?pred", re.IGNORECASE)
+"""How the name of a file says that its network predicts v."""
 LONGEST_YAML = 100_000
 
 
 def said_by_file(path: Path, whole: Tensors, family: Family) -> dict[str, Any]:
     """Return what a single file says of itself; what is nearer to the user wins.
 
+    Where the last timestep is noise alone it is visited, if nothing else is said: with
+    the usual spacing it would not be (Lin et al. 2023, arXiv:2305.08891, section 3.3).
+
     Raises:
         CheckpointError: it says that it is of a kind that is not supported.
     """
-    names = whole.shapes
     said = {
         **said_by_metadata(path, whole.metadata, family),
-        **(
-            {"prediction_type": "v_prediction"}
-            if {"v_pred", "vpred"} & {*names}
-            else {}
-        ),
-        **({"rescale_betas_zero_snr": True} if {"ztsnr", "zsnr"} & {*names} else {}),
+        **said_by_markers(whole, family),
         **said_by_yaml(path.with_suffix(".yaml"), family),
     }
-    if names.get("scale_factor") in ((), (1,)):
+    if whole.shapes.get("scale_factor") in ((), (1,)):
         said["scaling_factor"] = whole.read("scale_factor").item()
+    if said.get("rescale_betas_zero_snr"):
+        said.setdefault("timestep_spacing", "trailing")
     return said
+
+
+def said_by_markers(whole: Tensors, family: Family) -> dict[str, Any]:
+    """Read tensors that are there only for their names, or for a few numbers."""
+    said: dict[str, Any] = {}
+    for marker in reversed(family.markers):
+        if {*marker.names} <= {*whole.shapes}:
+            said |= marker.says
+            for name, setting in marker.values.items():
+                if name in whole.shapes and (numbers := numbers_in(whole, name)):
+                    said[setting] = numbers if len(numbers) > 1 else numbers[0]
+    return said
+
+
+def numbers_in(whole: Tensors, name: str) -> list[float]:
+    """Return the numbers of a tensor."""
+    numbers: list[float] = whole.read(name).flatten().tolist()
+    return numbers
 
 
 def said_by_metadata(
@@ -72,9 +96,9 @@ def said_by_metadata(
             f"'{path}' says that it is a '{kind}' (modelspec.architecture) and has the "
             f"names of {family.title}; {only_supported()}."
         )
-    for pattern, settings in family.implied.items():
-        if kind and re.fullmatch(pattern, kind.strip(), re.IGNORECASE):
-            said |= settings
+    for name, pattern, follows in family.implied:
+        if re.fullmatch(pattern, metadata.get(name, "").strip(), re.IGNORECASE):
+            said |= follows
     if predicts := metadata.get("modelspec.prediction_type"):
         said["prediction_type"] = prediction(predicts)
     if layer := metadata.get("modelspec.encoder_layer"):
@@ -84,6 +108,13 @@ def said_by_metadata(
     if is_true(metadata.get("ss_zero_terminal_snr")):
         said["rescale_betas_zero_snr"] = True
     return said
+
+
+def said_by_name(path: Path, family: Family) -> dict[str, Any]:
+    """Take the name of a single file for a hint, where the network cannot be asked."""
+    if family.unsaid or not V_IN_NAME.search(path.stem):
+        return {}
+    return {"prediction_type": "v_prediction"}
 
 
 def said_by_yaml(file: Path, family: Family) -> dict[str, Any]:
@@ -116,8 +147,9 @@ def said_by_yaml(file: Path, family: Family) -> dict[str, Any]:
         known = YAML_BETAS.get(betas) if isinstance(betas, str) else None
         said["beta_schedule"] = known or shown_value(betas)
     unet = _below(params, "unet_config", "params")
-    if unet.get("num_heads") not in (None, -1):
-        said["num_attention_heads"] = unet["num_heads"]
+    for theirs, ours in YAML_HEADS.items():
+        if unet.get(theirs) not in (None, -1):
+            said[ours] = unet[theirs]
     for place, allowed in family.yaml_settings.items():
         require(file, _below(model, *place), allowed, family.title)
     return said

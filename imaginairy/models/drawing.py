@@ -71,10 +71,15 @@ class DrawingModel:
         """The network that draws, `(latents, timesteps, Conditioning) -> Tensor`."""
         return self.networks[DENOISER]
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether its network is asked what it predicts, as nothing else tells."""
+        return not self._says_prediction and bool(self.family.unsaid)
+
     @cached_property
     def prediction(self) -> Prediction:
         """What the network that draws says of noised latents."""
-        if self._says_prediction or not self.family.unsaid:
+        if not self.is_asked:
             return self._usually
         asked: Callable[[Any, int], Prediction] = function(self.family.unsaid)
         return asked(self.network, self.grid.channels)

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError, safe_open
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family
 from imaginairy.families.table import family_of
 from imaginairy.models.checkpoint import family_of_file, header_of_folder
-from imaginairy.models.declared import yaml_below
+from imaginairy.models.declared import said_by_file, yaml_below
+from imaginairy.published.schedule import PREDICTIONS
+from imaginairy.samplers.prediction import Prediction
 from imaginairy.sizes import GRID, LARGEST_SIDE, SMALLEST_SIDE, Size
 from imaginairy.sources import few_steps
 from imaginairy.sources.fetch import on_disk
@@ -32,6 +31,8 @@ class Own:
     """The size it was trained at, where it says that."""
     names: tuple[str, ...] = ()
     """What it calls itself."""
+    noise: Settings = field(default_factory=dict)
+    """What it says of its noise, as in `scheduler_config.json`."""
     says: Collection[str] = ()
     """What a kind that is distilled may be told by: the names of its tensors, or of
     the settings that its folder has, and the class of its scheduler."""
@@ -55,7 +56,7 @@ def with_own_defaults(row: ModelRow) -> ModelRow:
         return row
     family = own.family
     few = few_steps.told(family.name, (*names_of(row), *own.names), own.says)
-    usual = {"width": family.native, "height": family.native, **family.defaults}
+    usual = family.defaults_of(own.noise)
     if few is not None:
         usual |= few.defaults
         taken_for = f"{few.kind.title}, as {few.because}"
@@ -63,6 +64,20 @@ def with_own_defaults(row: ModelRow) -> ModelRow:
     if own.size is not None:
         usual["width"], usual["height"] = own.size
     return replace(row, family=family.name, defaults=replace(row.defaults, **usual))
+
+
+def with_asked_defaults(
+    row: ModelRow, family: Family, prediction: Prediction
+) -> ModelRow:
+    """Return a row with what is usual where a network was asked what it predicts.
+
+    What it says of its size holds.
+    """
+    if row.defaults.native_size != (family.native, family.native):
+        return row
+    words = {found: word for word, found in PREDICTIONS.items()}
+    more = family.more_of({"prediction_type": words[prediction]})
+    return replace(row, defaults=replace(row.defaults, **more))
 
 
 def names_of(row: ModelRow) -> tuple[str, ...]:
@@ -92,7 +107,7 @@ def told_by_folder(path: Path) -> Own | None:
         side = 0
     size = (side, side) if side else None
     says = (*filter(settings.get, settings), str(scheduler.get("_class_name")))
-    return Own(family, size, says=says)
+    return Own(family, size, noise=scheduler, says=says)
 
 
 def _or_empty(read: Callable[[], Settings]) -> Settings:
@@ -106,20 +121,17 @@ def _or_empty(read: Callable[[], Settings]) -> Settings:
 def told_by_file(path: Path) -> Own | None:
     """Return what a single file says; None where loading will refuse it.
 
-    A pickled file is opened only where a `.yaml` beside it may say something.
-
     Raises:
         CheckpointError: the `.yaml` beside it cannot be read.
     """
-    beside, metadata = path.with_suffix(".yaml"), metadata_of(path)
-    if metadata is None and not beside.is_file():
+    try:
+        family, whole, _ = family_of_file(open_weights(path, hollow=True))
+    except CheckpointError:
         return None
-    found = family_at(path)
-    if found is None:
+    if family is None:
         return None
-    family, tensors = found
-    metadata = metadata or {}
-    title = str(metadata.get("modelspec.title", ""))
+    beside, metadata = path.with_suffix(".yaml"), whole.metadata
+    title = metadata.get("modelspec.title", "")
     said = metadata.get("modelspec.resolution", "")
     written = re.fullmatch(r"\s*(\d{1,5})\s*[x,]\s*(\d{1,5})\s*", said)
     sides = tuple(map(int, written.groups())) if written else ()
@@ -129,22 +141,5 @@ def told_by_file(path: Path) -> Own | None:
             sides = (family.grid.pixels * latents,) * 2
     drawable = [SMALLEST_SIDE <= s <= LARGEST_SIDE and s % GRID == 0 for s in sides]
     size = (sides[0], sides[1]) if drawable and all(drawable) else None
-    return Own(family, size, names=(title,), says=tensors)
-
-
-def metadata_of(path: Path) -> dict[str, Any] | None:
-    """Return what a safetensors file says of itself; None for any other file."""
-    try:
-        with safe_open(path, framework="np") as opened:
-            return opened.metadata() or {}
-    except (SafetensorError, OSError):
-        return None  # another kind of file, or one that loading will refuse
-
-
-def family_at(path: Path) -> tuple[Family, Collection[str]] | None:
-    """Return the family of a single file, and the names of its tensors."""
-    try:
-        family, whole, _ = family_of_file(open_weights(path))
-    except CheckpointError:
-        return None
-    return None if family is None else (family, whole.shapes)
+    noise = _or_empty(lambda: said_by_file(path, whole, family))
+    return Own(family, size, (title,), noise, whole.shapes)

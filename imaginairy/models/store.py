@@ -34,7 +34,7 @@ from imaginairy.models.faces import (
     load_restorer,
 )
 from imaginairy.models.loading import load
-from imaginairy.models.own_defaults import with_own_defaults
+from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
 from imaginairy.models.safety import SafetyChecker, load_safety_checker
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
@@ -47,7 +47,7 @@ from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
 from imaginairy.sources.roles import DRAWS
-from imaginairy.sources.rows import ModelRow
+from imaginairy.sources.rows import LocalPath, ModelRow
 
 LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
     "mask": load_segmenter,
@@ -209,7 +209,7 @@ class ModelStore:
             if row.role != DRAWS:
                 return LOADERS[row.role](row, device)
             diffusion, files = load(row, device, self.dtype)
-            row = self._known_better(row)
+            row = self._known_better(row, diffusion)
             if row.taken_for:
                 does = row.defaults.described
                 log.info(
@@ -220,9 +220,12 @@ class ModelStore:
             digest = cache(partial(checksum, files))
             return LoadedModel(row, diffusion, digest, words)
 
-    def _known_better(self, row: ModelRow) -> ModelRow:
-        """Return a row with what is known of the model now that it is fetched."""
+    def _known_better(self, row: ModelRow, model: DrawingModel) -> ModelRow:
+        """Return a row with what is known of the model now that it is loaded."""
         better = with_own_defaults(row)
+        there = model.device != WITHOUT_WEIGHTS and isinstance(row.weights, LocalPath)
+        if model.is_asked and there:
+            better = with_asked_defaults(better, model.family, model.prediction)
         if better != row:
             for key, known in self._located.items():
                 self._located[key] = better if known is row else known

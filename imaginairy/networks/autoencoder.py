@@ -149,8 +149,8 @@ class Decoder(nn.Module):
 class Autoencoder(nn.Module):
     """Encode pictures as Gaussians over latents; decode latents to pictures.
 
-    Latents here are the autoencoder's own; the diffusion model's are those times
-    `config.scale_factor`.
+    Latents here are the autoencoder's own; the diffusion model's are those, normalised
+    where `config.means` and `config.deviations` say how, times `config.scale_factor`.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -184,11 +184,24 @@ class Autoencoder(nn.Module):
             noise: standard normal, in the latents' shape.
         """
         drawn = sample_latents(self.encode(pictures), noise)
+        if self.config.means:
+            means, deviations = self._normal(drawn)
+            drawn = (drawn - means) / deviations
         return drawn * self.config.scale_factor
 
     def pictures_of(self, latents: Tensor) -> Tensor:
         """Return the pictures of latents as a diffusion model draws them."""
-        return self.decode(latents / self.config.scale_factor)
+        latents = latents / self.config.scale_factor
+        if self.config.means:
+            means, deviations = self._normal(latents)
+            latents = latents * deviations + means
+        return self.decode(latents)
+
+    def _normal(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means and deviations of latents, (channels, 1, 1) each."""
+        both = (self.config.means, self.config.deviations)
+        means, deviations = (latents.new_tensor(each)[:, None, None] for each in both)
+        return means, deviations
 
     @property
     def dtype(self) -> torch.dtype:

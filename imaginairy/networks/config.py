@@ -76,6 +76,10 @@ class AutoencoderConfig:
     """Groups of the group normalisation; 0 leaves normalisation out."""
     scale_factor: float = 0.18215
     """The diffusion model sees the autoencoder's latents times this."""
+    means: tuple[float, ...] = ()
+    """Of each channel of the autoencoder's latents, where they are first normalised."""
+    deviations: tuple[float, ...] = ()
+    """The same, divided by after the means are taken away."""
 
     @property
     def downsampling(self) -> int:

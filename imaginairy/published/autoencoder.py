@@ -1,16 +1,26 @@
 """The KL autoencoder of latent diffusion as CompVis and diffusers name it."""
 
+from math import inf
 from pathlib import Path
 
+from imaginairy.errors import CheckpointError
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.published.naming import Naming, Shapes, at, count, told
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings, number, whole
+from imaginairy.weights.settings import (
+    Settings,
+    is_number,
+    number,
+    shown_value,
+    whole,
+)
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 USUAL_GROUPS = AutoencoderConfig.norm_groups
+MEANS, DEVIATIONS = "latents_mean", "latents_std"
+"""What `config.json` calls how latents are normalised, channel by channel."""
 
 COMPVIS_RESIDUAL: Names = {
     "norm1": "norm1",
@@ -50,10 +60,37 @@ def autoencoder(tensors: Tensors, settings: Settings) -> Part:
         KeyError, IndexError, ValueError: what tells its size is not as ours has it.
         CheckpointError: settings make no sense.
     """
-    usual = AutoencoderConfig.scale_factor
-    scale = number(Path(tensors.origin), settings, "scaling_factor", usual, 0)
-    settings = {**settings, "scaling_factor": scale}
+    where, usual = Path(tensors.origin), AutoencoderConfig.scale_factor
+    channels = tensors.shapes["post_quant_conv.weight"][1]
+    settings = {
+        **settings,
+        "scaling_factor": number(where, settings, "scaling_factor", usual, 0),
+        **normalised(where, settings, channels),
+    }
     return told(tensors.shapes, NAMINGS).part(Autoencoder, tensors, settings)
+
+
+def normalised(
+    where: Path, settings: Settings, channels: int
+) -> dict[str, tuple[float, ...]]:
+    """Return by how much each channel of latents is off, and how far it deviates.
+
+    Raises:
+        CheckpointError: there is one and not the other, or not one for each channel.
+    """
+    said = {name: settings.get(name) for name in (MEANS, DEVIATIONS)}
+    if not any(value is not None for value in said.values()):
+        return dict.fromkeys(said, ())
+    for name, values in sorted(said.items(), key=lambda each: each[1] is None):
+        fit = isinstance(values, list | tuple) and len(values) == channels
+        least = 0 if name == DEVIATIONS else -inf
+        if not fit or not all(is_number(v) and v > least for v in values or ()):
+            positive = " above 0" if name == DEVIATIONS else ""
+            raise CheckpointError(
+                f"'{where}' has {name} '{shown_value(values)}', which is no list of "
+                f"{channels} numbers{positive}, one for each channel of its latents."
+            )
+    return {name: tuple(map(float, values or ())) for name, values in said.items()}
 
 
 def compvis_config(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
@@ -93,6 +130,8 @@ def _config(
         middle_attention=attention in shapes,
         norm_groups=groups,
         scale_factor=settings.get("scaling_factor", AutoencoderConfig.scale_factor),
+        means=tuple(settings.get(MEANS) or ()),
+        deviations=tuple(settings.get(DEVIATIONS) or ()),
     )
 
 

@@ -1,15 +1,21 @@
 """The noise schedule as `scheduler_config.json` of diffusers names it."""
 
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.samplers.discrete import ScheduleConfig
-from imaginairy.samplers.prediction import Prediction
+from imaginairy.samplers.edm import EdmConfig
+from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.samplers.spacings import ALIGNED_XL
-from imaginairy.weights.settings import Settings, number, require, shown_value
+from imaginairy.weights.settings import (
+    Settings,
+    is_number,
+    number,
+    require,
+    shown_value,
+)
 
 PREDICTIONS: dict[str, Prediction] = {
     "epsilon": "noise",
@@ -34,16 +40,57 @@ SCHEDULER = {
     "timestep_type": ("discrete",),
 }
 MOST_TIMESTEPS = 100_000
+EDM_PREDICTIONS: dict[str, Prediction] = {"epsilon": "edm", "v_prediction": "v"}
+"""The same of a scheduler of EDM, whose `epsilon` is no noise."""
+EDM = {
+    "prediction_type": tuple(EDM_PREDICTIONS),
+    "sigma_schedule": ("karras", "exponential"),
+    "final_sigmas_type": ("zero",),
+    "thresholding": (False,),
+}
 
 
 def schedule_of(
     where: Path, settings: Settings, owner: str, predicts: Prediction
-) -> ScheduleConfig:
+) -> NoiseConfig:
     """Return the schedule that settings named as in `scheduler_config.json` make.
 
     Args:
         owner: which family has it, for messages.
         predicts: what the network predicts where the settings do not say.
+
+    Raises:
+        CheckpointError: it is one that is not supported, or makes no sense.
+    """
+    kind = str(settings.get("_class_name", ""))
+    if kind.startswith("EDM") or settings.get("sigma_data") is not None:
+        return edm_of(where, settings, owner)
+    return timesteps_of(where, settings, owner, predicts)
+
+
+def edm_of(where: Path, settings: Settings, owner: str) -> EdmConfig:
+    """Return noise of any level, as the schedulers of EDM are set.
+
+    Raises:
+        CheckpointError: it is one that is not supported, or makes no sense.
+    """
+    require(where, settings, EDM, owner)
+    usual = EdmConfig()
+    low = number(where, settings, "sigma_min", usual.sigma_min, 0)
+    return EdmConfig(
+        sigma_min=low,
+        sigma_max=number(where, settings, "sigma_max", usual.sigma_max, low),
+        deviation=number(where, settings, "sigma_data", usual.deviation, 0),
+        rho=number(where, settings, "rho", usual.rho, 0),
+        spacing=settings.get("sigma_schedule") or usual.spacing,
+        predicts=EDM_PREDICTIONS[settings.get("prediction_type") or "epsilon"],
+    )
+
+
+def timesteps_of(
+    where: Path, settings: Settings, owner: str, predicts: Prediction
+) -> ScheduleConfig:
+    """Return the noise of a list of timesteps; see `schedule_of`.
 
     Raises:
         CheckpointError: it is one that is not supported, or makes no sense.
@@ -77,14 +124,16 @@ def schedule_of(
 
 def schedule_of_xl(
     where: Path, settings: Settings, owner: str, predicts: Prediction
-) -> ScheduleConfig:
+) -> NoiseConfig:
     """Return the same with the steps that were aligned for Stable Diffusion XL.
 
     Raises:
         CheckpointError: it is one that is not supported, or makes no sense.
     """
     usual = schedule_of(where, settings, owner, predicts)
-    return replace(usual, aligned=ALIGNED_XL)
+    if isinstance(usual, ScheduleConfig):
+        return replace(usual, aligned=ALIGNED_XL)
+    return usual
 
 
 def prediction(written: Any) -> str:
@@ -98,6 +147,5 @@ def _are_betas(values: Any) -> bool:
     return (
         isinstance(values, list)
         and 2 <= len(values) <= MOST_TIMESTEPS
-        and all(isinstance(v, int | float) and isfinite(v) for v in values)
-        and all(0 < value < 1 for value in values)
+        and all(is_number(value) and 0 < value < 1 for value in values)
     )

@@ -209,6 +209,10 @@ def _config(
             f"{others.get(taken, '')}; only ordinary models ({given}) and inpainting "
             f"models ({2 * given + 1}) are supported."
         )
+    wide = settings.get("num_head_channels")
+    if wide is not None:
+        wide = whole("channels an attention head", wide)
+        heads = [width // wide for width in channels]
     if heads is None and projects_by_matrices(shapes):
         heads = [max(1, width // HEAD_WIDTH) for width in channels]
     if not isinstance(heads, list):

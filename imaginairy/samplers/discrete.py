@@ -83,6 +83,12 @@ class NoiseSchedule(SigmaSchedule):
         return len(self.alphas_cumprod)
 
     @property
+    def described(self) -> str:
+        """What it is, in a few words."""
+        alone = ", the last noise alone (zero terminal SNR)"
+        return f"{len(self)} timesteps{alone * self.config.zero_terminal_snr}"
+
+    @property
     def lowest(self) -> float:
         """The sigma of timestep 0."""
         return float(self.sigmas[0])

@@ -28,11 +28,6 @@ class EdmConfig:
     predicts: Prediction = "edm"
     """What the network says of noised latents; see `prediction`."""
 
-    @property
-    def described(self) -> str:
-        """Say in a few words what the noise is."""
-        return f"EDM, sigma {self.sigma_min:g} to {self.sigma_max:g}"
-
     def made(self) -> "EdmSchedule":
         """Return the schedule of this noise."""
         return EdmSchedule(self)
@@ -51,6 +46,11 @@ class EdmSchedule(SigmaSchedule):
     def timestep(self, level: float) -> float:
         """Return c_noise of Karras et al. 2022, table 1."""
         return log(level) / 4
+
+    @property
+    def described(self) -> str:
+        """What it is, in a few words."""
+        return f"EDM, sigma {self.config.sigma_min:g} to {self.config.sigma_max:g}"
 
     @property
     def lowest(self) -> float:

@@ -24,6 +24,14 @@ Prediction = Literal["noise", "v", "clean", "flow", "edm"]
 Where clean latents deviate otherwise than by 1, v is that of what they are divided by
 their deviation.
 """
+PREDICTED: dict[Prediction, str] = {
+    "noise": "the noise",
+    "v": "v",
+    "clean": "the clean latents",
+    "flow": "the flow of its noise",
+    "edm": "what is missing of the clean latents (EDM)",
+}
+"""The same in the middle of a sentence."""
 
 
 class NoiseConfig(Protocol):

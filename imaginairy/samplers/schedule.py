@@ -55,6 +55,11 @@ class Schedule(ABC):
     deviation: float = 1.0
     """That of clean latents, as the scaling of what a network sees has it."""
 
+    @property
+    def described(self) -> str:
+        """What it is, in a few words; empty where there is nothing to say."""
+        return ""
+
     @abstractmethod
     def signal(self, level: float) -> float:
         """Return how much of the clean latents there is at a level."""

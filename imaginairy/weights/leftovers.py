@@ -32,9 +32,6 @@ LEFT_ASIDE = (
 )
 """The same, of what is rare enough to be said."""
 
-MARKERS = r"v_?pred|z(t)?snr"
-"""Names that stand for what they say; see `models.declared`."""
-
 
 def unwrapped(whole: Tensors, start: str) -> tuple[Tensors, list[str]]:
     """Return tensors without what a trainer put before all of their names.
@@ -57,13 +54,18 @@ def unwrapped(whole: Tensors, start: str) -> tuple[Tensors, list[str]]:
 
 
 def check_leftovers(
-    path: Path, names: Collection[str], used: tuple[str, ...], owned: tuple[str, ...]
+    path: Path,
+    names: Collection[str],
+    used: tuple[str, ...],
+    owned: tuple[str, ...],
+    known: Collection[str] = (),
 ) -> None:
     """Say in one line what of a file no network needs.
 
     Args:
         used: what the names of its networks begin with.
         owned: what else names begin with that must have their place in a network.
+        known: names that are read for what they say.
 
     Raises:
         CheckpointError: some belong to a network that has no place for them.
@@ -71,7 +73,7 @@ def check_leftovers(
     outside = [name for name in names if not name.startswith(used)]
     refuse_unexpected(path, [name for name in outside if name.startswith(owned)])
     ignored = re.compile("|".join(LEFT_ASIDE))
-    spare = unexpected(outside, (), (*IGNORED, MARKERS))
+    spare = unexpected(outside, known)
     more = [name for name in names if name not in spare and ignored.fullmatch(name)]
     leave_aside(path, [*spare, *more])
 

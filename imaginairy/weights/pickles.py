@@ -23,6 +23,8 @@ WRAPPERS = (
     "state_dict", "params_ema", "params-ema", "params", "module", "model", "net",
 )  # fmt: skip
 """Keys under which checkpoints keep their tensors, the preferred first."""
+COUNTS = ("global_step", "epoch")
+"""Names that Lightning's checkpoints have for how far they were trained."""
 MOST_WRAPPERS = 3
 """How many may stand inside each other."""
 
@@ -53,8 +55,12 @@ FOREIGN_NAMES = (
 """Names in the pickles of published checkpoints that carry nothing we need."""
 
 
-def unpickle(path: Path, *, mapped: bool, hollow: bool = False) -> dict[str, Tensor]:
-    """Return the named tensors of a PyTorch checkpoint, on the CPU.
+def unpickle(
+    path: Path, *, mapped: bool, hollow: bool = False
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the named tensors of a PyTorch checkpoint, on the CPU, and what it says.
+
+    That is how far it was trained, in the words of safetensors' metadata.
 
     Args:
         mapped: leave them on disk until they are used; archives alone can be.
@@ -83,6 +89,7 @@ def unpickle(path: Path, *, mapped: bool, hollow: bool = False) -> dict[str, Ten
             )
     except Exception as error:  # of any kind, where a broken file leads it astray
         raise CheckpointError(_why_refused(path, error)) from error
+    said = _counted(content)
     for _ in range(MOST_WRAPPERS):
         content = _unwrapped(content)
     tensors = (
@@ -94,7 +101,15 @@ def unpickle(path: Path, *, mapped: bool, hollow: bool = False) -> dict[str, Ten
     if not tensors:
         found = content_of(content)
         raise CheckpointError(f"'{path}' holds no tensors by name, {found}.")
-    return tensors
+    return tensors, said
+
+
+def _counted(content: Any) -> dict[str, str]:
+    """Return the numbers that say how far a model was trained."""
+    if not isinstance(content, Mapping):
+        return {}
+    counts = {name: content.get(name) for name in COUNTS}
+    return {name: str(count) for name, count in counts.items() if type(count) is int}
 
 
 def _unwrapped(content: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import reprlib
 from collections.abc import Collection, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,15 @@ def whole(what: str, value: Any) -> int:
 def shown_value(value: Any) -> str:
     """Return a setting as messages show it, however much it holds."""
     return (value if isinstance(value, str) else reprlib.repr(value))[:60]
+
+
+def is_number(value: Any) -> bool:
+    """Tell a number of which something can be computed."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        return plain and isfinite(value)
+    except OverflowError:  # an integer too large for any float
+        return False
 
 
 def is_true(text: str | None) -> bool:

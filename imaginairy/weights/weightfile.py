@@ -204,8 +204,10 @@ class _Unmapped(Tensors):
 
 
 class _Loaded(Tensors):
-    def __init__(self, origin: str, tensors: dict[str, Tensor]) -> None:
-        self.tensors = tensors
+    def __init__(
+        self, origin: str, tensors: dict[str, Tensor], metadata: dict[str, str]
+    ) -> None:
+        self.tensors, self.metadata = tensors, metadata
         self.types = {name: tensor.dtype for name, tensor in tensors.items()}
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         super().__init__(origin, shapes)
@@ -260,7 +262,7 @@ def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:
         raise CheckpointError(other)
     if start.startswith((ZIP, PICKLE)):
         mapped = start.startswith(ZIP)
-        return _Loaded(str(path), unpickle(path, mapped=mapped, hollow=hollow))
+        return _Loaded(str(path), *unpickle(path, mapped=mapped, hollow=hollow))
     raise CheckpointError(why_no_weights(path, start))
 
 

@@ -218,8 +218,6 @@ def test_settings_that_cannot_be_met_are_refused(
     ("name", "meaning"),
     [
         ("control_model.input_hint_block.0.weight", "is a ControlNet checkpoint"),
-        ("edm_mean", "is marked as an EDM model"),
-        ("edm_vpred.sigma_max", "is marked as an EDM model"),
         ("conditioner.embedders.0.logit_scale", "is a UNet of one family with"),
         ("cond_stage_model.model.ln_final.weight", "is a UNet of one family with"),
     ],

@@ -1,5 +1,6 @@
 """What checkpoints say of themselves beside their tensors is obeyed, or refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from imaginairy.sources.roles import DRAWS
 from tests.support.checkpoints import UNET, Named, shapes_of, write_hollow
 
 V = ScheduleConfig(predicts="v")
+V_OF_NOISE_ALONE = replace(V, zero_terminal_snr=True, spacing="trailing")
 YAML = "model:\n  params:\n    "
 SINGLE: dict[str, tuple[dict[str, str], tuple[str, ...], str, ScheduleConfig]] = {
     "nothing": ({}, (), "", ScheduleConfig()),
@@ -40,7 +42,7 @@ SINGLE: dict[str, tuple[dict[str, str], tuple[str, ...], str, ScheduleConfig]] =
         {},
         ("v_pred", "ztsnr"),
         "",
-        ScheduleConfig(predicts="v", zero_terminal_snr=True),
+        V_OF_NOISE_ALONE,
     ),
     "yaml v": ({}, (), 'parameterization: "v"', V),
     "yaml eps over modelspec v": (
@@ -65,7 +67,7 @@ SINGLE: dict[str, tuple[dict[str, str], tuple[str, ...], str, ScheduleConfig]] =
         {"ss_v_parameterization": "True", "ss_zero_terminal_snr": "True"},
         (),
         "",
-        ScheduleConfig(predicts="v", zero_terminal_snr=True),
+        V_OF_NOISE_ALONE,
     ),
 }
 

@@ -118,7 +118,7 @@ def test_folders_of_other_parts_are_refused_by_name(
     "kind",
     [
         "FlowMatchHeunDiscreteScheduler",
-        "EDMEulerScheduler",
+        "CMStochasticIterativeScheduler",
         "KarrasVeScheduler",
         "ScoreSdeVeScheduler",
         "CosineDPMSolverMultistepScheduler",

@@ -53,7 +53,7 @@ FOLDER: dict[str, dict[str, Values]] = {
         "use_post_quant_conv": ((True,), (False,)),
         "shift_factor": ((0, 0.0), (0.1,)),
         "latents_mean": ONLY_NONE,
-        "latents_std": ONLY_NONE,
+        "latents_std": ((None,), ("other", [1, 1, 1], [1, 1, 1, 0], [1, 1, 1, True])),
         "scaling_factor": ((0.5, None), (0, -1, "big", True)),
     },
     "text_encoder/config.json": {
@@ -93,7 +93,10 @@ MODEL_INDEX: dict[str, Values] = {
         ("T5EncoderModel",),
     ),
     "tokenizer": (("CLIPTokenizer", "CLIPTokenizerFast"), ("T5Tokenizer",)),
-    "scheduler": (("PNDMScheduler", "DDIMScheduler"), ("EDMEulerScheduler",)),
+    "scheduler": (
+        ("PNDMScheduler", "DDIMScheduler", "EDMEulerScheduler"),
+        ("KarrasVeScheduler",),
+    ),
     "safety_checker": (("Any",), ()),
     "feature_extractor": (("Any",), ()),
     "image_encoder": (("Any", None), ()),
@@ -218,7 +221,7 @@ def single(compvis: Named, tmp_path: Path) -> Single:
 
 NOISE, V = ScheduleConfig(), ScheduleConfig(predicts="v")
 CLEAN = ScheduleConfig(predicts="clean")
-ZERO = ScheduleConfig(zero_terminal_snr=True)
+ZERO = ScheduleConfig(zero_terminal_snr=True, spacing="trailing")
 PREDICTION, KOHYA = "modelspec.prediction_type", "ss_v_parameterization"
 METADATA: tuple[tuple[dict[str, str], tuple[str, ...], ScheduleConfig], ...] = (
     *(({PREDICTION: word}, (), NOISE) for word in ("epsilon", "eps", "noise")),
