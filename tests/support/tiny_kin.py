@@ -1,7 +1,8 @@
 """Stable Diffusion 2 and XL at tiny sizes with random weights, in both layouts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -150,9 +151,19 @@ def _scheduler(**other: Any) -> DDIMScheduler:
     )
 
 
-def save_as_file(pipeline: Any, file: Path, **metadata: str) -> None:
-    """Save a pipeline as training programs do, with the vocabulary beside it."""
-    named = below("model.diffusion_model.", compvis_unet(pipeline.unet.state_dict()))
+def save_as_file(
+    pipeline: Any,
+    file: Path,
+    markers: Mapping[str, torch.Tensor] = MappingProxyType({}),
+    **metadata: str,
+) -> None:
+    """Save a pipeline as training programs do, with the vocabulary beside it.
+
+    Args:
+        markers: tensors that stand for what they say.
+    """
+    named = dict(markers)
+    named |= below("model.diffusion_model.", compvis_unet(pipeline.unet.state_dict()))
     decoder = compvis_autoencoder(pipeline.vae.state_dict())
     named |= below("first_stage_model.", decoder)
     for start, text in texts_of(pipeline):
