@@ -105,11 +105,13 @@ class DrawingModel:
 
         What another model says in the same words can go on with them.
         """
-        grid, scale = self.grid, self.autoencoder.config.scale_factor
+        grid, config = self.grid, self.autoencoder.config
+        normal = f"about {config.means} within {config.deviations}, "
         on_top = isinstance(self.schedule, SigmaSchedule)
         return (
             f"{grid.channels} channels for {grid.pixels} x {grid.pixels} pixels, "
-            f"scaled by {scale:g}, {'under' if on_top else 'fading into'} noise"
+            f"scaled by {config.scale_factor:g}, {normal * bool(config.means)}"
+            f"{'under' if on_top else 'fading into'} noise"
         )
 
     @property
