@@ -25,6 +25,8 @@ class Conditioning:
     """Plain numbers beside the text, such as sizes, (batch, k)."""
     mask: Tensor | None = None
     """Which tokens are read, (batch, n) of bool; None where all are."""
+    guidance: Tensor | None = None
+    """The guidance scale, (batch,), for networks that read it; 1 is none."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -53,6 +55,7 @@ class Conditioning:
             _laid([each.pooled for each in padded], "pooled"),
             _laid([each.ids for each in padded], "ids"),
             torch.cat([each.read() for each in padded]) if masked else None,
+            _laid([each.guidance for each in padded], "guidance"),
         )
 
     def beside(self, other: Conditioning) -> Conditioning:
@@ -100,7 +103,7 @@ class Conditioning:
         """Do the same to every part that there is."""
         others = (
             None if part is None else change(part)
-            for part in (self.pooled, self.ids, self.mask)
+            for part in (self.pooled, self.ids, self.mask, self.guidance)
         )
         return Conditioning(change(self.tokens), *others)
 

@@ -8,10 +8,11 @@ from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
 from imaginairy.families.table import FAMILIES, listed
+from imaginairy.fields import options
 from imaginairy.lazy_image import as_pillow
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import shortened
-from imaginairy.order import Order, filled, order_of
+from imaginairy.order import LIMITS, Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.samplers import made_for
 from imaginairy.samplers.prediction import PREDICTED, Prediction
@@ -159,6 +160,26 @@ def tell_what_is_passed_over(
     if remark := remark_on(texts):
         said = f"The prompt has syntax of other tools that does nothing here: {remark}."
         store.say_once(said, about=said)
+    if loaded.diffusion.reads_guidance:
+        say_what_guidance_passes_over(prompt, loaded, store)
     if loaded.words and (unknown := loaded.words.unknown(texts)):
         said = f"{loaded.spec.name} does not know: {shortened(unknown)}"
         store.say_once(said, about=texts)
+
+
+def say_what_guidance_passes_over(
+    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+) -> None:
+    """Name what has no part where the network reads the guidance scale by itself."""
+    known = options(prompt)
+    idle = [
+        name
+        for name in ("negative_prompt", *LIMITS)
+        if known[name].is_set(getattr(prompt, name))
+    ]
+    if idle:
+        said = (
+            f"{loaded.spec.name} reads the guidance scale as a number and avoids "
+            f"nothing, so this does nothing here: {', '.join(idle)}."
+        )
+        store.say_once(said, about=said)

@@ -121,7 +121,6 @@ UNET_SETTINGS: dict[str, Collection[Any]] = {
             "cross_attention_norm",
             "encoder_hid_dim_type",
             "num_class_embeds",
-            "time_cond_proj_dim",
             "time_embedding_act_fn",
             "timestep_post_act",
         ),

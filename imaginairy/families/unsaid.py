@@ -23,7 +23,10 @@ def noise_or_v(network: Any, channels: int) -> Prediction:
     config, device = network.config, next(network.parameters()).device
     seen = torch.zeros(1, config.in_channels, 8, 8, device=device)
     seen[:, :channels] = 0.5
-    text = Conditioning(torch.full((1, 2, config.context_dim), 0.5, device=device))
+    text = Conditioning(
+        torch.full((1, 2, config.context_dim), 0.5, device=device),
+        guidance=torch.ones(1, device=device),
+    )
     with torch.no_grad():
         said = network(seen, torch.tensor([999.0], device=device), text)
     difference = (said.float() - seen[:, :channels]).mean().item()

@@ -119,6 +119,11 @@ class DrawingModel:
         """Whether the network is for inpainting and sees a mask beside the latents."""
         return bool(self.network.config.in_channels > self.grid.channels)
 
+    @property
+    def reads_guidance(self) -> bool:
+        """Whether the network reads the guidance scale, and is asked once a step."""
+        return getattr(self.network.config, "guidance_dim", None) is not None
+
     def latent_shape(self, size: tuple[int, int], batch: int = 1) -> tuple[int, ...]:
         """Return (batch, channels, height, width) of the latents of pictures.
 

@@ -46,6 +46,9 @@ class UNetConfig:
     id_dim: int = 256
     """Width of the sinusoid that an id is embedded as."""
     norm_groups: int = 32
+    guidance_dim: int | None = None
+    """Width of the sinusoid that the guidance scale is embedded as; None where the
+    network does not read it."""
 
     def numbers_held(self, height: int, width: int) -> int:
         """Return about how many numbers are held at once for latents of that size.

@@ -2,8 +2,11 @@
 
 Rombach et al. 2022 (arXiv:2112.10752), after Dhariwal & Nichol 2021 (arXiv:2105.05233);
 deeper transformers and what is told beside the text: Podell et al. 2023
-(arXiv:2307.01952), section 2.
+(arXiv:2307.01952), section 2; a guidance scale that is read: Luo et al. 2023
+(arXiv:2310.04378), section 4.2.
 """
+
+from math import log
 
 import torch
 from torch import Tensor, nn
@@ -215,6 +218,37 @@ class BesideText(nn.Module):
         return self.out(F.silu(self.widen(told)))
 
 
+class ReadGuidance(nn.Module):
+    """Embed the guidance scale, to be added to the sinusoid of the timestep."""
+
+    def __init__(self, dim: int, base: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.project = Linear(dim, base, bias=False)
+
+    def forward(self, text: Conditioning, dtype: torch.dtype) -> Tensor:
+        """Map it to (batch, base).
+
+        Raises:
+            ValueError: it is not there.
+        """
+        if text.guidance is None:
+            raise ValueError(
+                "This UNet reads the guidance scale beside the text; its conditioning "
+                "has none."
+            )
+        return self.project(guidance_waves(text.guidance - 1, self.dim).to(dtype))
+
+
+def guidance_waves(weights: Tensor, dim: int) -> Tensor:
+    """Embed weights of guidance (batch,), 0 for none, as (batch, dim) float32."""
+    half = dim // 2
+    numbers = torch.arange(half, dtype=torch.float32, device=weights.device)
+    frequencies = torch.exp(-log(10000) * numbers / max(1, half - 1))
+    angles = 1000 * weights.float()[:, None] * frequencies
+    return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, dim % 2))
+
+
 class UNet(nn.Module):
     """Predict the noise in noised latents, given the timestep and the text."""
 
@@ -224,6 +258,11 @@ class UNet(nn.Module):
         base, levels = config.channels[0], range(len(config.channels))
         self.time_in = Linear(base, 4 * base)
         self.time_out = Linear(4 * base, 4 * base)
+        self.guidance_in = (
+            None
+            if config.guidance_dim is None
+            else ReadGuidance(config.guidance_dim, base)
+        )
         self.beside_text = (
             None
             if config.added_dim is None
@@ -253,7 +292,7 @@ class UNet(nn.Module):
             timesteps: (batch,) in [0, 999], fractions allowed.
             conditioning: its tokens are (batch, n, context_dim); those that its
                 mask hides have no say. Its pooled text and its ids are read where
-                `added_dim` says so.
+                `added_dim` says so, and its guidance where `guidance_dim` does.
 
         Raises:
             ValueError: the conditioning lacks what this network reads.
@@ -261,6 +300,8 @@ class UNet(nn.Module):
         dtype = computed_in(self.conv_in)
         text = conditioning.to(dtype=dtype)
         time = sinusoid(timesteps, self.config.channels[0]).to(dtype)
+        if self.guidance_in is not None:
+            time = time + self.guidance_in(text, dtype)
         time = self.time_out(F.silu(self.time_in(time)))
         if self.beside_text is not None:
             time = time + self.beside_text(text)

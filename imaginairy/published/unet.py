@@ -15,7 +15,7 @@ from imaginairy.published.naming import (
     told,
 )
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings, whole
+from imaginairy.weights.settings import Settings, shown_value, whole
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
@@ -23,6 +23,8 @@ USUAL_HEADS = 8
 """Where transformers project by convolutions, as Stable Diffusion 1.x does."""
 HEAD_WIDTH = 64
 """Channels of a head where they project by matrices, as all later ones do."""
+READ_GUIDANCE = ("time_embed.cond_proj.weight", "time_embedding.cond_proj.weight")
+"""What embeds the guidance scale, where a UNet reads it."""
 USUAL_GROUPS = UNetConfig.norm_groups
 USUAL_ID_DIM = UNetConfig.id_dim
 MATRIX = 2
@@ -231,7 +233,20 @@ def _config(
             "numbers an id", settings.get("addition_time_embed_dim") or USUAL_ID_DIM
         ),
         norm_groups=whole("groups", settings.get("norm_num_groups", USUAL_GROUPS)),
+        guidance_dim=_guidance_dim(shapes, settings),
     )
+
+
+def _guidance_dim(shapes: Shapes, settings: Settings) -> int | None:
+    """Return how wide the guidance scale is embedded, where it is."""
+    found = next((shapes[name] for name in READ_GUIDANCE if name in shapes), None)
+    dim, said = None if found is None else found[1], settings.get("time_cond_proj_dim")
+    if said not in (None, dim):
+        raise OtherDesignError(
+            f"it has time_cond_proj_dim '{shown_value(said)}' among its settings and "
+            f"{dim or 'none'} in its weights"
+        )
+    return dim
 
 
 def compvis_names(config: UNetConfig) -> Names:
@@ -239,6 +254,7 @@ def compvis_names(config: UNetConfig) -> Names:
     names = {
         "time_in": "time_embed.0",
         "time_out": "time_embed.2",
+        "guidance_in.project": "time_embed.cond_proj",
         "beside_text.widen": "label_emb.0.0",
         "beside_text.out": "label_emb.0.2",
         "conv_in": "input_blocks.0.0",
@@ -290,6 +306,7 @@ def diffusers_names(config: UNetConfig) -> Names:
     names = {
         "time_in": "time_embedding.linear_1",
         "time_out": "time_embedding.linear_2",
+        "guidance_in.project": "time_embedding.cond_proj",
         "beside_text.widen": "add_embedding.linear_1",
         "beside_text.out": "add_embedding.linear_2",
         "conv_in": "conv_in",

@@ -59,7 +59,8 @@ DMD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_lcm", "schedule": "trailin
 FEW_STEPS = (
     FewSteps(
         "a latent consistency model (LCM) that reads the guidance scale", EMBEDDING,
-        ("sd1", "sdxl"), says=r".*time_embed\.cond_proj\.weight|time_cond_proj_dim",
+        ("sd1", "sd2", "sdxl"),
+        says=r".*time_embed\.cond_proj\.weight|time_cond_proj_dim",
     ),
     FewSteps(
         "a latent consistency model (LCM)", LCM, ("sd1", "sd2", "sdxl"),

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import torch
+
 from imaginairy.conditioning import Conditioning
 from imaginairy.families.text import Wanted
 from imaginairy.finite import Stages
@@ -35,17 +37,21 @@ def condition(orders: Sequence[Order], model: DrawingModel, stages: Stages) -> S
         ]
         _, nothing = _read(silent, model, stages)
     model.rest()
+    if model.reads_guidance:
+        scales = torch.tensor([order.guidance for order in orders])
+        follow = replace(follow, guidance=scales.to(model.device))
     return Said(follow, avoid, nothing)
 
 
 def _wanted(order: Order, model: DrawingModel) -> Wanted:
     """Return what an order says, as a family reads it."""
     prompt, given = order.prompt, None
+    avoids = order.is_guided and not model.reads_guidance
     if prompt.conditioning is not None:
         given = Conditioning(prompt.conditioning.float().to(model.device))
     return Wanted(
         prompts=prompt.prompts,
-        negative=prompt.negative_prompt if order.is_guided else None,
+        negative=prompt.negative_prompt if avoids else None,
         size=order.drawn,
         framing=order.framing,
         zeros=prompt.empty_negative == "zeros",

@@ -7,11 +7,13 @@ that a family gives. Measured differences are below 2e-6 of the largest value.
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from diffusers import LatentConsistencyModelPipeline
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -105,6 +107,28 @@ def test_a_unet_s_settings_say_its_heads_and_the_width_of_ids() -> None:
     latents, time, text = noise(1, 4, 8, 8), torch.tensor([500]), told("XL", 1)
     wanted = predicted(theirs, latents, time, text)
     assert_close(ours(latents, time, text), wanted, TOLERANCE)
+
+
+def test_a_unet_may_read_the_guidance_scale() -> None:
+    """As those of latent consistency models do; the scale is of each picture."""
+    theirs = seeded(lambda: kin_unet("XL", **narrow("XL"), time_cond_proj_dim=25))
+    named = theirs.state_dict()
+    folder = unet(Held(named), settings_of(theirs)).load(CPU, torch.float32)
+    file = unet(Held(compvis_unet(named)), {}).load(CPU, torch.float32)
+    latents, time, text = noise(3, 4, 8, 8), torch.tensor([999, 259, 0]), told("XL", 3)
+    scales = torch.tensor([1.0, 8.5, 2.25])
+    embedded = LatentConsistencyModelPipeline.get_guidance_scale_embedding(
+        None, scales - 1, embedding_dim=25
+    )
+    added = {"text_embeds": text.pooled, "time_ids": text.ids}
+    wanted = theirs(
+        latents, time, text.tokens, timestep_cond=embedded, added_cond_kwargs=added
+    ).sample
+    for ours in (folder, file):
+        read = ours(latents, time, replace(text, guidance=scales))
+        assert_close(read, wanted, TOLERANCE)
+        with pytest.raises(ValueError, match="its conditioning has none"):
+            ours(latents, time, text)
 
 
 def test_levels_may_have_different_numbers_of_blocks() -> None:

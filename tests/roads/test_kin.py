@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diffusers import EulerDiscreteScheduler
+import torch
+from diffusers import EulerDiscreteScheduler, LCMScheduler, UNet2DConditionModel
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.models.store import LoadedModel
@@ -88,6 +89,9 @@ def saved(pipeline: Any, layout: str, folder: Path) -> Path:
     return file
 
 
+USUAL = ("steps", "sampler_type", "prompt_strength")
+
+
 @pytest.mark.parametrize("layout", ["folder", "file"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_guided_pictures_equal_diffusers(
@@ -146,6 +150,50 @@ def test_what_is_to_be_avoided_is_read_alike(
     list(imagine(prompts(model, FOX, negative_prompt=BOWL), store=store, observer=last))
     wanted = theirs(pipeline, FOX, 0, negative_prompt=BOWL)
     assert relative_error(last.latents[0], wanted) < TOLERANCE
+
+
+def reading_guidance(pipeline: Any) -> Any:
+    """Give a pipeline a UNet and a schedule of a latent consistency model."""
+    torch.manual_seed(8)
+    sizes = {**pipeline.unet.config, "time_cond_proj_dim": 32, "sample_size": 8}
+    del sizes["_use_default_values"]  # which takes those of that name back
+    pipeline.register_modules(
+        unet=UNet2DConditionModel.from_config(sizes).eval(),
+        scheduler=LCMScheduler(**BETAS, steps_offset=1),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@pytest.mark.parametrize("layout", ["folder", "file"])
+@pytest.mark.parametrize("kind", ["2", "XL"])
+def test_a_network_that_reads_the_guidance_scale(
+    store: ModelStore,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    layout: str,
+) -> None:
+    """It is asked once a step, with the scale of each picture."""
+    pipeline, last = reading_guidance(KINDS[kind]()), Last()
+    model = saved(pipeline, layout, tmp_path)
+    few = {"num_inference_steps": 4, "latents": None}
+    wanted = [
+        theirs(
+            pipeline, FOX, 0, guidance_scale=scale,
+            generator=torch.Generator().manual_seed(0), **few,
+        )
+        for scale in (8.0, 3.0)
+    ]  # fmt: skip
+    [asked] = prompts(model, FOX, negative_prompt=BOWL, **dict.fromkeys(USUAL, None))
+    both = [asked, replace(asked, prompt_strength=3.0)]
+    first, _ = imagine(both, store=store, observer=last, batch_size=2)
+    for number in range(2):
+        error = relative_error(last.latents[number], wanted[number])
+        assert error < TOLERANCE, f"{number}: {error}"
+    assert "so this does nothing here: negative_prompt." in caplog.text
+    assert (first.prompt.steps, first.prompt.prompt_strength) == (4, 8)
+    assert first.prompt.sampler_type == "k_lcm"
 
 
 def loaded(store: ModelStore, path: Path) -> LoadedModel:
