@@ -142,10 +142,13 @@ def filled(
     larger = spec.defaults.upscales and exceeds((prompt.width, prompt.height), drawn)
     if prompt.upscale is None:
         prompt = replace(prompt, upscale=larger)
+    prompt = _with_defaults(
+        prompt,
+        steps=spec.defaults.steps,
+        prompt_strength=spec.defaults.prompt_strength,
+        sampler_type=spec.defaults.sampler,
+    )
     defaults: dict[str, Any] = {
-        "steps": spec.defaults.steps,
-        "prompt_strength": spec.defaults.prompt_strength,
-        "sampler_type": spec.defaults.sampler,
         "clip_skip": clip_skip,
         "empty_negative": empty_negative,
         "fix_faces_fidelity": DEFAULT_FACE_FIDELITY,
@@ -155,12 +158,17 @@ def filled(
     for role, row in BESIDE.items():
         if row.option:
             defaults[row.option] = usual_model(role, spec)
+    return replace(_with_defaults(prompt, **defaults), model=spec.name)
+
+
+def _with_defaults(prompt: ImaginePrompt, **defaults: Any) -> ImaginePrompt:
+    """Return a copy with these where the user gave none and they have a part."""
     missing = {
         name: value
         for name, value in defaults.items()
         if getattr(prompt, name) is None and has_what_it_needs(prompt, name)
     }
-    return replace(prompt, model=spec.name, **missing)
+    return replace(prompt, **missing)
 
 
 def order_of(
