@@ -77,6 +77,7 @@ def facts_of(found: "Inspected") -> dict[str, str]:
         "what it is": found.what,
         "layout": found.layout,
         "predicts": found.prediction or "",
+        "noise": found.noise or "",
         "native size": f"{size[0]} x {size[1]} pixels" if size else "",
         "parameters": counted(found.parameters, found.parts),
         "precision": shares(found.precision),

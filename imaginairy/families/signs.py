@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from imaginairy.families.family import Shape
+from imaginairy.samplers.prediction import Prediction
 
 SD1, SD2 = "Stable Diffusion 1.x", "Stable Diffusion 2.x"
 SDXL, REFINER = "Stable Diffusion XL (SDXL)", "the refiner of Stable Diffusion XL"
@@ -69,6 +70,8 @@ class Stranger:
     """What it is, with its article, for the middle of a sentence."""
     advice: str = ""
     """What follows in a refusal; nothing where it is a model of another family."""
+    predicts: Prediction | None = None
+    """What a model's network says of noised latents, where that is known."""
 
 
 def names(*patterns: str) -> Signs:

@@ -26,6 +26,7 @@ from imaginairy.families.signs import (
     names,
     widths,
 )
+from imaginairy.samplers.prediction import Prediction
 
 WHOLE = "give a file that holds all of it, or its folder in the diffusers layout"
 ALONE = f"which is one part of a model; {WHOLE}"
@@ -79,6 +80,8 @@ MODELS = (
     other("the x4 upscaler of Stable Diffusion 2", Sign(FIRST, 1, (7,)), *names(BLOCK)),
     other("a model of Stable Diffusion led by depth", Sign(FIRST, 1, (5,)),
           *names(BLOCK)),
+    other("CosXL Edit, which edits a picture", Sign(FIRST, 1, (8,)),
+          *names(BLOCK, r"(^|\.)edm_vpred\.sigma_max$")),
     other("an InstructPix2Pix model, which edits a picture", Sign(FIRST, 1, (8,)),
           *names(BLOCK)),
     Kind(
@@ -88,6 +91,17 @@ MODELS = (
 )  # fmt: skip
 """Models of families that are not supported, whole or not: files of them hold mostly
 the network alone that draws."""
+
+PREDICT: tuple[tuple[str, Prediction], ...] = (
+    *((family, "flow") for family in (CHROMA, FLUX1, FLUX2, ZIMAGE, LUMINA, SD3)),
+    ("Stable Video Diffusion", "v"),
+    ("Stable unCLIP", "v"),
+    ("the x4 upscaler", "v"),
+    ("CosXL Edit", "v"),
+    ("a model of Stable Diffusion led by depth", "noise"),
+    ("an InstructPix2Pix", "noise"),
+)
+"""How the titles of such models begin, and what their networks predict."""
 
 OPEN_CLIP = r"(^|\.)transformer\.resblocks\.0\.attn\.in_proj_weight$"
 TOKENS = r"(^|\.)text_model\.embeddings\.token_embedding\.weight$"
@@ -199,7 +213,9 @@ def stranger(header: Header) -> Stranger | None:
         said = str(header.index.get("_class_name", ""))
         found = (title for part, title in PIPELINES if re.search(part, said))
         title = next(found, None)
-        return None if title is None else Stranger("model", title, title)
+        if title is None:
+            return None
+        return Stranger("model", title, title, predicts=predicted(title))
     for kind in KINDS:
         if all(sign.is_in(header.shapes) for sign in kind.signs):
             return _told(kind, header)
@@ -215,4 +231,10 @@ def _told(kind: Kind, header: Header) -> Stranger:
     said = family_said(header.metadata) if kind.says_family else None
     family = said or next(families, None)
     title = kind.title.rstrip(",") if family is None else kind.of.format(family)
-    return Stranger(kind.name, family, title, kind.advice)
+    predicts = predicted(title) if kind in MODELS else None
+    return Stranger(kind.name, family, title, kind.advice, predicts)
+
+
+def predicted(title: str) -> Prediction | None:
+    """Return what the network of a model predicts, where that is known."""
+    return next((says for start, says in PREDICT if title.startswith(start)), None)

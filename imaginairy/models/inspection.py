@@ -19,11 +19,14 @@ from imaginairy.models.checkpoint import (
     header_of_folder,
     read_folder,
     read_opened,
+    read_schedule,
     resembles,
 )
+from imaginairy.models.declared import said_by_file
 from imaginairy.models.known import known_as
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.training import readable, spoken_of, training
+from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.layouts import WEIGHT_NAME, pick_weights
@@ -54,7 +57,10 @@ class Inspected:
     """The same in words, with its family."""
     family: str | None
     prediction: str | None
-    """`noise` or `v`; None where the headers do not say it, or it predicts nothing."""
+    """`noise`, `v`, `clean`, `edm` or `flow`; None where the headers do not say it, or
+    it predicts nothing."""
+    noise: str | None
+    """The noise that a model was trained with, where that is known."""
     native_size: tuple[int, int] | None
     """Width and height in pixels."""
     parameters: int
@@ -98,6 +104,17 @@ class Verdict:
     checkpoint: Checkpoint | None = None
     known: Stranger | None = None
     missing: Sequence[str] = ()
+    noise: NoiseConfig | None = None
+    """What a model says of that, or is usual for it."""
+    says_prediction: bool = True
+    """Whether it says, or its family does, what its network predicts."""
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What its network predicts, as far as that is known."""
+        if self.known is not None:
+            return self.known.predicts
+        return self.noise.predicts if self.noise and self.says_prediction else None
 
 
 def inspected(path: Path) -> Inspected:
@@ -153,11 +170,24 @@ def of_file(path: Path, opened: Tensors) -> Verdict:
         header = Header(opened.shapes.copy, metadata=opened.metadata)
         return _not_a_model(known_as(header))
     try:
-        return _of_checkpoint(read_opened(path, opened))
+        return _of_checkpoint(read_opened(path, opened, _own(path).says))
     except CheckpointError as error:
         if known := resembles(family, whole):
             return _not_a_model(known)
-        return Verdict(family, missing=[str(error)])
+        noise, says = _noise_said(path, family, whole)
+        return Verdict(family, None, None, [str(error)], noise, says)
+
+
+def _noise_said(
+    path: Path, family: Family, whole: Tensors
+) -> tuple[NoiseConfig | None, bool]:
+    """Return what an incomplete model says of its noise, and whether it does."""
+    try:
+        said = said_by_file(path, whole, family)
+        noise = read_schedule(path, family, said)
+    except CheckpointError:
+        return None, False
+    return noise, "prediction_type" in said or not family.unsaid
 
 
 def _of_folder(folder: ModelFolder) -> Inspected:
@@ -181,7 +211,7 @@ def _of_folder(folder: ModelFolder) -> Inspected:
         verdict = _not_a_model(known_as(header_of_folder(folder)))
     else:
         try:
-            verdict = _of_checkpoint(read_folder(folder))
+            verdict = _of_checkpoint(read_folder(folder, _own(folder.path).says))
         except CheckpointError as error:
             verdict = Verdict(family, missing=[str(error)])
     return _told(folder.path, contents, verdict)
@@ -210,7 +240,9 @@ def _of_checkpoint(checkpoint: Checkpoint) -> Verdict:
             f"The vocabulary of CLIP ({CLIP_TOKENIZER.repo}), which is fetched when it "
             "is first used."
         ]
-    return Verdict(checkpoint.family, checkpoint, missing=missing)
+    says = checkpoint.says_prediction or not checkpoint.family.unsaid
+    noise = checkpoint.schedule
+    return Verdict(checkpoint.family, checkpoint, None, missing, noise, says)
 
 
 def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
@@ -228,15 +260,16 @@ def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
     else:
         shown = ", ".join(readable(name) for name in [*counts][:NAMES_SHOWN])
         kind, what, title = "unknown", f"{UNKNOWN} ({shown})", ""
-    said = spoken_of(contents.metadata)
+    said, own = spoken_of(contents.metadata), _own(path)
     return Inspected(
         path=str(path),
         layout=contents.layout,
         kind=kind,
         what=what,
         family=title or None,
-        prediction=checkpoint.schedule.predicts if checkpoint else None,
-        native_size=_native(path) if family else None,
+        prediction=verdict.prediction,
+        noise=(verdict.noise and verdict.noise.made().described) or None,
+        native_size=own.defaults.native_size if family and own.family else None,
         parameters=sum(counts.values()),
         precision=dict(precision.most_common()),
         parts=_parts(family, path.is_dir(), counts) if family else {},
@@ -255,12 +288,13 @@ def _fills(checkpoint: Checkpoint) -> bool:
     return bool(config.in_channels != checkpoint.family.grid.channels)
 
 
-def _native(path: Path) -> tuple[int, int] | None:
+def _own(path: Path) -> ModelRow:
+    """Return the row that a model of one's own has."""
     row = ModelRow(DRAWS, str(path), "", LocalPath(path), "")
     try:
-        return with_own_defaults(row).defaults.native_size
+        return with_own_defaults(row)
     except CheckpointError:
-        return None
+        return row
 
 
 def _parts(family: Family, folder: bool, counts: Mapping[str, int]) -> dict[str, int]:

@@ -10,10 +10,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
 
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from tests.support.checkpoints import write_hollow
+from tests.support.tiny_kin import save_as_file, tiny_sd2, tiny_sdxl
 
 Run = Callable[..., Result]
 LORA = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -99,6 +101,101 @@ def test_a_folder_of_another_family(facts: Facts, tmp_path: Path) -> None:
     assert (said["kind"], said["family"]) == ("model", "Flux.1")
     assert said["licence"] == "apache-2.0"
     assert not said["usable"] and "are supported." in said["missing"][0]
+
+
+STRANGERS: dict[str, tuple[dict[str, tuple[int, ...]], str, str | None]] = {
+    "Flux.1": (FLUX, "Flux.1 [dev]", "flow"),
+    "Flux.2": (
+        {
+            "double_stream_modulation_img.lin.weight": (18432, 3072),
+            "txt_in.weight": (3072, 7680),
+        },
+        "Flux.2 [klein 4B]", "flow",
+    ),
+    "Chroma": (
+        {"distilled_guidance_layer.in_proj.weight": (5120, 64)}, "Chroma", "flow",
+    ),
+    "Z-Image": ({"cap_embedder.1.weight": (3840, 2560)}, "Z-Image", "flow"),
+    "Stable Diffusion 3": (
+        {"joint_blocks.0.x_block.attn.qkv.weight": (4608, 1536)},
+        "Stable Diffusion 3", "flow",
+    ),
+    "CosXL Edit": (
+        {
+            "input_blocks.0.0.weight": (320, 8, 3, 3),
+            "input_blocks.1.0.in_layers.2.weight": (320, 320, 3, 3),
+            "edm_vpred.sigma_max": (),
+        },
+        "CosXL Edit, which edits a picture", "v",
+    ),
+    "InstructPix2Pix": (
+        {
+            "input_blocks.0.0.weight": (320, 8, 3, 3),
+            "input_blocks.1.0.in_layers.2.weight": (320, 320, 3, 3),
+        },
+        "an InstructPix2Pix model, which edits a picture", "noise",
+    ),
+    "nobody's": ({"x.weight": (2, 2)}, "weights of an unknown design (x.weight)",
+                 None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_what_models_of_other_families_predict(
+    facts: Facts, tmp_path: Path, kind: str
+) -> None:
+    shapes, what, predicts = STRANGERS[kind]
+    write_hollow(tmp_path / "x.safetensors", shapes)
+    said = facts(tmp_path / "x.safetensors")
+    assert (said["what"], said["prediction"]) == (what, predicts)
+    assert said["noise"] is None and not said["usable"]
+
+
+TIMESTEPS = "1000 timesteps"
+MARKED: dict[str, tuple[dict[str, torch.Tensor], str, str]] = {
+    "nothing": ({}, "noise", TIMESTEPS),
+    "v": ({"v_pred": torch.zeros(0)}, "v", TIMESTEPS),
+    "v, zero terminal SNR": (
+        {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, "v",
+        f"{TIMESTEPS}, the last noise alone (zero terminal SNR)",
+    ),
+    "Playground": (
+        {"edm_mean": torch.zeros(1, 4, 1, 1), "edm_std": torch.ones(1, 4, 1, 1)},
+        "edm", "EDM, sigma 0.002 to 80",
+    ),
+    "CosXL": (
+        {"edm_vpred.sigma_max": torch.tensor(120.0)}, "v", "EDM, sigma 0.002 to 120",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("kind", MARKED)
+def test_what_a_model_of_stable_diffusion_xl_predicts(
+    facts: Facts, run: Run, tmp_path: Path, kind: str, whole: bool
+) -> None:
+    """Of one that lacks an autoencoder, too."""
+    markers, predicts, noise = MARKED[kind]
+    file = tmp_path / "model.safetensors"
+    save_as_file(tiny_sdxl(), file, markers)
+    if not whole:
+        named = load_file(file)
+        kept = {n: t for n, t in named.items() if not n.startswith("first_stage")}
+        save_file(kept, file)
+    said = facts(file)
+    assert (said["prediction"], said["noise"]) == (predicts, noise)
+    assert said["family"] == "Stable Diffusion XL" and said["usable"] == whole
+    lines = [" ".join(line.split()) for line in run(file).stdout.splitlines()]
+    assert {f"predicts {predicts}", f"noise {noise}"} <= {*lines}
+
+
+def test_what_nothing_tells_is_not_said(facts: Facts, tmp_path: Path) -> None:
+    """The network of Stable Diffusion 2 is asked once it is loaded."""
+    file = tmp_path / "model.safetensors"
+    save_as_file(tiny_sd2(), file)
+    assert facts(file)["prediction"] is None
+    save_as_file(tiny_sd2(), file, **{"modelspec.prediction_type": "v"})
+    assert facts(file)["prediction"] == "v"
 
 
 def test_a_broken_model_says_what_is_missing(facts: Facts, tmp_path: Path) -> None:
