@@ -176,7 +176,7 @@ class ImaginePrompt:
         "Diffusion XL, or text, the embeddings of no words, as most tools have it; the "
         "model's own by default.",
         checks.Choice(("zeros", "text")), section="Prompt", after="negative_prompt",
-        follows=("model",), needs=(GUIDANCE,),
+        follows=("model",),
     )  # fmt: skip
     prediction: Literal["noise", "v", "clean"] | None = option(
         "What the model predicts: noise (epsilon), v (velocity), as Stable Diffusion 2 "

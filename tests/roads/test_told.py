@@ -170,7 +170,8 @@ def test_the_record_draws_it_again(
     assert {getattr(plain, name) for name in kept} == {None}
     assert plain.empty_negative == "zeros"
     off = drawn(prompts(folder, FOX, prompt_strength=1.0)[0], store).prompt
-    assert off.empty_negative is None
+    assert off.empty_negative == "zeros", "as guidance may be switched on for it"
+    assert replace(off, prompt_strength=2.0).empty_negative == "zeros"
 
 
 @torch.inference_mode()

@@ -23,6 +23,7 @@ class Last(Observer):
 
 
 def prompts(model: Path, *texts: str, **options: Any) -> list[ImaginePrompt]:
+    """Return a prompt for each text, whose seeds count up from 0."""
     usual: dict[str, Any] = {
         "width": SIZE, "height": SIZE, "steps": 5, "sampler_type": "ddim",
         "prompt_strength": 5.0, "model": str(model),
@@ -34,7 +35,8 @@ def prompts(model: Path, *texts: str, **options: Any) -> list[ImaginePrompt]:
 
 
 @torch.inference_mode()
-def theirs(pipeline: Any, text: str, seed: int, **options: Any) -> torch.Tensor:
+def theirs(pipeline: Any, text: str | None, seed: int, **options: Any) -> torch.Tensor:
+    """Return the latents that diffusers ends with; `text` None where it is embedded."""
     is_xl = hasattr(pipeline, "text_encoder_2")
     sizes = {"height": SIZE, "width": SIZE, "output_type": "latent"}
     noise = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(seed))
