@@ -26,7 +26,7 @@ from imaginairy.families.strangers import PARTS as ALONE
 from imaginairy.families.table import FAMILIES
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.catalog import MODELS, known, models_for
-from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
+from imaginairy.sources.roles import BESIDE, DEFAULT_MODEL, DRAWS, ROLES, VAE
 from imaginairy.sources.rows import (
     BundledFolder,
     DrawingDefaults,
@@ -204,9 +204,14 @@ def strangers() -> str:
 
 def companions() -> str:
     """List the models beside the one that generates, by what they are for."""
+    return others(*BESIDE)
+
+
+def others(*roles: str) -> str:
+    """List models of roles, and where they are from."""
     rows = []
     for spec in MODELS:
-        if spec.role == DRAWS:
+        if spec.role not in roles:
             continue
         match spec.weights:
             case HubFile() | HubRepo() as place:
@@ -305,6 +310,7 @@ def table_of(path: str) -> str:
 SOURCES: dict[str, Callable[..., str]] = {
     "api": public_names,
     "companions": companions,
+    "vaes": lambda: others(VAE),
     "drawing-figures": drawing_figures,
     "errors": errors,
     "families": families,

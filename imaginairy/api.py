@@ -136,7 +136,7 @@ def _models(prompt: ImaginePrompt | Exception) -> tuple[str | None, ...]:
     """Return what the models that draw a prompt are called."""
     if isinstance(prompt, Exception):
         return ()
-    return prompt.model, prompt.refiner
+    return prompt.model, prompt.vae, prompt.refiner
 
 
 def _settled(

@@ -30,6 +30,8 @@ class Drawn:
     prepared: Prepared
     hashes: tuple[Callable[[], str], ...]
     """Give the SHA-256 of the weights of each model that drew it."""
+    vae_hash: Callable[[], str] | None = None
+    """Gives that of the VAE's; None where the model had its own."""
     recomputed: tuple[str, ...] = ()
     """Stages that half precision could not hold."""
 
@@ -51,9 +53,10 @@ def draw(orders: Sequence[Order], store: ModelStore, observer: Observer) -> list
         latents = sample(orders, texts, begin, experts, observer)
         images = decode(latents, experts[0].model, experts[0].stages)
     hashes = tuple(each.loaded.weights_sha256 for each in experts)
+    vae_hash = experts[0].loaded.vae_sha256
     recomputed = recomputed_by(experts)
     return [
-        Drawn(order, image, each, hashes, recomputed)
+        Drawn(order, image, each, hashes, vae_hash, recomputed)
         for order, image, each in zip(orders, images, prepared, strict=True)
     ]
 
@@ -80,6 +83,7 @@ def finish(
         mask=canvas.keep if canvas else None,
         model_hash=drawn.hashes[0],
         refiner_hash=drawn.hashes[1] if len(drawn.hashes) > 1 else None,
+        vae_hash=drawn.vae_hash,
         recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,

@@ -62,6 +62,8 @@ class Order:
     prompt: ImaginePrompt
     """The same as a prompt, every default filled in: it goes to the metadata."""
     model: str
+    vae: str | None
+    """The autoencoder in place of the model's own; None where it has that."""
     sampler: Sampler
     steps: int
     steps_to_run: int
@@ -105,6 +107,7 @@ class Order:
         """What orders have in common that can be drawn together."""
         return (
             self.model,
+            self.vae,
             self.refiner,
             self.drawn,
             self.sampler.name,
@@ -209,6 +212,7 @@ def order_of(
             prompt, width=saved[0], height=saved[1], draw_size=written(drawn)
         ),
         model=spec.name,
+        vae=prompt.vae,
         sampler=sampler,
         steps=steps,
         steps_to_run=steps_to_run(steps, strength),

@@ -40,6 +40,8 @@ class ImagineResult:
     """The images by type; `generated` is always there."""
     model_hash: Callable[[], str] = field(repr=False)
     """Gives the SHA-256 of the model's weights."""
+    vae_hash: Callable[[], str] | None = field(default=None, repr=False)
+    """Gives that of the VAE's; None where the model had its own."""
     refiner_hash: Callable[[], str] | None = field(default=None, repr=False)
     """Gives that of the refiner's, where there was one."""
     applied: Mapping[str, Any] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class ImagineResult:
             **self.prompt.to_dict(),
             "prompt_text": self.prompt.prompt_text,
             "model_sha256": self.model_hash(),
+            "vae_sha256": self.vae_hash and self.vae_hash(),
             "refiner_sha256": self.refiner_hash and self.refiner_hash(),
             "image_type": image_type or self.main_type,
             "applied": dict(self.applied),

@@ -38,7 +38,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     """
     safety.safety_mode()  # a bad one is refused before anything is loaded
     load_plugins(prompt)
-    loaded = store.get(prompt.model)
+    loaded = store.get(prompt.model, vae=prompt.vae)
     spec = loaded.spec
     require_told(prompt, loaded)
     diffusion = loaded.diffusion
@@ -49,6 +49,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         clip_skip=diffusion.clip_skip,
         empty_negative=diffusion.empty_negative if chooses else None,
     )
+    whole = replace(whole, vae=loaded.vae.name if loaded.vae else None)
     tell_what_is_passed_over(whole, loaded, store)
     whole = replace(whole, **suited_models(prompt, whole, spec, store))
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store))

@@ -158,7 +158,7 @@ def test_only_what_is_alike_and_next_to_each_other_is_drawn_at_once(
         {"apg": "0"}, {"guidance_rescale": 0.5}, {"guidance_interval": "0:0.5"},
         {"eta": 0.5}, {"prompt_strength": 1}, {"init_image": image, "steps": 3},
         {"prediction": "v"},
-        {"model": str(inpainting_folder)},
+        {"model": str(inpainting_folder)}, {"vae": str(inpainting_folder)},
     ):  # fmt: skip
         assert sizes(one, one, ask(**{"steps": 1, **other}), one) == [2, 1, 1]
     assert sizes(*[one] * 7) == [3, 3, 1]

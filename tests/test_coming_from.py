@@ -14,12 +14,14 @@ import diffusers
 import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file, save_file
 
 import imaginairy
 from imaginairy import ImaginePrompt, WeightedPrompt, imagine
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.samplers import SAMPLERS
+from imaginairy.sources.rows import BUNDLED_FOLDER
 
 PAGE = Path(__file__).parent.parent / "docs" / "coming-from.md"
 SECTIONS = dict(
@@ -38,6 +40,7 @@ BUNDLED = {
     "describe": "--caption-model storybook-blip -q",
 }
 """What each command is given besides, so that it needs no network and little time."""
+VAE = "storybook/vae/diffusion_pytorch_model.safetensors"
 UNTOLD = {"created", "path", "again"}
 
 
@@ -86,6 +89,9 @@ def files(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     mask = Image.new("L", (128, 128))
     ImageDraw.Draw(mask).rectangle((0, 0, 128, 64), fill=255)
     mask.save(folder / "mask.png")
+    weights = load_file(BUNDLED_FOLDER / VAE)
+    weights["decoder.conv_out.bias"] = weights["decoder.conv_out.bias"] + 0.5
+    save_file(weights, folder / "vae.safetensors")
     (folder / "prompts.txt").write_text("a red fox\na bowl of fruit\n")
     return folder
 

@@ -23,6 +23,7 @@ from imaginairy.cli.verdict import Verdict
 from imaginairy.errors import UnknownModelError
 from imaginairy.log import log
 from imaginairy.precision import Precision
+from imaginairy.sources.roles import DRAWS, VAE
 
 OF_IMAGINE = [
     param
@@ -78,7 +79,7 @@ def again_cmd(
         asked = [replace(each, extension=None) for each in asked]
     store = context.ensure_object(Stores).get(device, precision)
     for record in records:
-        _require_model(record, store)
+        _require_models(record, store)
     jobs = planned(asked, repeats, schedules)
     of_each = len(jobs) // (repeats * len(records))
     order = [record for record in records for _ in range(of_each)] * repeats
@@ -88,15 +89,17 @@ def again_cmd(
         sys.exit(1)
 
 
-def _require_model(record: Record, store: Any) -> None:
-    """Find the models before anything is drawn."""
+def _require_models(record: Record, store: Any) -> None:
+    """Find the models, and the VAE, before anything is drawn."""
     fields = record.asked.fields
-    wanted = {"model": fields.get("model")}
+    wanted = {"model": (DRAWS, fields.get("model"))}
+    if fields.get("vae"):
+        wanted["vae"] = VAE, fields["vae"]
     if fields.get("refiner"):
-        wanted["refiner"] = parse_refiner(fields["refiner"])[0]
-    for option, name in wanted.items():
+        wanted["refiner"] = DRAWS, parse_refiner(fields["refiner"])[0]
+    for option, (role, name) in wanted.items():
         try:
-            store.locate(name)
+            store.locate(name, role=role)
         except UnknownModelError as error:
             raise UnknownModelError(
                 f"'{record.path}' cannot be drawn again as it was: {error} Another "

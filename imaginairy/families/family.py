@@ -28,7 +28,8 @@ DENOISER = "denoiser"
 side, and `config.numbers_held` how many numbers it holds for a picture."""
 AUTOENCODER = "autoencoder"
 """Role of the network that turns pictures into latents and back, by `latents_of` and
-`pictures_of`; its `config` says the `latent_channels` and the `downsampling`."""
+`pictures_of`; its `config` says the `latent_channels` and the `downsampling`. That of a
+model may be lacking, and another be taken; see `models.vae`."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from imaginairy.samplers.prediction import Prediction
 
 WHOLE = "give a file that holds all of it, or its folder in the diffusers layout"
 ALONE = f"which is one part of a model; {WHOLE}"
+BESIDE_A_MODEL = "which is one part of a model; give it as --vae beside one"
 LOOKS = "which looks at pictures and draws none"
 
 LABELS = r"(label_emb\.0\.0|add_embedding\.linear_1|class_embedding\.linear_1)\.weight$"
@@ -106,6 +107,8 @@ PREDICT: tuple[tuple[str, Prediction], ...] = (
 OPEN_CLIP = r"(^|\.)transformer\.resblocks\.0\.attn\.in_proj_weight$"
 TOKENS = r"(^|\.)text_model\.embeddings\.token_embedding\.weight$"
 CLIPS = {768: "CLIP-L", 1024: "OpenCLIP-H", 1280: "OpenCLIP-bigG"}
+DECODER = r"(^|\.)decoder\.(up\.\d|up_blocks\.\d|mid\.block_1|mid_block\.resnets)"
+LATENTS = r"(^|\.)decoder\.conv_in\.weight$"
 PARTS = (
     Kind(
         "parts", "the autoencoder and the text encoder of a model without its UNet",
@@ -125,9 +128,13 @@ PARTS = (
     ),
     Kind(
         "autoencoder", "an autoencoder (VAE)",
-        names(r"(^|\.)decoder\.(up\.\d|up_blocks\.\d|mid\.block_1|mid_block\.resnets)"),
-        widths(r"(^|\.)decoder\.conv_in\.weight$", 1, {
-            4: f"4 channels, as {SD1}, 2.x and XL have",
+        (*names(DECODER), Sign(LATENTS, 1, (4,))),
+        widths(LATENTS, 1, {4: f"4 channels, as {SD1}, 2.x and XL have"}),
+        "an autoencoder (VAE) of {}", BESIDE_A_MODEL,
+    ),
+    Kind(
+        "autoencoder", "an autoencoder (VAE)", names(DECODER),
+        widths(LATENTS, 1, {
             16: f"16 channels, as {FLUX1}, {SD3} and {ZIMAGE} have",
             32: f"32 channels, as {FLUX2} has",
         }),

@@ -72,6 +72,7 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         **({"Size": size} if size else {}),
         "Model hash": str(metadata["model_sha256"])[:10],
         "Model": Path(str(metadata["model"])).name,
+        **_vae_of(metadata),
         **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
         "Version": metadata["software"],
     }
@@ -80,6 +81,14 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         lines.append(f"Negative prompt: {metadata['negative_prompt']}")
     lines.append(", ".join(f"{name}: {value}" for name, value in settings.items()))
     return "\n".join(lines)
+
+
+def _vae_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the VAE in place of the model's own, where there is one."""
+    if not metadata.get("vae"):
+        return {}
+    digest = str(metadata.get("vae_sha256"))[:10]
+    return {"VAE hash": digest, "VAE": Path(str(metadata["vae"])).name}
 
 
 def _plain_value(value: Any) -> Any:

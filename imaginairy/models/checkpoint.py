@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import (
+    AUTOENCODER,
     DENOISER,
     EmptyNegative,
     Family,
@@ -53,7 +54,7 @@ class Checkpoint:
 
     family: Family
     parts: Mapping[str, Part]
-    """The networks by their role."""
+    """The networks by their role; the autoencoder may be lacking."""
     schedule: NoiseConfig = field(default_factory=ScheduleConfig)
     says_prediction: bool = True
     """Whether anything beside the weights says what the network predicts."""
@@ -133,6 +134,7 @@ def _read_as(
             {name: said[name] for name in row.said if name in said},
         )
         for row in family.parts
+        if Header(whole.shapes.copy).has(row.prefix)
     }
     layers = min(parts[row.role].config.layers for row in family.texts)
     places = {
@@ -157,17 +159,20 @@ def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoin
     path, family = folder.path, family_of(header_of_folder(folder))
     if family is None:
         raise CheckpointError(why_no_folder(folder))
-    tensors = {
-        row.role: folder.tensors(row.folder, family.folders) for row in family.parts
-    }
-    settings = {row.role: folder.settings(row.folder) for row in family.parts}
+    rows = [
+        row
+        for row in family.parts
+        if row.role != AUTOENCODER or folder.has_weights(row.folder)
+    ]
+    tensors = {row.role: folder.tensors(row.folder, family.folders) for row in rows}
+    settings = {row.role: folder.settings(row.folder) for row in rows}
     checkpoint = Checkpoint(
         family,
         {
             row.role: read_part(
                 path, family, row, tensors[row.role], settings[row.role]
             )
-            for row in family.parts
+            for row in rows
         },
         schedule=read_schedule(
             path / SCHEDULER, family, {**(known or {}), **folder.scheduler}
@@ -177,7 +182,7 @@ def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoin
         vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
     )
     check_pipeline(folder, family)
-    for row in family.parts:
+    for row in rows:
         where = path / row.folder / CONFIG
         require(where, settings[row.role], row.settings, family.title)
     return checkpoint
@@ -273,17 +278,19 @@ def resembles(family: Family, whole: Tensors) -> Stranger | None:
 def refuse_lacking(path: Path, family: Family, whole: Tensors) -> None:
     """Refuse a file that holds some of the networks of a model and others not.
 
+    The autoencoder may be taken from elsewhere.
+
     Raises:
         CheckpointError: it does.
     """
     header = Header(whole.shapes.copy)
-    lacking = [row.title for row in family.parts if not header.has(row.prefix)]
-    if lacking:
+    lacking = [row for row in family.parts if not header.has(row.prefix)]
+    if any(row.role != AUTOENCODER for row in lacking):
         held = [row.title for row in family.parts if header.has(row.prefix)]
         raise CheckpointError(
             f"'{path}' holds the {' and the '.join(held)} of {family.title} and no "
-            f"{' and no '.join(lacking)}; give a file that holds all of them, or a "
-            "folder in the diffusers layout."
+            f"{' and no '.join(row.title for row in lacking)}; give a file that holds "
+            "all of them, or a folder in the diffusers layout."
         )
 
 

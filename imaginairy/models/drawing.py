@@ -1,5 +1,6 @@
 """A model that draws: the networks of its family, in memory."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.families.text import Condition, Encoders, Wanted
+from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.schedule import Schedule, SigmaSchedule
 from imaginairy.weights.weightfile import Tensors
@@ -27,7 +29,8 @@ class DrawingModel:
     """A loaded model. Everything it takes and gives is float32.
 
     Args:
-        networks: by their role; see `Family.parts`.
+        networks: by their role; see `Family.parts`. The autoencoder may be lacking
+            until another takes its place.
         encoders: the text encoders by their role, with their vocabularies.
         schedule: the noise that it was trained with.
         prediction: what the network that draws says of noised latents.
@@ -61,6 +64,9 @@ class DrawingModel:
         self.clip_skip = clip_skip
         self.empty_negative = empty_negative or family.empty_negatives[0]
         self.sources = sources
+        self.latents = self._latents()
+        """How it sees those of its own autoencoder: the `config` of that, or, where it
+        has none, one that is usual for its family."""
         self.readers = nn.ModuleDict(
             {part.role: networks[part.role] for part in family.texts}
         )
@@ -89,6 +95,24 @@ class DrawingModel:
         """The network that turns pictures into latents and back."""
         return self.networks[AUTOENCODER]
 
+    def _latents(self) -> Any:
+        if AUTOENCODER in self.networks:
+            return self.autoencoder.config
+        usual = self.family.part(AUTOENCODER).usual
+        scale = usual.get("scaling_factor", AutoencoderConfig.scale_factor)
+        return AutoencoderConfig(scale_factor=scale)
+
+    def with_autoencoder(self, network: nn.Module, source: Tensors) -> "DrawingModel":
+        """Return the same model with another autoencoder; all else is shared.
+
+        Args:
+            source: where its weights lie, as far as they are used from disk.
+        """
+        other = copy.copy(self)
+        other.networks = {**self.networks, AUTOENCODER: network}
+        other.sources = [*self.sources, source]
+        return other
+
     @property
     def title(self) -> str:
         """What the network that draws is called in messages."""
@@ -105,7 +129,7 @@ class DrawingModel:
 
         What another model says in the same words can go on with them.
         """
-        grid, config = self.grid, self.autoencoder.config
+        grid, config = self.grid, self.latents
         normal = f"about {config.means} within {config.deviations}, "
         on_top = isinstance(self.schedule, SigmaSchedule)
         return (

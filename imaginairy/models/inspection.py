@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import DENOISER, Family, Header, Shape
+from imaginairy.families.family import AUTOENCODER, DENOISER, Family, Header, Shape
 from imaginairy.families.signs import Stranger
 from imaginairy.families.table import family_of, only_supported
 from imaginairy.kinds import start_of
@@ -29,15 +29,12 @@ from imaginairy.models.training import readable, spoken_of, training
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
-from imaginairy.sources.layouts import WEIGHT_NAME, pick_weights
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
 from imaginairy.weights import gguf
-from imaginairy.weights.folder import ModelFolder
+from imaginairy.weights.folder import ModelFolder, weights_in
 from imaginairy.weights.weightfile import Tensors, is_safetensors, open_weights
 
-ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
-"""What the names of weight files end with."""
 UNKNOWN = "weights of an unknown design"
 NAMES_SHOWN = 3
 LICENCE = re.compile(r"^license:\s*(\S.*)$", re.MULTILINE)
@@ -136,27 +133,6 @@ def inspected(path: Path) -> Inspected:
     return _told(path, contents, of_file(path, opened))
 
 
-def weights_in(folder: Path) -> Path:
-    """Return the weights in a folder that is no model of several parts.
-
-    Raises:
-        CheckpointError: there are none, or several.
-    """
-    files = sorted(file.name for file in folder.iterdir() if file.is_file())
-    if any(WEIGHT_NAME.fullmatch(file) for file in files):
-        return folder / pick_weights(files, "", half=False)
-    weights = [file for file in files if file.endswith(ENDINGS)]
-    if len(weights) == 1:
-        return folder / weights[0]
-    if not weights:
-        raise CheckpointError(f"'{folder}' holds no weights.")
-    more = ", ..." if len(weights) > NAMES_SHOWN else ""
-    raise CheckpointError(
-        f"'{folder}' holds {len(weights)} files of weights, which are no model "
-        f"together; give one of {', '.join(weights[:NAMES_SHOWN])}{more}."
-    )
-
-
 def contents_of(layout: str, opened: Tensors) -> Contents:
     """Return the tensors of an open file."""
     types = {name: str(kind).rpartition(".")[2] for name, kind in opened.types.items()}
@@ -235,11 +211,13 @@ def _of_checkpoint(checkpoint: Checkpoint) -> Verdict:
         *checkpoint.vocabularies
     }
     missing = []
+    if AUTOENCODER not in checkpoint.parts:
+        missing.append("Its autoencoder (VAE): give one with --vae.")
     if needs_words and hub.cached(CLIP_TOKENIZER) is None:
-        missing = [
+        missing.append(
             f"The vocabulary of CLIP ({CLIP_TOKENIZER.repo}), which is fetched when it "
             "is first used."
-        ]
+        )
     says = checkpoint.says_prediction or not checkpoint.family.unsaid
     noise = checkpoint.schedule
     return Verdict(checkpoint.family, checkpoint, None, missing, noise, says)

@@ -8,7 +8,13 @@ from typing import Any
 import torch
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import AUTOENCODER, DENOISER, PartRow, function
+from imaginairy.families.family import (
+    AUTOENCODER,
+    DENOISER,
+    Family,
+    PartRow,
+    function,
+)
 from imaginairy.memory import memory
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
@@ -39,7 +45,9 @@ def load(
     """
     half = dtype != torch.float32
     checkpoint = read_checkpoint(fetch(spec, half=half), half=half, known=spec.says)
-    require_grid(spec, checkpoint)
+    if AUTOENCODER in checkpoint.parts:
+        config = checkpoint.parts[AUTOENCODER].config
+        require_grid(spec.name, checkpoint.family, config)
     require_text_width(spec, checkpoint)
     tokenizers = {
         row.role: find_tokenizer(spec, checkpoint, row)
@@ -53,6 +61,7 @@ def load(
             device, dtype if row.half else torch.float32, as_stored=as_stored
         )
         for row in checkpoint.family.parts
+        if row.role in checkpoint.parts
     }
     model = DrawingModel(
         family=checkpoint.family,
@@ -88,18 +97,20 @@ def stay_as_stored(checkpoint: Checkpoint, free: int | None) -> bool:
     return free is not None and copied > MUCH * free
 
 
-def require_grid(spec: ModelRow, checkpoint: Checkpoint) -> None:
-    """Check that the autoencoder makes latents as its family draws them.
+def require_grid(name: str, family: Family, config: Any) -> None:
+    """Check that an autoencoder makes latents as a family draws them.
+
+    Args:
+        name: what it, or the model that it is of, is called.
 
     Raises:
         CheckpointError: they have other channels, or stand for other squares.
     """
-    grid, config = checkpoint.family.grid, checkpoint.parts[AUTOENCODER].config
-    own = config.latent_channels, config.downsampling
+    grid, own = family.grid, (config.latent_channels, config.downsampling)
     if own != (grid.channels, grid.pixels):
         raise CheckpointError(
-            f"The autoencoder of '{spec.name}' makes latents of {own[0]} channels for "
-            f"{own[1]} x {own[1]} pixels; {checkpoint.family.title} draws those of "
+            f"The autoencoder of '{name}' makes latents of {own[0]} channels for "
+            f"{own[1]} x {own[1]} pixels; {family.title} draws those of "
             f"{grid.channels} for {grid.pixels} x {grid.pixels}."
         )
 

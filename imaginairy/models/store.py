@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from threading import RLock
 from time import monotonic
@@ -19,11 +19,13 @@ from imaginairy.device import (
     is_forked,
 )
 from imaginairy.errors import (
+    CheckpointError,
     DownloadError,
     NotEnoughMemoryError,
     UnknownModelError,
     is_short_of_memory,
 )
+from imaginairy.families.family import AUTOENCODER
 from imaginairy.log import log
 from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.drawing import DrawingModel
@@ -39,6 +41,7 @@ from imaginairy.models.safety import SafetyChecker, load_safety_checker
 from imaginairy.models.segmentation import Segmenter, load_segmenter
 from imaginairy.models.similarity import Comparer, load_comparer
 from imaginairy.models.upscaler import Upscaler, load_upscaler
+from imaginairy.models.vae import load_vae
 from imaginairy.models.words import KnownWords, read_words
 from imaginairy.precision import Precision
 from imaginairy.sources.checksum import checksum
@@ -46,7 +49,7 @@ from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.roles import DRAWS, VAE
 from imaginairy.sources.rows import LocalPath, ModelRow
 
 LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
@@ -80,6 +83,16 @@ class LoadedModel:
     """Gives the SHA-256 of the weights, summed up when it is first asked for."""
     words: KnownWords | None = None
     """All that it knows, where its folder says so."""
+    vae: ModelRow | None = None
+    """The autoencoder that it has in place of its own; None where it has its own."""
+    vae_sha256: Callable[[], str] | None = None
+    """Gives the SHA-256 of that autoencoder's weights."""
+
+    @property
+    def title(self) -> str:
+        """What it is called where something goes wrong, but for the outer quotes."""
+        with_vae = f"' with the VAE '{self.vae.name}" if self.vae else ""
+        return f"{self.spec.name}{with_vae}"
 
 
 class ModelStore:
@@ -150,18 +163,51 @@ class ModelStore:
             self._located[key] = self._located.setdefault((role, row.name), row)
         return self._located[key]
 
-    def get(self, name: str | None) -> LoadedModel:
+    def get(self, name: str | None, *, vae: str | None = None) -> LoadedModel:
         """Return a model that draws, loaded; see `imaginairy.sources.locate`.
 
         All else is let go before another one is loaded, to make room.
+
+        Args:
+            vae: the autoencoder to give it in place of its own; the rest is shared.
+
+        Raises:
+            CheckpointError: the model has no autoencoder and is given none, or that is
+                not for it.
         """
         with self.in_use():
             row = self.locate(name)
             if _kept(self._held, row) is None and _kept(self._held, row, REFINES):
                 first, second = self._held.pop(DRAWS, None), self._held.pop(REFINES)
                 self._held |= {DRAWS: second, **({REFINES: first} if first else {})}
+                self._held.pop(VAE, None)  # it is made of the one that draws
             loaded: LoadedModel = self.companion(DRAWS, name)
+            if vae is not None:
+                return self._with_vae(loaded, vae)
+            if AUTOENCODER not in loaded.diffusion.networks:
+                raise CheckpointError(
+                    f"'{loaded.spec.name}' has no autoencoder (VAE); give one with "
+                    "--vae, or a model that has one."
+                )
             return loaded
+
+    def _with_vae(self, loaded: LoadedModel, vae: str) -> LoadedModel:
+        """Give the model that is loaded another autoencoder."""
+        row = self.locate(vae, role=VAE)
+        made: LoadedModel | None = _kept(self._held, row)
+        if made is None:
+            self._held.pop(VAE, None)  # before another one takes its place
+            model, of = loaded.diffusion, loaded.spec.name
+            with torch.inference_mode(False):
+                network, source = load_vae(row, model, of, self.device, self.dtype)
+            made = replace(
+                loaded,
+                diffusion=model.with_autoencoder(network, source),
+                vae=row,
+                vae_sha256=cache(partial(checksum, source.files)),
+            )
+            self._held[VAE] = row, made
+        return made
 
     def refiner(self, name: str) -> LoadedModel:
         """Return the model that goes on with another's pictures, loaded beside that."""

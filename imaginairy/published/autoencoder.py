@@ -19,8 +19,12 @@ from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 USUAL_GROUPS = AutoencoderConfig.norm_groups
+SCALE = "scaling_factor"
+"""What `config.json` calls what latents are multiplied by."""
 MEANS, DEVIATIONS = "latents_mean", "latents_std"
 """What `config.json` calls how latents are normalised, channel by channel."""
+LATENTS_ENTER = "decoder.conv_in.weight"
+"""The tensor that latents meet first when they are decoded, in every naming."""
 
 COMPVIS_RESIDUAL: Names = {
     "norm1": "norm1",
@@ -53,6 +57,26 @@ OLD_DIFFUSERS_ATTENTION: Names = {
 }
 
 
+def beginning(shapes: Shapes) -> str | None:
+    """Return what stands before the names of an autoencoder among others.
+
+    None where there is no autoencoder.
+    """
+    starts = [
+        name.removesuffix(LATENTS_ENTER)
+        for name in shapes
+        if name.endswith(LATENTS_ENTER)
+    ]
+    whole = [start for start in starts if not start or start.endswith(".")]
+    return min(whole, key=len, default=None)
+
+
+def channels_of(shapes: Shapes) -> int | None:
+    """Return how many channels the latents of an autoencoder have, of any design."""
+    shape = shapes.get(LATENTS_ENTER, ())
+    return shape[1] if len(shape) > 1 else None
+
+
 def autoencoder(tensors: Tensors, settings: Settings) -> Part:
     """Read an autoencoder off its tensors.
 
@@ -64,7 +88,7 @@ def autoencoder(tensors: Tensors, settings: Settings) -> Part:
     channels = tensors.shapes["post_quant_conv.weight"][1]
     settings = {
         **settings,
-        "scaling_factor": number(where, settings, "scaling_factor", usual, 0),
+        SCALE: number(where, settings, SCALE, usual, 0),
         **normalised(where, settings, channels),
     }
     return told(tensors.shapes, NAMINGS).part(Autoencoder, tensors, settings)

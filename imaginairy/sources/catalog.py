@@ -5,8 +5,9 @@ from imaginairy.sources.beside_rows import BESIDE_ROWS
 from imaginairy.sources.drawing_rows import DRAWING_ROWS
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
+from imaginairy.sources.vae_rows import VAE_ROWS
 
-MODELS: tuple[ModelRow, ...] = (*DRAWING_ROWS, *BESIDE_ROWS)
+MODELS: tuple[ModelRow, ...] = (*DRAWING_ROWS, *VAE_ROWS, *BESIDE_ROWS)
 
 
 def models_for(role: str) -> tuple[ModelRow, ...]:

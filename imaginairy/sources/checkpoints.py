@@ -1,17 +1,18 @@
-"""Which files of a repository a whole model needs, by the families that are known."""
+"""Which files of a repository a model or its VAE needs, by the families there are."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from imaginairy.errors import UnknownModelError
-from imaginairy.families.family import Header
-from imaginairy.families.table import family_of, nearest
+from imaginairy.families.family import AUTOENCODER, Header
+from imaginairy.families.table import FAMILIES, family_of, nearest
 from imaginairy.sources.layouts import (
     CHECKPOINT_ENDINGS,
     CONFIG,
     MODEL_INDEX,
     SCHEDULER,
     WORDS,
+    holds_weights,
     pick_weights,
     with_shards,
 )
@@ -23,7 +24,8 @@ def checkpoint_files(
     """Choose what is needed of a diffusers folder, or the one checkpoint there is.
 
     The index of a folder comes last, so that where it is, all the rest is too; and so
-    does a checkpoint, after the `.yaml` that belongs to it.
+    does a checkpoint, after the `.yaml` that belongs to it. A folder may lack the VAE,
+    which can be taken from elsewhere.
 
     Raises:
         UnknownModelError: there is no index, and not one checkpoint.
@@ -32,7 +34,11 @@ def checkpoint_files(
     if MODEL_INDEX in files:
         folders = {file.partition("/")[0] for file in files if "/" in file}
         family = family_of(Header(dict, folders=folders, index={})) or nearest(folders)
-        parts = [part.folder for part in family.parts]
+        parts = [
+            part.folder
+            for part in family.parts
+            if part.role != AUTOENCODER or holds_weights(files, part.folder)
+        ]
         weights = [
             pick_weights(files, part, half=half, beside=family.folders)
             for part in parts
@@ -47,16 +53,40 @@ def checkpoint_files(
         ]
         shards = [file for chosen in weights for file in with_shards(chosen, files)]
         return [*shards, *settings, MODEL_INDEX]
+    checkpoint = _one_checkpoint(files, origin, f"no {MODEL_INDEX}")
+    beside = str(Path(checkpoint).with_suffix(".yaml"))
+    return [*({beside} & {*files}), checkpoint]
+
+
+def vae_files(files: Sequence[str], origin: str, noun: str, half: bool) -> list[str]:
+    """Choose what is needed of the VAE of a repository, which may be that of a model.
+
+    That is what lies in the folder of one, or at the top, its settings last; or the one
+    file there is.
+
+    Raises:
+        UnknownModelError: there are none of these folders, and not one file.
+    """
+    folders = dict.fromkeys(family.part(AUTOENCODER).folder for family in FAMILIES)
+    for folder in (*folders, ""):
+        if holds_weights(files, folder):
+            weights = with_shards(pick_weights(files, folder, half=half), files)
+            settings = f"{folder}/{CONFIG}".removeprefix("/")
+            return [*reversed(weights), *({settings} & {*files})]
+    lacks = " and ".join(f"no {folder}/" for folder in folders)
+    return [_one_checkpoint(files, origin, lacks)]
+
+
+def _one_checkpoint(files: Sequence[str], origin: str, lacks: str) -> str:
+    """Return the one checkpoint of a repository that lies in no folder."""
     single = [
         file for file in files if "/" not in file and file.endswith(CHECKPOINT_ENDINGS)
     ]
     preferred = [file for file in single if file.endswith(".safetensors")] or single
     if len(preferred) != 1:
         raise UnknownModelError(
-            f"The repository '{origin}' holds no {MODEL_INDEX} and {len(preferred)} "
+            f"The repository '{origin}' holds {lacks} and {len(preferred)} "
             f"checkpoints ({', '.join(preferred) or 'none'}); download the one you "
             "want and give its path."
         )
-    [checkpoint] = preferred
-    beside = str(Path(checkpoint).with_suffix(".yaml"))
-    return [*({beside} & {*files}), checkpoint]
+    return preferred[0]

@@ -119,5 +119,6 @@ def _repo_on_disk(row: ModelRow, repo: HubRepo) -> Path | None:
 
 
 def _whole(folder: Path, wanted: list[str]) -> Path:
-    """Return a folder, or the one checkpoint that is wanted of it."""
-    return folder if wanted[-1] in (MODEL_INDEX, CONFIG) else folder / wanted[-1]
+    """Return a folder, one of its own, or the one checkpoint that is wanted of it."""
+    place = folder / wanted[-1]
+    return place.parent if place.name in (MODEL_INDEX, CONFIG) else place

@@ -58,6 +58,16 @@ def folder_files(
     return [*weights, *small, CONFIG]
 
 
+def holds_weights(files: Collection[str], part: str) -> bool:
+    """Tell whether one part of a folder has weights; the folder itself goes by ""."""
+    start = f"{part}/" if part else ""
+    return any(
+        WEIGHT_NAME.fullmatch(file.removeprefix(start))
+        for file in files
+        if file.startswith(start)
+    )
+
+
 def pick_weights(
     files: Collection[str], part: str, *, half: bool, beside: Sequence[str] = ()
 ) -> str:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-from imaginairy.sources.checkpoints import checkpoint_files
+from imaginairy.sources.checkpoints import checkpoint_files, vae_files
 from imaginairy.sources.layouts import Choose, folder_files
 
 DRAWS = "draws"
 """The role of the models that draw pictures; all others go beside one of these."""
+VAE = "vae"
+"""The role of autoencoders that take the place of that of a model that draws."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ ROLES: dict[str, Role] = {
         bundled="storybook",
         paths="a checkpoint file or folder",
         files=checkpoint_files,
+    ),
+    VAE: Role(
+        noun="VAE",
+        option="vae",
+        published="sdxl-vae-fp16-fix",
+        bundled=None,
+        paths="a file or folder that is a VAE or has one",
+        files=vae_files,
     ),
     "mask": Role(
         noun="mask model",
@@ -93,6 +103,7 @@ ROLES: dict[str, Role] = {
     ),
 }
 
-BESIDE = {name: role for name, role in ROLES.items() if name != DRAWS}
+BESIDE = {name: role for name, role in ROLES.items() if name not in (DRAWS, VAE)}
+"""What works on pictures, before they are drawn or afterwards."""
 DEFAULT_MODEL = ROLES[DRAWS].published
 BUNDLED_MODEL = "storybook"

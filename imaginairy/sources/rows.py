@@ -129,10 +129,11 @@ class ModelRow:
     defaults: DrawingDefaults = DrawingDefaults()
     """Of a model that draws; those for other roles have none."""
     family: str = ""
-    """Name of the family of a model that draws, where that is known before it is read;
-    see `imaginairy.families.table`."""
+    """Name of the family of a model that draws, or of a VAE of one, where that is known
+    before it is read; see `imaginairy.families.table`."""
     says: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What is known of it and not said by its files, as in `scheduler_config.json`."""
+    """What is known of it and not said by its files, as in `scheduler_config.json`, or
+    of a VAE as in its `config.json`."""
     taken_for: str = ""
     """What it was taken for that its family is not, and why; said when it is used."""
 

@@ -25,7 +25,7 @@ class Expert:
     stages: Stages = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", Stages(self.loaded.spec.name))
+        object.__setattr__(self, "stages", Stages(self.loaded.title))
 
     @property
     def model(self) -> DrawingModel:
@@ -45,7 +45,7 @@ class Leg:
 
 def experts_of(order: Order, store: ModelStore) -> tuple[Expert, ...]:
     """Return who draws an order, in the order in which they do."""
-    first = Expert(store.get(order.model))
+    first = Expert(store.get(order.model, vae=order.vae))
     if order.refiner is None:
         return (first,)
     name, begins = order.refiner

@@ -4,16 +4,22 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from imaginairy.errors import CheckpointError
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
     SCHEDULER,
     WEIGHT_NAME,
+    holds_weights,
     pick_weights,
 )
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.settings import Settings
 from imaginairy.weights.weightfile import Tensors, open_weights
+
+ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+"""What the names of weight files end with."""
+NAMES_SHOWN = 3
 
 
 class ModelFolder:
@@ -46,6 +52,10 @@ class ModelFolder:
     def scheduler(self) -> Settings:
         """The settings of its noise schedule; empty where there are none."""
         return self._json(SCHEDULER)
+
+    def has_weights(self, folder: str) -> bool:
+        """Tell whether a part has weights."""
+        return holds_weights(self.files, folder)
 
     def settings(self, folder: str) -> Settings:
         """Return the settings of a part, empty where there are none."""
@@ -85,3 +95,27 @@ class ModelFolder:
 
 def _is_weights(file: str) -> bool:
     return WEIGHT_NAME.fullmatch(file.rpartition("/")[2]) is not None
+
+
+def weights_in(folder: Path, *, half: bool = False) -> Path:
+    """Return the weights in a folder that is no model of several parts.
+
+    Args:
+        half: prefer the fp16 file where it holds both.
+
+    Raises:
+        CheckpointError: there are none, or several.
+    """
+    files = sorted(file.name for file in folder.iterdir() if file.is_file())
+    if any(WEIGHT_NAME.fullmatch(file) for file in files):
+        return folder / pick_weights(files, "", half=half)
+    weights = [file for file in files if file.endswith(ENDINGS)]
+    if len(weights) == 1:
+        return folder / weights[0]
+    if not weights:
+        raise CheckpointError(f"'{folder}' holds no weights.")
+    more = ", ..." if len(weights) > NAMES_SHOWN else ""
+    raise CheckpointError(
+        f"'{folder}' holds {len(weights)} files of weights, which are no model "
+        f"together; give one of {', '.join(weights[:NAMES_SHOWN])}{more}."
+    )

@@ -100,7 +100,8 @@ def test_sizes_are_said_drawn_one_first(tmp_path: Path) -> None:
     assert (verdict.result, verdict.mean_difference) == ("other", None)
 
 
-NOW = {**SAID, "image_type": "generated"}
+WITH_VAE = {**SAID, "vae": "/a/vae.safetensors", "vae_sha256": "ef" * 32}
+NOW = {**WITH_VAE, "image_type": "generated"}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,11 @@ NOW = {**SAID, "image_type": "generated"}
             {"model_sha256": None},
             "The model 'storybook' has other weights than then: SHA-256 ababababab in "
             "place of None.",
+        ),
+        (
+            {"vae_sha256": "cd" * 32},
+            "The VAE '/a/vae.safetensors' has other weights than then: SHA-256 "
+            "efefefefef in place of cdcdcdcdcd.",
         ),
         (
             {"device": "cuda", "software": "imaginairy 0"},
@@ -138,7 +144,8 @@ def test_why_it_is_another_picture(
 ) -> None:
     file = picture(tmp_path, "then.png", grey=50, **then)
     drawn = picture(tmp_path, "now.png", grey=90, **NOW)
-    verdict = Record(file, Asked("a", {}), metadata={**SAID, **then}).verdict(drawn)
+    record = Record(file, Asked("a", {}), metadata={**WITH_VAE, **then})
+    verdict = record.verdict(drawn)
     assert (verdict.result, verdict.is_failure) == ("other", True)
     assert verdict.mean_difference == 40
     assert str(verdict) == (

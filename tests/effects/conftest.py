@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
+from safetensors.torch import save_file
 
 from imaginairy import ModelStore
 from storybook.faces.pictures import fresh_portraits
@@ -56,7 +57,9 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     """A folder of models, pictures and packages, each under a short name."""
     folder = tmp_path_factory.mktemp("furnished")
     (folder / "tiny").symlink_to(tiny_folder)
-    tiny_pipeline(seed=3).save_pretrained(folder / "other")
+    other = tiny_pipeline(seed=3)
+    other.save_pretrained(folder / "other")
+    save_file(other.vae.state_dict(), folder / "vae.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
     save_colour_finder(folder / "finder")
     save_tiny_clipseg(folder / "random")

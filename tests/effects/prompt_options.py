@@ -43,6 +43,7 @@ PLAIN: dict[str, Value] = {
     "clip_skip": ("2", 2),
     "prediction": ("v", "v"),
     "model": ("other", "other"),
+    "vae": ("vae.safetensors", "vae.safetensors"),
     "refiner": ("tiny@0.5", "tiny@0.5"),
     "tile_mode": ("x", "x"),
     "fix_faces": (None, True),
