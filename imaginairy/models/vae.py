@@ -94,7 +94,7 @@ def load_vae(
 
 
 def usual(model: DrawingModel) -> dict[str, Any]:
-    """Return the settings of a model's own autoencoder, by which its latents are made."""
+    """Return the settings of what makes a model's latents, its own autoencoder."""
     own = model.latents
     said = {
         SCALE: own.scale_factor,
