@@ -23,6 +23,7 @@ from imaginairy.samplers import SAMPLERS
 from tests.support.lifted import family_of_file, save_file_of, save_folder_of
 
 MODELS = ("2 file", "2 folder", "XL file", "XL folder")
+REFINERS = ("refiner file", "refiner folder")
 FOX, BOWL = "a red fox in a forest", "a bowl of fruit"
 LONG = "a snowy mountain range at dusk, " * 8 + "a wooden cabin"
 CLOSE = 2
@@ -52,14 +53,24 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def stores(store: ModelStore, models: Callable[[str], Path]) -> dict[str, ModelStore]:
     """Hold each model, the bundled one too."""
     held = {"storybook": store}
-    for model in MODELS:
-        kind, layout = model.split()
+    for model in (*MODELS, *REFINERS):
         held[model] = ModelStore("cpu")
-        with ExitStack() as scope:
-            if layout == "file":  # which cannot say how many heads and groups there are
-                scope.enter_context(register(family_of_file(kind)))
-            held[model].get(str(models(model)))
+        opened(model, held[model].get, models)
+    refined = {"XL file": "refiner folder", "XL folder": "refiner file"}
+    for model, refiner in refined.items():
+        opened(refiner, held[model].refiner, models)
     return held
+
+
+def opened(
+    model: str, get: Callable[[str], Any], models: Callable[[str], Path]
+) -> None:
+    """Load a model; a file cannot say how many heads and groups there are."""
+    kind, layout = model.split()
+    with ExitStack() as scope:
+        if layout == "file":
+            scope.enter_context(register(family_of_file(kind)))
+        get(str(models(model)))
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +177,35 @@ def test_again(
     [first] = Path("outputs").glob("*.jpg")
     ran = CliRunner().invoke(aimg, ["again", str(first)], obj=kept)
     assert ran.stdout == f"{first}: the same picture, pixel for pixel.\n", ran.output
+
+
+# --- behind another model -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_behind_another_with_every_sampler(
+    drawn: Draw, models: Callable[[str], Path], name: str
+) -> None:
+    """Two walks, of which the second forgets what the first remembers."""
+    options: dict[str, Any] = {"sampler_type": name, "steps": 4}
+    if SAMPLERS[name].adaptive:
+        options |= {"init_image": picture(), "init_image_strength": 0.6}
+    refined = {**options, "refiner": f"{models('refiner folder')}@0.5"}
+    behind_itself = {**options, "refiner": "storybook@0.5"}
+    assert_alike(drawn("XL file", **refined), drawn("storybook", **behind_itself))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_behind_another_in_every_way(
+    drawn: Draw, models: Callable[[str], Path], way: str
+) -> None:
+    texts, options = WAYS[way]
+    wanted = drawn("storybook", *texts, **options)
+    refined = {"refiner": f"{models('refiner file')}@0.5", **options}
+    assert_alike(drawn("XL folder", *texts, **refined), wanted)
+
+
+@pytest.mark.parametrize("model", REFINERS)
+def test_a_refiner_alone(drawn: Draw, model: str) -> None:
+    options = {"init_image": picture(), "init_image_strength": 0.3}
+    assert_alike(drawn(model, **options), drawn("storybook", **options))

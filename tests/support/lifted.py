@@ -1,10 +1,11 @@
-"""The bundled model in the shape of Stable Diffusion 2 and of XL, drawing as before.
+"""The bundled model in the shape of Stable Diffusion 2 and XL, drawing as before.
 
 What those have more is there and says nothing. In Stable Diffusion 2 it is a layer
 behind the text encoder's others, and projections that are matrices. XL hands on
 embeddings that are not normalised: there, a layer more normalises them, and what of its
 input is left beside that is too small to be seen. Its second text encoder is random and
-read by zeros, as the pooled text and the sizes are; the autoencoder has its scale.
+read by zeros, as the pooled text and the sizes are; the autoencoder has its scale. The
+refiner of XL is the same with the one encoder, which reads the text.
 """
 
 import json
@@ -22,6 +23,7 @@ from torch import Tensor
 from imaginairy.families.family import Family
 from imaginairy.families.sd2 import SD2
 from imaginairy.families.sdxl import SDXL
+from imaginairy.families.sdxl_refiner import SDXL_REFINER
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.networks.clip_text import ClipText
 from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
@@ -83,10 +85,24 @@ def as_sdxl() -> Parts:
     )  # fmt: skip
     torch.manual_seed(3)
     return {
-        "denoiser": reading_more(parts["denoiser"]),
+        "denoiser": reading_more(parts["denoiser"], POOLED, POOLED + 6 * 256),
         "autoencoder": rescaled(parts["autoencoder"]),
         "text": first,
         "text_2": Network(sizes, ClipText(sizes).state_dict()),
+    }
+
+
+def as_refiner() -> Parts:
+    """Lift it into the shape of the refiner of Stable Diffusion XL."""
+    parts = storybook()
+    text = with_layers(parts["text"], [normalising_layer, random_layer])
+    sizes = replace(text.config, pooled=True, projection_dim=POOLED)
+    torch.manual_seed(6)
+    projection = torch.randn(POOLED, sizes.width)
+    return {
+        "denoiser": reading_more(parts["denoiser"], 0, POOLED + 5 * 256),
+        "autoencoder": rescaled(parts["autoencoder"]),
+        "text": Network(sizes, {**text.named, "projection.weight": projection}),
     }
 
 
@@ -123,23 +139,21 @@ def normalising_layer(text: Network) -> Named:
     return named
 
 
-def reading_more(denoiser: Network) -> Network:
-    """Let a UNet read more than text, and nothing of it."""
+def reading_more(denoiser: Network, tokens: int, beside: int) -> Network:
+    """Let a UNet read wider tokens and numbers beside them, and nothing of that."""
     config: UNetConfig = denoiser.config
-    sizes = replace(
-        config, context_dim=config.context_dim + POOLED, added_dim=POOLED + 6 * 256
-    )
+    sizes = replace(config, context_dim=config.context_dim + tokens, added_dim=beside)
     named = dict(denoiser.named)
     for name, tensor in denoiser.named.items():
         if name.endswith(
             ("cross_attention.key.weight", "cross_attention.value.weight")
         ):
-            silent = torch.zeros(len(tensor), POOLED)
+            silent = torch.zeros(len(tensor), tokens)
             named[name] = torch.cat([tensor / LARGE, silent], dim=1)
     width = 4 * config.channels[0]
     generator = torch.Generator().manual_seed(5)
     named["beside_text.widen.weight"] = torch.randn(
-        (width, POOLED + 6 * 256), generator=generator
+        (width, beside), generator=generator
     )
     named["beside_text.widen.bias"] = torch.randn((width,), generator=generator)
     named["beside_text.out.weight"] = torch.zeros(width, width)
@@ -160,8 +174,12 @@ def rescaled(network: Network) -> Network:
     return Network(replace(config, scale_factor=SCALE), named)
 
 
-LIFTED: Mapping[str, Callable[[], Parts]] = {"2": as_sd2, "XL": as_sdxl}
-FAMILIES: Mapping[str, Family] = {"2": SD2, "XL": SDXL}
+LIFTED: Mapping[str, Callable[[], Parts]] = {
+    "2": as_sd2,
+    "XL": as_sdxl,
+    "refiner": as_refiner,
+}
+FAMILIES: Mapping[str, Family] = {"2": SD2, "XL": SDXL, "refiner": SDXL_REFINER}
 
 
 def family_of_file(kind: str) -> Family:
@@ -183,11 +201,12 @@ def family_of_file(kind: str) -> Family:
 def save_file_of(kind: str, file: Path) -> None:
     """Save it as training programs do, with the vocabularies beside it."""
     parts = LIFTED[kind]()
-    text = clip_text.LEVELLED if kind == "XL" else clip_text.OPENCLIP
+    names = dict.fromkeys(LIFTED, clip_text.openclip_names)
+    names["XL"] = clip_text.LEVELLED.names
     namings: dict[str, Naming] = {
         "denoiser": unet.compvis_names,
         "autoencoder": autoencoder.compvis_names,
-        "text": text.names,
+        "text": names[kind],
         "text_2": clip_text.openclip_names,
     }
     named: Named = {}
@@ -214,7 +233,7 @@ def save_folder_of(kind: str, folder: Path) -> None:
         place.mkdir(parents=True)
         save(network.stored(namings[row.role]), place / "model.safetensors")
         (place / "config.json").write_text(json.dumps(settings_of(row.role, network)))
-    index = {"_class_name": f"StableDiffusion{'XL' if kind == 'XL' else ''}Pipeline"}
+    index = {"_class_name": f"StableDiffusion{'' if kind == '2' else 'XL'}Pipeline"}
     (folder / "model_index.json").write_text(json.dumps(index))
     shutil.copytree(STORYBOOK / "scheduler", folder / "scheduler")
     save_vocabularies(kind, folder)
