@@ -52,6 +52,9 @@ class ScheduleConfig:
 
 PURE_NOISE = 4.8973451890853435e-08
 """What stands for an alpha of 0, so that its sigma is a number."""
+NOISE_ALONE = 1e5
+"""The sigma in its place where whole timesteps are walked, which are not spaced by it:
+so high that of the picture nothing is seen, as with an alpha of 0."""
 
 
 class NoiseSchedule(SigmaSchedule):
@@ -130,7 +133,7 @@ class NoiseSchedule(SigmaSchedule):
             return self._whole(trailing(self._checked(steps), len(self)))
         if way == "lcm timesteps":
             visited = lcm(self._checked(steps), len(self))
-            return [*map(self.sigma, visited), self.lowest]
+            return [*map(self._whole_sigma, visited), self.lowest]
         low, high = self.lowest, float(self.sigmas[-1])
         if way == "normal":
             return self.normal_sigmas(steps).tolist()
@@ -146,8 +149,14 @@ class NoiseSchedule(SigmaSchedule):
         return [*sigmas, 0.0]
 
     def _whole(self, timesteps: Iterable[int]) -> list[float]:
-        visited = [self.sigma(timestep) for timestep in timesteps]
+        visited = map(self._whole_sigma, timesteps)
         return [*visited, 0.0 if self.config.ends_clean else self.lowest]
+
+    def _whole_sigma(self, timestep: int) -> float:
+        """Return sigma at a timestep that is visited as such."""
+        is_last = timestep == len(self) - 1
+        alone = is_last and self.config.zero_terminal_snr
+        return NOISE_ALONE if alone else self.sigma(timestep)
 
     def _checked(self, steps: int) -> int:
         if not 1 <= steps <= len(self):

@@ -33,8 +33,14 @@ def sample_plms(
 
     The first step is an improved Euler step and costs two predictions; each later one
     costs one and leans on up to three before it. The latents move as in DDIM (eq. 11),
-    along the blended noise.
+    along the blended noise. Noise alone is taken for the highest level that has a
+    number: from farther off no blend leads anywhere.
     """
+    schedule = denoiser.schedule
+    highest = schedule.levels(1, "normal")[0]
+    if len(levels) > 1 and levels[0] > highest:
+        latents = latents * (schedule.scale(levels[0]) / schedule.scale(highest))
+        levels = [highest, *levels[1:]]
     history: list[Tensor] = []  # newest first
     for index, (sigma, sigma_next) in enumerate(pairwise(levels)):
         noise = slope(latents, denoiser.denoised(latents, sigma), sigma)

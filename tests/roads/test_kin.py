@@ -22,11 +22,15 @@ from tests.support.tiny_kin import save_as_file, tiny_sd2, tiny_sdxl
 
 TOLERANCE = 1e-4
 V = {"prediction_type": "v_prediction"}
+ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+MARKERS = {name: torch.zeros(0) for name in ("v_pred", "ztsnr")}
 KINDS: dict[str, Callable[[], Any]] = {
     "2": tiny_sd2,
-    "2 v": lambda: tiny_sd2(predicts_v=True),
+    "2 v": lambda: tiny_sd2(**V),
     "XL": tiny_sdxl,
     "XL v": lambda: tiny_sdxl(**V),
+    "2 v of noise alone": lambda: tiny_sd2(**V, **ZERO_SNR),
+    "XL v of noise alone": lambda: tiny_sdxl(**V, **ZERO_SNR),
 }
 
 
@@ -85,7 +89,11 @@ def saved(pipeline: Any, layout: str, folder: Path) -> Path:
         return folder
     file = folder / "model.safetensors"
     v = pipeline.scheduler.config.prediction_type == "v_prediction"
-    save_as_file(pipeline, file, **({"modelspec.prediction_type": "v"} if v else {}))
+    if pipeline.scheduler.config.rescale_betas_zero_snr:
+        save_as_file(pipeline, file, MARKERS)
+    else:
+        says = {"modelspec.prediction_type": "v"} if v else {}
+        save_as_file(pipeline, file, **says)
     return file
 
 
@@ -115,10 +123,28 @@ def test_guided_pictures_equal_diffusers(
             assert error < TOLERANCE, f"{number} of {batch}: {error}"
 
 
+@pytest.mark.parametrize("layout", ["folder", "file"])
+@pytest.mark.parametrize("kind", ["2 v of noise alone", "XL v of noise alone"])
+def test_rescaled_guidance_of_noise_alone_equals_diffusers(
+    pipelines: Callable[[str], Any],
+    store: ModelStore,
+    tmp_path: Path,
+    kind: str,
+    layout: str,
+) -> None:
+    pipeline, last = pipelines(kind), Last()
+    asked = prompts(saved(pipeline, layout, tmp_path), FOX, guidance_rescale=0.7)
+    list(imagine(asked, store=store, observer=last))
+    wanted = theirs(pipeline, FOX, 0, guidance_rescale=0.7)
+    assert relative_error(last.latents[0], wanted) < TOLERANCE
+    plain = theirs(pipeline, FOX, 0)
+    assert relative_error(last.latents[0], plain) > 5 * TOLERANCE
+
+
 def test_what_a_file_predicts_may_be_said_for_it(
     store: ModelStore, tmp_path: Path
 ) -> None:
-    pipeline, last = tiny_sd2(predicts_v=True), Last()
+    pipeline, last = tiny_sd2(**V), Last()
     file = tmp_path / "model.safetensors"
     save_as_file(pipeline, file)
     [result] = imagine(prompts(file, FOX, prediction="v"), store=store, observer=last)

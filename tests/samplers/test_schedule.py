@@ -176,6 +176,17 @@ def test_a_schedule_may_end_in_noise_alone(schedule: NoiseSchedule) -> None:
     assert rescaled.lowest == pytest.approx(schedule.lowest, rel=1e-5)
 
 
+def test_whole_timesteps_begin_in_noise_alone() -> None:
+    config = ScheduleConfig(zero_terminal_snr=True, spacing="trailing")
+    schedule = NoiseSchedule(config)
+    for way in ("timesteps", "trailing timesteps", "lcm timesteps"):
+        first, second, *_ = schedule.levels(4, way)
+        assert schedule.timestep(first) == 999
+        assert schedule.scale(first) == pytest.approx(0, abs=1e-5)
+        assert second < 10
+    assert schedule.levels(4, "normal")[0] == pytest.approx(4518.8, rel=1e-4)
+
+
 def test_timesteps_that_are_noise_alone_are_all_the_last() -> None:
     """Of so many timesteps the last are told apart by nothing."""
     config = ScheduleConfig(5000, zero_terminal_snr=True, spacing="trailing")

@@ -28,18 +28,16 @@ from tests.support.tiny import BETAS, tiny_tokenizer
 POOLED = 40
 
 
-def tiny_sd2(*, inpainting: bool = False, predicts_v: bool = False) -> Any:
+def tiny_sd2(*, inpainting: bool = False, **scheduler: Any) -> Any:
     """Stable Diffusion 2: matrices in the UNet, OpenCLIP's text encoder."""
     torch.manual_seed(1)
-    filling, other = filled_by_sign(), {} if not predicts_v else {
-        "prediction_type": "v_prediction"
-    }  # fmt: skip
+    filling = filled_by_sign()
     return StableDiffusionPipeline(
         unet=_unet(inpainting=inpainting, cross_attention_dim=48),
         vae=_autoencoder(0.18215),
         text_encoder=CLIPTextModel(_text(filling, 48, "gelu", layers=3)).eval(),
         tokenizer=filling,
-        scheduler=_scheduler(**other),
+        scheduler=_scheduler(**scheduler),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
