@@ -212,11 +212,11 @@ def _config(
             f"models ({2 * given + 1}) are supported."
         )
     wide = settings.get("num_head_channels")
+    if wide is None and heads is None and projects_by_matrices(shapes):
+        wide = HEAD_WIDTH
     if wide is not None:
         wide = whole("channels an attention head", wide)
-        heads = [width // wide for width in channels]
-    if heads is None and projects_by_matrices(shapes):
-        heads = [max(1, width // HEAD_WIDTH) for width in channels]
+        heads = [max(1, width // wide) for width in channels]
     if not isinstance(heads, list):
         heads = [USUAL_HEADS if heads is None else heads] * len(channels)
     return UNetConfig(
