@@ -142,6 +142,7 @@ def model_details() -> str:
             ("also called", ", ".join(f"`{alias}`" for alias in spec.aliases)),
             ("size of its images", f"{does.width} x {does.height}"),
             ("by default", by_default(does)),
+            ("other parts", f"those of `{spec.over}`" if spec.over else ""),
         ]
         match spec.weights:
             case HubFile() as file:

@@ -71,6 +71,7 @@ def facts_of(spec: ModelRow) -> dict[str, str]:
             "family": titles.get(spec.family, ""),
             "native size": f"{does.width} x {does.height} pixels",
             "taken for": spec.taken_for,
+            "other parts": f"those of {spec.over}" if spec.over else "",
             "by default": does.described,
         }
     else:

@@ -131,14 +131,14 @@ def checked(name: str) -> str:
         CheckpointError: what lies there is no model.
         DownloadError: the hub does not give it.
     """
-    from imaginairy.models.checkpoint import read_checkpoint
+    from imaginairy.models.loading import opened
     from imaginairy.sources import hub
     from imaginairy.sources.locate import locate, named
 
     spec = locate(DRAWS, named(name))
     match spec.weights:
-        case LocalPath(path):
-            read_checkpoint(path)
+        case LocalPath():
+            opened(spec)
         case HubRepo(repo, revision):
             try:
                 hub.repo_files(repo, revision)

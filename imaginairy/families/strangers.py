@@ -31,6 +31,10 @@ from imaginairy.samplers.prediction import Prediction
 WHOLE = "give a file that holds all of it, or its folder in the diffusers layout"
 ALONE = f"which is one part of a model; {WHOLE}"
 BESIDE_A_MODEL = "which is one part of a model; give it as --vae beside one"
+OVER = (
+    "which is one part of a model; give it over a model that has the others, as "
+    "--model FILE+sdxl"
+)
 LOOKS = "which looks at pictures and draws none"
 
 LABELS = r"(label_emb\.0\.0|add_embedding\.linear_1|class_embedding\.linear_1)\.weight$"
@@ -117,7 +121,7 @@ PARTS = (
     ),
     Kind(
         "UNet", "the UNet of a diffusion model", names(BLOCK),
-        widths(READS_TEXT, 1, CONTEXTS), "the UNet of {} alone", ALONE,
+        widths(READS_TEXT, 1, CONTEXTS), "the UNet of {} alone", OVER,
     ),
     Kind(
         "tiny autoencoder", "a TAESD, a tiny autoencoder",

@@ -18,9 +18,12 @@ from imaginairy.families.family import (
 from imaginairy.memory import memory
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
+from imaginairy.models.over import over
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.fetch import fetch
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
 
 MUCH = 0.25
@@ -44,7 +47,7 @@ def load(
         DownloadError: they could not be fetched.
     """
     half = dtype != torch.float32
-    checkpoint = read_checkpoint(fetch(spec, half=half), half=half, known=spec.says)
+    checkpoint = opened(spec, half=half)
     if AUTOENCODER in checkpoint.parts:
         config = checkpoint.parts[AUTOENCODER].config
         require_grid(spec.name, checkpoint.family, config)
@@ -95,6 +98,19 @@ def stay_as_stored(checkpoint: Checkpoint, free: int | None) -> bool:
     shapes = [part.tensors.shapes.values() for part in checkpoint.parts.values()]
     copied = torch.float32.itemsize * sum(map(prod, chain(*shapes)))
     return free is not None and copied > MUCH * free
+
+
+def opened(spec: ModelRow, *, half: bool = False) -> Checkpoint:
+    """Open a model, fetched if need be; without its weights.
+
+    Raises:
+        CheckpointError: it is broken, unsafe or of another design.
+        DownloadError: it could not be fetched.
+    """
+    if not spec.over:
+        return read_checkpoint(fetch(spec, half=half), half=half, known=spec.says)
+    base = opened(locate(DRAWS, spec.over), half=half)
+    return over(base, fetch(spec, half=half), spec.says, half=half)
 
 
 def require_grid(name: str, family: Family, config: Any) -> None:

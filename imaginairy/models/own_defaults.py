@@ -15,6 +15,7 @@ from imaginairy.samplers.prediction import Prediction
 from imaginairy.sizes import GRID, LARGEST_SIDE, SMALLEST_SIDE, Size
 from imaginairy.sources import few_steps
 from imaginairy.sources.fetch import on_disk
+from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 from imaginairy.weights.folder import ModelFolder
@@ -51,19 +52,47 @@ def with_own_defaults(row: ModelRow) -> ModelRow:
     path = None if row.role != DRAWS or row.family else on_disk(row)
     if path is None:
         return row
+    if row.over:
+        return _over(row, path)
     own = told_by_file(path) if path.is_file() else told_by_folder(path)
     if own is None:
         return row
     family = own.family
     few = few_steps.told(family.name, (*names_of(row), *own.names), own.says)
     usual = family.defaults_of(own.noise)
-    if few is not None:
-        usual |= few.defaults
-        taken_for = f"{few.kind.title}, as {few.because}"
-        row = replace(row, says={**few.says, **row.says}, taken_for=taken_for)
+    row = _distilled(replace(row, defaults=replace(row.defaults, **usual)), few)
     if own.size is not None:
-        usual["width"], usual["height"] = own.size
-    return replace(row, family=family.name, defaults=replace(row.defaults, **usual))
+        width, height = own.size
+        row = replace(row, defaults=replace(row.defaults, width=width, height=height))
+    return replace(row, family=family.name)
+
+
+def _distilled(row: ModelRow, few: few_steps.Told | None) -> ModelRow:
+    """Return a row with the defaults of what a model was told to be."""
+    if few is None:
+        return row
+    return replace(
+        row,
+        defaults=replace(row.defaults, **few.defaults),
+        says={**few.says, **row.says},
+        taken_for=f"{few.kind.title}, as {few.because}",
+    )
+
+
+def _over(row: ModelRow, path: Path) -> ModelRow:
+    """Return the row of a network alone with what is usual for the model below it."""
+    base = with_own_defaults(locate(DRAWS, row.over))
+    if not base.family:
+        return row
+    tensors: Collection[str] = ()
+    if path.is_file():
+        try:
+            tensors = open_weights(path, hollow=True).shapes
+        except CheckpointError:
+            return row  # as loading will say
+    few = few_steps.told(base.family, names_of(row), tensors)
+    row = replace(row, family=base.family, defaults=base.defaults)
+    return _distilled(row, few)
 
 
 def with_asked_defaults(

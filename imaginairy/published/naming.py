@@ -46,7 +46,8 @@ class Naming(Generic[Config]):
     ) -> Part:
         """Return a network as it stands among tensors named so."""
         config = self.config(tensors.shapes, settings)
-        return Part(network, config, tensors, self.names(config))
+        names = self.names(config)
+        return Part(network, config, tensors, names, settings=settings)
 
 
 def told(shapes: Shapes, namings: Sequence[Naming[Config]]) -> Naming[Config]:

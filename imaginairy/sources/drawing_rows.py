@@ -4,7 +4,9 @@ Sizes and SHA-256 sums are the published ones; `None` where no public source sta
 A model not listed here is used by its path or its `owner/repo` on the hub.
 """
 
-from imaginairy.sources.few_steps import TURBO
+from dataclasses import replace
+
+from imaginairy.sources.few_steps import EMBEDDING, LIGHTNING, TURBO
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import (
     BundledFolder,
@@ -187,5 +189,78 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
         licence="Stability AI (non-commercial use, or its Community License)",
         notice=TURBO_NOTICE,
         defaults=FEW_STEPS,
+    ),
+    *(
+        ModelRow(
+            role=DRAWS,
+            name=f"sdxl-lightning-{steps}step",
+            family="sdxl",
+            aliases=("sdxl-lightning",) if steps == 4 else (),
+            summary=f"SDXL-Lightning: Stable Diffusion XL distilled to {steps} steps",
+            weights=HubFile(
+                repo="ByteDance/SDXL-Lightning",
+                path=f"sdxl_lightning_{steps}step.safetensors",
+            ),
+            licence=OPEN_RAIL_PP,
+            defaults=replace(XL, **{**LIGHTNING, "steps": steps}),
+        )
+        for steps in (2, 4, 8)
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="lcm-sdxl",
+        family="sdxl",
+        summary="Stable Diffusion XL distilled to a latent consistency model",
+        weights=HubFile(
+            repo="latent-consistency/lcm-sdxl",
+            path="diffusion_pytorch_model.fp16.safetensors",
+        ),
+        over="sdxl",
+        licence=OPEN_RAIL_PP,
+        defaults=replace(XL, **EMBEDDING),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="lcm-dreamshaper",
+        family="sd1",
+        summary="DreamShaper 7 (Stable Diffusion 1.5) distilled to a latent "
+        "consistency model",
+        weights=HubRepo("SimianLuo/LCM_Dreamshaper_v7"),
+        licence="MIT",
+        defaults=DrawingDefaults(
+            **{**EMBEDDING, "width": 768, "height": 768}, reach=SD_REACH
+        ),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="ssd-1b",
+        family="sdxl",
+        summary="SSD-1B: Stable Diffusion XL with half of its UNet",
+        weights=HubRepo("segmind/SSD-1B"),
+        licence="Apache-2.0",
+        defaults=XL,
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="lcm-ssd-1b",
+        family="sdxl",
+        summary="SSD-1B distilled to a latent consistency model",
+        weights=HubFile(
+            repo="latent-consistency/lcm-ssd-1b",
+            path="diffusion_pytorch_model.fp16.safetensors",
+        ),
+        over="ssd-1b",
+        licence=OPEN_RAIL_PP,
+        defaults=replace(XL, **EMBEDDING),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="vega",
+        family="sdxl",
+        aliases=("segmind-vega",),
+        summary="Segmind-Vega: Stable Diffusion XL with less than a third of its UNet",
+        weights=HubRepo("segmind/Segmind-Vega"),
+        licence="Apache-2.0",
+        defaults=XL,
     ),
 )

@@ -14,14 +14,17 @@ from imaginairy.sources.own_default import OwnDefault, own_default
 from imaginairy.sources.roles import BUNDLED_MODEL, DEFAULT_MODEL, DRAWS, ROLES
 from imaginairy.sources.rows import HubFile, HubRepo, LocalPath, ModelRow
 
+OVER = "+"
+"""What stands between the file of a network alone and the model with the others."""
 REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 def locate(role: str, name: str | None) -> ModelRow:
     """Return the model of a role meant by a name, a path, or `owner/repo[@revision]`.
 
-    Models that are a single file go by no repository. None means the published one of
-    the role, and of those that draw the user's default model (see
+    Of those that draw, `PATH+MODEL` is the network in a file over another model's other
+    parts. Models that are a single file go by no repository. None means the published
+    one of the role, and of those that draw the user's default model (see
     `imaginairy.sources.own_default`) or, without one, what `default_model` returns.
 
     Raises:
@@ -47,6 +50,8 @@ def locate(role: str, name: str | None) -> ModelRow:
             weights=LocalPath(path),
             licence="as stated by whoever made it",
         )
+    if role == DRAWS and (row := _laid_over(name)):
+        return row
     is_repo = REPO_NAME.fullmatch(name) and not name.endswith(CHECKPOINT_ENDINGS)
     if is_repo and not meant.is_file:
         repo, _, revision = name.partition("@")
@@ -94,6 +99,24 @@ def default_model() -> ModelRow:
         f"drawing with the bundled model, {BUNDLED_MODEL}.",
     )
     return known(DRAWS, BUNDLED_MODEL)
+
+
+def _laid_over(name: str) -> ModelRow | None:
+    """Return a network in a file over another model, where a name says that."""
+    parts = name.split(OVER)
+    for count in range(1, len(parts)):
+        path, base = existing(OVER.join(parts[:count])), OVER.join(parts[count:])
+        if path and base:
+            below = locate(DRAWS, base)
+            return ModelRow(
+                role=DRAWS,
+                name=f"{path.resolve()}{OVER}{below.name}",
+                summary=f"a network on this machine over {below.name}",
+                weights=LocalPath(path),
+                licence="as stated by whoever made it",
+                over=below.name,
+            )
+    return None
 
 
 def _unnamed() -> ModelRow:

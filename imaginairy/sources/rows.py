@@ -134,6 +134,9 @@ class ModelRow:
     says: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What is known of it and not said by its files, as in `scheduler_config.json`, or
     of a VAE as in its `config.json`."""
+    over: str = ""
+    """The model whose other parts go with it, where it is the network alone that draws:
+    a name, a path or `owner/repo`."""
     taken_for: str = ""
     """What it was taken for that its family is not, and why; said when it is used."""
 

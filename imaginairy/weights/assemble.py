@@ -1,7 +1,7 @@
 """A network filled with the tensors of a file, each where it belongs or refused."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from imaginairy.errors import CheckpointError
 from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
+from imaginairy.weights.settings import Settings
 from imaginairy.weights.stored import Names, Shape, Stored, stored_as
 from imaginairy.weights.weightfile import Tensors
 
@@ -24,6 +25,8 @@ class Part:
     names: Names
     ignored: tuple[str, ...] = (*IGNORED, *LEFT_ASIDE)
     """Patterns of the tensors that may lie there unused."""
+    settings: Settings = field(default_factory=dict)
+    """What said of its size what shapes do not."""
 
     def load(
         self, device: torch.device, dtype: torch.dtype, *, as_stored: bool = False

@@ -92,6 +92,8 @@ def test_other_names_are_refused_with_what_there_is(name: str) -> None:
     assert str(refused.value) == (
         f"There is no model '{name}'; give one of sd15, sd15-inpainting, sd14, "
         "storybook, sd21, sd-turbo, sdxl, sdxl-inpainting, sdxl-refiner, sdxl-turbo, "
+        "sdxl-lightning-2step, sdxl-lightning-4step, sdxl-lightning-8step, lcm-sdxl, "
+        "lcm-dreamshaper, ssd-1b, lcm-ssd-1b, vega, "
         f"the path of a checkpoint file or folder, or a repository as owner/repo.{near}"
     )
 
@@ -239,3 +241,49 @@ def test_without_a_name_it_is_sd15_where_that_is_there_or_to_be_had(
         put_into_cache(client.home, CLIP_TOKENIZER)
         assert default_model().name == "sd15"
         assert not (user_cache_path("imaginairy") / "said" / "model").exists()
+
+
+def test_distilled_models_draw_in_few_steps() -> None:
+    for steps in (2, 4, 8):
+        spec = known(DRAWS, f"sdxl-lightning-{steps}step")
+        assert spec.defaults.described == (
+            f"{steps} steps of k_euler, schedule trailing, guidance scale 1"
+        )
+        assert spec.weights == HubFile(
+            "ByteDance/SDXL-Lightning", f"sdxl_lightning_{steps}step.safetensors"
+        )
+        assert spec.defaults.native_size == (1024, 1024)
+    assert known(DRAWS, "sdxl-lightning").defaults.steps == 4
+    for name in ("lcm-sdxl", "lcm-dreamshaper", "lcm-ssd-1b"):
+        said = known(DRAWS, name).defaults.described
+        assert said == "4 steps of k_lcm, guidance scale 8", name
+    for name in ("ssd-1b", "vega"):
+        spec = known(DRAWS, name)
+        assert spec.licence == "Apache-2.0"
+        assert spec.defaults == known(DRAWS, "sdxl").defaults
+
+
+def test_a_network_alone_takes_its_other_parts_from_another_row() -> None:
+    over = {row.name: row.over for row in models_for(DRAWS) if row.over}
+    assert over == {"lcm-sdxl": "sdxl", "lcm-ssd-1b": "ssd-1b"}
+    for name, base in over.items():
+        assert known(DRAWS, base).family == known(DRAWS, name).family
+
+
+def test_a_file_may_be_laid_over_a_model(tmp_path: Path) -> None:
+    file, whole = tmp_path / "unet.safetensors", tmp_path / "a+b.safetensors"
+    file.write_bytes(b"x")
+    whole.write_bytes(b"x")
+    spec = locate(DRAWS, f"{file}+SDXL")
+    assert (spec.weights, spec.over) == (LocalPath(file), "sdxl")
+    assert spec.name == f"{file.resolve()}+sdxl"
+    assert locate(DRAWS, spec.name) == spec
+    assert locate(DRAWS, str(whole)).over == "", "a name with a sign in it"
+    both = locate(DRAWS, f"{whole}+me/mine@v2")
+    assert (both.weights, both.over) == (LocalPath(whole), "me/mine@v2")
+    with pytest.raises(UnknownModelError, match=r"'sdlx'.*Did you mean 'sdxl'"):
+        locate(DRAWS, f"{file}+sdlx")
+    with pytest.raises(UnknownModelError, match=r"no model 'nothing\+sdxl'"):
+        locate(DRAWS, "nothing+sdxl")
+    with pytest.raises(UnknownModelError, match=r"no mask model '.*\+clipseg'"):
+        locate("mask", f"{file}+clipseg")

@@ -1,0 +1,126 @@
+"""A network in a file by itself, over the other parts of another model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy.errors import CheckpointError
+from imaginairy.families.family import DENOISER
+from imaginairy.models.loading import opened
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import BUNDLED_FOLDER
+from tests.support.golden import CPU
+from tests.support.renamed import compvis_unet
+from tests.support.tiny_kin import below, save_as_file, tiny_sd2, tiny_sdxl
+
+STORYBOOK = BUNDLED_FOLDER / "storybook" / "unet"
+UNET = "model.diffusion_model."
+
+
+@pytest.fixture(scope="module")
+def sdxl() -> Any:
+    return tiny_sdxl()
+
+
+@pytest.fixture(scope="module")
+def base(sdxl: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    sdxl.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def other(sdxl: Any) -> dict[str, torch.Tensor]:
+    """Another UNet of the same size."""
+    named: dict[str, torch.Tensor] = sdxl.unet.state_dict()
+    return {name: tensor + 0.5 for name, tensor in named.items()}
+
+
+NAMINGS: dict[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]] = {
+    "diffusers": dict,
+    "CompVis": lambda named: dict(compvis_unet(named)),
+    "CompVis in whole": lambda named: below(UNET, dict(compvis_unet(named))),
+    "trainer": lambda named: below("unet.", named),
+}
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_its_weights_are_those_of_the_file(
+    base: Path, other: dict[str, torch.Tensor], tmp_path: Path, naming: str
+) -> None:
+    file = tmp_path / "unet.safetensors"
+    save_file(NAMINGS[naming](other), file)
+    below_it = opened(locate(DRAWS, str(base)))
+    both = opened(locate(DRAWS, f"{file}+{base}"))
+    assert both.family is below_it.family
+    part = both.parts[DENOISER]
+    assert part.config == below_it.parts[DENOISER].config
+    ours, theirs = (
+        each.parts[DENOISER].load(CPU, torch.float32).state_dict()
+        for each in (both, below_it)
+    )
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor + 0.5)
+    assert set(both.parts) == set(below_it.parts)
+    assert both.weight_files == (file, *below_it.weight_files)
+
+
+def test_a_folder_of_one_network_says_its_sizes(base: Path, sdxl: Any) -> None:
+    folder = base / "unet"
+    both = opened(locate(DRAWS, f"{folder}+{base}"))
+    assert (
+        both.parts[DENOISER].config
+        == opened(locate(DRAWS, str(base))).parts[DENOISER].config
+    )
+
+
+def test_it_draws_and_is_recorded(tmp_path: Path) -> None:
+    """What its file does not say of its size is as in the model below it."""
+    (weights,) = STORYBOOK.glob("*.safetensors")
+    file = tmp_path / "sketch_lcm.safetensors"
+    file.symlink_to(weights)
+    store = ModelStore("cpu")
+    asked = {"seed": 1, "width": 64, "height": 64, "steps": 2, "upscale": False}
+    same = {**asked, "sampler_type": "k_euler", "prompt_strength": 3.5}
+    [plain] = imagine(ImaginePrompt("a fox", model="storybook", **same), store=store)
+    name = f"{file}+storybook"
+    [drawn] = imagine(ImaginePrompt("a fox", model=name, **same), store=store)
+    assert np.array_equal(np.asarray(drawn.img), np.asarray(plain.img))
+    said = drawn.metadata_dict()
+    again = ImaginePrompt.from_dict(said)
+    assert again.model == said["model"] == f"{weights.resolve()}+storybook"
+    [few] = imagine(ImaginePrompt("a fox", model=name, **asked), store=store)
+    assert few.prompt.sampler_type == "k_lcm", "as its name says"
+
+
+def test_what_is_no_network_alone_is_refused(
+    base: Path, sdxl: Any, tmp_path: Path
+) -> None:
+    whole, lora = tmp_path / "whole.safetensors", tmp_path / "lora.safetensors"
+    save_as_file(sdxl, whole)
+    save_file({"lora_unet_x.lora_down.weight": torch.zeros(4, 8)}, lora)
+    two = tmp_path / "two.safetensors"
+    save_file(dict(tiny_sd2().unet.state_dict()), two)
+    for file, said in (
+        (whole, r"holds more than the one network .*give it by itself"),
+        (lora, "is a LoRA"),
+        (two, "do not belong together|added|embeddings"),
+    ):
+        with pytest.raises(CheckpointError, match=said):
+            ModelStore("cpu").get(f"{file}+{base}")
+
+
+def test_the_refusal_of_a_network_alone_says_what_to_do(
+    other: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    file = tmp_path / "unet.safetensors"
+    save_file(other, file)
+    with pytest.raises(CheckpointError, match=r"as --model FILE\+sdxl"):
+        opened(locate(DRAWS, str(file)))
