@@ -21,9 +21,8 @@ SMALL = ("--size", "64", "--steps", "2", "--seed", "7", "-q")
 
 @pytest.fixture
 def drawn(run: Run, tiny_folder: Path) -> Path:
-    """Draw a picture with another VAE, whose file is named as one types it."""
-    save_vae(3)
-    ran = run("imagine", "a fox", "--model", tiny_folder, "--vae", "vae.safetensors",
+    """Draw a picture with another VAE."""
+    ran = run("imagine", "a fox", "--model", tiny_folder, "--vae", save_vae(3),
               "--output-file-extension", "png", *SMALL)  # fmt: skip
     assert ran.exit_code == 0, ran.output
     [picture] = Path("outputs").iterdir()
@@ -61,14 +60,15 @@ def test_weights_that_are_others_are_told_of(drawn: Path, tmp_path: Path) -> Non
 def test_another_model_has_its_own_vae_again(
     run: Run, drawn: Path, tmp_path: Path
 ) -> None:
-    tiny_pipeline(seed=5).save_pretrained(tmp_path / "other")
-    ran = run("again", drawn, "--model", "other", "--outdir", "others")
+    other = tmp_path / "other"
+    tiny_pipeline(seed=5).save_pretrained(other)
+    ran = run("again", drawn, "--model", other, "--outdir", "others")
     assert ran.exit_code == 0, ran.output
     [picture] = Path("others").iterdir()
     assert ImaginePrompt.from_file(picture).vae is None
-    ran = run("again", drawn, "--vae", "other", "--outdir", "mixed")
+    ran = run("again", drawn, "--vae", other, "--outdir", "mixed")
     [picture] = Path("mixed").iterdir()
-    assert ImaginePrompt.from_file(picture).vae == str(tmp_path / "other")
+    assert ImaginePrompt.from_file(picture).vae == str(other)
 
 
 def test_one_that_is_gone_is_asked_for_before_anything_is_drawn(drawn: Path) -> None:
