@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 
 def columns() -> int | None:
@@ -44,14 +44,41 @@ def table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     others behind the head of their column.
     """
     head, *body = rows
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    if width is None or sum(widths) + 2 * (len(widths) - 1) <= width:
-        for row in rows:
-            cells = (cell.ljust(size) for cell, size in zip(row, widths, strict=True))
-            yield "  ".join(cells).rstrip()
-        return
+    yield from grouped(head, {"": body}, width)
+
+
+def grouped(
+    head: Sequence[str],
+    groups: Mapping[str, Sequence[Sequence[str]]],
+    width: int | None,
+) -> Iterator[str]:
+    """Yield the lines of a table whose rows stand in groups, each below its title."""
+    every = [head, *(row for rows in groups.values() for row in rows)]
+    widths = [max(len(row[column]) for row in every) for column in range(len(head))]
+    fits = width is None or sum(widths) + 2 * (len(widths) - 1) <= width
+    if fits:
+        yield _line(head, widths)
+    for number, (title, rows) in enumerate(groups.items()):
+        if title and (number or fits):
+            yield ""
+        if title:
+            yield f"{title}:"
+        if fits:
+            yield from (_line(row, widths) for row in rows)
+        else:
+            yield from _blocks(head, rows, width)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (cell.ljust(size) for cell, size in zip(row, widths, strict=True))
+    return "  ".join(cells).rstrip()
+
+
+def _blocks(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
+) -> Iterator[str]:
     label = max(len(name) for name in head[1:])
-    for number, (first, *others) in enumerate(body):
+    for number, (first, *others) in enumerate(rows):
         if number:
             yield ""
         yield first

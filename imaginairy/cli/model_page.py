@@ -4,6 +4,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from imaginairy.cli.columns import readable
 from imaginairy.families.table import FAMILIES
@@ -24,11 +25,9 @@ def model_page(name: str) -> Iterator[str]:
     Raises:
         UnknownModelError: none does.
     """
-    from imaginairy.models.own_defaults import with_own_defaults
     from imaginairy.models.words import read_words
 
-    listed = (row for row in MODELS if row.name == name.lower())
-    spec = next(listed, None) or with_own_defaults(locate(DRAWS, name))
+    spec = meant(name)
     yield spec.name
     yield from table(facts_of(spec))
     if spec.role == DRAWS and (folder := own_folder(spec)):
@@ -38,6 +37,50 @@ def model_page(name: str) -> Iterator[str]:
             yield "It knows these words, and passes over others:"
             shown = {name: " ".join(group) for name, group in words.groups.items()}
             yield from table(shown)
+
+
+def meant(name: str) -> ModelRow:
+    """Return the model that goes by a name, a path or `owner/repo`.
+
+    Raises:
+        UnknownModelError: none does.
+    """
+    from imaginairy.models.own_defaults import with_own_defaults
+
+    listed = (row for row in MODELS if row.name == name.lower())
+    return next(listed, None) or with_own_defaults(locate(DRAWS, name))
+
+
+def plain_facts(spec: ModelRow) -> dict[str, Any]:
+    """Return what there is to know of a model, for programs."""
+    place, does = on_disk(spec), spec.defaults
+    facts: dict[str, Any] = {
+        "name": spec.name,
+        "role": spec.role,
+        "family": titled(spec) or None,
+        "summary": spec.summary,
+        "aliases": list(spec.aliases),
+        "licence": spec.licence,
+        "notice": spec.notice or None,
+        "size": size_of(spec, place),
+        "origin": source_of(spec) or None,
+        "path": None if place is None else str(place),
+    }
+    if spec.role == DRAWS:
+        facts |= {
+            "native_size": list(does.native_size),
+            "steps": does.steps,
+            "sampler_type": does.sampler,
+            "schedule": does.schedule,
+            "prompt_strength": does.prompt_strength,
+        }
+    return facts
+
+
+def titled(spec: ModelRow) -> str:
+    """Return the title of a model's family; nothing where that is not known."""
+    titles = {family.name: family.title for family in FAMILIES}
+    return titles.get(spec.family, "")
 
 
 def table(rows: Mapping[str, str], label_width: int = LABEL) -> Iterator[str]:
@@ -64,11 +107,10 @@ def facts_of(spec: ModelRow) -> dict[str, str]:
         "also called": ", ".join(spec.aliases),
         "size": readable(size) if size else "",
         "licence": spec.licence,
+        "family": titled(spec),
     }
     if spec.role == DRAWS:
-        titles = {family.name: family.title for family in FAMILIES}
         facts |= {
-            "family": titles.get(spec.family, ""),
             "native size": f"{does.width} x {does.height} pixels",
             "taken for": spec.taken_for,
             "other parts": f"those of {spec.over}" if spec.over else "",
@@ -76,7 +118,8 @@ def facts_of(spec: ModelRow) -> dict[str, str]:
         }
     else:
         facts["what it is"] = f"{ROLES[spec.role].noun}: {spec.summary}"
-    return {**facts, "where it lies": where(spec, place)}
+    origin = "" if place is None else source_of(spec)
+    return {**facts, "where it lies": where(spec, place), "origin": origin}
 
 
 def where(spec: ModelRow, place: Path | None) -> str:

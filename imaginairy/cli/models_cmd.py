@@ -1,9 +1,11 @@
 """`aimg models`: which models there are, and which is used where none is named."""
 
+import json
+
 import click
 from click.shell_completion import CompletionItem
 
-from imaginairy.cli.columns import columns, readable, table, wrapped
+from imaginairy.cli.columns import columns, grouped, readable, wrapped
 from imaginairy.cli.completion import any_model
 from imaginairy.cli.run import reporting_errors
 from imaginairy.errors import HubUnreachableError
@@ -15,7 +17,7 @@ from imaginairy.sources.own_default import (
     save_default,
     saved_default,
 )
-from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS
+from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES, VAE
 from imaginairy.sources.rows import BundledFolder, HubRepo, LocalPath, ModelRow
 
 ABOUT = "about"
@@ -50,31 +52,40 @@ class ModelsGroup(click.Group):
     invoke_without_command=True,
     subcommand_metavar="[NAME | COMMAND [ARGS]...]",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 @reporting_errors
-def models_cmd(context: click.Context, /) -> None:
-    """List the models known by name, their size, and whether they are on disk.
+def models_cmd(context: click.Context, /, as_json: bool) -> None:
+    """List the models known by name, by family, and whether they are on disk.
 
-    With the NAME of a model, its path, or its owner/repo on the hub, say what there is
-    to know of it: what it is, where it lies, and, of a model that knows few words,
-    which.
+    These are the models that generate, and VAEs for them. With the NAME of a model, its
+    path, or its owner/repo on the hub, say what there is to know of it: what it is,
+    where it lies, and, of a model that knows few words, which.
     """
     if context.invoked_subcommand is not None:
+        if as_json and context.invoked_subcommand != ABOUT:
+            raise click.UsageError("--json goes with the list, or with a NAME.")
         return
-    rows = [("NAME", "SIZE", "ON DISK", "FAMILY", "WHAT IT IS", "LICENCE")]
-    titles = {family.name: family.title for family in FAMILIES}
-    rows += [
-        (
-            spec.name,
-            *size_and_place(spec),
-            titles[spec.family],
-            spec.summary,
-            spec.licence,
-        )
-        for spec in sorted(models_for(DRAWS), key=lambda spec: spec.family)
-    ]
+    families = by_family()
+    if as_json:
+        from imaginairy.cli.model_page import plain_facts
+
+        listing = [
+            {"family": title, "models": [plain_facts(spec) for spec in specs]}
+            for title, specs in families.items()
+        ]
+        click.echo(json.dumps({"default": said_default(), "families": listing}))
+        return
+    head = ("NAME", "SIZE", "ON DISK", "WHAT IT IS", "LICENCE")
+    rows = {
+        title: [
+            (spec.name, *size_and_place(spec), described(spec), spec.licence)
+            for spec in specs
+        ]
+        for title, specs in families.items()
+    }
     width = columns()
-    click.echo("\n".join(table(rows, width)))
+    click.echo("\n".join(grouped(head, rows, width)))
     click.echo()
     click.echo(wrapped("", f"Without --model: {said_default()}.", width))
     kinds = listed([family.title for family in FAMILIES], "or")
@@ -82,14 +93,36 @@ def models_cmd(context: click.Context, /) -> None:
     click.echo(wrapped("", others, width))
 
 
+def by_family() -> dict[str, list[ModelRow]]:
+    """Return the models that generate, and VAEs for them, by the title of a family."""
+    rows = (*models_for(DRAWS), *models_for(VAE))
+    families = sorted(FAMILIES, key=lambda family: family.name)
+    found = {
+        family.title: [row for row in rows if row.family == family.name]
+        for family in families
+    }
+    return {title: specs for title, specs in found.items() if specs}
+
+
+def described(spec: ModelRow) -> str:
+    """Say what a model is, and what it is for where it does not generate."""
+    role = "" if spec.role == DRAWS else f"{ROLES[spec.role].noun}: "
+    return f"{role}{spec.summary}"
+
+
 @models_cmd.command(ABOUT)
 @click.argument("name", shell_complete=complete_model)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
 @reporting_errors
-def about_cmd(name: str) -> None:
+def about_cmd(context: click.Context, /, name: str, as_json: bool) -> None:
     """Say what there is to know of a model; `aimg models NAME` for short."""
-    from imaginairy.cli.model_page import model_page
+    from imaginairy.cli.model_page import meant, model_page, plain_facts
 
-    click.echo("\n".join(model_page(name)))
+    if as_json or (context.parent and context.parent.params.get("as_json")):
+        click.echo(json.dumps(plain_facts(meant(name))))
+    else:
+        click.echo("\n".join(model_page(name)))
 
 
 @models_cmd.command("default")

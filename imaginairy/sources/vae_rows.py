@@ -9,8 +9,8 @@ VAE_ROWS: tuple[ModelRow, ...] = (
         name="sdxl-vae-fp16-fix",
         family="sdxl",
         aliases=("sdxl-vae-fp16",),
-        summary="the VAE of Stable Diffusion XL, changed so that half precision "
-        "holds its numbers",
+        summary="Stable Diffusion XL's, changed so that half precision holds its "
+        "numbers",
         weights=HubRepo("madebyollin/sdxl-vae-fp16-fix"),
         licence="MIT",
         says={"force_upcast": False},

@@ -1,9 +1,11 @@
 """`aimg models`: the list, one model, and the one that is used where none is named."""
 
+import json
 import logging
 import os
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,11 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.columns import wrapped
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import UnknownModelError
-from imaginairy.sources.catalog import known, models_for
+from imaginairy.families.table import FAMILIES
+from imaginairy.sources.catalog import MODELS, known, models_for
 from imaginairy.sources.locate import locate
 from imaginairy.sources.own_default import VARIABLE, save_default
-from imaginairy.sources.roles import BUNDLED_MODEL, DRAWS
+from imaginairy.sources.roles import BUNDLED_MODEL, DRAWS, VAE
 from imaginairy.sources.rows import BundledFolder
 
 Run = Callable[..., Result]
@@ -174,6 +177,40 @@ def test_what_cannot_be_fetched_is_said_once(
     yesterday = time.time() - 25 * 60 * 60
     os.utime(file, (yesterday, yesterday))
     assert [said(), said()] == [1, 0]
+
+
+def test_the_list_stands_by_family(run: Run) -> None:
+    lines = run("models").output.splitlines()
+    for family in FAMILIES:
+        begin = lines.index(f"{family.title}:")
+        listed = takewhile(bool, lines[begin + 1 :])
+        rows = [row for row in MODELS if row.family == family.name]
+        assert [line.split()[0] for line in listed] == [row.name for row in rows]
+    assert [each for each in lines if "  VAE: " in each]
+
+
+def test_the_list_for_programs(run: Run) -> None:
+    said = json.loads(run("models", "--json").stdout)
+    assert said["default"].startswith("sd15, or the bundled")
+    models = {
+        model["name"]: (group["family"], model)
+        for group in said["families"]
+        for model in group["models"]
+    }
+    assert {*models} == {row.name for row in (*models_for(DRAWS), *models_for(VAE))}
+    for family, model in models.values():
+        assert family == model["family"]
+    _, sd15 = models["sd15"]
+    assert (sd15["size"], sd15["path"]) == (4265146304, None)
+    assert sd15["origin"].endswith("/stable-diffusion-v1-5/stable-diffusion-v1-5")
+    assert (sd15["native_size"], sd15["steps"]) == ([512, 512], 40)
+    _, bundled = models["storybook"]
+    assert bundled["path"] == str(storybook()) and bundled["origin"] is None
+    for words in (("models", "--json", "sd15"), ("models", "sd15", "--json")):
+        assert json.loads(run(*words).stdout) == sd15
+    assert json.loads(run("models", "clipseg", "--json").stdout)["role"] == "mask"
+    ran = run("models", "--json", "default")
+    assert ran.exit_code == 2 and "--json goes with the list, or" in ran.stderr
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])

@@ -110,6 +110,6 @@ def test_inspect_and_model_say_how_one_is_used(run: Run) -> None:
 
 def test_the_one_that_is_known_by_name(run: Run) -> None:
     said = " ".join(run("models", "sdxl-vae-fp16-fix").stdout.split())
-    assert "what it is VAE: the VAE of Stable Diffusion XL, changed so that" in said
+    assert "what it is VAE: Stable Diffusion XL's, changed so that half prec" in said
     assert "licence MIT" in said and "madebyollin/sdxl-vae-fp16-fix" in said
     assert "sdxl-vae-fp16-fix is fetched when first used" in run("doctor").stdout

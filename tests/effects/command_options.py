@@ -198,6 +198,11 @@ def command_options() -> Iterator[Use]:
               says_it("Real-ESRGAN"))  # fmt: skip
     yield Use("inspect", "--json", INSPECT, (*INSPECT, "--json"),
               says_it('"kind": "model"'))  # fmt: skip
+    yield Use("models", "--json", ("models",), ("models", "--json"),
+              says_it('"models": [{"name": "sd15"'))  # fmt: skip
+    about = ("models", "about", "storybook")
+    yield Use("models about", "--json", about, (*about, "--json"),
+              says_it('"native_size": [128, 128]'))  # fmt: skip
     yield Use("models about", "name", ("models", "about", "storybook"),
               ("models", "about", "sd14"), says_it("sd14"))  # fmt: skip
     yield Use("models default", "name", ("models", "default"), DEFAULT,
