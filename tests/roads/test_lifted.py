@@ -112,6 +112,42 @@ def test_every_sampler(drawn: Draw, name: str) -> None:
         assert_alike(drawn(model, **options), wanted)
 
 
+FEW = {"k_lcm": "lcm", "k_tcd": "lcm", "k_euler": "trailing", "ddim": "trailing"}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_few_steps(drawn: Draw, name: str) -> None:
+    """Any number of them makes a picture, in whatever shape the model is."""
+    few = {"sampler_type": name, "schedule": FEW[name]}
+    for steps in (1, 2, 4, 8):
+        wanted = drawn("storybook", steps=steps, **few)
+        assert_alike(drawn("XL folder", steps=steps, **few), wanted)
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_eight_steps_have_the_colours_of_many(
+    drawn: Draw, many: np.ndarray, name: str
+) -> None:
+    few = {"sampler_type": name, "schedule": FEW[name], **NATIVE}
+    [one], [eight] = (drawn("storybook", steps=steps, **few) for steps in (1, 8))
+    near, far = (np.abs(coarse(each) - coarse(many)).mean() for each in (eight, one))
+    assert near < 20 and near < 0.6 * far, f"{near:.1f}, and {far:.1f} in one step"
+
+
+NATIVE = {"width": 128, "height": 128, "negative_prompt": "", "prompt_strength": 3.5}
+
+
+@pytest.fixture(scope="module")
+def many(drawn: Draw) -> np.ndarray:
+    [usual] = drawn("storybook", steps=25, sampler_type="ddim", **NATIVE)
+    return usual
+
+
+def coarse(image: np.ndarray) -> np.ndarray:
+    """Return the mean colours of squares of 16 pixels."""
+    return image.reshape(8, 16, 8, 16, 3).mean(axis=(1, 3))
+
+
 def picture() -> Image.Image:
     """A picture of which every part is another."""
     ramp = np.linspace(0, 255, 64)
