@@ -20,7 +20,7 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.families.table import register
 from imaginairy.samplers import SAMPLERS
-from tests.support.lifted import family_of_file, save_file_of, save_folder_of
+from tests.support.lifted import LIFTED, family_of_file, save_file_of, save_folder_of
 
 MODELS = ("2 file", "2 folder", "XL file", "XL folder")
 REFINERS = ("refiner file", "refiner folder")
@@ -43,7 +43,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             save_folder_of(kind, place)
             return place
         place.mkdir()
-        save_file_of(kind, place / "model.safetensors")
+        save_file_of(kind, place / "model.safetensors", LIFTED[kind](), {})
         return place / "model.safetensors"
 
     return saved
