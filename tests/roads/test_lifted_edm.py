@@ -21,7 +21,9 @@ from tests.support.lifted_edm import LIFTED, MARKERS, Stretching, edm_family
 FOX, BOWL = "a red fox in a forest", "a bowl of fruit"
 CLOSE = 2
 """Shades of 255 by which a number of a picture may be another."""
-TAKERS = [name for name, row in SAMPLERS.items() if "continuous" in row.schedules]
+WALKS = [row for row in SAMPLERS.values() if "continuous" in row.schedules]
+TAKERS = [row.name for row in WALKS if not row.adaptive]
+"""But those that choose their steps, in each of which rounding adds a little."""
 Draw = Callable[..., list[np.ndarray]]
 
 
@@ -55,19 +57,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Draw:
     return drawn
 
 
-def assert_alike(
-    pictures: list[np.ndarray], wanted: list[np.ndarray], *, rounding: int = 1
-) -> None:
+def assert_alike(pictures: list[np.ndarray], wanted: list[np.ndarray]) -> None:
     for number, (ours, theirs) in enumerate(zip(pictures, wanted, strict=True)):
         assert ours.shape == theirs.shape
         assert theirs.std() > 10, "what storybook draws is plain, and proves nothing"
         off = np.abs(ours - theirs)
-        assert off.mean() < 0.05 * rounding, (
-            f"{(off > 0).mean():.0%} of picture {number} is off"
-        )
-        assert off.max() <= CLOSE * rounding, (
-            f"picture {number} is off by {off.mean():.2f}"
-        )
+        assert off.mean() < 0.05, f"{(off > 0).mean():.0%} of picture {number} is off"
+        assert off.max() <= CLOSE, f"picture {number} is off by {off.mean():.2f}"
 
 
 def picture() -> Image.Image:
@@ -97,9 +93,7 @@ def test_every_sampler(drawn: Draw, name: str) -> None:
     options: dict[str, Any] = {"sampler_type": name}
     spaced = {"schedule": "exponential"} if SAMPLERS[name].spacings[1:] else {}
     wanted = drawn("storybook", **options, **spaced)
-    # Of the many steps that it chooses itself each adds a little.
-    rounding = 8 if SAMPLERS[name].adaptive else 1
-    assert_alike(drawn("cosxl", **options, **spaced), wanted, rounding=rounding)
+    assert_alike(drawn("cosxl", **options, **spaced), wanted)
 
 
 @pytest.mark.parametrize("way", WAYS)
