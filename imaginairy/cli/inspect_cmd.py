@@ -17,6 +17,7 @@ from imaginairy.sources.roles import DRAWS
 if TYPE_CHECKING:
     from imaginairy.models.inspection import Inspected
 
+NOT_SAID = "not said: the model is asked when it is first used"
 FEW = 0.001
 """The share of all parameters that a type must have to be shown."""
 
@@ -76,7 +77,7 @@ def facts_of(found: "Inspected") -> dict[str, str]:
     return {
         "what it is": found.what,
         "layout": found.layout,
-        "predicts": found.prediction or "",
+        "predicts": found.prediction or (NOT_SAID if found.usable else ""),
         "noise": found.noise or "",
         "native size": f"{size[0]} x {size[1]} pixels" if size else "",
         "parameters": counted(found.parameters, found.parts),

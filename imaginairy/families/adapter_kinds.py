@@ -5,7 +5,9 @@ Each row stands before those that it resembles; see `strangers`.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from imaginairy.families.family import Shape
 from imaginairy.families.signs import (
     CHROMA,
     CONTEXTS,
@@ -32,23 +34,51 @@ BESIDE = (
 DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
 UP = r"(lora_up|lora_B|lora\.up|_lora\.up|lora_linear_layer\.up)(\.default)?"
 DIT = r"(layers|noise_refiner|context_refiner)[._]\d+[._](attention|feed_forward)"
+TAKES_IN = rf"({DOWN}|\.hada_w[12]_b$|\.diff$|\.a[12]\.weight$)"
+"""Matrices of which the second axis is as wide as what a layer takes in."""
+TO_TEXT = r"attn2[._](processor[._])?to_[kv]"
+
+
+@dataclass(frozen=True)
+class Halves(Sign):
+    """The two halves of a LoKr, whose sizes are to be multiplied."""
+
+    def is_in(self, shapes: Mapping[str, Shape]) -> bool:
+        """Tell whether there is such a pair."""
+        for name in filter(re.compile(rf"{self.name}.*\.lokr_w1(_b)?$").search, shapes):
+            second = re.sub(r"_w1(_b)?$", "_w2", name)
+            found = shapes.get(second) or shapes.get(f"{second}_b") or ()
+            one, other = shapes[name][self.axis :][:1], found[self.axis :][:1]
+            if one and other and one[0] * other[0] in self.sizes:
+                return True
+        return False
+
 
 OF_ADAPTERS = (
     (FLUX2, names(r"double_stream_modulation|to_qkv_mlp_proj|ff(_context)?[._]linear")),
     (FLUX2, (Sign(rf"double_blocks.*img_mlp[._]0\.{UP}", 0, (18432, 24576, 36864)),)),
+    (FLUX2, (Sign(rf"single_blocks.*linear1\.{UP}", 0, (27648, 36864, 55296)),)),
+    (FLUX2, (Sign(rf"single_blocks.*linear2\.{DOWN}", 1, (12288, 16384, 24576)),)),
+    (FLUX2, (Sign(rf"(double|single)_blocks.*{DOWN}", 1, (4096, 6144)),)),
     (CHROMA, names(r"distilled_guidance_layer")),
     (SD3, names(r"joint_blocks")),
     (SD3, (Sign(rf"transformer_blocks.*attn[._]to_q\.{DOWN}", 1, (1536, 2432)),)),
     (FLUX1, names(r"double_blocks|single_blocks|single_transformer_blocks")),
+    (FLUX1, (Sign(rf"transformer_blocks[._]\d+[._]attn[._].*{DOWN}", 1, (3072,)),)),
     (LUMINA, (Sign(rf"{DIT}.*{DOWN}", 1, (2304,)),)),
     (ZIMAGE, names(DIT)),
-    *widths(rf"attn2[._](processor[._])?to_[kv].*{DOWN}", 1, CONTEXTS),
+    *widths(rf"{TO_TEXT}.*{TAKES_IN}", 1, CONTEXTS),
+    *((family, (Halves(TO_TEXT, 1, (of,)),)) for of, family in CONTEXTS.items()),
+    *widths(rf"{TO_TEXT}\.weight$", 0, {768: SD1, 1024: SD2, 2048: SDXL}),
     (SDXL, names(r"lora_te2_|text_encoder_2\.")),
-    (SDXL, names(r"blocks?[._].*transformer_blocks[._][2-9]")),
+    (SDXL, names(r"blocks?[._].*transformer_blocks[._][1-9]")),
+    (SDXL, names(r"lora_unet_(input_blocks|output_blocks|middle_block)_")),
     *widths(
-        rf"(lora_te|text_encoder).*self_attn[._][qkv]_proj.*{DOWN}", 1,
+        rf"(lora_te_|text_encoder\.).*self_attn[._][qkv]_proj.*{DOWN}", 1,
         {768: SD1, 1024: SD2, 1280: REFINER},
     ),
+    (SD1, (Sign(rf"proj_(in|out)\.{DOWN}", 2, (1,)),)),
+    (SD2, names(rf"(down_blocks[._]0|up_blocks[._]3)[._]att.*proj_(in|out)\.{DOWN}")),
 )  # fmt: skip
 """Told by what an adapter's matrices take in, and by where they belong."""
 SAID = (
@@ -100,6 +130,7 @@ ADAPTERS = (
     lora(
         "LoRA", "a LoRA", rf"(^|\.|_)({DOWN}|{UP})\.?", r"\.dora_scale$",
         r"^(lora_(unet|te\d?|transformer)|lycoris)_.*\.(diff|diff_b|alpha|set_weight)$",
+        r"\.[wb]_norm$",
     ),
     Kind(
         "textual inversion", "a textual inversion",

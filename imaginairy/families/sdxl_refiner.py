@@ -24,8 +24,10 @@ def detect(header: Header) -> bool:
     """Tell it by its one text encoder, which is the second of Stable Diffusion XL."""
     if header.index is None:
         return header.has(UNET) and header.has(TEXT)
-    others = "text_encoder" in header.folders or draws_otherwise(header, is_xl=True)
-    return {"unet", "text_encoder_2"} <= {*header.folders} and not others
+    said = header.index.get("text_encoder") or ()
+    others = "text_encoder" in header.folders or any(said)
+    own = {"unet", "text_encoder_2"} <= {*header.folders}
+    return own and not others and not draws_otherwise(header, is_xl=True)
 
 
 SDXL_REFINER = replace(

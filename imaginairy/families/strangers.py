@@ -109,6 +109,8 @@ PREDICT: tuple[tuple[str, Prediction], ...] = (
 """How the titles of such models begin, and what their networks predict."""
 
 OPEN_CLIP = r"(^|\.)transformer\.resblocks\.0\.attn\.in_proj_weight$"
+T5 = r"(^|\.)(encoder\.block\.0\.layer\.0\.SelfAttention\.|enc\.blk\.0\.attn_)q\.w"
+WORDS = r"(^|\.)(embed_tokens|token_embd)\.weight$"
 TOKENS = r"(^|\.)text_model\.embeddings\.token_embedding\.weight$"
 CLIPS = {768: "CLIP-L", 1024: "OpenCLIP-H", 1280: "OpenCLIP-bigG"}
 DECODER = r"(^|\.)decoder\.(up\.\d|up_blocks\.\d|mid\.block_1|mid_block\.resnets)"
@@ -118,6 +120,11 @@ PARTS = (
         "parts", "the autoencoder and the text encoder of a model without its UNet",
         names(r"^first_stage_model\.", r"^(cond_stage_model|conditioner)\."),
         advice=WHOLE,
+    ),
+    Kind(
+        "text encoders", "both text encoders of Stable Diffusion XL",
+        names(r"^conditioner\.embedders\.0\.", r"^conditioner\.embedders\.1\."),
+        ((SDXL, ()),), "both text encoders of {}", ALONE,
     ),
     Kind(
         "UNet", "the UNet of a diffusion model", names(BLOCK),
@@ -133,16 +140,16 @@ PARTS = (
     Kind(
         "autoencoder", "an autoencoder (VAE)",
         (*names(DECODER), Sign(LATENTS, 1, (4,))),
-        widths(LATENTS, 1, {4: f"4 channels, as {SD1}, 2.x and XL have"}),
-        "an autoencoder (VAE) of {}", BESIDE_A_MODEL,
+        widths(LATENTS, 1, {4: f"{SD1}, 2.x or XL"}),
+        "an autoencoder (VAE) for {}", BESIDE_A_MODEL,
     ),
     Kind(
         "autoencoder", "an autoencoder (VAE)", names(DECODER),
         widths(LATENTS, 1, {
-            16: f"16 channels, as {FLUX1}, {SD3} and {ZIMAGE} have",
-            32: f"32 channels, as {FLUX2} has",
+            16: f"{FLUX1}, {SD3} or {ZIMAGE}",
+            32: FLUX2,
         }),
-        "an autoencoder (VAE) of {}", ALONE,
+        "an autoencoder (VAE) for {}", ALONE,
     ),
     Kind(
         "image encoder", "an image encoder of CLIP",
@@ -156,21 +163,20 @@ PARTS = (
         "a text encoder ({})", ALONE,
     ),
     Kind(
-        "text encoder", "a text encoder of T5's kind",
-        names(r"(^|\.)encoder\.block\.0\.layer\.0\.SelfAttention\.q\.weight$"),
-        widths(r"SelfAttention\.q\.weight$", 1, {4096: "T5-XXL"}),
+        "text encoder", "a text encoder of T5's kind", names(T5),
+        widths(T5, 1, {4096: "T5-XXL"}),
         "a text encoder ({})", ALONE,
     ),
     Kind(
         "text encoder", "a text encoder of Qwen3's kind",
-        names(r"(^|\.)layers\.0\.self_attn\.q_norm\.weight$",
-              r"(^|\.)embed_tokens\.weight$"),
-        widths(r"embed_tokens\.weight$", 1, {2560: "Qwen3-4B", 4096: "Qwen3-8B"}),
+        names(r"(^|\.)(layers\.0\.self_attn\.q_norm|blk\.0\.attn_q_norm)\.weight$",
+              WORDS),
+        widths(WORDS, 1, {2560: "Qwen3-4B", 4096: "Qwen3-8B"}),
         "a text encoder ({})", ALONE,
     ),
     Kind(
         "language model", "a language model",
-        names(r"(^|\.)layers\.0\.self_attn\.q_proj\.", r"(^|\.)embed_tokens\.weight$"),
+        names(r"(^|\.)(layers\.0\.self_attn\.q_proj|blk\.0\.attn_q)\.", WORDS),
         advice="which writes texts and draws nothing",
     ),
 )  # fmt: skip
@@ -182,6 +188,10 @@ OTHERS = (
         names(
             r"^model\.diffusion_model\.", r"^(conditioner|cond_stage_model\.model)\."
         ),
+    ),
+    Kind(
+        "safety checker", "a safety checker of Stable Diffusion",
+        names(r"^special_care_embeds$", r"^concept_embeds$"), advice=LOOKS,
     ),
     Kind(
         "mask model", "a CLIPSeg, which masks what words name",
@@ -213,7 +223,6 @@ PIPELINES = (
     (r"StableDiffusion(Latent)?Upscale", "an upscaler of Stable Diffusion 2"),
     (r"Depth2Img", "a model of Stable Diffusion led by depth"),
     (r"InstructPix2Pix", "an InstructPix2Pix model, which edits a picture"),
-    (r"StableDiffusionXL", SDXL),
 )
 """What the class in a `model_index.json` holds, and what such a folder is."""
 

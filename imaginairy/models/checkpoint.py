@@ -31,7 +31,13 @@ from imaginairy.models.declared import (
     said_by_file,
     said_by_name,
 )
-from imaginairy.models.known import known_as, refused_as
+from imaginairy.models.known import (
+    known_as,
+    known_at_top,
+    refuse_gguf,
+    refused_as,
+    shard,
+)
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
@@ -83,6 +89,7 @@ def read_checkpoint(
     """
     if path.is_dir():
         return read_folder(ModelFolder(path, half=half), known)
+    refuse_gguf(path)
     return read_opened(path, open_weights(path), known)
 
 
@@ -209,7 +216,8 @@ def header_of_folder(folder: ModelFolder) -> Header:
 
 def why_no_file(path: Path, opened: Tensors) -> str:
     """Say what a file is that no family knows."""
-    if known := known_as(Header(opened.shapes.copy, metadata=opened.metadata)):
+    header = Header(opened.shapes.copy, metadata=opened.metadata)
+    if known := known_as(header) or shard(path):
         return refused_as(path, known)
     titles = listed([row.title for row in FAMILIES], "or")
     prefixes = dict.fromkeys(row.part(DENOISER).prefix for row in FAMILIES)
@@ -226,29 +234,23 @@ def why_no_folder(folder: ModelFolder) -> str:
     Raises:
         CheckpointError: it lacks the weights of a part.
     """
-    if kind := folder.index.get("_class_name"):
-        known = known_as(header_of_folder(folder))
-        what = f", {known.title}" if known else ""
+    kind = folder.index.get("_class_name")
+    known = known_as(header_of_folder(folder))
+    if known and kind:
+        where = folder.path / MODEL_INDEX
         return (
-            f"'{folder.path / MODEL_INDEX}' is of a {shown_value(kind)}{what}; "
-            f"{only_supported()}."
+            f"'{where}' is of a {shown_value(kind)}, {known.title}; {only_supported()}."
         )
-    if known := known_at_top(folder.path):
+    if known := known_at_top(folder.path) or known:
         return refused_as(folder.path, known)
     family = nearest(folder.folders)
     for row in family.parts:
         folder.tensors(row.folder, family.folders)
+    if kind:
+        where = folder.path / MODEL_INDEX
+        return f"'{where}' is of a {shown_value(kind)}; {only_supported()}."
     held = ", ".join(sorted(folder.folders))
     return f"'{folder.path}' holds {held}; {only_supported()}."
-
-
-def known_at_top(folder: Path) -> Stranger | None:
-    """Return what the weights are that lie in a folder and in no folder of it."""
-    weights = [file for file in folder.glob("*.safetensors") if file.is_file()]
-    if len(weights) != 1:
-        return None
-    opened = open_weights(weights[0], hollow=True)
-    return known_as(Header(opened.shapes.copy, metadata=opened.metadata))
 
 
 def refuse_named(path: Path, family: Family, whole: Tensors) -> None:

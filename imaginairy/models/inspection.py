@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,17 @@ from imaginairy.models.checkpoint import (
     read_opened,
     read_schedule,
     resembles,
+    why_no_folder,
 )
 from imaginairy.models.declared import said_by_file
-from imaginairy.models.known import known_as
+from imaginairy.models.known import (
+    NO_GGUF,
+    UNKNOWN,
+    is_gguf,
+    known_as,
+    known_gguf,
+    shard,
+)
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.training import readable, spoken_of, training
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
@@ -35,7 +43,8 @@ from imaginairy.weights import gguf
 from imaginairy.weights.folder import ModelFolder, weights_in
 from imaginairy.weights.weightfile import Tensors, is_safetensors, open_weights
 
-UNKNOWN = "weights of an unknown design"
+BESIDE = "not used"
+"""What tensors are called that no network of a model needs."""
 NAMES_SHOWN = 3
 LICENCE = re.compile(r"^license:\s*(\S.*)$", re.MULTILINE)
 """How the page of a repository says its licence, at its head."""
@@ -105,6 +114,8 @@ class Verdict:
     """What a model says of that, or is usual for it."""
     says_prediction: bool = True
     """Whether it says, or its family does, what its network predicts."""
+    prefix: str = ""
+    """What stands before all names of a model in a file."""
 
     @property
     def prediction(self) -> Prediction | None:
@@ -125,7 +136,7 @@ def inspected(path: Path) -> Inspected:
         if folder.index or any(folder.shapes()):
             return _of_folder(folder)
         return inspected(weights_in(path))
-    if start_of(path).startswith(gguf.MAGIC):
+    if is_gguf(path):
         return _of_gguf(path)
     opened = open_weights(path, hollow=True)
     safe = is_safetensors(start_of(opened.files[0]))
@@ -144,14 +155,15 @@ def of_file(path: Path, opened: Tensors) -> Verdict:
     family, whole, _ = family_of_file(opened)
     if family is None:
         header = Header(opened.shapes.copy, metadata=opened.metadata)
-        return _not_a_model(known_as(header))
+        return _not_a_model(known_as(header) or shard(path))
     try:
-        return _of_checkpoint(read_opened(path, opened, _own(path).says))
+        verdict = _of_checkpoint(read_opened(path, opened, _own(path).says))
     except CheckpointError as error:
         if known := resembles(family, whole):
             return _not_a_model(known)
         noise, says = _noise_said(path, family, whole)
-        return Verdict(family, None, None, [str(error)], noise, says)
+        verdict = Verdict(family, None, None, [str(error)], noise, says)
+    return replace(verdict, prefix=whole.prefix)
 
 
 def _noise_said(
@@ -184,7 +196,7 @@ def _of_folder(folder: ModelFolder) -> Inspected:
     )
     family = family_of(header_of_folder(folder))
     if family is None:
-        verdict = _not_a_model(known_as(header_of_folder(folder)))
+        verdict = _no_model_in(folder)
     else:
         try:
             verdict = _of_checkpoint(read_folder(folder, _own(folder.path).says))
@@ -196,9 +208,20 @@ def _of_folder(folder: ModelFolder) -> Inspected:
 def _of_gguf(path: Path) -> Inspected:
     header = gguf.read_gguf(path)
     contents = Contents("GGUF", header.shapes, header.types, header.metadata, [path])
-    known = known_as(Header(lambda: header.shapes))
-    unsupported = "GGUF files are not supported yet; give a .safetensors file."
-    return _told(path, contents, Verdict(known=known, missing=[unsupported]))
+    verdict = Verdict(known=known_gguf(header.shapes), missing=[NO_GGUF])
+    return _told(path, contents, verdict)
+
+
+def _no_model_in(folder: ModelFolder) -> Verdict:
+    if known := known_as(header_of_folder(folder)):
+        return _not_a_model(known)
+    try:
+        why = why_no_folder(folder)
+    except CheckpointError as error:
+        why = str(error)
+    held = ", ".join(dict.fromkeys(name.partition("/")[0] for name in folder.shapes()))
+    what = Stranger("parts", None, f"a folder of parts of a model ({held})")
+    return Verdict(known=what, missing=[why])
 
 
 def _not_a_model(known: Stranger | None) -> Verdict:
@@ -207,6 +230,8 @@ def _not_a_model(known: Stranger | None) -> Verdict:
 
 
 def _of_checkpoint(checkpoint: Checkpoint) -> Verdict:
+    for part in checkpoint.parts.values():
+        part.check()
     needs_words = {row.role for row in checkpoint.family.texts} - {
         *checkpoint.vocabularies
     }
@@ -250,7 +275,7 @@ def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
         native_size=own.defaults.native_size if family and own.family else None,
         parameters=sum(counts.values()),
         precision=dict(precision.most_common()),
-        parts=_parts(family, path.is_dir(), counts) if family else {},
+        parts=_parts(verdict, path.is_dir(), counts) if family else {},
         size=sum(file.stat().st_size for file in contents.files),
         licence=said.pop("license", None) or _licence_beside(path),
         missing=verdict.missing,
@@ -275,14 +300,16 @@ def _own(path: Path) -> ModelRow:
         return row
 
 
-def _parts(family: Family, folder: bool, counts: Mapping[str, int]) -> dict[str, int]:
+def _parts(verdict: Verdict, folder: bool, counts: Mapping[str, int]) -> dict[str, int]:
     starts = {
-        row.title: f"{row.folder}/" if folder else row.prefix for row in family.parts
+        row.title: f"{row.folder}/" if folder else verdict.prefix + row.prefix
+        for row in (verdict.family.parts if verdict.family else ())
     }
     sums = {
         title: sum(count for name, count in counts.items() if name.startswith(start))
         for title, start in starts.items()
     }
+    sums[BESIDE] = sum(counts.values()) - sum(sums.values())
     return {title: count for title, count in sums.items() if count}
 
 

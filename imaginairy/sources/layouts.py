@@ -30,9 +30,15 @@ CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
 BUNDLED_WEIGHTS = "model.safetensors"
 """The one file of a bundled model whose role wants a file."""
 WEIGHT_NAME = re.compile(
-    r"(?P<stem>diffusion_pytorch_model|model|pytorch_model)"
-    r"(?P<variant>\.\w+?)?(?P<kind>\.safetensors|\.bin)(?P<index>\.index\S*\.json)?"
+    r"(diffusion_pytorch_model|model|pytorch_model)"
+    r"(\.\w+?)?\.(safetensors|bin)(\.index\S*\.json)?"
 )
+SHARD = r"-\d+-of-\d+"
+"""What the name of one file of several has in it."""
+HALVES = ("fp16", "bf16")
+VARIANTS = ("", "fp32", *HALVES)
+"""Variants that are the same weights in some precision."""
+NO_VARIANTS = ("safetensors", "bin", "index", "json")
 
 Choose: TypeAlias = Callable[[Sequence[str], str, str, bool], list[str]]
 """Chooses what is needed of a folder or repository: of its files, its own name, what
@@ -50,7 +56,7 @@ def folder_files(
     top = [file for file in files if "/" not in file]
     if CONFIG not in top:
         raise CheckpointError(f"'{origin}' is no {noun}: it holds no {CONFIG}.")
-    if not any(WEIGHT_NAME.fullmatch(file) for file in top):
+    if not any(is_weights(file) for file in top):
         raise CheckpointError(f"'{origin}' is no {noun}: it holds no weights.")
     weights = with_shards(pick_weights(top, "", half=half), top)
     wanted = (TOKENIZER, VOCABULARY, MERGES, WORD_PIECES, *PREPROCESSORS, GENERATION)
@@ -62,9 +68,7 @@ def holds_weights(files: Collection[str], part: str) -> bool:
     """Tell whether one part of a folder has weights; the folder itself goes by ""."""
     start = f"{part}/" if part else ""
     return any(
-        WEIGHT_NAME.fullmatch(file.removeprefix(start))
-        for file in files
-        if file.startswith(start)
+        is_weights(file.removeprefix(start)) for file in files if file.startswith(start)
     )
 
 
@@ -73,7 +77,7 @@ def pick_weights(
 ) -> str:
     """Choose the weight file, or the index of its shards, of one part of a folder.
 
-    Safetensors before pickles, whole precision before fp16 unless `half`.
+    Safetensors before pickles, whole precision before fp16 and bf16 unless `half`.
 
     Args:
         beside: the folders that such a model has, for messages.
@@ -84,14 +88,12 @@ def pick_weights(
     candidates = []
     for file in files:
         folder, _, name = file.rpartition("/")
-        match = WEIGHT_NAME.fullmatch(name) if folder == part else None
-        if match is None:
+        if folder != part or not is_weights(name):
             continue
-        variant = "fp16" in name
-        if (match["variant"] or "").strip(".") not in ("", "fp16"):
-            continue
-        is_pickle = match["kind"] == ".bin"
-        candidates.append((is_pickle, variant != half, bool(match["index"]), file))
+        variant, is_index = variant_of(name), name.endswith(".json")
+        other = (variant in HALVES) != half
+        rank = VARIANTS.index(variant)
+        candidates.append((".bin" in name, other, rank, is_index, file))
     if not candidates:
         folders = [f"{folder}/" for folder in beside]
         raise CheckpointError(
@@ -110,10 +112,22 @@ def with_shards(weights: str, files: Sequence[str]) -> list[str]:
     if not weights.endswith(".json"):
         return [weights]
     stem = re.sub(r"(\.safetensors|\.bin)\.index.*", "", weights)
-    shard = re.compile(re.escape(stem) + r"\S*-\d+-of-\d+\S*")
+    shard = re.compile(re.escape(stem) + rf"\S*{SHARD}\S*")
     shards = [file for file in files if shard.fullmatch(file)]
-    half = "fp16" in weights
-    return [weights, *(file for file in shards if ("fp16" in file) == half)]
+    variant = variant_of(weights)
+    return [weights, *(file for file in shards if variant_of(file) == variant)]
+
+
+def is_weights(name: str) -> bool:
+    """Tell whether a file's name is that of a network's weights, or of their index."""
+    return bool(WEIGHT_NAME.fullmatch(name)) and variant_of(name) in VARIANTS
+
+
+def variant_of(weights: str) -> str:
+    """Return what a weight file says of its variant, such as `fp16`; "" for none."""
+    name = re.sub(SHARD, "", weights.rpartition("/")[2])
+    words = name.split(".")[1:]
+    return ".".join(word for word in words if word not in NO_VARIANTS)
 
 
 def has_clip_vocabulary(folder: Path) -> bool:

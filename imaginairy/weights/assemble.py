@@ -32,9 +32,24 @@ class Part:
         self, device: torch.device, dtype: torch.dtype, *, as_stored: bool = False
     ) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
+        return assemble(self._unfilled(), self, device, dtype, as_stored=as_stored)
+
+    def check(self) -> None:
+        """Compare the network with the tensors, of which none is read.
+
+        Raises:
+            CheckpointError: as `assemble`.
+        """
+        unfilled = self._unfilled().state_dict()
+        places = {name: stored_as(name, self.names) for name in unfilled}
+        _refuse_misfits(self.network.__name__, self, unfilled, places)
+        for place in places.values():
+            _refuse_whole_numbers(self, place, self.tensors.types[place.name])
+
+    def _unfilled(self) -> nn.Module:
         try:
             with torch.device("meta"), _Unfilled():
-                network = self.network(self.config)
+                return self.network(self.config)
         except (
             ValueError,
             RuntimeError,
@@ -46,7 +61,6 @@ class Part:
                 f"'{self.tensors.origin}' holds no {self.network.__name__} of a "
                 f"workable size ({error})."
             ) from error
-        return assemble(network, self, device, dtype, as_stored=as_stored)
 
 
 def assemble(
@@ -75,11 +89,7 @@ def assemble(
     for name, tensor in unfilled.items():
         place = places[name]
         whole = part.tensors.read(place.name)
-        if not whole.is_floating_point():
-            raise CheckpointError(
-                f"'{part.tensors.origin}' holds {part.tensors.prefix}{place.name} as "
-                f"{whole.dtype}; only floating-point weights are supported."
-            )
+        _refuse_whole_numbers(part, place, whole.dtype)
         layer = network.get_submodule(name.rpartition(".")[0])
         stays = as_stored and _widens(layer, name) and whole.itemsize < dtype.itemsize
         ours = place.taken(whole).to(device=device, dtype=None if stays else dtype)
@@ -125,6 +135,14 @@ def _refuse_misfits(
         raise CheckpointError(
             f"'{part.tensors.origin}' does not fit the {title} it seems to hold: "
             f"tensors {'; '.join(problems)}."
+        )
+
+
+def _refuse_whole_numbers(part: Part, place: Stored, dtype: torch.dtype) -> None:
+    if not dtype.is_floating_point:
+        raise CheckpointError(
+            f"'{part.tensors.origin}' holds {part.tensors.prefix}{place.name} as "
+            f"{dtype}; only floating-point weights are supported."
         )
 
 

@@ -9,8 +9,8 @@ from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
     SCHEDULER,
-    WEIGHT_NAME,
     holds_weights,
+    is_weights,
     pick_weights,
 )
 from imaginairy.weights.json_file import read_json
@@ -80,7 +80,7 @@ class ModelFolder:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the tensors of all parts, by `folder/name`."""
-        weights = (file for file in self.files if _is_weights(file))
+        weights = (file for file in self.files if is_weights(file.rpartition("/")[2]))
         folders = sorted({file.partition("/")[0] for file in weights})
         return {
             f"{folder}/{name}": shape
@@ -93,10 +93,6 @@ class ModelFolder:
         return read_json(file) if file.is_file() else {}
 
 
-def _is_weights(file: str) -> bool:
-    return WEIGHT_NAME.fullmatch(file.rpartition("/")[2]) is not None
-
-
 def weights_in(folder: Path, *, half: bool = False) -> Path:
     """Return the weights in a folder that is no model of several parts.
 
@@ -107,7 +103,7 @@ def weights_in(folder: Path, *, half: bool = False) -> Path:
         CheckpointError: there are none, or several.
     """
     files = sorted(file.name for file in folder.iterdir() if file.is_file())
-    if any(WEIGHT_NAME.fullmatch(file) for file in files):
+    if any(is_weights(file) for file in files):
         return folder / pick_weights(files, "", half=half)
     weights = [file for file in files if file.endswith(ENDINGS)]
     if len(weights) == 1:

@@ -87,6 +87,11 @@ class _Below(Tensors):
         self.whole, self.start = whole, prefix
         self.prefix = whole.prefix + prefix
         self.metadata = whole.metadata
+        self.types = {
+            name.removeprefix(prefix): kind
+            for name, kind in whole.types.items()
+            if name.startswith(prefix)
+        }
         super().__init__(
             whole.origin,
             {

@@ -14,6 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
+from imaginairy.errors import CheckpointError
+from imaginairy.models.checkpoint import read_checkpoint
 from tests.support.checkpoints import write_hollow
 from tests.support.tiny_kin import save_as_file, tiny_sd2, tiny_sdxl
 
@@ -295,6 +297,10 @@ def test_a_gguf_is_told_and_not_used(facts: Facts, tmp_path: Path) -> None:
     said = facts(file)
     assert said["what"] == "Flux.1 [schnell]"
     assert said["precision"] == {"Q4_K": 3072 * 9216}
+    with pytest.raises(
+        CheckpointError, match=r"is a GGUF file and holds Flux\.1 \[sch"
+    ):
+        read_checkpoint(file)
     assert said["missing"] == ["GGUF files are not supported yet; give a .safetensors "
                                "file."]  # fmt: skip
 

@@ -22,9 +22,9 @@ LAYOUTS: dict[str, Shapes] = {
         Path(__file__).with_name("layouts.json").read_text()
     ).items()
 }
-OF_4 = f"an autoencoder (VAE) of 4 channels, as {SD1}, 2.x and XL have"
-OF_16 = f"an autoencoder (VAE) of 16 channels, as Flux.1, {SD3} and Z-Image have"
-OF_32 = "an autoencoder (VAE) of 32 channels, as Flux.2 has"
+OF_4 = f"an autoencoder (VAE) for {SD1}, 2.x or XL"
+OF_16 = f"an autoencoder (VAE) for Flux.1, {SD3} or Z-Image"
+OF_32 = "an autoencoder (VAE) for Flux.2"
 TINY = f"a TAESD, a tiny autoencoder, for {SD1}, 2.x or XL"
 TITLES = {
     "sd21_diffusers_unet": f"the UNet of {SD2} alone",
@@ -193,6 +193,17 @@ def test_other_models() -> None:
     assert title(tiny) == f"a TAESD, a tiny autoencoder, for Flux.1 or {SD3}"
 
 
+def test_parts_of_models() -> None:
+    both = {f"conditioner.embedders.{n}.model.x": (2,) for n in (0, 1)}
+    assert title(both) == f"both text encoders of {SDXL}"
+    safety = {"special_care_embeds": (3, 768), "concept_embeds": (17, 768)}
+    assert title(safety) == "a safety checker of Stable Diffusion"
+    t5 = {"token_embd.weight": (32128, 4096), "enc.blk.0.attn_q.weight": (4096, 4096)}
+    assert title(t5) == "a text encoder (T5-XXL)"
+    words, norm = {"token_embd.weight": (9, 2560)}, {"blk.0.attn_q_norm.weight": (128,)}
+    assert title(words | norm) == "a text encoder (Qwen3-4B)"
+
+
 # --- adapters -------------------------------------------------------------------------
 
 ATTENTION = "down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -222,6 +233,21 @@ LORAS: list[tuple[str, Shape, str]] = [
      f"for {SD3}"),
     ("diffusion_model.layers.7.attention.to_k.lora_A.weight", (8, 3840), "for Z-Image"),
     ("lora_unet_layers_7_feed_forward_w1.lora_down.weight", (8, 3840), "for Z-Image"),
+    ("transformer.transformer_blocks.0.attn.add_k_proj.lora_A.weight", (8, 3072),
+     "for Flux.1"),
+    ("lora_unet_single_blocks_2_linear1.lora_up.weight", (21504, 8), "for Flux.1"),
+    ("lora_unet_single_blocks_2_linear1.lora_up.weight", (27648, 8), "for Flux.2"),
+    ("lora_unet_single_blocks_2_linear2.lora_down.weight", (8, 12288), "for Flux.2"),
+    ("lora_unet_double_blocks_2_img_attn_qkv.lora_down.weight", (8, 6144),
+     "for Flux.2"),
+    ("lora_unet_input_blocks_4_1_proj_in.lora_down.weight", (8, 640), f"for {SDXL}"),
+    ("lora_unet_down_blocks_1_attentions_0_proj_in.lora_down.weight", (8, 640, 1, 1),
+     f"for {SD1}"),
+    ("lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", (8, 320),
+     f"for {SD2}"),
+    (f"lora_unet_{ATTENTION}.diff", (640, 2048), f"for {SDXL}"),
+    (f"lora_te1_{TEXT}.lora_down.weight", (8, 768), ""),
+    ("lora_unet_mid_block_resnets_0_norm1.w_norm", (1280,), ""),
     ("lora_unet_conv_in.lora_down.weight", (8, 4, 3, 3), ""),
 ]  # fmt: skip
 
@@ -245,11 +271,25 @@ def test_a_lora_says_what_it_is_for(
         ("b2.weight", "a GLoRA"),
         ("dora_scale", "a LoRA"),
         ("diff", "a LoRA"),
+        ("w_norm", "a LoRA"),
     ],
 )
 def test_the_kin_of_lora_is_named(name: str, kind: str) -> None:
     said = title({f"lora_unet_{ATTENTION}.{name}": (8, 768)})
     assert said and said.startswith(kind)
+
+
+@pytest.mark.parametrize(("width", "family"), [(768, SD1), (1024, SD2), (2048, SDXL)])
+def test_the_kin_of_lora_says_what_it_is_for(width: int, family: str) -> None:
+    for kind, shapes in {
+        "LoHa": {"hada_w1_a": (640, 8), "hada_w1_b": (8, width)},
+        "LoKr": {"lokr_w1": (8, 16), "lokr_w2": (80, width // 16)},
+        "LoKr,": {"lokr_w1_b": (8, 16), "lokr_w2_b": (8, width // 16)},
+        "GLoRA": {"a2.weight": (8, width), "b2.weight": (8, width)},
+        "(IA)^3": {"weight": (width,), "on_input": ()},
+    }.items():
+        found = title({f"lora_unet_{ATTENTION}.{n}": s for n, s in shapes.items()})
+        assert found and kind in found and found.endswith(f" for {family}")
 
 
 @pytest.mark.parametrize(
@@ -327,6 +367,30 @@ def test_a_folder_is_told_by_its_pipeline(
     index = tmp_path / "model_index.json"
     index.write_text(json.dumps({"_class_name": pipeline}))
     assert refusal(tmp_path).startswith(f"'{index}' is of a {pipeline}, {kind}")
+
+
+def test_a_folder_without_a_list_is_told_by_what_lies_in_it(tmp_path: Path) -> None:
+    (tmp_path / "transformer").mkdir()
+    file = tmp_path / "transformer" / "diffusion_pytorch_model.safetensors"
+    write_hollow(file, LAYOUTS["flux1_schnell_diffusers"])
+    assert refusal(tmp_path).startswith(f"'{tmp_path}' is Flux.1 [schnell]; only")
+
+
+@pytest.mark.parametrize(
+    "kind", ["StableDiffusionPipeline", "StableDiffusionXLPipeline"]
+)
+def test_a_folder_that_lacks_a_part_says_which(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+    (tmp_path / "vae").mkdir()
+    file = tmp_path / "vae" / "diffusion_pytorch_model.safetensors"
+    write_hollow(file, LAYOUTS["sd_vae_diffusers"])
+    assert "has no weights in 'unet/'; it should hold unet/, vae/" in refusal(tmp_path)
+
+
+def test_one_file_of_several_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "model-00002-of-00003.safetensors"
+    write_hollow(file, {"x.weight": (2,)})
+    assert refusal(file).startswith(f"'{file}' is one of 3 files that hold weights tog")
 
 
 def test_a_folder_of_one_file_is_told_by_it(tmp_path: Path) -> None:

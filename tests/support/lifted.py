@@ -198,12 +198,9 @@ def family_of_file(kind: str) -> Family:
     )
 
 
-def save_file_of(kind: str, file: Path, parts: Parts, markers: Named) -> None:
-    """Save it as training programs do, with the vocabularies beside it.
-
-    Args:
-        markers: tensors that stand for what they say.
-    """
+def save_file_of(kind: str, file: Path) -> None:
+    """Save it as training programs do, with the vocabularies beside it."""
+    parts = LIFTED[kind]()
     names = dict.fromkeys(LIFTED, clip_text.openclip_names)
     names["XL"] = clip_text.LEVELLED.names
     namings: dict[str, Naming] = {
@@ -212,7 +209,7 @@ def save_file_of(kind: str, file: Path, parts: Parts, markers: Named) -> None:
         "text": names[kind],
         "text_2": clip_text.openclip_names,
     }
-    named = dict(markers)
+    named: Named = {}
     for row in FAMILIES[kind].parts:
         named |= below(row.prefix, parts[row.role].stored(namings[row.role]))
     save(named, file)
