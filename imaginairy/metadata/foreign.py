@@ -38,6 +38,8 @@ NUMBERS: dict[str, tuple[str, type[int] | type[float]]] = {
 HASHES = "hashes"
 PAIR = ("sampler", "schedule type")
 """Read together: see `read_pair`."""
+REFINER = ("refiner", "refiner switch at")
+"""Read together, too."""
 TELLS_NOTHING = {
     "version", "rng", "model", "model hash", "user", "civitai metadata: {}",
     "created date",
@@ -71,15 +73,7 @@ class ForeignRecord:
     @property
     def model(self) -> str | None:
         """The catalog's name of the model, by its hash or else its name, or None."""
-        for spec in models_for(DRAWS):
-            digest = getattr(spec.weights, "sha256", None)
-            if self.model_hash and digest and digest.startswith(self.model_hash):
-                return spec.name
-            file = spec.weights.path if isinstance(spec.weights, HubFile) else ""
-            if self.model_name and self.model_name == Path(file).stem:
-                return spec.name
-        row = find(DRAWS, self.model_name)
-        return row.name if row else None
+        return model_named(self.model_name, self.model_hash)
 
     @property
     def model_described(self) -> str:
@@ -87,6 +81,23 @@ class ForeignRecord:
         name = f"'{self.model_name}'" if self.model_name else ""
         digest = f"hash {self.model_hash}" if self.model_hash else ""
         return ", ".join(filter(None, (name, digest)))
+
+
+def model_named(name: str, start: str) -> str | None:
+    """Return the catalog's name of a model, or None.
+
+    Args:
+        start: the first digits of its SHA-256, where they are said; they come first.
+    """
+    for spec in models_for(DRAWS):
+        digest = getattr(spec.weights, "sha256", None)
+        if start and digest and digest.startswith(start):
+            return spec.name
+        file = spec.weights.path if isinstance(spec.weights, HubFile) else ""
+        if name and name == Path(file).stem:
+            return spec.name
+    row = find(DRAWS, name)
+    return row.name if row else None
 
 
 def read_foreign(written: Written) -> ForeignRecord | None:
@@ -109,6 +120,9 @@ def parse_parameters(text: str) -> ForeignRecord | None:
     pair = read_pair(*(said.get(name, "") for name in PAIR))
     fields |= {"sampler_type": pair.sampler, "schedule": pair.schedule}
     unknown = pair.unknown | _read_settings(settings, fields)
+    if refiner := _refiner(*(said.get(name, "") for name in REFINER)):
+        fields["refiner"] = refiner
+        unknown = {n: v for n, v in unknown.items() if plain(n) not in REFINER}
     from_picture = "denoising strength" in said and "hires upscale" not in said
     if from_picture:
         unknown = {n: v for n, v in unknown.items() if plain(n) != "denoising strength"}
@@ -215,6 +229,15 @@ def _field(name: str, value: str) -> dict[str, Any]:
     if name == "tiling":
         return {"tile_mode": "xy" if value.lower() == "true" else ""}
     return {}
+
+
+def _refiner(named: str, switches: str) -> str | None:
+    """Return our words for `name [first digits of its SHA-256]`; None if unknown."""
+    parts = re.fullmatch(r"(.*?)\s*(?:\[([0-9a-fA-F]*)\])?", named)
+    model = model_named(parts[1], (parts[2] or "").lower()) if parts else None
+    share = _number(switches, float)
+    known = model and share is not None and 0 < share < 1
+    return f"{model}@{share:g}" if known else None
 
 
 def _number(text: str, kind: type[int] | type[float]) -> float | None:

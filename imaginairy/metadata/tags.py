@@ -73,6 +73,7 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         "Model hash": str(metadata["model_sha256"])[:10],
         "Model": Path(str(metadata["model"])).name,
         **_vae_of(metadata),
+        **_refiner_of(metadata),
         **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
         "Version": metadata["software"],
     }
@@ -89,6 +90,15 @@ def _vae_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     digest = str(metadata.get("vae_sha256"))[:10]
     return {"VAE hash": digest, "VAE": Path(str(metadata["vae"])).name}
+
+
+def _refiner_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the refiner, where there is one, and when it takes over."""
+    name, _, share = str(metadata.get("refiner") or "").rpartition("@")
+    if not name:
+        return {}
+    digest = str(metadata.get("refiner_sha256"))[:10]
+    return {"Refiner": f"{Path(name).name} [{digest}]", "Refiner switch at": share}
 
 
 def _plain_value(value: Any) -> Any:

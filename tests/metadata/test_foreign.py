@@ -230,6 +230,7 @@ def test_ours_is_read_back_from_what_others_read(tmp_path: Path) -> None:
             negative_prompt="(blur)",
             seed=4,
             sampler_type="k_heun",
+            refiner="storybook@0.7",
         ),
         spec,
     )
@@ -237,8 +238,12 @@ def test_ours_is_read_back_from_what_others_read(tmp_path: Path) -> None:
         prompt=prompt,
         images={"generated": Image.fromarray(np.zeros((8, 8, 3), np.uint8))},
         model_hash=lambda: "ab" * 32,
+        refiner_hash=lambda: "cd" * 32,
     )
     written = read_written(result.save(tmp_path / "fox.png"))
+    assert "Refiner: storybook [cdcdcdcdcd], Refiner switch at: 0.7" in (
+        written.parameters
+    )
     record = parse_parameters(written.parameters)
     assert record is not None
     again = ImaginePrompt.from_dict({**record.fields, "model": record.model})
