@@ -202,6 +202,12 @@ def order_of(
         prompt = replace(prompt, init_image_strength=strength)
     drawn = in_steps(spec, drawn, step)
     steps = _or(prompt.steps, spec.defaults.steps)
+    if strength < 1 and not steps_to_run(steps, strength):
+        log.warning(
+            "An init_image_strength of %g leaves none of %d steps to make: the picture "
+            "stays as it is; take more steps, or a lower strength.",
+            strength, steps,
+        )  # fmt: skip
     sampler = get_sampler(_or(prompt.sampler_type, spec.defaults.sampler))
     if prompt.schedule is None:
         possible = (each for each in sampler.spacings if each in spacings)

@@ -136,3 +136,19 @@ def test_a_model_may_have_a_schedule_of_its_own() -> None:
     assert spaced(schedule="karras") == "karras"
     assert spaced(sampler_type="plms") is None
     assert spaced(spacings=("normal", "karras")) is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "said"),
+    [(1, 0.6, True), (2, 0.6, False), (1, 0.4, False), (4, 0.9, True), (1, 1, False)],
+)
+def test_a_picture_that_no_step_is_left_for_is_told_of(
+    steps: int, strength: float, said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = order(steps=steps, init_image=TALL, init_image_strength=strength)
+    told = (
+        f"An init_image_strength of {strength:g} leaves none of {steps} steps to make: "
+        "the picture stays as it is; take more steps, or a lower strength."
+    )
+    assert (told in caplog.messages) == said
+    assert (asked.steps_to_run == 0) == (said or strength == 1)

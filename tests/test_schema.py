@@ -1,6 +1,7 @@
 """Every field is checked once, with a message that helps."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,3 +196,26 @@ def test_a_sampler_is_called_by_its_own_name(name: str) -> None:
 def test_samplers_are_known_by_other_tools_names() -> None:
     for theirs, ours in {"Euler a": "k_euler_a", "dpmpp_2m": "k_dpmpp_2m"}.items():
         assert ImaginePrompt("a fox", sampler_type=theirs).sampler_type == ours
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["x@2", "x@1", "x@0", "x@-0.5", "x@nan", "@0.5", "@", "x@", "x@0.5:0.6", " @0.5"],
+)
+def test_what_is_no_refiner_is_refused(said: str) -> None:
+    with pytest.raises(BadOptionError, match=r"cannot be read.* as NAME@0\.8\.$"):
+        ImaginePrompt("a fox", refiner=said)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_read"),
+    [
+        ("sdxl-refiner", "sdxl-refiner@0.8"),
+        ("sdxl-refiner@.75", "sdxl-refiner@0.75"),
+        ("owner/repo@main", "owner/repo@main@0.8"),
+        ("owner/repo@v1.0@0.9", "owner/repo@v1.0@0.9"),
+        (Path("a@b/c.safetensors"), "a@b/c.safetensors@0.8"),
+    ],
+)
+def test_a_refiner_is_a_model_and_a_share(said: Any, is_read: str) -> None:
+    assert ImaginePrompt("a fox", refiner=said).refiner == is_read

@@ -11,7 +11,7 @@ from imaginairy.models.declared import said_by_metadata
 from imaginairy.models.known import known_as, refused_as
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.discrete import ScheduleConfig
-from imaginairy.sources.layouts import CONFIG, pick_weights
+from imaginairy.sources.layouts import CONFIG, WEIGHT_NAME, pick_weights
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.leftovers import some, unexpected
 from imaginairy.weights.settings import Settings
@@ -62,8 +62,17 @@ def over(
 
 
 def in_folder(path: Path, *, half: bool) -> tuple[Path, dict[str, Any]]:
-    """Return the weights and the settings of a folder that holds one network."""
+    """Return the weights and the settings of a folder that holds one network.
+
+    Raises:
+        CheckpointError: it holds none.
+    """
     files = [file.name for file in path.iterdir() if file.is_file()]
+    if not any(map(WEIGHT_NAME.fullmatch, files)):
+        raise CheckpointError(
+            f"'{path}' holds no weights itself; give the file or the folder of a "
+            "network that draws before the '+'."
+        )
     config = path / CONFIG
     settings = dict(read_json(config)) if config.is_file() else {}
     return path / pick_weights(files, "", half=half), settings

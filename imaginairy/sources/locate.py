@@ -105,8 +105,9 @@ def _laid_over(name: str) -> ModelRow | None:
     """Return a network in a file over another model, where a name says that."""
     parts = name.split(OVER)
     for count in range(1, len(parts)):
-        path, base = existing(OVER.join(parts[:count])), OVER.join(parts[count:])
-        if path and base:
+        above, base = OVER.join(parts[:count]), OVER.join(parts[count:])
+        path = existing(above) if above and base else None
+        if path:
             below = locate(DRAWS, base)
             return ModelRow(
                 role=DRAWS,

@@ -31,7 +31,11 @@ from tests.support.renamed import (
 from tests.support.tiny_kin import below
 
 Named = dict[str, torch.Tensor]
-KINDS = ("2.1", "2 inpainting", "XL", "XL inpainting", "SSD-1B", "Vega", "KOALA 700M")
+REFINER = "XL refiner"
+KINDS = (
+    "2.1", "2 inpainting", "XL", "XL inpainting", REFINER, "SSD-1B", "Vega",
+    "KOALA 700M",
+)  # fmt: skip
 LAYERS_OF_H = 24
 STEM = "model.safetensors"
 built = cache(hollow)
@@ -47,10 +51,12 @@ def save_file(kind: str, folder: Path) -> Path:
     pictures = compvis_autoencoder(built(autoencoder_of))
     named |= below("first_stage_model.", pictures)
     if is_xl(kind):
-        first = levelled(built(kin_text, "ViT-L", projected=False))
-        named |= below("conditioner.embedders.0.transformer.", first)
+        if kind != REFINER:
+            first = levelled(built(kin_text, "ViT-L", projected=False))
+            named |= below("conditioner.embedders.0.transformer.", first)
         second = openclip_text(built(kin_text, "ViT-bigG", projected=True))
-        named |= below("conditioner.embedders.1.model.", second)
+        number = 0 if kind == REFINER else 1
+        named |= below(f"conditioner.embedders.{number}.model.", second)
     else:
         text = openclip_text(built(kin_text, "ViT-H", projected=True))
         named |= below("cond_stage_model.model.", text)
@@ -62,7 +68,8 @@ def save_folder(kind: str, folder: Path) -> Path:
     """Write it in the diffusers layout, with nothing said beside the tensors."""
     parts = {"unet": built(kin_unet, kind), "vae": built(autoencoder_of)}
     if is_xl(kind):
-        parts["text_encoder"] = built(kin_text, "ViT-L", projected=False)
+        if kind != REFINER:
+            parts["text_encoder"] = built(kin_text, "ViT-L", projected=False)
         parts["text_encoder_2"] = built(kin_text, "ViT-bigG", projected=True)
     else:
         parts["text_encoder"] = built(
@@ -82,7 +89,8 @@ def test_it_is_told_and_fits(
     place = save(kind, tmp_path)
     checkpoint = read_checkpoint(place)
     family = checkpoint.family
-    assert family.name == ("sdxl" if is_xl(kind) else "sd2")
+    names = {REFINER: "sdxl-refiner"}
+    assert family.name == names.get(kind, "sdxl" if is_xl(kind) else "sd2")
     drawing = checkpoint.parts["denoiser"].config
     assert (drawing.down, drawing.middle, drawing.up) == DEPTHS[kind]
     assert drawing.heads == UNETS[kind]["attention_head_dim"]
@@ -101,6 +109,8 @@ def assert_texts(kind: str, parts: dict[str, Any]) -> None:
     """Check the text encoders; Stable Diffusion 2 never runs the last layer of its."""
     texts = [part.config for part in parts.values()]
     expected = ["ViT-L", "ViT-bigG"] if is_xl(kind) else ["ViT-H"]
+    if kind == REFINER:
+        expected = ["ViT-bigG"]
     for config, name in zip(texts, expected, strict=True):
         whole = TEXTS[name]
         assert config.width == whole["hidden_size"]

@@ -226,3 +226,38 @@ def test_the_words_of_the_bundled_model_are_known(store: ModelStore) -> None:
     assert (BUNDLED_FOLDER / "storybook" / "words.json").is_file()
     words = store.get("bundled").words
     assert words and words.knows("fox") and not words.knows("parliament")
+
+
+# --- two that draw --------------------------------------------------------------------
+
+
+def test_a_refiner_is_held_beside_the_model_that_draws(
+    store: ModelStore, tiny_folder: Path, folder: Path
+) -> None:
+    first, second = store.get(str(tiny_folder)), store.refiner(str(folder))
+    assert store.loaded_roles == {"draws", "refines"}
+    assert store.get(str(tiny_folder)) is first, "not loaded again"
+    assert store.refiner(str(folder)) is second
+    assert store.refiner(str(tiny_folder)) is first, "it may go on with its own"
+
+
+def test_a_refiner_may_draw_next_and_what_drew_refine(
+    store: ModelStore, tiny_folder: Path, folder: Path
+) -> None:
+    first, second = store.get(str(tiny_folder)), store.refiner(str(folder))
+    for _ in range(2):
+        assert store.get(str(folder)) is second
+        assert store.refiner(str(tiny_folder)) is first
+        assert store.get(str(tiny_folder)) is first
+
+
+def test_of_refiners_the_last_one_is_kept_and_let_go_for_another_model(
+    store: ModelStore, tiny_folder: Path, folder: Path
+) -> None:
+    first = store.get(str(tiny_folder))
+    gone = weakref.ref(store.refiner(str(folder)).diffusion)
+    store.refiner("storybook")
+    gc.collect()
+    assert gone() is None and store.get(str(tiny_folder)) is first
+    store.get(str(folder))
+    assert store.loaded_roles == {"draws"}

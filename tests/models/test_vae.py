@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -206,3 +207,36 @@ def test_half_precision_holds_only_what_says_so(
     row = locate(VAE, str(tmp_path / "vae"))
     network, _ = load_vae(row, model, "model", CPU, torch.float16)
     assert {weight.dtype for weight in network.parameters()} == {dtype}
+
+
+def test_latents_that_a_model_normalises_are_its_own(
+    theirs: Any, tmp_path: Path
+) -> None:
+    """Whatever a VAE for those of the usual kind says of its scale."""
+    pipeline, means, spread = tiny_sdxl(), [0.5, -1.0, 2.0, 0.0], [1.0, 2.0, 3.0, 4.0]
+    pipeline.vae.register_to_config(
+        scaling_factor=0.5, latents_mean=means, latents_std=spread
+    )
+    pipeline.save_pretrained(tmp_path / "model")
+    theirs.save_pretrained(tmp_path / "vae")
+    model = ModelStore("cpu").get(str(tmp_path / "model"), vae=str(tmp_path / "vae"))
+    config = model.diffusion.autoencoder.config
+    assert (config.scale_factor, config.means) == (0.5, tuple(means))
+    assert config.deviations == tuple(spread)
+
+
+def test_a_refiner_goes_on_with_what_another_vae_shows(
+    theirs: Any, tiny_folder: Path, tmp_path: Path
+) -> None:
+    """And each of the two models may draw first, or have no VAE of its own."""
+    other, store = tmp_path / "other", ModelStore("cpu")
+    tiny_pipeline(seed=4).save_pretrained(other)
+    shutil.rmtree(other / "vae")
+    vae = str(LAYOUTS["diffusers"](theirs, tmp_path))
+    pairs = [(tiny_folder, other), (other, tiny_folder), (tiny_folder, other)]
+    prompts = [asked(a, refiner=f"{b}@0.5", vae=vae) for a, b in pairs]
+    first, second, again = pictures(*prompts, store=store)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+    [alone] = pictures(asked(tiny_folder, vae=vae), store=store)
+    assert not np.array_equal(first, alone)

@@ -20,7 +20,7 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.families.table import register
 from imaginairy.samplers import SAMPLERS
-from tests.support.lifted import family_of_file, save_file_of, save_folder_of
+from tests.support.lifted import LIFTED, family_of_file, save_file_of, save_folder_of
 
 MODELS = ("2 file", "2 folder", "XL file", "XL folder")
 REFINERS = ("refiner file", "refiner folder")
@@ -43,7 +43,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             save_folder_of(kind, place)
             return place
         place.mkdir()
-        save_file_of(kind, place / "model.safetensors")
+        save_file_of(kind, place / "model.safetensors", LIFTED[kind](), {})
         return place / "model.safetensors"
 
     return saved
@@ -110,6 +110,42 @@ def test_every_sampler(drawn: Draw, name: str) -> None:
     wanted = drawn("storybook", **options)
     for model in ("2 file", "XL folder"):
         assert_alike(drawn(model, **options), wanted)
+
+
+FEW = {"k_lcm": "lcm", "k_tcd": "lcm", "k_euler": "trailing", "ddim": "trailing"}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_few_steps(drawn: Draw, name: str) -> None:
+    """Any number of them makes a picture, in whatever shape the model is."""
+    few = {"sampler_type": name, "schedule": FEW[name]}
+    for steps in (1, 2, 4, 8):
+        wanted = drawn("storybook", steps=steps, **few)
+        assert_alike(drawn("XL folder", steps=steps, **few), wanted)
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_eight_steps_have_the_colours_of_many(
+    drawn: Draw, many: np.ndarray, name: str
+) -> None:
+    few = {"sampler_type": name, "schedule": FEW[name], **NATIVE}
+    [one], [eight] = (drawn("storybook", steps=steps, **few) for steps in (1, 8))
+    near, far = (np.abs(coarse(each) - coarse(many)).mean() for each in (eight, one))
+    assert near < 20 and near < 0.6 * far, f"{near:.1f}, and {far:.1f} in one step"
+
+
+NATIVE = {"width": 128, "height": 128, "negative_prompt": "", "prompt_strength": 3.5}
+
+
+@pytest.fixture(scope="module")
+def many(drawn: Draw) -> np.ndarray:
+    [usual] = drawn("storybook", steps=25, sampler_type="ddim", **NATIVE)
+    return usual
+
+
+def coarse(image: np.ndarray) -> np.ndarray:
+    """Return the mean colours of squares of 16 pixels."""
+    return image.reshape(8, 16, 8, 16, 3).mean(axis=(1, 3))
 
 
 def picture() -> Image.Image:

@@ -283,6 +283,9 @@ def test_a_file_may_be_laid_over_a_model(tmp_path: Path) -> None:
     assert (both.weights, both.over) == (LocalPath(whole), "me/mine@v2")
     with pytest.raises(UnknownModelError, match=r"'sdlx'.*Did you mean 'sdxl'"):
         locate(DRAWS, f"{file}+sdlx")
+    for name in ("+sdxl", f"{file}+"):
+        with pytest.raises(UnknownModelError, match="There is no model"):
+            locate(DRAWS, name)
     with pytest.raises(UnknownModelError, match=r"no model 'nothing\+sdxl'"):
         locate(DRAWS, "nothing+sdxl")
     with pytest.raises(UnknownModelError, match=r"no mask model '.*\+clipseg'"):

@@ -198,9 +198,12 @@ def family_of_file(kind: str) -> Family:
     )
 
 
-def save_file_of(kind: str, file: Path) -> None:
-    """Save it as training programs do, with the vocabularies beside it."""
-    parts = LIFTED[kind]()
+def save_file_of(kind: str, file: Path, parts: Parts, markers: Named) -> None:
+    """Save it as training programs do, with the vocabularies beside it.
+
+    Args:
+        markers: tensors that stand for what they say.
+    """
     names = dict.fromkeys(LIFTED, clip_text.openclip_names)
     names["XL"] = clip_text.LEVELLED.names
     namings: dict[str, Naming] = {
@@ -209,7 +212,7 @@ def save_file_of(kind: str, file: Path) -> None:
         "text": names[kind],
         "text_2": clip_text.openclip_names,
     }
-    named: Named = {}
+    named = dict(markers)
     for row in FAMILIES[kind].parts:
         named |= below(row.prefix, parts[row.role].stored(namings[row.role]))
     save(named, file)
