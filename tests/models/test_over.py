@@ -1,6 +1,7 @@
 """A network in a file by itself, over the other parts of another model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from safetensors.torch import save_file
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import DENOISER
+from imaginairy.families.family import AUTOENCODER, DENOISER
 from imaginairy.models.loading import opened
+from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.samplers.edm import EdmConfig
+from imaginairy.samplers.spacings import ALIGNED_XL
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import BUNDLED_FOLDER
@@ -79,6 +83,30 @@ def test_a_folder_of_one_network_says_its_sizes(base: Path, sdxl: Any) -> None:
         both.parts[DENOISER].config
         == opened(locate(DRAWS, str(base))).parts[DENOISER].config
     )
+
+
+@pytest.mark.parametrize("naming", ["diffusers", "CompVis in whole"])
+def test_markers_of_the_file_say_its_noise(
+    base: Path, other: dict[str, torch.Tensor], tmp_path: Path, naming: str
+) -> None:
+    file, empty = tmp_path / "unet.safetensors", torch.zeros(0)
+    alone = ScheduleConfig(predicts="v", zero_terminal_snr=True, spacing="trailing")
+    marked = {
+        ("v_pred",): ScheduleConfig(predicts="v"),
+        ("v_pred", "ztsnr"): alone,
+        ("edm_mean", "edm_std"): EdmConfig(),
+    }
+    for names, schedule in marked.items():
+        markers = {name: empty.clone() for name in names}
+        save_file(NAMINGS[naming](other) | markers, file)
+        both = opened(locate(DRAWS, f"{file}+{base}"))
+        if isinstance(schedule, ScheduleConfig):
+            schedule = replace(schedule, aligned=ALIGNED_XL)
+        assert both.schedule == schedule
+        for part in both.parts.values():  # refuses whatever does not fit
+            part.load(CPU, torch.float32)
+        scale = both.parts[AUTOENCODER].config.scale_factor
+        assert scale == (0.5 if "edm_std" in names else 0.13025)
 
 
 def test_it_draws_and_is_recorded(tmp_path: Path) -> None:
