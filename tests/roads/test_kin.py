@@ -141,15 +141,21 @@ def test_rescaled_guidance_of_noise_alone_equals_diffusers(
     assert relative_error(last.latents[0], plain) > 5 * TOLERANCE
 
 
+@pytest.mark.parametrize("made", [tiny_sd2, tiny_sdxl])
+@pytest.mark.parametrize(("said", "word"), [("v", "v_prediction"), ("clean", "sample")])
 def test_what_a_file_predicts_may_be_said_for_it(
-    store: ModelStore, tmp_path: Path
+    store: ModelStore,
+    tmp_path: Path,
+    made: Callable[..., Any],
+    said: str,
+    word: str,
 ) -> None:
-    pipeline, last = tiny_sd2(**V), Last()
+    pipeline, last = made(prediction_type=word), Last()
     file = tmp_path / "model.safetensors"
     save_as_file(pipeline, file)
-    [result] = imagine(prompts(file, FOX, prediction="v"), store=store, observer=last)
+    [result] = imagine(prompts(file, FOX, prediction=said), store=store, observer=last)
     assert relative_error(last.latents[0], theirs(pipeline, FOX, 0)) < TOLERANCE
-    assert result.metadata_dict()["prediction"] == "v"
+    assert result.metadata_dict()["prediction"] == said
 
 
 @pytest.mark.parametrize("inpainting", [False, True])
