@@ -1,7 +1,5 @@
 """Pictures that are named first and read when they are used."""
 
-import urllib.request
-from http.client import HTTPException
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,18 +7,14 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
+from imaginairy.addresses import SCHEMES, fetched
 from imaginairy.errors import (
     BadOptionError,
-    DownloadError,
     InvalidUrlError,
     MissingFileError,
 )
 from imaginairy.kinds import what_stands_at
 from imaginairy.pictures import read_picture
-
-URL_SCHEMES = ("http", "https")
-DOWNLOAD_TIMEOUT_S = 30.0
-MAX_DOWNLOAD_BYTES = 200_000_000
 
 
 class LazyLoadingImage:
@@ -76,6 +70,7 @@ class LazyLoadingImage:
         Raises:
             BadImageError: it cannot be read as an image.
             DownloadError: it could not be fetched.
+            InvalidUrlError: its address leads to none of a public host.
         """
         if self._image is None:
             self._image = read_picture(self._data(), str(self._source))
@@ -93,28 +88,8 @@ class LazyLoadingImage:
         if not self._is_url:
             return Path(str(self._source))
         if self._answer is None:
-            self._answer = self._fetched()
+            self._answer = fetched(str(self._source))
         return self._answer
-
-    def _fetched(self) -> bytes:
-        request = urllib.request.Request(
-            str(self._source), headers={"User-Agent": "imaginairy"}
-        )
-        opener = urllib.request.build_opener()  # reads what the environment says now
-        try:
-            with opener.open(request, timeout=DOWNLOAD_TIMEOUT_S) as answer:
-                data: bytes = answer.read(MAX_DOWNLOAD_BYTES + 1)
-        except (OSError, ValueError, HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise DownloadError(
-                f"The picture '{self._source}' could not be fetched ({reason})."
-            ) from error
-        if len(data) > MAX_DOWNLOAD_BYTES:
-            raise DownloadError(
-                f"The picture '{self._source}' is larger than "
-                f"{MAX_DOWNLOAD_BYTES // 1_000_000} MB."
-            )
-        return data
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # ours, or looked for by copying and pickling
@@ -157,7 +132,7 @@ def _no_file(path: object) -> str:
 
 def is_of_web(source: object) -> bool:
     """Tell whether a picture's source begins as a web address does."""
-    return str(source).startswith(tuple(f"{scheme}://" for scheme in URL_SCHEMES))
+    return str(source).startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
 
 
 def _is_address(url: str) -> bool:
@@ -165,4 +140,4 @@ def _is_address(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:  # a host that cannot be read
         return False
-    return parts.scheme in URL_SCHEMES and bool(parts.netloc)
+    return parts.scheme in SCHEMES and bool(parts.netloc)

@@ -66,6 +66,12 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture
+def private_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pictures be fetched from this machine, where tests have their servers."""
+    monkeypatch.setenv("IMAGINAIRY_ALLOW_PRIVATE_URLS", "1")
+
+
 @pytest.fixture(autouse=True)
 def log_as_a_library_has_it() -> None:
     """Take back what commands that ran in this process have set of the log."""

@@ -14,6 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "imaginairy"
 PAGE = PACKAGE.parent / "docs" / "layout.md"
 HEAVY = {"torch", "transformers", "diffusers", "cv2", "tokenizers", "huggingface_hub"}
+HEAVY |= {"urllib3"}
 
 MAY_IMPORT = {
     "errors": set(),
@@ -81,7 +82,8 @@ MAY_IMPORT = {
     "log": set(),
     "kinds": set(),
     "pictures": {"errors", "kinds"},
-    "lazy_image": {"errors", "kinds", "pictures"},
+    "addresses": {"errors"},
+    "lazy_image": {"addresses", "errors", "kinds", "pictures"},
     "prompt_language": {"errors"},
     "prompt_syntax": {"prompt_language"},
     "masks": {"errors", "images", "log", "masks", "sizes"},

@@ -1,9 +1,11 @@
 """Options that several commands have, each written once."""
 
+import os
 from pathlib import Path
 
 import click
 
+from imaginairy.addresses import ALLOW_PRIVATE
 from imaginairy.cli.completion import any_model, any_of
 from imaginairy.cli.options import Decorator
 from imaginairy.cli.sections import SectionedOption
@@ -22,6 +24,29 @@ outdir_option = click.option(
 device_option = click.option(
     "--device", cls=SectionedOption, section="Model",
     help="cuda, mps or cpu; the fastest there is by default.",
+)  # fmt: skip
+
+
+def _allow_private(context: click.Context, _: click.Parameter, given: bool) -> None:
+    """Set the variable that is asked for as long as the command runs."""
+    if not given:
+        return
+    before = os.environ.get(ALLOW_PRIVATE)
+
+    def take_back() -> None:
+        if before is None:
+            os.environ.pop(ALLOW_PRIVATE, None)
+        else:
+            os.environ[ALLOW_PRIVATE] = before
+
+    os.environ[ALLOW_PRIVATE] = "1"
+    context.call_on_close(take_back)
+
+
+private_urls_option = click.option(
+    "--allow-private-urls", cls=SectionedOption, section="Editing",
+    is_flag=True, expose_value=False, callback=_allow_private,
+    help="Also fetch images from this machine and from networks that are not public.",
 )  # fmt: skip
 files_argument = click.argument(
     "files", nargs=-1, required=True, metavar="FILE...",

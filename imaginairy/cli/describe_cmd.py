@@ -7,6 +7,7 @@ from imaginairy.cli.common_options import (
     WIDE,
     device_option,
     model_option,
+    private_urls_option,
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
@@ -26,6 +27,7 @@ from imaginairy.cli.stores import Stores
     help="Beginnings of a caption to follow at a time; 1 is fastest. The model's usual "
     "number, mostly 3, by default.",
 )  # fmt: skip
+@private_urls_option
 @device_option
 @quiet_option("captions and errors")
 @click.pass_context

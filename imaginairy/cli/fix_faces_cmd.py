@@ -11,6 +11,7 @@ from imaginairy.cli.common_options import (
     files_argument,
     model_option,
     outdir_option,
+    private_urls_option,
     quiet_option,
 )
 from imaginairy.cli.files import each_file, load_named, opened, saved
@@ -32,6 +33,7 @@ from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 @model_option("--detector", "face-detector")
 @outdir_option
 @extension_option("png keeps what is around the faces to the bit")
+@private_urls_option
 @device_option
 @quiet_option()
 @click.pass_context

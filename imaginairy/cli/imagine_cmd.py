@@ -11,6 +11,7 @@ from imaginairy.cli.common_options import (
     WIDE,
     device_option,
     outdir_option,
+    private_urls_option,
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
@@ -97,6 +98,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     "Output", "--compare-gif", is_flag=True,
     help="Also save an animation of the init image and the result in turn.",
 )  # fmt: skip
+@private_urls_option
 @device_option
 @_option(
     "Model", "--precision", default=PRECISIONS[0], show_default=True,

@@ -10,6 +10,7 @@ from imaginairy.cli.common_options import (
     device_option,
     model_option,
     outdir_option,
+    private_urls_option,
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
@@ -23,6 +24,7 @@ from imaginairy.cli.stores import Stores
 @click.argument("mask_prompt")
 @model_option("--mask-model", "mask", ON_HUB)
 @outdir_option
+@private_urls_option
 @device_option
 @quiet_option()
 @click.pass_context

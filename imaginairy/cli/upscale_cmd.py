@@ -11,6 +11,7 @@ from imaginairy.cli.common_options import (
     files_argument,
     model_option,
     outdir_option,
+    private_urls_option,
     quiet_option,
 )
 from imaginairy.cli.files import each_file, load_named, opened, saved
@@ -35,6 +36,7 @@ from imaginairy.places import require_places
 @model_option("--fix-faces-detector", "face-detector")
 @outdir_option
 @extension_option("jpg has no transparency and shows white there")
+@private_urls_option
 @device_option
 @quiet_option()
 @click.pass_context

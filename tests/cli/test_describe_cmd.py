@@ -14,6 +14,8 @@ from tests.support.tiny_words import (
     save_tiny_blip,
 )
 
+pytestmark = pytest.mark.usefixtures("private_urls")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:

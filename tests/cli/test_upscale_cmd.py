@@ -18,6 +18,8 @@ from imaginairy.sources.catalog import models_for
 from tests.support.commands import Run, assert_refused, process
 from tests.support.tiny_upscaler import save_repeater
 
+pytestmark = pytest.mark.usefixtures("private_urls")
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from imaginairy.version import __version__
-from tests.effects.options import Judge
+from tests.effects.options import Judge, a_closed_port_is_asked
 from tests.effects.prompt_options import TINY
 from tests.support.runs import Ran, Use
 from tests.support.tiny_words import SAYS
@@ -292,5 +292,8 @@ def _files(base: tuple[str, ...]) -> Iterator[Row]:
 def _device_and_quiet(base: tuple[str, ...]) -> Iterator[Row]:
     no_device = refused("Error: Device 'abacus' is not available here")
     yield "--device", base, (*base, "--device", "abacus"), no_device
+    private = (base[0], "http://127.0.0.1:9/a.png", *base[2:])
+    given = (*private, "--allow-private-urls")
+    yield "--allow-private-urls", base, given, a_closed_port_is_asked
     for option in ("-q", "--quiet"):
         yield option, base, (*base, option), less_is_said

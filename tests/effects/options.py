@@ -139,6 +139,11 @@ def another_device_is_refused(before: Ran, after: Ran) -> None:
     assert "Error: Device 'abacus' is not available here" in after.stderr
 
 
+def a_closed_port_is_asked(before: Ran, after: Ran) -> None:
+    assert (before.code, after.code) == (0, 1)
+    assert "could not be fetched (Connection refused)" in after.stderr
+
+
 def it_is_computed_in_full(before: Ran, after: Ran) -> None:
     said = [ran.metadata[0]["precision"] for ran in (before, after)]
     assert said == ["autocast", "full"]
@@ -214,6 +219,8 @@ def _rows(
     yield ("--json",), (), alone, each_picture_is_one_object
     yield ("--show",), (), alone, it_is_drawn_in_the_terminal
     yield ("--device",), ("abacus",), alone, another_device_is_refused
+    private = ("--mask-image", "http://127.0.0.1:9/a.png")
+    yield ("--allow-private-urls",), private, red, a_closed_port_is_asked
     yield ("--precision",), ("full",), alone, it_is_computed_in_full
     yield ("--log-level",), ("warning",), lora, nothing_is_said_but_warnings
     yield ("-q", "--quiet"), (), alone, nothing_is_said
