@@ -79,7 +79,7 @@ class ProgressBars(Observer):
         self.close()  # one of several tries may have been before
         self.begun += 1
         log.info(
-            "[%d/%d] %s%s  %s seed:%d cfg:%g steps:%d sampler:%s model:%s",
+            "[%d/%d] %s%s  %s seed:%d cfg:%g steps:%d sampler:%s model:%s%s",
             self.drawn + (1 if self.tried else self.begun),
             self.pictures,
             self.tried,
@@ -90,6 +90,7 @@ class ProgressBars(Observer):
             prompt.steps,
             prompt.sampler_type,
             prompt.model,
+            f" vae:{prompt.vae}" if prompt.vae else "",
         )
         self.bar = tqdm(
             desc=f"{self.together} images" if self.together > 1 else self.tried.strip(),

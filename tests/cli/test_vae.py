@@ -47,6 +47,7 @@ def test_a_picture_says_its_vae_and_is_drawn_with_it_again(
     assert "VAE" not in parameters_text({**said, "vae": None, "vae_sha256": None})
     ran = run("again", drawn)
     assert ran.stdout == f"{drawn}: the same picture, pixel for pixel.\n", ran.output
+    assert f" model:{said['model']} vae:{file}\n" in ran.stderr
 
 
 def test_weights_that_are_others_are_told_of(drawn: Path, tmp_path: Path) -> None:
