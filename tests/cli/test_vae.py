@@ -106,7 +106,8 @@ def test_inspect_and_model_say_how_one_is_used(run: Run) -> None:
     advice = "one part of a model; give it as --vae beside one."
     assert facts["missing"] == [f"It is {advice}"]
     ran = run("imagine", "a fox", "--model", file, *SMALL)
-    assert_refused(ran, f"2.x and XL have, which is {advice}", 1)
+    what = f"(VAE) for Stable Diffusion 1.x, 2.x or XL, which is {advice}"
+    assert_refused(ran, what, 1)
 
 
 def test_the_one_that_is_known_by_name(run: Run) -> None:
