@@ -39,7 +39,8 @@ def of_two(
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
-    read = TwoEncoders(encoders["text"], encoders["text_2"], wanted.clip_skip + 1)
+    first, second = (replace(encoders[role], behind=1) for role in ("text", "text_2"))
+    read = TwoEncoders(first, second, wanted.clip_skip)
     ids = sizes_told(wanted).to(read.second.device)
     if wanted.given is None:
         follow, pooled = read.embed(wanted.prompts), read.second.pooled(wanted.prompts)
@@ -73,9 +74,8 @@ def of_refiner(
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
-    encoder = encoders["text"]
-    deeper = replace(wanted, clip_skip=wanted.clip_skip + 1)
-    follow, avoid = encoder.both(deeper)
+    encoder = replace(encoders["text"], behind=1)
+    follow, avoid = encoder.both(wanted)
     given = None if wanted.given is None else wanted.given.pooled
     pooled = encoder.pooled(wanted.prompts) if given is None else given
     liked, disliked = (

@@ -44,6 +44,8 @@ class TextEncoder:
     are."""
     tokenizer: ClipTokenizer
     device: torch.device
+    behind: int = 0
+    """Layers that are never read; `clip_skip` counts from the one before them."""
 
     @property
     def width(self) -> int:
@@ -138,14 +140,15 @@ class TextEncoder:
 
     def encoded(self, ids: Sequence[int], clip_skip: int = 1) -> Tensor:
         """Return the embeddings of the windows that ids fill, in a row."""
-        layers = self.network.config.layers
+        layers = self.network.config.layers - self.behind
         if clip_skip > layers:
             raise BadOptionError(
                 f"A clip_skip of {clip_skip} is more than the {layers} layers of this "
                 f"model's text encoder; give one from 1 to {layers}."
             )
         token_ids = torch.tensor(self.windows(ids), device=self.device)
-        return self.network(token_ids, clip_skip).tokens.float().flatten(0, 1)[None]
+        read = self.network(token_ids, clip_skip + self.behind)
+        return read.tokens.float().flatten(0, 1)[None]
 
     def windows(self, ids: Sequence[int]) -> list[list[int]]:
         """Cut the ids of a text into whole windows, at least one."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy.errors import BadOptionError
 from tests.support.beside_diffusers import BOWL, FOX, Last, prompts, theirs
 from tests.support.golden import relative_error
 from tests.support.tiny_kin import tiny_sd2, tiny_sdxl
@@ -252,3 +253,16 @@ def test_an_earlier_layer_is_that_of_diffusers_itself(
     [asked] = prompts(folder, FOX, clip_skip=2)
     wanted = theirs(pipeline, FOX, 0, clip_skip=1)
     assert relative_error(latents_of([asked], store)[0], wanted) < TOLERANCE
+
+
+def test_more_layers_than_can_be_read_are_refused(
+    pipeline: Any, folder: Path, store: ModelStore
+) -> None:
+    most = 2 if hasattr(pipeline, "text_encoder_2") else 3
+    list(imagine(prompts(folder, FOX, clip_skip=most, steps=1), store=store))
+    with pytest.raises(BadOptionError) as refused:
+        list(imagine(prompts(folder, FOX, clip_skip=most + 1), store=store))
+    assert str(refused.value) == (
+        f"A clip_skip of {most + 1} is more than the {most} layers of this model's "
+        f"text encoder; give one from 1 to {most}."
+    )
