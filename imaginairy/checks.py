@@ -48,7 +48,7 @@ class Number:
         value = plain(value)
         if not is_number(value) or (self.whole and not isinstance(value, int)):
             kind = "a whole number" if self.whole else "a number"
-            raise BadOptionError(f"{name} must be {kind}, not {value!r}.")
+            raise BadOptionError(f"{name} must be {kind}, not {_shown(value)}.")
         if not self.low <= value <= self.high:
             raise BadOptionError(
                 f"{name} {value} is out of range; give one from {self.low:g} to "
@@ -263,7 +263,7 @@ def parse_margins(value: Any) -> tuple[int, int, int, int]:
     """
     sides: dict[str, int] = {}
     for part in str(value).lower().replace(" ", "").split(","):
-        match = re.fullmatch(r"([a-z]+)(\d+)", part)
+        match = re.fullmatch(r"([a-z]+)(\d{1,9})", part)
         named = [s for s in OUTPAINT_SIDES if match and match[1] in (s, s[0])]
         if match is None or not named or named[0] in sides:
             raise BadOptionError(
@@ -356,6 +356,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, numbers.Real) and not isinstance(value, int | float):
         return int(value) if isinstance(value, numbers.Integral) else float(value)
     return value
+
+
+def _shown(value: Any) -> str:
+    """Write a value as Python does, but for one that it has too many digits for."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "one of thousands of digits"
 
 
 def kind_of(value: Any) -> str:

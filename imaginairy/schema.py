@@ -168,7 +168,8 @@ class ImaginePrompt:
     )  # fmt: skip
     clip_skip: int | None = option(
         "Clip skip: which layer of the text encoder reads the prompt, counted from the "
-        "last; 1 is the last, 2 the one before it. The model's own by default.",
+        "last; 1 is the last, 2 the one before it. The model's own by default. For "
+        "Stable Diffusion XL 1 is the last but one, as in diffusers.",
         Number(1, 100, whole=True), section="Prompt", after="negative_prompt",
     )  # fmt: skip
     empty_negative: Literal["zeros", "text"] | None = option(

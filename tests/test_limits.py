@@ -264,6 +264,13 @@ def test_what_a_field_cannot_be(options: dict[str, Any], words: str) -> None:
     assert words in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["steps", "seed", "prompt_strength"])
+def test_numbers_of_thousands_of_digits_are_refused(name: str) -> None:
+    with pytest.raises(BadOptionError, match="not one of thousands of digits") as said:
+        ImaginePrompt("a", **{name: 10**5000})
+    assert str(said.value).startswith(f"{name} must be a ")
+
+
 def test_words_in_any_case_and_truth_for_tiles() -> None:
     assert ImaginePrompt("a", mask_mode="KEEP").mask_mode == "keep"
     modes = {True: "xy", False: "", np.True_: "xy", "XY": "xy", "x": "x"}
@@ -328,6 +335,7 @@ def test_margins(text: str, margins: tuple[int, ...]) -> None:
         ("top5", "cannot be read at 'top5'"),
         ("up-5", "cannot be read at 'up-5'"),
         ("up", "cannot be read at 'up'"),
+        ("up" + "9" * 5000, "cannot be read at 'up999"),
         ("5", "cannot be read at '5'"),
         ("lef5", "cannot be read at 'lef5'"),
     ],
