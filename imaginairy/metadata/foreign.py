@@ -16,7 +16,7 @@ from imaginairy.metadata.foreign_settings import plain, read_settings, read_step
 from imaginairy.metadata.read import Written
 from imaginairy.samplers.foreign_names import read_pair
 from imaginairy.sources.catalog import find, models_for
-from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.roles import DRAWS, VAE
 from imaginairy.sources.rows import HubFile
 
 NEGATIVE = "negative prompt:"
@@ -40,6 +40,7 @@ PAIR = ("sampler", "schedule type")
 """Read together: see `read_pair`."""
 REFINER = ("refiner", "refiner switch at")
 """Read together, too."""
+OF_VAE = ("vae", "vae hash")
 TELLS_NOTHING = {
     "version", "rng", "model", "model hash", "user", "civitai metadata: {}",
     "created date",
@@ -120,6 +121,9 @@ def parse_parameters(text: str) -> ForeignRecord | None:
     pair = read_pair(*(said.get(name, "") for name in PAIR))
     fields |= {"sampler_type": pair.sampler, "schedule": pair.schedule}
     unknown = pair.unknown | _read_settings(settings, fields)
+    if vae := find(VAE, Path(said.get("vae", "")).stem):
+        fields["vae"] = vae.name
+        unknown = {n: v for n, v in unknown.items() if plain(n) not in OF_VAE}
     if refiner := _refiner(*(said.get(name, "") for name in REFINER)):
         fields["refiner"] = refiner
         unknown = {n: v for n, v in unknown.items() if plain(n) not in REFINER}

@@ -257,6 +257,8 @@ def test_what_has_no_part_in_the_picture_is_passed_over() -> None:
         "Date: 2024-05-05, Postprocess upscale by: 2, Model: a, Model hash: b"
     )
     assert record.unknown == {}
+    named = parsed("CFG scale: 7, VAE: sdxl-vae-fp16-fix.safetensors, VAE hash: ab")
+    assert (named.fields["vae"], named.unknown) == ("sdxl-vae-fp16-fix", {})
     others = {"Civitai metadata": '{"a": 1}', "VAE hash": "ab", "ENSD": "31337"}
     said = ", ".join(f"{name}: {value}" for name, value in others.items())
     assert parsed(said).unknown == others
