@@ -328,6 +328,29 @@ def parse_projection(value: Any, name: str = "apg") -> tuple[float, ...]:
     return numbers
 
 
+def threshold(name: str, value: Any) -> float | str:
+    """Take what `parse_threshold` can read; one number alone is one."""
+    numbers = parse_threshold(value, name)
+    return numbers[0] if len(numbers) == 1 else str(value)
+
+
+def parse_threshold(value: Any, name: str = "dynamic_threshold") -> tuple[float, ...]:
+    """Read one or two numbers, as `0.995` or `0.995:7`.
+
+    Raises:
+        BadOptionError: it cannot be read so.
+    """
+    numbers = (plain(value),) if is_number(value) else _numbers(value)
+    if not 1 <= len(numbers) <= 2:
+        raise BadOptionError(
+            f"{name} {value!r} cannot be read; give a share, as 0.995, or a share "
+            "and the prompt strength (guidance scale) to whose range to hold it, as "
+            "0.995:7."
+        )
+    share = Number(0.5, 1)(name, numbers[0])
+    return share, *(Number(1, 100)(f"the strength of {name}", n) for n in numbers[1:])
+
+
 def _numbers(value: Any) -> tuple[float, ...]:
     """Return numbers with colons between; none of what cannot be read."""
     try:

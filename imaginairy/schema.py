@@ -160,10 +160,10 @@ class ImaginePrompt:
         "eta, norm threshold and momentum, as 0:15:-0.5, or the first alone.",
         checks.projection, section="Sampling", needs=(GUIDANCE,),
     )  # fmt: skip
-    dynamic_threshold: float | None = option(
-        "Dynamic thresholding: hold this share of the guided values, such as 0.995, to "
-        "the range of those unguided.",
-        Number(0.5, 1), section="Sampling", also=("dynamic_thresholding",),
+    dynamic_threshold: float | str | None = option(
+        "Dynamic thresholding: hold a share of the guided values to the range that a "
+        "lower guidance scale gives them, as 0.995:7, or the unguided ones, as 0.995.",
+        checks.threshold, section="Sampling", also=("dynamic_thresholding",),
         needs=(GUIDANCE,),
     )  # fmt: skip
     clip_skip: int | None = option(

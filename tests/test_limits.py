@@ -147,6 +147,23 @@ def test_a_whole_number_of_another_kind_stays_whole() -> None:
             )
             for text in ("on", "2", "0:0", "0:inf", "0:1:1", "0:1:0:0", "nan", "")
         ),
+        *(
+            (
+                {"dynamic_threshold": text},
+                f"dynamic_threshold {text!r} cannot be read; give a share, as 0.995, "
+                "or a share and the prompt strength (guidance scale) to whose range to "
+                "hold it, as 0.995:7.",
+            )
+            for text in ("on", "", "0.9:7:1", "7/0.9", True)
+        ),
+        *(
+            (
+                {"dynamic_threshold": f"0.9:{strength:g}"},
+                f"the strength of dynamic_threshold {strength} is out of range; give "
+                "one from 1 to 100.",
+            )
+            for strength in (0.5, 101.0)
+        ),
         (
             {"init_image_strength": 0.0},
             "init_image_strength needs an init_image; give one.",

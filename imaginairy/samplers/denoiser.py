@@ -110,19 +110,20 @@ class Guided:
         if limits.nothing is not None:
             asked.append(limits.nothing)
         avoided, followed, *nothing = self._each(latents, level, asked)
-        difference = followed - avoided
+        start, *_ = nothing or [avoided]
+        difference = followed - start
         if nothing:
-            difference = followed - nothing[0]
-            aside = perpendicular_to(difference, avoided - nothing[0])
+            aside = perpendicular_to(difference, avoided - start)
             difference = difference - limits.perpendicular * aside
-        guided = self._guided(followed, difference, *(nothing or [avoided]))
+        guided = self._guided(followed, difference, start)
         if limits.rescale:
             said = partial(self._predicted, latents=latents, level=level)
             said_more = rescaled(said(guided), said(followed), limits.rescale)
             prediction, schedule = self.denoiser.prediction, self.schedule
             guided = clean_latents(prediction, said_more, latents, level, schedule)
         if limits.threshold is not None:
-            guided = thresholded(guided, followed, limits.threshold)
+            usual = start + limits.threshold.strength * difference
+            guided = thresholded(guided, usual, limits.threshold.share)
         return guided
 
     def _each(

@@ -25,6 +25,16 @@ class Projection:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """See `thresholded`."""
+
+    share: float
+    """The quantile that is cut off at."""
+    strength: float = 1.0
+    """That of the guidance to whose range latents are held; 1 is none."""
+
+
+@dataclass(frozen=True)
 class Limits:
     """How guidance is limited; by default it is not."""
 
@@ -40,8 +50,7 @@ class Limits:
     nothing: Conditioning | None = None
     """What the network is told of no prompt at all, for that."""
     projection: Projection | None = None
-    threshold: float | None = None
-    """See `thresholded`."""
+    threshold: Threshold | None = None
 
     def reach(self, level: float) -> bool:
         """Tell whether there is guidance at a level."""
@@ -101,21 +110,21 @@ def projected(
     return difference - along + way.parallel * along, summed
 
 
-def thresholded(guided: Tensor, followed: Tensor, share: float) -> Tensor:
-    """Hold clean latents to the range of what follows the prompt alone.
+def thresholded(guided: Tensor, usual: Tensor, share: float) -> Tensor:
+    """Hold each channel of clean latents to the range that it has in others.
 
-    Dynamic thresholding (Saharia et al. 2022, arXiv:2205.11487, section 2.3): where the
-    quantile s of the absolute values is above what pictures have, they are cut off at s
-    and divided so that s becomes that. In place of the 1 of pixels stands the same
-    quantile of the followed prediction, as latents have no fixed range.
+    Dynamic thresholding (Saharia et al. 2022, arXiv:2205.11487, section 2.3) as it is
+    done on latents, which have no fixed range: distances from the channel's mean are
+    cut off at their quantile s, and divided so that s becomes the largest of the
+    others. What is less stays as it is.
     """
-    reached, usual = (
-        each.flatten(1).abs().quantile(share, dim=1) for each in (guided, followed)
-    )
-    shape = (-1, *[1] * (guided.ndim - 1))
-    reached, usual = reached.reshape(shape), usual.reshape(shape)
-    held = guided.clamp(-reached, reached) * (usual / reached)
-    return torch.where(reached > usual, held, guided)
+    mean = guided.mean(dim=(2, 3), keepdim=True)
+    away, most = guided - mean, usual - usual.mean(dim=(2, 3), keepdim=True)
+    most = most.abs().amax(dim=(2, 3), keepdim=True)
+    reached = away.abs().flatten(2).quantile(share, dim=2)[..., None, None]
+    reached = torch.maximum(reached, most)
+    held = away.clamp(-reached, reached) * (most / reached)
+    return mean + torch.where(reached > 0, held, away)
 
 
 def _along(direction: Tensor, other: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from math import inf
 import torch
 from torch import Tensor
 
-from imaginairy.checks import parse_interval, parse_projection
+from imaginairy.checks import parse_interval, parse_projection, parse_threshold
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
 from imaginairy.finite import is_finite
@@ -24,7 +24,7 @@ from imaginairy.samplers.denoiser import (
     guided,
     seeing_mask,
 )
-from imaginairy.samplers.guidance import Limits, Projection, between
+from imaginairy.samplers.guidance import Limits, Projection, Threshold, between
 from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
 from imaginairy.steps.decode import one_by_one, preview
@@ -129,6 +129,9 @@ def _limits(prompt: ImaginePrompt, levels: list[float], said: Said) -> Limits:
     projection = None
     if prompt.apg is not None:
         projection = Projection(*parse_projection(prompt.apg))
+    threshold = None
+    if prompt.dynamic_threshold is not None:
+        threshold = Threshold(*parse_threshold(prompt.dynamic_threshold))
     return Limits(
         rescale=prompt.guidance_rescale,
         low=low,
@@ -136,5 +139,5 @@ def _limits(prompt: ImaginePrompt, levels: list[float], said: Said) -> Limits:
         perpendicular=prompt.perpendicular_negative,
         nothing=said.nothing,
         projection=projection,
-        threshold=prompt.dynamic_threshold,
+        threshold=threshold,
     )

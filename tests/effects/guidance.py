@@ -8,11 +8,13 @@ GUIDANCE: list[Effect] = []
 judges = noting_in(GUIDANCE)
 
 
-def clean_latents(before: Seen, noise: torch.Tensor) -> torch.Tensor:
+def clean_latents(
+    before: Seen, noise: torch.Tensor, strength: float = 7.5
+) -> torch.Tensor:
     """Return those that follow from a noise, as others do from plain guidance's."""
     start = before.asked[0].latents[0]
     without, followed = before.asked[0].noise
-    loud = without + 7.5 * (followed - without)
+    loud = without + strength * (followed - without)
     known = torch.stack([start.flatten(), loud.flatten()], dim=1)
     ends = before.steps[0].denoised.flatten()[:, None]
     first, second = torch.linalg.lstsq(known, ends).solution.flatten()
@@ -59,11 +61,17 @@ def guidance_does_not_strengthen_what_is_followed(before: Seen, after: Seen) -> 
     assert (turned * followed).sum() < 1e-3 * turned.norm() * followed.norm()
 
 
-@judges("dynamic_threshold", 0.9, steps=1)
+@judges("dynamic_threshold", "0.9:2", steps=1, prompt_strength=100)
 def guided_latents_keep_their_range(before: Seen, after: Seen) -> None:
-    followed = clean_latents(before, before.asked[0].noise[1])
+    told = before.asked[0].noise
+    away, followed = (clean_latents(before, each, 100) for each in told)
     loud, held = (seen.steps[0].denoised[0] for seen in (before, after))
-    usual, reached, kept = (
-        float(each.abs().flatten().quantile(0.9)) for each in (followed, loud, held)
-    )
-    assert abs(kept / usual - 1) < 1e-3 < reached / usual - 1
+    usual = (away + 2 * (followed - away)).reshape(loud.shape)
+    for channel, kept, weak in zip(loud, held, usual, strict=True):
+        far = (channel - channel.mean()).abs()
+        most = (weak - weak.mean()).abs().max()
+        cut = max(far.quantile(0.9), most)
+        expected = (channel - channel.mean()).clamp(-cut, cut) * most / cut
+        expected += channel.mean()
+        torch.testing.assert_close(kept, expected, atol=1e-3, rtol=1e-3)
+    assert (held - loud).abs().max() > 0.02

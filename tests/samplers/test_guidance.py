@@ -20,6 +20,7 @@ from imaginairy.samplers.denoiser import NetworkDenoiser, guided
 from imaginairy.samplers.guidance import (
     Limits,
     Projection,
+    Threshold,
     between,
     perpendicular_to,
     projected,
@@ -199,28 +200,42 @@ def test_projected_guidance_does_not_strengthen_what_is_followed() -> None:
 
 
 @pytest.mark.parametrize("share", [0.9, 0.995, 1.0])
-def test_thresholds_are_those_of_the_followed_prediction(share: float) -> None:
-    """Saharia et al. 2022, section 2.3, picture by picture; s over 1 is over c."""
-    loud = (AVOIDED + 7.5 * (FOLLOWED - AVOIDED)).numpy()
+@pytest.mark.parametrize("strength", [1.0, 3.0])
+def test_thresholds_are_the_range_that_weaker_guidance_has(
+    share: float, strength: float
+) -> None:
+    """Saharia et al. 2022, section 2.3, for each channel of each picture, centred."""
+    loud, usual = (
+        (AVOIDED + scale * (FOLLOWED - AVOIDED)).numpy() for scale in (7.5, strength)
+    )
     expected = np.empty_like(loud)
-    for picture in range(3):
-        s = np.quantile(np.abs(loud[picture]), share)
-        c = np.quantile(np.abs(FOLLOWED[picture].numpy()), share)
-        assert s > c
-        expected[picture] = np.clip(loud[picture], -s, s) / (s / c)
-    ours = thresholded(torch.from_numpy(loud), FOLLOWED, share)
+    for place in np.ndindex(loud.shape[:2]):
+        mean = loud[place].mean()
+        most = np.abs(usual[place] - usual[place].mean()).max()
+        s = max(np.quantile(np.abs(loud[place] - mean), share), most)
+        expected[place] = mean + np.clip(loud[place] - mean, -s, s) / s * most
+    ours = thresholded(torch.from_numpy(loud), torch.from_numpy(usual), share)
     torch.testing.assert_close(ours, torch.from_numpy(expected))
+    assert ours.abs().amax() < 0.8 * np.abs(loud).max()
+    held = with_limits(Limits(threshold=Threshold(share, strength)))
+    weak = guided(denoiser(), SAYING[0], strength).denoised(LATENTS, 3.0)
+    torch.testing.assert_close(held, thresholded(with_limits(Limits()), weak, share))
 
 
 def test_what_is_within_the_threshold_stays() -> None:
-    assert torch.equal(thresholded(FOLLOWED, 2 * FOLLOWED, 0.9), FOLLOWED)
-    held = thresholded(with_limits(Limits()), clean(1), 0.9)
-    assert torch.equal(with_limits(Limits(threshold=0.9)), held)
+    for share in (0.5, 1.0):
+        torch.testing.assert_close(thresholded(FOLLOWED, FOLLOWED, 1.0), FOLLOWED)
+        torch.testing.assert_close(thresholded(FOLLOWED, 3 * FOLLOWED, share), FOLLOWED)
+    flat = torch.ones(1, 4, 6, 5)
+    assert torch.equal(thresholded(flat, flat, 0.995), flat)
 
 
 def test_all_limits_together_treat_each_picture_by_itself() -> None:
     every = Limits(
-        rescale=0.5, perpendicular=1.0, projection=Projection(), threshold=0.9
+        rescale=0.5,
+        perpendicular=1.0,
+        projection=Projection(),
+        threshold=Threshold(0.9),
     )
     whole = with_limits(every)
     assert whole.isfinite().all()
