@@ -130,7 +130,11 @@ class DrawingModel:
         What another model says in the same words can go on with them.
         """
         grid, config = self.grid, self.latents
-        normal = f"about {config.means} within {config.deviations}, "
+        means, deviations = (
+            ", ".join(f"{number:g}" for number in each)
+            for each in (config.means, config.deviations)
+        )
+        normal = f"about {means} within {deviations}, "
         on_top = isinstance(self.schedule, SigmaSchedule)
         return (
             f"{grid.channels} channels for {grid.pixels} x {grid.pixels} pixels, "

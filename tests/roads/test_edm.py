@@ -168,6 +168,19 @@ def test_latents_are_normalised_channel_by_channel(
         torch.testing.assert_close(model.decode(latents), back, rtol=1e-4, atol=1e-4)
 
 
+def test_latents_that_are_normalised_are_told_from_others(
+    models: dict[tuple[str, str], Path], store: ModelStore
+) -> None:
+    said = [
+        store.get(str(models[kind, layout])).diffusion.latents_are
+        for kind in ("Playground", "CosXL")
+        for layout in ("folder", "file")
+    ]
+    assert said[0] == said[1] != said[2] == said[3]
+    assert "scaled by 0.5, about -1.6574, 1.886" in said[0]
+    assert said[2].endswith("scaled by 0.13025, under noise")
+
+
 def test_every_sampler_of_such_noise_draws_and_the_others_are_refused(
     models: dict[tuple[str, str], Path], store: ModelStore
 ) -> None:
