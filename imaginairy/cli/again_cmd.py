@@ -15,7 +15,7 @@ from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given
 from imaginairy.cli.record import Record, read_record
-from imaginairy.cli.run import reporting_errors, show_log
+from imaginairy.cli.run import reporting_errors, say, show_log
 from imaginairy.cli.sections import SectionedCommand
 from imaginairy.cli.size import asked_size
 from imaginairy.cli.stores import Stores
@@ -124,7 +124,7 @@ class _Teller:
         if self.drawing.as_json:
             log.info("%s: %s", record.path, verdict)
         elif not self.drawing.quiet:
-            click.echo(f"{record.path}: {verdict}")
+            say(f"{record.path}: {verdict}")
 
 
 def _as_json(record: Record, verdict: Verdict) -> dict[str, Any]:

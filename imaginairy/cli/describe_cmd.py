@@ -12,7 +12,7 @@ from imaginairy.cli.common_options import (
 )
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.files import each_file, load_named
-from imaginairy.cli.run import reporting_errors, show_log
+from imaginairy.cli.run import reporting_errors, say, show_log
 from imaginairy.cli.stores import Stores
 
 
@@ -57,6 +57,6 @@ def describe_cmd(
 
     def tell(picture: str) -> None:
         text = describe(picture, model=caption_model, beams=beams, store=store)
-        click.echo(text if len(pictures) == 1 else f"{picture}: {text}")
+        say(text if len(pictures) == 1 else f"{picture}: {text}")
 
     each_file(pictures, tell)

@@ -14,9 +14,10 @@ from typing import Literal
 import click
 
 from imaginairy.cli.columns import columns, readable, wrapped
-from imaginairy.cli.run import reporting_errors
+from imaginairy.cli.run import reporting_errors, say
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import ImaginairyError
+from imaginairy.log import printable
 from imaginairy.memory import memory
 from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.own_default import own_default
@@ -60,21 +61,22 @@ def doctor_cmd() -> None:
             click.echo("\n".join(told(name, finding, width)))
     if broken:
         things = "1 thing is" if broken == 1 else f"{broken} things are"
-        click.echo(f"\n{things} broken; the commands above mend that.")
+        say(f"\n{things} broken; the commands above mend that.")
         sys.exit(1)
-    click.echo("\nPictures can be drawn.")
+    say("\nPictures can be drawn.")
 
 
 def told(name: str, finding: Finding, width: int | None) -> Iterator[str]:
     """Yield the lines about a finding; a command is a line of its own to copy."""
     start, level = f"{finding.level:<6}  {name:<9} ", finding.level
-    text = wrapped(start, finding.what, width)
+    text = printable(wrapped(start, finding.what, width))
     yield click.style(text[:6], COLOURS[level]) + text[6:]
     if finding.mend:
         indent = len(start)
         if width is not None:
             indent = max(2, min(indent, width - len(f"try: {finding.mend}")))
-        yield wrapped(" " * indent + "try: ", finding.mend, width, whole=True)
+        mend = printable(finding.mend)
+        yield wrapped(" " * indent + "try: ", mend, width, whole=True)
 
 
 def python_check() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from imaginairy.cli.completion import any_of
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.sections import SectionedCommand
 from imaginairy.lazy_image import is_file
+from imaginairy.log import printable
 
 NOT_TAKEN = ("prompts", "prompts_file", "init_image", "version")
 OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAKEN]
@@ -36,8 +37,8 @@ def edit_cmd(context: click.Context, /, picture: str, **options: Any) -> None:
     """
     for text in filter(is_file, options["prompts"]):
         raise click.UsageError(
-            f"'{text}' is a file, and a PROMPT says in words what PICTURE shall be; "
-            "edit one PICTURE at a time.",
+            f"'{printable(text)}' is a file, and a PROMPT says in words what PICTURE "
+            "shall be; edit one PICTURE at a time.",
             context,
         )
     context.invoke(imagine_cmd, init_image=picture, **options)

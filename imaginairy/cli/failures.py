@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
-from imaginairy.cli.run import BAD_USE, failure_of
+from imaginairy.cli.run import BAD_USE, failure_of, say
 from imaginairy.errors import BadOptionError, CannotSaveError, ImaginairyError
 from imaginairy.log import shortened
 from imaginairy.schema import ImaginePrompt
@@ -38,7 +36,7 @@ class Failures:
             self.failed.append((prompt, error))
             if str(error) not in said:
                 text = shortened(prompt.prompt_text)
-                click.echo(f"Error: '{text}': {failure.message}", err=True)
+                say(f"Error: '{text}': {failure.message}", err=True)
 
     def report(self) -> None:
         """Raise an error that sums up what failed, if anything did."""

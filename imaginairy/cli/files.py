@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import click
-
-from imaginairy.cli.run import code_of
+from imaginairy.cli.run import code_of, say
 from imaginairy.errors import ImaginairyError
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.metadata.read import written_in
@@ -37,7 +35,7 @@ def each_file(files: Iterable[str], work: Callable[[str], None]) -> None:
         try:
             work(file)
         except ImaginairyError as error:
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}", err=True)
             failed = max(failed, code_of(error))
     if failed:
         sys.exit(failed)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from imaginairy.cli.common_options import OUTDIR
-from imaginairy.cli.run import reporting_errors
+from imaginairy.cli.run import reporting_errors, say
 
 
 @click.command("gallery")
@@ -22,4 +22,4 @@ def gallery_cmd(folder: Path) -> None:
 
     page, pictures = write_gallery(folder)
     word = "picture" if pictures == 1 else "pictures"
-    click.echo(f"{page}: {pictures} {word}; open it in a browser.")
+    say(f"{page}: {pictures} {word}; open it in a browser.")

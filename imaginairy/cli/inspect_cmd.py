@@ -10,7 +10,7 @@ import click
 from imaginairy.cli.columns import readable
 from imaginairy.cli.completion import any_model
 from imaginairy.cli.model_page import table
-from imaginairy.cli.run import reporting_errors, show_log
+from imaginairy.cli.run import reporting_errors, say, show_log
 from imaginairy.errors import BadOptionError, CheckpointError, UnknownModelError
 from imaginairy.sources.roles import DRAWS
 
@@ -50,7 +50,7 @@ def inspect_cmd(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.facts()))
     else:
-        click.echo("\n".join(map(plain, page(found))))
+        say("\n".join(map(plain, page(found))))
 
 
 def plain(text: str) -> str:

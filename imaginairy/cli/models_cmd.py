@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem
 
 from imaginairy.cli.columns import columns, grouped, readable, wrapped
 from imaginairy.cli.completion import any_model
-from imaginairy.cli.run import reporting_errors
+from imaginairy.cli.run import reporting_errors, say
 from imaginairy.errors import HubUnreachableError
 from imaginairy.families.table import FAMILIES, listed
 from imaginairy.sources.catalog import models_for
@@ -85,12 +85,12 @@ def models_cmd(context: click.Context, /, as_json: bool) -> None:
         for title, specs in families.items()
     }
     width = columns()
-    click.echo("\n".join(grouped(head, rows, width)))
+    say("\n".join(grouped(head, rows, width)))
     click.echo()
-    click.echo(wrapped("", f"Without --model: {said_default()}.", width))
+    say(wrapped("", f"Without --model: {said_default()}.", width))
     kinds = listed([family.title for family in FAMILIES], "or")
     others = f"Any other {kinds} model works by its path or as owner/repo."
-    click.echo(wrapped("", others, width))
+    say(wrapped("", others, width))
 
 
 def by_family() -> dict[str, list[ModelRow]]:
@@ -122,7 +122,7 @@ def about_cmd(context: click.Context, /, name: str, as_json: bool) -> None:
     if as_json or (context.parent and context.parent.params.get("as_json")):
         click.echo(json.dumps(plain_facts(meant(name))))
     else:
-        click.echo("\n".join(model_page(name)))
+        say("\n".join(model_page(name)))
 
 
 @models_cmd.command("default")
@@ -142,10 +142,10 @@ def default_cmd(name: str | None, unset: bool) -> None:
         save_default(None)
     elif name is not None:
         save_default(checked(name))
-    click.echo(said_default())
+    say(said_default())
     own, saved = own_default(), saved_default()
     if own and own.place == VARIABLE and name is not None and own.name != saved:
-        click.echo(f"Note: {saved} is kept, but {VARIABLE} wins over it.", err=True)
+        say(f"Note: {saved} is kept, but {VARIABLE} wins over it.", err=True)
 
 
 def said_default() -> str:

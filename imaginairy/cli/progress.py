@@ -5,7 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from imaginairy.log import log, shortened
+from imaginairy.log import log, printable, shortened
 from imaginairy.observe import Observer, Step
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
@@ -29,7 +29,7 @@ class ProgressBar:
         if self.bar is None or self.bar.total != total:
             self.close()
             self.bar = tqdm(
-                desc=self.name,
+                desc=printable(self.name),
                 total=total,
                 unit="part",
                 leave=False,

@@ -17,6 +17,7 @@ from imaginairy.errors import (
     UnknownModelError,
     is_short_of_memory,
 )
+from imaginairy.log import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,8 +74,13 @@ def failure_of(error: Exception) -> Failure | None:
     return None
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text, whatever names in it come from; all commands speak through this."""
+    click.echo(printable(text), err=err)
+
+
 def _stop(message: str, code: int) -> None:
-    click.echo(f"Error: {message}" if code != INTERRUPTED else message, err=True)
+    say(f"Error: {message}" if code != INTERRUPTED else message, err=True)
     sys.exit(code)
 
 
@@ -84,7 +90,7 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         from tqdm import tqdm
 
-        tqdm.write(self.format(record), file=sys.stderr)
+        tqdm.write(printable(self.format(record)), file=sys.stderr)
 
 
 def show_log(level: str = "info", *, quiet: bool = False) -> None:

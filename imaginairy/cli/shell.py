@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imaginairy.cli.run import INTERRUPTED
+from imaginairy.cli.run import INTERRUPTED, say
 from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.stores import Stores
 from imaginairy.version import __version__
@@ -34,7 +34,7 @@ def _run_session(shell: Shell) -> int:
     from imaginairy.cli.shell_prompt import prompt_session
 
     session = prompt_session(shell)
-    click.echo(WELCOME)
+    say(WELCOME)
     while True:
         try:
             shell.run(_read_line(session))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from imaginairy.cli.run import INTERRUPTED
+from imaginairy.cli.run import INTERRUPTED, say
 from imaginairy.cli.shell_words import (
     Word,
     home_expanded,
@@ -40,7 +40,7 @@ class Shell:
         try:
             words = split(line)
         except BadOptionError as error:
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}", err=True)
             return 2
         if words[:1] == [self.group.name]:
             words = words[1:]
@@ -49,7 +49,7 @@ class Shell:
         if words[0] in LEAVE:
             raise EOFError
         if words[0] == HELP and words[1:] and words[1] in OWN:
-            click.echo(OWN[words[1]])
+            say(OWN[words[1]])
             return 0
         if words[0] == HELP:
             words = [*words[1:], "--help"]

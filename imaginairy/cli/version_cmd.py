@@ -6,6 +6,7 @@ from importlib import metadata
 
 import click
 
+from imaginairy.cli.run import say
 from imaginairy.version import __version__
 
 PARTS = ("torch", "huggingface_hub", "safetensors", "pillow", "numpy")
@@ -22,7 +23,7 @@ def version_cmd() -> None:
         ("at", sys.prefix),
     ]
     for name, what in rows:
-        click.echo(f"{name:<16} {what}")
+        say(f"{name:<16} {what}")
 
 
 def installed(name: str) -> str | None:
