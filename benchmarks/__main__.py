@@ -1,7 +1,8 @@
 """Measure both libraries in turn, several rounds, and print a table of ratios.
 
-`make bench` or `python -m benchmarks [--rounds 3] [--pixels 512]`. The machine should
-have nothing else to do, 12 GB of memory and 5 GB of room in the temporary folder.
+`make bench` or `python -m benchmarks [--rounds 3] [--pixels 512] [--xl]`. The machine
+should have nothing else to do, 12 GB of memory, and in the temporary folder 5 GB of
+room, with Stable Diffusion XL 12 GB.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from statistics import median
 
 import torch
 
-from benchmarks.weights import save_random_sd15
+from benchmarks.weights import save_random_sd15, save_random_sdxl
 
 UNITS = {"peak memory": "MB"}
 AIMS = {"step": 1.0, "load": 0.5, "peak memory": 0.8}
@@ -27,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pixels", type=int, default=512)
+    parser.add_argument("--xl", action="store_true", help="Stable Diffusion XL, too")
     asked = parser.parse_args()
     print(
         f"{platform.machine()}, {torch.get_num_threads()} threads, torch "
@@ -38,13 +40,18 @@ def main() -> None:
         save_random_sd15(folder)
         compare(folder, asked.rounds, asked.pixels)
         print()
+        if asked.xl:
+            folder = Path(temporary) / "sdxl"
+            save_random_sdxl(folder)
+            compare(folder, asked.rounds, asked.pixels)
+            print()
         start_up(Path(temporary), asked.rounds)
         print()
         batches(asked.rounds)
 
 
 def compare(folder: Path, rounds: int, pixels: int) -> None:
-    """Print what a picture of Stable Diffusion 1.5's size costs on both sides."""
+    """Print what a picture of a model costs on both sides."""
     measured: dict[str, list[dict[str, float]]] = {"ours": [], "diffusers": []}
     for _ in range(rounds):
         for side, results in measured.items():

@@ -48,12 +48,10 @@ def diffusers(folder: Path, pixels: int) -> dict[str, Any]:
     import torch
 
     begun = time.perf_counter()
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
 
     imported = time.perf_counter()
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, safety_checker=None, dtype=torch.float32
-    )
+    pipeline = DiffusionPipeline.from_pretrained(folder, dtype=stored_in(folder))
     loaded = time.perf_counter()
     pipeline.set_progress_bar_config(disable=True)
     ticks: list[float] = []
@@ -72,6 +70,15 @@ def diffusers(folder: Path, pixels: int) -> dict[str, Any]:
         callback_on_step_end=tick,
     )
     return costs(begun, imported, loaded, ticks)
+
+
+def stored_in(folder: Path) -> Any:
+    """Return the type of the UNet's weights, which diffusers computes in."""
+    from safetensors import safe_open
+
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    with safe_open(file, framework="pt") as opened:
+        return opened.get_tensor("conv_in.bias").dtype
 
 
 def costs(

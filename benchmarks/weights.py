@@ -1,4 +1,4 @@
-"""A Stable Diffusion 1.5 of full size with random weights, as diffusers saves it."""
+"""Models of full size with random weights, as diffusers saves them."""
 
 from pathlib import Path
 
@@ -7,12 +7,20 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 LETTERS = [chr(number) for number in range(33, 127)]
+START = 49406
+"""The token that begins a text in CLIP's own vocabulary; the next one ends it."""
 
 
 def save_random_sd15(folder: Path, *, variant: str | None = None) -> None:
@@ -38,15 +46,93 @@ def save_random_sd15(folder: Path, *, variant: str | None = None) -> None:
         )
     for network in (unet, autoencoder, text):
         fill(network)
+    StableDiffusionPipeline(
+        unet=unet,
+        vae=autoencoder,
+        text_encoder=text,
+        tokenizer=letters(),
+        scheduler=schedule(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder, variant=variant)
+
+
+def save_random_sdxl(folder: Path) -> None:
+    """Save a Stable Diffusion XL in bf16, 7 GB, likewise."""
+    text = {"bos_token_id": START, "eos_token_id": START + 1, "pad_token_id": 1}
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            sample_size=128,
+            cross_attention_dim=2048,
+            block_out_channels=(320, 640, 1280),
+            down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * 2),
+            up_block_types=(*("CrossAttnUpBlock2D",) * 2, "UpBlock2D"),
+            attention_head_dim=(5, 10, 20),
+            transformer_layers_per_block=(1, 2, 10),
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=256,
+            projection_class_embeddings_input_dim=1280 + 6 * 256,
+        )
+        autoencoder = AutoencoderKL(
+            block_out_channels=(128, 256, 512, 512),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=2,
+            sample_size=1024,
+            scaling_factor=0.13025,
+        )
+        first = CLIPTextModel(
+            CLIPTextConfig(
+                hidden_size=768,
+                intermediate_size=3072,
+                num_hidden_layers=12,
+                num_attention_heads=12,
+                **text,
+            )
+        )
+        second = CLIPTextModelWithProjection(
+            CLIPTextConfig(
+                hidden_size=1280,
+                intermediate_size=5120,
+                num_hidden_layers=32,
+                num_attention_heads=20,
+                hidden_act="gelu",
+                projection_dim=1280,
+                **text,
+            )
+        )
+    for network in (unet, autoencoder, first, second):
+        fill(network.to(torch.bfloat16))
+    StableDiffusionXLPipeline(
+        unet=unet,
+        vae=autoencoder,
+        text_encoder=first,
+        text_encoder_2=second,
+        tokenizer=letters(START),
+        tokenizer_2=letters(START, pad="!"),
+        scheduler=schedule(),
+        add_watermarker=False,
+    ).save_pretrained(folder)
+
+
+def letters(start: int = 0, pad: str = "<|endoftext|>") -> CLIPTokenizer:
+    """Return a vocabulary of letters, and of fillers up to the token `start`."""
     tokens = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS)]
+    tokens += [f"<{number}>" for number in range(len(tokens), start)]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
-    tokenizer = CLIPTokenizer(
+    return CLIPTokenizer(
         vocab={token: number for number, token in enumerate(tokens)},
         merges=[],
-        pad_token="<|endoftext|>",
+        pad_token=pad,
         model_max_length=77,
     )
-    scheduler = DDIMScheduler(
+
+
+def schedule() -> DDIMScheduler:
+    """Return the noise that all of them are trained with."""
+    return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
@@ -54,16 +140,6 @@ def save_random_sd15(folder: Path, *, variant: str | None = None) -> None:
         set_alpha_to_one=False,
         steps_offset=1,
     )
-    StableDiffusionPipeline(
-        unet=unet,
-        vae=autoencoder,
-        text_encoder=text,
-        tokenizer=tokenizer,
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    ).save_pretrained(folder, variant=variant)
 
 
 @torch.no_grad()
