@@ -27,9 +27,11 @@ RECORDED = (
     "path",
     "platform",
     "recomputed_in_float32",
+    "refiner_sha256",
     "precision",
     "prompt_text",
     "software",
+    "vae_sha256",
 )
 """What `--json` says besides the fields of a prompt; it is passed over in a file, so
 that what was printed can be drawn again."""
