@@ -84,6 +84,7 @@ def opened_picture(
             size = _size_of(file)
             _require_size(size, most, name)
             with Image.open(file, formats=_formats()) as image:
+                image.filename = str(source) if isinstance(source, Path) else ""
                 _require_room(image, size, most, name)
                 file.in_head = False
                 _require_readable_exif(image, name)
