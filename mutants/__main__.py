@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="Which are chosen.")
     parser.add_argument("--jobs", type=int, default=2, help="How many at a time.")
     parser.add_argument(
-        "--minutes", type=float, default=60, help="Begin no more after this time."
+        "--minutes", type=float, default=60, help="End after this time."
     )
     parser.add_argument(
         "--tests", nargs="*", default=[], help="Try with these; all by default."
@@ -151,15 +151,19 @@ def _try(left: list[Fault], kept: Path, copies: Path, jobs: int, end: float) -> 
         context.Pool(jobs, _Job.begin, (copies,)) as pool,
         kept.open("a", encoding="utf-8") as file,
     ):
-        for number, row in enumerate(pool.imap_unordered(_Job.run, left), 1):
+        tries = pool.imap_unordered(_Job.run, left)
+        for number in range(1, len(left) + 1):
+            try:
+                row = tries.next(timeout=max(0.0, end - time.monotonic()))
+            except multiprocessing.TimeoutError:
+                print("The time is over; what is being tried is left.", flush=True)
+                break
             file.write(json.dumps(row) + "\n")
             file.flush()
             told = (
                 f"{row['outcome']}, {row['seconds']} s, {' '.join(row['failed'][:1])}"
             )
             print(f"{number}/{len(left)} {told}", flush=True)
-            if time.monotonic() > end:
-                break
 
 
 def _fail_anyway(tests: set[str], covering: Covering, copy: trial.Copy) -> set[str]:

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Collection, Iterable
@@ -100,9 +101,11 @@ def run_tests(
     """
     failed = _failed_in(folder)
     failed.unlink(missing_ok=True)
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         os.setsid()
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
         code = 99
         try:
             code = _run_here(folder, tests, all_of_them)
@@ -129,6 +132,13 @@ def run_tests(
         return "no test", []
     told = failed.read_text(encoding="utf-8") if failed.exists() else ""
     return "not noticed" if code == 0 else "noticed", told.splitlines()
+
+
+def _end_after(parent: int) -> None:
+    """End this process, and those it began, where its parent has ended."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _failed_in(folder: Path) -> Path:

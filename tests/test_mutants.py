@@ -155,16 +155,21 @@ def mutants(tree: Path, *arguments: str) -> Ran:
     )
 
 
-@pytest.fixture(scope="module")
-def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
-    """A tree with a file and tests that miss some of its faults, after a run."""
-    tree = tmp_path_factory.mktemp("whole") / "tree"
+def planted(tree: Path, code: str, tests: str) -> Path:
+    """Lay down a tree with a file and its tests."""
     for folder in ("imaginairy", "tests"):
         (tree / folder).mkdir(parents=True)
     (tree / "imaginairy" / "__init__.py").write_text("")
-    (tree / "imaginairy" / "it.py").write_text(CODE)
-    (tree / "tests" / "test_it.py").write_text(TESTS)
+    (tree / "imaginairy" / "it.py").write_text(code)
+    (tree / "tests" / "test_it.py").write_text(tests)
     (tree / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    return tree
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
+    """A tree with a file and tests that miss some of its faults, after a run."""
+    tree = planted(tmp_path_factory.mktemp("whole") / "tree", CODE, TESTS)
     return tree, mutants(tree, "--at-least", "90", "--changed", "HEAD", "--large")
 
 
@@ -206,6 +211,20 @@ def test_a_run_goes_on_where_it_was(tree: Path) -> None:
     assert re.findall(r"^\d+/\d+ ", ran.stdout, re.M) == ["1/2 ", "2/2 "]
     told = [json.loads(row)["name"] for row in file.read_text().splitlines()]
     assert told == [json.loads(row)["name"] for row in (*rows[2:], *rows[:2])]
+
+
+def test_a_try_that_does_not_end_is_left_when_the_time_is_over(tmp_path: Path) -> None:
+    tests = (
+        "from imaginairy.it import always\n"
+        "def test_it():\n"
+        "    while not always():\n"
+        "        pass\n"
+    )
+    tree = planted(tmp_path / "tree", "def always():\n    return True\n", tests)
+    ran = mutants(tree, "--minutes", "0.05", "--large")
+    assert ran.returncode == 0, ran.stderr
+    assert "The time is over; what is being tried is left." in ran.stdout
+    assert not (tree / ".mutants" / "outcomes.jsonl").read_text()
 
 
 def test_other_code_is_tried_anew(tree: Path) -> None:
