@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from imaginairy.errors import BadOptionError
+from imaginairy.whole_files import whole_file
 
 ANIMATIONS = ("gif", "mp4", "webp")
 FRAME_MS = 200
@@ -20,10 +21,12 @@ def save_animation(
 ) -> Path:
     """Save pictures as one animation: gif, webp or mp4, as the name says.
 
-    Frames of other sizes than the first are stretched to it; the last stays longer.
+    Frames of other sizes than the first are stretched to it; the last stays longer. The
+    file appears under its name only when it is whole.
 
     Raises:
         BadOptionError: the name ends otherwise, or there are no frames.
+        OSError: the file system refuses it.
     """
     kind = path.suffix.lower().lstrip(".")
     if kind not in ANIMATIONS:
@@ -33,12 +36,14 @@ def save_animation(
     if not frames:
         raise BadOptionError("There are no pictures to animate.")
     first, *others = (_sized(frame, frames[0].size) for frame in frames)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "mp4":
-        _save_mp4([first, *others], path, frame_ms)
-        return path
-    durations = [*[frame_ms] * len(others), LAST_FRAME_MS]
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
+    with whole_file(path) as place:
+        if kind == "mp4":
+            _save_mp4([first, *others], place, frame_ms)
+        else:
+            durations = [*[frame_ms] * len(others), LAST_FRAME_MS]
+            first.save(
+                place, save_all=True, append_images=others, duration=durations, loop=0
+            )
     return path
 
 
@@ -59,6 +64,8 @@ def _save_mp4(frames: Sequence[Image.Image], path: Path, frame_ms: int) -> None:
             video.write(pixels[:, :, ::-1].copy())
     finally:
         video.release()
+    if not cv2.VideoCapture(str(path)).isOpened():  # OpenCV does not say it otherwise
+        raise OSError("the video could not be written")
 
 
 def labelled(image: Image.Image, text: str) -> Image.Image:

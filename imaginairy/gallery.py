@@ -26,6 +26,7 @@ from imaginairy.metadata.read import read_written
 from imaginairy.recorded import IN_MEMORY
 from imaginairy.result import MASK_BINARY, MASK_GRAYSCALE, MODIFIED_ORIGINAL
 from imaginairy.schema import ImaginePrompt
+from imaginairy.whole_files import whole_file
 
 PAGE = "index.html"
 DATA = Path(__file__).parent / "data"
@@ -100,7 +101,8 @@ def write_gallery(folder: Path) -> tuple[Path, int]:
         raise BadOptionError(
             f"'{page}' is there already and is not a gallery; move it away first."
         )
-    page.write_text(gallery_page(entries, folder), encoding="utf-8")
+    with whole_file(page) as place:
+        place.write_text(gallery_page(entries, folder), encoding="utf-8")
     return page, len(entries)
 
 

@@ -21,8 +21,11 @@ from imaginairy.result import (
     blurred,
 )
 from imaginairy.schema import ImaginePrompt
+from imaginairy.whole_files import TEMPORARY, clear_abandoned, hold, whole_file
 
 NUMBERED = re.compile(r"\.?(\d{6,})[_.].*")
+UNFINISHED = re.compile(rf"\.\d{{6,}}\.claim|{TEMPORARY.pattern}")
+"""What is there only while a picture is saved."""
 COMPARE_FRAME_MS = 1000
 DRAWING_FRAME_MS = 100
 
@@ -32,24 +35,28 @@ def claimed_number(outdir: Path) -> Iterator[int]:
     """Hold the next running number of a folder while a picture is saved under it.
 
     The number follows the highest one there. A hidden file claims it, so that several
-    runs can save into one folder and never collide.
+    runs can save into one folder and never collide. What a run left there that was
+    killed while it saved is removed.
     """
     outdir.mkdir(parents=True, exist_ok=True)
     while True:
         number = 1 + max(_numbers(outdir), default=0)
         claim = outdir / f".{number:06d}.claim"
         try:
-            claim.touch(exist_ok=False)
+            held = hold(claim)
         except FileExistsError:
             continue
         # Another run may have saved this number and let go of it since we looked.
         if number > max(_numbers(outdir, claims=False), default=0):
             break
         claim.unlink()
+        held.close()
     try:
+        clear_abandoned(outdir, UNFINISHED)
         yield number
     finally:
         claim.unlink(missing_ok=True)
+        held.close()
 
 
 def _numbers(outdir: Path, *, claims: bool = True) -> Iterator[int]:
@@ -177,7 +184,8 @@ def save_result(
         """Save nothing but the picture, where what it says cannot be saved."""
         with claimed_number(folder) as number:
             path = folder / f"{number:06d}_{result.prompt.seed}.png"
-            result.img.save(path)
+            with whole_file(path) as place:
+                result.img.save(place)
         log.warning("%s says nothing about how it was drawn.", path)
         return path
 
@@ -213,9 +221,11 @@ def _save_all(
 
 def save_steps(result: ImagineResult, frames: Sequence[Image], folder: Path) -> None:
     """Save the decoded steps of a picture, and what it was drawn from and where."""
-    folder.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames, start=1):
-        frame.save(folder / f"step_{number:03d}.jpg", quality=95)
+        path = folder / f"step_{number:03d}.jpg"
+        with whole_file(path, within=folder.parent) as place:
+            frame.save(place, quality=95)
     for name, image in (("init_image", result.init_image), ("mask", result.mask)):
         if image is not None:
-            image.save(folder / f"{name}.png")
+            with whole_file(folder / f"{name}.png", within=folder.parent) as place:
+                image.save(place)

@@ -7,6 +7,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from imaginairy.log import log
+from imaginairy.whole_files import whole_file
 
 AGAIN_AFTER_S = 24 * 60 * 60
 
@@ -31,8 +32,8 @@ def warn_daily(about: str, sentence: str) -> None:
         pass  # not said yet
     log.warning("%s", sentence)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(sentence, encoding="utf-8")
+        with whole_file(file) as place:
+            place.write_text(sentence, encoding="utf-8")
     except OSError:
         pass  # said again next time, no more
 

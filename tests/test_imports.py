@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "conditioning": set(),
     "networks": {"networks", "conditioning"},
     "samplers": {"samplers", "conditioning", "errors"},
-    "said": {"log"},
-    "sources.own_default": set(),
-    "sources": {"errors", "families", "said", "sources"},
+    "whole_files": set(),
+    "said": {"log", "whole_files"},
+    "sources.own_default": {"whole_files"},
+    "sources": {"errors", "families", "said", "sources", "whole_files"},
     "models": {
         "models",
         "conditioning",
@@ -110,6 +111,7 @@ MAY_IMPORT = {
         "sizes",
         "sources",
         "version",
+        "whole_files",
     },
     "plugins": {"errors"},
     "fields": {"errors"},
@@ -138,11 +140,12 @@ MAY_IMPORT = {
         "prompt_language",
         "sizes",
     },
-    "animate": {"errors"},
+    "animate": {"errors", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
     "sweeps": {"aliases", "checks", "errors", "fields", "schema", "weighted_prompt"},
     "places": {"errors"},
-    "outputs": {"animate", "log", "observe", "places", "result", "schema"},
+    "outputs": {"animate", "log", "observe", "places", "result", "schema"}
+    | {"whole_files"},
     "result": {"errors", "metadata", "places", "schema", "version"},
 }
 """What each module or folder of ours may import of ours; others are not held to it."""

@@ -1,11 +1,9 @@
 """What keeps pictures from being saved is said before, or they go elsewhere."""
 
 import os
-import resource
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +24,7 @@ from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError, CannotSaveError
 from imaginairy.metadata.read import read_metadata
 from imaginairy.places import RESCUED, require_places, saved_elsewhere
+from tests.support.limits import files_of_at_most
 from tests.support.rights import as_nobody
 
 
@@ -42,17 +41,6 @@ def prompt(tiny_folder: Path) -> ImaginePrompt:
     return ImaginePrompt(
         "a fox", model=str(tiny_folder), seed=3, steps=1, width=64, height=64
     )
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Let the system refuse every file that is larger, as a full disk does."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 class Spoiler(Observer):

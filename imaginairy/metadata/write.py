@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
@@ -12,6 +11,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.metadata import xmp
 from imaginairy.metadata.exif_text import encode_comment
 from imaginairy.metadata.tags import Tags, tags_of
+from imaginairy.whole_files import whole_file
 
 JPEG_QUALITY = 95
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
@@ -25,7 +25,7 @@ SHORT = 1000
 def write_image(image: Image.Image, path: Path, metadata: Mapping[str, Any]) -> None:
     """Save a picture with its metadata in EXIF, and in a png as `parameters` too.
 
-    Written beside its place under another name and moved there when whole.
+    The file appears under its name only when it is whole.
 
     Raises:
         BadOptionError: the name ends in neither .jpg nor .png.
@@ -50,15 +50,8 @@ def write_tagged(image: Image.Image, path: Path, tags: Tags) -> None:
         save["pnginfo"] = texts = PngInfo()
         for name, text in tags.chunks.items():
             texts.add_itxt(name, text.encode(errors="replace").decode())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{uuid4().hex}.part"
-    try:
-        with temporary.open("xb") as file:
-            image.save(file, kind, exif=exif, **save)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary:
+        image.save(temporary, kind, exif=exif, **save)
 
 
 def image_format(path: Path) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from imaginairy.whole_files import whole_file
+
 BLOCK = 2**24
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -36,8 +38,8 @@ def remember(file: Path, digest: str) -> None:
     """Keep the sum of a file, as it is now, in the user's cache."""
     memory = _memory_of(file.resolve())
     try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(digest)
+        with whole_file(memory) as place:
+            place.write_text(digest)
     except OSError:
         pass  # a cache that cannot be written to costs time, no more
 

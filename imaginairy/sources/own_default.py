@@ -10,6 +10,8 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
+from imaginairy.whole_files import whole_file
+
 VARIABLE = "IMAGINAIRY_MODEL"
 
 
@@ -53,6 +55,6 @@ def save_default(name: str | None) -> Path:
     if name is None:
         file.unlink(missing_ok=True)
     else:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{name}\n", encoding="utf-8")
+        with whole_file(file) as place:
+            place.write_text(f"{name}\n", encoding="utf-8")
     return file

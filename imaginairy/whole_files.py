@@ -1,0 +1,108 @@
+"""Files that appear under their names only when they are whole.
+
+Each is written beside its place under a hidden name and moved there at the end. What is
+being written is locked, so that what a run left that was killed can be told from what
+another run is at.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+try:
+    import fcntl
+except ImportError:  # Windows has other locks; there nothing is taken for abandoned
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.part(\.\w+)?")
+"""How files are called while they are written; their ending stays."""
+
+
+@contextmanager
+def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
+    """Give a place to write a file to, and move it to its own when it is whole.
+
+    Where that fails or is interrupted, nothing is left of it and what was there before
+    stays. An OSError names the file.
+
+    Args:
+        within: the folder it is written in meanwhile, on the same file system; its own
+            by default, which is made where it is not there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary, held = _held_in(within or path.parent, path.suffix)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
+    finally:
+        held.close()
+
+
+def hold(path: Path) -> IO[bytes]:
+    """Make a file that is known to be in use until it is closed or we are killed.
+
+    Raises:
+        FileExistsError: it is there already, or was at once cleared away.
+    """
+    file = path.open("xb")
+    try:
+        _lock(file)
+    except BlockingIOError:  # by `clear_abandoned`, before it was locked here
+        file.close()
+        raise FileExistsError(str(path)) from None
+    except OSError:  # a file system without locks
+        file.close()
+        return file
+    if not _is_at(file, path):
+        file.close()
+        raise FileExistsError(str(path))
+    return file
+
+
+def clear_abandoned(folder: Path, names: re.Pattern[str] = TEMPORARY) -> None:
+    """Remove what runs that were killed left in a folder and in those right below it.
+
+    Args:
+        names: how such files are called; all of them were made by `hold`.
+    """
+    found: list[Path] = []
+    with suppress(OSError):
+        found += folder.glob(".*")
+        found += folder.glob("*/.*")
+    for path in found:
+        if names.fullmatch(path.name):
+            with suppress(OSError), path.open("r+b") as file:
+                _lock(file)
+                if _is_at(file, path):
+                    path.unlink()
+
+
+def _held_in(folder: Path, ending: str) -> tuple[Path, IO[bytes]]:
+    while True:
+        path = folder / f".{uuid4().hex}.part{ending}"
+        with suppress(FileExistsError):
+            return path, hold(path)
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock a file, or raise an OSError: a BlockingIOError where it is in use."""
+    if fcntl is None:
+        raise OSError("There are no such locks here.")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    """Tell whether it is this file that still lies at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
