@@ -7,7 +7,7 @@ from pathlib import Path
 from imaginairy.batches import Batches
 from imaginairy.best_of import best_of
 from imaginairy.checks import kind_of
-from imaginairy.errors import BadOptionError, BadPromptError
+from imaginairy.errors import BadOptionError, BadPromptError, in_words
 from imaginairy.generate import Drawn, finish
 from imaginairy.metadata.write import image_format
 from imaginairy.models.store import ModelStore
@@ -205,7 +205,7 @@ def imagine_image_files(
     if not isinstance(outdir, str | PathLike):
         raise BadOptionError(f"outdir is the path of a folder, not {kind_of(outdir)}.")
     options = SaveOptions(
-        extension=str(output_file_extension).lower().lstrip("."),
+        extension=in_words(output_file_extension).lower().lstrip("."),
         step_images=record_step_images,
         gif=make_gif,
         compare_gif=make_compare_gif,

@@ -14,7 +14,13 @@ from typing import Any
 
 from PIL.Image import Image
 
-from imaginairy.errors import BadImageError, BadOptionError, BadPromptError, near_miss
+from imaginairy.errors import (
+    BadImageError,
+    BadOptionError,
+    BadPromptError,
+    near_miss,
+    shown,
+)
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.pictures import require_allowed
 from imaginairy.plugins import find_plugin, name_and_value
@@ -48,10 +54,10 @@ class Number:
         value = plain(value)
         if not is_number(value) or (self.whole and not isinstance(value, int)):
             kind = "a whole number" if self.whole else "a number"
-            raise BadOptionError(f"{name} must be {kind}, not {_shown(value)}.")
+            raise BadOptionError(f"{name} must be {kind}, not {shown(value)}.")
         if not self.low <= value <= self.high:
             raise BadOptionError(
-                f"{name} {value} is out of range; give one from {self.low:g} to "
+                f"{name} {shown(value)} is out of range; give one from {self.low:g} to "
                 f"{self.high:g}."
             )
         if self.whole and value % self.multiple_of:
@@ -73,9 +79,9 @@ class Choice:
         word = value.lower() if isinstance(value, str) else None
         if word not in self.words:
             raise BadOptionError(
-                f"{name} {value!r} is unknown; choose one of "
+                f"{name} {shown(value)} is unknown; choose one of "
                 f"{', '.join(word or repr(word) for word in self.words)}."
-                + near_miss(str(value), self.words)
+                + near_miss(word or "", self.words)
             )
         return str(word)
 
@@ -100,7 +106,7 @@ def flag(name: str, value: Any) -> bool:
     """Take true or false."""
     value = plain(value)
     if not isinstance(value, bool):
-        raise BadOptionError(f"{name} is true or false, not {value!r}.")
+        raise BadOptionError(f"{name} is true or false, not {shown(value)}.")
     return value
 
 
@@ -130,7 +136,7 @@ def emphasised_text(name: str, value: Any) -> str:
 def sampler(name: str, value: Any) -> str:
     """Take the name of a sampler, ours or another tool's, and return ours."""
     if not isinstance(value, str):
-        raise BadOptionError(f"{name} must be a name, not {value!r}.")
+        raise BadOptionError(f"{name} must be a name, not {shown(value)}.")
     ours = SAMPLER_NAMES.get(plain_name(value))
     both = read_pair(value)
     if ours is None and both.sampler and both.schedule:
@@ -144,7 +150,7 @@ def sampler(name: str, value: Any) -> str:
 def model(name: str, value: Any) -> str:
     """Take what may be a model's name, path or repository; it is looked up later."""
     if not isinstance(value, str | Path):
-        raise BadOptionError(f"{name} must be a name or a path, not {value!r}.")
+        raise BadOptionError(f"{name} must be a name or a path, not {shown(value)}.")
     if not str(value).strip():
         raise BadOptionError(f"{name} is empty; leave it out or give a name.")
     return str(value)
@@ -170,9 +176,9 @@ def parse_refiner(value: Any, name: str = "refiner") -> tuple[str, float]:
         of, share = str(value), (USUAL_SHARE,)
     if not of.strip() or len(share) != 1 or not 0 < share[0] < 1:
         raise BadOptionError(
-            f"{name} {str(value)!r} cannot be read; give a model and, behind an @, the "
-            "share of the noise schedule after which it takes over, between 0 and 1, "
-            f"as NAME@{USUAL_SHARE:g}."
+            f"{name} {shown(str(value))} cannot be read; give a model and, behind an "
+            "@, the share of the noise schedule after which it takes over, between 0 "
+            f"and 1, as NAME@{USUAL_SHARE:g}."
         )
     return of, share[0]
 
@@ -183,7 +189,7 @@ def enhancers(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(asked, tuple | list) or not all(
         isinstance(each, str) for each in asked
     ):
-        raise BadOptionError(f"{name} is a name or several, not {value!r}.")
+        raise BadOptionError(f"{name} is a name or several, not {shown(value)}.")
     for each in asked:
         find_plugin(name_and_value(each)[0])
     return tuple(asked)
@@ -261,8 +267,9 @@ def parse_margins(value: Any) -> tuple[int, int, int, int]:
     Raises:
         BadOptionError: it cannot be read so.
     """
+    value = value if isinstance(value, str) else shown(value)
     sides: dict[str, int] = {}
-    for part in str(value).lower().replace(" ", "").split(","):
+    for part in value.lower().replace(" ", "").split(","):
         match = re.fullmatch(r"([a-z]+)(\d{1,9})", part)
         named = [s for s in OUTPAINT_SIDES if match and match[1] in (s, s[0])]
         if match is None or not named or named[0] in sides:
@@ -296,8 +303,8 @@ def parse_interval(value: Any, name: str = "guidance_interval") -> tuple[float, 
     shares = _numbers(value)
     if len(shares) != 2 or not 0 <= shares[0] < shares[1] <= 1:
         raise BadOptionError(
-            f"{name} {value!r} cannot be read; give the shares of the steps where it "
-            "starts and where it ends, from 0 to 1, as 0.2:0.8."
+            f"{name} {shown(value)} cannot be read; give the shares of the steps where "
+            "it starts and where it ends, from 0 to 1, as 0.2:0.8."
         )
     return shares[0], shares[1]
 
@@ -321,9 +328,9 @@ def parse_projection(value: Any, name: str = "apg") -> tuple[float, ...]:
     ranges = 0 <= parallel <= 1, 0 < radius < math.inf, -1 < momentum < 1
     if not 1 <= len(numbers) <= 3 or not all(ranges):
         raise BadOptionError(
-            f"{name} {value!r} cannot be read; give eta, from 0 to 1, and, where they "
-            "are to be others, the norm threshold, above 0, and the momentum, between "
-            "-1 and 1, as 0:15:-0.5."
+            f"{name} {shown(value)} cannot be read; give eta, from 0 to 1, and, where "
+            "they are to be others, the norm threshold, above 0, and the momentum, "
+            "between -1 and 1, as 0:15:-0.5."
         )
     return numbers
 
@@ -343,7 +350,7 @@ def parse_threshold(value: Any, name: str = "dynamic_threshold") -> tuple[float,
     numbers = (plain(value),) if is_number(value) else _numbers(value)
     if not 1 <= len(numbers) <= 2:
         raise BadOptionError(
-            f"{name} {value!r} cannot be read; give a share, as 0.995, or a share "
+            f"{name} {shown(value)} cannot be read; give a share, as 0.995, or a share "
             "and the prompt strength (guidance scale) to whose range to hold it, as "
             "0.995:7."
         )
@@ -377,16 +384,11 @@ def plain(value: Any) -> Any:
     if getattr(value, "shape", None) == ():
         value = value.item()
     if isinstance(value, numbers.Real) and not isinstance(value, int | float):
-        return int(value) if isinstance(value, numbers.Integral) else float(value)
+        try:
+            return int(value) if isinstance(value, numbers.Integral) else float(value)
+        except OverflowError:  # a fraction that is larger than any float
+            return math.inf
     return value
-
-
-def _shown(value: Any) -> str:
-    """Write a value as Python does, but for one that it has too many digits for."""
-    try:
-        return repr(value)
-    except ValueError:
-        return "one of thousands of digits"
 
 
 def kind_of(value: Any) -> str:

@@ -1,12 +1,13 @@
 """Where to compute, in what precision, and noise that is the same everywhere."""
 
 import os
+import re
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from imaginairy.errors import BadOptionError, DeviceError
+from imaginairy.errors import BadOptionError, DeviceError, in_words
 from imaginairy.memory import memory
 from imaginairy.precision import PRECISIONS, Precision
 
@@ -27,16 +28,16 @@ def choose_device(name: str | None = None) -> torch.device:
     }
     if name is None:
         return torch.device(next(kind for kind, there in available.items() if there))
-    kind, _, index = str(name).partition(":")
+    kind, _, index = in_words(name).partition(":")
     there = available.get(kind, False)
-    if index and (kind != "cuda" or not index.isdigit()):
+    if index and (kind != "cuda" or not re.fullmatch("[0-9]{1,9}", index)):
         there = False
     if there and index and int(index) >= torch.cuda.device_count():
         there = False
     if not there:
         usable = ", ".join(kind for kind, there in available.items() if there)
         raise BadOptionError(
-            f"Device '{name}' is not available here; choose from: {usable}."
+            f"Device '{in_words(name)}' is not available here; choose from: {usable}."
         )
     return torch.device(name)
 
@@ -50,7 +51,8 @@ def choose_dtype(
     """
     if precision not in PRECISIONS:
         raise BadOptionError(
-            f"Precision '{precision}' is unknown; choose {' or '.join(PRECISIONS)}."
+            f"Precision '{in_words(precision)}' is unknown; choose "
+            f"{' or '.join(PRECISIONS)}."
         )
     if precision == "autocast" and device.type == "cuda":
         return torch.float16

@@ -100,7 +100,24 @@ def is_short_of_memory(error: Exception) -> bool:
     return bool(told) or isinstance(error, MemoryError)
 
 
+def shown(value: object, most: int = 200) -> str:
+    """Write a value in a message as Python does, in so many characters at most."""
+    try:
+        written = repr(value)
+    except ValueError:  # a whole number that is too long for Python
+        return "one of thousands of digits"
+    return written if len(written) <= most else f"{written[: most - 1]}…"
+
+
+def in_words(value: object) -> str:
+    """Return any value as text, also a number that is too long for Python."""
+    try:
+        return str(value)
+    except ValueError:
+        return shown(value)
+
+
 def near_miss(given: str, allowed: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the closest allowed word, or nothing."""
-    close = difflib.get_close_matches(str(given).lower(), list(allowed), n=1)
+    close = difflib.get_close_matches(in_words(given).lower(), list(allowed), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""

@@ -12,6 +12,7 @@ from imaginairy.errors import (
     BadOptionError,
     InvalidUrlError,
     MissingFileError,
+    in_words,
 )
 from imaginairy.kinds import what_stands_at
 from imaginairy.pictures import read_picture
@@ -43,9 +44,9 @@ class LazyLoadingImage:
         if filepath is not None:
             if not is_file(filepath):
                 raise MissingFileError(_no_file(filepath))
-        elif not _is_address(str(url)):
+        elif not _is_address(in_words(url)):
             raise InvalidUrlError(
-                f"'{url}' is not a web address; it starts with http:// or https://."
+                f"'{in_words(url)}' is not a web address; it starts with http:// or https://."
             )
         self._source = filepath if filepath is not None else url
         self._is_url = url is not None
@@ -127,12 +128,12 @@ def is_file(path: object) -> bool:
 
 def _no_file(path: object) -> str:
     other = what_stands_at(Path(path)) if isinstance(path, str | PathLike) else None
-    return f"There is no file '{path}'" + (f" but {other}." if other else ".")
+    return f"There is no file '{in_words(path)}'" + (f" but {other}." if other else ".")
 
 
 def is_of_web(source: object) -> bool:
     """Tell whether a picture's source begins as a web address does."""
-    return str(source).startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
+    return in_words(source).startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
 
 
 def _is_address(url: str) -> bool:

@@ -182,6 +182,8 @@ def _start(source: Path | bytes, name: str) -> bytes:
         return source[:ENOUGH] if isinstance(source, bytes) else start_of(source)
     except FileNotFoundError as error:
         raise MissingFileError(f"There is no file '{name}' any more.") from error
+    except ValueError as error:
+        raise BadImageError(f"No file can have the name {name!r}.") from error
     except OSError as error:
         raise BadImageError(
             f"'{name}' cannot be opened ({os.strerror(error.errno or errno.EIO)})."

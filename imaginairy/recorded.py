@@ -41,7 +41,8 @@ def fields_recorded(of: type, values: Mapping[str, Any]) -> dict[str, Any]:
         raise BadOptionError("There is no prompt in it; say what to draw.")
     known = {name: values[name] for name in values if name in written(of)}
     for name in pictures(of):
-        if str(known.get(name)).startswith(IN_MEMORY):
+        source = known.get(name)
+        if isinstance(source, str) and source.startswith(IN_MEMORY):
             raise BadOptionError(
                 f"The {name} was a picture in memory and is not recorded; make the "
                 "prompt anew with it."

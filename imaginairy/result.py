@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from PIL import ImageFilter
 from PIL.Image import Image
 
-from imaginairy.errors import BadOptionError, CannotSaveError, near_miss
+from imaginairy.errors import BadOptionError, CannotSaveError, in_words, near_miss
 from imaginairy.metadata.write import write_image
 from imaginairy.places import reason
 from imaginairy.schema import ImaginePrompt
@@ -73,9 +74,9 @@ class ImagineResult:
 
     def image(self, image_type: str) -> Image:
         """Return the image of a type; raise BadOptionError if there is none."""
-        if image_type not in self.images:
+        if not isinstance(image_type, str) or image_type not in self.images:
             raise BadOptionError(
-                f"This result has no '{image_type}' picture; it has "
+                f"This result has no '{in_words(image_type)}' picture; it has "
                 f"{', '.join(self.images)}." + near_miss(image_type, self.images)
             )
         return self.images[image_type]
@@ -121,11 +122,18 @@ class ImagineResult:
             raise BadOptionError(
                 f"A picture is saved under a path, not {type(path).__name__}."
             )
+        path = Path(path)
         if "\0" in str(path):
             raise BadOptionError(
                 f"{str(path)!r} is no path: it holds a null character."
             )
-        path = Path(path)
+        try:
+            os.fsencode(path)
+        except UnicodeEncodeError as error:
+            raise BadOptionError(
+                f"{str(path)!r} is no path: it holds a character that no file's name "
+                "can have."
+            ) from error
         image = self.image(image_type or self.main_type)
         metadata = self.metadata_dict(image_type)
         try:

@@ -6,11 +6,10 @@ here needs torch.
 """
 
 import re
-import reprlib
 from dataclasses import dataclass
 from math import sqrt
 
-from imaginairy.errors import BadOptionError
+from imaginairy.errors import BadOptionError, shown
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -179,7 +178,8 @@ def parse_crop(value: object, name: str = "crop") -> tuple[int, int]:
     Raises:
         BadOptionError: it cannot be read so.
     """
-    parts = [part.strip() for part in str(value).lower().split(",")]
+    given = value if isinstance(value, str) else shown(value)
+    parts = [part.strip() for part in given.lower().split(",")]
     by_place = [re.fullmatch(WHOLE, part) for part in parts]
     by_name = [re.fullmatch(rf"(t|top|l|left){WHOLE}", part) for part in parts]
     sides: dict[str, int] = {}
@@ -189,7 +189,7 @@ def parse_crop(value: object, name: str = "crop") -> tuple[int, int]:
         sides = {match[1][0]: int(match[2]) for match in by_name if match}
     if len(sides) < len(parts) or max(sides.values()) > MOST_TOLD:
         raise BadOptionError(
-            f"{name} {reprlib.repr(value)} cannot be read; give the pixels cropped at "
+            f"{name} {shown(value, 30)} cannot be read; give the pixels cropped at "
             f"the top and at the left, from 0 to {MOST_TOLD}, as 64,0 or top64,left0."
         )
     return sides.get("t", 0), sides.get("l", 0)
@@ -199,7 +199,7 @@ def _read(name: str, value: object) -> Size:
     size = parse_size(value) if isinstance(value, str) else None
     if size is None:
         raise BadOptionError(
-            f"{name} {reprlib.repr(value)} cannot be read; write width and height as "
+            f"{name} {shown(value, 30)} cannot be read; write width and height as "
             "512x768."
         )
     return size

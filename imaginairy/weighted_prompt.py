@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, TypeAlias
 
 from imaginairy.checks import emphasised_text, is_number, kind_of, plain, text
-from imaginairy.errors import BadPromptError
+from imaginairy.errors import BadPromptError, shown
 from imaginairy.prompt_language import WeightedText, has_parts, parse_prompt, parse_text
 
 
@@ -22,7 +23,9 @@ class WeightedPrompt:
     def __post_init__(self) -> None:
         emphasised_text("prompt", self.text)
         if not is_number(self.weight):
-            raise BadPromptError(f"A prompt's weight is a number, not {self.weight!r}.")
+            raise BadPromptError(
+                f"A prompt's weight is a number, not {shown(self.weight)}."
+            )
         object.__setattr__(self, "weight", plain(self.weight))
 
     def __str__(self) -> str:
@@ -39,7 +42,7 @@ def weighted_prompts(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt,
 
     Raises:
         BadPromptError: it is neither, says nothing, or its weights do not add up to
-            more than 0.
+            more than 0, or to more than any number.
     """
     if isinstance(prompt, str):
         prompt = _parts_of(prompt)
@@ -53,7 +56,12 @@ def weighted_prompts(prompt: Any, *, allow_blank: bool) -> tuple[WeightedPrompt,
     weighted = tuple(map(_part, parts))
     if not allow_blank and not any(part.text.strip() for part in weighted):
         raise BadPromptError("The prompt is empty; say what to draw.")
-    total = sum(part.weight for part in weighted)
+    total = sum(float(part.weight) for part in weighted)
+    if not isfinite(total):
+        raise BadPromptError(
+            "The weights of the prompt add up to more than any number; give smaller "
+            "ones."
+        )
     if weighted and total <= 0:
         raise BadPromptError(
             f"The weights of the prompt add up to {total:g}; make the sum positive."

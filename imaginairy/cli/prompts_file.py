@@ -137,7 +137,7 @@ def _line(
         return Asked(line, options).checked(place)
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadOptionError(f"{place} is not JSON: {error}.") from error
     if isinstance(row, str):
         row = {"prompt": row}

@@ -224,7 +224,7 @@ def _hashes(value: str) -> dict[str, Any]:
 
 def _field(name: str, value: str) -> dict[str, Any]:
     """Return the fields that one setting gives; None where it cannot be read."""
-    size = re.fullmatch(r"(\d+)\s*[x\xd7]\s*(\d+)", value)
+    size = re.fullmatch(r"(\d{1,9})\s*[x\xd7]\s*(\d{1,9})", value)
     if name in NUMBERS:
         key, kind = NUMBERS[name]
         return {key: _number(value, kind)}
@@ -247,6 +247,6 @@ def _refiner(named: str, switches: str) -> str | None:
 def _number(text: str, kind: type[int] | type[float]) -> float | None:
     try:
         number = kind(text)
-    except ValueError:
+        return number if math.isfinite(number) else None
+    except (ValueError, OverflowError):  # none, or larger than any float
         return None
-    return number if math.isfinite(number) else None

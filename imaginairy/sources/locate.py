@@ -4,7 +4,13 @@ import re
 from os import PathLike
 from pathlib import Path
 
-from imaginairy.errors import BadOptionError, UnknownModelError, near_miss
+from imaginairy.errors import (
+    BadOptionError,
+    UnknownModelError,
+    in_words,
+    near_miss,
+    shown,
+)
 from imaginairy.said import all_is_well, warn_daily
 from imaginairy.sources import hub
 from imaginairy.sources.catalog import find, known
@@ -33,7 +39,7 @@ def locate(role: str, name: str | None) -> ModelRow:
     """
     if role not in ROLES:
         raise BadOptionError(
-            f"Models have no role '{role}'; roles are: {', '.join(ROLES)}."
+            f"Models have no role '{in_words(role)}'; roles are: {', '.join(ROLES)}."
             + near_miss(role, ROLES)
         )
     meant = ROLES[role]
@@ -68,7 +74,7 @@ def locate(role: str, name: str | None) -> ModelRow:
 def named(name: object) -> str:
     """Return what names a model as text; raise UnknownModelError where it does not."""
     if not isinstance(name, str | PathLike) or not str(name).strip():
-        raise UnknownModelError(f"A model goes by a name or a path, not {name!r}.")
+        raise UnknownModelError(f"A model goes by a name or a path, not {shown(name)}.")
     return str(name)
 
 
