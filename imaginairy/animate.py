@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from imaginairy.errors import BadOptionError
-from imaginairy.whole_files import whole_file
+from imaginairy.whole_files import save_whole, whole_file
 
 ANIMATIONS = ("gif", "mp4", "webp")
 FRAME_MS = 200
@@ -36,14 +36,15 @@ def save_animation(
     if not frames:
         raise BadOptionError("There are no pictures to animate.")
     first, *others = (_sized(frame, frames[0].size) for frame in frames)
-    with whole_file(path) as place:
-        if kind == "mp4":
+    if kind == "mp4":
+        with whole_file(path) as place:
             _save_mp4([first, *others], place, frame_ms)
-        else:
-            durations = [*[frame_ms] * len(others), LAST_FRAME_MS]
-            first.save(
-                place, save_all=True, append_images=others, duration=durations, loop=0
-            )
+        return path
+    durations = [*[frame_ms] * len(others), LAST_FRAME_MS]
+    save_whole(
+        first, path, kind.upper(),
+        save_all=True, append_images=others, duration=durations, loop=0,
+    )  # fmt: skip
     return path
 
 

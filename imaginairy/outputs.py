@@ -21,7 +21,7 @@ from imaginairy.result import (
     blurred,
 )
 from imaginairy.schema import ImaginePrompt
-from imaginairy.whole_files import TEMPORARY, clear_abandoned, hold, whole_file
+from imaginairy.whole_files import TEMPORARY, clear_abandoned, hold, save_whole
 
 NUMBERED = re.compile(r"\.?(\d{6,})[_.].*")
 UNFINISHED = re.compile(rf"\.\d{{6,}}\.claim|{TEMPORARY.pattern}")
@@ -184,8 +184,7 @@ def save_result(
         """Save nothing but the picture, where what it says cannot be saved."""
         with claimed_number(folder) as number:
             path = folder / f"{number:06d}_{result.prompt.seed}.png"
-            with whole_file(path) as place:
-                result.img.save(place)
+            save_whole(result.img, path, "PNG")
         log.warning("%s says nothing about how it was drawn.", path)
         return path
 
@@ -223,9 +222,7 @@ def save_steps(result: ImagineResult, frames: Sequence[Image], folder: Path) -> 
     """Save the decoded steps of a picture, and what it was drawn from and where."""
     for number, frame in enumerate(frames, start=1):
         path = folder / f"step_{number:03d}.jpg"
-        with whole_file(path, within=folder.parent) as place:
-            frame.save(place, quality=95)
+        save_whole(frame, path, "JPEG", within=folder.parent, quality=95)
     for name, image in (("init_image", result.init_image), ("mask", result.mask)):
         if image is not None:
-            with whole_file(folder / f"{name}.png", within=folder.parent) as place:
-                image.save(place)
+            save_whole(image, folder / f"{name}.png", "PNG", within=folder.parent)

@@ -5,13 +5,16 @@ being written is locked, so that what a run left that was killed can be told fro
 another run is at.
 """
 
+import io
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import uuid4
+
+from PIL.Image import Image
 
 try:
     import fcntl
@@ -45,6 +48,19 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
         raise
     finally:
         held.close()
+
+
+def save_whole(
+    image: Image, path: Path, kind: str, *, within: Path | None = None, **options: Any
+) -> None:
+    """Save a picture in a format of Pillow's; see `whole_file`.
+
+    It is encoded in memory, for Pillow does not notice a disk that is full half-way.
+    """
+    data = io.BytesIO()
+    image.save(data, kind, **options)
+    with whole_file(path, within=within) as place:
+        place.write_bytes(data.getbuffer())
 
 
 def hold(path: Path) -> IO[bytes]:

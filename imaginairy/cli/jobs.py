@@ -12,7 +12,7 @@ from imaginairy.outputs import claimed_number
 from imaginairy.pictures import read_picture
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sweeps import parse_schedule, swept
-from imaginairy.whole_files import whole_file
+from imaginairy.whole_files import save_whole
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ def save_grid(jobs: Sequence[Job], pictures: Sequence[Path], outdir: Path) -> Pa
         )
     with claimed_number(outdir / "grids") as number:
         path = outdir / "grids" / f"{number:06d}_grid.jpg"
-        with whole_file(path) as place:
-            sheet.save(place, quality=95)
+        save_whole(sheet, path, "JPEG", quality=95)
     log.info("saved %s", path)
     return path
 

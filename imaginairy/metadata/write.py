@@ -11,7 +11,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.metadata import xmp
 from imaginairy.metadata.exif_text import encode_comment
 from imaginairy.metadata.tags import Tags, tags_of
-from imaginairy.whole_files import whole_file
+from imaginairy.whole_files import save_whole
 
 JPEG_QUALITY = 95
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
@@ -50,8 +50,7 @@ def write_tagged(image: Image.Image, path: Path, tags: Tags) -> None:
         save["pnginfo"] = texts = PngInfo()
         for name, text in tags.chunks.items():
             texts.add_itxt(name, text.encode(errors="replace").decode())
-    with whole_file(path) as temporary:
-        image.save(temporary, kind, exif=exif, **save)
+    save_whole(image, path, kind, exif=exif, **save)
 
 
 def image_format(path: Path) -> str:
