@@ -65,8 +65,16 @@ def _save_mp4(frames: Sequence[Image.Image], path: Path, frame_ms: int) -> None:
             video.write(pixels[:, :, ::-1].copy())
     finally:
         video.release()
-    if not cv2.VideoCapture(str(path)).isOpened():  # OpenCV does not say it otherwise
-        raise OSError("the video could not be written")
+    data = path.read_bytes() if path.exists() else b""
+    if not _is_whole_mp4(data):  # OpenCV does not say it otherwise
+        raise OSError("The video could not be written.")
+
+
+def _is_whole_mp4(data: bytes) -> bool:
+    """Tell whether a file ends, as OpenCV's do, with the box that is written last."""
+    begins = data.rfind(b"moov") - 4
+    length = int.from_bytes(data[begins : begins + 4], "big")
+    return begins >= 0 and begins + length == len(data)
 
 
 def labelled(image: Image.Image, text: str) -> Image.Image:

@@ -84,6 +84,21 @@ def test_a_writer_that_fails_half_way_leaves_what_was_there(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_a_video_that_lacks_any_of_its_bytes_is_none(
+    share: float, tmp_path: Path
+) -> None:
+    path = save_animation([NOISE] * 3, tmp_path / "a.mp4")
+    before = contents(tmp_path)
+    size = int(share * (path.stat().st_size - 1))
+    with (
+        files_of_at_most(size),
+        pytest.raises(OSError, match="The video could not be written"),
+    ):
+        save_animation([NOISE] * 3, path)
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, ValueError, OSError])
 def test_nothing_is_left_where_writing_ends_early(
     end: type[BaseException], tmp_path: Path
