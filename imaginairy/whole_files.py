@@ -30,7 +30,7 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     """Give a place to write a file to, and move it to its own when it is whole.
 
     Where that fails or is interrupted, nothing is left of it and what was there before
-    stays. An OSError names the file.
+    stays. What the system refuses names the file.
 
     Args:
         within: the folder it is written in meanwhile, on the same file system; its own
@@ -43,7 +43,8 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+        ours = (None, str(temporary))
+        if isinstance(error, OSError) and error.errno and error.filename in ours:
             error.filename = str(path)
         raise
     finally:
