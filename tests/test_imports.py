@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "whole_files": set(),
     "said": {"log", "whole_files"},
     "sources.own_default": {"whole_files"},
-    "sources": {"errors", "families", "said", "sources", "whole_files"},
+    "sources": {"errors", "families", "kinds", "said", "sources", "whole_files"},
     "models": {
         "models",
         "conditioning",

@@ -10,6 +10,7 @@ from typing import Any
 from imaginairy.aliases import ALIASES, as_fields
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.fields import written
+from imaginairy.kinds import what_stands_at
 from imaginairy.log import log, shortened
 from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
@@ -77,6 +78,11 @@ def asked_prompts(
     if str(file) == STANDARD_INPUT:
         asked += _standard_input(options)
     elif file is not None:
+        if other := what_stands_at(file):
+            raise BadOptionError(
+                f"'{file}' is {other}, not a file of prompts; give '-' as the file to "
+                "read standard input."
+            )
         whole = _decoded(file.read_bytes(), f"'{file}'")
         as_json = file.suffix.lower() in (".jsonl", ".ndjson")
         asked += _lines(whole, f"'{file}'", options, as_json=as_json)

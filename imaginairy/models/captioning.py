@@ -1,5 +1,6 @@
 """BLIP (Li et al., arXiv:2201.12086), which says what is in a picture."""
 
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,14 @@ from imaginairy.models.pretrained import (
 )
 from imaginairy.sources.layouts import GENERATION, TOKENIZER, WORD_PIECES
 from imaginairy.sources.rows import ModelRow
-from imaginairy.weights.json_file import read_json
+from imaginairy.weights.json_file import read_json, short_enough
+from imaginairy.weights.vocabulary import from_file, readable
 from imaginairy.weights.weightfile import Tensors
 
 PREFIX = "a picture of"
 """What BLIP's captions were trained to go on from; it is no part of the caption."""
+MOST_BEAMS = 32
+"""Beginnings that may be followed at a time; each takes memory of its own."""
 UNKNOWN, END = "[UNK]", "[SEP]"
 BLIP_PICTURES = PictureInput(
     side=384,
@@ -160,9 +164,11 @@ def read_writing(folder: Path, room: int) -> Writing:
     settings = read_json(file) if file.is_file() else {}
     said = {name: settings[name] for name in usual if settings.get(name) is not None}
     for name, value in said.items():
-        if not isinstance(value, int) or not 0 <= value <= 1000:
+        low, high = (1, MOST_BEAMS) if name == "num_beams" else (0, 1000)
+        if not isinstance(value, int) or not low <= value <= high:
             raise CheckpointError(
-                f"'{file}' says {name} {value!r}, which is no number."
+                f"'{file}' says {name} {reprlib.repr(value)}, which is no number from "
+                f"{low} to {high}."
             )
     values = usual | said
     values["max_length"] = min(values["max_length"], room)
@@ -179,27 +185,14 @@ def load_wordpiece(folder: Path) -> Tokenizer:
         CheckpointError: there is no vocabulary there, or it is broken.
     """
     whole, pieces = folder / TOKENIZER, folder / WORD_PIECES
-    try:
+    with readable(folder, f"{TOKENIZER} nor {WORD_PIECES}"):
         if whole.is_file():
-            tokenizer = Tokenizer.from_file(str(whole))
-            tokenizer.no_truncation()
-            tokenizer.no_padding()
-        elif pieces.is_file():
-            lines = pieces.read_text(encoding="utf-8").splitlines()
-            tokenizer = wordpiece({piece: number for number, piece in enumerate(lines)})
+            tokenizer = from_file(whole)
         else:
-            raise CheckpointError(
-                f"'{folder}' holds no vocabulary: neither {TOKENIZER} nor "
-                f"{WORD_PIECES}."
-            )
+            lines = short_enough(pieces).read_text(encoding="utf-8").splitlines()
+            tokenizer = wordpiece({piece: number for number, piece in enumerate(lines)})
         if tokenizer.decoder is None:
             tokenizer.decoder = decoders.WordPiece()
-    except CheckpointError:
-        raise
-    except Exception as error:  # tokenizers raises nothing more specific
-        raise CheckpointError(
-            f"The vocabulary in '{folder}' cannot be read ({error})."
-        ) from error
     return tokenizer
 
 

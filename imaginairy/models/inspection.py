@@ -315,8 +315,11 @@ def _parts(verdict: Verdict, folder: bool, counts: Mapping[str, int]) -> dict[st
 
 def _licence_beside(path: Path) -> str | None:
     page = path / "README.md"
+    if not page.is_file():
+        return None
     try:
-        found = LICENCE.search(page.read_text(encoding="utf-8")[:LONGEST_HEAD])
+        with page.open(encoding="utf-8") as opened:
+            found = LICENCE.search(opened.read(LONGEST_HEAD))
     except (OSError, ValueError):
         return None
     return readable(found[1]) if found else None

@@ -36,7 +36,7 @@ def refused_as(where: Path, known: Stranger) -> str:
 def is_gguf(path: Path) -> bool:
     """Tell whether a file is a GGUF file."""
     try:
-        return start_of(path).startswith(gguf.MAGIC)
+        return path.is_file() and start_of(path).startswith(gguf.MAGIC)
     except OSError:
         return False
 

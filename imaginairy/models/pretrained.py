@@ -24,6 +24,7 @@ from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
 from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.assemble import Part, assemble
+from imaginairy.weights.settings import is_number, shown_value
 from imaginairy.weights.stored import Names
 from imaginairy.weights.vocabulary import load_tokenizer
 from imaginairy.weights.weightfile import Tensors
@@ -54,6 +55,13 @@ VISION_SIZES = (
     "hidden_act",
     "layer_norm_eps",
 )
+COUNTED = {
+    *("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads"),
+    *("max_position_embeddings", "image_size", "patch_size", "projection_dim"),
+    *("reduce_dim", "decoder_num_attention_heads", "decoder_intermediate_size"),
+}
+"""Those that are whole numbers above 0."""
+HIGHEST_SIZE = 1_000_000
 POSITIONS = r".*\.position_ids"
 """Counters that older versions of transformers saved among the weights."""
 OLD_END = 2
@@ -112,6 +120,7 @@ def load_network(
     """Build the network around the tensors on disk; nothing is initialised."""
     try:
         sizes = read_sizes(design, settings)
+        require_sizes(sizes, len(tensors.shapes))
         with torch.device("meta"):
             network = design.build(sizes, tensors)
     except Exception as error:  # transformers raises nothing more specific
@@ -144,6 +153,29 @@ def read_sizes(design: Design, settings: Mapping[str, Any]) -> Settings:
         for values in [settings.get(part) or {} if part else settings]
     }
     return {**parts.pop("", {}), **parts}
+
+
+def require_sizes(sizes: Settings, most: int) -> None:
+    """Check that sizes can be those of a network of so many tensors, in all parts.
+
+    Raises:
+        ValueError: one cannot.
+    """
+    for name, value in sizes.items():
+        if isinstance(value, dict):
+            require_sizes(value, most)
+        elif name.endswith("_layers"):
+            _require(name, len(value) if isinstance(value, list) else value, 0, most)
+        elif name in COUNTED and not isinstance(value, list):
+            _require(name, value, 1, HIGHEST_SIZE)
+        elif name == "layer_norm_eps" and not (is_number(value) and value > 0):
+            raise ValueError(f"{name} is {shown_value(value)}, expected above 0")
+
+
+def _require(name: str, value: Any, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        shown = shown_value(value)
+        raise ValueError(f"{name} is {shown}, expected int from {low} to {high}")
 
 
 def load_clip_tokenizer(folder: Path, text: Any) -> ClipTokenizer:

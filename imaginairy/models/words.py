@@ -16,6 +16,7 @@ from string import ascii_lowercase
 from imaginairy.errors import CheckpointError
 from imaginairy.prompt_syntax import read_text
 from imaginairy.sources.layouts import WORDS
+from imaginairy.weights.json_file import short_enough
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 """A word as people write it: letters and digits, apostrophes inside."""
@@ -119,9 +120,9 @@ def read_words(folder: Path) -> KnownWords | None:
     if not file.is_file():
         return None
     try:
-        groups = json.loads(file.read_bytes())["groups"]
+        groups = json.loads(short_enough(file).read_bytes())["groups"]
         return KnownWords({str(name): tuple(group) for name, group in groups.items()})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"'{file}' does not list words by group ({error}); mend it or take it away."
         ) from error

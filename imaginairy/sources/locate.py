@@ -11,6 +11,7 @@ from imaginairy.errors import (
     near_miss,
     shown,
 )
+from imaginairy.kinds import what_stands_at
 from imaginairy.said import all_is_well, warn_daily
 from imaginairy.sources import hub
 from imaginairy.sources.catalog import find, known
@@ -79,12 +80,21 @@ def named(name: object) -> str:
 
 
 def existing(name: str) -> Path | None:
-    """Return the file or folder of that name, `~` included, or None."""
+    """Return the file or folder of that name, `~` included, or None.
+
+    Raises:
+        UnknownModelError: something else stands there, such as a pipe.
+    """
     try:
         path = Path(name).expanduser()
-        return path if path.exists() else None
+        there = path.exists()
     except (OSError, ValueError, RuntimeError):  # too long, or of a user not there
         return None
+    if there and not path.is_dir() and (other := what_stands_at(path)):
+        raise UnknownModelError(
+            f"'{name}' is {other}, not a model; give a file or a folder."
+        )
+    return path if there else None
 
 
 def default_model() -> ModelRow:

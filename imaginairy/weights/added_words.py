@@ -13,6 +13,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
+from imaginairy.weights.json_file import short_enough
+
 LISTS = ("additional_special_tokens", "extra_special_tokens")
 """Where further special tokens are listed, by their text or as an object."""
 SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
@@ -74,6 +76,7 @@ def read_beside(source: Path) -> Beside:
 
     Raises:
         ValueError, TypeError, AttributeError: it makes no sense.
+        CheckpointError: a file is too long.
     """
     if not source.is_dir():
         return Beside()
@@ -109,5 +112,6 @@ def _content(token: Any) -> str:
 def _json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    text = short_enough(file).read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
     return {**content}

@@ -1,6 +1,8 @@
 """CLIP's byte-pair vocabulary as it lies in files, read by the `tokenizers` library."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
@@ -10,12 +12,15 @@ from imaginairy.errors import CheckpointError
 from imaginairy.sources.layouts import MERGES, TOKENIZER, VOCABULARY
 from imaginairy.tokenizer import END, START, ClipTokenizer
 from imaginairy.weights.added_words import Beside, read_beside
+from imaginairy.weights.json_file import short_enough
 
 WORDS = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|"
     r"[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
 """What CLIP takes as one word: contractions, letters, single digits, other signs."""
+LONGEST = 16_000_000
+"""Bytes of a `tokenizer.json`; CLIP's has 2 million."""
 
 
 def load_tokenizer(
@@ -34,25 +39,14 @@ def load_tokenizer(
     Raises:
         CheckpointError: there is no vocabulary there, or it is broken.
     """
-    try:
+    with readable(source, f"{TOKENIZER}, nor {VOCABULARY} with {MERGES}"):
         beside = read_beside(source)
         file = source / TOKENIZER if source.is_dir() else source
         if file.is_file():
-            tokenizer = Tokenizer.from_file(str(file))
-            tokenizer.no_truncation()
-            tokenizer.no_padding()
+            tokenizer = from_file(file)
         else:
             tokenizer = _from_vocabulary(source, beside)
         beside.add_to(tokenizer)
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"'{source}' holds no vocabulary: neither {TOKENIZER}, nor {VOCABULARY} "
-            f"with {MERGES}."
-        ) from error
-    except Exception as error:  # tokenizers raises nothing more specific
-        raise CheckpointError(
-            f"The vocabulary in '{source}' cannot be read ({error})."
-        ) from error
     return ClipTokenizer(
         tokenizer,
         min(max_tokens, beside.max_tokens or max_tokens),
@@ -62,9 +56,52 @@ def load_tokenizer(
     )
 
 
+@contextmanager
+def readable(source: Path, lacks: str) -> Iterator[None]:
+    """Turn whatever goes wrong with a vocabulary into a sentence.
+
+    Args:
+        lacks: the files of which none is there where one is not found.
+
+    Raises:
+        CheckpointError: in place of anything else.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"'{source}' holds no vocabulary: neither {lacks}."
+        ) from error
+    except BaseException as error:  # tokenizers raises nothing more specific
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
+        raise CheckpointError(
+            f"The vocabulary in '{source}' cannot be read ({error})."
+        ) from error
+
+
+def is_panic(error: BaseException) -> bool:
+    """Tell a bug that a library in Rust ran into, which is no Exception.
+
+    Nobody can import its class.
+    """
+    return type(error).__name__ == "PanicException"
+
+
+def from_file(file: Path) -> Tokenizer:
+    """Read a `tokenizer.json`, without the lengths that it cuts texts to."""
+    tokenizer = Tokenizer.from_file(str(short_enough(file, LONGEST)))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def _from_vocabulary(folder: Path, beside: Beside) -> Tokenizer:
-    vocabulary = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
-    lines = (folder / MERGES).read_text(encoding="utf-8").splitlines()
+    words, merges = (short_enough(folder / name) for name in (VOCABULARY, MERGES))
+    vocabulary = json.loads(words.read_text(encoding="utf-8"))
+    lines = merges.read_text(encoding="utf-8").splitlines()
     pairs = [tuple(line.split()) for line in lines if not line.startswith("#version")]
     tokenizer = Tokenizer(
         BPE(

@@ -18,8 +18,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.kinds import start_of
+from imaginairy.kinds import start_of, what_stands_at
 from imaginairy.log import shortened
+from imaginairy.weights.json_file import short_enough
 from imaginairy.weights.not_weights import (
     archive,
     python_pickle,
@@ -31,6 +32,9 @@ from imaginairy.weights.pickles import unpickle
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
 LONGEST_SAFETENSORS_HEADER = 100_000_000
+"""Bytes that the header of a safetensors file may have."""
+LONGEST_HEADER_READ = 12_000_000
+"""Bytes of one that is read; a model of 10,000 tensors has a tenth of them."""
 SAFETENSORS_TYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -261,7 +265,7 @@ def open_weights(path: Path, *, hollow: bool = False) -> Tensors:
 
 def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:
     if is_safetensors(start):
-        return _safetensors(path, hollow)
+        return _safetensors(path, start, hollow)
     other = archive(path) if start.startswith(ZIP) else python_pickle(path)
     if other is not None:
         raise CheckpointError(other)
@@ -271,8 +275,15 @@ def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:
     raise CheckpointError(why_no_weights(path, start))
 
 
-def _safetensors(path: Path, hollow: bool) -> Tensors:
+def _safetensors(path: Path, start: bytes, hollow: bool) -> Tensors:
     """Open a safetensors file, mapped where it is to be read and that can be."""
+    length = int.from_bytes(start[:8], "little")
+    if length > LONGEST_HEADER_READ:
+        raise CheckpointError(
+            f"'{path}' is a safetensors file with a header of {length / 1e6:.1f} MB; "
+            f"headers are read up to {LONGEST_HEADER_READ / 1e6:.1f} MB, more than any "
+            "model needs; download it again."
+        )
     if not hollow:
         try:
             return _Safetensors(path)
@@ -282,6 +293,10 @@ def _safetensors(path: Path, hollow: bool) -> Tensors:
 
 
 def _start_of(path: Path) -> bytes:
+    if not path.is_dir() and (other := what_stands_at(path)):
+        raise CheckpointError(
+            f"'{path}' is {other}, not a weight file; give a .safetensors or .ckpt."
+        )
     try:
         return start_of(path)
     except OSError as error:
@@ -303,7 +318,8 @@ def _is_index(start: bytes) -> bool:
 
 def _open_shards(index: Path, hollow: bool) -> Tensors:
     try:
-        names = set(json.loads(index.read_bytes())["weight_map"].values())
+        listed = json.loads(short_enough(index).read_bytes())
+        names = set(listed["weight_map"].values())
         names_in_order = sorted(names)
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise CheckpointError(why_no_index(index)) from error

@@ -106,6 +106,7 @@ def test_standard_input_takes_its_place_among_prompts(imagine: Imagine) -> None:
         ("a.jsonl", '{"prompt": 3}', "A prompt is text"),
         ("a.jsonl", '{"prompt": [{"txt": "a"}]}', '{"text": "a fox", "weight": 0.5}'),
         ("a.jsonl", '{"seed": 3}', 'holds no "prompt"'),
+        ("a.jsonl", "[" * 100_000, "is not JSON"),
         ("a.jsonl", "[1]", "is neither text in quotes nor an object"),
         ("a.jsonl", '{"prompt": "a", "mask_image": "x"}', "There is no file 'x'"),
     ],
@@ -122,10 +123,22 @@ def test_a_bad_line_is_named(
     assert not Path("outputs").exists()
 
 
+def test_a_pipe_is_no_file_of_prompts(imagine: Imagine) -> None:
+    """None writes into this one, and reading it would wait for ever."""
+    os.mkfifo("list.txt")
+    ran = imagine("--prompts-file", "list.txt")
+    assert ran.exit_code == 2
+    assert ran.stderr == (
+        "Error: 'list.txt' is a pipe, not a file of prompts; give '-' as the file to "
+        "read standard input.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--prompts-file", "none.txt"], "'none.txt' does not exist"),
+        (["--prompts-file", "/dev/zero"], "is a device, not a file of prompts"),
         (["-"], "There are no prompts in standard input"),
         (["a fox", "--json", "--show"], "--json and --show both write"),
         (["a fox", "--compare-gif"], "--compare-gif needs an --init-image"),

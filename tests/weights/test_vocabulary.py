@@ -1,6 +1,7 @@
 """Ids equal to those of transformers' tokenizer on the same vocabulary."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from tokenizers import Tokenizer, pre_tokenizers
 from transformers import CLIPTokenizer
 
 from imaginairy.errors import CheckpointError
+from imaginairy.models.captioning import load_wordpiece
 from imaginairy.tokenizer import END, START, ClipTokenizer
-from imaginairy.weights.vocabulary import load_tokenizer
+from imaginairy.weights.vocabulary import LONGEST, load_tokenizer, readable
 from tests.support.examples import examples
 from tests.support.tiny import tiny_tokenizer
 from tests.support.vocabularies import scanty_vocabulary, write_vocabulary
@@ -247,6 +249,49 @@ def test_a_vocabulary_that_makes_no_sense_is_refused(
     (tmp_path / name).write_text(text)
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_tokenizer(tmp_path, 77)
+
+
+@pytest.mark.parametrize("name", ["vocab.json", "merges.txt"])
+def test_a_vocabulary_that_is_no_file_is_refused_without_waiting(
+    tmp_path: Path, name: str
+) -> None:
+    write_vocabulary(tmp_path, *scanty_vocabulary())
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(CheckpointError, match="is a pipe, not a file"):
+        load_tokenizer(tmp_path, 77)
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]
+)
+def test_a_vocabulary_that_is_too_long_is_refused_before_it_is_read(
+    tmp_path: Path, name: str
+) -> None:
+    write_vocabulary(tmp_path, *scanty_vocabulary())
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, LONGEST + 1)
+    with pytest.raises(CheckpointError, match="such files are read up to"):
+        load_tokenizer(tmp_path, 77)
+
+
+def test_what_makes_the_library_panic_is_refused(tmp_path: Path) -> None:
+    """Its panics are no Exceptions, and end a program that does not expect them."""
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
+    model["continuing_subword_prefix"] = "longer than what it stands before"
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": model}))
+    with pytest.raises(BaseException) as theirs:
+        Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert not isinstance(theirs.value, Exception)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_tokenizer(tmp_path, 77)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_wordpiece(tmp_path)
+
+
+def test_what_stops_the_program_is_let_through(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), readable(tmp_path, "a nor b"):
+        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("token", [START, END])

@@ -1,5 +1,6 @@
 """Files that hold no weights, or broken ones."""
 
+import os
 import struct
 import warnings
 import zipfile
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.weights.weightfile import open_weights
+from imaginairy.weights.weightfile import LONGEST_HEADER_READ, open_weights
 from tests.support.examples import examples
 from tests.support.weightfiles import STARTS, each_kind, refusal, write_zip
 
@@ -54,6 +55,22 @@ def test_other_files_are_refused_by_what_they_are(
 def test_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
     assert "cannot be read (Is a directory)" in refusal(tmp_path)
     assert "cannot be read (No such file" in refusal(tmp_path / "missing")
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "weights")
+    assert "is a pipe, not a weight file; give a .safe" in refusal(tmp_path / "weights")
+    assert "is a device, not a weight file" in refusal(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("hollow", [False, True])
+def test_a_header_that_is_too_long_is_not_read(tmp_path: Path, hollow: bool) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(struct.pack("<Q", LONGEST_HEADER_READ + 1) + b"{")
+    os.truncate(file, LONGEST_HEADER_READ + 1000)
+    with pytest.raises(CheckpointError) as caught:
+        open_weights(file, hollow=hollow)
+    assert "a header of 12.0 MB; headers are read up to 12.0 MB" in str(caught.value)
 
 
 def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
