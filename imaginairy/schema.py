@@ -375,6 +375,9 @@ class ImaginePrompt:
     def from_file(cls, path: str | Path) -> "ImaginePrompt":
         """Read the prompt that a saved image was generated from.
 
+        Nothing that it names is opened here. `imagine` reads and fetches it unasked, so
+        look at the pictures and models that a stranger's image names before.
+
         Raises:
             BadImageError: the file is no image, or holds no metadata of ours.
             BadOptionError: see `from_dict`.

@@ -16,9 +16,10 @@ from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given
 from imaginairy.cli.record import Record, read_record
 from imaginairy.cli.run import reporting_errors, say, show_log
-from imaginairy.cli.sections import SectionedCommand
+from imaginairy.cli.sections import SectionedCommand, SectionedOption
 from imaginairy.cli.size import asked_size
 from imaginairy.cli.stores import Stores
+from imaginairy.cli.trust import require_trust
 from imaginairy.cli.verdict import Verdict
 from imaginairy.errors import UnknownModelError
 from imaginairy.log import log
@@ -44,6 +45,11 @@ OF_IMAGINE = [
     type=click.Path(dir_okay=False, path_type=Path),
 )  # fmt: skip
 @click.option("--prompt", help="Generate this in place of the picture's own prompt.")
+@click.option(
+    "--trust", cls=SectionedOption, section="Model", is_flag=True,
+    help="Also read and fetch the images and models that the metadata names; a "
+    "terminal asks. Models known by name that are on this machine need no yes.",
+)  # fmt: skip
 @click.pass_context
 @reporting_errors
 def again_cmd(
@@ -51,6 +57,7 @@ def again_cmd(
     /,
     pictures: tuple[Path, ...],
     prompt: str | None,
+    trust: bool,
     repeats: int,
     schedules: tuple[str, ...],
     device: str | None,
@@ -69,6 +76,7 @@ def again_cmd(
     drawing = Drawing.of({**options, "size": asked_size(size, options)})
     changes = given(options) | ({} if prompt is None else {"prompt": prompt})
     records = [read_record(picture, changes) for picture in pictures]
+    require_trust(records, changes, trusted=trust)
     if size is not None:
         records = [record.of_size(size) for record in records]
     if repeats > 1 or schedules:

@@ -11,7 +11,7 @@ from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.verdict import Verdict, compared
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
-from imaginairy.lazy_image import is_of_web
+from imaginairy.lazy_image import is_file, is_of_web
 from imaginairy.log import log
 from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import ForeignRecord, read_foreign
@@ -245,7 +245,7 @@ def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) 
                 f"'{path}' was drawn from a picture in memory, which is not recorded; "
                 f"give it with {option}."
             )
-        if not Path(source).is_file():
+        if not is_file(source):
             raise BadOptionError(
                 f"'{path}' was drawn from '{source}', which is not there any more; "
                 f"give it with {option}."

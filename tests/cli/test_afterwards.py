@@ -82,7 +82,7 @@ def test_a_picture_made_larger(
     assert (step["done"], step["scale"]) == ("upscale", 2)
     assert Path(step["model"]).name == "x2.safetensors"
     assert len(step["sha256"]) == 64 and step["software"].startswith("imaginairy ")
-    ran = run("again", large)
+    ran = run("again", "--trust", large)
     assert ran.stdout == (
         f"{large}: drawn anew, and not compared: since it was drawn, the file was made "
         "2 times as large by x2.safetensors, which is not done again.\n"
@@ -100,13 +100,15 @@ def test_one_step_after_the_other(run: Run, drawn: Callable[..., Path]) -> None:
     picture = drawn()
     run("fix-faces", picture, *restorer)
     same = latest()
-    assert "the same picture" in run("again", same).stdout, "no face was restored"
+    assert "the same picture" in run("again", "--trust", same).stdout, (
+        "no face was restored"
+    )
     large = enlarge(run, same, "--scale", "3")
     steps = steps_of(read_written(large))
     assert [step["done"] for step in steps] == ["fix_faces", "upscale"]
     assert (steps[0]["faces"], steps[0]["detector"]) == (0, "storybook-faces")
     assert steps[1]["scale"] == 3
-    told = run("again", large).stdout
+    told = run("again", "--trust", large).stdout
     assert "made 3 times as large" in told and "restored" not in told
 
     fresh_portraits(1)[0].image.save("face.png")
@@ -202,7 +204,7 @@ def test_masks_carry_the_tags_and_stay_out_of_the_gallery(
     assert len(steps[0]["sha256"]) == 64 and steps[0]["model"]
     assert read_metadata(masks[0])["seed"] == 7
     assert [entry.path for entry in read_entries(Path("outputs"))] == [picture]
-    told = run("again", masks[0]).stdout
+    told = run("again", "--trust", masks[0]).stdout
     assert "not compared: since it was drawn, the file became a mask of 'red'" in told
 
 
@@ -223,7 +225,7 @@ def test_a_picture_in_another_format_is_drawn_again(
     converted = picture.with_name(f"1.{ending}")
     with Image.open(picture) as image:
         image.save(converted, exif=image.info["exif"], **options)
-    ran = run("again", converted)
+    ran = run("again", "--trust", converted)
     assert f"{converted}: the same picture" in ran.stdout
     assert latest().suffix == ".jpg"
 

@@ -93,7 +93,9 @@ def test_what_is_generated_is_the_same(run: Any) -> None:
     said = json.loads(started.stdout)
     assert (said["prompt_strength"], said["negative_prompt"]) == (2.0, "day")
     assert (said["sampler_type"], said["init_image_strength"]) == ("k_euler", 0.25)
-    again = run("again", said["path"], "--denoising-strength", "0.5", "--cfg", "1")
+    again = run(
+        "again", "--trust", said["path"], "--denoising-strength", "0.5", "--cfg", "1"
+    )
     assert again.exit_code == 0, again.output
     now = json.loads(again.stdout)
     assert (now["init_image_strength"], now["prompt_strength"]) == (0.5, 1.0)

@@ -113,10 +113,10 @@ def test_imagine_captions_and_keeps_the_best(run_there: Run, tiny_folder: Path) 
     assert said["applied"]["caption"]["text"] in ("red", "green", "blue")
     assert f"caption: {said['applied']['caption']['text']}" in lines
     assert any(line.startswith(f"kept seed {said['seed']}, ") for line in lines)
-    again = run_there("again", said["path"])
+    again = run_there("again", "--trust", said["path"])
     assert again.exit_code == 0, again.output
     assert sum(line.startswith("[1/1] red ") for line in again.stderr.splitlines()) == 1
-    without = run_there("again", said["path"], "--no-caption", "--json")
+    without = run_there("again", "--trust", said["path"], "--no-caption", "--json")
     assert without.exit_code == 0, without.output
     assert "caption" not in json.loads(without.stdout)["applied"]
 

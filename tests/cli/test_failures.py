@@ -109,7 +109,9 @@ def test_pictures_drawn_again_are_compared_with_their_own_file(
         assert run(tmp_path, model, prompt).exit_code == 0
     (moved / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     pictures = [str(path) for path in sorted((tmp_path / "out").glob("*.jpg"))]
-    ran = CliRunner().invoke(again_cmd, [*pictures, "--outdir", str(tmp_path / "new")])
+    ran = CliRunner().invoke(
+        again_cmd, ["--trust", *pictures, "--outdir", str(tmp_path / "new")]
+    )
     assert ran.exit_code == 1 and "1 of 2 pictures" in ran.stderr
     assert ran.stdout.startswith(f"{pictures[1]}: the same picture")
 

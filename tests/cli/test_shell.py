@@ -340,6 +340,9 @@ def test_ctrl_c_ends_the_picture_and_not_the_shell(
         terminal.expect("aimg>")
         drawn = len(list((tmp_path / "outputs").glob("*.jpg")))
         terminal.send("again outputs/000001*.jpg\r")  # a pattern, and the shell lives
+        terminal.expect(f"model '{tiny_folder}'")
+        terminal.expect("Read and fetch that? [y/N]: ")
+        terminal.send("y\r")
         terminal.expect("the same picture")
         terminal.expect("aimg>")
         terminal.send("\x04")

@@ -165,10 +165,10 @@ def test_imagine_upscales_and_again_draws_the_same(
     kinds = [read_metadata(path)["image_type"] for path in (main, generated)]
     assert kinds == ["upscaled", "generated"]
     for path in (main, generated):
-        again = run("again", path)
+        again = run("again", "--trust", path)
         assert again.exit_code == 0, again.output
         assert "the same picture" in again.stdout
-    again = run("again", main, "--no-upscale")
+    again = run("again", "--trust", main, "--no-upscale")
     assert "drawn anew, with upscale False in place of True" in again.stdout
     latest = sorted((place / "outputs").glob("*.jpg"))[-1]
     assert opened(latest).size == small.size

@@ -45,14 +45,14 @@ def test_a_picture_says_its_vae_and_is_drawn_with_it_again(
         parameters = str(image.info["parameters"])
     assert f"VAE hash: {digest[:10]}, VAE: vae.safetensors, " in parameters
     assert "VAE" not in parameters_text({**said, "vae": None, "vae_sha256": None})
-    ran = run("again", drawn)
+    ran = run("again", "--trust", drawn)
     assert ran.stdout == f"{drawn}: the same picture, pixel for pixel.\n", ran.output
     assert f" model:{said['model']} vae:{file}\n" in ran.stderr
 
 
 def test_weights_that_are_others_are_told_of(drawn: Path, tmp_path: Path) -> None:
     save_vae(4)
-    ran = run_here(Stores(), "again", drawn)
+    ran = run_here(Stores(), "again", "--trust", drawn)
     assert ran.exit_code == 1
     said = f"The vae '{tmp_path / 'vae.safetensors'}' has other weights than then: SHA-"
     assert said in ran.stdout
@@ -63,18 +63,18 @@ def test_another_model_has_its_own_vae_again(
 ) -> None:
     other = tmp_path / "other"
     tiny_pipeline(seed=5).save_pretrained(other)
-    ran = run("again", drawn, "--model", other, "--outdir", "others")
+    ran = run("again", "--trust", drawn, "--model", other, "--outdir", "others")
     assert ran.exit_code == 0, ran.output
     [picture] = Path("others").iterdir()
     assert ImaginePrompt.from_file(picture).vae is None
-    ran = run("again", drawn, "--vae", other, "--outdir", "mixed")
+    ran = run("again", "--trust", drawn, "--vae", other, "--outdir", "mixed")
     [picture] = Path("mixed").iterdir()
     assert ImaginePrompt.from_file(picture).vae == str(other)
 
 
 def test_one_that_is_gone_is_asked_for_before_anything_is_drawn(drawn: Path) -> None:
     Path("vae.safetensors").unlink()
-    ran = run_here(Stores(), "again", drawn)
+    ran = run_here(Stores(), "again", "--trust", drawn)
     assert_refused(ran, f"'{drawn}' cannot be drawn again as it was: There is no VAE '")
     assert ran.stderr.endswith("Another vae can be given with --vae.\n")
 

@@ -13,7 +13,7 @@ from tests.support.tiny_words import SAYS
 
 DRAW = ("imagine", "a fox", *TINY)
 EDIT = ("edit", "large.png", "a fox", *TINY)
-AGAIN = ("again", "drawn.png")
+AGAIN = ("again", "--trust", "drawn.png")
 DESCRIBE = ("describe", "red.png", "--caption-model", "teller")
 AT_HOME = ("describe", "home.png")
 FACES = ("fix-faces", "face.png", "--model", "restorer", "--detector", "storybook")
@@ -93,6 +93,11 @@ def it_is_drawn_from_the_picture(before: Ran, after: Ran) -> None:
 def it_is_what_that_picture_says(before: Ran, after: Ran) -> None:
     assert [each["seed"] for each in after.metadata] == [9]
     assert "drawn9.png: the same picture, pixel for pixel" in after.stdout
+
+
+def it_is_drawn_by_its_own_model(before: Ran, after: Ran) -> None:
+    assert "drawn anew, with model" in before.stdout
+    assert "drawn.png: the same picture, pixel for pixel" in after.stdout
 
 
 def the_named_file_is_done(before: Ran, after: Ran) -> None:
@@ -235,7 +240,14 @@ def _edit() -> Iterator[Row]:
 
 
 def _again() -> Iterator[Row]:
-    yield "pictures", AGAIN, ("again", "drawn9.png"), it_is_what_that_picture_says
+    yield (
+        "pictures",
+        AGAIN,
+        ("again", "--trust", "drawn9.png"),
+        it_is_what_that_picture_says,
+    )
+    other, own = (*AGAIN[:1], *AGAIN[2:], *TINY[:2]), AGAIN
+    yield "--trust", other, own, it_is_drawn_by_its_own_model
     yield "--prompt", AGAIN, (*AGAIN, "--prompt", "a bowl"), it_is_drawn_of_the_text
 
 

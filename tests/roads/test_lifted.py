@@ -211,7 +211,7 @@ def test_again(
     ran = CliRunner().invoke(aimg, ["imagine", FOX, *words], obj=kept)
     assert ran.exit_code == 0, ran.output
     [first] = Path("outputs").glob("*.jpg")
-    ran = CliRunner().invoke(aimg, ["again", str(first)], obj=kept)
+    ran = CliRunner().invoke(aimg, ["again", "--trust", str(first)], obj=kept)
     assert ran.stdout == f"{first}: the same picture, pixel for pixel.\n", ran.output
 
 

@@ -309,7 +309,7 @@ def test_it_is_written_down_and_drawn_again(
     store = kept.get(None, "autocast")
     assert said["refiner_sha256"] == store.refiner(str(refiner)).weights_sha256()
     assert said["model_sha256"] == store.get(str(base[1])).weights_sha256()
-    again = run("again", said["path"])
+    again = run("again", "--trust", said["path"])
     assert again.stdout == f"{said['path']}: the same picture, pixel for pixel.\n"
     other = run("again", said["path"], "--model", str(refiner), "--json")
     assert json.loads(other.stdout)["refiner"] is None, "another may not go with it"

@@ -1,0 +1,136 @@
+"""What the metadata of pictures names, which is read and fetched only with a yes."""
+
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from imaginairy import checks
+from imaginairy.cli.options import dashed
+from imaginairy.cli.record import OPTIONS, Record
+from imaginairy.cli.run import say
+from imaginairy.errors import BadOptionError, UnknownModelError
+from imaginairy.log import shortened
+from imaginairy.recorded import pictures
+from imaginairy.schema import ImaginePrompt
+from imaginairy.sources.catalog import find
+from imaginairy.sources.fetch import on_disk, source_of
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS, ROLES
+from imaginairy.sources.rows import NoWeights
+
+ROLE_OF = {role.option: name for name, role in ROLES.items() if role.option}
+ROLE_OF["refiner"] = DRAWS
+"""What the models are for that fields name."""
+MOST_SHOWN = 500
+"""Characters of a name."""
+MOST_PATHS = 3
+"""Pictures that are named."""
+
+
+class Named(NamedTuple):
+    """What a field of the metadata names, in one line."""
+
+    field: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.what}"
+
+
+def require_trust(
+    records: Sequence[Record], given: Collection[str], *, trusted: bool
+) -> None:
+    """Ask once whether what pictures name is to be read and fetched.
+
+    Args:
+        given: the fields that the user gave, whatever the pictures say of them.
+        trusted: that was answered before.
+
+    Raises:
+        BadOptionError: the answer is no, or there is no terminal to ask at.
+    """
+    if trusted:
+        return
+    found = {
+        record.path: [*named_outside(record.asked.fields, given)] for record in records
+    }
+    whose = [f"'{path}'" for path, named in found.items() if named]
+    if (more := len(whose) - MOST_PATHS) > 0:
+        whose[MOST_PATHS:] = [f"and {more} more"]
+    listed = list(dict.fromkeys(each for named in found.values() for each in named))
+    if not listed:
+        return
+    asked = (
+        f"The metadata of {', '.join(whose)} names what is read and fetched only with "
+        "a yes"
+    )
+    others = ", ".join(dict.fromkeys(dashed(each.field) for each in listed))
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BadOptionError(
+            f"{asked}: {', '.join(map(str, listed))}; give --trust if you know who "
+            f"made the image, or your own {others}."
+        )
+    if not _is_answered_yes(f"{asked}:", listed):
+        raise BadOptionError(f"Then nothing is generated; give your own {others}.")
+
+
+def _is_answered_yes(asked: str, listed: Sequence[Named]) -> bool:
+    say("\n  ".join([asked, *map(str, listed)]), err=True)
+    try:
+        return click.confirm("Read and fetch that?", err=True)
+    except click.Abort:  # Ctrl-C, or the end of input
+        say("", err=True)
+        return False
+
+
+def named_outside(
+    fields: Mapping[str, Any], given: Collection[str] = ()
+) -> Iterator[Named]:
+    """Yield what fields name that neither comes with the package nor was fetched.
+
+    Those are images, whatever goes by no name of the catalog, and enhancers of other
+    packages. What names nothing is passed over: it is refused when it is looked up.
+    None of it is opened here.
+
+    Args:
+        given: fields that are passed over.
+    """
+    for name in OPTIONS:
+        value = fields.get(name)
+        if not value or name in given:
+            continue
+        if name in pictures(ImaginePrompt):
+            yield Named(name, _quoted(value))
+        elif name in ROLE_OF:
+            model = checks.parse_refiner(value)[0] if name == "refiner" else str(value)
+            yield from _model(name, model)
+        elif name == "enhance":
+            for each in [value] if isinstance(value, str) else value:
+                yield Named(name, _quoted(each))
+
+
+def _model(field: str, name: str) -> Iterator[Named]:
+    role = ROLE_OF[field]
+    if _is_at_hand(role, name):
+        return
+    try:
+        source = source_of(locate(role, name))
+    except UnknownModelError:
+        return
+    yield Named(field, _quoted(name) + (f" from {source}" if source else ""))
+
+
+def _is_at_hand(role: str, name: str) -> bool:
+    """Tell whether a name is the catalog's, and all of that model on this machine."""
+    row = find(role, name)
+    if row is None:
+        return False
+    is_there = isinstance(row.weights, NoWeights) or on_disk(row) is not None
+    return is_there and (not row.over or _is_at_hand(DRAWS, row.over))
+
+
+def _quoted(name: object) -> str:
+    """Return a name on one line, so that it says nothing but itself."""
+    return f"'{shortened(str(name), MOST_SHOWN)}'"
