@@ -23,6 +23,7 @@ from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_upscaler import save_repeater
 
 SMALL = ("-w", "64", "-h", "64", "--steps", "2", "-q")
+AGAIN = ("again", "--trust")
 SAME = "the same picture, pixel for pixel."
 Run = Callable[..., Result]
 
@@ -54,7 +55,7 @@ def drawn(run: Run, tiny_folder: Path) -> Callable[..., Path]:
 @pytest.mark.parametrize("ending", ["jpg", "png"])
 def test_the_same_again(run: Run, drawn: Callable[..., Path], ending: str) -> None:
     picture = drawn("--output-file-extension", ending)
-    ran = run("again", "--trust", picture)
+    ran = run(*AGAIN, picture)
     assert (ran.exit_code, ran.stdout) == (0, f"{picture}: {SAME}\n")
     first, second = sorted(Path("outputs").iterdir())
     assert second.suffix == first.suffix == f".{ending}"
@@ -71,14 +72,14 @@ def test_everything_is_taken_over(run: Run, drawn: Callable[..., Path]) -> None:
         "--variation-strength", "0.2", prompt="1*(a fox)|0.5*(a bowl)",
     )  # fmt: skip
     modified = Path("outputs/modified_original") / picture.name
-    ran = run("again", "--trust", picture, modified)
+    ran = run(*AGAIN, picture, modified)
     assert ran.stdout == f"{picture}: {SAME}\n{modified}: {SAME}\n", ran.output
     assert size_of(modified) == (96, 64)
 
 
 def test_a_jpg_and_its_pixels_are_close(run: Run, drawn: Callable[..., Path]) -> None:
     picture = drawn()
-    ran = run("again", "--trust", picture, "--output-file-extension", "png")
+    ran = run(*AGAIN, picture, "--output-file-extension", "png")
     assert ran.exit_code == 0
     assert "the same picture within tolerance (mean difference " in ran.stdout
 
@@ -99,9 +100,7 @@ def test_the_tolerance_is_what_jpg_costs(tmp_path: Path) -> None:
 
 def test_changes_are_named(run: Run, drawn: Callable[..., Path]) -> None:
     picture = drawn()
-    ran = run(
-        "again", "--trust", picture, "--seed", "8", "--prompt", "a bowl", "--steps", "2"
-    )
+    ran = run(*AGAIN, picture, "--seed", "8", "--prompt", "a bowl", "--steps", "2")
     assert ran.exit_code == 0
     assert ran.stdout == (
         f"{picture}: drawn anew, with seed 8 in place of 7, prompt a bowl in place of "
@@ -113,15 +112,13 @@ def test_changes_are_named(run: Run, drawn: Callable[..., Path]) -> None:
 
 def test_sizes_repeats_and_sweeps(run: Run, drawn: Callable[..., Path]) -> None:
     picture = drawn()
-    ran = run(
-        "again", "--trust", picture, "--size", "72x64", "-q", "--precision", "full"
-    )
+    ran = run(*AGAIN, picture, "--size", "72x64", "-q", "--precision", "full")
     assert ran.output == ""
     latest = max(Path("outputs").iterdir())
     assert size_of(latest) == (72, 64)
     assert json.loads(_comment(latest))["precision"] == "full"
     for several in (("-r", "2"), ("--arg-schedule", "steps[1,2]", "--grid")):
-        ran = run("again", "--trust", picture, *several)
+        ran = run(*AGAIN, picture, *several)
         assert (ran.exit_code, ran.stdout) == (0, f"{picture}: drawn anew.\n" * 2)
     seeds = [ImaginePrompt.from_file(p).seed for p in Path("outputs").glob("*.jpg")]
     assert sorted(seeds) == [7] * 5 + [8]
@@ -132,17 +129,7 @@ def test_each_result_names_the_picture_that_it_is_of(
     run: Run, drawn: Callable[..., Path]
 ) -> None:
     one, two = drawn(), drawn(prompt="a bowl")
-    ran = run(
-        "again",
-        "--trust",
-        one,
-        two,
-        "--arg-schedule",
-        "steps[1,2]",
-        "-r",
-        "2",
-        "--json",
-    )
+    ran = run(*AGAIN, one, two, "--arg-schedule", "steps[1,2]", "-r", "2", "--json")
     rows = [json.loads(line) for line in ran.stdout.splitlines()]
     names = {"a fox": str(one), "a bowl": str(two)}
     assert [row["again"]["of"] for row in rows] == [
@@ -164,7 +151,7 @@ def test_sizes_as_older_files_say_them(
     with Image.open(picture) as image:
         image.load()
     write_image(image, picture, {**said, "width": 64, "height": 72})
-    ran = run("again", "--trust", picture)
+    ran = run(*AGAIN, picture)
     assert (ran.exit_code, ran.stdout) == (0, f"{picture}: {SAME}\n"), ran.output
     assert size_of(max(Path("outputs").glob("*.png"))) == (256, 288)
 
@@ -182,7 +169,7 @@ def test_what_a_change_leaves_open(
         (("--height", "128"), (256, 128), "128x64"),
         (("--draw-size", "72x64"), (256, 288), "72x64"),
     ):
-        ran = run("again", "--trust", picture, *change)
+        ran = run(*AGAIN, picture, *change)
         assert ran.exit_code == 0, ran.output
         latest = max(Path("outputs").glob("*.jpg"))
         assert size_of(latest) == size, change
@@ -191,7 +178,7 @@ def test_what_a_change_leaves_open(
 
 def test_json(run: Run, drawn: Callable[..., Path]) -> None:
     picture = drawn()
-    ran = run("again", "--trust", picture, "--json")
+    ran = run(*AGAIN, picture, "--json")
     (row,) = [json.loads(line) for line in ran.stdout.splitlines()]
     assert row["again"] == {
         "of": str(picture),
@@ -209,13 +196,13 @@ def test_a_file_that_was_changed(run: Run, drawn: Callable[..., Path]) -> None:
         exif = image.getexif()
         image.load()
     image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(picture, exif=exif)
-    ran = run("again", "--trust", picture)
+    ran = run(*AGAIN, picture)
     assert ran.exit_code == 1
     assert "another picture (mean difference " in ran.stdout
     assert "The file itself may have been changed since." in ran.stdout
     unchanged = max(Path("outputs").iterdir())
     image.resize((32, 32)).save(picture, exif=exif)
-    ran = run("again", "--trust", picture, unchanged)
+    ran = run(*AGAIN, picture, unchanged)
     assert ran.exit_code == 1, "one of the two turned out otherwise"
     assert "of another size, 64x64 and not 32x32." in ran.stdout
     assert ran.stdout.endswith(f"\n{unchanged}: {SAME}\n")
@@ -245,12 +232,12 @@ def test_what_it_was_drawn_from_is_gone(run: Run, drawn: Callable[..., Path]) ->
     Image.new("RGB", (64, 64), "teal").save("teal.png")
     picture = drawn("--init-image", "teal.png")
     Path("teal.png").rename("moved.png")
-    ran = run("again", "--trust", picture)
+    ran = run(*AGAIN, picture)
     assert ran.exit_code == 2
     assert "teal.png', which is not there any more; give it with --init-image." in (
         ran.stderr
     )
-    ran = run("again", "--trust", picture, "--init-image", "moved.png")
+    ran = run(*AGAIN, picture, "--init-image", "moved.png")
     assert ran.exit_code == 0, ran.output
     assert "drawn anew, with init_image moved.png in place of" in ran.stdout
 
@@ -267,7 +254,7 @@ def test_what_is_not_recorded(run: Run, drawn: Callable[..., Path]) -> None:
         ({"steps": 0}, f"'{picture}': steps 0 is out of range"),
     ]:
         _rewrite(picture, {**said, **field})
-        ran = run("again", "--trust", picture)
+        ran = run(*AGAIN, picture)
         assert ran.exit_code == 2
         assert words in ran.stderr and len(ran.stderr.splitlines()) == 1
     assert len(list(Path("outputs").iterdir())) == 1
@@ -293,7 +280,7 @@ def test_all_pictures_are_read_before_any_is_drawn(
     run: Run, drawn: Callable[..., Path]
 ) -> None:
     picture = drawn()
-    assert run("again", "--trust", picture, "none.png").exit_code == 2
+    assert run(*AGAIN, picture, "none.png").exit_code == 2
     assert list(Path("outputs").iterdir()) == [picture]
 
 
@@ -310,10 +297,10 @@ def test_a_picture_of_another_tool(run: Run, tiny_folder: Path) -> None:
         "Steps: 2, Sampler: Euler a, CFG scale: 3, Seed: 5, Size: 64x64, "
         "Model hash: 0123456789, Model: dream, Clip skip: 2, Hypernet: b, Version: 1"
     )
-    ran = run("again", "--trust", picture)
+    ran = run(*AGAIN, picture)
     assert ran.exit_code == 2
     assert "by the model 'dream', hash 0123456789, which is not known" in ran.stderr
-    ran = run("again", "--trust", picture, "--model", tiny_folder)
+    ran = run(*AGAIN, picture, "--model", tiny_folder)
     assert ran.exit_code == 0, ran.output
     assert "left out, as nothing here does it: Hypernet b." in ran.stderr
     assert "drawn anew, with model" in ran.stdout
@@ -353,7 +340,7 @@ def test_what_cannot_be_taken_over_is_said_in_one_line(
     run: Run, tiny_folder: Path, settings: str, sampler: str, words: str
 ) -> None:
     picture = foreign(f"Steps: 2, {settings}, CFG scale: 3, Seed: 5, Size: 64x64")
-    ran = run("again", "--trust", picture, "--model", tiny_folder)
+    ran = run(*AGAIN, picture, "--model", tiny_folder)
     assert ran.exit_code == 0, ran.output
     assert words in ran.stderr and ran.stderr.count("left out") == 1
     prompt = ImaginePrompt.from_file(max(Path("outputs").iterdir()))
@@ -364,7 +351,7 @@ def test_a_schedule_stays_behind_with_its_sampler(
     run: Run, drawn: Callable[..., Path]
 ) -> None:
     picture = drawn("--sampler-type", "k_dpmpp_2m", "--schedule", "karras")
-    ran = run("again", "--trust", picture, "--sampler-type", "ddim")
+    ran = run(*AGAIN, picture, "--sampler-type", "ddim")
     assert ran.exit_code == 0, ran.output
     assert "left out: schedule karras, as the sampler 'ddim' cannot use it." in (
         ran.stderr

@@ -128,15 +128,16 @@ def test_what_comes_with_the_package_needs_none() -> None:
 
 def test_models_known_by_name_need_none_once_they_are_here(bare: Path) -> None:
     """All of them: a network alone, and the model whose other parts it takes."""
-    for name in ("sd15", "sdxl-lightning-4step"):
+    for name in ("sd15", "lcm-sdxl"):
         file = known(DRAWS, name).weights
         assert isinstance(file, HubFile)
         folder = bare / f"models--{file.repo.replace('/', '--')}"
         there = folder / "snapshots" / file.revision / file.path
         there.parent.mkdir(parents=True)
         there.touch()
+    assert known(DRAWS, "lcm-sdxl").over == "sdxl"
     assert not [*named_outside({"model": "sd15"})]
-    [named] = named_outside({"model": "sdxl-lightning-4step"})
+    [named] = named_outside({"model": "lcm-sdxl"})
     assert named.field == "model"
 
 
