@@ -8,7 +8,7 @@ and any other name is refused.
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.weights.not_weights import content_of
+from imaginairy.weights.swollen import refuse_swollen, require_laid_out
 
 WRAPPERS = (
     "state_dict", "params_ema", "params-ema", "params", "module", "model", "net",
@@ -69,6 +70,7 @@ def unpickle(
     Raises:
         CheckpointError: it is broken, holds no tensors by name, or names anything else.
     """
+    refuse_swollen(path, is_archive=mapped)
     stand_ins: list[Any] = [_stand_in(name) for name in FOREIGN_NAMES]
     # torch tells safetensors by their ending; a file that merely ends like one is
     # handed over open, and without its name cannot be mapped.
@@ -92,33 +94,34 @@ def unpickle(
     said = _counted(content)
     for _ in range(MOST_WRAPPERS):
         content = _unwrapped(content)
-    tensors = (
-        {name: value for name, value in content.items() if _is_plain(name, value)}
-        or dict(_within(content, "", MOST_WRAPPERS, set()))
-        if isinstance(content, Mapping)
-        else {}
-    )
-    if not tensors:
-        found = content_of(content)
-        raise CheckpointError(f"'{path}' holds no tensors by name, {found}.")
+    found = {k: v for k, v in _items(content) if _is_plain(k, v)}
+    if not found and isinstance(content, dict):
+        found = dict(_within(content, "", MOST_WRAPPERS, set()))
+    if not found:
+        raise CheckpointError(
+            f"'{path}' holds no tensors by name, {content_of(content)}."
+        )
+    tensors = {name: Tensor.detach(value) for name, value in found.items()}
+    require_laid_out(path, tensors)
     return tensors, said
+
+
+def _items(content: Any) -> ItemsView[Any, Any]:
+    """Return what a mapping holds; a pickle may hide its methods behind attributes."""
+    return dict.items(content if isinstance(content, dict) else {})
 
 
 def _counted(content: Any) -> dict[str, str]:
     """Return the numbers that say how far a model was trained."""
-    if not isinstance(content, Mapping):
-        return {}
-    counts = {name: content.get(name) for name in COUNTS}
-    return {name: str(count) for name, count in counts.items() if type(count) is int}
+    counts = dict(_items(content))
+    return {name: str(counts[name]) for name in COUNTS if type(counts.get(name)) is int}
 
 
 def _unwrapped(content: Any) -> Any:
     """Return what a checkpoint keeps under the key of a wrapper, or all of it."""
-    if isinstance(content, Mapping):
-        for key in WRAPPERS:
-            if isinstance(content.get(key), Mapping):
-                return content[key]
-    return content
+    held = dict(_items(content))
+    inner = (held[key] for key in WRAPPERS if isinstance(held.get(key), dict))
+    return next(inner, content)
 
 
 def _within(
@@ -127,8 +130,8 @@ def _within(
     """Yield tensors from mappings and sequences in each other, by all their names."""
     if isinstance(content, list | tuple):
         content = dict(enumerate(content))
-    if isinstance(content, Mapping) and depth:
-        for name, value in content.items():
+    if isinstance(content, dict) and depth:
+        for name, value in _items(content):
             if isinstance(name, str | int) and id(value) not in seen:
                 seen.add(id(value))
                 yield from _within(value, f"{start}{name}.", depth - 1, seen)
@@ -144,6 +147,7 @@ def _is_plain(name: object, value: object) -> bool:
         and value.layout == torch.strided
         and value.device.type == "cpu"
         and not value.is_quantized
+        and not value.is_nested
     )
 
 
