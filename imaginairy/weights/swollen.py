@@ -11,9 +11,9 @@ from torch import Tensor
 from imaginairy.errors import CheckpointError
 from imaginairy.log import printable, shortened
 
-LONGEST_PICKLE = 3_000_000
+LONGEST_PICKLE = 2_500_000
 """Bytes of what tells of the tensors in an archive; 100 to 200 are usual for each. What
-they become in memory may be 70 times as much."""
+they become in memory may be 80 times as much."""
 ROOM = re.compile(rb"c(__builtin__|builtins)\nbytearray\n")
 """The one function that pickles may call and that fills as much memory as they say."""
 END = b"PK\x05\x06"
