@@ -27,40 +27,25 @@ pytestmark = pytest.mark.filterwarnings(  # diffusers calls NumPy in an old way
 )
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "k_euler"])
+@pytest.mark.parametrize(
+    ("sampler", "spacing"),
+    [("ddim", "normal"), ("k_euler", "normal"), ("k_lcm", "lcm"), ("k_tcd", "lcm")],
+)
 @pytest.mark.parametrize("strength", [0.25, 0.5, 0.75])
 def test_from_a_picture(
     ours: Ours,
     theirs: Theirs,
     photograph: Image.Image,
     sampler: str,
+    spacing: str,
     strength: float,
 ) -> None:
+    """The strength's share of the steps is left out, of few steps too."""
     drawn = theirs.draw(
         kind=StableDiffusionImg2ImgPipeline,
         image=photograph,
         strength=1 - strength,
-        scheduler=TWINS[sampler, "normal"](),
-    )
-    fields = {"init_image": photograph, "init_image_strength": strength}
-    assert_same(ours.draw(sampler_type=sampler, **fields), drawn)
-
-
-@pytest.mark.parametrize("sampler", ["k_lcm", "k_tcd"])
-@pytest.mark.parametrize("strength", [0.25, 0.5, 0.75])
-def test_few_steps_from_a_picture(
-    ours: Ours,
-    theirs: Theirs,
-    photograph: Image.Image,
-    sampler: str,
-    strength: float,
-) -> None:
-    """As with all others, that share of the steps is left out."""
-    drawn = theirs.draw(
-        kind=StableDiffusionImg2ImgPipeline,
-        image=photograph,
-        strength=1 - strength,
-        scheduler=TWINS[sampler, "lcm"](),
+        scheduler=TWINS[sampler, spacing](),
         **TOLD.get(sampler, {}),
     )
     fields = {"init_image": photograph, "init_image_strength": strength}

@@ -20,14 +20,18 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.families.table import register
 from imaginairy.samplers import SAMPLERS
-from tests.support.lifted import LIFTED, family_of_file, save_file_of, save_folder_of
+from tests.support.lifted import (
+    LIFTED,
+    assert_alike,
+    family_of_file,
+    save_file_of,
+    save_folder_of,
+)
 
 MODELS = ("2 file", "2 folder", "XL file", "XL folder")
 REFINERS = ("refiner file", "refiner folder")
 FOX, BOWL = "a red fox in a forest", "a bowl of fruit"
 LONG = "a snowy mountain range at dusk, " * 8 + "a wooden cabin"
-CLOSE = 2
-"""Shades of 255 by which a number of a picture may be another."""
 Draw = Callable[..., list[np.ndarray]]
 
 
@@ -91,15 +95,6 @@ def drawn(stores: dict[str, ModelStore], models: Callable[[str], Path]) -> Draw:
         return [np.asarray(result.img, dtype=float) for result in results]
 
     return drawn
-
-
-def assert_alike(pictures: list[np.ndarray], wanted: list[np.ndarray]) -> None:
-    for number, (ours, theirs) in enumerate(zip(pictures, wanted, strict=True)):
-        assert ours.shape == theirs.shape
-        assert theirs.std() > 10, "what storybook draws is plain, and proves nothing"
-        off = np.abs(ours - theirs)
-        assert off.mean() < 0.05, f"{(off > 0).mean():.0%} of picture {number} is off"
-        assert off.max() <= CLOSE, f"picture {number} is off by {off.mean():.2f}"
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

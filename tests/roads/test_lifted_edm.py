@@ -15,12 +15,10 @@ from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.families.table import register
 from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.edm import EdmSchedule
-from tests.support.lifted import save_file_of
+from tests.support.lifted import assert_alike, save_file_of
 from tests.support.lifted_edm import LIFTED, MARKERS, Stretching, edm_family
 
 FOX, BOWL = "a red fox in a forest", "a bowl of fruit"
-CLOSE = 2
-"""Shades of 255 by which a number of a picture may be another."""
 WALKS = [row for row in SAMPLERS.values() if "continuous" in row.schedules]
 TAKERS = [row.name for row in WALKS if not row.adaptive]
 """But those that choose their steps, in each of which rounding adds a little."""
@@ -55,15 +53,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Draw:
         return [np.asarray(result.img, dtype=float) for result in results]
 
     return drawn
-
-
-def assert_alike(pictures: list[np.ndarray], wanted: list[np.ndarray]) -> None:
-    for number, (ours, theirs) in enumerate(zip(pictures, wanted, strict=True)):
-        assert ours.shape == theirs.shape
-        assert theirs.std() > 10, "what storybook draws is plain, and proves nothing"
-        off = np.abs(ours - theirs)
-        assert off.mean() < 0.05, f"{(off > 0).mean():.0%} of picture {number} is off"
-        assert off.max() <= CLOSE, f"picture {number} is off by {off.mean():.2f}"
 
 
 def picture() -> Image.Image:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -37,6 +38,8 @@ LARGE = 2.0**20
 """How many times larger normalised embeddings are than what is left beside them."""
 SCALE = 0.13025
 POOLED = 64
+CLOSE = 2
+"""Shades of 255 by which a number of a picture may be another."""
 Named = dict[str, Tensor]
 Naming = Callable[[Any], Names]
 Parts = dict[str, "Network"]
@@ -262,3 +265,13 @@ def save_vocabularies(kind: str, folder: Path) -> None:
     """Put the bundled model's vocabulary where each text encoder looks for it."""
     for row in FAMILIES[kind].texts:
         shutil.copytree(STORYBOOK / "tokenizer", folder / str(row.vocabulary))
+
+
+def assert_alike(pictures: list[np.ndarray], wanted: list[np.ndarray]) -> None:
+    """Check that pictures are those that storybook draws, and that it draws some."""
+    for number, (ours, theirs) in enumerate(zip(pictures, wanted, strict=True)):
+        assert ours.shape == theirs.shape
+        assert theirs.std() > 10, "what storybook draws is plain, and proves nothing"
+        off = np.abs(ours - theirs)
+        assert off.mean() < 0.05, f"{(off > 0).mean():.0%} of picture {number} is off"
+        assert off.max() <= CLOSE, f"picture {number} is off by {off.mean():.2f}"
