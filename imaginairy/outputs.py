@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from PIL.Image import Image, Resampling
 
@@ -21,7 +22,13 @@ from imaginairy.result import (
     blurred,
 )
 from imaginairy.schema import ImaginePrompt
-from imaginairy.whole_files import TEMPORARY, clear_abandoned, hold, save_whole
+from imaginairy.whole_files import (
+    TEMPORARY,
+    clear_abandoned,
+    hold,
+    save_whole,
+    uninterrupted,
+)
 
 NUMBERED = re.compile(r"\.?(\d{6,})[_.].*")
 UNFINISHED = re.compile(rf"\.\d{{6,}}\.claim|{TEMPORARY.pattern}")
@@ -36,9 +43,20 @@ def claimed_number(outdir: Path) -> Iterator[int]:
 
     The number follows the highest one there. A hidden file claims it, so that several
     runs can save into one folder and never collide. What a run left there that was
-    killed while it saved is removed.
+    killed while it saved is removed. Ctrl-C waits until the picture is saved.
     """
     outdir.mkdir(parents=True, exist_ok=True)
+    with uninterrupted():
+        number, claim, held = _claimed(outdir)
+        try:
+            clear_abandoned(outdir, UNFINISHED)
+            yield number
+        finally:
+            claim.unlink(missing_ok=True)
+            held.close()
+
+
+def _claimed(outdir: Path) -> tuple[int, Path, IO[bytes]]:
     while True:
         number = 1 + max(_numbers(outdir), default=0)
         claim = outdir / f".{number:06d}.claim"
@@ -48,14 +66,8 @@ def claimed_number(outdir: Path) -> Iterator[int]:
             continue
         # Another run may have saved this number and let go of it since we looked.
         if number > max(_numbers(outdir, claims=False), default=0):
-            break
+            return number, claim, held
         claim.unlink()
-        held.close()
-    try:
-        clear_abandoned(outdir, UNFINISHED)
-        yield number
-    finally:
-        claim.unlink(missing_ok=True)
         held.close()
 
 

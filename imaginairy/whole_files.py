@@ -8,6 +8,8 @@ another run is at.
 import io
 import os
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,29 +28,65 @@ TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.part(\.\w+)?")
 
 
 @contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let what is begun be finished before Ctrl-C ends it; a second one does not wait.
+
+    Python tells the main thread of it alone, between any two of its instructions.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or before is None or isinstance(before, _Presses):
+        yield
+        return
+    presses = _Presses(before)
+    signal.signal(signal.SIGINT, presses)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if presses.number == 1:
+            signal.raise_signal(signal.SIGINT)
+
+
+class _Presses:
+    """Counts Ctrl-C, and leaves the second to what hears it otherwise."""
+
+    def __init__(self, before: Any) -> None:
+        self.before = before
+        self.number = 0
+
+    def __call__(self, *_: object) -> None:
+        self.number += 1
+        if self.number > 1:
+            signal.signal(signal.SIGINT, self.before)
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
 def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     """Give a place to write a file to, and move it to its own when it is whole.
 
     Where that fails or is interrupted, nothing is left of it and what was there before
-    stays. What the system refuses names the file.
+    stays; Ctrl-C waits for the end. What the system refuses names the file.
 
     Args:
         within: the folder it is written in meanwhile, on the same file system; its own
             by default, which is made where it is not there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, held = _held_in(within or path.parent, path.suffix)
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        ours = (None, str(temporary))
-        if isinstance(error, OSError) and error.errno and error.filename in ours:
-            error.filename = str(path)
-        raise
-    finally:
-        held.close()
+    with uninterrupted():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary, held = _held_in(within or path.parent, path.suffix)
+        try:
+            yield temporary
+            temporary.replace(path)
+        except BaseException as error:
+            temporary.unlink(missing_ok=True)
+            ours = (None, str(temporary))
+            if isinstance(error, OSError) and error.errno and error.filename in ours:
+                error.filename = str(path)
+            raise
+        finally:
+            held.close()
 
 
 def save_whole(

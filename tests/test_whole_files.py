@@ -1,13 +1,18 @@
 """Files appear under their names only when they are whole, however a run ends."""
 
+import itertools
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from imaginairy import outputs, whole_files
 from imaginairy.animate import save_animation
 from imaginairy.cli.jobs import Job, save_compilation, save_grid
 from imaginairy.gallery import write_gallery
@@ -23,6 +28,7 @@ NOISE = Image.effect_noise((64, 64), 90).convert("RGB")
 PROMPT = ImaginePrompt("a fox", seed=1)
 DRAWN = ImagineResult(PROMPT, {"generated": NOISE}, lambda: "", init_image=NOISE)
 JOB = Job(PROMPT, "a fox", "")
+WATCHED = (whole_files.__file__, outputs.__file__)
 SMALL = 600
 """Bytes; all that is written here is larger."""
 WRITERS: dict[str, Callable[[Path, Path], object]] = {
@@ -109,6 +115,61 @@ def test_nothing_is_left_where_writing_ends_early(
         assert place.parent == tmp_path and place.suffix == ".txt"
         raise end
     assert contents(tmp_path) == {tmp_path / "a.txt": b"earlier"}
+
+
+def test_ctrl_c_at_any_line_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
+    path = tmp_path / "000001_.txt"
+    met: list[bool] = []
+
+    def save() -> None:
+        with claimed_number(tmp_path), whole_file(path) as place:
+            place.write_text("whole")
+
+    def pressed_at(line: int) -> bool:
+        """Save while a signal comes at a line; tell whether there are as many."""
+        left = line
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal left
+            if frame.f_code.co_filename not in WATCHED:
+                return None
+            left -= event == "line"
+            if left == 0 and event == "line":
+                sys.settrace(None)
+                signal.raise_signal(signal.SIGINT)
+            return trace
+
+        try:
+            sys.settrace(trace)
+            save()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    for line in itertools.count(1):
+        if not pressed_at(line):
+            break
+        met.append(path.exists())
+        assert contents(tmp_path) in ({}, {path: b"whole"}), line
+        path.unlink(missing_ok=True)
+    assert len(met) > 40 and met.count(True) > 20
+
+
+def test_ctrl_c_pressed_twice_does_not_wait(tmp_path: Path) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        claimed_number(tmp_path),
+        whole_file(tmp_path / "a.txt") as place,
+    ):
+        signal.raise_signal(signal.SIGINT)
+        place.write_text("half")
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+    assert contents(tmp_path) == {}
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_file_is_there_at_once_and_in_place_of_an_earlier_one(
