@@ -28,8 +28,17 @@ MEMORY = re.compile("out of memory|can't allocate memory|alloc_cpu")
 """What torch says when there is no more of it."""
 
 
+LONGEST_WORD = 300
+"""Characters without a space that are shown of a name or a number in a message."""
+WORD_WITHOUT_END = re.compile(rf"(\S{{{LONGEST_WORD}}})\S+?(['\"]?[.,;:)]?)(?=\s|$)")
+LONGEST_MESSAGE = 2000
+
+
 class ImaginairyError(Exception):
     """Anything that imaginairy reports on purpose; shown without a traceback."""
+
+    def __str__(self) -> str:
+        return clipped(super().__str__())
 
 
 class BadOptionError(ImaginairyError, ValueError):
@@ -98,6 +107,18 @@ def is_short_of_memory(error: Exception) -> bool:
     """Tell whether Python or torch ran out of memory."""
     told = isinstance(error, RuntimeError) and MEMORY.search(str(error))
     return bool(told) or isinstance(error, MemoryError)
+
+
+def clipped(message: str) -> str:
+    """Return a message without most of whatever in it has no end.
+
+    Of a word its beginning stays, and of all of it the beginning and the end.
+    """
+    message = WORD_WITHOUT_END.sub(r"\1…\2", message)
+    half = LONGEST_MESSAGE // 2
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    return f"{message[:half]} … {message[-half:]}"
 
 
 def shown(value: object, most: int = 200) -> str:

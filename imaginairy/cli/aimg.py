@@ -15,11 +15,12 @@ from imaginairy.cli.models_cmd import models_cmd
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.cli.upscale_cmd import upscale_cmd
+from imaginairy.cli.usage import PlainGroup
 from imaginairy.cli.version_cmd import version_cmd
 from imaginairy.version import __version__
 
 
-@click.group("aimg", invoke_without_command=True)
+@click.group("aimg", cls=PlainGroup, invoke_without_command=True)
 @click.version_option(__version__)
 @click.pass_context
 def aimg(context: click.Context, /) -> None:

@@ -15,6 +15,7 @@ from imaginairy.errors import (
     ImaginairyError,
     NotEnoughMemoryError,
     UnknownModelError,
+    clipped,
     is_short_of_memory,
 )
 from imaginairy.log import printable
@@ -80,6 +81,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def _stop(message: str, code: int) -> None:
+    message = clipped(message)
     say(f"Error: {message}" if code != INTERRUPTED else message, err=True)
     sys.exit(code)
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from imaginairy.aliases import OPPOSITES, as_fields
+from imaginairy.cli.usage import PlainCommand
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import Section
 
@@ -64,7 +65,7 @@ class SectionedOption(click.Option):
         return super(SectionedOption, shown).get_help_record(ctx)
 
 
-class SectionedCommand(click.Command):
+class SectionedCommand(PlainCommand):
     """A command that takes the options of `imagine` and shows them by section."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

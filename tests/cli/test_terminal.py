@@ -33,6 +33,13 @@ COMMANDS = (
     "models about {}",
     "models default {}",
     "describe http://{}/",
+    "{}",
+    "--{}",
+    "imagine fruit --{}",
+    "imagine fruit --seed {}",
+    "imagine fruit --output-file-extension {}",
+    "upscale good.png --scale {}",
+    "models default fruit {}",
 )
 COMMANDING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
