@@ -180,6 +180,7 @@ def imagine_image_files(
     record_step_images: bool = False,
     make_gif: bool = False,
     make_compare_gif: bool = False,
+    metadata: bool = True,
     device: str | None = None,
     precision: Precision = "autocast",
     batch_size: int | None = None,
@@ -196,6 +197,7 @@ def imagine_image_files(
         record_step_images: save what each step expects the image to become.
         make_gif: save an animation of the steps.
         make_compare_gif: save one of the init image and the result in turn.
+        metadata: whether files, and their names, say how their images were made.
 
     The other arguments are those of `imagine`.
 
@@ -209,6 +211,7 @@ def imagine_image_files(
         step_images=record_step_images,
         gif=make_gif,
         compare_gif=make_compare_gif,
+        metadata=metadata,
     )
     image_format(Path(f"picture.{options.extension}"))  # refused before any work
     require_savable(prompts, Path(outdir), options)

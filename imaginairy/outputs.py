@@ -138,11 +138,19 @@ class SaveOptions:
     """An animation of the drawing in `gif/`."""
     compare_gif: bool = False
     """The init image and the picture in turn, in `compare_gif/`."""
+    metadata: bool = True
+    """Whether files, and their names, say how their pictures were made."""
 
     @property
     def records_steps(self) -> bool:
         """Whether every step has to be decoded."""
         return self.step_images or self.gif
+
+    def file_name(self, number: int, prompt: ImaginePrompt) -> str:
+        """Return the name of a picture of a prompt; see `file_name`."""
+        if self.metadata:
+            return file_name(number, prompt, self.extension)
+        return f"{number:06d}.{self.extension}"
 
 
 def require_savable(prompts: object, outdir: Path, options: SaveOptions) -> None:
@@ -195,9 +203,11 @@ def save_result(
     def save_bare(folder: Path) -> Path:
         """Save nothing but the picture, where what it says cannot be saved."""
         with claimed_number(folder) as number:
-            path = folder / f"{number:06d}_{result.prompt.seed}.png"
+            told = f"_{result.prompt.seed}" if options.metadata else ""
+            path = folder / f"{number:06d}{told}.png"
             save_whole(result.img, path, "PNG")
-        log.warning("%s says nothing about how it was drawn.", path)
+        if options.metadata:
+            log.warning("%s says nothing about how it was drawn.", path)
         return path
 
     try:
@@ -210,11 +220,11 @@ def _save_all(
     result: ImagineResult, outdir: Path, options: SaveOptions, frames: Sequence[Image]
 ) -> Path:
     with claimed_number(outdir) as number:
-        name = file_name(number, result.prompt, options.extension)
+        name = options.file_name(number, result.prompt)
         for image_type in result.images:
             is_main = image_type == result.main_type
             folder = outdir if is_main else outdir / image_type
-            result.save(folder / name, image_type=image_type)
+            result.save(folder / name, image_type=image_type, metadata=options.metadata)
     stem = Path(name).stem
     log.info("saved %s", outdir / name)
     if options.step_images:

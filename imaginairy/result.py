@@ -108,11 +108,21 @@ class ImagineResult:
             "created": self.created.isoformat(timespec="seconds"),
         }
 
-    def save(self, path: str | Path, *, image_type: str | None = None) -> Path:
-        """Save an image with its metadata, as the jpg or png that the name says.
+    def save(
+        self,
+        path: str | Path,
+        *,
+        image_type: str | None = None,
+        metadata: bool = True,
+    ) -> Path:
+        """Save an image as the jpg or png that the name says.
 
-        Without `image_type` that is `img`. The file appears under its name only when it
-        is whole.
+        The file appears under its name only when it is whole.
+
+        Args:
+            image_type: which of the images; None means `img`.
+            metadata: whether the file says how the image was made; without, it holds
+                nothing but the image.
 
         Raises:
             BadOptionError: the name ends otherwise, or there is no such image.
@@ -135,9 +145,9 @@ class ImagineResult:
                 "can have."
             ) from error
         image = self.image(image_type or self.main_type)
-        metadata = self.metadata_dict(image_type)
+        said = self.metadata_dict(image_type) if metadata else None
         try:
-            write_image(image, path, metadata)
+            write_image(image, path, said)
         except OSError as error:
             raise CannotSaveError(
                 f"'{path}' could not be saved ({reason(error)})."

@@ -18,6 +18,9 @@ from uuid import uuid4
 
 from PIL.Image import Image
 
+NEEDED = ("icc_profile", "transparency")
+"""What pictures carry that their colours need."""
+
 try:
     import fcntl
 except ImportError:  # Windows has other locks; there nothing is taken for abandoned
@@ -94,12 +97,23 @@ def save_whole(
 ) -> None:
     """Save a picture in a format of Pillow's; see `whole_file`.
 
-    It is encoded in memory, for Pillow does not notice a disk that is full half-way.
+    Nothing goes into the file that the options do not name, whatever Pillow noted on
+    the picture where it was read. It is encoded in memory, for Pillow does not notice a
+    disk that is full half-way.
     """
+    if "append_images" in options:
+        options["append_images"] = list(map(_plain, options["append_images"]))
     data = io.BytesIO()
-    image.save(data, kind, **options)
+    _plain(image).save(data, kind, **options)
     with whole_file(path, within=within) as place:
         place.write_bytes(data.getbuffer())
+
+
+def _plain(image: Image) -> Image:
+    """Return a picture that carries nothing but what its colours need."""
+    plain = image.copy()
+    plain.info = {name: image.info[name] for name in NEEDED if name in image.info}
+    return plain
 
 
 def hold(path: Path) -> IO[bytes]:

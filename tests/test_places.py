@@ -25,6 +25,7 @@ from imaginairy.errors import BadOptionError, CannotSaveError
 from imaginairy.metadata.read import read_metadata
 from imaginairy.places import RESCUED, require_places, saved_elsewhere
 from tests.support.limits import files_of_at_most
+from tests.support.parts import is_bare
 from tests.support.rights import as_nobody
 
 
@@ -240,6 +241,22 @@ def test_what_a_picture_says_of_itself_is_not_worth_the_picture(
     assert told.value.path == tmp_path / RESCUED / "000001_3.png"
     with Image.open(tmp_path / RESCUED / "000001_3.png") as image:
         assert image.size == (64, 64)
+
+
+def test_where_nothing_is_to_be_said_no_name_says_it_either(
+    tmp_path: Path,
+    prompt: ImaginePrompt,
+    tiny_store: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    out = tmp_path / "out"
+    with pytest.raises(CannotSaveError) as told:
+        imagine_image_files(
+            prompt, out, metadata=False, store=tiny_store, observer=Spoiler(out)
+        )
+    assert told.value.path == tmp_path / RESCUED / "000001.jpg"
+    assert is_bare(told.value.path)
 
 
 def test_the_commands_say_it(

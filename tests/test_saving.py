@@ -1,6 +1,7 @@
 """What is saved of a result, where, and what stands beside it."""
 
 import logging
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from imaginairy import ImaginePrompt, ImagineResult, Step
 from imaginairy.errors import BadOptionError, CannotSaveError
@@ -25,6 +26,7 @@ from imaginairy.outputs import (
 from imaginairy.result import blurred
 from imaginairy.sources.catalog import known
 from imaginairy.sources.roles import DRAWS
+from tests.support.parts import is_bare
 
 COLOURS = {
     "generated": (0, 128, 128),
@@ -41,12 +43,14 @@ SIZES = {
 NAME = "000001_7_PLMS2_PS7.5_a_fox"
 
 
-def result(*kinds: str, **more: Any) -> ImagineResult:
+def result(
+    *kinds: str, prompt: str = "a fox", seed: int = 7, **more: Any
+) -> ImagineResult:
     """A result whose pictures tell each other apart by their sizes."""
-    prompt = filled(ImaginePrompt("a fox", seed=7, steps=2), known(DRAWS, "sd15"))
+    asked = filled(ImaginePrompt(prompt, seed=seed, steps=2), known(DRAWS, "sd15"))
     images = {kind: Image.new("RGB", SIZES[kind], COLOURS[kind]) for kind in kinds}
     return ImagineResult(
-        prompt=prompt, images=images, model_hash=lambda: "ab" * 32, **more
+        prompt=asked, images=images, model_hash=lambda: "ab" * 32, **more
     )
 
 
@@ -140,6 +144,39 @@ def test_a_gif_to_compare_shows_the_init_image_first(tmp_path: Path) -> None:
     assert frames_of(path) == [((255, 0, 0), 1000), ((200, 200, 0), 2000)]
     save_result(result("generated"), tmp_path / "b", SaveOptions(compare_gif=True))
     assert all_of(tmp_path / "b") == {f"{NAME}.jpg"}, "there is nothing to compare"
+
+
+def test_without_metadata_nothing_is_told_in_files_or_by_their_names(
+    tmp_path: Path,
+) -> None:
+    """Not by the init image, which tells where it was read, either."""
+    before = Image.new("RGB", (16, 8), "lime")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    told = dict.fromkeys(("comment", "exif", "xmp", "photoshop"), b"a telling tale")
+    before.info |= {**told, "icc_profile": profile}
+    drawn = result(
+        *SIZES,
+        init_image=before,
+        prompt="a telling tale",
+        seed=55798823,
+    )
+    for extension in ("jpg", "png"):
+        options = SaveOptions(
+            extension, step_images=True, gif=True, compare_gif=True, metadata=False
+        )
+        path = save_result(drawn, tmp_path / extension, options, [before])
+        assert path == tmp_path / extension / f"000001.{extension}"
+        for file in all_of(tmp_path / extension):
+            assert re.fullmatch(r"([a-z_]+/)*(000001|[a-z_]+)[./][a-z_0-9.]+", file)
+            saved = tmp_path / extension / file
+            assert not re.search(b"telling|imaginairy|55798823", saved.read_bytes())
+            if saved.suffix == ".gif":
+                with Image.open(saved) as image:
+                    assert "comment" not in image.info
+            else:
+                assert is_bare(saved)
+    with Image.open(tmp_path / "png" / "steps" / "000001" / "init_image.png") as image:
+        assert image.info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize(

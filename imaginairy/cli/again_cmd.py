@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from imaginairy.checks import parse_refiner
 from imaginairy.cli.common_options import WIDE
-from imaginairy.cli.drawing import Drawing, draw
+from imaginairy.cli.drawing import Drawing, Saved, draw
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given
@@ -123,12 +123,12 @@ class _Teller:
         self.records = records
         self.failed = False
 
-    def __call__(self, number: int, drawn: Path) -> None:
+    def __call__(self, number: int, saved: Saved) -> None:
         """Be told of a saved picture, and of which record it is."""
         record = self.records[number]
-        verdict = record.verdict(drawn)
+        verdict = record.verdict(saved.path, saved.metadata)
         self.failed |= verdict.is_failure
-        self.drawing.tell(drawn, again=_as_json(record, verdict))
+        self.drawing.tell(saved, again=_as_json(record, verdict))
         if self.drawing.as_json:
             log.info("%s: %s", record.path, verdict)
         elif not self.drawing.quiet:

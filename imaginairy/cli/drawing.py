@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,13 +15,26 @@ from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.metadata.read import read_metadata
+from imaginairy.metadata.tags import as_json
 from imaginairy.places import require_places
 from imaginairy.schema import ImaginePrompt
 
 if TYPE_CHECKING:
     from imaginairy.models.store import ModelStore
     from imaginairy.outputs import SaveOptions
+    from imaginairy.result import ImagineResult
+
+
+class Saved(NamedTuple):
+    """A picture that was saved."""
+
+    path: Path
+    result: "ImagineResult"
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what made it, as its file says unless it is to say nothing."""
+        said: dict[str, Any] = json.loads(as_json(self.result.metadata_dict()))
+        return said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +50,7 @@ class Drawing:
     compare_gif: bool
     as_json: bool
     show: bool
+    bare: bool
     size: Size | None
     batch_size: int | None
     quiet: bool
@@ -58,27 +72,31 @@ class Drawing:
         from imaginairy.outputs import SaveOptions
 
         return SaveOptions(
-            self.extension, self.show_work, self.gif, compare_gif=self.compare_gif
+            self.extension,
+            self.show_work,
+            self.gif,
+            compare_gif=self.compare_gif,
+            metadata=not self.bare,
         )
 
     def saving_as(self, extension: str | None) -> "SaveOptions":
         """What is saved for a picture whose file has an ending of its own."""
         return replace(self.saving, extension=extension or self.extension)
 
-    def tell(self, picture: Path, **more: Any) -> None:
+    def tell(self, saved: Saved, **more: Any) -> None:
         """Print or show a picture that was saved, where that was asked for."""
         if self.as_json:
-            said = {"path": str(picture), **read_metadata(picture), **more}
+            said = {"path": str(saved.path), **saved.metadata(), **more}
             click.echo(json.dumps(said))
         if self.show:
-            show_picture(picture)
+            show_picture(saved.path)
 
 
 def draw(
     jobs: Sequence[Job],
     drawing: Drawing,
     store: "ModelStore",
-    on_saved: Callable[[int, Path], None] | None = None,
+    on_saved: Callable[[int, Saved], None] | None = None,
 ) -> list[Path]:
     """Draw and save every job; return the paths of the pictures, in their order.
 
@@ -117,12 +135,13 @@ def draw(
                 pictures[number] = save_result(
                     outcome, drawing.outdir, saving, recorder.frames
                 )
+                saved = Saved(pictures[number], outcome)
             if number not in pictures:
                 bars.next_picture()
             elif on_saved:
-                on_saved(number, pictures[number])
+                on_saved(number, saved)
             else:
-                drawing.tell(pictures[number])
+                drawing.tell(saved)
     finally:
         bars.close()
     drawn, paths = [jobs[number] for number in pictures], list(pictures.values())

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from imaginairy.cli.run import code_of, say
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from imaginairy.models.store import ModelStore
 
+Tagged: TypeAlias = "tuple[Image, Tags | None]"
+"""A picture, and what its file is to say, if anything."""
 ENDINGS = {".png": "png", **dict.fromkeys((".jpg", ".jpeg", ".jfif", ".jpe"), "jpg")}
 """How a file is named, and how what is made of it is saved; any other becomes a png."""
 MAX_NAME_LENGTH = 100
@@ -60,6 +62,8 @@ def saved(
     outdir: Path,
     extension: str | None,
     what: str,
+    *,
+    bare: bool = False,
 ) -> Path:
     """Save what was made of a picture, with its tags and what was done to it.
 
@@ -67,6 +71,7 @@ def saved(
 
     Args:
         before: the picture of the file.
+        bare: whether it is saved without tags, and without the file's name.
 
     Raises:
         CannotSaveError: it could not be saved there, and lies in another place now.
@@ -77,16 +82,15 @@ def saved(
     path = Path(urlsplit(file).path)
     kind = extension or ENDINGS.get(path.suffix.lower(), "png")
     name = plain(path.stem)[:MAX_NAME_LENGTH] or "picture"
-    tags = carried_tags(written_in(before), noted(image))
+    name = what if bare else f"{name}_{what}"
+    tags = None if bare else carried_tags(written_in(before), noted(image))
     if kind == "jpg" and image.mode != "L":
         image = upright_rgb(image)
-    (path,) = saved_numbered({f"{name}_{what}.{kind}": (image, tags)}, outdir)
+    (path,) = saved_numbered({f"{name}.{kind}": (image, tags)}, outdir)
     return path
 
 
-def saved_numbered(
-    pictures: Mapping[str, tuple["Image", Tags]], outdir: Path
-) -> list[Path]:
+def saved_numbered(pictures: Mapping[str, Tagged], outdir: Path) -> list[Path]:
     """Save pictures with their tags, by their names, all under the next number.
 
     Raises:

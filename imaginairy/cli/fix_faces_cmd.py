@@ -6,6 +6,7 @@ import click
 
 from imaginairy.cli.common_options import (
     WIDE,
+    bare_option,
     device_option,
     extension_option,
     files_argument,
@@ -33,6 +34,7 @@ from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 @model_option("--detector", "face-detector")
 @outdir_option
 @extension_option("png keeps what is around the faces to the bit")
+@bare_option
 @private_urls_option
 @device_option
 @quiet_option()
@@ -46,6 +48,7 @@ def fix_faces_cmd(
     detector: str | None,
     outdir: Path,
     extension: str | None,
+    bare: bool,
     device: str | None,
     quiet: bool,
 ) -> None:
@@ -72,7 +75,7 @@ def fix_faces_cmd(
         image = fix_faces(
             before, fidelity=fidelity, model=model, detector=detector, store=store
         )
-        path = saved(image, before, file, outdir, extension, "faces")
+        path = saved(image, before, file, outdir, extension, "faces", bare=bare)
         log.info("saved %s", path)
 
     each_file(files, restore)

@@ -9,6 +9,7 @@ from imaginairy.animate import ANIMATIONS
 from imaginairy.cli.common_options import (
     EXTENSIONS,
     WIDE,
+    bare_option,
     device_option,
     outdir_option,
     private_urls_option,
@@ -98,6 +99,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     "Output", "--compare-gif", is_flag=True,
     help="Also save an animation of the init image and the result in turn.",
 )  # fmt: skip
+@bare_option
 @private_urls_option
 @device_option
 @_option(

@@ -7,6 +7,7 @@ import click
 from imaginairy.cli.common_options import (
     ON_HUB,
     WIDE,
+    bare_option,
     device_option,
     model_option,
     outdir_option,
@@ -14,7 +15,7 @@ from imaginairy.cli.common_options import (
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
-from imaginairy.cli.files import MAX_NAME_LENGTH, opened, plain, saved_numbered
+from imaginairy.cli.files import MAX_NAME_LENGTH, Tagged, opened, plain, saved_numbered
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 
@@ -24,6 +25,7 @@ from imaginairy.cli.stores import Stores
 @click.argument("mask_prompt")
 @model_option("--mask-model", "mask", ON_HUB)
 @outdir_option
+@bare_option
 @private_urls_option
 @device_option
 @quiet_option()
@@ -35,6 +37,7 @@ def mask_cmd(
     mask_prompt: str,
     mask_model: str | None,
     outdir: Path,
+    bare: bool,
     device: str | None,
     quiet: bool,
 ) -> None:
@@ -76,9 +79,12 @@ def mask_cmd(
     }
     written = written_in(before)
     start = f"{plain(Path(picture).stem)}_{plain(mask_prompt)}"[:MAX_NAME_LENGTH]
-    named = {
-        f"{start}_{kind}.png": (image, carried_tags(written, [{**step, "shows": kind}]))
-        for kind, image in pictures.items()
-    }
+    named: dict[str, Tagged] = {}
+    for kind, image in pictures.items():
+        if bare:
+            named[f"{kind}.png"] = image, None
+        else:
+            tags = carried_tags(written, [{**step, "shows": kind}])
+            named[f"{start}_{kind}.png"] = image, tags
     for path in saved_numbered(named, outdir):
         log.info("saved %s", path)

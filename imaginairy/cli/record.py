@@ -1,6 +1,6 @@
 """What a picture says about itself, turned into what to draw, and judged by."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from imaginairy.lazy_image import is_file, is_of_web
 from imaginairy.log import log
 from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import ForeignRecord, read_foreign
-from imaginairy.metadata.read import read_metadata, read_written
+from imaginairy.metadata.read import read_written
 from imaginairy.recorded import IN_MEMORY, pictures
 from imaginairy.samplers import SAMPLERS
 from imaginairy.schema import ImaginePrompt
@@ -51,8 +51,12 @@ class Record:
             changed={**self.changed, "size": (before, size)},
         )
 
-    def verdict(self, drawn: Path) -> Verdict:
-        """Compare a drawn picture with the file."""
+    def verdict(self, drawn: Path, now: Callable[[], dict[str, Any]]) -> Verdict:
+        """Compare a drawn picture with the file.
+
+        Args:
+            now: gives what made the drawn one.
+        """
         if self.changed:
             listed = ", ".join(
                 f"{name} {new} in place of {old}"
@@ -78,7 +82,7 @@ class Record:
                 words=f"{verdict} The file is another tool's, which makes other noise "
                 "of the same seed.",
             )
-        why = self._reasons(read_metadata(drawn))
+        why = self._reasons(now())
         return replace(verdict, words=f"{verdict} {why}", is_failure=True)
 
     def _reasons(self, now: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import click
 
 from imaginairy.cli.common_options import (
     WIDE,
+    bare_option,
     device_option,
     extension_option,
     files_argument,
@@ -36,6 +37,7 @@ from imaginairy.places import require_places
 @model_option("--fix-faces-detector", "face-detector")
 @outdir_option
 @extension_option("jpg has no transparency and shows white there")
+@bare_option
 @private_urls_option
 @device_option
 @quiet_option()
@@ -51,6 +53,7 @@ def upscale_cmd(
     fix_faces_detector: str | None,
     outdir: Path,
     extension: str | None,
+    bare: bool,
     device: str | None,
     quiet: bool,
 ) -> None:
@@ -93,7 +96,7 @@ def upscale_cmd(
                 image, fidelity=faces.UPSCALED_FIDELITY, model=names[0],
                 detector=names[1], store=store,
             )  # fmt: skip
-        path = saved(image, before, file, outdir, extension, "upscaled")
+        path = saved(image, before, file, outdir, extension, "upscaled", bare=bare)
         log.info("saved %s, %dx%d", path, *image.size)
 
     each_file(files, enlarge)

@@ -22,35 +22,54 @@ SHORT = 1000
 """Characters that are left of a description for which there is no room."""
 
 
-def write_image(image: Image.Image, path: Path, metadata: Mapping[str, Any]) -> None:
+def write_image(
+    image: Image.Image, path: Path, metadata: Mapping[str, Any] | None
+) -> None:
     """Save a picture with its metadata in EXIF, and in a png as `parameters` too.
 
     The file appears under its name only when it is whole.
 
+    Args:
+        metadata: None where the file is to say nothing.
+
     Raises:
         BadOptionError: the name ends in neither .jpg nor .png.
     """
-    write_tagged(image, path, tags_of(metadata))
+    write_tagged(image, path, None if metadata is None else tags_of(metadata))
 
 
-def write_tagged(image: Image.Image, path: Path, tags: Tags) -> None:
-    """Save a picture with texts of any length; see `write_image`."""
+def write_tagged(image: Image.Image, path: Path, tags: Tags | None) -> None:
+    """Save a picture with texts of any length, or with none; see `write_image`."""
     kind = image_format(path)
     save: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
-    exif = _exif(tags, tags.comment, tags.description)
     if kind == "JPEG":
         image = image if image.mode == "L" else image.convert("RGB")
         save |= {"quality": JPEG_QUALITY, "subsampling": "4:4:4"}
-        if len(exif) > MAX_EXIF_BYTES:
-            shown = tags.description
-            shown = shown if len(shown) <= SHORT else f"{shown[:SHORT]}…"
-            exif = _exif(tags, xmp.COMMENT_IS_IN_XMP, shown)
-            save["extra"] = xmp.jpeg_segments(tags.comment)
-    else:
-        save["pnginfo"] = texts = PngInfo()
-        for name, text in tags.chunks.items():
-            texts.add_itxt(name, text.encode(errors="replace").decode())
-    save_whole(image, path, kind, exif=exif, **save)
+    if tags is not None:
+        save |= _in_jpg(tags) if kind == "JPEG" else _in_png(tags)
+    save_whole(image, path, kind, **save)
+
+
+def _in_jpg(tags: Tags) -> dict[str, Any]:
+    """Return how Pillow is told to write tags into a jpg."""
+    exif = _exif(tags, tags.comment, tags.description)
+    if len(exif) <= MAX_EXIF_BYTES:
+        return {"exif": exif}
+    shown = tags.description
+    shown = shown if len(shown) <= SHORT else f"{shown[:SHORT]}…"
+    return {
+        "exif": _exif(tags, xmp.COMMENT_IS_IN_XMP, shown),
+        "extra": xmp.jpeg_segments(tags.comment),
+    }
+
+
+def _in_png(tags: Tags) -> dict[str, Any]:
+    """Return how Pillow is told to write tags into a png."""
+    texts = PngInfo()
+    for name, text in tags.chunks.items():
+        texts.add_itxt(name, text.encode(errors="replace").decode())
+    exif = _exif(tags, tags.comment, tags.description)
+    return {"exif": exif, "pnginfo": texts}
 
 
 def image_format(path: Path) -> str:

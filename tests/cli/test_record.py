@@ -142,7 +142,7 @@ def test_why_it_is_another_picture(
     file = picture(tmp_path, "then.png", grey=50, **then)
     drawn = picture(tmp_path, "now.png", grey=90, **NOW)
     said = {**NOW, **then}
-    verdict = Record(file, Asked("a", {}), metadata=said).verdict(drawn)
+    verdict = Record(file, Asked("a", {}), metadata=said).verdict(drawn, NOW.copy)
     assert (verdict.result, verdict.is_failure) == ("other", True)
     assert verdict.mean_difference == 40
     assert str(verdict) == (
@@ -166,10 +166,10 @@ def test_what_is_not_as_the_file_says_is_not_compared(tmp_path: Path) -> None:
             "larger, had its faces restored, which is not done again.",
         ),
     ):
-        verdict = changed.verdict(drawn)
+        verdict = changed.verdict(drawn, NOW.copy)
         assert (str(verdict), verdict.result) == (words, "changed")
         assert not verdict.is_failure
-    foreign = replace(record, metadata=None).verdict(drawn)
+    foreign = replace(record, metadata=None).verdict(drawn, NOW.copy)
     assert not foreign.is_failure and str(foreign).endswith(
         "The file is another tool's, which makes other noise of the same seed."
     )
@@ -183,11 +183,11 @@ def test_a_picture_is_compared_with_the_one_of_its_kind(tmp_path: Path) -> None:
     picture(tmp_path / "upscaled", "now.png", grey=50)
     asked = Asked("a", {})
     record = Record(file, asked, metadata={"image_type": "upscaled"})
-    assert record.verdict(drawn).result == "same"
+    assert record.verdict(drawn, NOW.copy).result == "same"
     record = Record(file, asked, metadata={**SAID, "image_type": "generated"})
-    assert record.verdict(drawn).result == "other", "there is none of that kind"
+    assert record.verdict(drawn, NOW.copy).result == "other", "none of that kind"
     moved = picture(tmp_path / "upscaled", "then.png", grey=50)
-    assert Record(moved, asked, metadata=None).verdict(drawn).result == "same"
+    assert Record(moved, asked, metadata=None).verdict(drawn, NOW.copy).result == "same"
 
 
 def test_everything_that_a_file_says_is_asked_for(tmp_path: Path) -> None:

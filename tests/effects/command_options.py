@@ -6,7 +6,11 @@ import numpy as np
 from PIL import Image
 
 from imaginairy.version import __version__
-from tests.effects.options import Judge, a_closed_port_is_asked
+from tests.effects.options import (
+    Judge,
+    a_closed_port_is_asked,
+    nothing_tells_how_it_was_made,
+)
 from tests.effects.prompt_options import TINY
 from tests.support.runs import Ran, Use
 from tests.support.tiny_words import SAYS
@@ -279,6 +283,7 @@ def _mask() -> Iterator[Row]:
     yield "mask_prompt", MASK, bowl, the_other_box_is_found
     yield "--mask-model", MASK[:3], (*MASK[:4], "random"), the_mask_is_another
     yield "--outdir", MASK, (*MASK, "--outdir", "here"), elsewhere
+    yield "--no-metadata", MASK, (*MASK, "--no-metadata"), nothing_tells_how_it_was_made
     yield from _device_and_quiet(MASK)
 
 
@@ -299,6 +304,7 @@ def _files(base: tuple[str, ...]) -> Iterator[Row]:
     yield "--outdir", base, (*base, "--outdir", "here"), elsewhere
     jpg = (*base, "--output-file-extension", "jpg")
     yield "--output-file-extension", base, jpg, as_jpg
+    yield "--no-metadata", base, (*base, "--no-metadata"), nothing_tells_how_it_was_made
 
 
 def _device_and_quiet(base: tuple[str, ...]) -> Iterator[Row]:

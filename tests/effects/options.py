@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from tests.effects.prompt_options import COMMANDS, TINY
+from tests.support.parts import is_bare
 from tests.support.pictures import pixels
-from tests.support.runs import Ran, Use
+from tests.support.runs import PICTURES, Ran, Use
 
 Judge = Callable[[Ran, Ran], None]
 
@@ -129,6 +130,16 @@ def each_picture_is_one_object(before: Ran, after: Ran) -> None:
     assert said == after.metadata[0]
 
 
+def nothing_tells_how_it_was_made(before: Ran, after: Ran) -> None:
+    saved = [path for path in after.folder.rglob("*.*") if path.suffix in PICTURES]
+    assert len(saved) == len(before.pictures()) > 0
+    assert not any(map(is_bare, before.pictures()))
+    for path in saved:
+        assert is_bare(path)
+        assert re.fullmatch(r"000001(_[a-z]+)?", path.stem), "by its number alone"
+        assert not re.search(b"55798823|imaginairy", path.read_bytes())
+
+
 def it_is_drawn_in_the_terminal(before: Ran, after: Ran) -> None:
     assert "\u2580" not in before.stdout
     assert after.stdout.count("\u2580") > 100
@@ -217,6 +228,8 @@ def _rows(
     yield ("--gif",), (), steps, the_steps_are_animated
     yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
     yield ("--json",), (), alone, each_picture_is_one_object
+    unlikely = ("--seed", "55798823")
+    yield ("--no-metadata",), (), unlikely, nothing_tells_how_it_was_made
     yield ("--show",), (), alone, it_is_drawn_in_the_terminal
     yield ("--device",), ("abacus",), alone, another_device_is_refused
     private = ("--mask-image", "http://127.0.0.1:9/a.png")
