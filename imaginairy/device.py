@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,27 +16,67 @@ LOADED_IN = os.getpid()
 """The process that loaded torch; one that is forked from it has none of its threads."""
 
 
+@dataclass(frozen=True)
+class DeviceKind:
+    """A kind of device, and what there is to know of its like."""
+
+    name: str
+    """As torch has it, and the user."""
+    count: Callable[[], int]
+    """Tells how many this machine has that this build of torch can use."""
+    numbered: bool = False
+    """Whether one of several is named by its number, as `cuda:1`."""
+    autocast: torch.dtype = torch.float32
+    """The type to hold weights in by the precision `autocast`."""
+    free: Callable[[torch.device], int | None] = lambda _: memory()[0]
+    """Tells how much of its memory can still be taken; None where nobody says."""
+    let_go: Callable[[], None] = lambda: None
+    """Gives back memory that torch keeps for later."""
+
+
+def _free_of_cuda(device: torch.device) -> int:
+    free, _ = torch.cuda.mem_get_info(device)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(free + kept)
+
+
+DEVICES = {
+    row.name: row
+    for row in (
+        DeviceKind(
+            name="cuda",
+            count=lambda: torch.cuda.device_count() if torch.cuda.is_available() else 0,
+            numbered=True,
+            autocast=torch.float16,  # which every CUDA device computes
+            free=_free_of_cuda,
+            let_go=lambda: torch.cuda.empty_cache(),
+        ),
+        DeviceKind(
+            name="mps",
+            count=lambda: int(torch.backends.mps.is_available()),
+            let_go=lambda: torch.mps.empty_cache(),
+        ),
+        DeviceKind(name="cpu", count=lambda: 1),
+    )
+}
+"""The kinds of devices there are, the fastest first."""
+
+
 def choose_device(name: str | None = None) -> torch.device:
     """Return the device of that name, or the fastest there is: cuda, mps, then cpu.
 
     Raises:
         BadOptionError: this machine or this build of torch has no such device.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
     if name is None:
-        return torch.device(next(kind for kind, there in available.items() if there))
+        return torch.device(next(row.name for row in DEVICES.values() if row.count()))
     kind, _, index = in_words(name).partition(":")
-    there = available.get(kind, False)
-    if index and (kind != "cuda" or not re.fullmatch("[0-9]{1,9}", index)):
-        there = False
-    if there and index and int(index) >= torch.cuda.device_count():
-        there = False
-    if not there:
-        usable = ", ".join(kind for kind, there in available.items() if there)
+    row = DEVICES.get(kind)
+    there = row.count() if row else 0
+    if row and index and not (row.numbered and re.fullmatch("[0-9]{1,9}", index)):
+        there = 0
+    if not there or int(index or 0) >= there:
+        usable = ", ".join(row.name for row in DEVICES.values() if row.count())
         raise BadOptionError(
             f"Device '{in_words(name)}' is not available here; choose from: {usable}."
         )
@@ -45,18 +86,17 @@ def choose_device(name: str | None = None) -> torch.device:
 def choose_dtype(
     device: torch.device, precision: Precision = "autocast"
 ) -> torch.dtype:
-    """Return the type to hold weights in: half precision on CUDA, else float32.
+    """Return the type to hold weights in: float32, or by `autocast` what its row says.
 
-    `full` is float32 everywhere. Half is float16, which every CUDA device computes.
+    Raises:
+        BadOptionError: there is no such precision.
     """
     if precision not in PRECISIONS:
         raise BadOptionError(
             f"Precision '{in_words(precision)}' is unknown; choose "
             f"{' or '.join(PRECISIONS)}."
         )
-    if precision == "autocast" and device.type == "cuda":
-        return torch.float16
-    return torch.float32
+    return DEVICES[device.type].autocast if precision == "autocast" else torch.float32
 
 
 def computes_in(network: nn.Module) -> torch.dtype:
@@ -70,11 +110,12 @@ def _bytes(dtype: torch.dtype) -> int:
 
 def free_bytes(device: torch.device) -> int | None:
     """Return how much memory can still be taken, or None where nobody says."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(free + kept)
-    return memory()[0]
+    return DEVICES[device.type].free(device)
+
+
+def let_go(device: torch.device) -> None:
+    """Give back the memory of a device that torch keeps for later."""
+    DEVICES[device.type].let_go()
 
 
 def is_forked() -> bool:

@@ -17,6 +17,7 @@ from imaginairy.device import (
     choose_dtype,
     compute_after_fork,
     is_forked,
+    let_go,
 )
 from imaginairy.errors import (
     CheckpointError,
@@ -350,8 +351,7 @@ class ModelStore:
     def clear(self) -> None:
         """Let go of what is loaded and of the memory it took."""
         self._held, self._checked, self._refused, self._lacking = {}, {}, {}, {}
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        let_go(self.device)
 
 
 def _kept(
