@@ -6,10 +6,11 @@ from pathlib import Path
 
 from imaginairy.batches import Batches
 from imaginairy.best_of import best_of
-from imaginairy.checks import kind_of
+from imaginairy.checks import flag, kind_of
 from imaginairy.errors import BadOptionError, BadPromptError, in_words
 from imaginairy.generate import Drawn, finish
 from imaginairy.metadata.write import image_format
+from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer, Observers
 from imaginairy.order import Order
@@ -64,12 +65,19 @@ def imagine(
         )
     if batch_size is None and not isinstance(wanted, Sequence):
         batch_size = 1
-    store = store or ModelStore(device, precision)
-    batches = Batches(store, observer or Observer(), batch_size)
+    store = store_given(store, device, precision)
+    batches = Batches(store, _observer_given(observer), batch_size)
     for outcome in outcomes(wanted, batches):
         if isinstance(outcome, Exception):
             raise outcome
         yield outcome
+
+
+def _observer_given(observer: Observer | None) -> Observer:
+    """Return the observer that was given, or one that looks away."""
+    if observer is not None and not isinstance(observer, Observer):
+        raise BadOptionError(f"observer is an Observer, not {kind_of(observer)}.")
+    return observer or Observer()
 
 
 def outcomes(
@@ -208,16 +216,16 @@ def imagine_image_files(
         raise BadOptionError(f"outdir is the path of a folder, not {kind_of(outdir)}.")
     options = SaveOptions(
         extension=in_words(output_file_extension).lower().lstrip("."),
-        step_images=record_step_images,
-        gif=make_gif,
-        compare_gif=make_compare_gif,
-        metadata=metadata,
+        step_images=flag("record_step_images", record_step_images),
+        gif=flag("make_gif", make_gif),
+        compare_gif=flag("make_compare_gif", make_compare_gif),
+        metadata=flag("metadata", metadata),
     )
     image_format(Path(f"picture.{options.extension}"))  # refused before any work
     require_savable(prompts, Path(outdir), options)
     recorder = StepRecorder()
     watching = Observers(
-        *([observer] if observer else []),
+        _observer_given(observer),
         *([recorder] if options.records_steps else []),
     )
     results = imagine(

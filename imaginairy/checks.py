@@ -18,6 +18,7 @@ from imaginairy.errors import (
     BadImageError,
     BadOptionError,
     BadPromptError,
+    in_words,
     near_miss,
     shown,
 )
@@ -361,7 +362,7 @@ def parse_threshold(value: Any, name: str = "dynamic_threshold") -> tuple[float,
 def _numbers(value: Any) -> tuple[float, ...]:
     """Return numbers with colons between; none of what cannot be read."""
     try:
-        return tuple(float(part) for part in str(value).split(":"))
+        return tuple(float(part) for part in in_words(value).split(":"))
     except ValueError:
         return ()
 

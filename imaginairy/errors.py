@@ -127,14 +127,16 @@ def shown(value: object, most: int = 200) -> str:
         written = repr(value)
     except ValueError:  # a whole number that is too long for Python
         return "one of thousands of digits"
+    except Exception:  # a list that goes too deep, or an object with faults of its own
+        return f"a {type(value).__name__} that cannot be shown"
     return written if len(written) <= most else f"{written[: most - 1]}…"
 
 
 def in_words(value: object) -> str:
-    """Return any value as text, also a number that is too long for Python."""
+    """Return any value as text, also one that Python does not write."""
     try:
         return str(value)
-    except ValueError:
+    except Exception:
         return shown(value)
 
 

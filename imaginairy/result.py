@@ -14,6 +14,7 @@ from typing import Any
 from PIL import ImageFilter
 from PIL.Image import Image
 
+from imaginairy.checks import flag
 from imaginairy.errors import BadOptionError, CannotSaveError, in_words, near_miss
 from imaginairy.metadata.write import write_image
 from imaginairy.places import reason
@@ -73,7 +74,11 @@ class ImagineResult:
         return bool(self.applied.get("safety", {}).get(FILTERED))
 
     def image(self, image_type: str) -> Image:
-        """Return the image of a type; raise BadOptionError if there is none."""
+        """Return the image of a type.
+
+        Raises:
+            BadOptionError: there is none.
+        """
         if not isinstance(image_type, str) or image_type not in self.images:
             raise BadOptionError(
                 f"This result has no '{in_words(image_type)}' picture; it has "
@@ -90,14 +95,19 @@ class ImagineResult:
 
         Args:
             image_type: which of the images; None means `img`.
+
+        Raises:
+            BadOptionError: there is no such image.
         """
+        image_type = self.main_type if image_type is None else image_type
+        self.image(image_type)
         return {
             **self.prompt.to_dict(),
             "prompt_text": self.prompt.prompt_text,
             "model_sha256": self.model_hash(),
             "vae_sha256": self.vae_hash and self.vae_hash(),
             "refiner_sha256": self.refiner_hash and self.refiner_hash(),
-            "image_type": image_type or self.main_type,
+            "image_type": image_type,
             "applied": dict(self.applied),
             "conditioning": _fingerprint(self.prompt.conditioning),
             "precision": self.precision,
@@ -144,8 +154,9 @@ class ImagineResult:
                 f"{str(path)!r} is no path: it holds a character that no file's name "
                 "can have."
             ) from error
-        image = self.image(image_type or self.main_type)
-        said = self.metadata_dict(image_type) if metadata else None
+        image = self.image(self.main_type if image_type is None else image_type)
+        is_told = flag("metadata", metadata)
+        said = self.metadata_dict(image_type) if is_told else None
         try:
             write_image(image, path, said)
         except OSError as error:

@@ -10,6 +10,7 @@ from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.log import log
 from imaginairy.models.captioning import Captioner
+from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
 from imaginairy.result import GENERATED
 from imaginairy.stand_ins import suited
@@ -44,7 +45,7 @@ def describe(
     if beams is not None:
         beams = BEAMS("beams", beams)
     pillow = as_pillow("image", image)
-    store = store or ModelStore(device)
+    store = store_given(store, device)
     with store.in_use():
         captioner = store.captioner(suited(store, "captioner", model, pillow))
         return caption_of(pillow, captioner, beams)

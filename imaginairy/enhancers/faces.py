@@ -24,6 +24,7 @@ from imaginairy.log import log
 from imaginairy.metadata.afterwards import FIX_FACES, with_step
 from imaginairy.models.face_views import Face
 from imaginairy.models.faces import FaceDetector, FaceRestorer
+from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
 from imaginairy.pixels import image_to_tensor, tensor_to_image
 from imaginairy.result import GENERATED, UPSCALED
@@ -82,7 +83,7 @@ def fix_faces(
     fidelity = DEFAULT_FACE_FIDELITY if fidelity is None else fidelity
     fidelity = SHARE("fidelity", fidelity)
     pillow = as_pillow("image", image)
-    store = store or ModelStore(device)
+    store = store_given(store, device)
     with store.in_use():
         model, detector = names_for(store, model, detector, pillow)
         restorer, finder = store.face_restorer(model), store.face_detector(detector)

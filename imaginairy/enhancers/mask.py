@@ -7,6 +7,7 @@ from PIL import Image
 from imaginairy import checks
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.masks.from_text import TextMask, text_mask
+from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
 from imaginairy.stand_ins import suited
 
@@ -37,7 +38,7 @@ def mask(
     """
     checks.mask_prompt("mask_prompt", mask_prompt)  # refused before any work
     pillow = checks.as_pillow("image", image)
-    store = store or ModelStore(device)
+    store = store_given(store, device)
     with store.in_use():
         segmenter = store.segmenter(suited(store, "mask", mask_model, pillow))
         return text_mask(pillow, mask_prompt, segmenter)

@@ -10,6 +10,7 @@ from imaginairy.checks import as_pillow, kind_of, text
 from imaginairy.errors import BadPromptError
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.models.given import store_given
 from imaginairy.models.similarity import Comparer
 from imaginairy.models.store import ModelStore
 from imaginairy.stand_ins import suited
@@ -52,7 +53,7 @@ def find_img_text_similarity(
             + "."
         )
     pillow = as_pillow("image", image)
-    store = store or ModelStore(device)
+    store = store_given(store, device)
     with store.in_use():
         comparer = store.comparer(suited(store, "similarity", model, pillow))
         cosines = torch.tensor(similarities(pillow, texts, comparer))

@@ -11,12 +11,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imaginairy.checks import Number, as_pillow
+from imaginairy.checks import Number, as_pillow, kind_of
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
+from imaginairy.errors import BadOptionError
 from imaginairy.images import PROFILE, color_and_opacity
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.metadata.afterwards import UPSCALE, with_step
+from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
 from imaginairy.models.upscaler import Upscaler
 from imaginairy.result import GENERATED, UPSCALED
@@ -65,8 +67,10 @@ def upscale(
     """
     if scale is not None:
         scale = SCALE("scale", scale)  # refused before any work
+    if on_tile is not None and not callable(on_tile):
+        raise BadOptionError(f"on_tile is a function, not {kind_of(on_tile)}.")
     pillow = as_pillow("image", image)
-    store = store or ModelStore(device)
+    store = store_given(store, device)
     with store.in_use():
         upscaler = store.upscaler(suited(store, "upscaler", model, pillow))
         large = upscaled(pillow, upscaler, scale=scale, on_tile=on_tile)

@@ -20,6 +20,7 @@ from imaginairy.device import (
     let_go,
 )
 from imaginairy.errors import (
+    BadOptionError,
     CheckpointError,
     DownloadError,
     NotEnoughMemoryError,
@@ -50,7 +51,7 @@ from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import DRAWS, VAE
+from imaginairy.sources.roles import DRAWS, VAE, role_named
 from imaginairy.sources.rows import LocalPath, ModelRow
 
 LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
@@ -155,7 +156,13 @@ class ModelStore:
         return frozenset(self._held)
 
     def locate(self, name: str | None, *, role: str = DRAWS) -> ModelRow:
-        """Return the model meant by a name; looked up once, so it stays the same."""
+        """Return the model meant by a name; looked up once, so it stays the same.
+
+        Raises:
+            BadOptionError: there is no such role.
+            UnknownModelError: nothing goes by that name.
+        """
+        role_named(role)
         unnamed = own_default() if role == DRAWS else None
         key = role, unnamed if name is None else named(name)
         if key not in self._located:
@@ -173,8 +180,10 @@ class ModelStore:
             vae: the autoencoder to give it in place of its own; the rest is shared.
 
         Raises:
+            UnknownModelError: nothing goes by one of the names.
             CheckpointError: the model has no autoencoder and is given none, or that is
-                not for it.
+                not for it, or a file is broken.
+            DownloadError: one of them could not be fetched.
         """
         with self.in_use():
             row = self.locate(name)
@@ -253,6 +262,11 @@ class ModelStore:
         if row.notice:
             self.say_once(row.notice, about=row.name)
         with torch.inference_mode(False):  # so that they can be used outside of it too
+            if row.role == VAE:
+                raise BadOptionError(
+                    f"'{row.name}' is a VAE, which is part of a model; give it to get, "
+                    "with the model that is to have it."
+                )
             if row.role != DRAWS:
                 return LOADERS[row.role](row, device)
             diffusion, files = load(row, device, self.dtype)
@@ -283,6 +297,7 @@ class ModelStore:
 
         The answer is remembered for a minute.
         """
+        role_named(role)
         asked, answer = self._lacking.get(role, (-ASK_AGAIN_S, None))
         if monotonic() - asked >= ASK_AGAIN_S:
             answer = missing(role)
@@ -290,8 +305,17 @@ class ModelStore:
         return answer
 
     def say_once(self, sentence: str, *, about: Hashable) -> None:
-        """Warn of something, unless that was done before with this store."""
-        if about not in self._noticed:
+        """Warn of something, unless that was done before with this store.
+
+        Raises:
+            BadOptionError: what it is about cannot be told from other things.
+        """
+        try:
+            is_new = about not in self._noticed
+        except TypeError as error:
+            kind = type(about).__name__
+            raise BadOptionError(f"about is something hashable, not {kind}.") from error
+        if is_new:
             log.warning("%s", sentence)
             self._noticed.add(about)
 
@@ -337,8 +361,10 @@ class ModelStore:
         consequence, and not tried again until `clear`.
 
         Raises:
+            BadOptionError: there is no such role, or no such model by itself.
             CheckpointError: it can be had, and is broken.
         """
+        role_named(role)
         if role not in self._refused:
             try:
                 self.check(role, None)

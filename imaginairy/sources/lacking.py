@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from imaginairy.sources import hub
 from imaginairy.sources.catalog import known
 from imaginairy.sources.fetch import on_disk, source_of
-from imaginairy.sources.roles import ROLES
+from imaginairy.sources.roles import role_named
 from imaginairy.sources.rows import ModelRow, WebFile
 
 
@@ -25,7 +25,7 @@ class Missing:
 
 def missing(role: str) -> Missing | None:
     """Say why the published model of a role cannot be had, or None where it can."""
-    row = known(role, ROLES[role].published)
+    row = known(role, role_named(role).published)
     if on_disk(row):
         return None
     server = row.weights.server if isinstance(row.weights, WebFile) else None

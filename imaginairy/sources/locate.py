@@ -5,10 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from imaginairy.errors import (
-    BadOptionError,
     UnknownModelError,
-    in_words,
-    near_miss,
     shown,
 )
 from imaginairy.kinds import what_stands_at
@@ -18,7 +15,7 @@ from imaginairy.sources.catalog import find, known
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.layouts import CHECKPOINT_ENDINGS
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import BUNDLED_MODEL, DEFAULT_MODEL, DRAWS, ROLES
+from imaginairy.sources.roles import BUNDLED_MODEL, DEFAULT_MODEL, DRAWS, role_named
 from imaginairy.sources.rows import HubFile, HubRepo, LocalPath, ModelRow
 
 OVER = "+"
@@ -38,12 +35,7 @@ def locate(role: str, name: str | None) -> ModelRow:
         BadOptionError: there is no such role.
         UnknownModelError: nothing goes by that name.
     """
-    if role not in ROLES:
-        raise BadOptionError(
-            f"Models have no role '{in_words(role)}'; roles are: {', '.join(ROLES)}."
-            + near_miss(role, ROLES)
-        )
-    meant = ROLES[role]
+    meant = role_named(role)
     if name is None:
         return _unnamed() if role == DRAWS else known(role, meant.published)
     name = named(name)

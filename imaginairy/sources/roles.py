@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from imaginairy.errors import BadOptionError, in_words, near_miss
 from imaginairy.sources.checkpoints import checkpoint_files, vae_files
 from imaginairy.sources.layouts import Choose, folder_files
 
@@ -107,3 +108,17 @@ BESIDE = {name: role for name, role in ROLES.items() if name not in (DRAWS, VAE)
 """What works on pictures, before they are drawn or afterwards."""
 DEFAULT_MODEL = ROLES[DRAWS].published
 BUNDLED_MODEL = "storybook"
+
+
+def role_named(name: object) -> Role:
+    """Return a role by its name.
+
+    Raises:
+        BadOptionError: there is no such role.
+    """
+    if not isinstance(name, str) or name not in ROLES:
+        raise BadOptionError(
+            f"Models have no role '{in_words(name)}'; roles are: {', '.join(ROLES)}."
+            + near_miss(in_words(name), ROLES)
+        )
+    return ROLES[name]

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -16,7 +13,6 @@ from PIL import Image
 
 import imaginairy
 from imaginairy import (
-    ImaginairyError,
     ImaginePrompt,
     ImagineResult,
     LazyLoadingImage,
@@ -36,36 +32,8 @@ from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import ROLES
 from imaginairy.sweeps import parse_schedule, swept
 from tests.support.examples import examples
+from tests.support.made_up import ODD_NUMBERS, TEXTS, VALUES, Made, said_in_words
 
-HUGE = 10**5000
-"""Python does not write it: it has more than 4,300 digits."""
-ODD_NUMBERS = (
-    10**400, -(10**400), HUGE, -HUGE, Fraction(10**400), Fraction(1, 10**400),
-    Decimal("1e9999999"), Decimal("sNaN"), 1e308, -1e308, 5e-324, 2**64, 10**308,
-    np.longdouble("1e4000"), np.float64("nan"), float("inf"), complex("inf"), [HUGE],
-    {"text": "a", "weight": HUGE},
-)  # fmt: skip
-NUMBERS = st.sampled_from(ODD_NUMBERS) | st.integers() | st.floats() | st.booleans()
-PIECES = st.sampled_from(
-    [
-        "9" * 400, "9" * 5000, "1e400", "1e-400", "1e999999999999999999999", "inf",
-        "nan", "-0", "٣", "²", "\ud800", "\0", "~nobody", "~nobody/", "512x", "up",
-        "all10", "top64", "seed[", "steps[1:inf:1]", "cfg[", "NOT ", " AND ", "a",
-        "(a:1", "[a:b:", "2*(", "{*", "{+", "px}", "Steps: ", "Size: ", "Seed: ",
-        ", CFG scale: ", "\nNegative prompt: ", "karras", "dpm++ ", "http://", "'",
-        *"0123456789.,:;@|/*+-=()[]{}x \\\"",
-    ]
-)  # fmt: skip
-ANY_TEXT = st.text(st.characters(exclude_categories=()))
-TEXTS = st.lists(PIECES, max_size=8).map("".join) | ANY_TEXT
-SIMPLE = NUMBERS | TEXTS | st.none() | st.binary(max_size=3)
-VALUES = st.one_of(
-    SIMPLE,
-    st.lists(SIMPLE, max_size=3),
-    st.tuples(TEXTS, NUMBERS),
-    st.lists(st.tuples(TEXTS, NUMBERS), max_size=3),
-    st.fixed_dictionaries({"text": TEXTS, "weight": NUMBERS}),
-)
 FIELDS = tuple(each.name for each in fields(ImaginePrompt))
 DRAWN = ImagineResult(
     ImaginePrompt("a fox", seed=1), {"generated": Image.new("RGB", (8, 8))}, lambda: ""
@@ -121,18 +89,10 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
-def said_in_words(call: Callable[[], Any]) -> Any:
-    """Return what comes of a call, or None where that is an error of ours."""
-    try:
-        return call()
-    except ImaginairyError as error:
-        assert str(error)
-        return None
-
-
 @examples(10)
 @given(st.sampled_from(FIELDS), VALUES)
-def test_the_fields_of_a_prompt(field: str, value: Any) -> None:
+def test_the_fields_of_a_prompt(field: str, made: Made) -> None:
+    value = made.value
     prompt = said_in_words(lambda: ImaginePrompt(**{"prompt": "a", field: value}))
     if prompt is not None and field not in ("init_image", "mask_image"):
         assert ImaginePrompt.from_dict(prompt.to_dict()) == prompt
@@ -152,9 +112,9 @@ def test_what_is_read_from_texts(reader: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@given(value=VALUES)
-def test_what_takes_values_of_any_kind(check: str, value: Any) -> None:
-    said_in_words(lambda: CHECKS[check](value))
+@given(made=VALUES)
+def test_what_takes_values_of_any_kind(check: str, made: Made) -> None:
+    said_in_words(lambda: CHECKS[check](made.value))
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -1,0 +1,262 @@
+"""Whatever any public function is given, only the errors that it documents come out."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import imaginairy
+from imaginairy import (
+    ImaginairyError,
+    ImaginePrompt,
+    ImagineResult,
+    LazyLoadingImage,
+    ModelStore,
+    Observer,
+    Step,
+    TextMask,
+    WeightedPrompt,
+    checks,
+)
+from imaginairy.checks import Choice, Number
+from imaginairy.fields import options
+from imaginairy.sources.roles import ROLES
+from tests.made_up.conftest import SMALL
+from tests.support.made_up import (
+    NUMBERS,
+    PLACES,
+    SOURCES,
+    TEXTS,
+    VALUES,
+    Made,
+    documented,
+    said_in_words,
+)
+
+RED = Image.new("RGB", (16, 16), "red")
+GREY = Image.new("L", (16, 16), 128)
+PROMPT = ImaginePrompt(**SMALL)
+LATENTS = torch.zeros(1, 4, 8, 8)
+LARGEST = 100 * 100
+"""Pixels of a picture that is still drawn, here."""
+
+
+class Left(Exception):  # noqa: N818
+    """What was drawn is not waited for."""
+
+
+class Impatient(Observer):
+    """Leaves whatever would take long, and what it does not want to see drawn."""
+
+    def __init__(self, *, waits: bool) -> None:
+        self.waits = waits
+
+    def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
+        """Look at what is begun."""
+        width, height = prompt.drawn or (0, 0)
+        pixels = max(width * height, (prompt.width or 0) * (prompt.height or 0))
+        if not self.waits or pixels > LARGEST or steps is None or steps > 2:
+            raise Left
+
+
+def prompt_of(field: str, made: Made) -> Any:
+    """Return a small prompt of which one field is otherwise, where that is possible."""
+    try:
+        return ImaginePrompt(**{**SMALL, field: made.value})
+    except ImaginairyError:
+        return "a fox"
+
+
+FIELDS = tuple(each.name for each in fields(ImaginePrompt))
+MODELS = st.none() | st.sampled_from(SOURCES)
+PICTURES = st.sampled_from([RED, GREY, *SOURCES]) | st.sampled_from(SOURCES).map(Path)
+FOLDERS = st.sampled_from(PLACES) | st.sampled_from(PLACES).map(Path)
+FILES = st.builds(
+    str.__add__, st.sampled_from(PLACES), st.sampled_from((".png", ".jpg"))
+)
+PROMPTS = st.builds(prompt_of, st.sampled_from(FIELDS), VALUES) | TEXTS
+BARE = VALUES.map(lambda made: made.value)
+SWITCH = st.booleans()
+IMPATIENT = st.builds(Impatient, waits=st.integers(0, 9).map(lambda n: n == 0))
+SUITABLE: dict[str, st.SearchStrategy[Any]] = {
+    "about": TEXTS,
+    "batch_size": st.none() | st.integers(1, 3),
+    "beams": st.none() | st.integers(1, 3),
+    "consequence": TEXTS,
+    "detector": MODELS,
+    "device": st.none() | st.sampled_from(["cpu", "cuda", "cuda:1", "mps", "cpu:0"]),
+    "done": NUMBERS,
+    "fidelity": st.none() | st.floats(0, 1),
+    "filepath": st.none() | st.sampled_from(SOURCES),
+    "image": PICTURES,
+    "image_type": st.none() | st.sampled_from(["generated", "upscaled"]),
+    "make_compare_gif": SWITCH,
+    "make_gif": SWITCH,
+    "mask_model": MODELS,
+    "mask_prompt": st.sampled_from(["fruit", "a AND NOT b{*2}", "x{+5px} OR y"])
+    | TEXTS,
+    "metadata": SWITCH,
+    "model": MODELS,
+    "name": MODELS,
+    "number": NUMBERS,
+    "observer": IMPATIENT,
+    "on_tile": st.none() | st.just(lambda done, tiles: None),
+    "outdir": FOLDERS,
+    "output_file_extension": st.sampled_from(["jpg", "png", ".PNG", "gif"]),
+    "path": FILES | FILES.map(Path) | FOLDERS,
+    "phrases": st.lists(TEXTS, max_size=3),
+    "pictures": NUMBERS,
+    "precision": st.sampled_from(["autocast", "full"]),
+    "prompt": st.just(PROMPT),
+    "prompts": PROMPTS | st.lists(PROMPTS, max_size=3) | st.lists(PROMPTS).map(iter),
+    "record_step_images": SWITCH,
+    "result": st.none(),
+    "role": st.sampled_from(list(ROLES)),
+    "scale": st.none() | st.floats(1, 3),
+    "sentence": TEXTS,
+    "source": st.sampled_from(SOURCES),
+    "step": st.none(),
+    "steps": NUMBERS,
+    "store": st.just(None),
+    "text": TEXTS,
+    "total": NUMBERS,
+    "url": st.none() | st.sampled_from(SOURCES),
+    "vae": MODELS,
+    "values": st.dictionaries(
+        st.sampled_from(FIELDS), VALUES.map(lambda made: made.value)
+    ),
+    "weight": NUMBERS,
+}
+"""What may be given for a parameter, by its name. None as a store means the test's."""
+MADE_BY_US = (ImaginairyError, ImagineResult, Step, TextMask)
+"""What comes from us, and is made by nobody else."""
+
+
+def results() -> ImagineResult:
+    """Return a result of its own for each call."""
+    return ImagineResult(PROMPT, {"generated": RED}, lambda: "")
+
+
+OBJECTS_OF: dict[type, Callable[[ModelStore], Any]] = {
+    ImaginairyError: lambda store: ImaginairyError("It is said."),
+    ImaginePrompt: lambda store: PROMPT,
+    ImagineResult: lambda store: results(),
+    LazyLoadingImage: lambda store: LazyLoadingImage(filepath="red.png"),
+    ModelStore: lambda store: store,
+    Observer: lambda store: Observer(),
+    Step: lambda store: Step(0, LATENTS, LATENTS, lambda latents: RED),
+    TextMask: lambda store: TextMask(RED, GREY, GREY),
+    WeightedPrompt: lambda store: WeightedPrompt("a fox", 0.5),
+}
+
+
+def members(of: type) -> Iterator[str]:
+    """Yield the public functions and properties that a class has of its own."""
+    for name, member in vars(of).items():
+        is_ours = inspect.isroutine(member) or isinstance(
+            member, property | classmethod
+        )
+        if is_ours and not name.startswith("_"):
+            yield name
+
+
+def targets() -> Iterator[str]:
+    """Yield all that is public and can be called, as `name` or `Class.name`."""
+    for name in imaginairy.__all__:
+        public = getattr(imaginairy, name)
+        if inspect.isfunction(public):
+            yield name
+        elif inspect.isclass(public):
+            if public not in MADE_BY_US:
+                yield name
+            yield from (f"{name}.{member}" for member in members(public))
+
+
+TARGETS = tuple(targets())
+
+
+def found(target: str, store: ModelStore) -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return what is called, of an object of its class, and the errors documented."""
+    name, _, member = target.partition(".")
+    public = getattr(imaginairy, name)
+    if not member:
+        return public, documented(public)
+    if isinstance(vars(public)[member], property):
+        of = OBJECTS_OF[public](store)
+        return lambda: getattr(of, member), documented(vars(public)[member])
+    return getattr(OBJECTS_OF[public](store), member), documented(
+        getattr(public, member)
+    )
+
+
+def field_suitable(name: str) -> st.SearchStrategy[Any]:
+    """Return what suits a field of a prompt, by its check."""
+    match options(ImaginePrompt)[name].check:
+        case Number(low, high, whole):
+            return st.integers(low, high) if whole else st.floats(low, high)
+        case Choice(words):
+            return st.sampled_from(words)
+        case checks.flag:
+            return SWITCH
+        case checks.model:
+            return MODELS
+        case checks.picture:
+            return PICTURES
+    return TEXTS
+
+
+def suitable(call: Callable[..., Any], name: str) -> st.SearchStrategy[Any]:
+    """Return what suits a parameter; a new one has to be told of in `SUITABLE`."""
+    if call is ImaginePrompt and name != "prompt":
+        return field_suitable(name)
+    return SUITABLE[name]
+
+
+def parameters(call: Callable[..., Any]) -> dict[str, bool]:
+    """Return the parameters of a function, and whether each may be left out."""
+    known = inspect.signature(call).parameters.values()
+    return {each.name: each.default is not each.empty for each in known}
+
+
+@st.composite
+def arguments(draw: st.DrawFn, call: Callable[..., Any]) -> dict[str, Made]:
+    """Make up what a function is given: most of it suitable, and some of it not."""
+    given: dict[str, Made] = {}
+    several = call is ImaginePrompt  # fields, of which it has more than can be given
+    for name, is_open in parameters(call).items():
+        left_out = draw(st.integers(0, 9)) > 0 if several else draw(st.booleans())
+        if is_open and left_out and name not in ("store", "observer"):
+            continue
+        odd = draw(st.integers(0, 3)) == 0
+        given[name] = draw(VALUES if odd else suitable(call, name).map(Made))
+    return given
+
+
+def called(call: Callable[..., Any], given: dict[str, Made], store: ModelStore) -> None:
+    """Call a function, and take some of what it yields."""
+    values = {name: made.value for name, made in given.items()}
+    if "store" in values and values["store"] is None:
+        values["store"] = store
+    try:
+        came = call(**values)
+        if inspect.isgenerator(came):
+            list(zip(range(2), came, strict=False))
+    except Left:
+        pass
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@given(data=st.data())
+def test_only_documented_errors(
+    target: str, room: Path, tiny_store: ModelStore, data: st.DataObject
+) -> None:
+    call, expected = found(target, tiny_store)
+    given = data.draw(arguments(call))
+    said_in_words(lambda: called(call, given, tiny_store), expected)
