@@ -7,6 +7,8 @@ command line, its help and its completion, prompts files, sweeps and the pages r
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, ParamSpec, TypeAlias
 
 from imaginairy.errors import BadOptionError, near_miss
@@ -113,21 +115,32 @@ option = _as_field(Option)
 """Returns the field of a dataclass for what an `Option` is made of."""
 
 
-def options(prompt: Any) -> dict[str, Option]:
+def options(prompt: Any) -> Mapping[str, Option]:
     """Return what is known of the fields of a prompt, or of its class, by name."""
-    return {
+    return _options(prompt if isinstance(prompt, type) else type(prompt))
+
+
+@cache
+def _options(of: type) -> Mapping[str, Option]:
+    known = {
         each.name: each.metadata[OPTION]
-        for each in fields(prompt)
+        for each in fields(of)
         if OPTION in each.metadata
     }
+    return MappingProxyType(known)
 
 
 def written(prompt: Any) -> tuple[str, ...]:
     """Return the fields of a prompt that text can say, its own text among them."""
-    known = options(prompt)
+    return _written(prompt if isinstance(prompt, type) else type(prompt))
+
+
+@cache
+def _written(of: type) -> tuple[str, ...]:
+    known = options(of)
     return tuple(
         each.name
-        for each in fields(prompt)
+        for each in fields(of)
         if each.name not in known or known[each.name].in_words
     )
 

@@ -153,6 +153,40 @@ class SaveOptions:
         return f"{number:06d}.{self.extension}"
 
 
+class Room:
+    """The folders that pictures of prompts are saved in, and the space they take."""
+
+    def __init__(self, outdir: Path, options: SaveOptions) -> None:
+        self._outdir, self._options = outdir, options
+        self._kinds: set[str] = set()
+        self._needed_bytes = 0
+
+    def add(self, prompt: ImaginePrompt) -> None:
+        """Count a prompt in."""
+        mask = prompt.mask_image or prompt.mask_prompt or prompt.outpaint
+        kinds = {
+            "steps": self._options.step_images,
+            "gif": self._options.gif,
+            "compare_gif": self._options.compare_gif,
+            GENERATED: prompt.upscale,
+            MODIFIED_ORIGINAL: mask and prompt.mask_modify_original,
+            MASK_BINARY: prompt.mask_prompt,
+            MASK_GRAYSCALE: prompt.mask_prompt,
+        }
+        self._kinds |= {kind for kind, is_saved in kinds.items() if is_saved}
+        size = (prompt.width or 0) * (prompt.height or 0)
+        self._needed_bytes = max(self._needed_bytes, size)
+
+    def require(self) -> None:
+        """Refuse what cannot be saved there, before any work.
+
+        Raises:
+            ImaginairyError: see `require_places`.
+        """
+        folders = [self._outdir, *(self._outdir / kind for kind in self._kinds)]
+        require_places(folders, self._needed_bytes)
+
+
 def require_savable(prompts: object, outdir: Path, options: SaveOptions) -> None:
     """Refuse a folder in which pictures of prompts cannot be saved, before any work.
 
@@ -162,24 +196,11 @@ def require_savable(prompts: object, outdir: Path, options: SaveOptions) -> None
     Raises:
         ImaginairyError: see `require_places`.
     """
-    folders = {outdir}
-    needed_bytes = 0
+    room = Room(outdir, options)
     for prompt in prompts if isinstance(prompts, Sequence) else [prompts]:
-        if not isinstance(prompt, ImaginePrompt):
-            continue
-        mask = prompt.mask_image or prompt.mask_prompt or prompt.outpaint
-        kinds = {
-            "steps": options.step_images,
-            "gif": options.gif,
-            "compare_gif": options.compare_gif,
-            GENERATED: prompt.upscale,
-            MODIFIED_ORIGINAL: mask and prompt.mask_modify_original,
-            MASK_BINARY: prompt.mask_prompt,
-            MASK_GRAYSCALE: prompt.mask_prompt,
-        }
-        folders |= {outdir / kind for kind, is_saved in kinds.items() if is_saved}
-        needed_bytes = max(needed_bytes, (prompt.width or 0) * (prompt.height or 0))
-    require_places(folders, needed_bytes)
+        if isinstance(prompt, ImaginePrompt):
+            room.add(prompt)
+    room.require()
 
 
 def save_result(

@@ -3,7 +3,7 @@
 import itertools
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from math import prod
 from typing import Any
@@ -96,25 +96,31 @@ def _range(text: str, first: Decimal, last: Decimal, step: Decimal) -> list[Deci
 
 def swept(
     prompt: PromptText, options: dict[str, Any], sweeps: Sequence[Sweep]
-) -> list[ImaginePrompt]:
+) -> Iterator[ImaginePrompt]:
     """Return a prompt for every combination of the values; the last sweep runs fastest.
 
-    They share one seed, so that only what is swept changes.
+    They share one seed, so that only what is swept changes, and each is made when it is
+    its turn.
+
+    Raises:
+        BadOptionError: there are too many, or a field is among them twice.
     """
     names = [name for name, _ in sweeps]
     if len(set(names)) != len(names):
         raise BadOptionError(f"A field is scheduled twice: {', '.join(names)}.")
-    count = prod(len(values) for _, values in sweeps)
+    count = combinations(sweeps)
     if count > MAX_VALUES:
         raise BadOptionError(
             f"The schedules have too many combinations, {count}; at most {MAX_VALUES} "
             "are possible. Take larger steps, or fewer values."
         )
-    seed = random.randint(1, MAX_RANDOM_SEED)
-    return [
-        ImaginePrompt(
-            prompt,
-            **{"seed": seed, **options, **dict(zip(names, values, strict=True))},
-        )
+    shared = {"seed": random.randint(1, MAX_RANDOM_SEED), **options}
+    return (
+        ImaginePrompt(prompt, **{**shared, **dict(zip(names, values, strict=True))})
         for values in itertools.product(*(values for _, values in sweeps))
-    ]
+    )
+
+
+def combinations(sweeps: Sequence[Sweep]) -> int:
+    """Return how many combinations of values there are."""
+    return prod(len(values) for _, values in sweeps)

@@ -72,7 +72,7 @@ def test_bad_schedules(text: str, words: str) -> None:
 
 def test_every_combination_with_one_seed() -> None:
     sweeps = [parse_schedule("steps[10,20]"), parse_schedule("prompt_strength[1:3:1]")]
-    prompts = swept("a fox", {"width": 64}, sweeps)
+    prompts = [*swept("a fox", {"width": 64}, sweeps)]
     assert [(p.steps, p.prompt_strength) for p in prompts] == [
         (10, 1), (10, 2), (10, 3), (20, 1), (20, 2), (20, 3),
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_every_combination_with_one_seed() -> None:
 
 def test_what_needs_another_field_is_swept_with_it() -> None:
     sweeps = [parse_schedule("upscaler[lanczos,storybook]")]
-    prompts = swept("a", {"upscaler": "x"}, sweeps)
+    prompts = [*swept("a", {"upscaler": "x"}, sweeps)]
     assert [prompt.upscaler for prompt in prompts] == ["lanczos", "storybook"]
 
 
@@ -103,6 +103,6 @@ def test_too_many_combinations_are_refused_before_they_are_made() -> None:
 
 def test_values_are_checked_like_any_other() -> None:
     with pytest.raises(BadOptionError, match="steps 0 is out of range"):
-        swept("a fox", {}, [parse_schedule("steps[0,1]")])
+        next(swept("a fox", {}, [parse_schedule("steps[0,1]")]))
     with pytest.raises(BadOptionError, match="scheduled twice"):
         swept("a fox", {}, [parse_schedule("seed[1]"), parse_schedule("seed[2]")])

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from imaginairy.checks import parse_refiner
 from imaginairy.cli.common_options import WIDE
-from imaginairy.cli.drawing import Drawing, Saved, draw
+from imaginairy.cli.drawing import Drawing, Needs, Saved, draw
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given
@@ -88,11 +88,9 @@ def again_cmd(
     store = context.ensure_object(Stores).get(device, precision)
     for record in records:
         _require_models(record, store)
-    jobs = planned(asked, repeats, schedules)
-    of_each = len(jobs) // (repeats * len(records))
-    order = [record for record in records for _ in range(of_each)] * repeats
-    told = _Teller(drawing, order)
-    draw(jobs, drawing, store, told)
+    plan = planned(asked, repeats, schedules)
+    told = _Teller(drawing, records, plan.of_each)
+    draw(plan, Needs(plan, drawing), store, told)
     if told.failed:
         sys.exit(1)
 
@@ -118,14 +116,15 @@ def _require_models(record: Record, store: Any) -> None:
 class _Teller:
     """Says of each picture whether it is what the file shows."""
 
-    def __init__(self, drawing: Drawing, records: list[Record]) -> None:
+    def __init__(self, drawing: Drawing, records: list[Record], of_each: int) -> None:
         self.drawing = drawing
         self.records = records
+        self.of_each = of_each
         self.failed = False
 
     def __call__(self, number: int, saved: Saved) -> None:
-        """Be told of a saved picture, and of which record it is."""
-        record = self.records[number]
+        """Be told of a saved picture, and of which job it is."""
+        record = self.records[number // self.of_each % len(self.records)]
         verdict = record.verdict(saved.path, saved.metadata)
         self.failed |= verdict.is_failure
         self.drawing.tell(saved, again=_as_json(record, verdict))

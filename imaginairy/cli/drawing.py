@@ -1,7 +1,8 @@
 """How commands draw: jobs to saved pictures, each told of as soon as it is there."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +11,7 @@ import click
 
 from imaginairy.checks import parse_refiner
 from imaginairy.cli.failures import Failures
-from imaginairy.cli.jobs import Job, save_compilation, save_grid
+from imaginairy.cli.jobs import Job, Plan, save_compilation, save_grid
 from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
@@ -20,6 +21,7 @@ from imaginairy.places import require_places
 from imaginairy.schema import ImaginePrompt
 
 if TYPE_CHECKING:
+    from imaginairy.api import Outcome
     from imaginairy.models.store import ModelStore
     from imaginairy.outputs import SaveOptions
     from imaginairy.result import ImagineResult
@@ -92,17 +94,72 @@ class Drawing:
             show_picture(saved.path)
 
 
+class Needs:
+    """The models, enhancers, images and folders of a run; each is noted once.
+
+    Raises:
+        BadOptionError: a prompt cannot be drawn, or there is nothing to compare with.
+    """
+
+    def __init__(self, plan: Plan, drawing: Drawing) -> None:
+        from imaginairy.outputs import Room
+
+        self.drawing = drawing
+        self._room = Room(drawing.outdir, drawing.saving)
+        self._models: dict[str | None, None] = {}
+        self._enhanced: dict[tuple[str, ...], ImaginePrompt] = {}
+        self._images: dict[LazyLoadingImage, None] = {}
+        for job in plan.samples():
+            self._add(job.prompt)
+
+    def _add(self, prompt: ImaginePrompt) -> None:
+        if self.drawing.compare_gif and prompt.init_image is None:
+            raise BadOptionError("--compare-gif needs an --init-image to compare with.")
+        self._room.add(prompt)
+        self._models[prompt.model] = None
+        if prompt.refiner is not None:
+            self._models[parse_refiner(prompt.refiner)[0]] = None
+        self._enhanced.setdefault(prompt.enhance, prompt)
+        for image in (prompt.init_image, prompt.mask_image):
+            if isinstance(image, LazyLoadingImage):
+                self._images[image] = None
+
+    def require(self, store: "ModelStore") -> None:
+        """Find all models, import all plug-ins and read all images, before any work.
+
+        Raises:
+            BadOptionError: an enhancer of another package, or a folder, cannot be used.
+            CannotSaveError: there is too little space.
+            UnknownModelError: there is no model of a name that is asked for.
+            BadImageError: an image cannot be read.
+            DownloadError: one could not be fetched.
+        """
+        from imaginairy.enhancers.from_outside import load_plugins
+
+        outdir, drawing = self.drawing.outdir, self.drawing
+        sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
+        require_places(outdir / kind for kind, wanted in sheets.items() if wanted)
+        self._room.require()
+        for prompt in self._enhanced.values():
+            load_plugins(prompt)
+        for name in self._models:
+            store.locate(name)
+        for image in self._images:
+            image.require_readable()
+
+
 def draw(
-    jobs: Sequence[Job],
-    drawing: Drawing,
+    plan: Plan,
+    needs: Needs,
     store: "ModelStore",
     on_saved: Callable[[int, Saved], None] | None = None,
-) -> list[Path]:
-    """Draw and save every job; return the paths of the pictures, in their order.
+) -> None:
+    """Draw and save every job of a plan, each made when it is its turn.
 
     A job that fails does not end the run: it is reported and the others are drawn.
 
     Args:
+        needs: those of the plan, and how it is drawn.
         on_saved: told of each picture as soon as it is there, and which job's it is,
             in place of `tell`.
 
@@ -113,97 +170,104 @@ def draw(
     """
     from imaginairy.api import outcomes
     from imaginairy.batches import Batches
-    from imaginairy.cli.progress import ProgressBars
-    from imaginairy.observe import Observers
-    from imaginairy.outputs import StepRecorder, save_result
 
-    require_room(jobs, drawing)
-    require_usable(jobs, store)
-    prompts = [job.prompt for job in sized(jobs, drawing.size, store)]
-    bars, recorder = ProgressBars(len(jobs), quiet=drawing.quiet), StepRecorder()
-    watching = Observers(bars, recorder) if drawing.saving.records_steps else bars
-    batches = Batches(store, watching, drawing.batch_size)
-    failures = Failures(len(jobs))
-    pictures: dict[int, Path] = {}
+    needs.require(store)
+    run = Run(plan, needs.drawing, on_saved)
+    batches = Batches(store, run.watching, needs.drawing.batch_size)
     try:
-        for number, outcome in enumerate(outcomes(prompts, batches)):
-            job = jobs[number]
-            with failures.noted(job.prompt):
-                if isinstance(outcome, Exception):
-                    raise outcome
-                saving = drawing.saving_as(job.extension)
-                pictures[number] = save_result(
-                    outcome, drawing.outdir, saving, recorder.frames
-                )
-                saved = Saved(pictures[number], outcome)
-            if number not in pictures:
-                bars.next_picture()
-            elif on_saved:
-                on_saved(number, saved)
-            else:
-                drawing.tell(saved)
+        for outcome in outcomes(run.prompts(store), batches):
+            run.take(outcome)
     finally:
-        bars.close()
-    drawn, paths = [jobs[number] for number in pictures], list(pictures.values())
-    if drawing.grid and paths:
-        save_grid(drawn, paths, drawing.outdir)
-    if drawing.compilation and paths:
-        save_compilation(paths, drawing.outdir, drawing.compilation)
-    failures.report()
-    return paths
+        run.bars.close()
+    run.finish()
 
 
-def require_room(jobs: Sequence[Job], drawing: Drawing) -> None:
-    """Refuse what cannot be saved, before any work.
+class Run:
+    """Goes through the jobs of a plan and saves what comes of each."""
 
-    Raises:
-        BadOptionError: there is nothing to compare with, or a folder cannot be used.
-        CannotSaveError: there is too little space.
-    """
-    from imaginairy.outputs import require_savable
+    def __init__(
+        self,
+        plan: Plan,
+        drawing: Drawing,
+        on_saved: Callable[[int, Saved], None] | None = None,
+    ) -> None:
+        from imaginairy.cli.progress import ProgressBars
+        from imaginairy.observe import Observers
+        from imaginairy.outputs import StepRecorder
 
-    if drawing.compare_gif and any(job.prompt.init_image is None for job in jobs):
-        raise BadOptionError("--compare-gif needs an --init-image to compare with.")
-    sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
-    require_places(drawing.outdir / kind for kind, wanted in sheets.items() if wanted)
-    require_savable([job.prompt for job in jobs], drawing.outdir, drawing.saving)
+        self.plan, self.drawing, self.on_saved = plan, drawing, on_saved
+        self.bars = ProgressBars(plan.total, quiet=drawing.quiet)
+        self.recorder = StepRecorder()
+        steps = drawing.saving.records_steps
+        self.watching = Observers(self.bars, *([self.recorder] if steps else []))
+        self._failures = Failures(plan.total)
+        self._begun: deque[tuple[int, Job]] = deque()
+        self._sheets = Sheets() if drawing.grid or drawing.compilation else None
+
+    def prompts(self, store: "ModelStore") -> Iterator[ImaginePrompt]:
+        """Yield the prompts of the jobs, at the size that was asked for."""
+        for number, job in enumerate(sized(self.plan, self.drawing.size, store)):
+            self._begun.append((number, job))
+            yield job.prompt
+
+    def take(self, outcome: "Outcome") -> None:
+        """Save what came of the first of the jobs that were begun, or say why not."""
+        if not self._begun and isinstance(outcome, Exception):
+            raise outcome  # of what makes the jobs
+        number, job = self._begun.popleft()
+        saved = None
+        with self._failures.noted(job.prompt):
+            if isinstance(outcome, Exception):
+                raise outcome
+            saved = Saved(self._save(job, outcome), outcome)
+        if saved is None:
+            self.bars.next_picture()
+            return
+        if self._sheets is not None:
+            self._sheets.add(job, saved.path)
+        if self.on_saved:
+            self.on_saved(number, saved)
+        else:
+            self.drawing.tell(saved)
+
+    def _save(self, job: Job, result: "ImagineResult") -> Path:
+        from imaginairy.outputs import save_result
+
+        saving = self.drawing.saving_as(job.extension)
+        return save_result(result, self.drawing.outdir, saving, self.recorder.frames)
+
+    def finish(self) -> None:
+        """Lay the pictures out as was asked for, and sum up what failed."""
+        if self._sheets is not None:
+            self._sheets.save(self.drawing)
+        self._failures.report()
 
 
-def require_usable(jobs: Sequence[Job], store: "ModelStore") -> None:
-    """Find all models, import all plug-ins and read all pictures, before any work.
+class Sheets:
+    """The pictures of a run, for what shows all of them at once."""
 
-    Raises:
-        BadOptionError: an enhancer of another package cannot be used.
-        UnknownModelError: there is no model of a name that is asked for.
-        BadImageError: a picture cannot be read.
-        DownloadError: one could not be fetched.
-    """
-    from imaginairy.enhancers.from_outside import load_plugins
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+        self._pictures: list[Path] = []
 
+    def add(self, job: Job, picture: Path) -> None:
+        """Count a picture in."""
+        self._jobs.append(job)
+        self._pictures.append(picture)
+
+    def save(self, drawing: Drawing) -> None:
+        """Save the sheet and the animation that were asked for, of all there are."""
+        if not self._pictures:
+            return
+        if drawing.grid:
+            save_grid(self._jobs, self._pictures, drawing.outdir)
+        if drawing.compilation:
+            save_compilation(self._pictures, drawing.outdir, drawing.compilation)
+
+
+def sized(jobs: Iterable[Job], size: Size | None, store: "ModelStore") -> Iterator[Job]:
+    """Yield the jobs at their size, where one was asked for."""
     for job in jobs:
-        load_plugins(job.prompt)
-    models = [name for job in jobs for name in models_named(job.prompt)]
-    for name in dict.fromkeys(models):
-        store.locate(name)
-    images = (
-        image
-        for job in jobs
-        for image in (job.prompt.init_image, job.prompt.mask_image)
-        if isinstance(image, LazyLoadingImage)
-    )
-    for image in dict.fromkeys(images):
-        image.require_readable()
-
-
-def models_named(prompt: ImaginePrompt) -> Iterator[str | None]:
-    """Yield what the models that draw a prompt are called; None for the usual one."""
-    yield prompt.model
-    if prompt.refiner is not None:
-        yield parse_refiner(prompt.refiner)[0]
-
-
-def sized(jobs: Sequence[Job], size: Size | None, store: "ModelStore") -> list[Job]:
-    """Give the jobs their size, where one was asked for."""
-    if size is None:
-        return list(jobs)
-    return [replace(job, prompt=size.applied(job.prompt, store.locate)) for job in jobs]
+        if size is not None:
+            job = replace(job, prompt=size.applied(job.prompt, store.locate))
+        yield job

@@ -20,7 +20,10 @@ class Failures:
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
-        self.failed: list[tuple[ImaginePrompt, Exception]] = []
+        self.failed = 0
+        self._texts: dict[str, None] = {}
+        self._said: set[str] = set()
+        self._bad_use = True
 
     @contextmanager
     def noted(self, prompt: ImaginePrompt) -> Iterator[None]:
@@ -32,24 +35,25 @@ class Failures:
             ends = isinstance(error, CannotSaveError | OSError)
             if failure is None or ends or self.jobs == 1:
                 raise
-            said = [str(each) for _, each in self.failed]
-            self.failed.append((prompt, error))
-            if str(error) not in said:
-                text = shortened(prompt.prompt_text)
+            self.failed += 1
+            self._bad_use &= isinstance(error, BAD_USE)
+            text = shortened(prompt.prompt_text)
+            if len(self._texts) <= TEXTS_SHOWN:
+                self._texts[text] = None
+            if str(error) not in self._said:
+                self._said.add(str(error))
                 say(f"Error: '{text}': {failure.message}", err=True)
 
     def report(self) -> None:
         """Raise an error that sums up what failed, if anything did."""
         if not self.failed:
             return
-        texts = dict.fromkeys(shortened(each.prompt_text) for each, _ in self.failed)
-        shown = ", ".join(f"'{text}'" for text in list(texts)[:TEXTS_SHOWN])
-        more = ", ..." if len(texts) > TEXTS_SHOWN else ""
+        shown = ", ".join(f"'{text}'" for text in list(self._texts)[:TEXTS_SHOWN])
+        more = ", ..." if len(self._texts) > TEXTS_SHOWN else ""
         words = (
-            f"{len(self.failed)} of {self.jobs} pictures could not be generated "
+            f"{self.failed} of {self.jobs} pictures could not be generated "
             f"({shown}{more}); what is wrong is said above"
         )
-        if len(self.failed) == self.jobs:
-            bad_use = all(isinstance(error, BAD_USE) for _, error in self.failed)
-            raise (BadOptionError if bad_use else ImaginairyError)(f"{words}.")
+        if self.failed == self.jobs:
+            raise (BadOptionError if self._bad_use else ImaginairyError)(f"{words}.")
         raise ImaginairyError(f"{words}, and the others are saved.")

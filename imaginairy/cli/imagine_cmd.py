@@ -1,5 +1,6 @@
 """`imagine`: prompts to image files."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from imaginairy.cli.common_options import (
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
-from imaginairy.cli.drawing import Drawing, draw
+from imaginairy.cli.drawing import Drawing, Needs, draw
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import Decorator, given, prompt_options
-from imaginairy.cli.prompts_file import asked_prompts, hint_at_quotes
+from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
 from imaginairy.cli.size import NAMED, SHAPES, asked_size
@@ -140,6 +141,7 @@ def imagine_cmd(
         raise click.UsageError("Missing argument 'PROMPT...'.", context)
     drawing = Drawing.of({**options, "size": asked_size(size, options)})
     hint_at_quotes(prompts)
-    asked = asked_prompts(prompts, prompts_file, given(options))
-    jobs = planned(asked, repeats, schedules)
-    draw(jobs, drawing, context.ensure_object(Stores).get(device, precision))
+    with closing(Prompts(prompts, prompts_file, given(options))) as asked:
+        plan = planned(asked, repeats, schedules)
+        needs = Needs(plan, drawing)  # said before anything heavy is imported
+        draw(plan, needs, context.ensure_object(Stores).get(device, precision))

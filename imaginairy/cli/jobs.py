@@ -1,18 +1,32 @@
 """What one command asks for: every picture, and its place on a contact sheet."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from imaginairy.animate import contact_sheet, save_animation
-from imaginairy.cli.prompts_file import Asked
+from imaginairy.cli.prompts_file import Asked, Prompts
 from imaginairy.errors import BadOptionError
+from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.outputs import claimed_number
 from imaginairy.pictures import read_picture
-from imaginairy.schema import ImaginePrompt
-from imaginairy.sweeps import parse_schedule, swept
+from imaginairy.recorded import pictures as fields_of_pictures
+from imaginairy.schema import MAX_RANDOM_SEED, MAX_SEED, ImaginePrompt
+from imaginairy.sweeps import Sweep, combinations, parse_schedule, swept
 from imaginairy.whole_files import save_whole
+
+MOST_REPEATS = MAX_SEED
+"""A seed for each."""
+PICTURES = fields_of_pictures(ImaginePrompt)
+MANY = 100_000
+"""Pictures that are all looked at before the first is drawn."""
 
 
 @dataclass(frozen=True)
@@ -26,37 +40,140 @@ class Job:
     """How to save it, where that is not the same for all."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Every picture of a run, each made when it is its turn and the same each time.
+
+    All prompts are drawn once before the first is repeated. Seeds count up from one
+    that is given; without one each repeat takes one of its own, which all values of the
+    schedules share.
+    """
+
+    asked: Sequence[Asked] | Prompts
+    repeats: int
+    sweeps: Sequence[Sweep]
+    chance: int
+    """What seeds are made of that nobody gave."""
+    of_web: dict[str, LazyLoadingImage] = field(default_factory=dict)
+    """Each is fetched once."""
+
+    @property
+    def of_each(self) -> int:
+        """How many pictures are drawn of a prompt before the next one."""
+        return combinations(self.sweeps)
+
+    @property
+    def total(self) -> int:
+        """How many pictures there are."""
+        return self.repeats * len(self.asked) * self.of_each
+
+    def __iter__(self) -> Iterator[Job]:
+        """Yield what is drawn, in its order.
+
+        Raises:
+            BadOptionError: a prompt cannot be drawn; of a file, it says which line.
+        """
+        for repeat in range(self.repeats):
+            same: Counter[int] = Counter()
+            for each in self.asked:
+                yield from self._jobs(each, repeat, same)
+
+    def samples(self) -> Iterator[Job]:
+        """Yield jobs that show whether all can be drawn, in little time.
+
+        Those of the first repeat, whose seeds tell of the others', and where that would
+        be very many, all values of the schedules with the first prompt only.
+        """
+        same: Counter[int] = Counter()
+        few = len(self.asked) * self.of_each <= MANY
+        for number, each in enumerate(self.asked):
+            jobs = self._jobs(each, 0, same)
+            yield from jobs if few or number == 0 else islice(jobs, 1)
+            if self.repeats > 1 and isinstance(each.fields.get("seed"), int):
+                yield from islice(self._jobs(each, self.repeats - 1, same), 1)
+
+    def _jobs(self, each: Asked, repeat: int, same: Counter[int]) -> Iterator[Job]:
+        """Yield the jobs of a prompt; those of its like before it are counted."""
+        try:
+            fields = self._with_images(self._seeded(each, repeat, same))
+            for prompt in swept(each.prompt, fields, self.sweeps):
+                values = [f"{name}={getattr(prompt, name)}" for name, _ in self.sweeps]
+                repeated = [f"#{repeat + 1}"] if self.repeats > 1 else []
+                along = values[-1:] or repeated
+                down = [
+                    prompt.prompt_text,
+                    *(repeated if values else []),
+                    *values[:-1],
+                ]
+                yield Job(prompt, " ".join(down), " ".join(along), each.extension)
+        except BadOptionError as error:
+            if each.place is None:
+                raise
+            raise BadOptionError(f"{each.place}: {error}") from error
+
+    def _with_images(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return fields with the images of the web that are fetched for others too."""
+        for name in PICTURES:
+            address = fields.get(name)
+            if isinstance(address, str) and is_of_web(address):
+                if address not in self.of_web:
+                    self.of_web[address] = LazyLoadingImage(url=address)
+                fields[name] = self.of_web[address]
+        return fields
+
+    def _seeded(self, each: Asked, repeat: int, same: Counter[int]) -> dict[str, Any]:
+        """Return the fields of a prompt with the seeds that it leaves open.
+
+        They follow from what is asked for, so that it has them at any place of a list;
+        of several that are the same, each has its own.
+        """
+        fields = dict(each.fields)
+        if isinstance(fields.get("seed"), int):
+            fields["seed"] += repeat
+        is_varied = [fields.get("variation_strength")]
+        is_varied += dict(self.sweeps).get("variation_strength", [])
+        wanted = ("seed", *(["variation_seed"] if any(is_varied) else []))
+        left_open = [name for name in wanted if fields.get(name) is None]
+        if left_open:
+            asked = _fingerprint(each)
+            for name in left_open:
+                fields[name] = self._seed(name, asked, same[asked], repeat)
+            same[asked] += 1
+        return fields
+
+    def _seed(self, *of: object) -> int:
+        """Return the seed that something has in this run."""
+        drawn = hashlib.sha256(repr((self.chance, *of)).encode()).digest()
+        return 1 + int.from_bytes(drawn, "big") % MAX_RANDOM_SEED
+
+
+def _fingerprint(asked: Asked) -> int:
+    try:
+        whole = json.dumps([asked.prompt, asked.fields], sort_keys=True, default=str)
+    except (ValueError, RecursionError):  # of no prompt that can be drawn
+        whole = ""
+    return int.from_bytes(hashlib.sha256(whole.encode()).digest()[:8], "big")
+
+
 def planned(
-    asked: Sequence[Asked], repeats: int, schedules: Sequence[str]
-) -> list[Job]:
+    asked: Sequence[Asked] | Prompts, repeats: int, schedules: Sequence[str]
+) -> Plan:
     """Return every prompt `repeats` times over all values of the schedules.
 
-    Seeds count up from one that is given; without one each repeat takes a fresh one.
     On a contact sheet the last schedule runs along the columns, or the repeats where
     there is none.
+
+    Raises:
+        BadOptionError: there are too few repeats, or a schedule cannot be read.
     """
     if repeats < 1:
         raise BadOptionError(f"repeats {repeats} is out of range; give 1 or more.")
+    if repeats > MOST_REPEATS:
+        raise BadOptionError(
+            f"repeats {repeats} is out of range; give {MOST_REPEATS} at most."
+        )
     sweeps = [parse_schedule(schedule) for schedule in schedules]
-    jobs = []
-    for number in range(repeats):
-        for each in asked:
-            seeded = dict(each.fields)
-            if isinstance(seeded.get("seed"), int):
-                seeded["seed"] += number
-            for prompt in swept(each.prompt, seeded, sweeps):
-                values = [f"{name}={getattr(prompt, name)}" for name, _ in sweeps]
-                repeat = [f"#{number + 1}"] if repeats > 1 else []
-                along = values[-1:] or repeat
-                down = [
-                    prompt.prompt_text,
-                    *(repeat if values else []),
-                    *values[:-1],
-                ]
-                jobs.append(
-                    Job(prompt, " ".join(down), " ".join(along), each.extension)
-                )
-    return jobs
+    return Plan(asked, repeats, sweeps, random.getrandbits(63))
 
 
 def save_grid(jobs: Sequence[Job], pictures: Sequence[Path], outdir: Path) -> Path:

@@ -1,11 +1,13 @@
 """Prompts from the command line, from files and from standard input."""
 
+import codecs
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 from imaginairy.aliases import ALIASES, as_fields
 from imaginairy.errors import BadOptionError, near_miss
@@ -16,6 +18,9 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
 STANDARD_INPUT = "-"
+BOM = codecs.BOM_UTF8.decode()
+IN_MEMORY = 1 << 24
+"""Bytes of a file that are kept there; what is longer is kept in a temporary file."""
 FIELDS = written(ImaginePrompt)
 RECORDED = (
     "afterwards",
@@ -46,6 +51,8 @@ class Asked:
     fields: dict[str, Any]
     extension: str | None = None
     """How to save the pictures, where that is not the same for all."""
+    place: str | None = None
+    """The line of a file that it is from."""
 
     def checked(self, place: str) -> "Asked":
         """Return this, or say at which place of a file something is wrong with it."""
@@ -56,10 +63,8 @@ class Asked:
         return self
 
 
-def asked_prompts(
-    prompts: Sequence[str], file: Path | None, options: dict[str, Any]
-) -> list[Asked]:
-    """Return all that is to be drawn: the prompts in their order, then the file's.
+class Prompts:
+    """All that is asked for, read line by line whenever it is walked.
 
     Args:
         prompts: texts; `-` stands for what standard input says.
@@ -67,26 +72,96 @@ def asked_prompts(
         options: the fields given for all of them; a line's own win.
 
     Raises:
-        BadOptionError: a line cannot be used; the message says which.
+        BadOptionError: a file is no text, or holds no prompts.
     """
-    asked = []
-    for prompt in prompts:
-        if prompt == STANDARD_INPUT:
-            asked += _standard_input(options)
-        else:
-            asked.append(Asked(prompt, options))
-    if str(file) == STANDARD_INPUT:
-        asked += _standard_input(options)
-    elif file is not None:
-        if other := what_stands_at(file):
-            raise BadOptionError(
-                f"'{file}' is {other}, not a file of prompts; give '-' as the file to "
-                "read standard input."
-            )
-        whole = _decoded(file.read_bytes(), f"'{file}'")
-        as_json = file.suffix.lower() in (".jsonl", ".ndjson")
-        asked += _lines(whole, f"'{file}'", options, as_json=as_json)
-    return asked
+
+    def __init__(
+        self, prompts: Sequence[str], file: Path | None, options: dict[str, Any]
+    ) -> None:
+        self._parts: list[list[Asked] | Lines] = []
+        for prompt in prompts:
+            if prompt == STANDARD_INPUT:
+                self._parts.append(_standard_input(options))
+            else:
+                self._parts.append([Asked(prompt, options)])
+        if str(file) == STANDARD_INPUT:
+            self._parts.append(_standard_input(options))
+        elif file is not None:
+            self._parts.append(_file(file, options))
+
+    def __iter__(self) -> Iterator[Asked]:
+        """Yield the prompts in their order, then the file's.
+
+        Raises:
+            BadOptionError: a line cannot be used; the message says which.
+        """
+        for part in self._parts:
+            yield from part
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def close(self) -> None:
+        """Let go of what was kept of files."""
+        for part in self._parts:
+            if isinstance(part, Lines):
+                part.close()
+
+
+class Lines:
+    """The lines of a file as they are now, whatever becomes of it meanwhile.
+
+    Args:
+        file: what they are read from, once.
+        name: how messages call it.
+        options: the fields given for all of them; a line's own win.
+        as_json: whether each is JSON; where it is None each line shows it.
+
+    Raises:
+        BadOptionError: it is no text, or has no line that is not blank.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        name: str,
+        options: dict[str, Any],
+        *,
+        as_json: bool | None,
+    ) -> None:
+        self._name, self._options, self._as_json = name, options, as_json
+        self._kept = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # see `close`
+        self._count = self._bytes = 0
+        try:
+            for line in file:
+                self._count += bool(_decoded(line, self._bytes, name).strip())
+                self._bytes += self._kept.write(line)
+            if not self._count:
+                raise BadOptionError(
+                    f"There are no prompts in {name}; write one a line."
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[Asked]:
+        """Yield what every line that is not blank asks for."""
+        number = at = 0
+        while at < self._bytes:
+            self._kept.seek(at)  # another may walk them at the same time
+            line = self._kept.readline()
+            number += 1
+            if text := _decoded(line, at, self._name).strip():
+                place = f"Line {number} of {self._name}"
+                yield _line(text, self._options, self._as_json, place)
+            at += len(line)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def close(self) -> None:
+        """Let go of what was kept."""
+        self._kept.close()
 
 
 def hint_at_quotes(prompts: Sequence[str]) -> None:
@@ -100,38 +175,31 @@ def hint_at_quotes(prompts: Sequence[str]) -> None:
         )
 
 
-def _standard_input(options: dict[str, Any]) -> list[Asked]:
-    whole = _decoded(sys.stdin.buffer.read(), "standard input")
-    return _lines(whole, "standard input", options, as_json=None)
+def _standard_input(options: dict[str, Any]) -> Lines:
+    return Lines(sys.stdin.buffer, "standard input", options, as_json=None)
 
 
-def _decoded(data: bytes, name: str) -> str:
+def _file(file: Path, options: dict[str, Any]) -> Lines:
+    if other := what_stands_at(file):
+        raise BadOptionError(
+            f"'{file}' is {other}, not a file of prompts; give '-' as the file to "
+            "read standard input."
+        )
+    as_json = file.suffix.lower() in (".jsonl", ".ndjson")
+    with file.open("rb") as opened:
+        return Lines(opened, f"'{file}'", options, as_json=as_json)
+
+
+def _decoded(line: bytes, at: int, name: str) -> str:
+    """Return a line of text that begins so many bytes into a file."""
     try:
-        return data.decode("utf-8-sig")
+        text = line.decode()
     except UnicodeDecodeError as error:
         raise BadOptionError(
-            f"{name[0].upper()}{name[1:]} is not text in UTF-8 (byte {error.start}); "
-            "save it as such."
+            f"{name[0].upper()}{name[1:]} is not text in UTF-8 (byte "
+            f"{at + error.start}); save it as such."
         ) from error
-
-
-def _lines(
-    whole: str, name: str, options: dict[str, Any], *, as_json: bool | None
-) -> list[Asked]:
-    """Read every line that is not blank; where `as_json` is None each line shows it."""
-    asked = [
-        _line(line, options, as_json, f"Line {number} of {name}")
-        for number, line in _numbered(whole)
-    ]
-    if not asked:
-        raise BadOptionError(f"There are no prompts in {name}; write one a line.")
-    return asked
-
-
-def _numbered(whole: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(whole.split("\n"), start=1):
-        if line.strip():
-            yield number, line.strip()
+    return text.removeprefix(BOM) if at == 0 else text
 
 
 def _line(
@@ -140,7 +208,7 @@ def _line(
     if as_json is None:
         as_json = line.startswith('{"')
     if not as_json:
-        return Asked(line, options).checked(place)
+        return Asked(line, options, place=place)
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -164,4 +232,4 @@ def _line(
         raise BadOptionError(f"{place}: {error}") from error
     if "prompt" not in own:
         raise BadOptionError(f'{place} holds no "prompt"; say what to draw.')
-    return Asked(own.pop("prompt"), {**options, **own}).checked(place)
+    return Asked(own.pop("prompt"), {**options, **own}, place=place)

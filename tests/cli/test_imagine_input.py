@@ -20,7 +20,7 @@ from imaginairy import ImaginePrompt
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.options import given
-from imaginairy.cli.prompts_file import FIELDS, RECORDED, asked_prompts
+from imaginairy.cli.prompts_file import FIELDS, RECORDED, Prompts
 from imaginairy.cli.size import NAMED, SHAPES, parse_size
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import Section
@@ -263,7 +263,7 @@ def test_size_said_twice(imagine: Imagine) -> None:
 
 def test_options_hold_for_every_prompt() -> None:
     options: dict[str, Any] = {"seed": 3, "steps": None}
-    asked = asked_prompts(["a", "b"], None, given(options))
+    asked = Prompts(["a", "b"], None, given(options))
     assert [each.fields for each in asked] == [{"seed": 3}] * 2
 
 

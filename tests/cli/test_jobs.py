@@ -4,6 +4,11 @@ import io
 import json
 import logging
 import sys
+from collections import deque
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +18,11 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt
 from imaginairy.cli.jobs import Job, planned, save_compilation, save_grid
-from imaginairy.cli.prompts_file import Asked, asked_prompts, hint_at_quotes
+from imaginairy.cli.prompts_file import Asked, Prompts, hint_at_quotes
 from imaginairy.cli.size import NAMED, SHAPES, asked_size, parse_size
 from imaginairy.errors import BadOptionError
 from imaginairy.pictures import read_picture
+from imaginairy.schema import MAX_SEED
 from imaginairy.sources.catalog import known
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
@@ -24,12 +30,12 @@ from imaginairy.sources.rows import ModelRow
 FOX = Asked("a fox", {"seed": 5})
 
 
-def told(jobs: list[Job]) -> list[tuple[Any, ...]]:
+def told(jobs: Iterable[Job]) -> list[tuple[Any, ...]]:
     return [(job.row, job.column, job.prompt.seed) for job in jobs]
 
 
 def test_prompts_take_turns_and_seeds_count_up() -> None:
-    jobs = planned([FOX, Asked("a hen", {"seed": 8}, "png")], 2, [])
+    jobs = [*planned([FOX, Asked("a hen", {"seed": 8}, "png")], 2, [])]
     assert told(jobs) == [
         ("a fox", "#1", 5),
         ("a hen", "#1", 8),
@@ -70,6 +76,59 @@ def test_there_is_one_repeat_at_least() -> None:
         BadOptionError, match=r"^repeats 0 is out of range; give 1 or m"
     ):
         planned([FOX], 0, [])
+
+
+def test_pictures_without_number_are_planned_one_by_one() -> None:
+    plan = planned([Asked("a fox", {}), FOX], 10**15, ["seed[1:5000:1]"])
+    assert plan.total == 2 * 10**15 * 5000
+    assert [job.prompt.seed for job in islice(plan, 3)] == [1, 2, 3]
+    open_seeds = planned([Asked("a fox", {})], 10**15, [])
+    first = told([*islice(open_seeds, 50)])
+    assert told([*islice(open_seeds, 50)]) == first, "each time the same"
+    assert len({seed for _, _, seed in first}) == 50
+    with pytest.raises(BadOptionError, match="repeats 10000000000000000000 is out of"):
+        planned([FOX], 10**19, [])
+
+
+def test_a_seed_left_open_is_the_prompts_own_wherever_it_stands() -> None:
+    fox, hen = Asked("a fox", {}), Asked("a hen", {"steps": 3})
+    before = planned([fox, hen, fox], 2, [])
+    seeds = [job.prompt.seed for job in before]
+    assert len({*seeds}) == 6
+    after = replace(before, asked=[hen, Asked("a dog", {}), fox, fox])
+    now = [job.prompt.seed for job in after]
+    assert [now[0], now[2], now[3]] == [seeds[1], seeds[0], seeds[2]]
+    other = replace(before, chance=before.chance + 1)
+    assert not {*seeds} & {job.prompt.seed for job in other}
+
+
+def test_a_variation_seed_left_open_is_shared_by_what_is_swept() -> None:
+    plan = planned([Asked("a fox", {})], 2, ["variation_strength[0:1:0.5]"])
+    seeds = [job.prompt.variation_seed for job in plan]
+    assert seeds[:3] == seeds[:1] * 3 and seeds[3:] == seeds[3:4] * 3
+    assert seeds[0] != seeds[3]
+    given = planned([Asked("a", {"variation_strength": 1, "variation_seed": 2})], 1, [])
+    assert [job.prompt.variation_seed for job in given] == [2]
+    assert [job.prompt.variation_seed for job in planned([FOX], 1, [])] == [None]
+
+
+@pytest.mark.parametrize(
+    ("asked", "repeats", "schedules", "words"),
+    [
+        ([FOX, Asked("a", {"steps": 0}, place="Line 9")], 1, [], "^Line 9: steps 0 is"),
+        ([Asked("a", {"seed": MAX_SEED})], 2, [], f"^seed {MAX_SEED + 1} is out of"),
+        ([FOX], 10**9, ["steps[3,2,1,0]"], "^steps 0 is out of range"),
+        ([FOX, FOX, Asked("a", {"seed": -1})], 1, ["steps[1:1000:1]",
+         "clip_skip[1:10:1]", "eta[0,1]"], "too many combinations, 20000"),
+        ([FOX] * 100 + [Asked("a", {"seed": -1}, place="L")], 1, ["steps[1:1000:1]"],
+         "^L: seed -1 is out of range"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_found_before_all_is_planned(
+    asked: list[Asked], repeats: int, schedules: list[str], words: str
+) -> None:
+    with pytest.raises(BadOptionError, match=words):
+        deque(planned(asked, repeats, schedules).samples(), 0)
 
 
 # Sheets and animations
@@ -180,8 +239,9 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def asked(*prompts: str, file: Path | None = None, **options: Any) -> list[Any]:
     """Return the prompts and fields that are asked for."""
-    given = asked_prompts(prompts, file, options)
-    return [(each.prompt, each.fields) for each in given]
+    with closing(Prompts(prompts, file, options)) as given:
+        assert len(given) == len([*planned(given, 1, [])])
+        return [(each.prompt, each.fields) for each in given]
 
 
 @pytest.mark.parametrize("name", ["p.jsonl", "p.NDJSON"])
@@ -242,6 +302,28 @@ def test_what_a_file_records_besides_is_passed_over(tmp_path: Path) -> None:
     row = {"prompt": "a", "device": "cpu", "path": "x", "software": "y", "applied": {}}
     (tmp_path / "p.jsonl").write_text(json.dumps(row))
     assert asked(file=tmp_path / "p.jsonl") == [("a", {})]
+
+
+def test_lines_are_those_of_the_beginning_whatever_becomes_of_the_file(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "p.txt"
+    file.write_text("a\n\nb\nc")
+    with closing(Prompts([], file, {})) as given:
+        first = iter(given)
+        assert next(first).prompt == "a"
+        file.write_text("something else")
+        assert [each.prompt for each in given] == ["a", "b", "c"]
+        assert [(each.prompt, each.place) for each in first] == [
+            ("b", f"Line 3 of '{file}'"),
+            ("c", f"Line 4 of '{file}'"),
+        ]
+
+
+def test_a_byte_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_bytes(b"abc\nde\xff\n")
+    with pytest.raises(BadOptionError, match=r"is not text in UTF-8 \(byte 6\); save"):
+        Prompts([], tmp_path / "p.txt", {})
 
 
 def test_words_without_quotes_are_hinted_at(caplog: pytest.LogCaptureFixture) -> None:

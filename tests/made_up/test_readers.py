@@ -45,7 +45,7 @@ def named(check: Callable[[str, Any], Any]) -> Callable[[Any], Any]:
 
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "a schedule": lambda text: swept("a", {}, [parse_schedule(text)]),
+    "a schedule": lambda text: [*swept("a", {}, [parse_schedule(text)])],
     "a schedule of a field": lambda text: parse_schedule(f"steps[{text}]"),
     "a schedule of an opposite": lambda text: parse_schedule(
         f"denoising-strength[{text}]"
