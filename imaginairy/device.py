@@ -91,7 +91,7 @@ def choose_dtype(
     Raises:
         BadOptionError: there is no such precision.
     """
-    if precision not in PRECISIONS:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
         raise BadOptionError(
             f"Precision '{in_words(precision)}' is unknown; choose "
             f"{' or '.join(PRECISIONS)}."

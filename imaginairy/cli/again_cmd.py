@@ -14,6 +14,7 @@ from imaginairy.cli.drawing import Drawing, Needs, Saved, draw
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given
+from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.record import Record, read_record
 from imaginairy.cli.run import reporting_errors, say, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
@@ -42,7 +43,7 @@ OF_IMAGINE = [
 )
 @click.argument(
     "pictures", nargs=-1, required=True, metavar="PICTURE...",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False),
 )  # fmt: skip
 @click.option("--prompt", help="Generate this in place of the picture's own prompt.")
 @click.option(

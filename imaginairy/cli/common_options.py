@@ -1,13 +1,13 @@
 """Options that several commands have, each written once."""
 
 import os
-from pathlib import Path
 
 import click
 
 from imaginairy.addresses import ALLOW_PRIVATE
 from imaginairy.cli.completion import any_model, any_of
 from imaginairy.cli.options import Decorator
+from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.sections import SectionedOption
 from imaginairy.sources.roles import ROLES
 
@@ -18,7 +18,7 @@ EXTENSIONS = click.Choice(["jpg", "png"])
 
 outdir_option = click.option(
     "--outdir", cls=SectionedOption, section="Output", default=OUTDIR,
-    show_default=True, type=click.Path(path_type=Path),
+    show_default=True, type=NamedPath(),
     help="Folder to save images in.",
 )  # fmt: skip
 device_option = click.option(

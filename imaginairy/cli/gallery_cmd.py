@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from imaginairy.cli.common_options import OUTDIR
+from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.run import reporting_errors, say
 
 
 @click.command("gallery")
-@click.argument("folder", default=OUTDIR, type=click.Path(path_type=Path))
+@click.argument("folder", default=OUTDIR, type=NamedPath())
 @reporting_errors
 def gallery_cmd(folder: Path) -> None:
     """Write index.html beside the images of FOLDER, `outputs` by default.

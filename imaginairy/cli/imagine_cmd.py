@@ -20,6 +20,7 @@ from imaginairy.cli.completion import any_of
 from imaginairy.cli.drawing import Drawing, Needs, draw
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import Decorator, given, prompt_options
+from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
@@ -43,7 +44,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @click.argument("prompts", nargs=-1, metavar="PROMPT...")
 @_option(
     "Prompt", "--prompts-file", metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    type=NamedPath(exists=True, dir_okay=False, allow_dash=True),
     help="Also take prompts from a file: one a line, or in a .jsonl file one JSON "
     "object of fields a line, which win over the options.",
 )  # fmt: skip

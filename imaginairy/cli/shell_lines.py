@@ -107,12 +107,19 @@ def _paths(text: str, start: str) -> Iterator[tuple[str, CompletionItem]]:
     head, begun = os.path.split(home_expanded(text))
     try:
         entries = sorted(os.scandir(head or "."), key=lambda entry: entry.name)
-    except OSError:
+    except (OSError, ValueError):  # nothing there, or a name that none can have
         return
     for entry in entries:
         hidden = entry.name.startswith(".") and not begun.startswith(".")
         if entry.name.startswith(begun) and not hidden:
-            end = "/" if entry.is_dir() else ""
+            end = "/" if _is_folder(entry) else ""
             above = head if head.endswith("/") or not head else f"{head}/"
             whole = f"{start}{above}{entry.name}{end}"
             yield quoted(whole), CompletionItem(f"{entry.name}{end}", type="file")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False

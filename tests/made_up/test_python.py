@@ -84,7 +84,7 @@ FILES = st.builds(
 PROMPTS = st.builds(prompt_of, st.sampled_from(FIELDS), VALUES) | TEXTS
 BARE = VALUES.map(lambda made: made.value)
 SWITCH = st.booleans()
-IMPATIENT = st.builds(Impatient, waits=st.integers(0, 9).map(lambda n: n == 0))
+IMPATIENT = st.builds(Impatient, waits=st.integers(0, 9).map(lambda n: n == 5))
 SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "about": TEXTS,
     "batch_size": st.none() | st.integers(1, 3),

@@ -1,0 +1,32 @@
+"""What is typed for a path, as a path."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class NamedPath(click.Path):
+    """A path that some file could have; click looks it up, where it is to be there."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(path_type=Path, **settings)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Take a text as a path."""
+        if not _can_be_a_name(value):
+            self.fail(
+                f"{str(value)!r} is no path: it holds a character that no file's name "
+                "can have.", param, ctx,
+            )  # fmt: skip
+        return super().convert(value, param, ctx)
+
+
+def _can_be_a_name(path: str | os.PathLike[str]) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
