@@ -3,9 +3,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Named first, so that nothing else chooses a build of torch.
-TORCH := $(shell grep '^torch==' requirements-dev.txt)
+TORCH := $(shell grep '^torch==' requirements-torch.txt)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
+# What is in a lock arrives as it was when it was locked, and builds nothing here.
+LOCKED := $(PIP) --require-hashes --only-binary :all: --requirement
+# For every Python and system that we name; what is pinned stays without UPGRADE=--upgrade.
+UPGRADE ?=
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet $(UPGRADE) \
+	--universal --python-version 3.10 --generate-hashes --no-emit-package torch \
+	--constraint requirements-torch.txt
 # Two tests at a time, each on one core: more threads would only wait for each other.
 SUITE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal \
 	-o console_output_style=count -p mutants.covering
@@ -19,7 +25,7 @@ SEED ?= 1
 CHECKED ?=
 
 .PHONY: demo test nightly check mutants format bench assets docs storybook \
-	storybook-report test-storybook clean
+	storybook-report test-storybook lock clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -66,18 +72,24 @@ storybook: $(VENV)/tools  ## draw the world and train the bundled models; takes 
 storybook-report: $(VENV)/tools  ## measure the bundled drawing model again
 	$(BIN)/python -m storybook cache judge report settings-report contact-sheet
 
-$(VENV)/package: pyproject.toml
-	@echo "[1/3] An environment of its own in $(VENV)"
+lock: $(VENV)/tools  ## pin everything in requirements*.txt, with hashes, and install that
+	$(LOCK) pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	$(LOCK) --constraint requirements-dev.txt pyproject.toml --output-file requirements.txt
+	$(LOCKED) requirements-dev.txt
+
+$(VENV)/package: pyproject.toml requirements.txt requirements-torch.txt
+	@echo "[1/3] An environment of its own in $(VENV), and in it what imaginairy needs"
 	$(PYTHON) -m venv $(VENV)
+	$(LOCKED) requirements.txt
 	@echo "[2/3] $(TORCH), some hundred MB and by far the longest of the three"
 	$(PIP) $(TORCH)
-	@echo "[3/3] imaginairy, and whatever else it needs"
-	$(PIP) --editable .
+	@echo "[3/3] imaginairy"
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/tools: requirements-dev.txt $(VENV)/package
 	@echo "What the tests need, some hundred MB"
-	$(PIP) -r requirements-dev.txt
+	$(LOCKED) requirements-dev.txt
 	@touch $@
 
 clean:
