@@ -1,4 +1,5 @@
 # The commands in a container, as a user without rights, pinned as the tests are.
+# Everything but PyTorch is held to its hash; requirements-torch.txt says why.
 #
 #   docker build --tag imaginairy --build-arg TORCH_INDEX=ADDRESS .
 #   docker run --rm --volume imaginairy:/cache --volume "$PWD:/pictures" \
@@ -14,16 +15,17 @@ ARG PYTHON=3.11
 FROM python:${PYTHON}-slim AS build
 ARG TORCH_INDEX=""
 WORKDIR /source
-COPY requirements-dev.txt ./
+COPY requirements.txt requirements-torch.txt ./
 # Apart from the rest, so that a change of ours does not fetch it again.
-RUN grep '^torch==' requirements-dev.txt > torch.txt \
-    && python -m venv /opt/imaginairy \
+RUN python -m venv /opt/imaginairy \
     && /opt/imaginairy/bin/pip install --no-cache-dir \
-        ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement torch.txt
+        --require-hashes --only-binary :all: --requirement requirements.txt \
+    && /opt/imaginairy/bin/pip install --no-cache-dir \
+        ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement requirements-torch.txt
 COPY pyproject.toml setup.py README.md LICENSE NOTICE ./
 COPY imaginairy imaginairy
 RUN /opt/imaginairy/bin/pip install --no-cache-dir \
-    --constraint requirements-dev.txt .
+    --no-deps --no-build-isolation .
 
 FROM python:${PYTHON}-slim
 # Open to any user, for `docker run --user`.
