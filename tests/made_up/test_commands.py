@@ -1,8 +1,10 @@
 """Whatever is typed behind any command, it ends in a sentence and with a code."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -33,7 +35,10 @@ NUMBERS = st.sampled_from(
         "1,2", "--",
     ]
 )  # fmt: skip
+FEW = NUMBERS.filter(lambda text: text != "64")
 WORDS: dict[str, st.SearchStrategy[str]] = {
+    "batch_size": FEW,
+    "best_of": FEW,
     "device": st.sampled_from(["cpu", "cuda", "cuda:9", "mps", "gpu", ""]),
     "files": st.sampled_from(SOURCES),
     "folder": st.sampled_from(PLACES),
@@ -48,9 +53,10 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
         ["steps[1:2:1]", "seed[1,2]", "cfg[3]", "steps[1:inf:1]", "seed[0:1e30:1]",
          "prompt_strength[1:2:1e-99]", "prompt[a,\ud800]", "width[64:128:64]"]
     ),
+    "repeats": FEW,
     "size": st.sampled_from(["64", "64x72", "square", "4k", "9" * 5000, "1x1", "x"]),
 }  # fmt: skip
-"""What suits parameters that are no field of a prompt, by their names."""
+"""What suits parameters for which their type says too little, by their names."""
 
 
 def commands(
@@ -76,14 +82,14 @@ def suitable(parameter: click.Parameter) -> st.SearchStrategy[str]:
     """Return what suits a parameter; a new one may have to be told of in `WORDS`."""
     name = str(parameter.name)
     row = options(ImaginePrompt).get(name)
+    if name in WORDS:
+        return WORDS[name]
     if isinstance(parameter.type, click.Choice):
         return st.sampled_from([str(each) for each in parameter.type.choices])
     if isinstance(parameter.type, NUMERIC):
         return NUMBERS
     if row is not None and isinstance(row.check, Choice):
         return st.sampled_from(row.check.words)
-    if name in WORDS:
-        return WORDS[name]
     is_known = row is not None or name.endswith(("model", "detector"))
     is_known |= name in (opposite for opposite in OPPOSITES)
     assert is_known, f"say what suits {name}"
@@ -136,6 +142,11 @@ def is_little(text: str) -> bool:
     return re.search(r"\d\d", text) is None or len(text) > 300
 
 
+def run_with(path: tuple[str, ...], words: list[str], **more: Any) -> None:
+    """Run what was typed behind a command, and check how it ends."""
+    assert_well_ended(path, words, CliRunner().invoke(aimg, words, **more))
+
+
 def assert_well_ended(path: tuple[str, ...], words: list[str], ran: Result) -> None:
     """Check that a command ended as all should, whatever was typed."""
     if ran.exception is not None and not isinstance(ran.exception, SystemExit):
@@ -162,5 +173,65 @@ def test_every_command_ends_in_a_sentence(
 ) -> None:
     words = data.draw(typed(path))
     entered = data.draw(TEXTS).encode(errors="replace")
-    ran = CliRunner().invoke(aimg, words, input=entered, obj=stores)
-    assert_well_ended(path, words, ran)
+    run_with(path, words, input=entered, obj=stores)
+
+
+ODD = ("\x1b[2J\ud800", "9" * 5000)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_every_option_is_given_something_odd(
+    path: tuple[str, ...], room: Path, stores: Stores
+) -> None:
+    command = command_of(path)
+    arguments = [each for each in command.params if isinstance(each, click.Argument)]
+    behind = [SUITS.get(str(each.name), "red.png") for each in arguments]
+    if any(each.name == "outdir" for each in command.params):
+        behind += ["--outdir", "red.png"]  # which is none, and so nothing is drawn
+    for parameter in command.get_params(click.Context(command)):
+        for name in (*parameter.opts, *parameter.secondary_opts):
+            values = ODD if isinstance(parameter, click.Option) else ()
+            if getattr(parameter, "is_flag", False):
+                values = ("",)
+            for value in values:
+                run_with(path, [*path, f"{name}={value}", *behind], obj=stores)
+
+
+SUITS = {"folder": "red.png", "name": "lanczos"}
+"""Arguments with which nothing comes of a command."""
+SURROUNDINGS = (
+    ("models",),
+    ("models", "default"),
+    ("models", "about", "sd15"),
+    ("doctor",),
+    ("describe", "red.png"),
+    ("upscale", "red.png", "--outdir", "fifo"),
+    ("inspect", "junk.ckpt"),
+    ("imagine", "a fox", "--init-image", "red.png", "--outdir", "red.png"),
+    ("imagine", "a fox", "--init-image", "http://127.0.0.1:1/", "--outdir", "red.png"),
+)
+VARIABLES = (
+    "IMAGINAIRY_MODEL", "IMAGINAIRY_MAX_PIXELS", "IMAGINAIRY_ALLOW_PRIVATE_URLS",
+    "COLUMNS", "LINES", "TERM", "TERM_PROGRAM", "NO_COLOR", "FORCE_COLOR", "HOME",
+    "http_proxy", "no_proxy", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME",
+)  # fmt: skip
+
+
+def can_be_set(text: str) -> bool:
+    """Tell whether a text can be the value of a variable."""
+    try:
+        return b"\0" not in os.fsencode(text) and is_inside(text)
+    except UnicodeEncodeError:
+        return False
+
+
+@examples(5)
+@given(data=st.data())
+def test_whatever_the_environment_says(
+    room: Path, stores: Stores, data: st.DataObject
+) -> None:
+    words = data.draw(st.sampled_from(SURROUNDINGS))
+    values = (NUMBERS | TEXTS | st.sampled_from(PLACES)).filter(can_be_set)
+    names = st.sampled_from(VARIABLES)
+    said = data.draw(st.dictionaries(names, values, min_size=1, max_size=3))
+    run_with(words[:1], list(words), obj=stores, env=said)

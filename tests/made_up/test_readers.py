@@ -89,7 +89,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
-@examples(10)
+@examples(13)
 @given(st.sampled_from(FIELDS), VALUES)
 def test_the_fields_of_a_prompt(field: str, made: Made) -> None:
     value = made.value

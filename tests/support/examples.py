@@ -20,7 +20,7 @@ def register_profiles() -> None:
     settings.register_profile(
         "daily", always, max_examples=30, derandomize=True, database=None
     )
-    settings.register_profile("nightly", always, max_examples=1000, print_blob=True)
+    settings.register_profile("nightly", always, max_examples=1200, print_blob=True)
     settings.load_profile(os.environ.get(PROFILE, "daily"))
 
 
