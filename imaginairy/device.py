@@ -32,6 +32,10 @@ class DeviceKind:
     """Tells how much of its memory can still be taken; None where nobody says."""
     let_go: Callable[[], None] = lambda: None
     """Gives back memory that torch keeps for later."""
+    runs_ahead: bool = False
+    """Whether the host goes on while it computes, until a result is asked for."""
+    receives_ahead: bool = False
+    """Whether it can be sent tensors as well before it has computed what came first."""
 
 
 def _free_of_cuda(device: torch.device) -> int:
@@ -50,11 +54,14 @@ DEVICES = {
             autocast=torch.float16,  # which every CUDA device computes
             free=_free_of_cuda,
             let_go=lambda: torch.cuda.empty_cache(),
+            runs_ahead=True,
+            receives_ahead=True,
         ),
         DeviceKind(
             name="mps",
             count=lambda: int(torch.backends.mps.is_available()),
             let_go=lambda: torch.mps.empty_cache(),
+            runs_ahead=True,
         ),
         DeviceKind(name="cpu", count=lambda: 1),
     )
@@ -113,6 +120,17 @@ def free_bytes(device: torch.device) -> int | None:
     return DEVICES[device.type].free(device)
 
 
+def runs_ahead(device: torch.device) -> bool:
+    """Tell whether the host need not wait for what a device computes."""
+    return DEVICES[device.type].runs_ahead
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device, without waiting for it where that can be."""
+    kind = DEVICES.get(device.type)
+    return tensor.to(device, non_blocking=kind is not None and kind.receives_ahead)
+
+
 def let_go(device: torch.device) -> None:
     """Give back the memory of a device that torch keeps for later."""
     DEVICES[device.type].let_go()
@@ -155,7 +173,7 @@ class SeededNoise:
 
     def __call__(self) -> Tensor:
         """Draw the next noise, float32, on the device."""
-        return torch.randn(self.shape, generator=self.generator).to(self.device)
+        return sent(torch.randn(self.shape, generator=self.generator), self.device)
 
 
 def spherical_mix(first: Tensor, second: Tensor, share: float) -> Tensor:

@@ -25,26 +25,48 @@ class Stages:
     What overflows half precision fits into single precision; a stage that does is
     computed again, alone, in that.
 
+    To look at a number is to wait for it. What runs many times may be looked at later,
+    all at once: then it is only known that something went wrong, not what.
+
     Args:
         model: what the model is called in messages.
+        later: whether what runs often may be looked at later.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, later: bool = False) -> None:
         self.model = model
+        self.later = later
         self.recomputed: list[str] = []
         """The stages that were computed again in float32."""
+        self._seen: set[str] = set()
+        self._unseen: Tensor | None = None
 
-    def run(self, stage: str, network: nn.Module, compute: Callable[[], T]) -> T:
+    def run(
+        self,
+        stage: str,
+        network: nn.Module,
+        compute: Callable[[], T],
+        *,
+        often: bool = False,
+    ) -> T:
         """Return what `compute` gives.
 
         Args:
             stage: what it does, in words.
             network: what it computes with.
+            often: whether it may be looked at later, by `all_finite`: from its second
+                time on, while half precision is enough.
 
         Raises:
             NotFiniteError: there is NaN or infinity in it.
         """
         result = compute()
+        wait = not (self.later and often) or stage in self.recomputed
+        if not wait and stage in self._seen and isinstance(result, Tensor):
+            good = result.isfinite().all()
+            self._unseen = good if self._unseen is None else self._unseen & good
+            return result
+        self._seen.add(stage)
         if is_finite(result):
             return result
         if computes_in(network).itemsize < torch.float32.itemsize:
@@ -57,6 +79,11 @@ class Stages:
             f"{_capital(stage)} of '{self.model}' gave numbers that are "
             f"not finite (NaN or infinity), so there is no picture; {reason(network)}."
         )
+
+    def all_finite(self) -> bool:
+        """Look at what was not looked at yet, and tell whether all of it is finite."""
+        unseen, self._unseen = self._unseen, None
+        return unseen is None or bool(unseen)
 
     def _note(self, stage: str) -> None:
         if stage not in self.recomputed:

@@ -1,6 +1,7 @@
 """Orders to pictures: the only place that joins all parts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import torch
 from PIL import Image
 
+from imaginairy.device import runs_ahead
+from imaginairy.errors import NotFiniteError
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
 from imaginairy.order import Order
@@ -36,16 +39,28 @@ class Drawn:
     """Stages that half precision could not hold."""
 
 
-@torch.inference_mode()
 def draw(orders: Sequence[Order], store: ModelStore, observer: Observer) -> list[Drawn]:
     """Draw pictures together.
+
+    A device that runs ahead is not made to wait in each step to see whether its numbers
+    are finite. Where at the end they are not, all is drawn again with a look at each.
 
     Args:
         orders: what to draw; all are of one kind.
         store: owns the models and knows the device.
         observer: told of the start of each picture and of each step.
     """
-    experts = experts_of(orders[0], store)
+    if runs_ahead(store.device):
+        with suppress(NotFiniteError):
+            return _drawn(orders, store, observer, look_later=True)
+    return _drawn(orders, store, observer, look_later=False)
+
+
+@torch.inference_mode()
+def _drawn(
+    orders: Sequence[Order], store: ModelStore, observer: Observer, *, look_later: bool
+) -> list[Drawn]:
+    experts = experts_of(orders[0], store, look_later=look_later)
     prepared = [prepare(order, store) for order in orders]
     texts = [condition(orders, each.model, each.stages) for each in experts]
     with tiled(orders, experts):

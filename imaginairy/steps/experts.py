@@ -22,10 +22,13 @@ class Expert:
     loaded: LoadedModel
     begins: float = 0.0
     """The share of the noise schedule that is walked before it takes over."""
+    looks_later: bool = False
+    """Whether its predictions are looked at later; see `Stages`."""
     stages: Stages = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", Stages(self.loaded.title))
+        stages = Stages(self.loaded.title, later=self.looks_later)
+        object.__setattr__(self, "stages", stages)
 
     @property
     def model(self) -> DrawingModel:
@@ -43,13 +46,15 @@ class Leg:
     """Noisiest first, with the one to end on."""
 
 
-def experts_of(order: Order, store: ModelStore) -> tuple[Expert, ...]:
+def experts_of(
+    order: Order, store: ModelStore, *, look_later: bool = False
+) -> tuple[Expert, ...]:
     """Return who draws an order, in the order in which they do."""
-    first = Expert(store.get(order.model, vae=order.vae))
+    first = Expert(store.get(order.model, vae=order.vae), looks_later=look_later)
     if order.refiner is None:
         return (first,)
     name, begins = order.refiner
-    return first, Expert(store.refiner(name), begins)
+    return first, Expert(store.refiner(name), begins, look_later)
 
 
 def legs_of(experts: Sequence[Expert], levels: list[float]) -> list[Leg]:

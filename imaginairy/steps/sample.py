@@ -85,6 +85,9 @@ def sample(
         )
         expert.model.rest()
     latents = sampler.published(model.schedule, latents, start.levels[-1])
+    for expert in experts:
+        if not expert.stages.all_finite():
+            raise NotFiniteError(f"The {expert.model.title} gave NaN or infinity.")
     if not is_finite(latents):
         raise NotFiniteError(
             f"The sampler '{sampler.name}' ran off to infinity, though the model's "
@@ -102,7 +105,7 @@ def _denoiser(
 
     def draws(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
         predict = partial(model.network, latents, timesteps, text)
-        return stages.run(f"the {model.title}", model.network, predict)
+        return stages.run(f"the {model.title}", model.network, predict, often=True)
 
     network: Network = draws
     if model.sees_mask and start.blanked is not None:

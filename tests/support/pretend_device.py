@@ -11,7 +11,7 @@ import ctypes
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +21,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils import backend_registration
-from torch.utils._pytree import tree_map_only
 
 import imaginairy
 from imaginairy.device import DEVICES
@@ -151,16 +150,15 @@ def _seen(tensor: Tensor, kind: int) -> Tensor:
     start = _pointer(capsule, b"dltensor")
     device = (ctypes.c_int32 * 2).from_address(start + ctypes.sizeof(ctypes.c_void_p))
     device[:] = (kind, 0)
-    with torch.inference_mode(False):
-        seen: Tensor = torch._C._from_dlpack(capsule)
+    seen: Tensor = torch._C._from_dlpack(capsule)
     return seen
 
 
 class _Operation:
     """One operation: lends the CPU its tensors, and takes what comes of them."""
 
-    def __init__(self, name: str, pretend: Pretend) -> None:
-        self.name, self.pretend = name, pretend
+    def __init__(self, name: str, pretend: Pretend, *, ahead: bool) -> None:
+        self.name, self.pretend, self.ahead = name, pretend, ahead
         self.lent: list[tuple[Tensor, Tensor]] = []
 
     def lend(self, tensor: Tensor) -> Tensor:
@@ -172,7 +170,10 @@ class _Operation:
             self.lent.append((seen, tensor))
             return seen
         if self.name == "_copy_from":
-            self.pretend.note("to host" if self.lent else "to device")
+            if self.lent:
+                self.pretend.note("to host")
+            else:
+                self.pretend.note("sent" if self.ahead else "to device")
         elif self.name in TAKE_INDICES:
             self.pretend.note("to device")
         elif tensor.ndim:
@@ -200,19 +201,44 @@ def _within(result: Tensor, whole: Tensor) -> bool:
     return start <= result.data_ptr() < start + size
 
 
+def _each(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """Return a value with its tensors changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)(_each(change, part) for part in value)
+    return value
+
+
+def _with_tensors(op: torch._ops.OpOverload, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return arguments with a number where that stands for a tensor as one."""
+    declared = zip(op._schema.arguments, args, strict=False)
+    return tuple(
+        torch.tensor(given)
+        if isinstance(given, int | float) and isinstance(said.type, torch.TensorType)
+        else given
+        for said, given in declared
+    )
+
+
+@torch.inference_mode(False)  # so that what it makes may be written to by anyone
 def _compute(op: torch._ops.OpOverload, *args: Any, **kwargs: Any) -> Any:
     """Do an operation as the CPU does it."""
     if MODULE.plugged is None:
         raise RuntimeError(f"The {NAME} device is not plugged in.")
-    operation = _Operation(op._schema.name.removeprefix("aten::"), MODULE.plugged)
+    name = op._schema.name.removeprefix("aten::")
+    ahead = name == "_copy_from" and args[2:] == (True,)
+    operation = _Operation(name, MODULE.plugged, ahead=ahead)
     if operation.name in WAITS:
         MODULE.plugged.note(WAITS[operation.name])
     if kwargs.get("device") is not None:
         kwargs["device"] = torch.device("cpu")
     kwargs.pop("pin_memory", None)
-    args, kwargs = tree_map_only(Tensor, operation.lend, (args, kwargs))
+    args = _with_tensors(op, args)
+    args = _each(operation.lend, args)
+    kwargs = {name: _each(operation.lend, given) for name, given in kwargs.items()}
     result = ON_THE_CPU.get(operation.name, op)(*args, **kwargs)
-    return tree_map_only(Tensor, operation.take, result)
+    return _each(operation.take, result)
 
 
 MODULE = _Module()
