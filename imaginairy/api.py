@@ -19,6 +19,7 @@ from imaginairy.outputs import (
     StepRecorder,
     require_savable,
     save_result,
+    say_where_removed,
 )
 from imaginairy.precision import Precision
 from imaginairy.result import ImagineResult
@@ -236,7 +237,19 @@ def imagine_image_files(
         observer=watching,
         store=store,
     )
-    return [
-        save_result(result, Path(outdir), options, recorder.frames)
-        for result in results
-    ]
+    return _saved(results, Path(outdir), options, recorder)
+
+
+def _saved(
+    results: Iterable[ImagineResult],
+    outdir: Path,
+    options: SaveOptions,
+    recorder: StepRecorder,
+) -> list[Path]:
+    """Save each result as soon as it is there."""
+    paths: list[Path] = []
+    for result in results:
+        if paths:
+            say_where_removed(outdir)
+        paths.append(save_result(result, outdir, options, recorder.frames))
+    return paths

@@ -1,7 +1,7 @@
 """Where pictures are saved: file names, running numbers, and what goes beside them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +47,9 @@ def claimed_number(outdir: Path) -> Iterator[int]:
     """
     outdir.mkdir(parents=True, exist_ok=True)
     with uninterrupted():
+        clear_abandoned(outdir, UNFINISHED)  # first, as claims count
         number, claim, held = _claimed(outdir)
         try:
-            clear_abandoned(outdir, UNFINISHED)
             yield number
         finally:
             claim.unlink(missing_ok=True)
@@ -208,18 +208,23 @@ def save_result(
     outdir: Path,
     options: SaveOptions,
     frames: Sequence[Image] = (),
+    before: Callable[[Path], None] | None = None,
 ) -> Path:
     """Save a result under the next number; return the path of its main picture.
 
+    That appears when all is there that lies beside it.
+
     Args:
         frames: the decoded steps, where the options ask for them.
+        before: told of the path right before the picture appears there.
 
     Raises:
         CannotSaveError: it could not be saved there, and lies in another place now.
     """
 
     def save(folder: Path) -> Path:
-        return _save_all(result, folder, options, frames)
+        told = before if folder == outdir else None
+        return _save_all(result, folder, options, frames, told)
 
     def save_bare(folder: Path) -> Path:
         """Save nothing but the picture, where what it says cannot be saved."""
@@ -238,16 +243,36 @@ def save_result(
 
 
 def _save_all(
-    result: ImagineResult, outdir: Path, options: SaveOptions, frames: Sequence[Image]
+    result: ImagineResult,
+    outdir: Path,
+    options: SaveOptions,
+    frames: Sequence[Image],
+    before: Callable[[Path], None] | None,
 ) -> Path:
     with claimed_number(outdir) as number:
         name = options.file_name(number, result.prompt)
-        for image_type in result.images:
-            is_main = image_type == result.main_type
-            folder = outdir if is_main else outdir / image_type
-            result.save(folder / name, image_type=image_type, metadata=options.metadata)
+        _save_beside(result, outdir, name, options, frames)
+        path = outdir / name
+        if before is not None:
+            before(path)
+        result.save(path, metadata=options.metadata)
+    log.info("saved %s", path)
+    return path
+
+
+def _save_beside(
+    result: ImagineResult,
+    outdir: Path,
+    name: str,
+    options: SaveOptions,
+    frames: Sequence[Image],
+) -> None:
+    """Save what goes to folders below, where the picture itself gets this name."""
+    for kind in result.images:
+        if kind != result.main_type:
+            path = outdir / kind / name
+            result.save(path, image_type=kind, metadata=options.metadata)
     stem = Path(name).stem
-    log.info("saved %s", outdir / name)
     if options.step_images:
         save_steps(result, frames, outdir / "steps" / stem)
     if options.gif:
@@ -256,9 +281,17 @@ def _save_all(
         save_animation([*frames, last], path, frame_ms=DRAWING_FRAME_MS)
     if options.compare_gif and result.init_image is not None:
         path = outdir / "compare_gif" / f"{stem}.gif"
-        before = result.init_image.resize(result.img.size, Resampling.LANCZOS)
-        save_animation([before, result.img], path, frame_ms=COMPARE_FRAME_MS)
-    return outdir / name
+        start = result.init_image.resize(result.img.size, Resampling.LANCZOS)
+        save_animation([start, result.img], path, frame_ms=COMPARE_FRAME_MS)
+
+
+def say_where_removed(outdir: Path) -> None:
+    """Say of a folder that pictures were saved in where it is no longer there."""
+    if not outdir.is_dir():
+        log.warning(
+            "'%s' was removed while images were saved in it; it is made anew for those "
+            "that follow.", outdir,
+        )  # fmt: skip
 
 
 def save_steps(result: ImagineResult, frames: Sequence[Image], folder: Path) -> None:

@@ -124,14 +124,14 @@ def hold(path: Path) -> IO[bytes]:
     """
     file = path.open("xb")
     try:
-        _lock(file)
+        lock(file)
     except BlockingIOError:  # by `clear_abandoned`, before it was locked here
         file.close()
         raise FileExistsError(str(path)) from None
     except OSError:  # a file system without locks
         file.close()
         return file
-    if not _is_at(file, path):
+    if not is_at(file, path):
         file.close()
         raise FileExistsError(str(path))
     return file
@@ -150,8 +150,8 @@ def clear_abandoned(folder: Path, names: re.Pattern[str] = TEMPORARY) -> None:
     for path in found:
         if names.fullmatch(path.name):
             with suppress(OSError), path.open("r+b") as file:
-                _lock(file)
-                if _is_at(file, path):
+                lock(file)
+                if is_at(file, path):
                     path.unlink()
 
 
@@ -162,14 +162,14 @@ def _held_in(folder: Path, ending: str) -> tuple[Path, IO[bytes]]:
             return path, hold(path)
 
 
-def _lock(file: IO[bytes]) -> None:
+def lock(file: IO[bytes]) -> None:
     """Lock a file, or raise an OSError: a BlockingIOError where it is in use."""
     if fcntl is None:
         raise OSError("There are no such locks here.")
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _is_at(file: IO[bytes], path: Path) -> bool:
+def is_at(file: IO[bytes], path: Path) -> bool:
     """Tell whether it is this file that still lies at a path."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())

@@ -1,5 +1,6 @@
 """The front door: what it takes, what it hands on, and when it gives something back."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,25 @@ def test_files_come_in_the_order_of_their_prompts_and_all_who_watch_are_told(
     for file in files:
         steps = sorted((tmp_path / "steps" / file.stem).iterdir())
         assert [step.name for step in steps] == ["step_001.jpg", "step_002.jpg"]
+
+
+def test_a_folder_that_goes_half_way_is_made_anew_and_that_is_said(
+    tiny: ModelStore,
+    tiny_folder: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Remover(Observer):
+        def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
+            shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+    prompts = [fox(tiny_folder, seed=seed) for seed in (1, 2)]
+    first, second = imagine_image_files(
+        prompts, tmp_path / "out", store=tiny, observer=Remover(), batch_size=1
+    )
+    assert [first.exists(), second.exists()] == [False, True]
+    said = "was removed while images were saved in it; it is made anew"
+    assert [said in line for line in caplog.messages].count(True) == 1
 
 
 @pytest.mark.parametrize(

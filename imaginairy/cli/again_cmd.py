@@ -10,10 +10,11 @@ from click.core import ParameterSource
 
 from imaginairy.checks import parse_refiner
 from imaginairy.cli.common_options import WIDE
-from imaginairy.cli.drawing import Drawing, Needs, Saved, draw
+from imaginairy.cli.drawing import draw
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import given
+from imaginairy.cli.output import Drawing, Needs, Saved
 from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.record import Record, read_record
 from imaginairy.cli.run import reporting_errors, say, show_log

@@ -3,149 +3,39 @@
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
-from imaginairy.checks import parse_refiner
 from imaginairy.cli.failures import Failures
 from imaginairy.cli.jobs import Job, Plan, save_compilation, save_grid
-from imaginairy.cli.show import show_picture
+from imaginairy.cli.output import Drawing, Needs, Saved
 from imaginairy.cli.size import Size
-from imaginairy.errors import BadOptionError
-from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.log import log
+from imaginairy.manifest import Manifest, identity
+from imaginairy.metadata.read import read_written
 from imaginairy.metadata.tags import as_json
-from imaginairy.places import require_places
+from imaginairy.precision import PRECISIONS
 from imaginairy.schema import ImaginePrompt
+from imaginairy.whole_files import uninterrupted
 
 if TYPE_CHECKING:
     from imaginairy.api import Outcome
     from imaginairy.models.store import ModelStore
-    from imaginairy.outputs import SaveOptions
     from imaginairy.result import ImagineResult
 
 
-class Saved(NamedTuple):
-    """A picture that was saved."""
+class Begun(NamedTuple):
+    """A job of which nothing came yet."""
 
-    path: Path
-    result: "ImagineResult"
-
-    def metadata(self) -> dict[str, Any]:
-        """Return what made it, as its file says unless it is to say nothing."""
-        said: dict[str, Any] = json.loads(as_json(self.result.metadata_dict()))
-        return said
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawing:
-    """How pictures are drawn, saved and told of; the options that are no prompt's."""
-
-    outdir: Path
-    extension: str
-    grid: bool
-    compilation: str | None
-    show_work: bool
-    gif: bool
-    compare_gif: bool
-    as_json: bool
-    show: bool
-    bare: bool
-    size: Size | None
-    batch_size: int | None
-    quiet: bool
-
-    def __post_init__(self) -> None:
-        if self.as_json and self.show:
-            raise BadOptionError(
-                "--json and --show both write to standard output; give one of them."
-            )
-
-    @classmethod
-    def of(cls, options: dict[str, Any]) -> "Drawing":
-        """Take what a command was given."""
-        return cls(**{each.name: options[each.name] for each in fields(cls)})
-
-    @property
-    def saving(self) -> "SaveOptions":
-        """What is saved for each picture."""
-        from imaginairy.outputs import SaveOptions
-
-        return SaveOptions(
-            self.extension,
-            self.show_work,
-            self.gif,
-            compare_gif=self.compare_gif,
-            metadata=not self.bare,
-        )
-
-    def saving_as(self, extension: str | None) -> "SaveOptions":
-        """What is saved for a picture whose file has an ending of its own."""
-        return replace(self.saving, extension=extension or self.extension)
-
-    def tell(self, saved: Saved, **more: Any) -> None:
-        """Print or show a picture that was saved, where that was asked for."""
-        if self.as_json:
-            said = {"path": str(saved.path), **saved.metadata(), **more}
-            click.echo(json.dumps(said))
-        if self.show:
-            show_picture(saved.path)
-
-
-class Needs:
-    """The models, enhancers, images and folders of a run; each is noted once.
-
-    Raises:
-        BadOptionError: a prompt cannot be drawn, or there is nothing to compare with.
-    """
-
-    def __init__(self, plan: Plan, drawing: Drawing) -> None:
-        from imaginairy.outputs import Room
-
-        self.drawing = drawing
-        self._room = Room(drawing.outdir, drawing.saving)
-        self._models: dict[str | None, None] = {}
-        self._enhanced: dict[tuple[str, ...], ImaginePrompt] = {}
-        self._images: dict[LazyLoadingImage, None] = {}
-        for job in plan.samples():
-            self._add(job.prompt)
-
-    def _add(self, prompt: ImaginePrompt) -> None:
-        if self.drawing.compare_gif and prompt.init_image is None:
-            raise BadOptionError("--compare-gif needs an --init-image to compare with.")
-        self._room.add(prompt)
-        self._models[prompt.model] = None
-        if prompt.refiner is not None:
-            self._models[parse_refiner(prompt.refiner)[0]] = None
-        self._enhanced.setdefault(prompt.enhance, prompt)
-        for image in (prompt.init_image, prompt.mask_image):
-            if isinstance(image, LazyLoadingImage):
-                self._images[image] = None
-
-    def require(self, store: "ModelStore") -> None:
-        """Find all models, import all plug-ins and read all images, before any work.
-
-        Raises:
-            BadOptionError: an enhancer of another package, or a folder, cannot be used.
-            CannotSaveError: there is too little space.
-            UnknownModelError: there is no model of a name that is asked for.
-            BadImageError: an image cannot be read.
-            DownloadError: one could not be fetched.
-        """
-        from imaginairy.enhancers.from_outside import load_plugins
-
-        outdir, drawing = self.drawing.outdir, self.drawing
-        sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
-        require_places(outdir / kind for kind, wanted in sheets.items() if wanted)
-        self._room.require()
-        for prompt in self._enhanced.values():
-            load_plugins(prompt)
-        for name in self._models:
-            store.locate(name)
-        for image in self._images:
-            image.require_readable()
+    number: int
+    job: Job
+    identity: str | None
+    """Of its picture, where the run can be resumed."""
+    is_drawn: bool
+    """Whether it is drawn in this run; else its picture is there already."""
 
 
 def draw(
@@ -172,14 +62,30 @@ def draw(
     from imaginairy.batches import Batches
 
     needs.require(store)
-    run = Run(plan, needs.drawing, on_saved)
-    batches = Batches(store, run.watching, needs.drawing.batch_size)
-    try:
-        for outcome in outcomes(run.prompts(store), batches):
-            run.take(outcome)
-    finally:
-        run.bars.close()
+    with resumed(needs.drawing) as manifest:
+        run = Run(plan, needs.drawing, store, manifest, on_saved)
+        batches = Batches(store, run.watching, needs.drawing.batch_size)
+        try:
+            for outcome in outcomes(run.prompts(), batches):
+                run.take(outcome)
+        finally:
+            run.bars.close()
     run.finish()
+
+
+@contextmanager
+def resumed(drawing: Drawing) -> Iterator[Manifest | None]:
+    """Open the manifest of the folder for a run that can be resumed."""
+    if not drawing.resume:
+        yield None
+        return
+    with closing(Manifest(drawing.outdir)) as manifest:
+        if manifest.is_new and any(drawing.outdir.glob("[0-9]*")):
+            log.info(
+                "What is in '%s' was not saved with --resume, so that nothing of it is "
+                "known; all images are generated.", drawing.outdir,
+            )  # fmt: skip
+        yield manifest
 
 
 class Run:
@@ -189,80 +95,153 @@ class Run:
         self,
         plan: Plan,
         drawing: Drawing,
+        store: "ModelStore",
+        manifest: Manifest | None = None,
         on_saved: Callable[[int, Saved], None] | None = None,
     ) -> None:
         from imaginairy.cli.progress import ProgressBars
         from imaginairy.observe import Observers
         from imaginairy.outputs import StepRecorder
 
-        self.plan, self.drawing, self.on_saved = plan, drawing, on_saved
+        self.plan = replace(plan, chance=manifest.chance) if manifest else plan
+        self.drawing, self.store, self.on_saved = drawing, store, on_saved
+        self.manifest = manifest
         self.bars = ProgressBars(plan.total, quiet=drawing.quiet)
         self.recorder = StepRecorder()
         steps = drawing.saving.records_steps
         self.watching = Observers(self.bars, *([self.recorder] if steps else []))
         self._failures = Failures(plan.total)
-        self._begun: deque[tuple[int, Job]] = deque()
+        self._begun: deque[Begun] = deque()
         self._sheets = Sheets() if drawing.grid or drawing.compilation else None
+        self._has_saved = False
+        self._there = 0
 
-    def prompts(self, store: "ModelStore") -> Iterator[ImaginePrompt]:
-        """Yield the prompts of the jobs, at the size that was asked for."""
-        for number, job in enumerate(sized(self.plan, self.drawing.size, store)):
-            self._begun.append((number, job))
-            yield job.prompt
+    def prompts(self) -> Iterator[ImaginePrompt]:
+        """Yield the prompts of the jobs that are to be drawn."""
+        for number, job in enumerate(sized(self.plan, self.drawing.size, self.store)):
+            begun = Begun(number, job, *self._looked_up(job))
+            self._begun.append(begun)
+            if begun.is_drawn:
+                yield job.prompt
+            else:
+                self._pass_over()
+
+    def _looked_up(self, job: Job) -> tuple[str | None, bool]:
+        """Return the identity of a job's picture, and whether it is to be drawn."""
+        if self.manifest is None:
+            return None, True
+        row = self.store.locate(job.prompt.model)
+        drawing, precision = self.drawing, self.store.precision
+        picture = identity(
+            job.prompt,
+            model=row.name,
+            precision=None if precision == PRECISIONS[0] else precision,
+            extension=job.extension or drawing.extension,
+            bare=drawing.bare,
+            steps=drawing.show_work,
+            gif=drawing.gif,
+            compare_gif=drawing.compare_gif,
+        )
+        at_work = any(begun.identity == picture for begun in self._begun)
+        return picture, not at_work and self.manifest.picture(picture) is None
+
+    def _pass_over(self) -> None:
+        """Tell of the pictures that were there, up to the next that is drawn."""
+        while self._begun and not self._begun[0].is_drawn:
+            begun = self._begun.popleft()
+            assert self.manifest is not None and begun.identity is not None
+            path = self.manifest.picture(begun.identity)
+            self.bars.next_picture()
+            if path is not None:  # else it failed a moment ago
+                self._there += 1
+                said = partial(written_of, path, begun.job.prompt)
+                self._tell(begun, Saved(path, said, is_new=False))
 
     def take(self, outcome: "Outcome") -> None:
         """Save what came of the first of the jobs that were begun, or say why not."""
         if not self._begun and isinstance(outcome, Exception):
             raise outcome  # of what makes the jobs
-        number, job = self._begun.popleft()
-        saved = None
-        with self._failures.noted(job.prompt):
+        begun = self._begun.popleft()
+        path = None
+        with self._failures.noted(begun.job.prompt):
             if isinstance(outcome, Exception):
                 raise outcome
-            saved = Saved(self._save(job, outcome), outcome)
-        if saved is None:
+            path = self._save(begun, outcome)
+        if isinstance(outcome, Exception) or path is None:
             self.bars.next_picture()
-            return
+        else:
+            self._tell(begun, Saved(path, partial(made_by, outcome)))
+        self._pass_over()
+
+    def _save(self, begun: Begun, result: "ImagineResult") -> Path:
+        from imaginairy.outputs import save_result, say_where_removed
+
+        outdir, manifest, picture = self.drawing.outdir, self.manifest, begun.identity
+        if self._has_saved or manifest:
+            say_where_removed(outdir)
+        saving = self.drawing.saving_as(begun.job.extension)
+        frames = self.recorder.frames
+        if manifest is None or picture is None:
+            path = save_result(result, outdir, saving, frames)
+        else:
+            with uninterrupted():
+                noted = partial(manifest.begun, picture)
+                path = save_result(result, outdir, saving, frames, noted)
+                manifest.saved(picture, path)
+        self._has_saved = True
+        return path
+
+    def _tell(self, begun: Begun, saved: Saved) -> None:
         if self._sheets is not None:
-            self._sheets.add(job, saved.path)
+            self._sheets.add(begun.job, saved.path)
         if self.on_saved:
-            self.on_saved(number, saved)
+            self.on_saved(begun.number, saved)
         else:
             self.drawing.tell(saved)
 
-    def _save(self, job: Job, result: "ImagineResult") -> Path:
-        from imaginairy.outputs import save_result
-
-        saving = self.drawing.saving_as(job.extension)
-        return save_result(result, self.drawing.outdir, saving, self.recorder.frames)
-
     def finish(self) -> None:
         """Lay the pictures out as was asked for, and sum up what failed."""
+        if self._there:
+            log.info(
+                "%d of the %d images were there already and stay as they are.",
+                self._there, self.plan.total,
+            )  # fmt: skip
         if self._sheets is not None:
             self._sheets.save(self.drawing)
         self._failures.report()
+
+
+def made_by(result: "ImagineResult") -> dict[str, Any]:
+    """Return what a file says of how a result was made."""
+    said: dict[str, Any] = json.loads(as_json(result.metadata_dict()))
+    return said
+
+
+def written_of(picture: Path, prompt: ImaginePrompt) -> dict[str, Any]:
+    """Return what a picture says of itself, or else what it was asked for."""
+    return read_written(picture).metadata or prompt.to_dict()
 
 
 class Sheets:
     """The pictures of a run, for what shows all of them at once."""
 
     def __init__(self) -> None:
-        self._jobs: list[Job] = []
-        self._pictures: list[Path] = []
+        self._pictures: list[tuple[Job, Path]] = []
 
     def add(self, job: Job, picture: Path) -> None:
         """Count a picture in."""
-        self._jobs.append(job)
-        self._pictures.append(picture)
+        self._pictures.append((job, picture))
 
     def save(self, drawing: Drawing) -> None:
         """Save the sheet and the animation that were asked for, of all there are."""
-        if not self._pictures:
-            return
-        if drawing.grid:
-            save_grid(self._jobs, self._pictures, drawing.outdir)
-        if drawing.compilation:
-            save_compilation(self._pictures, drawing.outdir, drawing.compilation)
+        there = [each for each in self._pictures if each[1].is_file()]
+        if gone := len(self._pictures) - len(there):
+            log.warning("%d of the images are gone, and left out of the sheet.", gone)
+        jobs, paths = [job for job, _ in there], [path for _, path in there]
+        if drawing.grid and paths:
+            save_grid(jobs, paths, drawing.outdir)
+        if drawing.compilation and paths:
+            save_compilation(paths, drawing.outdir, drawing.compilation)
 
 
 def sized(jobs: Iterable[Job], size: Size | None, store: "ModelStore") -> Iterator[Job]:

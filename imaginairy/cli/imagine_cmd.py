@@ -17,9 +17,10 @@ from imaginairy.cli.common_options import (
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
-from imaginairy.cli.drawing import Drawing, Needs, draw
+from imaginairy.cli.drawing import draw
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import Decorator, given, prompt_options
+from imaginairy.cli.output import Drawing, Needs
 from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
 from imaginairy.cli.run import reporting_errors, show_log
@@ -74,6 +75,11 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @_option(
     "Output", "--output-file-extension", "extension", default="jpg", show_default=True,
     type=EXTENSIONS, help="File format of the images.",
+)  # fmt: skip
+@_option(
+    "Output", "--resume", is_flag=True,
+    help="Leave out the images that an earlier run with --resume saved in the folder, "
+    "so that one that ended early can be gone on with.",
 )  # fmt: skip
 @_option(
     "Output", "--json", "as_json", is_flag=True,

@@ -54,6 +54,12 @@ def each_is_saved_before_the_next_is_begun(before: Ran, after: Ran) -> None:
         assert difference.mean() < 0.2
 
 
+def the_second_run_leaves_it_as_it_is(before: Ran, after: Ran) -> None:
+    assert "1 of the 1 images were there already" in after.stderr
+    assert len(before.pictures()) == len(after.pictures()) == 1
+    assert "outputs/manifest.jsonl" in set(after.files) - set(before.files)
+
+
 def it_lies_in_the_folder_named(before: Ran, after: Ran) -> None:
     assert len(before.pictures("outputs")) == 1
     assert not after.pictures("outputs")
@@ -227,6 +233,8 @@ def _rows(
     yield ("--show-work",), (), steps, each_step_is_saved
     yield ("--gif",), (), steps, the_steps_are_animated
     yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
+    again = (";", *COMMANDS[command], *TINY, "--resume")
+    yield ("--resume",), again, alone, the_second_run_leaves_it_as_it_is
     yield ("--json",), (), alone, each_picture_is_one_object
     unlikely = ("--seed", "55798823")
     yield ("--no-metadata",), (), unlikely, nothing_tells_how_it_was_made

@@ -1,0 +1,141 @@
+"""How pictures are saved and told of, and what a run needs: what no prompt says."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from imaginairy.checks import parse_refiner
+from imaginairy.cli.jobs import Plan
+from imaginairy.cli.show import show_picture
+from imaginairy.cli.size import Size
+from imaginairy.errors import BadOptionError
+from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.places import require_places
+from imaginairy.schema import ImaginePrompt
+
+if TYPE_CHECKING:
+    from imaginairy.models.store import ModelStore
+    from imaginairy.outputs import SaveOptions
+
+
+class Saved(NamedTuple):
+    """A picture that was saved, now or by an earlier run."""
+
+    path: Path
+    metadata: Callable[[], dict[str, Any]]
+    """Gives what made it, as its file says unless it is to say nothing."""
+    is_new: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How pictures are drawn, saved and told of; the options that are no prompt's."""
+
+    outdir: Path
+    extension: str
+    grid: bool
+    compilation: str | None
+    show_work: bool
+    gif: bool
+    compare_gif: bool
+    as_json: bool
+    show: bool
+    bare: bool
+    size: Size | None
+    batch_size: int | None
+    quiet: bool
+    resume: bool
+
+    def __post_init__(self) -> None:
+        if self.as_json and self.show:
+            raise BadOptionError(
+                "--json and --show both write to standard output; give one of them."
+            )
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> "Drawing":
+        """Take what a command was given."""
+        return cls(**{each.name: options[each.name] for each in fields(cls)})
+
+    @property
+    def saving(self) -> "SaveOptions":
+        """What is saved for each picture."""
+        from imaginairy.outputs import SaveOptions
+
+        return SaveOptions(
+            self.extension,
+            self.show_work,
+            self.gif,
+            compare_gif=self.compare_gif,
+            metadata=not self.bare,
+        )
+
+    def saving_as(self, extension: str | None) -> "SaveOptions":
+        """What is saved for a picture whose file has an ending of its own."""
+        return replace(self.saving, extension=extension or self.extension)
+
+    def tell(self, saved: Saved, **more: Any) -> None:
+        """Print or show a picture that was saved, where that was asked for."""
+        if self.as_json:
+            said = {"path": str(saved.path), **saved.metadata(), **more}
+            click.echo(json.dumps(said))
+        if self.show and saved.is_new:
+            show_picture(saved.path)
+
+
+class Needs:
+    """The models, enhancers, images and folders of a run; each is noted once.
+
+    Raises:
+        BadOptionError: a prompt cannot be drawn, or there is nothing to compare with.
+    """
+
+    def __init__(self, plan: Plan, drawing: Drawing) -> None:
+        from imaginairy.outputs import Room
+
+        self.drawing = drawing
+        self._room = Room(drawing.outdir, drawing.saving)
+        self._models: dict[str | None, None] = {}
+        self._enhanced: dict[tuple[str, ...], ImaginePrompt] = {}
+        self._images: dict[LazyLoadingImage, None] = {}
+        for job in plan.samples():
+            self._add(job.prompt)
+
+    def _add(self, prompt: ImaginePrompt) -> None:
+        if self.drawing.compare_gif and prompt.init_image is None:
+            raise BadOptionError("--compare-gif needs an --init-image to compare with.")
+        self._room.add(prompt)
+        self._models[prompt.model] = None
+        if prompt.refiner is not None:
+            self._models[parse_refiner(prompt.refiner)[0]] = None
+        self._enhanced.setdefault(prompt.enhance, prompt)
+        for image in (prompt.init_image, prompt.mask_image):
+            if isinstance(image, LazyLoadingImage):
+                self._images[image] = None
+
+    def require(self, store: "ModelStore") -> None:
+        """Find all models, import all plug-ins and read all images, before any work.
+
+        Raises:
+            BadOptionError: an enhancer of another package, or a folder, cannot be used.
+            CannotSaveError: there is too little space.
+            UnknownModelError: there is no model of a name that is asked for.
+            BadImageError: an image cannot be read.
+            DownloadError: one could not be fetched.
+        """
+        from imaginairy.enhancers.from_outside import load_plugins
+
+        outdir, drawing = self.drawing.outdir, self.drawing
+        sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
+        require_places(outdir / kind for kind, wanted in sheets.items() if wanted)
+        self._room.require()
+        for prompt in self._enhanced.values():
+            load_plugins(prompt)
+        for name in self._models:
+            store.locate(name)
+        for image in self._images:
+            image.require_readable()
