@@ -24,7 +24,7 @@ MUTANTS ?= 300
 SEED ?= 1
 CHECKED ?=
 
-.PHONY: demo test nightly check mutants format bench assets docs storybook \
+.PHONY: demo test nightly made-up check mutants format bench assets docs storybook \
 	storybook-report test-storybook lock clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
@@ -41,6 +41,9 @@ test-storybook: $(VENV)/tools  ## only those of what trains the bundled models
 nightly: $(VENV)/tools  ## all tests, with many more of the examples that they make up
 	@echo $(FIRST)
 	HYPOTHESIS_PROFILE=nightly $(SUITE)
+
+made-up: $(VENV)/tools  ## 200,000 made-up values for all that is public; half an hour
+	HYPOTHESIS_PROFILE=nightly $(SUITE) tests/made_up
 
 check: $(VENV)/tools  ## format, lint, types, tests
 	$(BIN)/ruff format --check .

@@ -30,7 +30,8 @@ from imaginairy.whole_files import (
     uninterrupted,
 )
 
-NUMBERED = re.compile(r"\.?(\d{6,})[_.].*")
+NUMBERED = re.compile(r"\.?(\d{6,18})[_.].*", re.ASCII)
+"""Files with longer numbers than anybody counts to are others'."""
 UNFINISHED = re.compile(rf"\.\d{{6,}}\.claim|{TEMPORARY.pattern}")
 """What is there only while a picture is saved."""
 COMPARE_FRAME_MS = 1000

@@ -53,6 +53,7 @@ def test_numbers_follow_the_highest(tmp_path: Path) -> None:
         (("00041_x.jpg", "x_000041_x.jpg", "000041x.jpg"), 1),
         (("1000000_x.jpg", "999999_x.jpg"), 1_000_001),
         (("000002_x", "000012_y.png"), 13),
+        (("000002_x", f"{'9' * 200}_y.png", "٣٣٣٣٣٣_z.png"), 3),
     ],
 )
 def test_numbers_have_six_digits_or_more(
