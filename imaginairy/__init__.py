@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from imaginairy.enhancers.similarity import find_img_text_similarity
     from imaginairy.enhancers.upscale import upscale
     from imaginairy.masks.from_text import TextMask
+    from imaginairy.metadata.credentials import C2paSigner
     from imaginairy.models.store import ModelStore
     from imaginairy.observe import Observer, Step
     from imaginairy.result import ImagineResult
 
 __all__ = [
+    "C2paSigner",
     "ImaginairyError",
     "ImaginePrompt",
     "ImagineResult",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "C2paSigner": "imaginairy.metadata.credentials",
     "ImagineResult": "imaginairy.result",
     "ModelStore": "imaginairy.models.store",
     "Observer": "imaginairy.observe",

@@ -9,6 +9,7 @@ from imaginairy.best_of import best_of
 from imaginairy.checks import flag, kind_of
 from imaginairy.errors import BadOptionError, BadPromptError, in_words
 from imaginairy.generate import Drawn, finish
+from imaginairy.metadata.credentials import C2paSigner, Provenance
 from imaginairy.metadata.write import image_format
 from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
@@ -190,6 +191,7 @@ def imagine_image_files(
     make_gif: bool = False,
     make_compare_gif: bool = False,
     metadata: bool = True,
+    signer: C2paSigner | None = None,
     device: str | None = None,
     precision: Precision = "autocast",
     batch_size: int | None = None,
@@ -207,6 +209,7 @@ def imagine_image_files(
         make_gif: save an animation of the steps.
         make_compare_gif: save one of the init image and the result in turn.
         metadata: whether files, and their names, say how their images were made.
+        signer: adds content credentials (C2PA) to them.
 
     The other arguments are those of `imagine`.
 
@@ -220,15 +223,13 @@ def imagine_image_files(
         step_images=flag("record_step_images", record_step_images),
         gif=flag("make_gif", make_gif),
         compare_gif=flag("make_compare_gif", make_compare_gif),
-        metadata=flag("metadata", metadata),
+        provenance=Provenance(flag("metadata", metadata), signer),
     )
     image_format(Path(f"picture.{options.extension}"))  # refused before any work
     require_savable(prompts, Path(outdir), options)
     recorder = StepRecorder()
-    watching = Observers(
-        _observer_given(observer),
-        *([recorder] if options.records_steps else []),
-    )
+    recorders = [recorder] if options.records_steps else []
+    watching = Observers(_observer_given(observer), *recorders)
     results = imagine(
         prompts,
         device=device,

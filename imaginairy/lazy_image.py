@@ -77,6 +77,19 @@ class LazyLoadingImage:
             self._image = read_picture(self._data(), str(self._source))
         return self._image
 
+    def read_bytes(self) -> bytes:
+        """Return the file of the image as it is, or as it came from the web.
+
+        Raises what `as_pillow` does where the image is no longer there.
+        """
+        data = self._data()
+        if isinstance(data, bytes):
+            return data
+        try:
+            return data.read_bytes()
+        except OSError as error:
+            raise MissingFileError(f"There is no file '{data}' any more.") from error
+
     def require_readable(self) -> None:
         """Read the image to see that it can be read, and keep none of its pixels.
 

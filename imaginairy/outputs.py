@@ -11,6 +11,7 @@ from PIL.Image import Image, Resampling
 
 from imaginairy.animate import save_animation
 from imaginairy.log import log
+from imaginairy.metadata.credentials import USUAL, Provenance
 from imaginairy.observe import Observer, Step
 from imaginairy.places import MAX_NAME_BYTES, require_places, saved_elsewhere
 from imaginairy.result import (
@@ -139,8 +140,8 @@ class SaveOptions:
     """An animation of the drawing in `gif/`."""
     compare_gif: bool = False
     """The init image and the picture in turn, in `compare_gif/`."""
-    metadata: bool = True
-    """Whether files, and their names, say how their pictures were made."""
+    provenance: Provenance = USUAL
+    """What files, and their names, say of how their pictures were made."""
 
     @property
     def records_steps(self) -> bool:
@@ -149,7 +150,7 @@ class SaveOptions:
 
     def file_name(self, number: int, prompt: ImaginePrompt) -> str:
         """Return the name of a picture of a prompt; see `file_name`."""
-        if self.metadata:
+        if self.provenance.metadata:
             return file_name(number, prompt, self.extension)
         return f"{number:06d}.{self.extension}"
 
@@ -230,10 +231,10 @@ def save_result(
     def save_bare(folder: Path) -> Path:
         """Save nothing but the picture, where what it says cannot be saved."""
         with claimed_number(folder) as number:
-            told = f"_{result.prompt.seed}" if options.metadata else ""
+            told = f"_{result.prompt.seed}" if options.provenance.metadata else ""
             path = folder / f"{number:06d}{told}.png"
             save_whole(result.img, path, "PNG")
-        if options.metadata:
+        if options.provenance != Provenance(metadata=False):
             log.warning("%s says nothing about how it was drawn.", path)
         return path
 
@@ -256,9 +257,13 @@ def _save_all(
         path = outdir / name
         if before is not None:
             before(path)
-        result.save(path, metadata=options.metadata)
+        _save(result, path, result.main_type, options.provenance)
     log.info("saved %s", path)
     return path
+
+
+def _save(result: ImagineResult, path: Path, kind: str, said: Provenance) -> None:
+    result.save(path, image_type=kind, metadata=said.metadata, signer=said.signer)
 
 
 def _save_beside(
@@ -271,8 +276,7 @@ def _save_beside(
     """Save what goes to folders below, where the picture itself gets this name."""
     for kind in result.images:
         if kind != result.main_type:
-            path = outdir / kind / name
-            result.save(path, image_type=kind, metadata=options.metadata)
+            _save(result, outdir / kind / name, kind, options.provenance)
     stem = Path(name).stem
     if options.step_images:
         save_steps(result, frames, outdir / "steps" / stem)

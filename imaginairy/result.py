@@ -16,6 +16,7 @@ from PIL.Image import Image
 
 from imaginairy.checks import flag
 from imaginairy.errors import BadOptionError, CannotSaveError, in_words, near_miss
+from imaginairy.metadata.credentials import C2paSigner, Provenance
 from imaginairy.metadata.write import write_image
 from imaginairy.places import reason
 from imaginairy.schema import ImaginePrompt
@@ -124,6 +125,7 @@ class ImagineResult:
         *,
         image_type: str | None = None,
         metadata: bool = True,
+        signer: C2paSigner | None = None,
     ) -> Path:
         """Save an image as the jpg or png that the name says.
 
@@ -133,6 +135,8 @@ class ImagineResult:
             image_type: which of the images; None means `img`.
             metadata: whether the file says how the image was made; without, it holds
                 nothing but the image.
+            signer: adds content credentials, which say what made the image, from which
+                other if from any.
 
         Raises:
             BadOptionError: the name ends otherwise, or there is no such image.
@@ -155,10 +159,11 @@ class ImagineResult:
                 "can have."
             ) from error
         image = self.image(self.main_type if image_type is None else image_type)
-        is_told = flag("metadata", metadata)
-        said = self.metadata_dict(image_type) if is_told else None
+        provenance = Provenance(flag("metadata", metadata), signer)
+        said = self.metadata_dict(image_type) if provenance.metadata else None
+        seal = provenance.seal(self.prompt.init_image)
         try:
-            write_image(image, path, said)
+            write_image(image, path, said, seal)
         except OSError as error:
             raise CannotSaveError(
                 f"'{path}' could not be saved ({reason(error)})."

@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +26,8 @@ try:
 except ImportError:  # Windows has other locks; there nothing is taken for abandoned
     fcntl = None  # type: ignore[assignment]
 
+Seal = Callable[[bytes, str], bytes]
+"""Adds to a file of a format, by Pillow's name, what vouches for it."""
 TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.part(\.\w+)?")
 """How files are called while they are written; their ending stays."""
 
@@ -93,20 +95,32 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
 
 
 def save_whole(
-    image: Image, path: Path, kind: str, *, within: Path | None = None, **options: Any
+    image: Image,
+    path: Path,
+    kind: str,
+    *,
+    within: Path | None = None,
+    seal: Seal | None = None,
+    **options: Any,
 ) -> None:
     """Save a picture in a format of Pillow's; see `whole_file`.
 
     Nothing goes into the file that the options do not name, whatever Pillow noted on
     the picture where it was read. It is encoded in memory, for Pillow does not notice a
     disk that is full half-way.
+
+    Args:
+        within: see `whole_file`.
+        seal: makes of the encoded file what is saved.
+        options: Pillow's.
     """
     if "append_images" in options:
         options["append_images"] = list(map(_plain, options["append_images"]))
     data = io.BytesIO()
     _plain(image).save(data, kind, **options)
+    whole = data.getbuffer() if seal is None else seal(data.getvalue(), kind)
     with whole_file(path, within=within) as place:
-        place.write_bytes(data.getbuffer())
+        place.write_bytes(whole)
 
 
 def _plain(image: Image) -> Image:

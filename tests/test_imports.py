@@ -105,6 +105,9 @@ MAY_IMPORT = {
     "pixels": set(),
     "metadata": {
         "errors",
+        "images",
+        "kinds",
+        "lazy_image",
         "metadata",
         "pictures",
         "samplers",
@@ -145,7 +148,7 @@ MAY_IMPORT = {
     "sweeps": {"aliases", "checks", "errors", "fields", "schema", "weighted_prompt"},
     "places": {"errors"},
     "outputs": {"animate", "log", "observe", "places", "result", "schema"}
-    | {"whole_files"},
+    | {"metadata", "whole_files"},
     "result": {"checks", "errors", "metadata", "places", "schema", "version"},
 }
 """What each module or folder of ours may import of ours; others are not held to it."""

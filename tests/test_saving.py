@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 
 from imaginairy import ImaginePrompt, ImagineResult, Step
 from imaginairy.errors import BadOptionError, CannotSaveError
+from imaginairy.metadata.credentials import Provenance
 from imaginairy.metadata.read import read_metadata
 from imaginairy.order import filled
 from imaginairy.outputs import (
@@ -162,7 +163,11 @@ def test_without_metadata_nothing_is_told_in_files_or_by_their_names(
     )
     for extension in ("jpg", "png"):
         options = SaveOptions(
-            extension, step_images=True, gif=True, compare_gif=True, metadata=False
+            extension,
+            step_images=True,
+            gif=True,
+            compare_gif=True,
+            provenance=Provenance(metadata=False),
         )
         path = save_result(drawn, tmp_path / extension, options, [before])
         assert path == tmp_path / extension / f"000001.{extension}"

@@ -75,7 +75,7 @@ def again_cmd(
     a picture of ours turned out otherwise.
     """
     show_log(log_level, quiet=options["quiet"])
-    drawing = Drawing.of({**options, "size": asked_size(size, options)})
+    drawing = Drawing.asked({**options, "size": asked_size(size, options)})
     changes = given(options) | ({} if prompt is None else {"prompt": prompt})
     records = [read_record(picture, changes) for picture in pictures]
     require_trust(records, changes, trusted=trust)

@@ -48,10 +48,6 @@ private_urls_option = click.option(
     is_flag=True, expose_value=False, callback=_allow_private,
     help="Also fetch images from this machine and from networks that are not public.",
 )  # fmt: skip
-bare_option = click.option(
-    "--no-metadata", "bare", cls=SectionedOption, section="Output", is_flag=True,
-    help="Save nothing in the files, or their names, about how they were made.",
-)  # fmt: skip
 files_argument = click.argument(
     "files", nargs=-1, required=True, metavar="FILE...",
     shell_complete=any_of((), or_file=True),

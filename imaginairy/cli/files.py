@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from imaginairy.cli.run import code_of, say
 from imaginairy.errors import ImaginairyError
-from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.lazy_image import LazyLoadingImage, as_pillow
+from imaginairy.metadata.credentials import USUAL, Provenance
 from imaginairy.metadata.read import written_in
 from imaginairy.metadata.tags import Tags
 from imaginairy.metadata.write import write_tagged
 from imaginairy.places import saved_elsewhere
+from imaginairy.whole_files import Seal
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,13 +59,12 @@ def load_named(store: "ModelStore", *named: tuple[str, str | None]) -> None:
 
 def saved(
     image: "Image",
-    before: "Image",
+    before: "Image | LazyLoadingImage",
     file: str,
     outdir: Path,
     extension: str | None,
     what: str,
-    *,
-    bare: bool = False,
+    provenance: Provenance = USUAL,
 ) -> Path:
     """Save what was made of a picture, with its tags and what was done to it.
 
@@ -71,7 +72,7 @@ def saved(
 
     Args:
         before: the picture of the file.
-        bare: whether it is saved without tags, and without the file's name.
+        provenance: what is to be said; without metadata not the file's name either.
 
     Raises:
         CannotSaveError: it could not be saved there, and lies in another place now.
@@ -82,15 +83,20 @@ def saved(
     path = Path(urlsplit(file).path)
     kind = extension or ENDINGS.get(path.suffix.lower(), "png")
     name = plain(path.stem)[:MAX_NAME_LENGTH] or "picture"
-    name = what if bare else f"{name}_{what}"
-    tags = None if bare else carried_tags(written_in(before), noted(image))
+    tags = None
+    if provenance.metadata:
+        tags = carried_tags(written_in(as_pillow(before)), noted(image))
+        what = f"{name}_{what}"
     if kind == "jpg" and image.mode != "L":
         image = upright_rgb(image)
-    (path,) = saved_numbered({f"{name}.{kind}": (image, tags)}, outdir)
+    seal = provenance.seal(before)
+    (path,) = saved_numbered({f"{what}.{kind}": (image, tags)}, outdir, seal)
     return path
 
 
-def saved_numbered(pictures: Mapping[str, Tagged], outdir: Path) -> list[Path]:
+def saved_numbered(
+    pictures: Mapping[str, Tagged], outdir: Path, seal: Seal | None = None
+) -> list[Path]:
     """Save pictures with their tags, by their names, all under the next number.
 
     Raises:
@@ -102,7 +108,7 @@ def saved_numbered(pictures: Mapping[str, Tagged], outdir: Path) -> list[Path]:
         with claimed_number(folder) as number:
             paths = [folder / f"{number:06d}_{name}" for name in pictures]
             for path, (image, tags) in zip(paths, pictures.values(), strict=True):
-                write_tagged(image, path, tags)
+                write_tagged(image, path, tags, seal)
         return paths
 
     try:

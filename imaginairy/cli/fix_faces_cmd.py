@@ -1,12 +1,12 @@
 """`aimg fix-faces`: pictures whose faces are drawn anew."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from imaginairy.cli.common_options import (
     WIDE,
-    bare_option,
     device_option,
     extension_option,
     files_argument,
@@ -15,9 +15,11 @@ from imaginairy.cli.common_options import (
     private_urls_option,
     quiet_option,
 )
-from imaginairy.cli.files import each_file, load_named, opened, saved
+from imaginairy.cli.files import each_file, load_named, saved
+from imaginairy.cli.provenance import asked_provenance, provenance_options
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
+from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.log import log
 from imaginairy.places import require_places
 from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
@@ -34,7 +36,7 @@ from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 @model_option("--detector", "face-detector")
 @outdir_option
 @extension_option("png keeps what is around the faces to the bit")
-@bare_option
+@provenance_options()
 @private_urls_option
 @device_option
 @quiet_option()
@@ -42,15 +44,16 @@ from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 @reporting_errors
 def fix_faces_cmd(
     context: click.Context,
+    /,
     files: tuple[str, ...],
     fidelity: float,
     model: str | None,
     detector: str | None,
     outdir: Path,
     extension: str | None,
-    bare: bool,
     device: str | None,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Restore the faces in each FILE, a path or a web address of a picture.
 
@@ -66,16 +69,21 @@ def fix_faces_cmd(
     from imaginairy.enhancers.faces import fix_faces
 
     SHARE("fidelity", fidelity)
+    provenance = asked_provenance(options)
     require_places([outdir])
     store = context.ensure_object(Stores).get(device)
     load_named(store, ("face-restorer", model), ("face-detector", detector))
 
     def restore(file: str) -> None:
-        before = opened(file)
+        before = LazyLoadingImage.of(file)
         image = fix_faces(
-            before, fidelity=fidelity, model=model, detector=detector, store=store
+            before.as_pillow(),
+            fidelity=fidelity,
+            model=model,
+            detector=detector,
+            store=store,
         )
-        path = saved(image, before, file, outdir, extension, "faces", bare=bare)
+        path = saved(image, before, file, outdir, extension, "faces", provenance)
         log.info("saved %s", path)
 
     each_file(files, restore)

@@ -10,7 +10,6 @@ from imaginairy.animate import ANIMATIONS
 from imaginairy.cli.common_options import (
     EXTENSIONS,
     WIDE,
-    bare_option,
     device_option,
     outdir_option,
     private_urls_option,
@@ -23,6 +22,7 @@ from imaginairy.cli.options import Decorator, given, prompt_options
 from imaginairy.cli.output import Drawing, Needs
 from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
+from imaginairy.cli.provenance import provenance_options
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
 from imaginairy.cli.size import NAMED, SHAPES, asked_size
@@ -107,7 +107,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     "Output", "--compare-gif", is_flag=True,
     help="Also save an animation of the init image and the result in turn.",
 )  # fmt: skip
-@bare_option
+@provenance_options()
 @private_urls_option
 @device_option
 @_option(
@@ -146,7 +146,7 @@ def imagine_cmd(
     show_log(log_level, quiet=options["quiet"])
     if not prompts and prompts_file is None:
         raise click.UsageError("Missing argument 'PROMPT...'.", context)
-    drawing = Drawing.of({**options, "size": asked_size(size, options)})
+    drawing = Drawing.asked({**options, "size": asked_size(size, options)})
     hint_at_quotes(prompts)
     with closing(Prompts(prompts, prompts_file, given(options))) as asked:
         plan = planned(asked, repeats, schedules)

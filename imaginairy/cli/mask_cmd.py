@@ -7,7 +7,6 @@ import click
 from imaginairy.cli.common_options import (
     ON_HUB,
     WIDE,
-    bare_option,
     device_option,
     model_option,
     outdir_option,
@@ -16,6 +15,7 @@ from imaginairy.cli.common_options import (
 )
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.files import MAX_NAME_LENGTH, Tagged, opened, plain, saved_numbered
+from imaginairy.cli.provenance import bare_option
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
 

@@ -10,6 +10,7 @@ import click
 
 from imaginairy.checks import parse_refiner
 from imaginairy.cli.jobs import Plan
+from imaginairy.cli.provenance import asked_provenance
 from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
@@ -18,6 +19,7 @@ from imaginairy.places import require_places
 from imaginairy.schema import ImaginePrompt
 
 if TYPE_CHECKING:
+    from imaginairy.metadata.credentials import Provenance
     from imaginairy.models.store import ModelStore
     from imaginairy.outputs import SaveOptions
 
@@ -44,7 +46,7 @@ class Drawing:
     compare_gif: bool
     as_json: bool
     show: bool
-    bare: bool
+    provenance: "Provenance"
     size: Size | None
     batch_size: int | None
     quiet: bool
@@ -57,8 +59,13 @@ class Drawing:
             )
 
     @classmethod
-    def of(cls, options: dict[str, Any]) -> "Drawing":
-        """Take what a command was given."""
+    def asked(cls, options: dict[str, Any]) -> "Drawing":
+        """Take what a command was given.
+
+        Raises:
+            BadOptionError: it cannot be signed, or not all be printed.
+        """
+        options = {**options, "provenance": asked_provenance(options)}
         return cls(**{each.name: options[each.name] for each in fields(cls)})
 
     @property
@@ -71,7 +78,7 @@ class Drawing:
             self.show_work,
             self.gif,
             compare_gif=self.compare_gif,
-            metadata=not self.bare,
+            provenance=self.provenance,
         )
 
     def saving_as(self, extension: str | None) -> "SaveOptions":

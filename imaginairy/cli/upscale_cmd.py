@@ -1,12 +1,12 @@
 """`aimg upscale`: pictures made larger and sharper."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from imaginairy.cli.common_options import (
     WIDE,
-    bare_option,
     device_option,
     extension_option,
     files_argument,
@@ -15,10 +15,12 @@ from imaginairy.cli.common_options import (
     private_urls_option,
     quiet_option,
 )
-from imaginairy.cli.files import each_file, load_named, opened, saved
+from imaginairy.cli.files import each_file, load_named, saved
 from imaginairy.cli.progress import ProgressBar
+from imaginairy.cli.provenance import asked_provenance, provenance_options
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.stores import Stores
+from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.log import log
 from imaginairy.places import require_places
 
@@ -37,7 +39,7 @@ from imaginairy.places import require_places
 @model_option("--fix-faces-detector", "face-detector")
 @outdir_option
 @extension_option("jpg has no transparency and shows white there")
-@bare_option
+@provenance_options()
 @private_urls_option
 @device_option
 @quiet_option()
@@ -45,6 +47,7 @@ from imaginairy.places import require_places
 @reporting_errors
 def upscale_cmd(
     context: click.Context,
+    /,
     files: tuple[str, ...],
     model: str | None,
     scale: float | None,
@@ -53,9 +56,9 @@ def upscale_cmd(
     fix_faces_detector: str | None,
     outdir: Path,
     extension: str | None,
-    bare: bool,
     device: str | None,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Upscale each FILE, a path or a web address: make it larger and sharper.
 
@@ -76,13 +79,15 @@ def upscale_cmd(
             "--fix-faces-model and --fix-faces-detector need --fix-faces; ask for that "
             "too."
         )
+    provenance = asked_provenance(options)
     require_places([outdir])
     store = context.ensure_object(Stores).get(device)
     load_named(store, ("upscaler", model), ("face-restorer", fix_faces_model),
                ("face-detector", fix_faces_detector))  # fmt: skip
 
     def enlarge(file: str) -> None:
-        before = opened(file)
+        opened = LazyLoadingImage.of(file)
+        before = opened.as_pillow()
         names = (fix_faces_model, fix_faces_detector)
         if fix_faces:
             names = faces.names_for(store, *names, before)
@@ -96,7 +101,7 @@ def upscale_cmd(
                 image, fidelity=faces.UPSCALED_FIDELITY, model=names[0],
                 detector=names[1], store=store,
             )  # fmt: skip
-        path = saved(image, before, file, outdir, extension, "upscaled", bare=bare)
+        path = saved(image, opened, file, outdir, extension, "upscaled", provenance)
         log.info("saved %s, %dx%d", path, *image.size)
 
     each_file(files, enlarge)

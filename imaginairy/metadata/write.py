@@ -11,7 +11,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.metadata import xmp
 from imaginairy.metadata.exif_text import encode_comment
 from imaginairy.metadata.tags import Tags, tags_of
-from imaginairy.whole_files import save_whole
+from imaginairy.whole_files import Seal, save_whole
 
 JPEG_QUALITY = 95
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
@@ -23,7 +23,10 @@ SHORT = 1000
 
 
 def write_image(
-    image: Image.Image, path: Path, metadata: Mapping[str, Any] | None
+    image: Image.Image,
+    path: Path,
+    metadata: Mapping[str, Any] | None,
+    seal: Seal | None = None,
 ) -> None:
     """Save a picture with its metadata in EXIF, and in a png as `parameters` too.
 
@@ -31,14 +34,17 @@ def write_image(
 
     Args:
         metadata: None where the file is to say nothing.
+        seal: signs the file, with all that is in it.
 
     Raises:
         BadOptionError: the name ends in neither .jpg nor .png.
     """
-    write_tagged(image, path, None if metadata is None else tags_of(metadata))
+    write_tagged(image, path, None if metadata is None else tags_of(metadata), seal)
 
 
-def write_tagged(image: Image.Image, path: Path, tags: Tags | None) -> None:
+def write_tagged(
+    image: Image.Image, path: Path, tags: Tags | None, seal: Seal | None = None
+) -> None:
     """Save a picture with texts of any length, or with none; see `write_image`."""
     kind = image_format(path)
     save: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
@@ -47,7 +53,7 @@ def write_tagged(image: Image.Image, path: Path, tags: Tags | None) -> None:
         save |= {"quality": JPEG_QUALITY, "subsampling": "4:4:4"}
     if tags is not None:
         save |= _in_jpg(tags) if kind == "JPEG" else _in_png(tags)
-    save_whole(image, path, kind, **save)
+    save_whole(image, path, kind, seal=seal, **save)
 
 
 def _in_jpg(tags: Tags) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import CannotSaveError
 from imaginairy.manifest import NAME, Manifest
+from imaginairy.metadata.credentials import USUAL
 from imaginairy.metadata.read import read_metadata
 from imaginairy.schema import MAX_SEED
 from tests.support.commands import Run
@@ -217,12 +218,12 @@ def tiny(tiny_folder: Path, stores: Stores) -> Any:
         fields = {"model": str(tiny_folder), "width": 64, "height": 64, "steps": 1}
         plan = planned([Asked("a fox", {**fields, "seed": 1})], count, [])
         usual: dict[str, Any] = dict.fromkeys(
-            ("grid", "show_work", "gif", "compare_gif", "as_json", "show", "bare",
-             "quiet", "resume"), False,
+            ("grid", "show_work", "gif", "compare_gif", "as_json", "show", "quiet",
+             "resume"), False,
         )  # fmt: skip
         drawing = Drawing(
             outdir=Path("outputs"), extension="jpg", compilation=None, size=None,
-            batch_size=1, **{**usual, **more},
+            batch_size=1, provenance=USUAL, **{**usual, **more},
         )  # fmt: skip
         paths: list[Path] = []
 

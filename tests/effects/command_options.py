@@ -10,8 +10,10 @@ from tests.effects.options import (
     Judge,
     a_closed_port_is_asked,
     nothing_tells_how_it_was_made,
+    signing,
 )
 from tests.effects.prompt_options import TINY
+from tests.support.credentials import EDITED
 from tests.support.runs import Ran, Use
 from tests.support.tiny_words import SAYS
 
@@ -305,6 +307,8 @@ def _files(base: tuple[str, ...]) -> Iterator[Row]:
     jpg = (*base, "--output-file-extension", "jpg")
     yield "--output-file-extension", base, jpg, as_jpg
     yield "--no-metadata", base, (*base, "--no-metadata"), nothing_tells_how_it_was_made
+    for option, with_it, more, judge in signing(EDITED):
+        yield option, (*base, *more), (*base, *more, option, *with_it), judge
 
 
 def _device_and_quiet(base: tuple[str, ...]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from imaginairy import ModelStore
 from storybook.faces.pictures import fresh_portraits
+from tests.support.credentials import save_certificates
 from tests.support.effects import Studio
 from tests.support.packages import bring, enhancer_code
 from tests.support.tiny import tiny_pipeline
@@ -72,6 +73,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     (folder / "red_finder.onnx").symlink_to(RED_FINDER)
     save_pictures(folder)
     (folder / "list.txt").write_text("a fruit\n\na red bowl\n")
+    save_certificates(folder)
     (folder / "packages").mkdir()
     bring(folder / "packages", "negatives", "negative",
           enhancer_code("negative", NEGATIVE))  # fmt: skip

@@ -8,11 +8,13 @@ import numpy as np
 from PIL import Image
 
 from tests.effects.prompt_options import COMMANDS, TINY
+from tests.support.credentials import EDITED, GENERATED, credentials
 from tests.support.parts import is_bare
 from tests.support.pictures import pixels
 from tests.support.runs import PICTURES, Ran, Use
 
 Judge = Callable[[Ran, Ran], None]
+Words = tuple[str, ...]
 
 
 def sizes(ran: Ran) -> list[tuple[int, int]]:
@@ -146,6 +148,36 @@ def nothing_tells_how_it_was_made(before: Ran, after: Ran) -> None:
         assert not re.search(b"55798823|imaginairy", path.read_bytes())
 
 
+def it_is_signed_as(source: str) -> Judge:
+    """Return a judge that credentials say of what kind a picture is."""
+
+    def judge(before: Ran, after: Ran) -> None:
+        (picture,) = after.pictures()
+        said = credentials(picture)
+        assert (said.state, said.signed_by, said.source) == ("Valid", "one", source)
+
+    return judge
+
+
+def another_signed_it(before: Ran, after: Ran) -> None:
+    signed = [credentials(ran.pictures()[0]).signed_by for ran in (before, after)]
+    assert signed == ["one", "two"]
+
+
+def that_key_signs_nothing(before: Ran, after: Ran) -> None:
+    assert (before.code, after.code) == (0, 2)
+    assert "Error: 'one.pem' and 'other.key' cannot sign" in after.stderr
+    assert not after.files
+
+
+def signing(source: str) -> Iterator[tuple[str, Words, Words, Judge]]:
+    """Yield the options that sign, what follows them, what else is typed, the judge."""
+    one = ("--c2pa-cert", "one.pem", "--c2pa-key", "one.key")
+    yield "--c2pa", one, (), it_is_signed_as(source)
+    yield "--c2pa-cert", ("two.pem",), ("--c2pa", *one), another_signed_it
+    yield "--c2pa-key", ("other.key",), ("--c2pa", *one), that_key_signs_nothing
+
+
 def it_is_drawn_in_the_terminal(before: Ran, after: Ran) -> None:
     assert "\u2580" not in before.stdout
     assert after.stdout.count("\u2580") > 100
@@ -238,6 +270,8 @@ def _rows(
     yield ("--json",), (), alone, each_picture_is_one_object
     unlikely = ("--seed", "55798823")
     yield ("--no-metadata",), (), unlikely, nothing_tells_how_it_was_made
+    for option, with_it, without, judge in signing(EDITED if red == () else GENERATED):
+        yield (option,), with_it, without, judge
     yield ("--show",), (), alone, it_is_drawn_in_the_terminal
     yield ("--device",), ("abacus",), alone, another_device_is_refused
     private = ("--mask-image", "http://127.0.0.1:9/a.png")

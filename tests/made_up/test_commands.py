@@ -39,6 +39,8 @@ FEW = NUMBERS.filter(lambda text: text != "64")
 WORDS: dict[str, st.SearchStrategy[str]] = {
     "batch_size": FEW,
     "best_of": FEW,
+    "c2pa_cert": st.sampled_from(SOURCES),
+    "c2pa_key": st.sampled_from(SOURCES),
     "device": st.sampled_from(["cpu", "cuda", "cuda:9", "mps", "gpu", ""]),
     "files": st.sampled_from(SOURCES),
     "folder": st.sampled_from(PLACES),
@@ -212,7 +214,8 @@ SURROUNDINGS = (
 )
 VARIABLES = (
     "IMAGINAIRY_MODEL", "IMAGINAIRY_MAX_PIXELS", "IMAGINAIRY_ALLOW_PRIVATE_URLS",
-    "COLUMNS", "LINES", "TERM", "TERM_PROGRAM", "NO_COLOR", "FORCE_COLOR", "HOME",
+    "IMAGINAIRY_C2PA_CERT", "HOME", "COLUMNS", "LINES", "TERM", "TERM_PROGRAM",
+    "NO_COLOR", "FORCE_COLOR",
     "http_proxy", "no_proxy", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME",
 )  # fmt: skip
 
