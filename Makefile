@@ -24,6 +24,9 @@ MUTANTS ?= 300
 SEED ?= 1
 CHECKED ?=
 
+# Which kinds of hostile files; all of them by default.
+HOSTILE ?=
+
 .PHONY: demo test nightly made-up check mutants format bench assets docs storybook \
 	storybook-report test-storybook lock clean
 
@@ -51,6 +54,9 @@ check: $(VENV)/tools  ## format, lint, types, tests
 	$(BIN)/mypy
 	@echo $(FIRST)
 	$(SUITE)
+
+hostile: $(VENV)/tools  ## hostile files through every door; a quarter of an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile $(HOSTILE)
 
 mutants: $(VENV)/tools  ## put faults into the code; does a test fail? an hour, resumable
 	$(BIN)/python -m mutants --number $(MUTANTS) --seed $(SEED) $(CHECKED)

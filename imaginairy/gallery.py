@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from imaginairy.errors import BadImageError, BadOptionError
+from imaginairy.kinds import start_of
 from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import read_foreign
 from imaginairy.metadata.read import read_written
@@ -39,6 +40,8 @@ POLICY = (
 )
 """What the page's browser may do: show pictures, and run the one script of ours."""
 MARK = '<meta name="generator" content="imaginairy">'
+MOST_NESTED = 20
+"""How many lists and objects in each other are shown."""
 NOT_SHOWN = ("prompt", "prompt_text", "negative_prompt", "conditioning")
 NO_RECORD = "The picture says nothing about how it was drawn."
 DEFAULTS = {
@@ -97,13 +100,17 @@ def write_gallery(folder: Path) -> tuple[Path, int]:
             "imagine saves its in 'outputs', or where --outdir says."
         )
     page = folder / PAGE
-    if page.exists() and MARK not in page.read_text(encoding="utf-8", errors="replace"):
+    if page.exists() and not _is_gallery(page):
         raise BadOptionError(
             f"'{page}' is there already and is not a gallery; move it away first."
         )
     with whole_file(page) as place:
         place.write_text(gallery_page(entries, folder), encoding="utf-8")
     return page, len(entries)
+
+
+def _is_gallery(page: Path) -> bool:
+    return page.is_file() and MARK.encode() in start_of(page)
 
 
 def read_entries(folder: Path) -> Iterator[Entry]:
@@ -197,18 +204,20 @@ def facts(entry: Entry) -> dict[str, Any]:
     return listed
 
 
-def in_words(value: Any) -> str:
+def in_words(value: Any, depth: int = MOST_NESTED) -> str:
     """Return what a field of the metadata holds, to be read on a line."""
+    if not depth:
+        return "…"
     match value:
         case bool():
             return "yes" if value else "no"
         case dict():
             pairs = value.items()
             return ", ".join(
-                f"{str(k).replace('_', ' ')} {in_words(v)}" for k, v in pairs
+                f"{str(k).replace('_', ' ')} {in_words(v, depth - 1)}" for k, v in pairs
             )
         case list():
-            return ", ".join(in_words(each) for each in value)
+            return ", ".join(in_words(each, depth - 1) for each in value)
     return _number(value)
 
 

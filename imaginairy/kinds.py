@@ -132,10 +132,13 @@ def what_stands_at(path: Path) -> str | None:
 
 
 def start_of(source: Path | IO[bytes]) -> bytes:
-    """Return a file's first bytes; of one that is open, without moving on in it."""
+    """Return a file's first bytes; of one that is open, without moving on in it.
+
+    Some files of the system say that they are empty, and reading them never ends.
+    """
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return file.read(ENOUGH)
+            return file.read(ENOUGH) if source.stat().st_size else b""
     start = source.read(ENOUGH)
     source.seek(0)
     return start

@@ -77,7 +77,7 @@ def opened_picture(
     name = name or str(source)
     most = most_pixels()
     start = _start(source, name)
-    if raw_picture(start, name):
+    if not start or raw_picture(start, name):
         raise BadImageError(f"'{name}' {why_no_picture(start, name)}.")
     try:
         with _Watched.of(source, name) as file:

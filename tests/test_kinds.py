@@ -17,6 +17,7 @@ from imaginairy.kinds import (
     why_no_picture,
 )
 from imaginairy.metadata.read import read_written
+from imaginairy.pictures import read_picture
 
 
 def box(brand: str, *others: str) -> bytes:
@@ -247,3 +248,12 @@ def test_4096_bytes_are_looked_at_and_an_open_file_stays_where_it_is(
     with (tmp_path / "a").open("rb") as file:
         assert start_of(file) == bytes(4096)
         assert file.tell() == 0
+
+
+def test_a_file_that_says_it_is_empty_is_not_read(tmp_path: Path) -> None:
+    """As one of the kernel's, of which some never come to an end."""
+    (tmp_path / "a").touch()
+    for path in (tmp_path / "a", *Path("/proc/self").glob("environ")):
+        assert start_of(path) == b""
+        with pytest.raises(BadImageError, match="is empty, not a picture that can be"):
+            read_picture(path)

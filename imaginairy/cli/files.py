@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
-from imaginairy.cli.run import code_of, say
+from imaginairy.cli.run import code_of, in_a_line, say
 from imaginairy.errors import ImaginairyError
 from imaginairy.lazy_image import LazyLoadingImage, as_pillow
 from imaginairy.metadata.credentials import USUAL, Provenance
@@ -39,7 +39,7 @@ def each_file(files: Iterable[str], work: Callable[[str], None]) -> None:
         try:
             work(file)
         except ImaginairyError as error:
-            say(f"Error: {error}", err=True)
+            say(f"Error: {in_a_line(error)}", err=True)
             failed = max(failed, code_of(error))
     if failed:
         sys.exit(failed)

@@ -18,6 +18,8 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
 STANDARD_INPUT = "-"
+LONGEST_LINE = 1_000_000
+"""Bytes of a line."""
 BOM = codecs.BOM_UTF8.decode()
 IN_MEMORY = 1 << 24
 """Bytes of a file that are kept there; what is longer is kept in a temporary file."""
@@ -133,7 +135,12 @@ class Lines:
         self._kept = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # see `close`
         self._count = self._bytes = 0
         try:
-            for line in file:
+            for line in iter(lambda: file.readline(LONGEST_LINE + 1), b""):
+                if len(line) > LONGEST_LINE:
+                    raise BadOptionError(
+                        f"A line in {name} has more than {LONGEST_LINE / 1e6:g} MB, "
+                        "which is no prompt; write one a line."
+                    )
                 self._count += bool(_decoded(line, self._bytes, name).strip())
                 self._bytes += self._kept.write(line)
             if not self._count:
@@ -186,6 +193,8 @@ def _file(file: Path, options: dict[str, Any]) -> Lines:
             "read standard input."
         )
     as_json = file.suffix.lower() in (".jsonl", ".ndjson")
+    if not file.stat().st_size:  # some of the kernel's say so and never end
+        raise BadOptionError(f"There are no prompts in '{file}'; write one a line.")
     with file.open("rb") as opened:
         return Lines(opened, f"'{file}'", options, as_json=as_json)
 

@@ -12,7 +12,7 @@ from imaginairy.cli.verdict import Verdict, compared
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
 from imaginairy.lazy_image import is_file, is_of_web
-from imaginairy.log import log
+from imaginairy.log import log, shortened
 from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import ForeignRecord, read_foreign
 from imaginairy.metadata.read import read_written
@@ -23,6 +23,8 @@ from imaginairy.sizes import written
 
 OPTIONS = options(ImaginePrompt)
 SURROUNDINGS = ("software", "device", "precision", "platform")
+MOST_OF_A_NAME = 60
+"""Letters of a folder's name that a picture says."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Record:
                 f"drawn anew, and not compared: since it was drawn, the file "
                 f"{', '.join(self.since)}, which is not done again.",
             )
-        kind = (self.metadata or {}).get("image_type", self.path.parent.name)
+        kind = str((self.metadata or {}).get("image_type", self.path.parent.name))
+        kind = Path(kind).name[:MOST_OF_A_NAME]  # and no path to anywhere else
         same_kind = drawn.parent / kind / drawn.name
         verdict = compared(self.path, same_kind if same_kind.is_file() else drawn)
         if verdict.result != "other":
@@ -225,7 +228,7 @@ def _foreign_fields(
         )
     if foreign.unknown:
         left_out = ", ".join(
-            f"{name} {value}" for name, value in foreign.unknown.items()
+            f"{name} {shortened(value)}" for name, value in foreign.unknown.items()
         )
         log.warning("%s: left out, as nothing here does it: %s.", path, left_out)
     if foreign.note:

@@ -63,16 +63,21 @@ def failure_of(error: Exception) -> Failure | None:
     """Say what an error means to a user; None where it is a fault of the program."""
     match error:
         case ImaginairyError():
-            return Failure(str(error), code_of(error))
+            return Failure(in_a_line(error), code_of(error))
         case BrokenPipeError():
             return None
         case OSError():
             name = f" '{error.filename}'" if error.filename else ""
             what = error.strerror or error
-            return Failure(f"The file system refused{name}: {what}.", 1)
+            return Failure(in_a_line(f"The file system refused{name}: {what}."), 1)
     if is_short_of_memory(error):
         return Failure(str(NotEnoughMemoryError()), 1)
     return None
+
+
+def in_a_line(error: object) -> str:
+    """Return what an error says, whatever ends of lines are in the names in it."""
+    return str(error).replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 def say(text: str, *, err: bool = False) -> None:

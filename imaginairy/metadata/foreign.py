@@ -50,6 +50,8 @@ OUR_VERSION = "imaginairy"
 EMPHASIS = {"(": "1.1", "[": "0.91"}
 """What brackets without a number mean to other tools; to us they are plain text."""
 PARTNER = {")": "(", "]": "["}
+LONGEST_NUMBER = 80
+"""Letters of one, with the colon before it."""
 NUMBERED = re.compile(r":\s*[+-]?[\d.]+\s*$")
 
 
@@ -162,17 +164,19 @@ def emphasised(text: str) -> str:
     """
     signs = list(text)
     opened: list[int] = []
+    parted = -1
     for at, sign in enumerate(text):
+        parted = at if sign in ":|" else parted
         if at and text[at - 1] == "\\":
             continue
         if sign in EMPHASIS:
             opened.append(at)
         elif sign in PARTNER and opened and text[opened[-1]] == PARTNER[sign]:
             first = opened.pop()
-            inside = text[first + 1 : at]
-            if sign == ")" and not NUMBERED.search(inside):
+            end = text[max(first + 1, at - LONGEST_NUMBER) : at]
+            if sign == ")" and not NUMBERED.search(end):
                 signs[at] = f":{EMPHASIS['(']})"
-            if sign == "]" and not set(inside) & set(":|"):
+            if sign == "]" and parted < first:
                 signs[first], signs[at] = "(", f":{EMPHASIS['[']})"
     return "".join(signs)
 

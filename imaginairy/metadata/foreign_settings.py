@@ -25,17 +25,21 @@ TOKENS = (
 def read_settings(text: str) -> dict[str, str]:
     """Return the settings by the names they are given; quotes are taken off."""
     settings: dict[str, str] = {}
+    longer: dict[str, tuple[int, int]] = {}
     name, begin, at = None, 0, 0
     while at < len(text):
         named = NAME.match(text, at)
         if named:
             name, begin = named[1], named.end()
             settings[name], at = _value(text, begin)
+            longer.pop(name, None)
         else:  # it goes on after a comma that belongs to it
             end = TO_COMMA.match(text, at).end()  # type: ignore[union-attr]
             if name is not None and text[at - 1] == ",":
-                settings[name] = text[begin:end].strip()
+                longer[name] = begin, end
             at = end + 1
+    for name, (begin, end) in longer.items():
+        settings[name] = text[begin:end].strip()
     return settings
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection
 
+from imaginairy.log import shortened
+
 NAMES_SHOWN = 3
 KINDS: tuple[tuple[str, str], ...] = (
     ("a GFPGAN, which restores faces", r"stylegan_decoder\."),
@@ -63,7 +65,8 @@ def known_kind(
 
 def kind_of(names: Collection[str]) -> str:
     """Return what a file holds, or at least how its tensors are named."""
-    shown = ", ".join(f"'{name}'" for name in list(names)[:NAMES_SHOWN])
+    first = [shortened(name) for name in list(names)[:NAMES_SHOWN]]
+    shown = ", ".join(f"'{name}'" for name in first)
     more = ", ..." if len(names) > NAMES_SHOWN else ""
     unknown = f"weights of an unknown design (tensors {shown}{more})"
     return known_kind(names, (*KINDS, *UPSCALERS)) or unknown

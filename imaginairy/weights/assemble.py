@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from imaginairy.errors import CheckpointError
+from imaginairy.log import shortened
 from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
 from imaginairy.weights.settings import Settings
 from imaginairy.weights.stored import Names, Shape, Stored, stored_as
@@ -115,7 +116,8 @@ def _refuse_misfits(
             missing.append(prefix + place.name)
         elif _squeezed(held[place.name]) != _squeezed(wanted):
             misshapen.append(
-                f"{prefix}{place.name} is {held[place.name]} instead of {wanted}"
+                f"{prefix}{place.name} is {shortened(str(held[place.name]))} instead "
+                f"of {wanted}"
             )
     left = unexpected(
         [prefix + name for name in held],

@@ -32,12 +32,17 @@ def short_enough(file: Path, longest: int = LONGEST) -> Path:
     """Return a file of text that lies beside weights, before it is read.
 
     Raises:
-        CheckpointError: it is longer than any such file, or no file but a pipe, a
-            device or a socket, which might never end.
+        CheckpointError: it is longer than any such file or empty, or no file but a
+            pipe, a device or a socket, which might never end.
     """
     if not file.is_dir() and (other := what_stands_at(file)):
         raise CheckpointError(f"'{file}' is {other}, not a file; take it away.")
-    if file.exists() and (size := file.stat().st_size) > longest:
+    if not file.exists():
+        return file
+    size = file.stat().st_size
+    if not size and not file.is_dir():
+        raise CheckpointError(f"'{file}' is empty; download it again.")
+    if size > longest:
         raise CheckpointError(
             f"'{file}' has {size / 1e6:.1f} MB; such files are read up to "
             f"{longest / 1e6:.1f} MB, more than any model needs; download it again."

@@ -5,9 +5,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
-from imaginairy.log import log
+from imaginairy.log import log, shortened
 from imaginairy.weights.weightfile import Tensors
 
+LONGEST_NAME = 200
+"""Characters of one in a message."""
 NAMES_SHOWN = 3
 IGNORED = (
     r"model_ema\..*",
@@ -91,7 +93,9 @@ def unexpected(
 
 def some(names: Collection[str]) -> str:
     """List the first few names, for messages."""
-    shown = ", ".join(list(names)[:NAMES_SHOWN])
+    shown = ", ".join(
+        shortened(name, LONGEST_NAME) for name in list(names)[:NAMES_SHOWN]
+    )
     return shown + (", ..." if len(names) > NAMES_SHOWN else "")
 
 

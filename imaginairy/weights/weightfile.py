@@ -183,8 +183,8 @@ class _Unmapped(Tensors):
             self.metadata = dict(header.pop("__metadata__", None) or {})
             for name, facts in header.items():
                 self.types[name] = SAFETENSORS_TYPES[facts["dtype"]]
-                shapes[name] = tuple(map(int, facts["shape"]))
-                self.offsets[name] = 8 + length + facts["data_offsets"][0]
+                shapes[name] = tuple(map(_counted, facts["shape"]))
+                self.offsets[name] = 8 + length + _counted(facts["data_offsets"][0])
             ends = (
                 self.offsets[name] + self._size(name, shapes[name]) for name in shapes
             )
@@ -210,6 +210,13 @@ class _Unmapped(Tensors):
     def _size(self, name: str, shape: tuple[int, ...]) -> int:
         """Return how many bytes a tensor takes."""
         return prod(shape) * self.types[name].itemsize
+
+
+def _counted(number: object) -> int:
+    """Return a number of things, or raise a ValueError."""
+    if type(number) is not int or number < 0:
+        raise ValueError(f"{number!r} is no number of things")
+    return number
 
 
 class _Loaded(Tensors):
@@ -266,6 +273,8 @@ def open_weights(path: Path, *, hollow: bool = False) -> Tensors:
 def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:
     if is_safetensors(start):
         return _safetensors(path, start, hollow)
+    if not start:
+        raise CheckpointError(why_no_weights(path, start))
     other = archive(path) if start.startswith(ZIP) else python_pickle(path)
     if other is not None:
         raise CheckpointError(other)

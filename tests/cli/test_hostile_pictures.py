@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile.metadata import METADATA
 from tests.support.commands import Run, assert_refused, process
 from tests.support.hostile import BROKEN, ENDLESS, GREY, chunk, png, saved, tiff
 
@@ -52,6 +53,19 @@ def test_the_gallery_leaves_them_out(run: Run) -> None:
     page = Path("index.html").read_text()
     assert "good.png" in page
     assert [name for name in FILES if name in page] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["field-image_type.png", "a1111-settings.png", "a1111-paired.png"]
+)
+def test_records_that_lead_astray_do_not(name: str, run: Run) -> None:
+    """Lists in lists, folders that are none, and brackets by the hundred thousand."""
+    Path(name).write_bytes(METADATA[name]())
+    ran = run("gallery", ".")
+    assert ran.exit_code == 0 and name in Path("index.html").read_text()
+    ran = run("again", name, "--model", "storybook", "--steps", 1, "--size", 64)
+    assert ran.exit_code in (0, 2), ran.output
+    assert max(map(len, ran.stderr.splitlines())) < 2500
 
 
 def test_a_process_ends_so_as_well(tmp_path: Path) -> None:

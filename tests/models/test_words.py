@@ -57,7 +57,9 @@ def test_a_folder_without_words_knows_all(tmp_path: Path) -> None:
     assert read_words(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"groups": 3}', '{"groups": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"groups": 3}', '{"groups": {"a": 1}}']
+)
 def test_broken_words_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / layouts.WORDS).write_text(content)
     with pytest.raises(CheckpointError, match="does not list words by group"):

@@ -29,7 +29,7 @@ def make_long(file: Path, size: int = LONGEST + 1_000_000) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is not valid JSON"),
+        ("", "is empty; download it again."),
         ("{", "is not valid JSON"),
         ("[" * 100_000, "is not valid JSON"),
         ('{"a":' * 100_000, "is not valid JSON"),

@@ -247,7 +247,7 @@ def test_a_vocabulary_that_makes_no_sense_is_refused(
 ) -> None:
     write_vocabulary(tmp_path, *scanty_vocabulary())
     (tmp_path / name).write_text(text)
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match=r"cannot be read|is empty"):
         load_tokenizer(tmp_path, 77)
 
 

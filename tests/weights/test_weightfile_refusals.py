@@ -1,5 +1,6 @@
 """Files that hold no weights, or broken ones."""
 
+import json
 import os
 import struct
 import warnings
@@ -61,6 +62,28 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "weights")
     assert "is a pipe, not a weight file; give a .safe" in refusal(tmp_path / "weights")
     assert "is a device, not a weight file" in refusal(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"shape": [-4, -4], "data_offsets": [0, 64]},
+        {"shape": [4.0, 4], "data_offsets": [0, 64]},
+        {"shape": [True, 16], "data_offsets": [0, 64]},
+        {"shape": [16], "data_offsets": [-64, 0]},
+        {"shape": [17], "data_offsets": [0, 68]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("hollow", [False, True])
+def test_a_header_of_numbers_that_cannot_be_is_refused(
+    tmp_path: Path, facts: dict[str, Any], hollow: bool
+) -> None:
+    header = json.dumps({"a": {"dtype": "F32", **facts}}).encode()
+    file = tmp_path / "weights"
+    file.write_bytes(struct.pack("<Q", len(header)) + header + bytes(64))
+    with pytest.raises(CheckpointError, match="broken"):
+        open_weights(file, hollow=hollow)
 
 
 @pytest.mark.parametrize("hollow", [False, True])
