@@ -25,6 +25,7 @@ from imaginairy.errors import (
     DownloadError,
     NotEnoughMemoryError,
     UnknownModelError,
+    in_words,
     is_short_of_memory,
 )
 from imaginairy.families.family import AUTOENCODER
@@ -316,7 +317,7 @@ class ModelStore:
             kind = type(about).__name__
             raise BadOptionError(f"about is something hashable, not {kind}.") from error
         if is_new:
-            log.warning("%s", sentence)
+            log.warning("%s", in_words(sentence))
             self._noticed.add(about)
 
     def segmenter(self, name: str | None) -> Segmenter:

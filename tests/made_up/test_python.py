@@ -68,8 +68,10 @@ class Impatient(Observer):
 
 def prompt_of(field: str, made: Made) -> Any:
     """Return a small prompt of which one field is otherwise, where that is possible."""
+    if made.value is None:  # which a random seed would take the place of
+        return "a fox"
     try:
-        return ImaginePrompt(**{**SMALL, field: made.value})
+        return ImaginePrompt(**{**SMALL, "variation_seed": 2, field: made.value})
     except ImaginairyError:
         return "a fox"
 

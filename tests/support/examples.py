@@ -7,6 +7,7 @@ nightly`) takes the second; it makes up others each time, and the first the same
 import os
 
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 PROFILE = "HYPOTHESIS_PROFILE"
 SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -21,7 +22,12 @@ def register_profiles() -> None:
         "daily", always, max_examples=30, derandomize=True, database=None
     )
     settings.register_profile("nightly", always, max_examples=1200, print_blob=True)
-    settings.load_profile(os.environ.get(PROFILE, "daily"))
+    profile = os.environ.get(PROFILE, "daily")
+    settings.load_profile(profile)
+    if profile == "daily":
+        # Else it takes numbers and words from whatever modules are imported, and so
+        # makes up others in another order of the tests.
+        providers._get_local_constants = lambda: providers._local_constants
 
 
 def examples(times: float) -> settings:
