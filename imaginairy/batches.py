@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from imaginairy.checks import Number
-from imaginairy.device import free_bytes
+from imaginairy.device import free_bytes, let_go
+from imaginairy.economy import SHARE_OF_MEMORY
 from imaginairy.errors import NotEnoughMemoryError
 from imaginairy.generate import Drawn, draw
 from imaginairy.log import log
@@ -14,8 +15,6 @@ from imaginairy.steps.experts import experts_of
 
 MOST = 8
 """How many pictures are drawn together unless more are asked for."""
-SHARE_OF_MEMORY = 0.5
-"""How much of the free memory a batch may take where its size is left open."""
 ENOUGH_LATENTS = 1024
 """How many latents keep a CPU busy: where one picture has so many, none are drawn
 beside it, as that would be no faster and the first be late."""
@@ -96,6 +95,7 @@ class Batches:
             return
         is_memory = isinstance(failed, NotEnoughMemoryError)
         del failed, done  # what they hold of the failed attempt takes memory
+        let_go(self.store.device)
         if not is_memory:
             for order in orders:
                 yield from self._together([order], observer)

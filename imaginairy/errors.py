@@ -24,7 +24,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-MEMORY = re.compile("out of memory|can't allocate memory|alloc_cpu")
+MEMORY = re.compile(
+    "out of memory|can't allocate memory|alloc_cpu|bad_alloc|STATUS_ALLOC_FAILED"
+)
 """What torch says when there is no more of it."""
 
 
@@ -87,8 +89,10 @@ class DeviceError(ImaginairyError):
 class NotEnoughMemoryError(ImaginairyError, MemoryError):
     """A picture needs more memory than there is, on the device or beside it."""
 
-    def __init__(self) -> None:
-        super().__init__("There is not enough memory; try a smaller picture.")
+    def __init__(
+        self, message: str = "There is not enough memory; try a smaller picture."
+    ) -> None:
+        super().__init__(message)
 
 
 class NotFiniteError(ImaginairyError):

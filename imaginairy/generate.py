@@ -62,8 +62,8 @@ def _drawn(
 ) -> list[Drawn]:
     experts = experts_of(orders[0], store, look_later=look_later)
     prepared = [prepare(order, store) for order in orders]
-    texts = [condition(orders, each.model, each.stages) for each in experts]
-    with tiled(orders, experts):
+    with experts[0].stages.between(), tiled(orders, experts):
+        texts = [condition(orders, each.model, each.stages) for each in experts]
         begin = start(orders, prepared, experts)
         latents = sample(orders, texts, begin, experts, observer)
         images = decode(latents, experts[0].model, experts[0].stages)

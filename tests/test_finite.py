@@ -27,9 +27,11 @@ from imaginairy import (
 )
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.conditioning import Conditioning
+from imaginairy.economy import Economy
 from imaginairy.errors import BadOptionError, NotFiniteError
-from imaginairy.finite import Stages, finite, is_finite, reason
+from imaginairy.finite import finite, is_finite, reason
 from imaginairy.steps.decode import say_if_flat
+from imaginairy.steps.stages import Stages
 from tests.support.pictures import distance, pixels
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), "uint8"))
@@ -105,7 +107,8 @@ def test_weights_are_half_again_after_a_computation_in_float32(
 ) -> None:
     """A stage is said once, however often it runs."""
     network = nn.Linear(1, 1).to(half)
-    before, stages, seen = list(network.parameters()), Stages("tiny"), []
+    before, seen = list(network.parameters()), []
+    stages = Stages("tiny", Economy(torch.device("cpu")))
 
     def compute() -> Tensor:
         seen.append(network.weight.dtype)

@@ -24,6 +24,11 @@ from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.schedule import Schedule, SigmaSchedule
 from imaginairy.weights.weightfile import Tensors
 
+SHARE_OF_FREE = 0.8
+"""How much of the free memory a picture may take that is said to fit."""
+SHARES = 32
+"""In how many steps a size is made smaller until it fits."""
+
 
 class DrawingModel:
     """A loaded model. Everything it takes and gives is float32.
@@ -168,6 +173,39 @@ class DrawingModel:
         _, height, width = self.grid.shape(size)
         number = computes_in(self.network).itemsize
         return int(number * self.network.config.numbers_held(height, width))
+
+    def bytes_of_pixels(self, size: tuple[int, int]) -> int:
+        """Return about how much memory the autoencoder takes for a picture, whole."""
+        width, height = size
+        number = computes_in(self.autoencoder).itemsize
+        return int(number * self.autoencoder.config.numbers_held(height, width))
+
+    def size_in(self, size: tuple[int, int], free: int) -> tuple[int, int] | None:
+        """Return the largest size that can be drawn in so many bytes.
+
+        Args:
+            size: width and height of what is too large; its shape is kept about.
+        """
+        room, step = SHARE_OF_FREE * free, self.grid.step
+        for share in range(SHARES - 1, 0, -1):
+            width, height = (
+                max(step, side * share // SHARES // step * step) for side in size
+            )
+            if self._bytes_at_least((width, height)) <= room:
+                return width, height
+        return None
+
+    def _bytes_at_least(self, size: tuple[int, int]) -> int:
+        """Return about what a picture takes where all is done to need little memory."""
+        width, height = size
+        _, rows, columns = self.grid.shape(size)
+        drawn, seen = self.network.config, self.autoencoder.config
+        sliced = getattr(drawn, "numbers_held_in_slices", drawn.numbers_held)
+        return max(
+            computes_in(self.network).itemsize * int(sliced(rows, columns)),
+            computes_in(self.autoencoder).itemsize
+            * int(seen.numbers_held_in_stripes(height, width)),
+        )
 
     def rest(self) -> None:
         """Give back the memory of weights that are used straight from disk.

@@ -19,6 +19,7 @@ from imaginairy.device import (
     is_forked,
     let_go,
 )
+from imaginairy.economy import Economy
 from imaginairy.errors import (
     BadOptionError,
     CheckpointError,
@@ -115,6 +116,7 @@ class ModelStore:
         self.device = choose_device(device)
         self.precision = precision
         self.dtype = choose_dtype(self.device, precision)
+        self.economy = Economy(self.device)
         self._lock, self._lock_of = RLock(), LOADED_IN
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
         self._held: dict[str, tuple[ModelRow, Any]] = {}

@@ -4,6 +4,8 @@ Rombach et al. 2022 (arXiv:2112.10752), section 3.1, after Esser et al. 2021
 (arXiv:2012.09841).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +17,15 @@ from imaginairy.networks.layers import (
     ResidualBlock,
     computed_in,
     group_norm,
+)
+from imaginairy.networks.stripes import (
+    activated,
+    computed,
+    convolved,
+    doubled,
+    held,
+    one_further,
+    passed,
 )
 
 EPS = 1e-6
@@ -108,6 +119,9 @@ class DecoderLevel(nn.Module):
 class Encoder(nn.Module):
     """Picture to latent statistics."""
 
+    in_stripes = False
+    """Whether it works stripe by stripe, which takes longer and less memory."""
+
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.conv_in = Conv2d(config.image_channels, config.channels[0], 3, padding=1)
@@ -121,12 +135,28 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.in_stripes:
+            return self.striped(x)
         x = self.middle(self.levels(self.conv_in(x)))
+        return self.conv_out(F.silu(self.norm_out(x)))
+
+    def striped(self, x: Tensor) -> Tensor:
+        """Compute the same without ever holding more than one fine map."""
+        map = convolved(self.conv_in, held(x))
+        level: Any
+        for level in self.levels:
+            map = passed(level.blocks, map)
+            if level.downsample is not None:
+                map = held(computed(convolved(level.downsample, one_further(map))))
+        x = self.middle(computed(map))
         return self.conv_out(F.silu(self.norm_out(x)))
 
 
 class Decoder(nn.Module):
     """Latents to picture."""
+
+    in_stripes = False
+    """Whether it works stripe by stripe, which takes longer and less memory."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -142,8 +172,20 @@ class Decoder(nn.Module):
         self.conv_out = Conv2d(config.channels[0], config.image_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.in_stripes:
+            return self.striped(x)
         x = self.levels(self.middle(self.conv_in(x)))
         return self.conv_out(F.silu(self.norm_out(x)))
+
+    def striped(self, x: Tensor) -> Tensor:
+        """Compute the same without ever holding more than one fine map."""
+        map = held(self.middle(self.conv_in(x)))
+        level: Any
+        for level in self.levels:
+            map = passed(level.blocks, map)
+            if level.upsample is not None:
+                map = convolved(level.upsample, doubled(map))
+        return computed(convolved(self.conv_out, activated(self.norm_out, map)))
 
 
 class Autoencoder(nn.Module):

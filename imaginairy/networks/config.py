@@ -15,6 +15,10 @@ def mirrored(down: tuple[Depths, ...]) -> tuple[Depths, ...]:
     return tuple((*level, level[-1]) for level in reversed(down))
 
 
+SLICES = 64
+"""In how many slices tokens are worked on at most; see `imaginairy.economy`."""
+HELD_IN_SLICES = 5
+"""How many times the memory of its feature maps a UNet takes so; 3.2 were counted."""
 HELD_AT_ONCE = 16
 """How many times the memory of its feature maps a UNet takes at most; 13 to 14 were
 measured."""
@@ -64,6 +68,15 @@ class UNetConfig:
         )
         return HELD_AT_ONCE * maps
 
+    def numbers_held_in_slices(self, height: int, width: int) -> int:
+        """Return the same where the tokens of a picture are worked on in slices.
+
+        What a slice of the finest tokens is told of all others counts three times.
+        """
+        places = height * width
+        looks = 3 * max(self.heads) * places**2 // SLICES
+        return self.numbers_held(height, width) * HELD_IN_SLICES // HELD_AT_ONCE + looks
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
@@ -88,6 +101,23 @@ class AutoencoderConfig:
     def downsampling(self) -> int:
         """Picture pixels per latent pixel, along one side."""
         return int(2 ** (len(self.channels) - 1))
+
+    def numbers_held(self, height: int, width: int) -> int:
+        """Return about how many numbers are held at once for a picture of that size.
+
+        Five maps of the finest level in the encoder, or three in the decoder where they
+        are as deep as those of the level below.
+        """
+        finest, below, *_ = (*self.channels, 0)
+        return max(5 * finest, 3 * below) * height * width
+
+    def numbers_held_in_stripes(self, height: int, width: int) -> int:
+        """Return the same where it works stripe by stripe, but for the stripes.
+
+        That is one map of the finest level, and what it is made of.
+        """
+        finest, below, *_ = (*self.channels, 0)
+        return (finest + below // 4) * height * width
 
 
 @dataclass(frozen=True)

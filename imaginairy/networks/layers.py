@@ -1,8 +1,9 @@
 """Blocks that the UNet and the autoencoder share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from math import log
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from math import ceil, log
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,29 +51,51 @@ class Conv2d(nn.Conv2d):
             input, weight, self.bias, self.stride, 0, self.dilation, self.groups
         )
 
+    def between(self, rows: Tensor) -> Tensor:
+        """Convolve rows that come with those above and below that it looks at."""
+        weight, pad = self.weight.to(rows.dtype), int(self.padding[1])
+        if self.wrap_x:
+            rows, pad = F.pad(rows, (pad, pad, 0, 0), mode="circular"), 0
+        return F.conv2d(
+            rows, weight, self.bias, self.stride, (0, pad), self.dilation, self.groups
+        )
+
 
 def computed_in(layer: Linear | Conv2d) -> torch.dtype:
     """Return the type that a layer computes in, which its bias is always held in."""
     return (layer.weight if layer.bias is None else layer.bias).dtype
 
 
-@contextmanager
-def tiling(*modules: nn.Module, x: bool, y: bool) -> Iterator[None]:
+def tiling(*modules: nn.Module, x: bool, y: bool) -> AbstractContextManager[None]:
     """Let every padded convolution of the modules wrap around while the block runs."""
-    convolutions = [
-        layer
+    return while_set(*modules, wrap_x=x, wrap_y=y)
+
+
+@contextmanager
+def while_set(*modules: nn.Module, **values: Any) -> Iterator[None]:
+    """Set attributes of all layers in modules that have them while the block runs."""
+    before = [
+        (layer, name, getattr(layer, name))
         for module in modules
         for layer in module.modules()
-        if isinstance(layer, Conv2d)
+        for name in values
+        if hasattr(type(layer), name)
     ]
-    before = [(layer.wrap_x, layer.wrap_y) for layer in convolutions]
     try:
-        for layer in convolutions:
-            layer.wrap_x, layer.wrap_y = x, y
+        for layer, name, _ in before:
+            setattr(layer, name, values[name])
         yield
     finally:
-        for layer, (wrap_x, wrap_y) in zip(convolutions, before, strict=True):
-            layer.wrap_x, layer.wrap_y = wrap_x, wrap_y
+        for layer, name, value in before:
+            setattr(layer, name, value)
+
+
+def in_slices(compute: Callable[[Tensor], Tensor], x: Tensor, slices: int) -> Tensor:
+    """Compute what each token of (..., tokens, width) is by itself, some at a time."""
+    if slices == 1:
+        return compute(x)
+    parts = torch.split(x, ceil(x.shape[-2] / slices), dim=-2)
+    return torch.cat([compute(part) for part in parts], dim=-2)
 
 
 def added(fresh: Tensor, x: Tensor) -> Tensor:
@@ -123,6 +146,10 @@ class ResidualBlock(nn.Module):
 class Attention(nn.Module):
     """Attend from tokens to themselves or to a context (Vaswani et al. 2017)."""
 
+    slices = 1
+    """In how many slices tokens look at the others, to hold less at once; those of a
+    text, which are few, do so together."""
+
     def __init__(
         self,
         width: int,
@@ -160,9 +187,13 @@ class Attention(nn.Module):
             for part in (self.query(x), self.key(context), self.value(context))
         )  # (batch, heads, tokens, width / heads)
         seen = None if mask is None else mask[:, None, None]
-        mixed = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=seen, is_causal=causal
-        )
+
+        def look(query: Tensor) -> Tensor:
+            return F.scaled_dot_product_attention(
+                query, key, value, attn_mask=seen, is_causal=causal
+            )
+
+        mixed = in_slices(look, query, 1 if causal else self.slices)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 

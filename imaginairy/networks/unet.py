@@ -22,6 +22,7 @@ from imaginairy.networks.layers import (
     added,
     computed_in,
     group_norm,
+    in_slices,
     sinusoid,
 )
 
@@ -32,12 +33,19 @@ TRANSFORMER_EPS = 1e-6
 class FeedForward(nn.Module):
     """Widen fourfold behind a GELU gate, and narrow again (Shazeer 2020, GEGLU)."""
 
+    slices = 1
+    """In how many slices tokens are worked on, to hold less at once."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.widen = Linear(width, 8 * width)
         self.narrow = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        return in_slices(self.think, x, self.slices)
+
+    def think(self, x: Tensor) -> Tensor:
+        """Map tokens (batch, n, width) to the same, each by itself."""
         value, gate = self.widen(x).chunk(2, dim=-1)
         return self.narrow(value * F.gelu(gate))
 

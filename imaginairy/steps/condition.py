@@ -8,9 +8,9 @@ import torch
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.families.text import Wanted
-from imaginairy.finite import Stages
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
+from imaginairy.steps.stages import Stages
 from imaginairy.weighted_prompt import WeightedPrompt
 
 

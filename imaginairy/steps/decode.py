@@ -1,14 +1,14 @@
 """From latents to pictures, one by one."""
 
-from functools import partial
+from collections.abc import Callable
 
 from PIL import Image
 from torch import Tensor
 
-from imaginairy.finite import Stages
 from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.pixels import tensor_to_image
+from imaginairy.steps.stages import Stages
 
 
 def decode(latents: Tensor, model: DrawingModel, stages: Stages) -> list[Image.Image]:
@@ -17,7 +17,7 @@ def decode(latents: Tensor, model: DrawingModel, stages: Stages) -> list[Image.I
     One by one: together they would take much memory and be no faster.
     """
     model.rest()
-    return [_decoded(each, model, stages) for each in one_by_one(latents)]
+    return [_finished(each, model, stages) for each in one_by_one(latents)]
 
 
 def one_by_one(latents: Tensor) -> list[Tensor]:
@@ -25,17 +25,24 @@ def one_by_one(latents: Tensor) -> list[Tensor]:
     return [latents[number : number + 1] for number in range(len(latents))]
 
 
-def preview(model: DrawingModel, latents: Tensor) -> Image.Image:
+def preview(model: DrawingModel, stages: Stages, latents: Tensor) -> Image.Image:
     """Return the picture that latents (1, channels, h, w) stand for."""
-    return tensor_to_image(model.decode(latents)[0])
+    return _decoded(latents, model, stages.in_memory)
 
 
-def _decoded(latents: Tensor, model: DrawingModel, stages: Stages) -> Image.Image:
-    decode = partial(model.decode, latents)
-    pictures = stages.run("the decoder", model.autoencoder, decode)
-    image = tensor_to_image(pictures[0])
+def _finished(latents: Tensor, model: DrawingModel, stages: Stages) -> Image.Image:
+    image = _decoded(latents, model, stages.run)
     say_if_flat(image)
     return image
+
+
+def _decoded(
+    latents: Tensor, model: DrawingModel, run: Callable[..., Tensor]
+) -> Image.Image:
+    height, width = (side * model.grid.pixels for side in latents.shape[2:])
+    holds, network = model.bytes_of_pixels((width, height)), model.autoencoder
+    pictures = run("the decoder", network, model.decode, latents, holds=holds)
+    return tensor_to_image(pictures[0])
 
 
 def say_if_flat(image: Image.Image) -> None:

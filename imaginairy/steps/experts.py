@@ -6,13 +6,14 @@ where the one before it stops.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
-from imaginairy.finite import Stages
 from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.order import Order
+from imaginairy.steps.stages import Stages
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,9 @@ class Expert:
     """A model that draws a part of the noise."""
 
     loaded: LoadedModel
+    stages: Stages
     begins: float = 0.0
     """The share of the noise schedule that is walked before it takes over."""
-    looks_later: bool = False
-    """Whether its predictions are looked at later; see `Stages`."""
-    stages: Stages = field(init=False)
-
-    def __post_init__(self) -> None:
-        stages = Stages(self.loaded.title, later=self.looks_later)
-        object.__setattr__(self, "stages", stages)
 
     @property
     def model(self) -> DrawingModel:
@@ -50,11 +45,22 @@ def experts_of(
     order: Order, store: ModelStore, *, look_later: bool = False
 ) -> tuple[Expert, ...]:
     """Return who draws an order, in the order in which they do."""
-    first = Expert(store.get(order.model, vae=order.vae), looks_later=look_later)
-    if order.refiner is None:
-        return (first,)
-    name, begins = order.refiner
-    return first, Expert(store.refiner(name), begins, look_later)
+    first = store.get(order.model, vae=order.vae)
+    loaded = [(first, 0.0)]
+    if order.refiner is not None:
+        name, begins = order.refiner
+        loaded.append((store.refiner(name), begins))
+    return tuple(
+        Expert(model, _stages(model, order, store, look_later), begins)
+        for model, begins in loaded
+    )
+
+
+def _stages(
+    loaded: LoadedModel, order: Order, store: ModelStore, later: bool
+) -> Stages:
+    fits = partial(loaded.diffusion.size_in, order.drawn)
+    return Stages(loaded.title, store.economy, order.drawn, fits, later=later)
 
 
 def legs_of(experts: Sequence[Expert], levels: list[float]) -> list[Leg]:

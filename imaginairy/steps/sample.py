@@ -68,7 +68,7 @@ def sample(
         index = next(counted)
         pictures = zip(one_by_one(latents), one_by_one(denoised), strict=True)
         for number, (walked, clean) in enumerate(pictures):
-            show = partial(preview, model)
+            show = partial(preview, model, experts[0].stages)
             observer.on_step(Step(index, walked, clean, show, number))
 
     latents, legs = start.latents, legs_of(experts, start.levels)
@@ -102,10 +102,13 @@ def _denoiser(
 ) -> Denoiser:
     """Wrap guidance and, where there is one, the mask around the network."""
     model, stages = expert.model, expert.stages
+    alone = len(orders) == 1  # else fewer of them are tried first; see `Batches`
 
     def draws(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
-        predict = partial(model.network, latents, timesteps, text)
-        return stages.run(f"the {model.title}", model.network, predict, often=True)
+        network, asked = model.network, (latents, timesteps, text)
+        return stages.run(
+            f"the {model.title}", network, network, *asked, often=True, climbs=alone
+        )
 
     network: Network = draws
     if model.sees_mask and start.blanked is not None:

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from imaginairy.device import SeededNoise, spherical_mix
-from imaginairy.finite import Stages
 from imaginairy.masks.canvas import Canvas
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
@@ -16,6 +14,7 @@ from imaginairy.pixels import image_to_tensor, latent_mask
 from imaginairy.samplers.table import DrawNoise
 from imaginairy.steps.experts import Expert
 from imaginairy.steps.prepare import Prepared
+from imaginairy.steps.stages import Stages
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,9 @@ def _encoded(
     model: DrawingModel, picture: Tensor, noise: Tensor, stages: Stages
 ) -> Tensor:
     """Return the latents of a picture; see `DrawingModel.encode`."""
-    encode = partial(model.encode, picture, noise)
-    return stages.run("the encoder", model.autoencoder, encode)
+    holds = model.bytes_of_pixels((picture.shape[3], picture.shape[2]))
+    network = model.autoencoder
+    return stages.run("the encoder", network, model.encode, picture, noise, holds=holds)
 
 
 def _blanked(order: Order, canvas: Canvas | None) -> Tensor:

@@ -1,0 +1,152 @@
+"""What is done where memory is short: a ladder of measures, climbed as far as need be.
+
+Each is the same computation in another order, and comes out the same but for rounding.
+"""
+
+import gc
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from imaginairy.device import free_bytes, let_go
+from imaginairy.errors import NotEnoughMemoryError, is_short_of_memory
+from imaginairy.log import log
+from imaginairy.networks.config import SLICES
+from imaginairy.networks.layers import while_set
+
+T = TypeVar("T")
+
+FEW_SLICES = 8
+SHARE_OF_MEMORY = 0.5
+"""How much of the free memory may be taken where it is known beforehand how much is."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One way to need less memory, which takes longer."""
+
+    how: str
+    """As it is said: `computing it ...`."""
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of the layers that have them."""
+    one_by_one: bool = False
+    """Whether what lies along the batch is computed apart."""
+
+    def helps(self, network: nn.Module, batch: Sequence[Any]) -> bool:
+        """Tell whether it changes anything."""
+        if self.one_by_one:
+            return bool(batch) and len(batch[0]) > 1
+        return any(
+            hasattr(type(layer), name)
+            for layer in network.modules()
+            for name in self.sets
+        )
+
+
+LADDER = (
+    Measure(f"in {FEW_SLICES} slices", {"slices": FEW_SLICES}),
+    Measure("one by one", one_by_one=True),
+    Measure(f"in {SLICES} slices", {"slices": SLICES}),
+    Measure("in stripes", {"in_stripes": True}),
+)
+"""In the order in which they are taken; each is kept when the next is."""
+
+
+class Economy:
+    """Computes on a device, and remembers what that took where memory was short.
+
+    Args:
+        device: where it is short of memory.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._taken: dict[Hashable, dict[int, int]] = {}
+        """For each work, how many measures it took from a size on."""
+
+    def computed(
+        self,
+        work: str,
+        network: nn.Module,
+        compute: Callable[..., T],
+        *batch: Any,
+        holds: int = 0,
+        climbs: bool = True,
+    ) -> T:
+        """Return what `compute` gives of a batch, with as many measures as it takes.
+
+        They are kept for what is as large or larger.
+
+        Args:
+            work: what is done with what, in words; what it takes is remembered by that.
+            network: what it computes with.
+            batch: tensors and conditioning for each picture.
+            holds: bytes that it is known to take; where they are not free, all
+                measures are taken from the start.
+            climbs: whether measures are taken beyond those that are known.
+
+        Raises:
+            NotEnoughMemoryError: no measure is enough.
+        """
+        ladder = [each for each in LADDER if each.helps(network, batch)]
+        size = batch[0][0].numel() if batch else 0
+        known = taken = self._known(work, size)
+        if not self._has_room(holds):
+            taken = len(ladder)
+        while taken <= len(ladder):
+            try:
+                result = _with(ladder[:taken], network, compute, batch)
+            except (MemoryError, RuntimeError) as error:
+                if not is_short_of_memory(error):
+                    raise
+            else:
+                if taken > known:
+                    self._keep(work, size, ladder[:taken])
+                return result
+            gc.collect()
+            let_go(self.device)  # the failed attempt and what it held are forgotten
+            if not climbs:
+                break
+            taken += 1
+        raise NotEnoughMemoryError
+
+    def _known(self, work: Hashable, size: int) -> int:
+        """Return how many measures it took so far, for what is no larger."""
+        taken = self._taken.get(work, {}).items()
+        return max((count for least, count in taken if least <= size), default=0)
+
+    def _has_room(self, holds: int) -> bool:
+        free = free_bytes(self.device) if holds else None
+        return free is None or holds <= SHARE_OF_MEMORY * free
+
+    def _keep(self, work: str, size: int, measures: Sequence[Measure]) -> None:
+        first = work not in self._taken
+        self._taken.setdefault(work, {})[size] = len(measures)
+        if first:
+            log.warning(
+                "There is not enough memory on %s for %s at once; computing it %s.",
+                self.device,
+                work,
+                " and ".join(each.how for each in measures),
+            )
+
+
+def _with(
+    measures: Sequence[Measure],
+    network: nn.Module,
+    compute: Callable[..., T],
+    batch: Sequence[Any],
+) -> T:
+    """Compute something with measures taken."""
+    values = {name: value for each in measures for name, value in each.sets.items()}
+    with while_set(network, **values) if values else nullcontext():
+        if not any(each.one_by_one for each in measures):
+            return compute(*batch)
+        rows = (slice(number, number + 1) for number in range(len(batch[0])))
+        parts: Any = [compute(*(each[row] for each in batch)) for row in rows]
+        whole: Any = torch.cat(parts)
+        return whole

@@ -1,0 +1,151 @@
+"""The stages of a picture: each gives finite numbers, in the memory that there is."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from imaginairy.device import computes_in, free_bytes
+from imaginairy.economy import Economy
+from imaginairy.errors import NotEnoughMemoryError, NotFiniteError
+from imaginairy.finite import Said, capital, in_float32, is_finite, reason
+from imaginairy.log import log
+from imaginairy.sizes import Size, written
+
+T = TypeVar("T", Tensor, Said)
+
+Fits = Callable[[int], Size | None]
+"""Gives the largest size that can be drawn in so many bytes; None where none can."""
+
+
+class Stages:
+    """Runs the stages of one picture.
+
+    Where memory is short a stage is computed in another order, which needs less. What
+    overflows half precision fits into single precision; a stage that does is computed
+    again, alone, in that.
+
+    To look at a number is to wait for it. What runs many times may be looked at later,
+    all at once: then it is only known that something went wrong, not what.
+
+    Args:
+        model: what the model is called in messages.
+        economy: knows what computations take where memory is short.
+        size: width and height at which the picture is drawn.
+        fits: where memory is short whatever is done, gives the size that is named.
+        later: whether what runs often may be looked at later.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        economy: Economy,
+        size: Size | None = None,
+        fits: Fits = lambda free: None,
+        *,
+        later: bool = False,
+    ) -> None:
+        self.model = model
+        self.later = later
+        self.economy, self.size, self.fits = economy, size, fits
+        self.recomputed: list[str] = []
+        """The stages that were computed again in float32."""
+        self._seen: set[str] = set()
+        self._unseen: Tensor | None = None
+
+    def run(
+        self,
+        stage: str,
+        network: nn.Module,
+        compute: Callable[..., T],
+        *batch: Any,
+        often: bool = False,
+        **memory: Any,
+    ) -> T:
+        """Return what `compute` gives of a batch, all of it finite; see `in_memory`.
+
+        Args:
+            often: whether it may be looked at later, by `all_finite`: from its second
+                time on, while half precision is enough.
+
+        Raises:
+            NotFiniteError: there is NaN or infinity in it.
+            NotEnoughMemoryError: it takes more than there is.
+        """
+        result = self.in_memory(stage, network, compute, *batch, **memory)
+        wait = not (self.later and often) or stage in self.recomputed
+        if not wait and stage in self._seen and isinstance(result, Tensor):
+            good = result.isfinite().all()
+            self._unseen = good if self._unseen is None else self._unseen & good
+            return result
+        self._seen.add(stage)
+        if is_finite(result):
+            return result
+        if computes_in(network).itemsize < torch.float32.itemsize:
+            with in_float32(network):
+                result = self.in_memory(stage, network, compute, *batch, **memory)
+            if is_finite(result):
+                self._note(stage)
+                return result
+        raise NotFiniteError(
+            f"{capital(stage)} of '{self.model}' gave numbers that are "
+            f"not finite (NaN or infinity), so there is no picture; {reason(network)}."
+        )
+
+    def in_memory(
+        self,
+        stage: str,
+        network: nn.Module,
+        compute: Callable[..., T],
+        *batch: Any,
+        holds: int = 0,
+        climbs: bool = True,
+    ) -> T:
+        """Return what `compute` gives of a batch, whatever that is.
+
+        Args:
+            stage: what it does, in words.
+            network: what it computes with.
+            batch: tensors and conditioning for each picture, which may be computed
+                apart; what is of no one picture is bound to `compute`.
+            holds: bytes that it is known to take.
+            climbs: whether it is computed in another order where memory is short.
+
+        Raises:
+            NotEnoughMemoryError: it takes more than there is.
+        """
+        work = f"{stage} of '{self.model}'"
+        try:
+            return self.economy.computed(
+                work, network, compute, *batch, holds=holds, climbs=climbs
+            )
+        except NotEnoughMemoryError as error:
+            raise self._too_large(work) from error
+
+    def all_finite(self) -> bool:
+        """Look at what was not looked at yet, and tell whether all of it is finite."""
+        unseen, self._unseen = self._unseen, None
+        return unseen is None or bool(unseen)
+
+    def _note(self, stage: str) -> None:
+        if stage not in self.recomputed:
+            self.recomputed.append(stage)
+            log.warning(
+                "%s of '%s' is beyond half precision; computed again in float32.",
+                capital(stage),
+                self.model,
+            )
+
+    def _too_large(self, work: str) -> NotEnoughMemoryError:
+        """Say that memory is short, and what would fit into it."""
+        device = self.economy.device
+        size = f" at {written(self.size)}" if self.size else ""
+        fits = self.fits(free_bytes(device) or 0)
+        ways = [f"a picture drawn at {written(fits)} would fit"] if fits else []
+        ways += ["try a smaller model"] if not fits else []
+        ways += ["try the device 'cpu'"] if device.type != "cpu" else []
+        return NotEnoughMemoryError(
+            f"There is not enough memory on {device} for {work}{size}; "
+            f"{', or '.join(ways)}."
+        )
