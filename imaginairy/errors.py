@@ -94,6 +94,22 @@ class NotEnoughMemoryError(ImaginairyError, MemoryError):
     ) -> None:
         super().__init__(message)
 
+    @classmethod
+    def on(
+        cls, device: object, what: str = "", fits: str = "try a smaller picture"
+    ) -> "NotEnoughMemoryError":
+        """Say where there is not enough, and what to do.
+
+        Args:
+            what: what it is not enough for.
+            fits: what can be done about it.
+        """
+        elsewhere = "" if str(device) == "cpu" else ", or the device 'cpu'"
+        lacking = f" for {what}" if what else ""
+        return cls(
+            f"There is not enough memory on {device}{lacking}; {fits}{elsewhere}."
+        )
+
 
 class NotFiniteError(ImaginairyError):
     """A network computed numbers that are not finite, of which no image can come."""

@@ -22,6 +22,7 @@ from imaginairy.families.text import Condition, Encoders, Wanted
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.schedule import Schedule, SigmaSchedule
+from imaginairy.sizes import SMALLEST_SIDE
 from imaginairy.weights.weightfile import Tensors
 
 SHARE_OF_FREE = 0.8
@@ -189,7 +190,8 @@ class DrawingModel:
         room, step = SHARE_OF_FREE * free, self.grid.step
         for share in range(SHARES - 1, 0, -1):
             width, height = (
-                max(step, side * share // SHARES // step * step) for side in size
+                max(SMALLEST_SIDE, side * share // SHARES // step * step)
+                for side in size
             )
             if self._bytes_at_least((width, height)) <= room:
                 return width, height

@@ -148,10 +148,12 @@ class ModelStore:
         with self._lock:
             try:
                 yield
+            except NotEnoughMemoryError:
+                raise  # what it says is more than is known here
             except (MemoryError, RuntimeError) as error:
                 if not is_short_of_memory(error):
                     raise
-                raise NotEnoughMemoryError from error
+                raise NotEnoughMemoryError.on(self.device) from error
 
     @property
     def loaded_roles(self) -> frozenset[str]:

@@ -15,6 +15,13 @@ def mirrored(down: tuple[Depths, ...]) -> tuple[Depths, ...]:
     return tuple((*level, level[-1]) for level in reversed(down))
 
 
+FEWEST_ROWS = 8
+"""Rows that a stripe of a feature map has at least; more than what a residual block
+looks beyond it."""
+STRIPES = 16
+"""In how many stripes a map is cut at least, where they get enough rows."""
+STRIPES_HELD = 8
+"""How many stripes are held at once at most; 6 were counted."""
 SLICES = 64
 """In how many slices tokens are worked on at most; see `imaginairy.economy`."""
 HELD_IN_SLICES = 5
@@ -112,12 +119,14 @@ class AutoencoderConfig:
         return max(5 * finest, 3 * below) * height * width
 
     def numbers_held_in_stripes(self, height: int, width: int) -> int:
-        """Return the same where it works stripe by stripe, but for the stripes.
+        """Return the same where it works stripe by stripe.
 
-        That is one map of the finest level, and what it is made of.
+        That is one map of the finest level, what it is made of, and the stripes.
         """
         finest, below, *_ = (*self.channels, 0)
-        return (finest + below // 4) * height * width
+        stripe = max(finest, below) * max(FEWEST_ROWS, height // STRIPES) * width
+        maps = (finest + below // 4) * height * width
+        return maps + STRIPES_HELD * stripe
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.networks.config import FEWEST_ROWS, STRIPES
 from imaginairy.networks.layers import Conv2d, ResidualBlock, added
 
 NUMBERS = 2**24
-"""About how many numbers of a map a stripe has."""
-FEWEST_ROWS = 8
-"""Rows that a stripe has at least; more than what a residual block looks beyond."""
+"""About how many numbers of a map a stripe has at most."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Lazy:
     def stripes(self) -> Iterator[tuple[int, int]]:
         """Yield from which to which row each stripe goes, from top to bottom."""
         batch, channels, height, width = self.shape
-        step = max(FEWEST_ROWS, NUMBERS // (batch * channels * width))
+        rows = min(height // STRIPES, NUMBERS // (batch * channels * width))
+        step = max(FEWEST_ROWS, rows)
         for first in range(0, height, step):
             yield first, min(first + step, height)
 

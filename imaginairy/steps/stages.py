@@ -1,6 +1,7 @@
 """The stages of a picture: each gives finite numbers, in the memory that there is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from imaginairy.device import computes_in, free_bytes
 from imaginairy.economy import Economy
-from imaginairy.errors import NotEnoughMemoryError, NotFiniteError
+from imaginairy.errors import NotEnoughMemoryError, NotFiniteError, is_short_of_memory
 from imaginairy.finite import Said, capital, in_float32, is_finite, reason
 from imaginairy.log import log
 from imaginairy.sizes import Size, written
@@ -137,15 +138,28 @@ class Stages:
                 self.model,
             )
 
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """Say what would fit where memory is short between the stages.
+
+        Raises:
+            NotEnoughMemoryError: it is.
+        """
+        try:
+            yield
+        except NotEnoughMemoryError:
+            raise
+        except (MemoryError, RuntimeError) as error:
+            if not is_short_of_memory(error):
+                raise
+            raise self._too_large(f"a picture of '{self.model}'") from error
+
     def _too_large(self, work: str) -> NotEnoughMemoryError:
         """Say that memory is short, and what would fit into it."""
         device = self.economy.device
         size = f" at {written(self.size)}" if self.size else ""
         fits = self.fits(free_bytes(device) or 0)
-        ways = [f"a picture drawn at {written(fits)} would fit"] if fits else []
-        ways += ["try a smaller model"] if not fits else []
-        ways += ["try the device 'cpu'"] if device.type != "cpu" else []
-        return NotEnoughMemoryError(
-            f"There is not enough memory on {device} for {work}{size}; "
-            f"{', or '.join(ways)}."
-        )
+        ways = "try a smaller model"
+        if fits:
+            ways = f"a picture drawn at {written(fits)} would fit"
+        return NotEnoughMemoryError.on(device, f"{work}{size}", ways)
