@@ -105,16 +105,19 @@ class Manifest:
         self._file.close()
 
     def _note(self, identity: str, name: str, *, is_saved: bool) -> None:
-        other = self._identities.get(name)
-        if other not in (None, identity):  # whose picture is no longer there
-            self._names.pop(str(other), None)
+        other = self._identities.get(name, identity)
+        if other != identity and self._names.get(other) == name:
+            del self._names[other]  # whose picture is no longer there
         self._names[identity], self._identities[name] = name, identity
         (self._unsure.discard if is_saved else self._unsure.add)(identity)
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and (other := what_stands_at(self.path)):
-            raise BadOptionError(f"'{self.path}' is {other}, not a manifest.")
+            raise BadOptionError(
+                f"'{self.path}' is {other}, not a manifest; move it away, or save in "
+                "another folder."
+            )
         while True:
             self._file = self.path.open("ab", buffering=0)
             try:

@@ -117,7 +117,11 @@ def test_a_name_is_of_the_picture_that_got_it_last(kept: Path) -> None:
     with closing(Manifest(kept)) as manifest:
         save(manifest, "other", "2.png")
         assert manifest.picture(HEN) is None
-    assert known(kept, FOX, HEN, "other") == ["1.png", None, "2.png"]
+        save(manifest, HEN, "3.png")
+        save(manifest, "third", "2.png")
+    assert known(kept, FOX, HEN, "other", "third") == [
+        "1.png", "3.png", None, "2.png"
+    ]  # fmt: skip
 
 
 def test_one_run_at_a_time(folder: Path) -> None:

@@ -36,6 +36,8 @@ class Begun(NamedTuple):
     """Of its picture, where the run can be resumed."""
     is_drawn: bool
     """Whether it is drawn in this run; else its picture is there already."""
+    times: int = 1
+    """How many jobs it stands for, where nobody is told of their pictures."""
 
 
 def draw(
@@ -113,6 +115,8 @@ class Run:
         self._failures = Failures(plan.total)
         self._begun: deque[Begun] = deque()
         self._sheets = Sheets() if drawing.grid or drawing.compilation else None
+        self._at_work: set[str | None] = set()
+        self._tells = bool(drawing.as_json or on_saved or self._sheets)
         self._has_saved = False
         self._there = 0
 
@@ -120,11 +124,16 @@ class Run:
         """Yield the prompts of the jobs that are to be drawn."""
         for number, job in enumerate(sized(self.plan, self.drawing.size, self.store)):
             begun = Begun(number, job, *self._looked_up(job))
-            self._begun.append(begun)
+            last = self._begun[-1] if self._begun else None
             if begun.is_drawn:
+                self._begun.append(begun)
+                self._at_work.add(begun.identity)
                 yield job.prompt
-            else:
+            elif last is None or last.is_drawn or self._tells:
+                self._begun.append(begun)
                 self._pass_over()
+            else:
+                self._begun[-1] = last._replace(times=last.times + 1)
 
     def _looked_up(self, job: Job) -> tuple[str | None, bool]:
         """Return the identity of a job's picture, and whether it is to be drawn."""
@@ -143,8 +152,8 @@ class Run:
             gif=drawing.gif,
             compare_gif=drawing.compare_gif,
         )
-        at_work = any(begun.identity == picture for begun in self._begun)
-        return picture, not at_work and self.manifest.picture(picture) is None
+        is_there = picture in self._at_work or self.manifest.picture(picture)
+        return picture, not is_there
 
     def _pass_over(self) -> None:
         """Tell of the pictures that were there, up to the next that is drawn."""
@@ -152,9 +161,10 @@ class Run:
             begun = self._begun.popleft()
             assert self.manifest is not None and begun.identity is not None
             path = self.manifest.picture(begun.identity)
-            self.bars.next_picture()
+            for _ in range(begun.times):
+                self.bars.next_picture()
             if path is not None:  # else it failed a moment ago
-                self._there += 1
+                self._there += begun.times
                 said = partial(written_of, path, begun.job.prompt)
                 self._tell(begun, Saved(path, said, is_new=False))
 
@@ -163,6 +173,7 @@ class Run:
         if not self._begun and isinstance(outcome, Exception):
             raise outcome  # of what makes the jobs
         begun = self._begun.popleft()
+        self._at_work.discard(begun.identity)
         path = None
         with self._failures.noted(begun.job.prompt):
             if isinstance(outcome, Exception):

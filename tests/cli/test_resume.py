@@ -126,6 +126,21 @@ def test_what_is_asked_for_otherwise_is_another_picture(imagine: Imagine) -> Non
         assert len([*Path("outputs").glob("0*.*")]) == len(ways)
 
 
+def test_new_prompts_among_old_ones_are_drawn_together(imagine: Imagine) -> None:
+    imagine(*lines(*rows(6)))
+    mixed = rows(6)
+    for place in (0, 3, 5):
+        mixed.insert(place, {"prompt": f"hen {place}"})
+    ran = imagine(*lines(*mixed), "--batch-size", "8")
+    told = [line for line in ran.stderr.splitlines() if line.startswith("[")]
+    assert [line[:11] for line in told] == ["[1/9] hen 0", "[2/9] hen 3", "[3/9] hen 5"]
+    assert "6 of the 9 images were there already" in ran.stderr
+    assert len(files()) == 9
+    said = imagine(*lines(*mixed), "--json").stdout.splitlines()
+    texts = [json.loads(line)["prompt_text"] for line in said]
+    assert texts == [each["prompt"] for each in mixed]
+
+
 def test_a_picture_that_is_gone_is_drawn_again(imagine: Imagine) -> None:
     imagine("a fox", "a hen", "-r", "2")
     names = list(files())
