@@ -28,7 +28,7 @@ CHECKED ?=
 HOSTILE ?=
 
 .PHONY: demo test nightly made-up check mutants format bench assets docs storybook \
-	storybook-report test-storybook lock clean
+	storybook-report test-storybook lock audit dist smoke clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -85,6 +85,15 @@ lock: $(VENV)/tools  ## pin everything in requirements*.txt, with hashes, and in
 	$(LOCK) pyproject.toml requirements-dev.in --output-file requirements-dev.txt
 	$(LOCK) --constraint requirements-dev.txt pyproject.toml --output-file requirements.txt
 	$(LOCKED) requirements-dev.txt
+
+audit: $(VENV)/tools  ## has anything that the locks pin a known hole?
+	$(BIN)/python -m release.audit
+
+dist: $(VENV)/tools  ## sdist, wheel and bill of materials of the last commit into dist/
+	$(BIN)/python -m release.dist
+
+smoke: dist  ## the wheel with Python 3.10 to 3.13, oldest and newest of what it needs
+	$(BIN)/python -m release.smoke
 
 $(VENV)/package: pyproject.toml requirements.txt requirements-torch.txt
 	@echo "[1/3] An environment of its own in $(VENV), and in it what imaginairy needs"

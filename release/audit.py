@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from release.locks import pins, torch
 
@@ -17,7 +18,7 @@ LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 def main() -> int:
     """Say what is known; return 0 only where all were looked up and none has a hole."""
-    known: list[dict[str, object]] = []
+    known: list[dict[str, Any]] = []
     unknown: list[str] = []
     for wanted in rounds():
         answer = asked(wanted)
@@ -51,20 +52,26 @@ def rounds() -> list[list[str]]:
                 of_it.append(pin.version)
     most = max(map(len, versions.values()))
     return [
-        [f"{name}=={each[n]}" for name, each in sorted(versions.items()) if n < len(each)]
+        [
+            f"{name}=={each[n]}"
+            for name, each in sorted(versions.items())
+            if n < len(each)
+        ]
         for n in range(most)
     ]
 
 
-def asked(wanted: list[str]) -> list[dict[str, object]] | None:
+def asked(wanted: list[str]) -> list[dict[str, Any]] | None:
     """Return what pip-audit knows of each, or None where it could not ask."""
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "wanted.txt"
         listed.write_text("".join(f"{each}\n" for each in wanted))
         ran = subprocess.run(
-            [sys.executable, "-m", "pip_audit", "--disable-pip", "--no-deps"]
-            + ["--progress-spinner", "off", "--format", "json"]
-            + ["--requirement", str(listed)],
+            [
+                *(sys.executable, "-m", "pip_audit", "--disable-pip", "--no-deps"),
+                *("--progress-spinner", "off", "--format", "json"),
+                *("--requirement", str(listed)),
+            ],
             capture_output=True,
             text=True,
         )
@@ -72,17 +79,15 @@ def asked(wanted: list[str]) -> list[dict[str, object]] | None:
         last = (ran.stderr.strip().splitlines() or ["it said nothing"])[-1]
         print(f"pip-audit could not ask its service; nothing is known now: {last}")
         return None
-    answer: list[dict[str, object]] = json.loads(ran.stdout)["dependencies"]
+    answer: list[dict[str, Any]] = json.loads(ran.stdout)["dependencies"]
     return answer
 
 
-def holes(package: dict[str, object]) -> str:
+def holes(package: dict[str, Any]) -> str:
     """Return one line that names a package's holes and where each is mended."""
-    found = package["vulns"]
-    assert isinstance(found, list)
     said = (
-        f"{each['id']} (mended in {', '.join(each['fix_versions']) or 'no version yet'})"
-        for each in found
+        f"{each['id']} (mended in {', '.join(each['fix_versions']) or 'no version'})"
+        for each in package["vulns"]
     )
     return f"{package['name']} {package['version']}: {'; '.join(said)}"
 

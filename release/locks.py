@@ -19,7 +19,7 @@ class Pin(NamedTuple):
     sha256: tuple[str, ...]
 
     def holds(self, around: dict[str, str] | None = None) -> bool:
-        """Return whether it is meant for these surroundings, or else for this Python."""
+        """Return whether it is for these surroundings; None: for this Python."""
         return self.marker is None or self.marker.evaluate(around)
 
 

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 from zipfile import ZipFile
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import (
     ExternalReference,
     ExternalReferenceType,
@@ -19,15 +20,16 @@ from cyclonedx.model import (
 )
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from release.locks import Pin, pins, torch
+from release.wheels import about, needs
 
 LICENCE = LicenseFactory()
-OURS = "MIT"
 
 
 def bill(wheel: Path, epoch: int) -> str:
@@ -38,17 +40,19 @@ def bill(wheel: Path, epoch: int) -> str:
     inside the wheel.
     """
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    name, version = wheel.name.split("-")[:2]
+    said = about(wheel)
+    ours = _licence(said)
     bom = Bom(serial_number=uuid5(NAMESPACE_URL, digest))
     bom.metadata.timestamp = datetime.fromtimestamp(epoch, timezone.utc)
-    root = _package(name, version, OURS)
+    root = _package(str(said["Name"]), str(said["Version"]), ours)
     root.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=digest))
     bom.metadata.component = root
     locked = {pin.name: pin for pin in pins("requirements.txt") if pin.holds()}
     locked["torch"] = Pin("torch", torch(), None, ())
     components = {each: _locked(pin) for each, pin in locked.items()}
-    bom.components = [*components.values(), *_weights(wheel)]
-    bom.register_dependency(root, [components[n] for n in _needs(name) if n in locked])
+    bom.components = [*components.values(), *_weights(wheel, ours)]
+    asked = [canonicalize_name(each.name) for each in needs(wheel)]
+    bom.register_dependency(root, [components[each] for each in asked])
     for each, component in components.items():
         needed = [components[n] for n in _needs(each) if n in locked]
         bom.register_dependency(component, needed)
@@ -56,8 +60,7 @@ def bill(wheel: Path, epoch: int) -> str:
 
 
 def _locked(pin: Pin) -> Component:
-    about = metadata.metadata(pin.name)
-    component = _package(pin.name, pin.version, _licence(about))
+    component = _package(pin.name, pin.version, _licence(metadata.metadata(pin.name)))
     if pin.sha256:
         reference = ExternalReference(
             type=ExternalReferenceType.DISTRIBUTION,
@@ -79,11 +82,15 @@ def _package(name: str, version: str, licence: str | None) -> Component:
         type=ComponentType.LIBRARY,
         purl=purl,
         bom_ref=str(purl),
-        licenses=[LICENCE.make_from_string(licence)] if licence else [],
+        licenses=_licences(licence),
     )
 
 
-def _licence(about: metadata.PackageMetadata) -> str | None:
+def _licences(said: str | None) -> list[License]:
+    return [LICENCE.make_from_string(said)] if said else []
+
+
+def _licence(about: metadata.PackageMetadata | Message) -> str | None:
     """Return what a package says of its licence, in the newest way that it knows."""
     for field in ("License-Expression", "License"):
         said = about.get(field)
@@ -104,7 +111,7 @@ def _needs(name: str) -> list[str]:
     ]
 
 
-def _weights(wheel: Path) -> Iterator[Component]:
+def _weights(wheel: Path, licence: str | None) -> Iterator[Component]:
     """Go through the models that come inside the wheel."""
     with ZipFile(wheel) as archive:
         for path in sorted(archive.namelist()):
@@ -115,6 +122,6 @@ def _weights(wheel: Path) -> Iterator[Component]:
                     type=ComponentType.MACHINE_LEARNING_MODEL,
                     bom_ref=path,
                     hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
-                    licenses=[LICENCE.make_from_string(OURS)],
+                    licenses=_licences(licence),
                     properties=[Property(name="format", value="safetensors")],
                 )

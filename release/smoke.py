@@ -1,7 +1,7 @@
-"""Try the built wheel where nothing else is: `python -m release.smoke dist/X.whl`.
+"""Try the built wheel where nothing else is: `python -m release.smoke [WHEEL]`.
 
-For every Python that is found, once with the oldest versions of what the package asks for
-and once with the newest, an environment is made, used as a user would, and removed.
+For every Python that is found, once with the oldest versions of what the package asks
+for and once with the newest, an environment is made, used as a user would, and removed.
 """
 
 import argparse
@@ -11,11 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from email.parser import Parser
 from pathlib import Path
-from zipfile import ZipFile
 
-from packaging.requirements import Requirement
+from release.locks import ROOT
+from release.wheels import needs
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 VERSIONS = {"lowest": "lowest-direct", "newest": "highest"}
@@ -31,6 +30,9 @@ print(imaginairy.__file__)
 def main() -> int:
     """Try the wheel; return 0 where all went well in at least one environment."""
     asked = _arguments()
+    if asked.wheel is None:
+        print("There is no wheel in dist/: `make dist` builds it.")
+        return 2
     wheel: Path = asked.wheel.resolve()
     tried: dict[str, dict[str, str]] = {}
     failed: list[str] = []
@@ -115,15 +117,6 @@ def _use(commands: Path, empty: Path, place: Path) -> None:
         raise subprocess.CalledProcessError(1, "import imaginairy", where, "not ours")
 
 
-def needs(wheel: Path) -> list[Requirement]:
-    """Return what the wheel says that it needs, extras left out."""
-    with ZipFile(wheel) as archive:
-        (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-        said = Parser().parsestr(archive.read(name).decode())
-    asked = [Requirement(text) for text in said.get_all("Requires-Dist", [])]
-    return [each for each in asked if "extra" not in str(each.marker or "")]
-
-
 def table(wheel: Path, tried: dict[str, dict[str, str]]) -> str:
     """Return which version of what was used in which environment, in Markdown."""
     names = sorted(each.name.lower().replace("_", "-") for each in needs(wheel))
@@ -135,9 +128,8 @@ def table(wheel: Path, tried: dict[str, dict[str, str]]) -> str:
 def _run(command: list[str], folder: Path, alone: dict[str, str] | None = None) -> str:
     """Return what a command says; raise CalledProcessError where it fails."""
     if alone:
-        command = [shutil.which(command[0], path=alone["PATH"]) or command[0]] + (
-            command[1:]
-        )
+        program = shutil.which(command[0], path=alone["PATH"]) or command[0]
+        command = [program, *command[1:]]
     ran = subprocess.run(
         command, cwd=folder, env=alone, capture_output=True, text=True, check=True
     )
@@ -155,7 +147,8 @@ def _uv() -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m release.smoke")
-    parser.add_argument("wheel", type=Path)
+    newest = sorted((ROOT / "dist").glob("*.whl"), key=lambda it: it.stat().st_mtime)
+    parser.add_argument("wheel", type=Path, nargs="?", default=[None, *newest][-1])
     parser.add_argument("--python", nargs="+", default=PYTHONS, metavar="3.N")
     parser.add_argument("--versions", nargs="+", default=[*VERSIONS], choices=VERSIONS)
     return parser.parse_args()
