@@ -1,6 +1,7 @@
 """Measure both libraries in turn, several rounds, and print a table of ratios.
 
-`make bench` or `python -m benchmarks [--rounds 3] [--pixels 512] [--xl]`. The machine
+`make bench` or `python -m benchmarks [--rounds 3] [--pixels 512] [--xl]`; for a GPU,
+`python -m benchmarks gpu`. The machine
 should have nothing else to do, 12 GB of memory, and in the temporary folder 5 GB of
 room, with Stable Diffusion XL 12 GB.
 """
@@ -108,4 +109,9 @@ def batches(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["gpu"]:
+        from benchmarks.gpu.__main__ import main as measure_gpu
+
+        measure_gpu(sys.argv[2:])
+    else:
+        main()

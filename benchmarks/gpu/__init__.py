@@ -1,0 +1,1 @@
+"""What a GPU makes of us: every way to run the networks, beside diffusers."""
