@@ -42,7 +42,7 @@ def alone(row: Row) -> str:
 def one_size(title: str, rows: Sequence[Row], rates: dict[str, float]) -> Iterable[str]:
     """Write each way of running in a line, both sides beside each other.
 
-    A step is one prediction of the UNet for all pictures of the batch, with guidance. The
+    A time is that of one prediction for all pictures of the batch, with guidance. The
     ratio is theirs to ours: above 1, we are faster.
     """
     yield f"| {title} | ours, ms | diffusers, ms | ratio | of the matmul rate | GB |"
