@@ -27,8 +27,8 @@ CHECKED ?=
 # Which kinds of hostile files; all of them by default.
 HOSTILE ?=
 
-.PHONY: demo test nightly made-up check mutants format bench assets docs storybook \
-	storybook-report test-storybook lock audit dist smoke clean
+.PHONY: demo test nightly made-up check hostile kills mutants format bench assets \
+	docs storybook storybook-report test-storybook lock audit dist smoke clean
 
 demo: $(VENV)/package  ## install the package and draw four pictures with the bundled model
 	$(BIN)/imagine $(DEMO_PROMPTS) --model storybook --seed 1
@@ -57,6 +57,9 @@ check: $(VENV)/tools  ## format, lint, types, tests
 
 hostile: $(VENV)/tools  ## hostile files through every door; a quarter of an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile $(HOSTILE)
+
+kills: $(VENV)/tools  ## commands killed at random moments: is all that is there whole?
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile.kills
 
 mutants: $(VENV)/tools  ## put faults into the code; does a test fail? an hour, resumable
 	$(BIN)/python -m mutants --number $(MUTANTS) --seed $(SEED) $(CHECKED)

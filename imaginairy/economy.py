@@ -3,6 +3,7 @@
 Each is the same computation in another order, and comes out the same but for rounding.
 """
 
+import gc
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -106,7 +107,8 @@ class Economy:
                 if taken > known:
                     self._keep(work, size, ladder[:taken])
                 return result
-            let_go(self.device)  # what the failed attempt held
+            gc.collect()
+            let_go(self.device)  # the failed attempt and what it held are forgotten
             if not climbs:
                 break
             taken += 1

@@ -19,9 +19,9 @@ ImaginairyError
 Each message is one sentence or two: what was given, what is allowed, what to do.
 """
 
+import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 MEMORY = re.compile(
@@ -34,7 +34,6 @@ LONGEST_WORD = 300
 """Characters without a space that are shown of a name or a number in a message."""
 WORD_WITHOUT_END = re.compile(rf"(\S{{{LONGEST_WORD}}})\S+?(['\"]?[.,;:)]?)(?=\s|$)")
 LONGEST_MESSAGE = 2000
-CLOSING = "'\")]}>"
 
 
 class ImaginairyError(Exception):
@@ -142,19 +141,6 @@ def clipped(message: str) -> str:
     return f"{message[:half]} … {message[-half:]}"
 
 
-@contextmanager
-def memory_told(say: Callable[[], NotEnoughMemoryError]) -> Iterator[None]:
-    """Turn what Python or torch raises where memory is short into what is said."""
-    try:
-        yield
-    except NotEnoughMemoryError:
-        raise  # that says more
-    except (MemoryError, RuntimeError) as error:
-        if not is_short_of_memory(error):
-            raise
-        raise say() from error
-
-
 def shown(value: object, most: int = 200) -> str:
     """Write a value in a message as Python does, in so many characters at most."""
     try:
@@ -163,10 +149,7 @@ def shown(value: object, most: int = 200) -> str:
         return "one of thousands of digits"
     except Exception:  # a list that goes too deep, or an object with faults of its own
         return f"a {type(value).__name__} that cannot be shown"
-    if len(written) <= most:
-        return written
-    end = written[-1] if written[-1] in CLOSING else ""
-    return f"{written[: most - 1 - len(end)]}…{end}"
+    return written if len(written) <= most else f"{written[: most - 1]}…"
 
 
 def in_words(value: object) -> str:
@@ -179,7 +162,5 @@ def in_words(value: object) -> str:
 
 def near_miss(given: str, allowed: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the closest allowed word, or nothing."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(in_words(given).lower(), list(allowed), n=1)
+    close = difflib.get_close_matches(in_words(given).lower(), list(allowed), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""

@@ -27,7 +27,7 @@ from imaginairy.metadata.read import read_written
 from imaginairy.recorded import IN_MEMORY
 from imaginairy.result import MASK_BINARY, MASK_GRAYSCALE, MODIFIED_ORIGINAL
 from imaginairy.schema import ImaginePrompt
-from imaginairy.whole_files import whole_file
+from imaginairy.whole_files import clear_abandoned, whole_file
 
 PAGE = "index.html"
 DATA = Path(__file__).parent / "data"
@@ -104,6 +104,7 @@ def write_gallery(folder: Path) -> tuple[Path, int]:
         raise BadOptionError(
             f"'{page}' is there already and is not a gallery; move it away first."
         )
+    clear_abandoned(folder)
     with whole_file(page) as place:
         place.write_text(gallery_page(entries, folder), encoding="utf-8")
     return page, len(entries)

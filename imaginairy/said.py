@@ -7,7 +7,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from imaginairy.log import log
-from imaginairy.whole_files import whole_file
+from imaginairy.whole_files import clear_abandoned, whole_file
 
 AGAIN_AFTER_S = 24 * 60 * 60
 
@@ -31,6 +31,7 @@ def warn_daily(about: str, sentence: str) -> None:
     except (OSError, ValueError):
         pass  # not said yet
     log.warning("%s", sentence)
+    clear_abandoned(file.parent)
     try:
         with whole_file(file) as place:
             place.write_text(sentence, encoding="utf-8")

@@ -222,6 +222,22 @@ def test_what_a_killed_run_left_is_cleared_away_and_what_another_is_at_is_not(
     assert not any((tmp_path / "steps" / "a").iterdir())
 
 
+@pytest.mark.parametrize("kind", ["gallery", "default model"])
+def test_what_stands_alone_clears_what_a_killed_run_left_beside_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    one = tmp_path / "one.png"
+    NOISE.save(one)
+    WRITERS[kind](tmp_path, one)
+    written = {path.parent for path in contents(tmp_path) if path != one}
+    for folder in written:
+        (folder / f".{'ab' * 16}.part").write_text("half")
+    assert len(hidden(tmp_path)) == 1
+    WRITERS[kind](tmp_path, one)
+    assert not hidden(tmp_path)
+
+
 def test_a_name_is_held_once(tmp_path: Path) -> None:
     with hold(tmp_path / "a"), pytest.raises(FileExistsError):
         hold(tmp_path / "a")

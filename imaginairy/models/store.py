@@ -27,7 +27,7 @@ from imaginairy.errors import (
     NotEnoughMemoryError,
     UnknownModelError,
     in_words,
-    memory_told,
+    is_short_of_memory,
 )
 from imaginairy.families.family import AUTOENCODER
 from imaginairy.log import log
@@ -145,9 +145,15 @@ class ModelStore:
                     "This process was forked after torch was loaded and computes with "
                     "one thread; processes that are spawned use all."
                 )
-        says = partial(NotEnoughMemoryError.on, self.device)
-        with self._lock, memory_told(says):
-            yield
+        with self._lock:
+            try:
+                yield
+            except NotEnoughMemoryError:
+                raise  # what it says is more than is known here
+            except (MemoryError, RuntimeError) as error:
+                if not is_short_of_memory(error):
+                    raise
+                raise NotEnoughMemoryError.on(self.device) from error
 
     @property
     def loaded_roles(self) -> frozenset[str]:
@@ -260,9 +266,7 @@ class ModelStore:
     def _made(self, row: ModelRow, device: torch.device) -> Any:
         if row.notice:
             self.say_once(row.notice, about=row.name)
-        lacking = f"the weights of '{row.name}'", "try a smaller model"
-        says = partial(NotEnoughMemoryError.on, self.device, *lacking)
-        with memory_told(says), torch.inference_mode(False):  # to be used outside too
+        with torch.inference_mode(False):  # so that they can be used outside of it too
             if row.role == VAE:
                 raise BadOptionError(
                     f"'{row.name}' is a VAE, which is part of a model; give it to get, "

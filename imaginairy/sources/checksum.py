@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from imaginairy.whole_files import whole_file
+from imaginairy.whole_files import clear_abandoned, whole_file
 
 BLOCK = 2**24
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -37,6 +37,7 @@ def summed(file: Path) -> str:
 def remember(file: Path, digest: str) -> None:
     """Keep the sum of a file, as it is now, in the user's cache."""
     memory = _memory_of(file.resolve())
+    clear_abandoned(memory.parent)
     try:
         with whole_file(memory) as place:
             place.write_text(digest)

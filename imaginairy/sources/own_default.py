@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from imaginairy.whole_files import whole_file
+from imaginairy.whole_files import clear_abandoned, whole_file
 
 VARIABLE = "IMAGINAIRY_MODEL"
 
@@ -52,6 +52,7 @@ def saved_default() -> str:
 def save_default(name: str | None) -> Path:
     """Keep a default model, or none; return the file."""
     file = settings_file()
+    clear_abandoned(file.parent)
     if name is None:
         file.unlink(missing_ok=True)
     else:

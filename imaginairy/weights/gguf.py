@@ -50,7 +50,7 @@ def read_gguf(path: Path) -> Gguf:
     try:
         with path.open("rb") as file:
             return _header(file)
-    except (struct.error, UnicodeDecodeError, ValueError, KeyError) as error:
+    except (struct.error, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(
             f"'{path}' is a GGUF file whose header cannot be read; download it again."
         ) from error
@@ -69,6 +69,8 @@ def _header(file: IO[bytes]) -> Gguf:
         name = _text(file)
         axes = [_read(file, "Q") for _ in range(_read(file, "I"))]
         shapes[name] = tuple(metadata.get(ORIGINAL + name) or axes[::-1])
+        if any(type(side) is not int or side < 0 for side in shapes[name]):
+            raise ValueError("sides that are no numbers of things")
         kind = _read(file, "I")
         types[name] = TYPES.get(kind, f"type {kind}")
         _read(file, "Q")  # where it lies

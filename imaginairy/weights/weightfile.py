@@ -330,6 +330,8 @@ def _open_shards(index: Path, hollow: bool) -> Tensors:
         listed = json.loads(short_enough(index).read_bytes())
         names = set(listed["weight_map"].values())
         names_in_order = sorted(names)
+        if not names:
+            raise ValueError("it lists nothing")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise CheckpointError(why_no_index(index)) from error
     shards = []

@@ -4,10 +4,6 @@ python -m tests.hostile [--only WORDS] [--folder FOLDER] [KIND]...
 """
 
 import argparse
-import contextlib
-import ctypes
-import gc
-import io
 import os
 import shlex
 import shutil
@@ -27,36 +23,12 @@ from PIL import Image  # noqa: E402
 
 from imaginairy.cli.aimg import aimg  # noqa: E402
 from imaginairy.cli.stores import Stores  # noqa: E402
-from tests.hostile import doors  # noqa: E402
+from tests.hostile import addresses  # noqa: E402
 from tests.hostile.cases import KINDS, Case  # noqa: E402
+from tests.hostile.warmed import warmed  # noqa: E402
 from tests.hostile.watched import Ran, watched  # noqa: E402
 
-
-def warmed() -> Stores:
-    """Load once what every command needs, so that each run only forks."""
-    stores = Stores()
-    folder = Path(tempfile.mkdtemp())
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        Image.new("RGB", (64, 64)).save("good.png")
-        for door in doors.PICTURE:
-            words = shlex.split(door.format("good.png"))
-            with (
-                contextlib.suppress(SystemExit),
-                contextlib.redirect_stderr(io.StringIO()),
-                contextlib.redirect_stdout(io.StringIO()),
-            ):
-                aimg.main(words, obj=stores)
-    finally:
-        os.chdir(before)
-        shutil.rmtree(folder)
-    gc.collect()
-    with contextlib.suppress(Exception):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    return stores
-
-
+KINDS |= {"addresses": addresses.urls, "servers": addresses.servers}
 HONEST: dict[tuple[str, str], float] = {}
 """What an honest run of a door takes of memory, in MB."""
 

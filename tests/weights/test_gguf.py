@@ -19,6 +19,9 @@ def header(*, version: int = 3, values: bytes = b"", count: int = 0) -> bytes:
     return b"GGUF" + struct.pack("<IQQ", version, 1, count) + values + tensor
 
 
+SHAPE = text("comfy.gguf.orig_shape.a.weight")
+
+
 def test_names_shapes_and_types_are_read(tmp_path: Path) -> None:
     file = tmp_path / "x.gguf"
     file.write_bytes(header())
@@ -50,6 +53,9 @@ def test_values_are_read_and_say_the_shape(tmp_path: Path) -> None:
         header(count=1),
         header(values=text("x") + struct.pack("<I", 99), count=1),
         header(values=text("x") + struct.pack("<IIQ", 9, 9, 1), count=1),
+        header(values=SHAPE + struct.pack("<I", 8) + text("xy"), count=1),
+        header(values=SHAPE + struct.pack("<II", 4, 14), count=1),
+        header(values=SHAPE + struct.pack("<IIQi", 9, 5, 1, -2), count=1),
         b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 0),
         b"GGUF" + struct.pack("<IQQQ", 3, 1, 1, 1 << 40),
     ],

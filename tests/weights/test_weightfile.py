@@ -248,12 +248,13 @@ def test_an_index_that_lists_itself_is_refused(tmp_path: Path) -> None:
         "{",
         "{}",
         '{"weight_map": 1}',
+        '{"weight_map": {}}',
         '{"weight_map": ["a"]}',
         '{"weight_map": {"a": ["b"]}}',
         '{"weight_map": {"a": 1, "b": "c"}}',
         '{"weight_map": ' + "[" * 100_000 + "]" * 100_000 + "}",
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_an_index_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
     index = tmp_path / "index.json"
