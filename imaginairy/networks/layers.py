@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 
 class Linear(nn.Linear):
-    """Multiply by weights, which may be stored in a narrower type than the input's."""
+    """Multiply by weights, which may be stored in another type than the input's."""
 
-    widens = True
+    casts = True
     """Whether weights may be held as they are stored; see `weights.assemble`."""
 
     def forward(self, input: Tensor) -> Tensor:  # the name nn.Linear gave it
@@ -23,7 +23,7 @@ class Linear(nn.Linear):
 class Embedding(nn.Embedding):
     """Give each number its row, in the type that the rows are stored in."""
 
-    widens = True
+    casts = True
 
 
 class Conv2d(nn.Conv2d):
@@ -33,7 +33,7 @@ class Conv2d(nn.Conv2d):
     laid beside itself without a seam. Weights may be stored as those of `Linear`.
     """
 
-    widens = True
+    casts = True
     wrap_x = False
     wrap_y = False
 

@@ -15,6 +15,11 @@ from imaginairy.weights.settings import Settings
 from imaginairy.weights.stored import Names, Shape, Stored, stored_as
 from imaginairy.weights.weightfile import Tensors
 
+PICTURES = 4
+"""Dimensions of a batch of pictures, and of what convolves them."""
+FEW = 100_000
+"""Numbers of which a copy costs nothing."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -30,10 +35,22 @@ class Part:
     """What said of its size what shapes do not."""
 
     def load(
-        self, device: torch.device, dtype: torch.dtype, *, as_stored: bool = False
+        self,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        as_stored: bool = False,
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
-        return assemble(self._unfilled(), self, device, dtype, as_stored=as_stored)
+        return assemble(
+            self._unfilled(),
+            self,
+            device,
+            dtype,
+            as_stored=as_stored,
+            memory_format=memory_format,
+        )
 
     def check(self) -> None:
         """Compare the network with the tensors, of which none is read.
@@ -71,14 +88,18 @@ def assemble(
     dtype: torch.dtype,
     *,
     as_stored: bool = False,
+    memory_format: torch.memory_format = torch.contiguous_format,
 ) -> nn.Module:
     """Fill a network built on the meta device with tensors mapped in from disk.
 
     Nothing is initialised, and each tensor is cast and moved once.
 
     Args:
-        as_stored: leaves weights of a narrower type as they lie on disk where their
-            layer widens them as it computes; they then take no memory of their own.
+        as_stored: leaves weights in half precision as they lie on disk where their
+            layer casts them as it computes; they then take no memory of their own.
+        memory_format: how the weights of convolutions lie in memory, and with them all
+            that is computed. Left as stored, only those of at most `FEW` numbers do,
+            which is enough for the latter.
 
     Raises:
         CheckpointError: a tensor is missing, unexpected, or of another shape.
@@ -92,16 +113,20 @@ def assemble(
         whole = part.tensors.read(place.name)
         _refuse_whole_numbers(part, place, whole.dtype)
         layer = network.get_submodule(name.rpartition(".")[0])
-        stays = as_stored and _widens(layer, name) and whole.itemsize < dtype.itemsize
+        half = whole.itemsize < torch.float32.itemsize
+        stays = as_stored and _casts(layer, name) and half
         ours = place.taken(whole).to(device=device, dtype=None if stays else dtype)
-        filled[name] = ours.reshape(tensor.shape)
+        ours = ours.reshape(tensor.shape)
+        if ours.ndim == PICTURES and (not as_stored or ours.numel() <= FEW):
+            ours = ours.contiguous(memory_format=memory_format)
+        filled[name] = ours
     network.load_state_dict(filled, assign=True)
     return network.eval().requires_grad_(False)
 
 
-def _widens(layer: nn.Module, name: str) -> bool:
-    """Tell whether a layer takes that tensor in a narrower type than it computes in."""
-    return name.endswith(".weight") and getattr(layer, "widens", False)
+def _casts(layer: nn.Module, name: str) -> bool:
+    """Tell whether a layer takes that tensor in another type than it computes in."""
+    return name.endswith(".weight") and getattr(layer, "casts", False)
 
 
 def _refuse_misfits(
