@@ -36,7 +36,7 @@ def imagine(
     prompts: Prompts,
     *,
     device: str | None = None,
-    precision: Precision = "autocast",
+    precision: Precision | None = None,
     batch_size: int | None = None,
     observer: Observer | None = None,
     store: ModelStore | None = None,
@@ -46,7 +46,9 @@ def imagine(
     Args:
         prompts: a text, an ImaginePrompt, or several of either.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
-        precision: `autocast` computes in half precision on CUDA, `full` never does.
+        precision: `autocast` computes in what the device is fastest in, half precision
+            on CUDA and on CPUs with units for it; `full` in float32. None takes what
+            `IMAGINAIRY_PRECISION` says, or else `autocast`.
         batch_size: how many images of a kind, next to each other, are generated
             together; each is the same as alone but for rounding. None takes as many as
             pay and as memory holds, and one by one where the prompts themselves come
@@ -193,7 +195,7 @@ def imagine_image_files(
     metadata: bool = True,
     signer: C2paSigner | None = None,
     device: str | None = None,
-    precision: Precision = "autocast",
+    precision: Precision | None = None,
     batch_size: int | None = None,
     observer: Observer | None = None,
     store: ModelStore | None = None,

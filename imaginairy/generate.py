@@ -102,6 +102,7 @@ def finish(
         recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,
+        computed_in=str(store.dtype).removeprefix("torch."),
     )
     observer.on_result(result)
     return result

@@ -57,6 +57,8 @@ class ImagineResult:
     """Stages that half precision could not hold, computed again in float32."""
     device: str = "cpu"
     precision: str = "autocast"
+    computed_in: str = "float32"
+    """The type of number that the networks computed in, by that precision."""
     created: datetime = field(default_factory=lambda: datetime.now().astimezone())
 
     @property
@@ -112,6 +114,7 @@ class ImagineResult:
             "applied": dict(self.applied),
             "conditioning": _fingerprint(self.prompt.conditioning),
             "precision": self.precision,
+            "computed_in": self.computed_in,
             "recomputed_in_float32": list(self.recomputed),
             "device": self.device,
             "software": f"imaginairy {__version__}",

@@ -1,6 +1,8 @@
 """Where to compute, in what precision, and noise that is the same everywhere."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,11 +58,15 @@ def test_other_devices_are_refused(monkeypatch: pytest.MonkeyPatch, name: str) -
     )
 
 
-def test_half_precision_is_for_cuda() -> None:
+def test_half_precision_is_for_what_has_units_for_it() -> None:
     assert choose_dtype(CUDA) == choose_dtype(CUDA, "autocast") == torch.float16
-    assert choose_dtype(CUDA, "full") == torch.float32
-    for other in (CPU, MPS):
-        assert choose_dtype(other) == choose_dtype(other, "full") == torch.float32
+    assert choose_dtype(MPS) == torch.float32
+    for each in (CUDA, MPS, CPU):
+        assert choose_dtype(each, "full") == torch.float32
+    info = Path("/proc/cpuinfo")
+    if info.is_file():  # on Linux
+        has_units = re.search("amx_bf16|avx512_bf16", info.read_text())
+        assert choose_dtype(CPU) == (torch.bfloat16 if has_units else torch.float32)
     with pytest.raises(BadOptionError, match=r"'half' is unknown; .* autocast or full"):
         choose_dtype(CPU, "half")  # type: ignore[arg-type]
 

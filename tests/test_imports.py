@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "weights": {"errors", "kinds", "log", "sources.layouts", "tokenizer", "weights"},
     "device": {"errors", "memory", "precision"},
     "memory": set(),
-    "precision": set(),
+    "precision": {"errors"},
     "finite": {"conditioning", "errors"},
     "economy": {"device", "errors", "log", "networks"},
     "steps": {

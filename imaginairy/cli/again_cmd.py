@@ -1,6 +1,7 @@
 """`aimg again`: pictures drawn again from what they say about themselves."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def again_cmd(
     asked = [record.asked for record in records]
     if context.get_parameter_source("extension") is not ParameterSource.DEFAULT:
         asked = [replace(each, extension=None) for each in asked]
+    if context.get_parameter_source("precision") is ParameterSource.DEFAULT:
+        precision = _as_then(records)
     store = context.ensure_object(Stores).get(device, precision)
     for record in records:
         _require_models(record, store)
@@ -95,6 +98,11 @@ def again_cmd(
     draw(plan, Needs(plan, drawing), store, told)
     if told.failed:
         sys.exit(1)
+
+
+def _as_then(records: Sequence[Record]) -> Precision:
+    """Return the precision in which pictures come out as they did, if in any."""
+    return "full" if any(each.is_full for each in records) else "autocast"
 
 
 def _require_models(record: Record, store: Any) -> None:

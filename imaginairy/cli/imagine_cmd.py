@@ -29,7 +29,7 @@ from imaginairy.cli.size import NAMED, SHAPES, asked_size
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.fields import Section
-from imaginairy.precision import PRECISIONS, Precision
+from imaginairy.precision import PRECISIONS, VARIABLE, Precision
 from imaginairy.version import __version__
 
 SIZES = (*SHAPES, *NAMED)
@@ -112,8 +112,9 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @device_option
 @_option(
     "Model", "--precision", default=PRECISIONS[0], show_default=True,
-    type=click.Choice(PRECISIONS),
-    help="autocast computes in half precision (fp16) on CUDA.",
+    envvar=VARIABLE, show_envvar=True, type=click.Choice(PRECISIONS),
+    help="autocast computes in half precision on CUDA (fp16) and on CPUs with units "
+    "for it (bf16), full in float32.",
 )  # fmt: skip
 @_option(
     "Logging and help", "--log-level", default="info", show_default=True,

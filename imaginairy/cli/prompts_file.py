@@ -27,6 +27,7 @@ FIELDS = written(ImaginePrompt)
 RECORDED = (
     "afterwards",
     "applied",
+    "computed_in",
     "conditioning",
     "created",
     "device",

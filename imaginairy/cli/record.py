@@ -22,7 +22,7 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import written
 
 OPTIONS = options(ImaginePrompt)
-SURROUNDINGS = ("software", "device", "precision", "platform")
+SURROUNDINGS = ("software", "device", "precision", "computed_in", "platform")
 MOST_OF_A_NAME = 60
 """Letters of a folder's name that a picture says."""
 
@@ -41,6 +41,14 @@ class Record:
     """What the file says, where it is ours."""
     since: Sequence[str] = ()
     """What was done to the file after it was drawn, which is not done again."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it was computed in float32; one that does not say was, on a CPU."""
+        if self.metadata is None:
+            return False
+        usual = "float32" if self.metadata.get("device") == "cpu" else None
+        return bool(self.metadata.get("computed_in", usual) == "float32")
 
     def of_size(self, size: str) -> "Record":
         """Return this without a size of its own."""
@@ -102,7 +110,7 @@ class Record:
         differing = [
             f"{name} is {now[name]} and was {then.get(name)}"
             for name in SURROUNDINGS
-            if then.get(name) != now[name]
+            if name in then and then[name] != now[name]
         ]
         if differing:
             return f"What is not as it was then: {', '.join(differing)}."

@@ -19,7 +19,7 @@ class Stores:
         self._store: ModelStore | None = None
 
     def get(
-        self, device: str | None = None, precision: Precision = "autocast"
+        self, device: str | None = None, precision: Precision | None = None
     ) -> "ModelStore":
         """Return the store for a device and a precision, the same one as long as
         neither changes.

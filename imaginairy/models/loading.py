@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from imaginairy.device import memory_format
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import (
     AUTOENCODER,
@@ -57,11 +58,14 @@ def load(
         for row in checkpoint.family.texts
     }
     as_stored = device.type == "cpu" and stay_as_stored(
-        checkpoint, memory()[0] if free is None else free
+        checkpoint, dtype, memory()[0] if free is None else free
     )
     networks = {
         row.role: checkpoint.parts[row.role].load(
-            device, dtype if row.half else torch.float32, as_stored=as_stored
+            device,
+            held_in(dtype, half=row.half),
+            as_stored=as_stored,
+            memory_format=memory_format(device),
         )
         for row in checkpoint.family.parts
         if row.role in checkpoint.parts
@@ -86,17 +90,31 @@ def load(
     return model, checkpoint.weight_files
 
 
-def stay_as_stored(checkpoint: Checkpoint, free: int | None) -> bool:
-    """Tell whether weights in half precision are used from disk, not copied as float32.
+def held_in(dtype: torch.dtype, *, half: bool) -> torch.dtype:
+    """Return the type that a network computes in.
+
+    Args:
+        dtype: what is asked for.
+        half: whether numbers of float16 hold what it computes. Those of bfloat16 do,
+            whose range is that of float32.
+    """
+    return dtype if half or dtype == torch.bfloat16 else torch.float32
+
+
+def stay_as_stored(
+    checkpoint: Checkpoint, dtype: torch.dtype, free: int | None
+) -> bool:
+    """Tell whether weights are used from disk where they can be, and not copied.
 
     Copied they are faster by little; used from disk they take no memory that others
     need. They are where copies would fill much of what is free.
 
     Args:
+        dtype: the type that is computed in.
         free: bytes of memory; None where nobody says.
     """
     shapes = [part.tensors.shapes.values() for part in checkpoint.parts.values()]
-    copied = torch.float32.itemsize * sum(map(prod, chain(*shapes)))
+    copied = dtype.itemsize * sum(map(prod, chain(*shapes)))
     return free is not None and copied > MUCH * free
 
 

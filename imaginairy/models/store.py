@@ -47,7 +47,7 @@ from imaginairy.models.similarity import Comparer, load_comparer
 from imaginairy.models.upscaler import Upscaler, load_upscaler
 from imaginairy.models.vae import load_vae
 from imaginairy.models.words import KnownWords, read_words
-from imaginairy.precision import Precision
+from imaginairy.precision import Precision, usual_precision
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
@@ -107,15 +107,17 @@ class ModelStore:
 
     Args:
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
-        precision: `autocast` holds half-precision weights on CUDA, `full` never does.
+        precision: `autocast` computes in what the device is fastest in, half precision
+            on CUDA and on CPUs with units for it; `full` in float32. None takes what
+            `IMAGINAIRY_PRECISION` says, or else `autocast`.
     """
 
     def __init__(
-        self, device: str | None = None, precision: Precision = "autocast"
+        self, device: str | None = None, precision: Precision | None = None
     ) -> None:
         self.device = choose_device(device)
-        self.precision = precision
-        self.dtype = choose_dtype(self.device, precision)
+        self.precision = usual_precision() if precision is None else precision
+        self.dtype = choose_dtype(self.device, self.precision)
         self.economy = Economy(self.device)
         self._lock, self._lock_of = RLock(), LOADED_IN
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}

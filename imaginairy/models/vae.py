@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from imaginairy.device import memory_format
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, Family, Header, PartRow
 from imaginairy.families.table import FAMILIES, family_of
@@ -20,7 +21,7 @@ from imaginairy.models.checkpoint import (
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.known import known_as
-from imaginairy.models.loading import require_grid
+from imaginairy.models.loading import held_in, require_grid
 from imaginairy.published.autoencoder import (
     DEVIATIONS,
     MEANS,
@@ -90,7 +91,10 @@ def load_vae(
     require_grid(spec.name, family, part.config)
     holds = row.half or settings.get(UPCAST) is False
     part = replace(part, ignored=(*part.ignored, TRAINING))
-    return part.load(device, dtype if holds else torch.float32), found.tensors
+    network = part.load(
+        device, held_in(dtype, half=holds), memory_format=memory_format(device)
+    )
+    return network, found.tensors
 
 
 def usual(model: DrawingModel) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from imaginairy.weights.weightfile import Tensors
 
 PICTURES = 4
 """Dimensions of a batch of pictures, and of what convolves them."""
-FEW = 100_000
-"""Numbers of which a copy costs nothing."""
+FEW = 32
+"""More channels than pictures and latents have, which the first layers read."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def assemble(
         as_stored: leaves weights in half precision as they lie on disk where their
             layer casts them as it computes; they then take no memory of their own.
         memory_format: how the weights of convolutions lie in memory, and with them all
-            that is computed. Left as stored, only those of at most `FEW` numbers do,
-            which is enough for the latter.
+            that is computed. Of those left as stored only the first ones do, which
+            is enough for the latter.
 
     Raises:
         CheckpointError: a tensor is missing, unexpected, or of another shape.
@@ -117,7 +117,7 @@ def assemble(
         stays = as_stored and _casts(layer, name) and half
         ours = place.taken(whole).to(device=device, dtype=None if stays else dtype)
         ours = ours.reshape(tensor.shape)
-        if ours.ndim == PICTURES and (not as_stored or ours.numel() <= FEW):
+        if ours.ndim == PICTURES and (not as_stored or ours.shape[1] < FEW):
             ours = ours.contiguous(memory_format=memory_format)
         filled[name] = ours
     network.load_state_dict(filled, assign=True)

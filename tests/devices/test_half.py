@@ -40,7 +40,7 @@ def test_models_are_held_as_the_device_has_it(
     like: str, dtype: torch.dtype, models: dict[str, str], single: ImagineResult
 ) -> None:
     with plugged_in(like) as device:
-        store = ModelStore()
+        store = ModelStore(precision="autocast")
         weights = list(store.get(models["1"]).diffusion.network.parameters())
         assert {each.dtype for each in weights} == {dtype}
         assert {each.device for each in weights} == {torch.device(NAME, 0)}
@@ -95,7 +95,7 @@ def test_what_overflows_is_computed_again_whenever_it_is_noticed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What does so at once is noticed at once; what does so later, at the end."""
-    store, watching = ModelStore(), Started()
+    store, watching = ModelStore(precision="autocast"), Started()
     types = overflow(store.get(models["1"]).diffusion.network, below)
     prompt = ImaginePrompt(
         "a red fox", model=models["1"], width=64, height=64, steps=4,

@@ -134,10 +134,11 @@ def test_it_follows_the_rules_of_its_like() -> None:
     for like, dtype in (
         ("cuda", torch.float16),
         ("mps", torch.float32),
-        ("cpu", torch.float32),
+        ("cpu", choose_dtype(torch.device("cpu"))),
     ):
         with plugged_in(like):
-            assert ModelStore().dtype == choose_dtype(DEVICE) == dtype
+            assert choose_dtype(DEVICE) == dtype
+            assert ModelStore(precision="autocast").dtype == dtype
             assert choose_dtype(DEVICE, "full") == torch.float32
     with plugged_in("mps"), pytest.raises(TypeError, match=r"not support .*float64"):
         torch.ones(2, dtype=torch.float64).to(DEVICE)

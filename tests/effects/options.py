@@ -193,9 +193,9 @@ def a_closed_port_is_asked(before: Ran, after: Ran) -> None:
     assert "could not be fetched (Connection refused)" in after.stderr
 
 
-def it_is_computed_in_full(before: Ran, after: Ran) -> None:
+def it_is_computed_as_it_is_fastest(before: Ran, after: Ran) -> None:
     said = [ran.metadata[0]["precision"] for ran in (before, after)]
-    assert said == ["autocast", "full"]
+    assert said == ["full", "autocast"]
 
 
 def nothing_is_said_but_warnings(before: Ran, after: Ran) -> None:
@@ -276,6 +276,6 @@ def _rows(
     yield ("--device",), ("abacus",), alone, another_device_is_refused
     private = ("--mask-image", "http://127.0.0.1:9/a.png")
     yield ("--allow-private-urls",), private, red, a_closed_port_is_asked
-    yield ("--precision",), ("full",), alone, it_is_computed_in_full
+    yield ("--precision",), ("autocast",), alone, it_is_computed_as_it_is_fastest
     yield ("--log-level",), ("warning",), lora, nothing_is_said_but_warnings
     yield ("-q", "--quiet"), (), alone, nothing_is_said

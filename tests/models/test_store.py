@@ -112,7 +112,7 @@ def test_a_model_is_as_the_store_says(
     loaded = store.get(str(tiny_folder))
     assert loaded.diffusion.device == store.device == torch.device("cpu")
     assert store.dtype is ModelStore("cpu", "full").dtype is torch.float32
-    assert ModelStore("cpu", precision="full").precision == "full"
+    assert ModelStore("cpu").precision == "full", "as the tests' environment says"
     networks = (loaded.diffusion.network, loaded.diffusion.readers)
     for network in (*networks, loaded.diffusion.autoencoder):
         assert {p.dtype for p in network.parameters()} == {store.dtype}

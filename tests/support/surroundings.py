@@ -23,6 +23,8 @@ OURS = {
     "HF_HUB_OFFLINE": "1",
     **PATIENT,
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    # Each processor computes half precision in its own way, or does not.
+    "IMAGINAIRY_PRECISION": "full",
     "TOKENIZERS_PARALLELISM": "false",
 }
 THEIRS = re.compile(
