@@ -13,15 +13,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 import torch
 
+from benchmarks.draw import SIDES
 from benchmarks.weights import save_random_sd15, save_random_sdxl
 
 UNITS = {"peak memory": "MB"}
-AIMS = {"step": 1.0, "load": 0.5, "peak memory": 0.8}
+RATIOS = (
+    ("ours", "diffusers"),
+    ("ours", "diffusers, bf16"),
+    ("ours, full", "diffusers"),
+)
+"""What is set against what."""
 
 
 def main() -> None:
@@ -33,45 +40,49 @@ def main() -> None:
     asked = parser.parse_args()
     print(
         f"{platform.machine()}, {torch.get_num_threads()} threads, torch "
-        f"{torch.__version__}, fp32; {asked.pixels} x {asked.pixels} pixels, "
+        f"{torch.__version__}; {asked.pixels} x {asked.pixels} pixels, "
         f"{asked.rounds} rounds, medians.\n"
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "sd15"
         save_random_sd15(folder)
-        compare(folder, asked.rounds, asked.pixels)
+        compare(folder, asked.rounds, asked.pixels, [*SIDES])
         print()
         if asked.xl:
             folder = Path(temporary) / "sdxl"
             save_random_sdxl(folder)
-            compare(folder, asked.rounds, asked.pixels)
+            sides = ["ours", "diffusers, bf16"]
+            compare(folder, asked.rounds, asked.pixels, sides)
             print()
         start_up(Path(temporary), asked.rounds)
         print()
         batches(asked.rounds)
 
 
-def compare(folder: Path, rounds: int, pixels: int) -> None:
-    """Print what a picture of a model costs on both sides."""
-    measured: dict[str, list[dict[str, float]]] = {"ours": [], "diffusers": []}
+def compare(folder: Path, rounds: int, pixels: int, sides: Sequence[str]) -> None:
+    """Print what a picture of a model costs on each side."""
+    measured: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, results in measured.items():
             command = [sys.executable, "-m", "benchmarks.draw", side]
             command += [str(folder), str(pixels)]
             ran = subprocess.run(command, stdout=subprocess.PIPE, check=True)
             results.append(json.loads(ran.stdout.splitlines()[-1]))
-    print("| | ours | diffusers | ratio | aim |\n|---|---|---|---|---|")
+    pairs = [pair for pair in RATIOS if measured.keys() >= set(pair)]
+    heads = [*sides, *(f"{one} / {other}" for one, other in pairs)]
+    print(f"| | {' | '.join(heads)} |\n|{'---|' * (1 + len(heads))}")
     for name in measured["ours"][0]:
-        ours = [result[name] for result in measured["ours"]]
-        theirs = [result[name] for result in measured["diffusers"]]
-        ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
         unit = UNITS.get(name, "s")
         digits = 0 if unit == "MB" else 2
-        print(
-            f"| {name} | {median(ours):.{digits}f} {unit} "
-            f"| {median(theirs):.{digits}f} {unit} | {ratio:.2f} "
-            f"| {AIMS.get(name, '')} |"
-        )
+        cost = {
+            side: [result[name] for result in results]
+            for side, results in measured.items()
+        }
+        cells = [f"{median(each):.{digits}f} {unit}" for each in cost.values()]
+        for one, other in pairs:
+            ratio = median(a / b for a, b in zip(cost[one], cost[other], strict=True))
+            cells.append(f"{ratio:.2f}")
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def start_up(folder: Path, rounds: int) -> None:

@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ STEPS = 3
 PROMPT = "a bowl of fruit"
 
 
-def ours(folder: Path, pixels: int) -> dict[str, Any]:
+def ours(folder: Path, pixels: int, *, precision: Any) -> dict[str, Any]:
     """Draw with imaginairy."""
     import torch  # noqa: F401  # both sides need it; it is not what is compared
 
     begun = time.perf_counter()
     from imaginairy import ImaginePrompt, ModelStore, Observer, imagine
 
-    store = ModelStore(device="cpu")
+    store = ModelStore("cpu", precision)
     imported = time.perf_counter()
     store.get(str(folder))
     loaded = time.perf_counter()
@@ -43,15 +44,19 @@ def ours(folder: Path, pixels: int) -> dict[str, Any]:
     return costs(begun, imported, loaded, clock.ticks)
 
 
-def diffusers(folder: Path, pixels: int) -> dict[str, Any]:
-    """Draw with diffusers."""
+def diffusers(folder: Path, pixels: int, *, half: bool) -> dict[str, Any]:
+    """Draw with diffusers: as its documentation begins, or in bf16 and laid out so."""
     import torch
 
     begun = time.perf_counter()
     from diffusers import DiffusionPipeline
 
     imported = time.perf_counter()
-    pipeline = DiffusionPipeline.from_pretrained(folder, dtype=stored_in(folder))
+    dtype = torch.bfloat16 if half else torch.float32
+    pipeline = DiffusionPipeline.from_pretrained(folder, dtype=dtype)
+    if half:
+        pipeline.unet.to(memory_format=torch.channels_last)
+        pipeline.vae.to(memory_format=torch.channels_last)
     loaded = time.perf_counter()
     pipeline.set_progress_bar_config(disable=True)
     ticks: list[float] = []
@@ -72,15 +77,6 @@ def diffusers(folder: Path, pixels: int) -> dict[str, Any]:
     return costs(begun, imported, loaded, ticks)
 
 
-def stored_in(folder: Path) -> Any:
-    """Return the type of the UNet's weights, which diffusers computes in."""
-    from safetensors import safe_open
-
-    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    with safe_open(file, framework="pt") as opened:
-        return opened.get_tensor("conv_in.bias").dtype
-
-
 def costs(
     begun: float, imported: float, loaded: float, ticks: list[float]
 ) -> dict[str, Any]:
@@ -95,7 +91,14 @@ def costs(
     }
 
 
+SIDES = {
+    "ours": partial(ours, precision="autocast"),
+    "ours, full": partial(ours, precision="full"),
+    "diffusers": partial(diffusers, half=False),
+    "diffusers, bf16": partial(diffusers, half=True),
+}
+
 if __name__ == "__main__":
     side, folder, pixels = sys.argv[1:]
-    drawn = {"ours": ours, "diffusers": diffusers}[side](Path(folder), int(pixels))
+    drawn = SIDES[side](Path(folder), int(pixels))
     print(json.dumps(drawn))
