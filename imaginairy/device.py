@@ -28,8 +28,9 @@ class DeviceKind:
     """Whether one of several is named by its number, as `cuda:1`."""
     autocast: torch.dtype = torch.float32
     """The type to hold weights in by the precision `autocast`."""
-    memory_format: torch.memory_format = torch.contiguous_format
-    """How pictures and the weights that convolve them lie in memory; measured."""
+    half_format: torch.memory_format = torch.contiguous_format
+    """How pictures and the weights that convolve them lie in memory where that is in
+    half precision; as measured."""
     free: Callable[[torch.device], int | None] = lambda _: memory()[0]
     """Tells how much of its memory can still be taken; None where nobody says."""
     let_go: Callable[[], None] = lambda: None
@@ -66,7 +67,7 @@ DEVICES = {
             count=lambda: torch.cuda.device_count() if torch.cuda.is_available() else 0,
             numbered=True,
             autocast=torch.float16,  # which every CUDA device computes
-            memory_format=torch.channels_last,
+            half_format=torch.channels_last,
             free=_free_of_cuda,
             let_go=lambda: torch.cuda.empty_cache(),
             runs_ahead=True,
@@ -82,7 +83,7 @@ DEVICES = {
             name="cpu",
             count=lambda: 1,
             autocast=_fastest_on_cpu(),
-            memory_format=torch.channels_last,
+            half_format=torch.channels_last,
         ),
     )
 }
@@ -122,10 +123,15 @@ def choose_dtype(
     return torch.float32 if is_full else DEVICES[device.type].autocast
 
 
-def memory_format(device: torch.device) -> torch.memory_format:
-    """Return how pictures lie in the memory of a device; see `DeviceKind`."""
+def memory_format(device: torch.device, dtype: torch.dtype) -> torch.memory_format:
+    """Return how pictures of a type lie in the memory of a device.
+
+    In float32 they lie channel by channel, which gives the same numbers everywhere.
+    """
     row = DEVICES.get(device.type)  # there is none for tensors without values
-    return row.memory_format if row else torch.contiguous_format
+    if row is None or dtype == torch.float32:
+        return torch.contiguous_format
+    return row.half_format
 
 
 def computes_in(network: nn.Module) -> torch.dtype:

@@ -28,7 +28,7 @@ def known_precision(given: object, place: str = "Precision") -> Precision:
         BadOptionError: there is none.
     """
     for precision in PRECISIONS:
-        if given == precision:
+        if isinstance(given, str) and given == precision:
             return precision
     raise BadOptionError(
         f"{place} '{in_words(given)}' is unknown; choose {' or '.join(PRECISIONS)}."

@@ -71,7 +71,7 @@ def test_everything_that_draws_is_in_it(half: ModelStore, tmp_path: Path) -> Non
 def test_pictures_lie_pixel_by_pixel(free: int, tiny_folder: Path) -> None:
     """Where weights are used from disk, all that is computed does so as well."""
     row = locate(DRAWS, str(tiny_folder))
-    model, _ = load(row, CPU, torch.float32, free=free)
+    model, _ = load(row, CPU, torch.bfloat16, free=free)
     layouts = []
 
     def look(_: object, inputs: tuple[torch.Tensor, ...], __: object) -> None:

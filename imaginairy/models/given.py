@@ -8,7 +8,7 @@ from imaginairy.precision import Precision
 def store_given(
     store: ModelStore | None,
     device: str | None = None,
-    precision: Precision = "autocast",
+    precision: Precision | None = None,
 ) -> ModelStore:
     """Return the store that was given, or a new one for a device and a precision.
 

@@ -63,9 +63,9 @@ def load(
     networks = {
         row.role: checkpoint.parts[row.role].load(
             device,
-            held_in(dtype, half=row.half),
+            held := held_in(dtype, half=row.half),
             as_stored=as_stored,
-            memory_format=memory_format(device),
+            memory_format=memory_format(device, held),
         )
         for row in checkpoint.family.parts
         if row.role in checkpoint.parts

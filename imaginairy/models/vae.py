@@ -91,9 +91,8 @@ def load_vae(
     require_grid(spec.name, family, part.config)
     holds = row.half or settings.get(UPCAST) is False
     part = replace(part, ignored=(*part.ignored, TRAINING))
-    network = part.load(
-        device, held_in(dtype, half=holds), memory_format=memory_format(device)
-    )
+    held = held_in(dtype, half=holds)
+    network = part.load(device, held, memory_format=memory_format(device, held))
     return network, found.tensors
 
 
