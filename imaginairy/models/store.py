@@ -107,9 +107,8 @@ class ModelStore:
 
     Args:
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
-        precision: `autocast` computes in what the device is fastest in, half precision
-            on CUDA and on CPUs with units for it; `full` in float32. None takes what
-            `IMAGINAIRY_PRECISION` says, or else `autocast`.
+        precision: `autocast` computes in what the device is fastest in, `full` in
+            float32; None takes what `IMAGINAIRY_PRECISION` says, or else `autocast`.
     """
 
     def __init__(
