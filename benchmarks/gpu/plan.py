@@ -49,7 +49,7 @@ def eager(size: str, side: str) -> Group:
             Cell(size, side, "walk"),
             Cell(size, side, "eager", 16, layout="nchw"),
         ]
-    return Group(f"{size} {side} eager", 60, tuple(cells))
+    return Group(f"{size} {side} eager", 90, tuple(cells))
 
 
 def compiled(size: str, side: str, *batches: int) -> Group:
