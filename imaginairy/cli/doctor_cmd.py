@@ -120,9 +120,11 @@ def torch_check() -> Iterator[Finding]:
     try:
         import torch
 
-        from imaginairy.device import choose_device
+        from imaginairy.device import choose_device, choose_dtype
+        from imaginairy.precision import usual_precision
 
         device = choose_device()
+        numbers = str(choose_dtype(device, usual_precision())).removeprefix("torch.")
         torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum()
     except Exception as error:  # whatever a broken build raises
         reason = str(error).strip().split("\n")[0] or type(error).__name__
@@ -133,7 +135,7 @@ def torch_check() -> Iterator[Finding]:
         )
         return
     build = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
-    yield Finding("ok", f"{torch.__version__}, {build}; draws on {device}")
+    yield Finding("ok", f"{torch.__version__}, {build}; draws on {device} in {numbers}")
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info()
         name = torch.cuda.get_device_name(device)

@@ -71,7 +71,7 @@ def test_a_machine_that_is_well(tmp_path: Path) -> None:
         "ok      models    storybook comes along, ",
     ):
         assert words in said
-    assert "; draws on cpu" in said
+    assert "; draws on cpu in float32" in said
     for spec in MODELS:
         assert f"models    {spec.name} " in said or spec.name == "lanczos"
     assert said.endswith("\n\nPictures can be drawn.\n")
