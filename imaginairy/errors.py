@@ -34,6 +34,7 @@ LONGEST_WORD = 300
 """Characters without a space that are shown of a name or a number in a message."""
 WORD_WITHOUT_END = re.compile(rf"(\S{{{LONGEST_WORD}}})\S+?(['\"]?[.,;:)]?)(?=\s|$)")
 LONGEST_MESSAGE = 2000
+CLOSING = "'\")]}>"
 
 
 class ImaginairyError(Exception):
@@ -149,7 +150,10 @@ def shown(value: object, most: int = 200) -> str:
         return "one of thousands of digits"
     except Exception:  # a list that goes too deep, or an object with faults of its own
         return f"a {type(value).__name__} that cannot be shown"
-    return written if len(written) <= most else f"{written[: most - 1]}…"
+    if len(written) <= most:
+        return written
+    end = written[-1] if written[-1] in CLOSING else ""
+    return f"{written[: most - 1 - len(end)]}…{end}"
 
 
 def in_words(value: object) -> str:

@@ -9,6 +9,8 @@ from imaginairy.errors import (
     ImaginairyError,
     MissingFileError,
     clipped,
+    in_words,
+    shown,
 )
 
 
@@ -33,6 +35,32 @@ def test_of_a_message_without_end_both_ends_are_shown() -> None:
     )
     assert said.startswith("There is no file") and said.endswith("; give another.")
     assert LONGEST_MESSAGE <= len(said) <= LONGEST_MESSAGE + 3 and " … " in said
+
+
+@pytest.mark.parametrize(
+    ("value", "begins", "ends"),
+    [
+        ("9" * 500, "'999", "99…'"),
+        (["a"] * 500, "['a', 'a'", "…]"),
+        (10**999, "1000", "0…"),
+        (10**5000, "one of thousands of digits", ""),
+        ([[]], "[[]]", ""),
+    ],
+    ids=["text", "list", "number", "huge number", "short"],
+)
+def test_a_value_is_shown_in_200_characters(
+    value: object, begins: str, ends: str
+) -> None:
+    said = shown(value)
+    assert said.startswith(begins) and said.endswith(ends) and len(said) <= 200
+
+
+def test_what_cannot_be_shown_is_named() -> None:
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert shown(deep) == in_words(deep) == "a list that cannot be shown"
+    assert in_words("a fox") == "a fox"
 
 
 @pytest.mark.parametrize("sign", ["9", ".", "'", "9 ", ". x", "'."])
