@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from imaginairy.checks import Number
-from imaginairy.device import free_bytes, let_go
+from imaginairy.device import forget, free_bytes
 from imaginairy.economy import SHARE_OF_MEMORY
 from imaginairy.errors import NotEnoughMemoryError
 from imaginairy.generate import Drawn, draw
@@ -95,7 +95,7 @@ class Batches:
             return
         is_memory = isinstance(failed, NotEnoughMemoryError)
         del failed, done  # what they hold of the failed attempt takes memory
-        let_go(self.store.device)
+        forget(self.store.device)
         if not is_memory:
             for order in orders:
                 yield from self._together([order], observer)

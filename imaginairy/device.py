@@ -1,5 +1,6 @@
 """Where to compute, in what precision, and noise that is the same everywhere."""
 
+import gc
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -157,6 +158,12 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     """Return a tensor on a device, without waiting for it where that can be."""
     kind = DEVICES.get(device.type)
     return tensor.to(device, non_blocking=kind is not None and kind.receives_ahead)
+
+
+def forget(device: torch.device) -> None:
+    """Give back what nothing refers to any more, such as what a failure held."""
+    gc.collect()
+    let_go(device)
 
 
 def let_go(device: torch.device) -> None:

@@ -3,7 +3,6 @@
 Each is the same computation in another order, and comes out the same but for rounding.
 """
 
-import gc
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -107,8 +106,7 @@ class Economy:
                 if taken > known:
                     self._keep(work, size, ladder[:taken])
                 return result
-            gc.collect()
-            let_go(self.device)  # the failed attempt and what it held are forgotten
+            let_go(self.device)  # what the failed attempt held
             if not climbs:
                 break
             taken += 1

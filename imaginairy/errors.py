@@ -21,7 +21,8 @@ Each message is one sentence or two: what was given, what is allowed, what to do
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MEMORY = re.compile(
@@ -140,6 +141,19 @@ def clipped(message: str) -> str:
     if len(message) <= LONGEST_MESSAGE:
         return message
     return f"{message[:half]} … {message[-half:]}"
+
+
+@contextmanager
+def memory_told(say: Callable[[], NotEnoughMemoryError]) -> Iterator[None]:
+    """Turn what Python or torch raises where memory is short into what is said."""
+    try:
+        yield
+    except NotEnoughMemoryError:
+        raise  # that says more
+    except (MemoryError, RuntimeError) as error:
+        if not is_short_of_memory(error):
+            raise
+        raise say() from error
 
 
 def shown(value: object, most: int = 200) -> str:

@@ -15,6 +15,7 @@ from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.conditioning import Conditioning
 from imaginairy.device import DEVICES
 from imaginairy.economy import Economy
+from imaginairy.enhancers.upscale import upscale
 from imaginairy.errors import NotEnoughMemoryError
 from imaginairy.sizes import parse_size
 from tests.support.pictures import furthest, noise
@@ -36,7 +37,7 @@ class Narrow:
         """Let the device hold so many megabytes beside what it holds."""
         self.device.limit = self.device.held + int(room * MB)
 
-    def draw(self, size: str = "256x128", **fields: Any) -> Image.Image:
+    def draw(self, size: str = "128x64", **fields: Any) -> Image.Image:
         width, height = parse_size(size) or (0, 0)
         usual: dict[str, Any] = {
             "seed": 1, "steps": 2, "sampler_type": "ddim", "draw_size": size,
@@ -101,12 +102,12 @@ def test_a_picture_is_decoded_in_stripes_where_it_has_to_be(
     """What that took is known for the next of its size, and not done for smaller."""
     model = silent.store.get(silent.name).diffusion
     fields: dict[str, Any] = {
-        "init_image": noise("RGB", (256, 128)), "init_image_strength": 0.3,
+        "init_image": noise("RGB", (128, 64)), "init_image_strength": 0.3,
         "tile_mode": "xy",
     }  # fmt: skip
     expected = silent.draw(**fields), silent.draw("64x64")
     calls = counted(model.autoencoder.decoder), counted(model.autoencoder.encoder)
-    silent.leave(9)
+    silent.leave(3.2)
     with caplog.at_level(logging.WARNING, "imaginairy"):
         for _ in range(2):
             assert furthest(silent.draw(**fields), expected[0]) <= 1
@@ -122,16 +123,15 @@ def test_a_picture_is_decoded_in_stripes_where_it_has_to_be(
 def test_what_is_known_not_to_fit_is_not_tried(narrow: Narrow) -> None:
     expected = narrow.draw()
     calls = counted(narrow.store.get(narrow.name).diffusion.autoencoder.decoder)
-    narrow.leave(9)
+    narrow.leave(3.2)
     assert furthest(narrow.draw(), expected) <= 1
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("room", [3.5, 2.0])
-def test_what_would_fit_is_named_and_fits(narrow: Narrow, room: float) -> None:
-    narrow.leave(room)
+def test_what_would_fit_is_named_and_fits(narrow: Narrow) -> None:
+    narrow.leave(3.5)
     with pytest.raises(NotEnoughMemoryError) as raised:
-        narrow.draw()
+        narrow.draw("256x128")
     said = re.fullmatch(
         rf"{SHORT} the \w+ of '.*' at 256x128; a picture drawn at (\d+x\d+) would fit, "
         "or the device 'cpu'.",
@@ -148,6 +148,30 @@ def test_where_nothing_fits_that_is_said(narrow: Narrow) -> None:
     narrow.leave(0.05)
     with pytest.raises(NotEnoughMemoryError, match="try a smaller model, or the"):
         narrow.draw()
+    with pytest.raises(NotEnoughMemoryError, match="weights of 'storybook'; try a sma"):
+        narrow.store.get("storybook")
+
+
+def test_an_upscaler_takes_tiles_that_fit(
+    narrow: Narrow, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are said, noted in the metadata and taken for the next picture too."""
+
+    def large() -> Image.Image:
+        return upscale(image, model="storybook-upscaler", store=narrow.store)
+
+    image = noise("RGB", (80, 90))
+    expected = large()
+    narrow.leave(4.4)
+    for _ in range(2):
+        found = large()
+        assert furthest(found, expected) <= 2
+        assert found.info["afterwards"][0]["tile"] == 56
+    said = f"{SHORT} tiles of 'storybook-upscaler'; taking tiles of %d pixels."
+    assert caplog.messages == [said % 112, said % 56]
+    narrow.leave(0.1)
+    with pytest.raises(NotEnoughMemoryError, match="smaller picture, or the device"):
+        large()
 
 
 def test_nothing_of_a_failed_attempt_is_held_while_it_is_tried_again(

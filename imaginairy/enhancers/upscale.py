@@ -12,11 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from imaginairy.checks import Number, as_pillow, kind_of
+from imaginairy.device import forget
 from imaginairy.enhancers import Work
 from imaginairy.enhancers.tiled import ALIGNMENT, upscale_tiled
-from imaginairy.errors import BadOptionError
+from imaginairy.errors import BadOptionError, is_short_of_memory
 from imaginairy.images import PROFILE, color_and_opacity
 from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.log import log
 from imaginairy.metadata.afterwards import UPSCALE, with_step
 from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
@@ -30,6 +32,8 @@ GREYS = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 NAME = "upscale"
 FILTER = "lanczos"
 """What enlarges where no upscaler does."""
+SMALLEST_TILE = 32
+"""Pixels that a tile has at least, however short memory is."""
 LANCZOS_REACH = 4
 """Pixels to either side that this filter looks at, and one."""
 
@@ -118,6 +122,7 @@ def facts_of(upscaler: Upscaler) -> dict[str, Any]:
         "model": upscaler.name,
         "sha256": upscaler.weights_sha256(),
         "scale": upscaler.scale,
+        **({"tile": upscaler.tile} if upscaler.shrunk > 1 else {}),
     }
 
 
@@ -191,16 +196,37 @@ def enlarged(
     picture = image_to_unit(image)
     if upscaler.takes_grey:
         picture = picture.transpose(0, 1)  # each colour is a picture
-    large = upscale_tiled(
-        upscaler,
-        picture,
-        scale=upscaler.scale,
-        channels=upscaler.network.config.drawn_channels,
-        tile=upscaler.tile,
-        overlap=upscaler.overlap,
-        on_tile=on_tile,
-    )
+    large = in_tiles_that_fit(picture, upscaler, on_tile)
     return unit_to_image(large.transpose(0, 1) if len(large) > 1 else large)
+
+
+def in_tiles_that_fit(
+    picture: Tensor, upscaler: Upscaler, on_tile: OnTile | None
+) -> Tensor:
+    """Enlarge a picture (n, channels, h, w) in tiles as large as memory holds.
+
+    Where it is short they are halved, for this picture and those that follow.
+    """
+    while True:
+        try:
+            return upscale_tiled(
+                upscaler,
+                picture,
+                scale=upscaler.scale,
+                channels=upscaler.network.config.drawn_channels,
+                tile=upscaler.tile,
+                overlap=upscaler.overlap,
+                on_tile=on_tile,
+            )
+        except (MemoryError, RuntimeError) as error:
+            if not is_short_of_memory(error) or upscaler.tile < 2 * SMALLEST_TILE:
+                raise
+        upscaler.shrunk *= 2
+        forget(upscaler.device)  # what the failed attempt held
+        log.warning(
+            "There is not enough memory on %s for tiles of '%s'; taking tiles of %d "
+            "pixels.", upscaler.device, upscaler.name, upscaler.tile,
+        )  # fmt: skip
 
 
 def enlarged_alpha(alpha: Image.Image, upscaler: Upscaler) -> Image.Image:

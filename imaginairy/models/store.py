@@ -27,7 +27,7 @@ from imaginairy.errors import (
     NotEnoughMemoryError,
     UnknownModelError,
     in_words,
-    is_short_of_memory,
+    memory_told,
 )
 from imaginairy.families.family import AUTOENCODER
 from imaginairy.log import log
@@ -146,15 +146,9 @@ class ModelStore:
                     "This process was forked after torch was loaded and computes with "
                     "one thread; processes that are spawned use all."
                 )
-        with self._lock:
-            try:
-                yield
-            except NotEnoughMemoryError:
-                raise  # what it says is more than is known here
-            except (MemoryError, RuntimeError) as error:
-                if not is_short_of_memory(error):
-                    raise
-                raise NotEnoughMemoryError.on(self.device) from error
+        says = partial(NotEnoughMemoryError.on, self.device)
+        with self._lock, memory_told(says):
+            yield
 
     @property
     def loaded_roles(self) -> frozenset[str]:
@@ -267,7 +261,9 @@ class ModelStore:
     def _made(self, row: ModelRow, device: torch.device) -> Any:
         if row.notice:
             self.say_once(row.notice, about=row.name)
-        with torch.inference_mode(False):  # so that they can be used outside of it too
+        lacking = f"the weights of '{row.name}'", "try a smaller model"
+        says = partial(NotEnoughMemoryError.on, self.device, *lacking)
+        with memory_told(says), torch.inference_mode(False):  # to be used outside too
             if row.role == VAE:
                 raise BadOptionError(
                     f"'{row.name}' is a VAE, which is part of a model; give it to get, "

@@ -44,7 +44,7 @@ USUAL_DOUBLINGS = 2
 """What doubles more often has smaller tiles, since what they become takes memory."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Upscaler:
     """An upscaler in memory."""
 
@@ -54,6 +54,13 @@ class Upscaler:
     weights_sha256: Callable[[], str | None] = field(repr=False)
     """Gives the SHA-256 of the weights, summed up when it is first asked for; None for
     a filter."""
+    shrunk: int = 1
+    """By how much its tiles are smaller, as memory was short."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.network.parameters()).device
 
     @property
     def scale(self) -> int:
@@ -76,9 +83,9 @@ class Upscaler:
         """Side of a tile, about, in pixels."""
         config = self.network.config
         if isinstance(config, LanczosConfig | SRVGGConfig):
-            return COMPACT_TILE
+            return COMPACT_TILE // self.shrunk
         smaller = 2 ** max(0, config.doublings - USUAL_DOUBLINGS)
-        return config.fold * TILE // smaller
+        return config.fold * TILE // smaller // self.shrunk
 
     @property
     def takes_grey(self) -> bool:
@@ -92,8 +99,7 @@ class Upscaler:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Enlarge pictures (batch, channels, h, w) in [0, 1]."""
-        device = next(self.network.parameters()).device
-        large = self.network(pictures.to(device))
+        large = self.network(pictures.to(self.device))
         return finite(large, f"the upscaler '{self.name}'", self.network)
 
 

@@ -1,7 +1,7 @@
 """The stages of a picture: each gives finite numbers, in the memory that there is."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from imaginairy.device import computes_in, free_bytes
 from imaginairy.economy import Economy
-from imaginairy.errors import NotEnoughMemoryError, NotFiniteError, is_short_of_memory
+from imaginairy.errors import NotEnoughMemoryError, NotFiniteError, memory_told
 from imaginairy.finite import Said, capital, in_float32, is_finite, reason
 from imaginairy.log import log
 from imaginairy.sizes import Size, written
@@ -138,21 +138,9 @@ class Stages:
                 self.model,
             )
 
-    @contextmanager
-    def between(self) -> Iterator[None]:
-        """Say what would fit where memory is short between the stages.
-
-        Raises:
-            NotEnoughMemoryError: it is.
-        """
-        try:
-            yield
-        except NotEnoughMemoryError:
-            raise
-        except (MemoryError, RuntimeError) as error:
-            if not is_short_of_memory(error):
-                raise
-            raise self._too_large(f"a picture of '{self.model}'") from error
+    def between(self) -> AbstractContextManager[None]:
+        """Return a scope that says what would fit where memory is short in between."""
+        return memory_told(lambda: self._too_large(f"a picture of '{self.model}'"))
 
     def _too_large(self, work: str) -> NotEnoughMemoryError:
         """Say that memory is short, and what would fit into it."""
