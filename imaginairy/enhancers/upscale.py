@@ -225,7 +225,7 @@ def in_tiles_that_fit(
         forget(upscaler.device)  # what the failed attempt held
         log.warning(
             "There is not enough memory on %s for tiles of '%s'; taking tiles of %d "
-            "pixels.", upscaler.device, upscaler.name, upscaler.tile,
+            "pixels.", upscaler.device.type, upscaler.name, upscaler.tile,
         )  # fmt: skip
 
 
