@@ -10,10 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from imaginairy.errors import ImaginairyError
-from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.schema import ImaginePrompt
 from imaginairy.version import __version__
-from imaginairy.weighted_prompt import WeightedPrompt
 
 if TYPE_CHECKING:
     from imaginairy.api import imagine, imagine_image_files
@@ -22,11 +19,14 @@ if TYPE_CHECKING:
     from imaginairy.enhancers.mask import mask
     from imaginairy.enhancers.similarity import find_img_text_similarity
     from imaginairy.enhancers.upscale import upscale
+    from imaginairy.lazy_image import LazyLoadingImage
     from imaginairy.masks.from_text import TextMask
     from imaginairy.metadata.credentials import C2paSigner
     from imaginairy.models.store import ModelStore
     from imaginairy.observe import Observer, Step
     from imaginairy.result import ImagineResult
+    from imaginairy.schema import ImaginePrompt
+    from imaginairy.weighted_prompt import WeightedPrompt
 
 __all__ = [
     "C2paSigner",
@@ -51,11 +51,14 @@ __all__ = [
 
 _LAZY = {
     "C2paSigner": "imaginairy.metadata.credentials",
+    "ImaginePrompt": "imaginairy.schema",
     "ImagineResult": "imaginairy.result",
+    "LazyLoadingImage": "imaginairy.lazy_image",
     "ModelStore": "imaginairy.models.store",
     "Observer": "imaginairy.observe",
     "Step": "imaginairy.observe",
     "TextMask": "imaginairy.masks.from_text",
+    "WeightedPrompt": "imaginairy.weighted_prompt",
     "fix_faces": "imaginairy.enhancers.faces",
     "describe": "imaginairy.enhancers.caption",
     "find_img_text_similarity": "imaginairy.enhancers.similarity",

@@ -19,10 +19,8 @@ from urllib.parse import unquote, urljoin
 from urllib.request import getproxies, proxy_bypass
 
 from imaginairy.errors import DownloadError, InvalidUrlError
+from imaginairy.urls import ALLOW_PRIVATE, SCHEMES
 
-SCHEMES = ("http", "https")
-ALLOW_PRIVATE = "IMAGINAIRY_ALLOW_PRIVATE_URLS"
-"""The variable that lets addresses lead into this machine and its own networks."""
 NO = ("", "0", "no", "false", "off")
 MAX_BYTES = 200_000_000
 ANSWER_S = 30.0

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from imaginairy.errors import BadOptionError
+from imaginairy.formats import ANIMATIONS
 from imaginairy.whole_files import save_whole, whole_file
 
-ANIMATIONS = ("gif", "mp4", "webp")
 FRAME_MS = 200
 LAST_FRAME_MS = 2000
 BAR = 4

@@ -10,12 +10,9 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from PIL.Image import Image
+from typing import TYPE_CHECKING, Any
 
 from imaginairy.errors import (
-    BadImageError,
     BadOptionError,
     BadPromptError,
     in_words,
@@ -23,7 +20,6 @@ from imaginairy.errors import (
     shown,
 )
 from imaginairy.lazy_image import LazyLoadingImage
-from imaginairy.pictures import require_allowed
 from imaginairy.plugins import find_plugin, name_and_value
 from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
@@ -33,6 +29,9 @@ from imaginairy.samplers.foreign_names import (
     read_pair,
     schedule_named,
 )
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MAX_TEXT_BYTES = 200_000
 """Some 30,000 words, far more than a model can follow."""
@@ -196,7 +195,7 @@ def enhancers(name: str, value: Any) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def picture(name: str, value: Any) -> Image | LazyLoadingImage:
+def picture(name: str, value: Any) -> "Image | LazyLoadingImage":
     """Take a path, a web address, a Pillow picture or a LazyLoadingImage.
 
     Pillow reads a picture when it is first used; that is done here, so that one whose
@@ -204,26 +203,24 @@ def picture(name: str, value: Any) -> Image | LazyLoadingImage:
     """
     if isinstance(value, str | Path):
         return LazyLoadingImage.of(value)
-    if not isinstance(value, LazyLoadingImage | Image):
+    if isinstance(value, LazyLoadingImage):
+        return value
+
+    from PIL.Image import Image
+
+    from imaginairy.pictures import require_usable
+
+    if not isinstance(value, Image):
         makes = hasattr(value, "__array_interface__") or hasattr(value, "__array__")
         raise BadOptionError(
             f"{name} is a path, a web address or a picture, not {kind_of(value)}"
             + ("; PIL.Image.fromarray makes a picture of it." if makes else ".")
         )
-    if isinstance(value, Image):
-        require_allowed(value, name)
-        try:
-            value.load()
-        except Exception as error:  # of any kind, as with files
-            raise BadImageError(f"{name} cannot be read ({error}).") from error
-        if 0 in value.size:
-            raise BadImageError(
-                f"{name} has no pixels: it is {value.width}x{value.height}."
-            )
+    require_usable(value, name)
     return value
 
 
-def as_pillow(name: str, value: Any) -> Image:
+def as_pillow(name: str, value: Any) -> "Image":
     """Take what `picture` takes and read it."""
     given = picture(name, value)
     return given.as_pillow() if isinstance(given, LazyLoadingImage) else given

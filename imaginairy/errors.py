@@ -19,7 +19,6 @@ ImaginairyError
 Each message is one sentence or two: what was given, what is allowed, what to do.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -180,5 +179,7 @@ def in_words(value: object) -> str:
 
 def near_miss(given: str, allowed: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the closest allowed word, or nothing."""
-    close = difflib.get_close_matches(in_words(given).lower(), list(allowed), n=1)
+    from difflib import get_close_matches
+
+    close = get_close_matches(in_words(given).lower(), list(allowed), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""

@@ -1,6 +1,5 @@
 """What a file is, told by its first bytes, so that a refusal can name it."""
 
-import json
 import re
 import stat
 from codecs import getincrementaldecoder
@@ -188,6 +187,8 @@ def _kind_of_text(start: bytes) -> tuple[str, str] | None:
 
 def said_in(answer: object) -> str:
     """Return what an answer of a server says went wrong, to put behind its name."""
+    import json
+
     found = SAID.search(answer if isinstance(answer, str) else json.dumps(answer))
     return quoted(found[1] or found[2]) if found else ""
 

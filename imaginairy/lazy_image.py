@@ -2,12 +2,9 @@
 
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from PIL import Image
-
-from imaginairy.addresses import SCHEMES, fetched
 from imaginairy.errors import (
     BadOptionError,
     InvalidUrlError,
@@ -15,7 +12,10 @@ from imaginairy.errors import (
     in_words,
 )
 from imaginairy.kinds import what_stands_at
-from imaginairy.pictures import read_picture
+from imaginairy.urls import SCHEMES
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class LazyLoadingImage:
@@ -50,7 +50,7 @@ class LazyLoadingImage:
             )
         self._source = filepath if filepath is not None else url
         self._is_url = url is not None
-        self._image: Image.Image | None = None
+        self._image: Image | None = None
         self._answer: bytes | None = None
 
     @classmethod
@@ -65,7 +65,7 @@ class LazyLoadingImage:
         """The source from wherever it is asked for: a web address or a whole path."""
         return str(self) if self._is_url else str(Path(str(self)).absolute())
 
-    def as_pillow(self) -> Image.Image:
+    def as_pillow(self) -> "Image":
         """Read the image, once.
 
         Raises:
@@ -74,7 +74,7 @@ class LazyLoadingImage:
             InvalidUrlError: its address leads to none of a public host.
         """
         if self._image is None:
-            self._image = read_picture(self._data(), str(self._source))
+            self._image = _read(self._data(), str(self._source))
         return self._image
 
     def read_bytes(self) -> bytes:
@@ -96,12 +96,14 @@ class LazyLoadingImage:
         What was fetched from the web is kept as it came. Raises what `as_pillow` does.
         """
         if self._image is None:
-            read_picture(self._data(), str(self._source))
+            _read(self._data(), str(self._source))
 
     def _data(self) -> bytes | Path:
         if not self._is_url:
             return Path(str(self._source))
         if self._answer is None:
+            from imaginairy.addresses import fetched
+
             self._answer = fetched(str(self._source))
         return self._answer
 
@@ -123,12 +125,20 @@ class LazyLoadingImage:
         return hash(self.address)
 
 
-def as_pillow(image: object) -> Image.Image:
+def as_pillow(image: object) -> "Image":
     """Return a picture given as Pillow's or by its source."""
     if isinstance(image, LazyLoadingImage):
         return image.as_pillow()
-    assert isinstance(image, Image.Image)
+    from PIL.Image import Image
+
+    assert isinstance(image, Image)
     return image
+
+
+def _read(data: bytes | Path, name: str) -> "Image":
+    from imaginairy.pictures import read_picture
+
+    return read_picture(data, name)
 
 
 def is_file(path: object) -> bool:

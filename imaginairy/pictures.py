@@ -114,6 +114,23 @@ def require_allowed(image: Image.Image, name: str) -> None:
         )
 
 
+def require_usable(image: Image.Image, name: str) -> None:
+    """Read a picture that somebody else opened, where that was not done yet.
+
+    Raises:
+        BadImageError: it cannot be read, is none that is read here, or has no pixels.
+    """
+    require_allowed(image, name)
+    try:
+        image.load()
+    except Exception as error:  # of any kind, as with files
+        raise BadImageError(f"{name} cannot be read ({error}).") from error
+    if 0 in image.size:
+        raise BadImageError(
+            f"{name} has no pixels: it is {image.width}x{image.height}."
+        )
+
+
 def most_pixels() -> int | None:
     """Return how many pixels a picture may have; None where there is no limit.
 

@@ -4,9 +4,12 @@ Nothing of a package is imported here, so that a check, or reading a stranger's 
 runs none of its code; `enhancers/from_outside.py` does when a picture is begun.
 """
 
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from imaginairy.errors import BadOptionError, near_miss
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 GROUP = "imaginairy.enhancers"
 """The entry point group under which packages name them."""
@@ -22,9 +25,15 @@ RESERVED = (
 """The names of our own enhancers, which no other may have."""
 
 
+def _found() -> "EntryPoints":
+    from importlib.metadata import entry_points  # and with it a reader of e-mails
+
+    return entry_points(group=GROUP)
+
+
 def plugin_names() -> list[str]:
     """Return the names that installed packages bring, sorted."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted({point.name for point in _found()})
 
 
 def name_and_value(asked: str) -> tuple[str, str]:
@@ -33,13 +42,13 @@ def name_and_value(asked: str) -> tuple[str, str]:
     return name, value
 
 
-def find_plugin(name: str) -> EntryPoint:
+def find_plugin(name: str) -> "EntryPoint":
     """Return what an installed package says about its enhancer of a name.
 
     Raises:
         BadOptionError: there is none, or several, or the name is one of ours.
     """
-    points = list(entry_points(group=GROUP, name=name))
+    points = list(_found().select(name=name))
     if not points:
         names = plugin_names()
         known = f"known are: {', '.join(names)}" if names else "none is installed"
@@ -61,6 +70,6 @@ def find_plugin(name: str) -> EntryPoint:
     return point
 
 
-def brought_by(point: EntryPoint) -> str:
+def brought_by(point: "EntryPoint") -> str:
     """Name the package of an entry point."""
     return f"the package '{point.dist.name}'" if point.dist else f"'{point.value}'"

@@ -1,6 +1,5 @@
 """A prompt as plain values, as metadata and files hold it, and read back."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,4 +58,7 @@ def _source(image: Any) -> str:
     """Say where a picture is from; one in memory is named by its pixels."""
     if isinstance(image, LazyLoadingImage):
         return image.address
-    return IN_MEMORY + hashlib.sha256(image.tobytes()).hexdigest()
+
+    from hashlib import sha256
+
+    return IN_MEMORY + sha256(image.tobytes()).hexdigest()

@@ -1,13 +1,10 @@
 """What is asked for: every field of a prompt, and all that is known of it, once."""
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
-
-from PIL.Image import Image
 
 from imaginairy import checks, sizes
 from imaginairy.checks import Choice, Number
@@ -39,6 +36,7 @@ from imaginairy.samplers.schedule import Spacing
 from imaginairy.weighted_prompt import PromptText, WeightedPrompt, weighted_prompts
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
 MAX_RANDOM_SEED = 1_000_000_000
@@ -47,7 +45,7 @@ INPAINTING_STRENGTH = 0.2
 OUTPAINTING_STRENGTH = 0.0
 DEFAULT_FACE_FIDELITY = 0.2
 
-ImageLike: TypeAlias = str | Path | Image | LazyLoadingImage
+ImageLike: TypeAlias = "str | Path | Image | LazyLoadingImage"
 
 SIZE = Number(
     sizes.SMALLEST_SIDE, sizes.LARGEST_SIDE, whole=True, multiple_of=sizes.GRID
@@ -186,7 +184,7 @@ class ImaginePrompt:
         checks.Choice(("noise", "v", "clean")), section="Sampling",
         follows=("model",),
     )  # fmt: skip
-    init_image: ImageLike | None = option(
+    init_image: "ImageLike | None" = option(
         "Image to start from (img2img); a path or a web address.",
         checks.picture, section="Editing",
     )  # fmt: skip
@@ -202,7 +200,7 @@ class ImaginePrompt:
             "--init-image-strength.",
         ),
     )  # fmt: skip
-    mask_image: ImageLike | None = option(
+    mask_image: "ImageLike | None" = option(
         "Inpainting mask for the init image: white is painted, black and clear are "
         "left.",
         checks.picture, section="Editing", needs=(AN_INIT_IMAGE,), says=WHERE,
@@ -326,9 +324,9 @@ class ImaginePrompt:
         blank = self.conditioning is not None
         self._set(prompt=weighted_prompts(self.prompt, allow_blank=blank))
         if self.seed is None:
-            self._set(seed=random.randint(1, MAX_RANDOM_SEED))
+            self._set(seed=_random_seed())
         if self.variation_strength and self.variation_seed is None:
-            self._set(variation_seed=random.randint(1, MAX_RANDOM_SEED))
+            self._set(variation_seed=_random_seed())
         self._set(**implied(self))
         check_together(self)
         filled_caption(self)
@@ -389,3 +387,9 @@ class ImaginePrompt:
                 f"A picture's path is text, not {checks.kind_of(path)}."
             )
         return cls.from_dict(read_metadata(Path(path)))
+
+
+def _random_seed() -> int:
+    from random import randint
+
+    return randint(1, MAX_RANDOM_SEED)

@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
-
-from PIL.Image import Image
 
 NEEDED = ("icc_profile", "transparency")
 """What pictures carry that their colours need."""
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 try:
     import fcntl
@@ -95,7 +96,7 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
 
 
 def save_whole(
-    image: Image,
+    image: "Image",
     path: Path,
     kind: str,
     *,
@@ -123,7 +124,7 @@ def save_whole(
         place.write_bytes(whole)
 
 
-def _plain(image: Image) -> Image:
+def _plain(image: "Image") -> "Image":
     """Return a picture that carries nothing but what its colours need."""
     plain = image.copy()
     plain.info = {name: image.info[name] for name in NEEDED if name in image.info}

@@ -87,8 +87,10 @@ MAY_IMPORT = {
     "log": set(),
     "kinds": set(),
     "pictures": {"errors", "kinds"},
-    "addresses": {"errors"},
-    "lazy_image": {"addresses", "errors", "kinds", "pictures"},
+    "formats": set(),
+    "urls": set(),
+    "addresses": {"errors", "urls"},
+    "lazy_image": {"addresses", "errors", "kinds", "pictures", "urls"},
     "prompt_language": {"errors"},
     "prompt_syntax": {"prompt_language"},
     "masks": {"errors", "images", "log", "masks", "sizes"},
@@ -109,6 +111,7 @@ MAY_IMPORT = {
     "pixels": set(),
     "metadata": {
         "errors",
+        "formats",
         "images",
         "kinds",
         "lazy_image",
@@ -147,7 +150,7 @@ MAY_IMPORT = {
         "prompt_language",
         "sizes",
     },
-    "animate": {"errors", "whole_files"},
+    "animate": {"errors", "formats", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
     "sweeps": {"aliases", "checks", "errors", "fields", "schema", "weighted_prompt"},
     "places": {"errors"},
@@ -253,6 +256,23 @@ IMPORTING = "\n".join(
 )
 def test_heavy_packages_are_imported_only_when_used(code: str) -> None:
     assert not modules_after(code) & HEAVY
+
+
+NOT_FOR_HELP = HEAVY | {"PIL", "numpy", "email", "http", "ssl", "asyncio", "tempfile"}
+NOT_FOR_HELP |= {
+    "tqdm",
+    "pyparsing",
+    "yaml",
+    "hashlib",
+    "random",
+    "uuid",
+    "safetensors",
+}
+
+
+def test_help_imports_next_to_nothing() -> None:
+    with_click = modules_after("import click")
+    assert not (modules_after(HELP) - with_click) & NOT_FOR_HELP
 
 
 def test_the_tables_name_what_is_there() -> None:

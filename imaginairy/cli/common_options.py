@@ -4,12 +4,11 @@ import os
 
 import click
 
-from imaginairy.addresses import ALLOW_PRIVATE
 from imaginairy.cli.completion import any_model, any_of
 from imaginairy.cli.options import Decorator
 from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.sections import SectionedOption
-from imaginairy.sources.roles import ROLES
+from imaginairy.urls import ALLOW_PRIVATE
 
 WIDE = {"max_content_width": 100}
 """The settings of commands whose help is wider than click's usual 80 columns."""
@@ -67,6 +66,8 @@ def quiet_option(but: str = "errors") -> Decorator:
 
 def model_option(flag: str, role: str, ways: str = "or the path of one") -> Decorator:
     """Return an option that names a model of a role."""
+    from imaginairy.sources.roles import ROLES
+
     noun = ROLES[role].noun
     article = "An" if noun[0] in "aeiou" else "A"
     return click.option(

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from imaginairy.animate import ANIMATIONS
 from imaginairy.cli.common_options import (
     EXTENSIONS,
     WIDE,
@@ -16,12 +15,8 @@ from imaginairy.cli.common_options import (
     quiet_option,
 )
 from imaginairy.cli.completion import any_of
-from imaginairy.cli.drawing import draw
-from imaginairy.cli.jobs import planned
 from imaginairy.cli.options import Decorator, given, prompt_options
-from imaginairy.cli.output import Drawing, Needs
 from imaginairy.cli.paths import NamedPath
-from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
 from imaginairy.cli.provenance import provenance_options
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
@@ -29,6 +24,7 @@ from imaginairy.cli.size import NAMED, SHAPES, asked_size
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.fields import Section
+from imaginairy.formats import ANIMATIONS
 from imaginairy.precision import PRECISIONS, VARIABLE, Precision
 from imaginairy.version import __version__
 
@@ -51,7 +47,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 )  # fmt: skip
 @_option(
     "Size", "--size", metavar="SIZE",
-    shell_complete=any_of((name, "") for name in SIZES),
+    shell_complete=any_of([(name, "") for name in SIZES]),
     help="Width and height at once: 512x768, 512 for both, or one of "
     f"{', '.join(SIZES)}.",
 )  # fmt: skip
@@ -147,6 +143,12 @@ def imagine_cmd(
     show_log(log_level, quiet=options["quiet"])
     if not prompts and prompts_file is None:
         raise click.UsageError("Missing argument 'PROMPT...'.", context)
+
+    from imaginairy.cli.drawing import draw
+    from imaginairy.cli.jobs import planned
+    from imaginairy.cli.output import Drawing, Needs
+    from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
+
     drawing = Drawing.asked({**options, "size": asked_size(size, options)})
     hint_at_quotes(prompts)
     with closing(Prompts(prompts, prompts_file, given(options))) as asked:

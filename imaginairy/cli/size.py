@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imaginairy import sizes
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import GRID, USUAL_SCALE
-from imaginairy.sources.rows import ModelRow
+
+if TYPE_CHECKING:
+    from imaginairy.sources.rows import ModelRow
 
 NAMED = {
     "480p": (856, 480),
@@ -29,7 +31,7 @@ class Size:
     shape: tuple[float, float] | None = None
 
     def applied(
-        self, prompt: ImaginePrompt, locate: Callable[[str | None], ModelRow]
+        self, prompt: ImaginePrompt, locate: "Callable[[str | None], ModelRow]"
     ) -> ImaginePrompt:
         """Return the prompt at this size, unless it has a width or height of its own.
 
@@ -41,7 +43,7 @@ class Size:
         width, height = self.pixels or self._shaped(prompt, locate(prompt.model))
         return replace(prompt, width=width, height=height)
 
-    def _shaped(self, prompt: ImaginePrompt, spec: ModelRow) -> tuple[int, int]:
+    def _shaped(self, prompt: ImaginePrompt, spec: "ModelRow") -> tuple[int, int]:
         assert self.shape is not None
         side = min(spec.defaults.native_size)
         if spec.defaults.upscales if prompt.upscale is None else prompt.upscale:

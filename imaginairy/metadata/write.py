@@ -8,14 +8,13 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from imaginairy.errors import BadOptionError
+from imaginairy.formats import FORMATS
 from imaginairy.metadata import xmp
 from imaginairy.metadata.exif_text import encode_comment
 from imaginairy.metadata.tags import Tags, tags_of
 from imaginairy.whole_files import Seal, save_whole
 
 JPEG_QUALITY = 95
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
-"""Those that pictures are saved in."""
 MAX_EXIF_BYTES = 65_533
 """What the EXIF segment of a jpg has room for."""
 SHORT = 1000
