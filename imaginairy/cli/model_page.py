@@ -90,7 +90,7 @@ def table(rows: Mapping[str, str], label_width: int = LABEL) -> Iterator[str]:
         if text:
             yield from textwrap.wrap(
                 text,
-                columns - 1,
+                max(1, columns - 1),
                 initial_indent=f"  {label:<{label_width}}",
                 subsequent_indent=" " * (label_width + 2),
                 break_long_words=False,

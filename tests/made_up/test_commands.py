@@ -228,6 +228,13 @@ def can_be_set(text: str) -> bool:
         return False
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "2", "9" * 400])
+def test_terminals_of_odd_width(columns: str, room: Path, stores: Stores) -> None:
+    helped = [(*path, "--help") for path in PATHS]
+    for words in (*SURROUNDINGS[:4], ("inspect", "junk.pth"), *helped):
+        run_with(words[:1], list(words), obj=stores, env={"COLUMNS": columns})
+
+
 @examples(5)
 @given(data=st.data())
 def test_whatever_the_environment_says(
