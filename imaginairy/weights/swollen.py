@@ -5,17 +5,21 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import printable, shortened
+from imaginairy.weights.nested import is_endless
 
 LONGEST_PICKLE = 2_500_000
 """Bytes of what tells of the tensors in an archive; 100 to 200 are usual for each. What
 they become in memory may be 80 times as much."""
 ROOM = re.compile(rb"c(__builtin__|builtins)\nbytearray\n")
 """The one function that pickles may call and that fills as much memory as they say."""
+PICKLES = 5
+"""How many a checkpoint of before 2020 has, the last of which names the storages."""
 END = b"PK\x05\x06"
 MOST_BEHIND_END = 1 << 17
 """Bytes of a file in which an archive's end is looked for."""
@@ -35,6 +39,8 @@ def refuse_swollen(path: Path, *, is_archive: bool) -> None:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
         ):
             asks = ROOM.search(mapped) is not None
+            for _ in range(PICKLES):
+                _require_end(path, mapped)
     if asks:
         raise CheckpointError(
             f"'{path}' asks to load 'builtins.bytearray', which could fill the memory, "
@@ -57,6 +63,9 @@ def _archive_asks(path: Path) -> bool:
                     f"{LONGEST_PICKLE / 1e6:.1f} MB of that are read, more than any "
                     "model needs; use a .safetensors version of it."
                 )
+            for entry in told:
+                if entry.filename.endswith(".pkl"):
+                    _require_end(path, opened.read(entry))
             return any(ROOM.search(opened.read(entry)) for entry in told)
     except CheckpointError:
         raise
@@ -67,6 +76,14 @@ def _archive_asks(path: Path) -> bool:
             f"'{path}' is a broken PyTorch checkpoint "
             f"({shortened(str(error) or type(error).__name__)}); download it again."
         ) from error
+
+
+def _require_end(path: Path, pickled: Any) -> None:
+    if is_endless(pickled):
+        raise CheckpointError(
+            f"'{path}' holds values in each other so often that reading them would "
+            "never end, and was refused; use a .safetensors version of it."
+        )
 
 
 def _is_told(entry: zipfile.ZipInfo) -> bool:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from imaginairy.errors import CheckpointError
+from imaginairy.weights.nested import is_endless
 from imaginairy.weights.swollen import LONGEST_PICKLE
 from imaginairy.weights.weightfile import open_weights
 from tests.support.pickles import Call, Global, save
@@ -79,6 +80,32 @@ def test_views_and_tensors_by_two_names_are_read(tmp_path: Path, legacy: bool) -
     views["row"] = whole.expand(1, 6)
     save(views, tmp_path / "weights", legacy=legacy)
     assert_holds(open_weights(tmp_path / "weights"), views)
+
+
+@both
+def test_values_in_each_other_without_end_are_refused(
+    tmp_path: Path, legacy: bool
+) -> None:
+    """A dictionary hashes its keys, and of these that would take for ever."""
+    value: tuple[Any, ...] = ()
+    for _ in range(20):
+        value = (value, value)
+    save({**TENSORS, "z": value}, tmp_path / "weights", legacy=legacy)
+    assert_holds(open_weights(tmp_path / "weights"), TENSORS)
+    for _ in range(40):
+        value = (value, value)
+    save({**TENSORS, "z": [value]}, tmp_path / "weights", legacy=legacy)
+    assert "that reading them would never end" in refusal(tmp_path / "weights")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [b"2\x86", b"q\1h\1\x86", b"q\1(h\1h\1t", b"q\1(h\1h\1\x91", b"q\1h\1h\1R"],
+    ids=["doubled", "pair", "tuple", "set", "call"],
+)
+def test_whatever_joins_values_counts_them(step: bytes) -> None:
+    assert is_endless(b"\x80\2)" + step * 40 + b".")
+    assert not is_endless(b"\x80\2)" + step * 9 + b".")
 
 
 class Shadowed:
