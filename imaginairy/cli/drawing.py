@@ -19,7 +19,7 @@ from imaginairy.metadata.read import read_written
 from imaginairy.metadata.tags import as_json
 from imaginairy.precision import PRECISIONS
 from imaginairy.schema import ImaginePrompt
-from imaginairy.whole_files import uninterrupted
+from imaginairy.whole_files import clear_abandoned, uninterrupted
 
 if TYPE_CHECKING:
     from imaginairy.api import Outcome
@@ -81,6 +81,9 @@ def resumed(drawing: Drawing) -> Iterator[Manifest | None]:
     if not drawing.resume:
         yield None
         return
+    from imaginairy.outputs import UNFINISHED
+
+    clear_abandoned(drawing.outdir, UNFINISHED)  # for nothing may be left to save
     with closing(Manifest(drawing.outdir)) as manifest:
         if manifest.is_new and any(drawing.outdir.glob("[0-9]*")):
             log.info(

@@ -6,7 +6,7 @@ never ends, and nothing interrupts it.
 """
 
 import pickletools
-from typing import IO
+from typing import IO, cast
 
 MOST_PARTS = 10_000_000
 """How many parts a value may have, those of its parts included."""
@@ -28,13 +28,13 @@ def is_endless(pickled: bytes | IO[bytes]) -> bool:
     stack: list[int | None] = []
     memory: dict[int, int | None] = {}
     try:
-        for operation, argument, _ in pickletools.genops(pickled):
-            name = operation.name
+        for operation, given, _ in pickletools.genops(pickled):
+            name, argument = operation.name, cast(int, given)
             if name in KEPT:
-                place = len(memory) if name == "MEMOIZE" else int(argument)
+                place = len(memory) if name == "MEMOIZE" else argument
                 memory[place] = stack[-1]
             elif name in FETCHED:
-                stack.append(memory[int(argument)])
+                stack.append(memory[argument])
             elif name == "DUP":
                 stack.append(stack[-1])
             else:
