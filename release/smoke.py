@@ -91,7 +91,7 @@ def tried_out(wheel: Path, python: str, resolution: str) -> dict[str, str]:
 
 
 def _use(commands: Path, empty: Path, place: Path) -> None:
-    """Draw, describe and import, with no network, no home and no checkout."""
+    """Use each bundled model and Python, with no network, home or checkout."""
     alone = {
         "PATH": os.pathsep.join([str(commands), os.defpath]),
         "HOME": str(place / "home"),
@@ -101,15 +101,16 @@ def _use(commands: Path, empty: Path, place: Path) -> None:
         "PYTHONWARNINGS": "default",
     }
     _run(["imagine", "--help"], empty, alone)
-    _run(
-        ["imagine", "a dog", "--model", "storybook", "--steps", "4", "--seed", "1"],
-        empty,
-        alone,
-    )
-    (picture,) = (empty / "outputs").glob("*.jpg")
-    said = _run(["aimg", "describe", str(picture)], empty, alone)
+    drawing = ["--model", "storybook", "--steps", "4", "--seed", "1"]
+    _run(["imagine", "a dog", *drawing], empty, alone)
+    (picture,) = (str(path) for path in (empty / "outputs").glob("*.jpg"))
+    said = _run(["aimg", "describe", picture], empty, alone)
     if not said.strip():
         raise subprocess.CalledProcessError(1, "aimg describe", said, "said nothing")
+    masked = ["--init-image", picture, "--mask-prompt", "dog"]
+    _run(["imagine", "a cat", *masked, *drawing], empty, alone)
+    _run(["aimg", "upscale", picture], empty, alone)
+    _run(["aimg", "fix-faces", picture], empty, alone)
     where = _run(["python", "-c", IN_PYTHON], empty, alone).split()[-1]
     if not (empty / "in-python.png").exists():
         raise subprocess.CalledProcessError(1, "result.save", where, "no picture")
