@@ -79,6 +79,17 @@ def for_scripts(made: Made) -> None:
     assert BOWL not in made.told and night in made.told, "-q says nothing"
 
 
+def gone_on_with(made: Made) -> None:
+    circle = "a red circle"
+    drawn = made.drawn(circle, BOWL, circle, BOWL, outdir="long")
+    assert [picture.says["seed"] for picture in drawn][::2] == [1, 2]
+    assert drawn[1].says["seed"] != drawn[3].says["seed"]
+    assert all(share(picture.image, "red") > 0.05 for picture in drawn[::2])
+    assert "2 of the 4 images were there already" in made.told
+    made.take("list.jsonl")
+    made.take("long/manifest.jsonl")
+
+
 def an_edit(made: Made) -> None:
     dog, cat = made.drawn(DOG, CAT, outdir="edited")
     assert dog.says["seed"] == 3
@@ -199,7 +210,7 @@ def generated(made: Made) -> None:
 
 CHECKS: dict[str, list[Check]] = {
     "index.md": [the_first, again, in_python],
-    "commands.md": [a_script, for_scripts, an_edit, an_inspection],
+    "commands.md": [a_script, for_scripts, gone_on_with, an_edit, an_inspection],
     "models.md": [what_is_known],
     "performance.md": [as_measured],
     "security.md": [without_a_record],
