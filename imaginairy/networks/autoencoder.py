@@ -17,6 +17,7 @@ from imaginairy.networks.layers import (
     ResidualBlock,
     computed_in,
     group_norm,
+    norm_silu,
 )
 from imaginairy.networks.stripes import (
     activated,
@@ -138,7 +139,7 @@ class Encoder(nn.Module):
         if self.in_stripes:
             return self.striped(x)
         x = self.middle(self.levels(self.conv_in(x)))
-        return self.conv_out(F.silu(self.norm_out(x)))
+        return self.conv_out(norm_silu(self.norm_out, x))
 
     def striped(self, x: Tensor) -> Tensor:
         """Compute the same without ever holding more than one fine map."""
@@ -149,7 +150,7 @@ class Encoder(nn.Module):
             if level.downsample is not None:
                 map = held(computed(convolved(level.downsample, one_further(map))))
         x = self.middle(computed(map))
-        return self.conv_out(F.silu(self.norm_out(x)))
+        return self.conv_out(norm_silu(self.norm_out, x))
 
 
 class Decoder(nn.Module):
@@ -175,7 +176,7 @@ class Decoder(nn.Module):
         if self.in_stripes:
             return self.striped(x)
         x = self.levels(self.middle(self.conv_in(x)))
-        return self.conv_out(F.silu(self.norm_out(x)))
+        return self.conv_out(norm_silu(self.norm_out, x))
 
     def striped(self, x: Tensor) -> Tensor:
         """Compute the same without ever holding more than one fine map."""

@@ -23,6 +23,7 @@ from imaginairy.networks.layers import (
     computed_in,
     group_norm,
     in_slices,
+    norm_silu,
     sinusoid,
 )
 
@@ -322,7 +323,7 @@ class UNet(nn.Module):
         x = self.middle(skips[-1], time, text)
         for up in self.up:
             x = up(x, skips, time, text)
-        return self.conv_out(F.silu(self.norm_out(x))).to(latents.dtype)
+        return self.conv_out(norm_silu(self.norm_out, x)).to(latents.dtype)
 
 
 def skip_channels(config: UNetConfig) -> list[int]:
