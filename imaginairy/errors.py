@@ -26,6 +26,7 @@ from pathlib import Path
 
 MEMORY = re.compile(
     "out of memory|can't allocate memory|alloc_cpu|bad_alloc|STATUS_ALLOC_FAILED"
+    "|could not create a primitive"  # of oneDNN, which computes convolutions on a CPU
 )
 """What torch says when there is no more of it."""
 

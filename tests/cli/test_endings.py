@@ -58,6 +58,7 @@ def ended(error: BaseException) -> tuple[int, str]:
         (MemoryError(), 1, MEMORY),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), 1, MEMORY),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, MEMORY),
+        (RuntimeError("could not create a primitive"), 1, MEMORY),
         (KeyboardInterrupt(), 130, "Stopped; what was saved stays."),
     ],
 )
