@@ -29,6 +29,8 @@ SHARE_OF_FREE = 0.8
 """How much of the free memory a picture may take that is said to fit."""
 SHARES = 32
 """In how many steps a size is made smaller until it fits."""
+LARGEST_SHARE = 24
+"""With how many of them left it begins, as what is free may be less than is said."""
 
 
 class DrawingModel:
@@ -188,7 +190,7 @@ class DrawingModel:
             size: width and height of what is too large; its shape is kept about.
         """
         room, step = SHARE_OF_FREE * free, self.grid.step
-        for share in range(SHARES - 1, 0, -1):
+        for share in range(LARGEST_SHARE, 0, -1):
             width, height = (
                 max(SMALLEST_SIDE, side * share // SHARES // step * step)
                 for side in size
