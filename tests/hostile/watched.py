@@ -76,7 +76,8 @@ class Ran:
         if self.code == 1 and "again" in self.words:  # it only turned out otherwise
             return any(line.endswith(".") for line in lines)
         errors = [line for line in lines if line.startswith("Error: ")]
-        return bool(errors) and errors[-1].endswith((".", "?"))
+        ends = errors and (errors[-1].endswith(".") or ": hf download " in errors[-1])
+        return bool(ends)
 
 
 def watched(
