@@ -24,7 +24,7 @@ from tests.support.tiny import save_tiny_pipeline  # noqa: E402
 
 register_profiles()
 
-LOCAL = ("127.", "::1", "localhost", "/", "\0")
+LOCAL = ("127.", "0.0.0.0", "::1", "localhost", "/", "\0")
 
 
 def pytest_unconfigure() -> None:

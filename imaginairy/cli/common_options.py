@@ -27,7 +27,11 @@ device_option = click.option(
 
 
 def _allow_private(context: click.Context, _: click.Parameter, given: bool) -> None:
-    """Set the variable that is asked for as long as the command runs."""
+    """Set the variable that is asked for as long as the command runs.
+
+    That ends with the outermost context; this one is not closed where what follows
+    cannot be read.
+    """
     if not given:
         return
     before = os.environ.get(ALLOW_PRIVATE)
@@ -39,7 +43,7 @@ def _allow_private(context: click.Context, _: click.Parameter, given: bool) -> N
             os.environ[ALLOW_PRIVATE] = before
 
     os.environ[ALLOW_PRIVATE] = "1"
-    context.call_on_close(take_back)
+    context.find_root().call_on_close(take_back)
 
 
 private_urls_option = click.option(

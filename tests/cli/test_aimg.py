@@ -72,6 +72,16 @@ def test_version_and_help() -> None:
     assert "imagine" in said and "models" in said
 
 
+@pytest.mark.parametrize("words", ["upscale", "imagine a --steps x", "describe a.png"])
+def test_private_addresses_are_allowed_to_one_command_only(words: str) -> None:
+    """Also where what stands behind that cannot be read."""
+    said = [*words.split(), "--allow-private-urls"]
+    for order in (said, [said[0], said[-1], *said[1:-1]]):
+        assert CliRunner().invoke(aimg, order).exit_code == 2
+        ran = CliRunner().invoke(aimg, ["describe", "http://127.0.0.1:1/"])
+        assert "which is not a public address" in ran.stderr
+
+
 def test_every_command_is_under_the_one_name() -> None:
     assert set(aimg.commands) == {
         "again", "describe", "doctor", "edit", "fix-faces", "gallery", "imagine",
