@@ -18,6 +18,7 @@ HEAVY |= {"urllib3"}
 
 MAY_IMPORT = {
     "errors": set(),
+    "settings": {"errors"},
     "version": set(),
     "networks.config": set(),
     "conditioning": set(),
@@ -44,16 +45,20 @@ MAY_IMPORT = {
         "prompt_syntax",
         "published",
         "said",
+        "settings",
         "sizes",
         "sources",
         "tokenizer",
         "weights",
     },
-    "published": {"errors", "log", "networks", "published", "samplers", "weights"},
+    "published": {"errors", "log", "networks", "published", "samplers", "settings"}
+    | {"weights"},
     "families": {"conditioning", "errors", "families", "prompt_syntax", "tokenizer"}
-    | {"networks.config", "samplers.prediction", "sizes", "weighted_prompt"},
+    | {"networks.config", "samplers.prediction", "settings", "sizes"}
+    | {"weighted_prompt"},
     "tokenizer": {"errors"},
-    "weights": {"errors", "kinds", "log", "sources.layouts", "tokenizer", "weights"},
+    "weights": {"errors", "kinds", "log", "settings", "sources.layouts", "tokenizer"}
+    | {"weights"},
     "device": {"errors", "memory", "precision"},
     "memory": set(),
     "precision": {"errors"},

@@ -12,10 +12,9 @@ from importlib import import_module
 from typing import Any, Literal
 
 from imaginairy.samplers.prediction import Prediction
+from imaginairy.settings import Schema
 
 Shape = tuple[int, ...]
-Allowed = Mapping[str, Collection[Any]]
-"""What settings may be where they are there and not null, by their names."""
 
 EmptyNegative = Literal["zeros", "text"]
 """What an empty negative prompt is to a network: zeros in place of embeddings, or the
@@ -108,9 +107,9 @@ class PartRow:
     """`module:function` of `(Tensors, Settings) -> Part`: sizes and names together."""
     classes: str = r".*"
     """Pattern of what `model_index.json` may call its class."""
-    settings: Allowed = field(default_factory=dict)
-    """What its `config.json` may say, where it says it, of what the network cannot
-    change."""
+    settings: Schema = field(default_factory=dict)
+    """What its `config.json` may say of what the network cannot change. What it says
+    of sizes is read by the `SETTINGS` beside `published`."""
     usual: Mapping[str, Any] = field(default_factory=dict)
     """Settings where nothing beside the weights says them."""
     said: tuple[str, ...] = ()
@@ -208,7 +207,7 @@ class Family:
     yaml_targets: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """Patterns of the classes that a `.yaml` beside a file may name, by where below
     `model` it does."""
-    yaml_settings: Mapping[tuple[str, ...], Allowed] = field(default_factory=dict)
+    yaml_settings: Mapping[tuple[str, ...], Schema] = field(default_factory=dict)
     """What it may say there of what the networks cannot change."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Patterns of names that make a single file another thing, and what is said."""

@@ -17,6 +17,7 @@ from imaginairy.families.unet_kin import (
     yaml_settings,
     yaml_targets,
 )
+from imaginairy.settings import OneOf
 
 OTHERS = ("conditioner.", "cond_stage_model.model.")
 """What names begin with in files of Stable Diffusion 2 and XL."""
@@ -56,7 +57,7 @@ SD1 = Family(
     markers=MARKERS,
     architecture=r"stable-diffusion-v1[^/]*",
     yaml_targets=yaml_targets("FrozenCLIPEmbedder"),
-    yaml_settings=yaml_settings(layer="last", num_head_channels=(-1,)),
+    yaml_settings=yaml_settings(layer="last", num_head_channels=OneOf((-1,))),
     refused=REFUSED,
     owned=("cond_stage_model.",),
 )

@@ -17,6 +17,7 @@ from imaginairy.families.unet_kin import (
     draws_otherwise,
     unet_part,
 )
+from imaginairy.settings import OneOf
 
 SECOND = "conditioner.embedders.1."
 """What the names of its second text encoder begin with in a single file."""
@@ -38,8 +39,8 @@ SDXL = Family(
     parts=(
         unet_part(
             "imaginairy.published.unet:unet",
-            addition_embed_type=("text_time",),
-            mid_block_type=("UNetMidBlock2DCrossAttn", "UNetMidBlock2D"),
+            addition_embed_type=OneOf(("text_time",)),
+            mid_block_type=OneOf(("UNetMidBlock2DCrossAttn", "UNetMidBlock2D")),
         ),
         replace(AUTOENCODER_PART, usual={"scaling_factor": 0.13025}, half=False),
         PartRow(

@@ -1,19 +1,18 @@
 """What Stable Diffusion 1, 2 and XL share: names, settings, and how they are told."""
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from imaginairy.families.family import (
     AUTOENCODER,
     DENOISER,
-    Allowed,
     Header,
     LatentGrid,
     Marker,
     PartRow,
 )
 from imaginairy.networks.config import ClipTextConfig
+from imaginairy.settings import OneOf, OneOrMore, Schema
 
 UNET = "model.diffusion_model."
 """What the names of the UNet begin with in a single file."""
@@ -101,22 +100,22 @@ def projects_by_matrices(header: Header) -> bool:
     )
 
 
-UNET_SETTINGS: dict[str, Collection[Any]] = {
-    "act_fn": ("silu", "swish"),
-    "norm_eps": (1e-5,),
-    "flip_sin_to_cos": (True,),
-    "freq_shift": (0,),
-    "center_input_sample": (False,),
-    "mid_block_scale_factor": (1,),
-    "downsample_padding": (1,),
-    "mid_block_type": ("UNetMidBlock2DCrossAttn",),
-    "time_embedding_type": ("positional",),
-    "resnet_time_scale_shift": ("default",),
-    "resnet_out_scale_factor": (1,),
-    "resnet_skip_time_act": (False,),
-    "attention_type": ("default",),
-    "dual_cross_attention": (False,),
-    "only_cross_attention": (False,),
+UNET_SETTINGS: Schema = {
+    "act_fn": OneOf(("silu", "swish")),
+    "norm_eps": OneOf((1e-5,)),
+    "flip_sin_to_cos": OneOf((True,)),
+    "freq_shift": OneOf((0,)),
+    "center_input_sample": OneOf((False,)),
+    "mid_block_scale_factor": OneOf((1,)),
+    "downsample_padding": OneOf((1,)),
+    "mid_block_type": OneOf(("UNetMidBlock2DCrossAttn",)),
+    "time_embedding_type": OneOf(("positional",)),
+    "resnet_time_scale_shift": OneOf(("default",)),
+    "resnet_out_scale_factor": OneOf((1,)),
+    "resnet_skip_time_act": OneOf((False,)),
+    "attention_type": OneOf(("default",)),
+    "dual_cross_attention": OneOrMore(OneOf((False,))),
+    "only_cross_attention": OneOrMore(OneOf((False,))),
     **dict.fromkeys(
         (
             "addition_embed_type",
@@ -127,18 +126,18 @@ UNET_SETTINGS: dict[str, Collection[Any]] = {
             "time_embedding_act_fn",
             "timestep_post_act",
         ),
-        (),
+        OneOf(),
     ),
 }
-AUTOENCODER_SETTINGS: dict[str, Collection[Any]] = {
-    "act_fn": ("silu", "swish"),
-    "use_quant_conv": (True,),
-    "use_post_quant_conv": (True,),
-    "shift_factor": (0,),
+AUTOENCODER_SETTINGS: Schema = {
+    "act_fn": OneOf(("silu", "swish")),
+    "use_quant_conv": OneOf((True,)),
+    "use_post_quant_conv": OneOf((True,)),
+    "shift_factor": OneOf((0,)),
 }
-TEXT_SETTINGS: dict[str, Collection[Any]] = {
-    "layer_norm_eps": (1e-5,),
-    "model_type": ("clip_text_model", "clip"),
+TEXT_SETTINGS: Schema = {
+    "layer_norm_eps": OneOf((1e-5,)),
+    "model_type": OneOf(("clip_text_model", "clip")),
 }
 
 
@@ -154,7 +153,7 @@ AUTOENCODER_PART = PartRow(
 )
 
 
-def unet_part(published: str, **settings: Collection[Any]) -> PartRow:
+def unet_part(published: str, **settings: OneOf) -> PartRow:
     """Return the row of a UNet that a function of `published` reads.
 
     `settings` are what it may be beside or in place of what all of them are.
@@ -185,9 +184,7 @@ def yaml_targets(encoder: str) -> dict[tuple[str, ...], str]:
     }
 
 
-def yaml_settings(
-    *, layer: str, **unet: Collection[Any]
-) -> dict[tuple[str, ...], Allowed]:
+def yaml_settings(*, layer: str, **unet: OneOf) -> dict[tuple[str, ...], Schema]:
     """Return what it may say of what the networks cannot change.
 
     Args:
@@ -196,11 +193,11 @@ def yaml_settings(
     """
     return {
         ("params", "unet_config", "params"): {
-            "transformer_depth": (1,),
+            "transformer_depth": OneOrMore(OneOf((1,))),
             **unet,
         },
         ("params", "cond_stage_config", "params"): {
-            "layer": (layer,),
-            "max_length": (ClipTextConfig.max_tokens,),
+            "layer": OneOf((layer,)),
+            "max_length": OneOf((ClipTextConfig.max_tokens,)),
         },
     }

@@ -1,7 +1,6 @@
 """BLIP (Li et al., arXiv:2201.12086), which says what is in a picture."""
 
-import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,14 @@ from imaginairy.models.picture_input import (
     read_picture_input,
 )
 from imaginairy.models.pretrained import (
-    TEXT_SIZES,
-    VISION_SIZES,
+    ID,
+    TEXT,
+    VISION,
     Design,
     Origin,
-    Settings,
     load_pretrained,
 )
+from imaginairy.settings import Schema, Section, Settings, Whole, read
 from imaginairy.sources.layouts import GENERATION, TOKENIZER, WORD_PIECES
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.json_file import read_json, short_enough
@@ -35,6 +35,12 @@ PREFIX = "a picture of"
 """What BLIP's captions were trained to go on from; it is no part of the caption."""
 MOST_BEAMS = 32
 """Beginnings that may be followed at a time; each takes memory of its own."""
+WRITING: Schema = {
+    "num_beams": Whole(1, MOST_BEAMS, null=True),
+    "min_length": Whole(0, 1000, null=True),
+    "max_length": Whole(0, 1000, null=True),
+}
+"""What is read of how captions are searched for."""
 UNKNOWN, END = "[UNK]", "[SEP]"
 BLIP_PICTURES = PictureInput(
     side=384,
@@ -159,20 +165,11 @@ def read_writing(folder: Path, room: int) -> Writing:
     Raises:
         CheckpointError: the file that says it holds something else.
     """
-    usual = vars(Writing())
     file = folder / GENERATION
     settings = read_json(file) if file.is_file() else {}
-    said = {name: settings[name] for name in usual if settings.get(name) is not None}
-    for name, value in said.items():
-        low, high = (1, MOST_BEAMS) if name == "num_beams" else (0, 1000)
-        if not isinstance(value, int) or not low <= value <= high:
-            raise CheckpointError(
-                f"'{file}' says {name} {reprlib.repr(value)}, which is no number from "
-                f"{low} to {high}."
-            )
-    values = usual | said
-    values["max_length"] = min(values["max_length"], room)
-    return Writing(**values)
+    said = read(file, settings, WRITING, "what captions pictures")
+    writing = Writing(**said)
+    return replace(writing, max_length=min(writing.max_length, room))
 
 
 def load_wordpiece(folder: Path) -> Tokenizer:
@@ -219,9 +216,9 @@ def _build(sizes: Settings, tensors: Tensors) -> nn.Module:
 BLIP = Design(
     name="BLIP",
     model_type="blip",
-    sizes={
-        "text_config": (*TEXT_SIZES, "sep_token_id"),
-        "vision_config": VISION_SIZES,
+    settings={
+        "text_config": Section({**TEXT, "sep_token_id": ID}),
+        "vision_config": Section(VISION),
     },
     build=_build,
     tied={

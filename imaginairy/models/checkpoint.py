@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import (
@@ -41,6 +43,7 @@ from imaginairy.models.known import (
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
+from imaginairy.settings import Schema, Settings, Whole, read, shown_value
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
@@ -50,7 +53,6 @@ from imaginairy.sources.layouts import (
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.leftovers import check_leftovers, leave_aside, some, unwrapped
-from imaginairy.weights.settings import Settings, number, require, shown_value
 from imaginairy.weights.weightfile import Tensors, open_weights
 
 
@@ -139,6 +141,7 @@ def _read_as(
             row,
             whole.below(row.prefix),
             {name: said[name] for name in row.said if name in said},
+            path,
         )
         for row in family.parts
         if Header(whole.shapes.copy).has(row.prefix)
@@ -155,7 +158,9 @@ def _read_as(
         parts,
         schedule=read_schedule(path, family, known),
         says_prediction="prediction_type" in known,
-        clip_skip=int(number(path, said, "clip_skip", 1, 0, layers + 1)),
+        clip_skip=read(path, said, {"clip_skip": Whole(1, layers)}, "").get(
+            "clip_skip", 1
+        ),
         weight_files=whole.files,
         vocabularies=places,
     )
@@ -172,12 +177,16 @@ def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoin
         if row.role != AUTOENCODER or folder.has_weights(row.folder)
     ]
     tensors = {row.role: folder.tensors(row.folder, family.folders) for row in rows}
-    settings = {row.role: folder.settings(row.folder) for row in rows}
     checkpoint = Checkpoint(
         family,
         {
             row.role: read_part(
-                path, family, row, tensors[row.role], settings[row.role]
+                path,
+                family,
+                row,
+                tensors[row.role],
+                folder.settings(row.folder),
+                path / row.folder / CONFIG,
             )
             for row in rows
         },
@@ -189,9 +198,6 @@ def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoin
         vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
     )
     check_pipeline(folder, family)
-    for row in rows:
-        where = path / row.folder / CONFIG
-        require(where, settings[row.role], row.settings, family.title)
     return checkpoint
 
 
@@ -297,12 +303,36 @@ def refuse_lacking(path: Path, family: Family, whole: Tensors) -> None:
 
 
 def read_part(
-    path: Path, family: Family, row: PartRow, tensors: Tensors, settings: Settings
+    path: Path,
+    family: Family,
+    row: PartRow,
+    tensors: Tensors,
+    settings: Settings,
+    said_in: Path,
 ) -> Part:
-    """Read a network's size and names off its tensors."""
+    """Read a network's size and names off its tensors.
+
+    Args:
+        settings: what is said of it.
+        said_in: what said that, for messages.
+    """
     published: Callable[[Tensors, Settings], Part] = function(row.published)
+    said = read_settings(said_in, family, row, settings)
     with _lacking(path, family, row):
-        return published(tensors, {**row.usual, **settings})
+        return published(tensors, {**row.usual, **said})
+
+
+def read_settings(
+    where: Path, family: Family, row: PartRow, settings: Settings
+) -> dict[str, Any]:
+    """Return what is said of a network, as it is computed with.
+
+    Raises:
+        CheckpointError: it is not what such a network can have.
+    """
+    module = import_module(row.published.partition(":")[0])
+    sizes: Schema = getattr(module, "SETTINGS", {})
+    return read(where, settings, {**sizes, **row.settings}, family.title)
 
 
 def read_schedule(where: Path, family: Family, settings: Settings) -> NoiseConfig:

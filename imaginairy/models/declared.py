@@ -16,16 +16,18 @@ import yaml
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import EmptyNegative, Family
 from imaginairy.families.table import only_supported
-from imaginairy.published.schedule import prediction
+from imaginairy.published import autoencoder, unet
+from imaginairy.published.schedule import TIMESTEPS, prediction
+from imaginairy.settings import Schema, Settings, is_true, read, shown_value
 from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.weights.folder import ModelFolder
-from imaginairy.weights.settings import Settings, is_true, require, shown_value
 from imaginairy.weights.weightfile import Tensors
 
 EMPTY_IS_ZEROS = "force_zeros_for_empty_prompt"
 """What a folder calls it that an empty negative prompt is zeros."""
 YAML_SETTINGS = {
     "parameterization": "prediction_type",
+    "beta_schedule": "beta_schedule",
     "linear_start": "beta_start",
     "linear_end": "beta_end",
     "timesteps": "num_train_timesteps",
@@ -39,8 +41,15 @@ YAML_HEADS = {
     "num_head_channels": "num_head_channels",
 }
 """How a UNet's heads are told: how many each level has, or how wide each is."""
+FIELDS = {**autoencoder.SETTINGS, **unet.SETTINGS, **TIMESTEPS}
+YAML_SCHEMA: Schema = {
+    theirs: FIELDS[ours] for theirs, ours in {**YAML_SETTINGS, **YAML_HEADS}.items()
+}
+"""What the same may be, by their names."""
+UNET_PARAMS = ("params", "unet_config", "params")
 YAML_BETAS = {"linear": "scaled_linear", "sqrt_linear": "linear"}
 """What CompVis calls the schedules of beta."""
+DIGITS = re.compile(r"\s*[0-9]{1,4}\s*")
 V_IN_NAME = re.compile(r"(?<![a-z])v[-_. ]?pred", re.IGNORECASE)
 """How the name of a file says that its network predicts v."""
 LONGEST_YAML = 100_000
@@ -102,7 +111,7 @@ def said_by_metadata(
     if predicts := metadata.get("modelspec.prediction_type"):
         said["prediction_type"] = prediction(predicts)
     if layer := metadata.get("modelspec.encoder_layer"):
-        said["clip_skip"] = layer
+        said["clip_skip"] = int(layer) if DIGITS.fullmatch(layer) else layer
     if is_true(metadata.get("ss_v_parameterization")):
         said["prediction_type"] = "v_prediction"
     if is_true(metadata.get("ss_zero_terminal_snr")):
@@ -135,24 +144,21 @@ def said_by_yaml(file: Path, family: Family) -> dict[str, Any]:
                 f"'{file}' describes another kind of model "
                 f"('{shown_value(target)}'); {only_supported()}."
             )
-    params = _below(model, "params")
-    said = {
-        ours: params[theirs]
-        for theirs, ours in YAML_SETTINGS.items()
-        if params.get(theirs) is not None
-    }
-    if "prediction_type" in said:
-        said["prediction_type"] = prediction(said["prediction_type"])
-    if betas := params.get("beta_schedule"):
+    params, heads = _below(model, "params"), _below(model, *UNET_PARAMS)
+    said = {k: params[k] for k in YAML_SETTINGS if params.get(k) is not None}
+    if "parameterization" in said:
+        said["parameterization"] = prediction(said["parameterization"])
+    if betas := said.pop("beta_schedule", None):
         known = YAML_BETAS.get(betas) if isinstance(betas, str) else None
         said["beta_schedule"] = known or shown_value(betas)
-    unet = _below(params, "unet_config", "params")
-    for theirs, ours in YAML_HEADS.items():
-        if unet.get(theirs) not in (None, -1):
-            said[ours] = unet[theirs]
-    for place, allowed in family.yaml_settings.items():
-        require(file, _below(model, *place), allowed, family.title)
-    return said
+    for name in YAML_HEADS:
+        if heads.get(name) not in (None, -1):
+            said[name] = heads[name]
+    for place, schema in family.yaml_settings.items():
+        read(file, _below(model, *place), schema, family.title)
+    names = {**YAML_SETTINGS, **YAML_HEADS}
+    taken = read(file, said, YAML_SCHEMA, family.title)
+    return {names[theirs]: value for theirs, value in taken.items()}
 
 
 def check_pipeline(folder: ModelFolder, family: Family) -> None:

@@ -7,7 +7,7 @@ or a CodeFormer's folder, with a config.json that says what its tensors do not.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,9 +24,11 @@ from imaginairy.models.face_views import Face, Looks, found_in_views
 from imaginairy.models.saved_folder import open_folder
 from imaginairy.networks.enhancer_config import FaceFinderConfig
 from imaginairy.networks.face_finder import FaceFinder, placed
+from imaginairy.published.codeformer import SETTINGS as CODEFORMER
 from imaginairy.published.codeformer import codeformer_part, is_codeformer
 from imaginairy.published.gfpgan import gfpgan_part, is_gfpgan
 from imaginairy.published.kinds import kind_of
+from imaginairy.settings import SIZE, ListOf, Schema, Settings, Whole, read
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG
@@ -35,6 +37,12 @@ from imaginairy.weights.assemble import Part
 from imaginairy.weights.weightfile import open_weights
 
 FINDER_TYPE = "imaginairy-face-finder"
+FINDER: Schema = {
+    "channels": ListOf(Whole(1, 10_000), 1, 12, null=False),
+    "width": SIZE,
+    "norm_group": SIZE,
+}
+"""What is read of its config.json."""
 RESTORER_TYPE = "codeformer"
 
 
@@ -81,9 +89,10 @@ def load_detector(spec: ModelRow, device: torch.device) -> FaceDetector:
 def load_restorer(spec: ModelRow, device: torch.device) -> FaceRestorer:
     """Load what restores faces, in float32; raises what `load_detector` does."""
     path = fetch(spec)
-    settings: Mapping[str, Any] = {}
+    settings: Settings = {}
     if path.is_dir():
-        settings, tensors = open_folder(path, "face restorer", RESTORER_TYPE)
+        said, tensors = open_folder(path, "face restorer", RESTORER_TYPE)
+        settings = read(path / CONFIG, said, CODEFORMER, "a CodeFormer")
     else:
         tensors = open_weights(path)
     if is_gfpgan(tensors.shapes):
@@ -101,18 +110,16 @@ def load_restorer(spec: ModelRow, device: torch.device) -> FaceRestorer:
 def load_finder(folder: Path, device: torch.device) -> FaceFinder:
     """Load a finder of faces of our own design."""
     settings, tensors = open_folder(folder, "face detector", FINDER_TYPE)
-    try:
-        config = FaceFinderConfig(
-            channels=tuple(int(each) for each in settings["channels"]),
-            width=int(settings["width"]),
-            norm_group=int(settings["norm_group"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
+    where = folder / CONFIG
+    said = read(where, settings, FINDER, "a face detector")
+    if lacking := [name for name in FINDER if name not in said]:
         raise CheckpointError(
-            f"'{folder / CONFIG}' does not say the size of a face detector ({error!r})."
-        ) from error
+            f"'{where}' does not say the size of a face detector: it has no "
+            f"{' and no '.join(lacking)}."
+        )
+    config = FaceFinderConfig(**said)
     modules = {name.rpartition(".")[0] for name in tensors.shapes}
-    part = Part(FaceFinder, config, tensors, _Identity(modules))
+    part = Part(FaceFinder, config, tensors, _Identity(modules), title="face detector")
     finder = part.load(device, torch.float32)
     assert isinstance(finder, FaceFinder)
     return finder.eval()

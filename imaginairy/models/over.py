@@ -13,11 +13,11 @@ from imaginairy.models.declared import said_by_file
 from imaginairy.models.known import known_as, refused_as
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.settings import Settings
 from imaginairy.sources.layouts import CONFIG, WEIGHT_NAME, pick_weights
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.leftovers import some, unexpected
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.weightfile import Tensors, open_weights
 
 BEFORE = ("diffusion_model.", "unet.")
@@ -42,6 +42,7 @@ def over(
     Raises:
         CheckpointError: it holds no such network alone.
     """
+    where = path if path.is_file() else path / CONFIG
     file, settings = (path, {}) if path.is_file() else in_folder(path, half=half)
     family, whole = base.family, open_weights(file)
     row = family.part(DENOISER)
@@ -52,7 +53,7 @@ def over(
     if known is not None and known.kind != "UNet":
         raise CheckpointError(refused_as(path, known))
     settings = {**base.parts[DENOISER].settings, **settings}
-    part = read_part(path, family, row, tensors, settings)
+    part = read_part(path, family, row, tensors, settings, where)
     part = replace(part, ignored=(*part.ignored, *map(re.escape, markers)))
     said = {**says, **said_by_file(path, whole, family)}
     noise = base.schedule
@@ -82,7 +83,7 @@ def said_of_others(base: Checkpoint, path: Path, said: Settings) -> dict[str, Pa
         if own and row.role != DENOISER:
             settings = {**below.settings, **own}
             others[row.role] = read_part(
-                path, base.family, row, below.tensors, settings
+                path, base.family, row, below.tensors, settings, path
             )
     return others
 

@@ -12,6 +12,7 @@ from imaginairy.models.checkpoint import family_of_file, header_of_folder
 from imaginairy.models.declared import said_by_file, yaml_below
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.prediction import Prediction
+from imaginairy.settings import Settings
 from imaginairy.sizes import GRID, LARGEST_SIDE, SMALLEST_SIDE, Size
 from imaginairy.sources import few_steps
 from imaginairy.sources.fetch import on_disk
@@ -19,7 +20,6 @@ from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 from imaginairy.weights.folder import ModelFolder
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.weightfile import open_weights
 
 

@@ -11,9 +11,53 @@ from PIL import Image
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
+from imaginairy.settings import (
+    Field,
+    Flag,
+    ListOf,
+    Number,
+    OneOf,
+    Schema,
+    Section,
+    Whole,
+    read,
+)
 from imaginairy.sources.layouts import PREPROCESSORS
 from imaginairy.weights.json_file import read_json
 
+
+@dataclass(frozen=True)
+class Side(Field):
+    """The side of a square, as one number or as names for it."""
+
+    null: bool = True
+
+    def read(self, value: Any) -> int:
+        sides = [*value.values()] if isinstance(value, Mapping) else [value]
+        side, *others = map(SIDE.read, sides)
+        if any(other != side for other in others):
+            raise ValueError
+        return side
+
+    def refusal(self, owner: str) -> str:
+        return f", which is no square of a side{SIDE.range} pixels"
+
+
+SIDE = Whole(1, 4096)
+COLORS = 3
+SETTINGS: Schema = {
+    "size": Side(),
+    "crop_size": Side(),
+    "do_center_crop": Flag(),
+    "resample": Whole(0, 5),
+    "image_mean": ListOf(Number(-100, 100, text=False), COLORS, COLORS, null=False),
+    "image_std": ListOf(Number(0, 100, text=False), COLORS, COLORS, null=False),
+    "rescale_factor": Number(0, 100, text=False),
+    **dict.fromkeys(("do_resize", "do_rescale", "do_normalize"), OneOf((True,))),
+}
+"""What is read of how pictures are prepared."""
+NEWER: Schema = {"image_processor": Section(SETTINGS, null=False)}
+"""The same where it stands beside other settings."""
 MOST_ELONGATED = 16
 """How many times as long as wide a picture may be before it is cut, not to make a huge
 one of it when its shorter edge is brought to its size."""
@@ -82,36 +126,23 @@ def read_picture_input(folder: Path, usual: PictureInput | None = None) -> Pictu
     if file is None:
         return usual
     settings = read_json(file)
-    settings = settings.get("image_processor", settings)
-    try:
-        cropped = settings.get("do_center_crop", usual.shorter is not None)
-        sides = [_side(settings.get("size"), usual.shorter or usual.side)]
-        if cropped:
-            sides.append(_side(settings.get("crop_size"), usual.side))
-        read = PictureInput(
-            side=sides[-1],
-            resample=int(settings.get("resample", usual.resample)),
-            mean=tuple(map(float, settings.get("image_mean", usual.mean))),
-            deviation=tuple(map(float, settings.get("image_std", usual.deviation))),
-            scale=float(settings.get("rescale_factor", usual.scale)),
-            shorter=sides[0] if cropped else None,
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"'{file}' cannot be followed ({error}).") from error
-    steps = ("do_resize", "do_rescale", "do_normalize")
-    square = 0 < sides[-1] <= sides[0]
-    three = len(read.mean) == len(read.deviation) == 3 and 0 not in read.deviation
-    if not square or not three or not all(settings.get(step, True) for step in steps):
+    newer = "image_processor" in settings
+    said = read(file, settings, NEWER if newer else SETTINGS, "this kind of model")
+    said = said["image_processor"] if newer else said
+    cropped = said.get("do_center_crop", usual.shorter is not None)
+    sides = [said.get("size", usual.shorter or usual.side)]
+    if cropped:
+        sides.append(said.get("crop_size", usual.side))
+    if sides[-1] > sides[0]:
         raise CheckpointError(
-            f"'{file}' cannot be followed; pictures are made square, and each of their "
-            "three colours is brought to a mean and a deviation."
+            f"'{file}' has crop_size '{sides[-1]}', which is more than its size of "
+            f"{sides[0]}."
         )
-    return read
-
-
-def _side(size: Any, usual: int) -> int:
-    """Return the side of a square that is given as one number or as names for it."""
-    if size is None:
-        return usual
-    sides = set(size.values()) if isinstance(size, Mapping) else {size}
-    return int(sides.pop()) if len(sides) == 1 else 0
+    return PictureInput(
+        side=sides[-1],
+        resample=said.get("resample", usual.resample),
+        mean=said.get("image_mean", usual.mean),
+        deviation=said.get("image_std", usual.deviation),
+        scale=said.get("rescale_factor", usual.scale),
+        shorter=sides[0] if cropped else None,
+    )

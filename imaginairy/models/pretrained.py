@@ -15,6 +15,15 @@ from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
 from imaginairy.models.saved_folder import open_folder
+from imaginairy.settings import (
+    SIZE,
+    Number,
+    OneOf,
+    Schema,
+    Settings,
+    Whole,
+    read,
+)
 from imaginairy.sources import hub
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
@@ -24,44 +33,32 @@ from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
 from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.assemble import Part, assemble
-from imaginairy.weights.settings import is_number, shown_value
 from imaginairy.weights.stored import Names
 from imaginairy.weights.vocabulary import load_tokenizer
 from imaginairy.weights.weightfile import Tensors
 
-Settings = dict[str, Any]
-"""What is read of a config.json: values by name, or by part and name."""
-
-TEXT_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "max_position_embeddings",
-    "hidden_act",
-    "layer_norm_eps",
-    "bos_token_id",
-    "eos_token_id",
-    "pad_token_id",
-)
-VISION_SIZES = (
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "image_size",
-    "patch_size",
-    "hidden_act",
-    "layer_norm_eps",
-)
-COUNTED = {
-    *("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads"),
-    *("max_position_embeddings", "image_size", "patch_size", "projection_dim"),
-    *("reduce_dim", "decoder_num_attention_heads", "decoder_intermediate_size"),
+ACTIVATIONS = OneOf(("quick_gelu", "gelu", "gelu_new", "relu", "silu"), null=False)
+ID = Whole(0, SIZE.high, null=True)
+LAYERS = Whole(0, 1000)
+"""Of how many layers a network is built at most; more than its file has tensors are
+refused before."""
+TRANSFORMER: Schema = {
+    "hidden_size": SIZE,
+    "intermediate_size": SIZE,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": SIZE,
+    "hidden_act": ACTIVATIONS,
+    "layer_norm_eps": Number(0, 1, text=False),
 }
-"""Those that are whole numbers above 0."""
-HIGHEST_SIZE = 1_000_000
+TEXT: Schema = {
+    **TRANSFORMER,
+    "vocab_size": SIZE,
+    "max_position_embeddings": SIZE,
+    "bos_token_id": ID,
+    "eos_token_id": ID,
+    "pad_token_id": ID,
+}
+VISION: Schema = {**TRANSFORMER, "image_size": SIZE, "patch_size": SIZE}
 POSITIONS = r".*\.position_ids"
 """Counters that older versions of transformers saved among the weights."""
 OLD_END = 2
@@ -76,8 +73,8 @@ class Design:
     """What people call it."""
     model_type: str
     """What config.json calls it."""
-    sizes: Mapping[str, tuple[str, ...]]
-    """The names that are read of each part; nothing in the file may choose code."""
+    settings: Schema
+    """What is read of that file; nothing in it may choose code."""
     build: Callable[[Settings, Tensors], nn.Module]
     """Makes the network of what was read; raises anything where it cannot be."""
     tied: Mapping[str, str]
@@ -115,12 +112,13 @@ def load_pretrained(
 
 
 def load_network(
-    design: Design, settings: Mapping[str, Any], tensors: Tensors, device: torch.device
+    design: Design, settings: Settings, tensors: Tensors, device: torch.device
 ) -> Any:
     """Build the network around the tensors on disk; nothing is initialised."""
+    where = Path(tensors.origin).parent / CONFIG
+    sizes = read(where, settings, design.settings, f"a {design.name}")
     try:
-        sizes = read_sizes(design, settings)
-        require_sizes(sizes, len(tensors.shapes))
+        require_layers(sizes, len(tensors.shapes))
         with torch.device("meta"):
             network = design.build(sizes, tensors)
     except Exception as error:  # transformers raises nothing more specific
@@ -134,7 +132,12 @@ def load_network(
     if design.names is not None:
         names |= design.names(network, tensors)
     part = Part(
-        type(network), None, _Tied(tensors, design.tied), names, ignored=(POSITIONS,)
+        type(network),
+        None,
+        _Tied(tensors, design.tied),
+        names,
+        ignored=(POSITIONS,),
+        title=design.name,
     )
     assemble(network, part, device, torch.float32)
     for module in network.modules():
@@ -145,37 +148,19 @@ def load_network(
     return network
 
 
-def read_sizes(design: Design, settings: Mapping[str, Any]) -> Settings:
-    """Return what a config.json says of the sizes; what it leaves out is usual."""
-    parts = {
-        part: {name: values[name] for name in names if name in values}
-        for part, names in design.sizes.items()
-        for values in [settings.get(part) or {} if part else settings]
-    }
-    return {**parts.pop("", {}), **parts}
-
-
-def require_sizes(sizes: Settings, most: int) -> None:
-    """Check that sizes can be those of a network of so many tensors, in all parts.
+def require_layers(sizes: Settings, most: int) -> None:
+    """Check that no part has, or reads, more layers than the file has tensors.
 
     Raises:
-        ValueError: one cannot.
+        ValueError: one has.
     """
     for name, value in sizes.items():
         if isinstance(value, dict):
-            require_sizes(value, most)
+            require_layers(value, most)
         elif name.endswith("_layers"):
-            _require(name, len(value) if isinstance(value, list) else value, 0, most)
-        elif name in COUNTED and not isinstance(value, list):
-            _require(name, value, 1, HIGHEST_SIZE)
-        elif name == "layer_norm_eps" and not (is_number(value) and value > 0):
-            raise ValueError(f"{name} is {shown_value(value)}, expected above 0")
-
-
-def _require(name: str, value: Any, low: int, high: int) -> None:
-    if type(value) is not int or not low <= value <= high:
-        shown = shown_value(value)
-        raise ValueError(f"{name} is {shown}, expected int from {low} to {high}")
+            layers = len(value) if isinstance(value, tuple) else value
+            if layers > most:
+                raise ValueError(f"{name}: {layers} layers of {most} tensors")
 
 
 def load_clip_tokenizer(folder: Path, text: Any) -> ClipTokenizer:

@@ -19,12 +19,12 @@ from imaginairy.models.picture_input import (
     read_picture_input,
 )
 from imaginairy.models.pretrained import (
-    VISION_SIZES,
+    VISION,
     Design,
     Origin,
-    Settings,
     load_pretrained,
 )
+from imaginairy.settings import SIZE, Section, Settings
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
@@ -183,7 +183,7 @@ def _names(network: nn.Module, tensors: Tensors) -> Names:
 SAFETY = Design(
     name="safety checker",
     model_type="clip",
-    sizes={"vision_config": VISION_SIZES, "": ("projection_dim",)},
+    settings={"vision_config": Section(VISION), "projection_dim": SIZE},
     build=_build,
     tied={},
     names=_names,

@@ -14,14 +14,16 @@ from imaginairy.errors import BadPromptError
 from imaginairy.finite import finite
 from imaginairy.models.picture_input import PictureInput, read_picture_input
 from imaginairy.models.pretrained import (
-    TEXT_SIZES,
-    VISION_SIZES,
+    ACTIVATIONS,
+    LAYERS,
+    TEXT,
+    VISION,
     Design,
     Origin,
-    Settings,
     load_clip_tokenizer,
     load_pretrained,
 )
+from imaginairy.settings import SIZE, Flag, ListOf, Section, Settings
 from imaginairy.sources.rows import ModelRow
 from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.weightfile import Tensors
@@ -141,7 +143,7 @@ def _build(sizes: Settings, tensors: Tensors) -> nn.Module:
 
     config: Any = transformers.CLIPSegConfig(**sizes)
     layers = config.vision_config.num_hidden_layers
-    if not all(0 <= number < layers for number in config.extract_layers):
+    if not all(number < layers for number in config.extract_layers):
         raise ValueError(f"extract_layers {config.extract_layers} of {layers} layers")
     return transformers.CLIPSegForImageSegmentation(config)
 
@@ -149,19 +151,17 @@ def _build(sizes: Settings, tensors: Tensors) -> nn.Module:
 CLIPSEG = Design(
     name="CLIPSeg",
     model_type="clipseg",
-    sizes={
-        "text_config": TEXT_SIZES,
-        "vision_config": VISION_SIZES,
-        "": (
-            "projection_dim",
-            "extract_layers",
-            "reduce_dim",
-            "decoder_num_attention_heads",
-            "decoder_intermediate_size",
-            "decoder_hidden_act",
-            "conditional_layer",
-            "use_complex_transposed_convolution",
-        ),
+    settings={
+        "text_config": Section(TEXT),
+        "vision_config": Section(VISION),
+        "projection_dim": SIZE,
+        "extract_layers": ListOf(LAYERS, 1, 1000, null=False),
+        "reduce_dim": SIZE,
+        "decoder_num_attention_heads": SIZE,
+        "decoder_intermediate_size": SIZE,
+        "decoder_hidden_act": ACTIVATIONS,
+        "conditional_layer": LAYERS,
+        "use_complex_transposed_convolution": Flag(),
     },
     build=_build,
     tied={},

@@ -14,14 +14,14 @@ from imaginairy.models.picture_input import (
     read_picture_input,
 )
 from imaginairy.models.pretrained import (
-    TEXT_SIZES,
-    VISION_SIZES,
+    TEXT,
+    VISION,
     Design,
     Origin,
-    Settings,
     load_clip_tokenizer,
     load_pretrained,
 )
+from imaginairy.settings import SIZE, Section, Settings
 from imaginairy.sources.rows import ModelRow
 from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weights.weightfile import Tensors
@@ -112,10 +112,10 @@ def _build(sizes: Settings, tensors: Tensors) -> nn.Module:
 CLIP = Design(
     name="CLIP",
     model_type="clip",
-    sizes={
-        "text_config": TEXT_SIZES,
-        "vision_config": VISION_SIZES,
-        "": ("projection_dim",),
+    settings={
+        "text_config": Section(TEXT),
+        "vision_config": Section(VISION),
+        "projection_dim": SIZE,
     },
     build=_build,
     tied={},

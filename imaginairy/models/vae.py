@@ -1,7 +1,6 @@
 """Another autoencoder (VAE) for a model: found where it lies, checked, loaded."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from imaginairy.models.checkpoint import (
     family_of_file,
     header_of_folder,
     read_part,
+    read_settings,
 )
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.drawing import DrawingModel
@@ -26,19 +26,17 @@ from imaginairy.published.autoencoder import (
     DEVIATIONS,
     MEANS,
     SCALE,
+    UPCAST,
     beginning,
     channels_of,
 )
+from imaginairy.settings import Settings
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.folder import ModelFolder, weights_in
 from imaginairy.weights.json_file import read_json
-from imaginairy.weights.settings import Settings, require
 from imaginairy.weights.weightfile import Tensors, open_weights
-
-UPCAST = "force_upcast"
-"""The setting that says whether half precision cannot hold what it computes."""
 
 TRAINING = r"loss\..*"
 """Names of what a file of an autoencoder alone may hold, which only its training
@@ -82,12 +80,13 @@ def load_vae(
     found = find_vae(fetch(spec, half=half), row, half=half)
     require_channels(spec, found.tensors, family, model_name)
     require_kin(spec, found.family, family, model_name)
-    require(found.said_in, found.settings, row.settings, family.title)
+    where = found.said_in
     own, said = usual(model), {**spec.says, **found.settings}
+    said = read_settings(where, family, row, said)
     if MEANS in own and MEANS not in said:
         said.pop(SCALE, None)  # of latents that are not normalised
     settings = {**own, **said}
-    part = read_part(found.path, family, row, found.tensors, settings)
+    part = read_part(found.path, family, row, found.tensors, settings, where)
     require_grid(spec.name, family, part.config)
     holds = row.half or settings.get(UPCAST) is False
     part = replace(part, ignored=(*part.ignored, TRAINING))
@@ -130,7 +129,7 @@ def find_vae(path: Path, row: PartRow, *, half: bool = False) -> Found:
     return Found(
         path,
         folder.tensors(row.folder),
-        _told(folder.settings(row.folder)),
+        folder.settings(row.folder),
         path / row.folder / CONFIG,
         family_of(header_of_folder(folder)) if folder.index else None,
     )
@@ -149,14 +148,10 @@ def _in_file(path: Path, row: PartRow) -> Found:
         if not re.fullmatch(row.classes, str(settings.get("_class_name"))):
             settings = {}
         inner = opened.below(start) if start else opened
-        found = Found(path, inner, _told(settings), beside)
+        found = Found(path, inner, settings, beside)
     if beginning(found.tensors.shapes) != "":
         raise CheckpointError(_why_none(path, opened, family))
     return found
-
-
-def _told(settings: Settings) -> Mapping[str, Any]:
-    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _why_none(path: Path, opened: Tensors, family: Family | None) -> str:

@@ -1,20 +1,20 @@
 """The KL autoencoder of latent diffusion as CompVis and diffusers name it."""
 
-from math import inf
 from pathlib import Path
 
-from imaginairy.errors import CheckpointError
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.published.naming import Naming, Shapes, at, count, told
-from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import (
+from imaginairy.settings import (
+    GROUPS,
+    Flag,
+    ListOf,
+    Number,
+    Schema,
     Settings,
-    is_number,
-    number,
-    shown_value,
-    whole,
+    read,
 )
+from imaginairy.weights.assemble import Part
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
@@ -23,6 +23,16 @@ SCALE = "scaling_factor"
 """What `config.json` calls what latents are multiplied by."""
 MEANS, DEVIATIONS = "latents_mean", "latents_std"
 """What `config.json` calls how latents are normalised, channel by channel."""
+UPCAST = "force_upcast"
+"""What `config.json` calls it that half precision cannot hold what is computed."""
+EACH = {MEANS: Number(text=False), DEVIATIONS: Number(0, text=False)}
+SETTINGS: Schema = {
+    SCALE: Number(0, null=True),
+    **{name: ListOf(each) for name, each in EACH.items()},
+    "norm_num_groups": GROUPS,
+    UPCAST: Flag(),
+}
+"""What is read of its settings that shapes do not tell."""
 LATENTS_ENTER = "decoder.conv_in.weight"
 """The tensor that latents meet first when they are decoded, in every naming."""
 
@@ -84,37 +94,15 @@ def autoencoder(tensors: Tensors, settings: Settings) -> Part:
         KeyError, IndexError, ValueError: what tells its size is not as ours has it.
         CheckpointError: settings make no sense.
     """
-    where, usual = Path(tensors.origin), AutoencoderConfig.scale_factor
     channels = tensors.shapes["post_quant_conv.weight"][1]
-    settings = {
-        **settings,
-        SCALE: number(where, settings, SCALE, usual, 0),
-        **normalised(where, settings, channels),
-    }
+    if settings.get(MEANS) or settings.get(DEVIATIONS):
+        said = {MEANS: None, DEVIATIONS: None, **settings}
+        each = {
+            name: ListOf(number, channels, channels, null=False)
+            for name, number in sorted(EACH.items(), key=lambda each: not said[each[0]])
+        }
+        read(Path(tensors.origin), said, each, "")  # one for each channel of latents
     return told(tensors.shapes, NAMINGS).part(Autoencoder, tensors, settings)
-
-
-def normalised(
-    where: Path, settings: Settings, channels: int
-) -> dict[str, tuple[float, ...]]:
-    """Return by how much each channel of latents is off, and how far it deviates.
-
-    Raises:
-        CheckpointError: there is one and not the other, or not one for each channel.
-    """
-    said = {name: settings.get(name) for name in (MEANS, DEVIATIONS)}
-    if not any(value is not None for value in said.values()):
-        return dict.fromkeys(said, ())
-    for name, values in sorted(said.items(), key=lambda each: each[1] is None):
-        fit = isinstance(values, list | tuple) and len(values) == channels
-        least = 0 if name == DEVIATIONS else -inf
-        if not fit or not all(is_number(v) and v > least for v in values or ()):
-            positive = " above 0" if name == DEVIATIONS else ""
-            raise CheckpointError(
-                f"'{where}' has {name} '{shown_value(values)}', which is no list of "
-                f"{channels} numbers{positive}, one for each channel of its latents."
-            )
-    return {name: tuple(map(float, values or ())) for name, values in said.items()}
 
 
 def compvis_config(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
@@ -145,7 +133,7 @@ def _config(
     levels = max(1, count(shapes, block.format("{}", 0)))
     groups = 0  # an autoencoder without normalisation has no groups to speak of
     if norm in shapes:
-        groups = whole("groups", settings.get("norm_num_groups", USUAL_GROUPS))
+        groups = settings.get("norm_num_groups", USUAL_GROUPS)
     return AutoencoderConfig(
         channels=tuple(shapes[block.format(level, 0)][0] for level in range(levels)),
         blocks_per_level=count(shapes, block.format(0, "{}")),
@@ -153,9 +141,9 @@ def _config(
         latent_channels=shapes["post_quant_conv.weight"][1],
         middle_attention=attention in shapes,
         norm_groups=groups,
-        scale_factor=settings.get("scaling_factor", AutoencoderConfig.scale_factor),
-        means=tuple(settings.get(MEANS) or ()),
-        deviations=tuple(settings.get(DEVIATIONS) or ()),
+        scale_factor=settings.get(SCALE, AutoencoderConfig.scale_factor),
+        means=settings.get(MEANS, ()),
+        deviations=settings.get(DEVIATIONS, ()),
     )
 
 

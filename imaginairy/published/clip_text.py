@@ -9,8 +9,8 @@ from imaginairy.log import log
 from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
 from imaginairy.networks.config import ClipTextConfig
 from imaginairy.published.naming import Naming, Shapes, at, count, told
+from imaginairy.settings import SIZE, OneOf, Schema, Settings, Whole, read
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings, number, whole
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
@@ -25,6 +25,13 @@ VOCABULARY = ClipTextConfig.end_token + 1
 """Tokens of CLIP's own vocabulary, of which the last ends a text."""
 NO_END = 2
 """What configurations long had for `eos_token_id`, whatever the vocabulary."""
+SETTINGS: Schema = {
+    "num_hidden_layers": Whole(SIZE.low, SIZE.high, null=True),
+    "num_attention_heads": SIZE,
+    "hidden_act": OneOf(tuple(ACTIVATIONS)),
+    "eos_token_id": Whole(0, SIZE.high, null=True),
+}
+"""What is read of its settings that shapes do not tell."""
 
 LAYER: Names = {
     "norm1": "layer_norm1",
@@ -64,11 +71,6 @@ def clip_text(tensors: Tensors, settings: Settings) -> Part:
     """
     naming = told(tensors.shapes, NAMINGS)
     config = naming.config(tensors.shapes, settings)
-    if config.activation not in list(ACTIVATIONS):
-        raise CheckpointError(
-            f"'{tensors.origin}' holds a text encoder with the activation "
-            f"'{config.activation}'; only {' and '.join(ACTIVATIONS)} are supported."
-        )
     if config.max_tokens < FEWEST_TOKENS:
         raise CheckpointError(
             f"The text encoder of this checkpoint reads {config.max_tokens} tokens at "
@@ -82,14 +84,16 @@ def clip_text(tensors: Tensors, settings: Settings) -> Part:
         for layer in range(used, config.layers)
     )
     config = replace(config, layers=used)
-    part = Part(ClipText, config, tensors, naming.names(config))
+    names = naming.names(config)
+    part = Part(ClipText, config, tensors, names, title="CLIP text encoder")
     return replace(part, ignored=(*part.ignored, *left))
 
 
 def _layers_used(where: Path, config: ClipTextConfig, settings: Settings) -> int:
     """Count the layers that settings leave, and say so where they are not all."""
     held = config.layers
-    used = int(number(where, settings, "num_hidden_layers", held, 0, held + 1))
+    layers = {"num_hidden_layers": Whole(1, held)}
+    used = read(where, settings, layers, "").get("num_hidden_layers", held)
     if used < held:
         log.info(
             "%s: of the text encoder's %d layers the first %d are used, as its "
@@ -137,14 +141,14 @@ def _config(
     vocab_size, width = tokens
     heads = settings.get("num_attention_heads", max(1, width // HEAD_WIDTH))
     usual = "quick_gelu" if width <= WIDEST_OF_OPENAI else "gelu"
-    end = settings.get("eos_token_id")
-    if type(end) is not int or not NO_END < end < vocab_size:
+    end = settings.get("eos_token_id", NO_END)
+    if not NO_END < end < vocab_size:
         end = min(vocab_size, VOCABULARY) - 1
     return ClipTextConfig(
         vocab_size=vocab_size,
         width=width,
         layers=layers,
-        heads=whole("attention heads", heads),
+        heads=heads,
         mlp_width=widening[0],
         max_tokens=positions[0],
         activation=settings.get("hidden_act", usual),

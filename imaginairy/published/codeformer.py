@@ -11,13 +11,15 @@ from imaginairy.networks.codeformer import CodeFormer
 from imaginairy.networks.enhancer_config import CodeFormerConfig
 from imaginairy.published.autoencoder import COMPVIS_ATTENTION, COMPVIS_RESIDUAL
 from imaginairy.published.naming import Shapes, at, count, lacking
+from imaginairy.settings import GROUPS, SIZE, Schema, Settings
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 HEAD_WIDTH = 64
 """Channels of one attention head in the published CodeFormer."""
+SETTINGS: Schema = {"heads": SIZE, "norm_groups": GROUPS}
+"""What is read of its config.json that shapes do not tell."""
 POSITIONS = "position_emb"
 """A published tensor that is no module's."""
 

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 from torch import nn
 
 from imaginairy.errors import CheckpointError
+from imaginairy.settings import Settings
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 

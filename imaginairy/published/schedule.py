@@ -1,19 +1,23 @@
 """The noise schedule as `scheduler_config.json` of diffusers names it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imaginairy.errors import CheckpointError
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.edm import EdmConfig
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.samplers.spacings import ALIGNED_XL
-from imaginairy.weights.settings import (
+from imaginairy.settings import (
+    Flag,
+    ListOf,
+    Number,
+    OneOf,
+    Schema,
     Settings,
-    is_number,
-    number,
-    require,
+    Whole,
+    read,
     shown_value,
 )
 
@@ -29,24 +33,54 @@ OTHER_WORDS = {
     **dict.fromkeys(("x0", "clean"), "sample"),
 }
 """The same in the words of others."""
-SCHEDULER = {
-    "prediction_type": tuple(PREDICTIONS),
-    "beta_schedule": ("scaled_linear", "linear"),
-    "timestep_spacing": ("leading", "linspace", "trailing"),
-    "rescale_betas_zero_snr": (False, True),
-    "set_alpha_to_one": (False, True),
-    "thresholding": (False,),
-    "use_flow_sigmas": (False,),
-    "timestep_type": ("discrete",),
-}
 MOST_TIMESTEPS = 100_000
+BETA = Number(0, 1)
+TIMESTEPS: Schema = {
+    "num_train_timesteps": Whole(3, MOST_TIMESTEPS),
+    "beta_start": BETA,
+    "beta_end": BETA,
+    "beta_schedule": OneOf(("scaled_linear", "linear")),
+    "trained_betas": ListOf(Number(0, 1, text=False), 2, MOST_TIMESTEPS),
+    "rescale_betas_zero_snr": Flag(),
+    "prediction_type": OneOf(tuple(PREDICTIONS)),
+    "timestep_spacing": OneOf(("leading", "linspace", "trailing")),
+    "set_alpha_to_one": Flag(),
+    "thresholding": OneOf((False,)),
+    "use_flow_sigmas": OneOf((False,)),
+    "timestep_type": OneOf(("discrete",)),
+}
+"""What is read of the scheduler of a model trained on a list of timesteps."""
+TIMESTEPS_ARE = {
+    "num_train_timesteps": "timesteps",
+    "beta_start": "beta_start",
+    "beta_end": "beta_end",
+    "beta_schedule": "beta_schedule",
+    "trained_betas": "trained_betas",
+    "rescale_betas_zero_snr": "zero_terminal_snr",
+    "timestep_spacing": "spacing",
+    "set_alpha_to_one": "ends_clean",
+}
+"""What our configuration calls these."""
 EDM_PREDICTIONS: dict[str, Prediction] = {"epsilon": "edm", "v_prediction": "v"}
 """The same of a scheduler of EDM, whose `epsilon` is no noise."""
-EDM = {
-    "prediction_type": tuple(EDM_PREDICTIONS),
-    "sigma_schedule": ("karras", "exponential"),
-    "final_sigmas_type": ("zero",),
-    "thresholding": (False,),
+SIGMA = Number(0, 1e6)
+EDM: Schema = {
+    "sigma_min": SIGMA,
+    "sigma_max": SIGMA,
+    "sigma_data": SIGMA,
+    "rho": Number(0.1, 1000),
+    "sigma_schedule": OneOf(("karras", "exponential")),
+    "prediction_type": OneOf(tuple(EDM_PREDICTIONS)),
+    "final_sigmas_type": OneOf(("zero",)),
+    "thresholding": OneOf((False,)),
+}
+"""What is read of a scheduler of EDM."""
+EDM_ARE = {
+    "sigma_min": "sigma_min",
+    "sigma_max": "sigma_max",
+    "sigma_data": "deviation",
+    "rho": "rho",
+    "sigma_schedule": "spacing",
 }
 
 
@@ -62,7 +96,7 @@ def schedule_of(
     Raises:
         CheckpointError: it is one that is not supported, or makes no sense.
     """
-    kind = str(settings.get("_class_name", ""))
+    kind = shown_value(settings.get("_class_name") or "")
     if kind.startswith("EDM") or settings.get("sigma_data") is not None:
         return edm_of(where, settings, owner)
     return timesteps_of(where, settings, owner, predicts)
@@ -74,17 +108,12 @@ def edm_of(where: Path, settings: Settings, owner: str) -> EdmConfig:
     Raises:
         CheckpointError: it is one that is not supported, or makes no sense.
     """
-    require(where, settings, EDM, owner)
-    usual = EdmConfig()
-    low = number(where, settings, "sigma_min", usual.sigma_min, 0)
-    return EdmConfig(
-        sigma_min=low,
-        sigma_max=number(where, settings, "sigma_max", usual.sigma_max, low),
-        deviation=number(where, settings, "sigma_data", usual.deviation, 0),
-        rho=number(where, settings, "rho", usual.rho, 0),
-        spacing=settings.get("sigma_schedule") or usual.spacing,
-        predicts=EDM_PREDICTIONS[settings.get("prediction_type") or "epsilon"],
-    )
+    said = read(where, settings, EDM, owner)
+    above = Number(said.get("sigma_min", EdmConfig.sigma_min), SIGMA.high)
+    high = {"sigma_max": EdmConfig.sigma_max, **said}
+    read(where, high, {"sigma_max": above}, owner)
+    predicts = EDM_PREDICTIONS[said.get("prediction_type", "epsilon")]
+    return EdmConfig(**_ours(said, EDM_ARE), predicts=predicts)
 
 
 def timesteps_of(
@@ -95,31 +124,14 @@ def timesteps_of(
     Raises:
         CheckpointError: it is one that is not supported, or makes no sense.
     """
-    require(where, settings, SCHEDULER, owner)
-    usual = ScheduleConfig()
-    betas = settings.get("trained_betas")
-    if betas is not None and not _are_betas(betas):
-        raise CheckpointError(
-            f"'{where}' has trained_betas that are no list of numbers between 0 and 1."
-        )
-    timesteps = number(where, settings, "num_train_timesteps", usual.timesteps, 2)
-    if timesteps != int(timesteps) or timesteps > MOST_TIMESTEPS:
-        raise CheckpointError(
-            f"'{where}' has num_train_timesteps '{timesteps:g}', which is no whole "
-            f"number up to {MOST_TIMESTEPS}."
-        )
-    said = settings.get("prediction_type")
-    return ScheduleConfig(
-        timesteps=int(timesteps),
-        beta_start=number(where, settings, "beta_start", usual.beta_start, 0, 1),
-        beta_end=number(where, settings, "beta_end", usual.beta_end, 0, 1),
-        beta_schedule=settings.get("beta_schedule") or usual.beta_schedule,
-        trained_betas=None if betas is None else tuple(map(float, betas)),
-        zero_terminal_snr=bool(settings.get("rescale_betas_zero_snr")),
-        predicts=PREDICTIONS[said] if said else predicts,
-        spacing=settings.get("timestep_spacing") or usual.spacing,
-        ends_clean=bool(settings.get("set_alpha_to_one")),
-    )
+    said = read(where, settings, TIMESTEPS, owner)
+    if "prediction_type" in said:
+        predicts = PREDICTIONS[said["prediction_type"]]
+    return ScheduleConfig(**_ours(said, TIMESTEPS_ARE), predicts=predicts)
+
+
+def _ours(said: Settings, names: Mapping[str, str]) -> dict[str, Any]:
+    return {ours: said[theirs] for theirs, ours in names.items() if theirs in said}
 
 
 def schedule_of_xl(
@@ -141,11 +153,3 @@ def prediction(written: Any) -> str:
     written = shown_value(written)
     plain = written.strip().lower().replace("-", "_")
     return plain if plain in PREDICTIONS else OTHER_WORDS.get(plain, written)
-
-
-def _are_betas(values: Any) -> bool:
-    return (
-        isinstance(values, list)
-        and 2 <= len(values) <= MOST_TIMESTEPS
-        and all(is_number(value) and 0 < value < 1 for value in values)
-    )

@@ -14,8 +14,8 @@ from imaginairy.published.naming import (
     count,
     told,
 )
+from imaginairy.settings import SIZE, OneOrMore, Schema, Settings, Whole
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings, shown_value, whole
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
@@ -27,6 +27,16 @@ READ_GUIDANCE = ("time_embed.cond_proj.weight", "time_embedding.cond_proj.weight
 """What embeds the guidance scale, where a UNet reads it."""
 USUAL_GROUPS = UNetConfig.norm_groups
 USUAL_ID_DIM = UNetConfig.id_dim
+SIZE_OR_NULL = Whole(SIZE.low, SIZE.high, null=True)
+SETTINGS: Schema = {
+    "num_attention_heads": OneOrMore(SIZE),
+    "attention_head_dim": OneOrMore(SIZE),
+    "num_head_channels": SIZE_OR_NULL,
+    "norm_num_groups": SIZE,
+    "addition_time_embed_dim": SIZE_OR_NULL,
+    "time_cond_proj_dim": SIZE_OR_NULL,
+}
+"""What is read of its settings that shapes do not tell."""
 MATRIX = 2
 """Axes of a matrix, where a convolution has four."""
 
@@ -215,10 +225,14 @@ def _config(
     if wide is None and heads is None and projects_by_matrices(shapes):
         wide = HEAD_WIDTH
     if wide is not None:
-        wide = whole("channels an attention head", wide)
-        heads = [max(1, width // wide) for width in channels]
-    if not isinstance(heads, list):
-        heads = [USUAL_HEADS if heads is None else heads] * len(channels)
+        heads = tuple(max(1, width // wide) for width in channels)
+    if not isinstance(heads, tuple):
+        heads = (USUAL_HEADS if heads is None else heads,) * len(channels)
+    if len(heads) != len(channels):
+        raise CheckpointError(
+            f"The settings of this checkpoint give the attention heads of {len(heads)} "
+            f"levels; its UNet has {len(channels)}."
+        )
     return UNetConfig(
         in_channels=taken,
         out_channels=given,
@@ -226,13 +240,11 @@ def _config(
         down=tuple(map(tuple, down)),
         middle=tuple(middle),
         up=tuple(map(tuple, up)),
-        heads=tuple(whole("attention heads", each) for each in heads),
+        heads=heads,
         context_dim=shapes[f"{transformer}.transformer_blocks.0.attn2.to_k.weight"][1],
         added_dim=shapes[beside_text][-1] if beside_text in shapes else None,
-        id_dim=whole(
-            "numbers an id", settings.get("addition_time_embed_dim") or USUAL_ID_DIM
-        ),
-        norm_groups=whole("groups", settings.get("norm_num_groups", USUAL_GROUPS)),
+        id_dim=settings.get("addition_time_embed_dim", USUAL_ID_DIM),
+        norm_groups=settings.get("norm_num_groups", USUAL_GROUPS),
         guidance_dim=_guidance_dim(shapes, settings),
     )
 
@@ -243,7 +255,7 @@ def _guidance_dim(shapes: Shapes, settings: Settings) -> int | None:
     dim, said = None if found is None else found[1], settings.get("time_cond_proj_dim")
     if said not in (None, dim):
         raise OtherDesignError(
-            f"it has time_cond_proj_dim '{shown_value(said)}' among its settings and "
+            f"it has time_cond_proj_dim '{said}' among its settings and "
             f"{dim or 'none'} in its weights"
         )
     return dim

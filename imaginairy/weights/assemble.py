@@ -10,8 +10,8 @@ from torch.overrides import TorchFunctionMode
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import shortened
+from imaginairy.settings import Settings
 from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.stored import Names, Shape, Stored, stored_as
 from imaginairy.weights.weightfile import Tensors
 
@@ -33,6 +33,13 @@ class Part:
     """Patterns of the tensors that may lie there unused."""
     settings: Settings = field(default_factory=dict)
     """What said of its size what shapes do not."""
+    title: str = ""
+    """What it is called in messages, where that is not the name of its class."""
+
+    @property
+    def called(self) -> str:
+        """What it is called in messages."""
+        return self.title or self.network.__name__
 
     def load(
         self,
@@ -60,7 +67,7 @@ class Part:
         """
         unfilled = self._unfilled().state_dict()
         places = {name: stored_as(name, self.names) for name in unfilled}
-        _refuse_misfits(self.network.__name__, self, unfilled, places)
+        _refuse_misfits(self, unfilled, places)
         for place in places.values():
             _refuse_whole_numbers(self, place, self.tensors.types[place.name])
 
@@ -76,8 +83,8 @@ class Part:
             ArithmeticError,
         ) as error:
             raise CheckpointError(
-                f"'{self.tensors.origin}' holds no {self.network.__name__} of a "
-                f"workable size ({error})."
+                f"'{self.tensors.origin}' holds no {self.called} of a workable size "
+                f"({error})."
             ) from error
 
 
@@ -106,7 +113,7 @@ def assemble(
     """
     unfilled = network.state_dict()
     places = {name: stored_as(name, part.names) for name in unfilled}
-    _refuse_misfits(type(network).__name__, part, unfilled, places)
+    _refuse_misfits(part, unfilled, places)
     filled: dict[str, Tensor] = {}
     for name, tensor in unfilled.items():
         place = places[name]
@@ -130,7 +137,7 @@ def _casts(layer: nn.Module, name: str) -> bool:
 
 
 def _refuse_misfits(
-    title: str, part: Part, unfilled: dict[str, Tensor], places: dict[str, Stored]
+    part: Part, unfilled: dict[str, Tensor], places: dict[str, Stored]
 ) -> None:
     """Compare a network with the tensors of its part, by names and shapes."""
     held, prefix = part.tensors.shapes, part.tensors.prefix
@@ -160,7 +167,7 @@ def _refuse_misfits(
     ]
     if problems:
         raise CheckpointError(
-            f"'{part.tensors.origin}' does not fit the {title} it seems to hold: "
+            f"'{part.tensors.origin}' does not fit the {part.called} it seems to hold: "
             f"tensors {'; '.join(problems)}."
         )
 

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
+from imaginairy.settings import Settings
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
@@ -14,7 +15,6 @@ from imaginairy.sources.layouts import (
     pick_weights,
 )
 from imaginairy.weights.json_file import read_json
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.weightfile import Tensors, open_weights
 
 ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")

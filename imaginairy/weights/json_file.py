@@ -7,7 +7,7 @@ from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.kinds import what_stands_at
-from imaginairy.weights.settings import shown_value
+from imaginairy.settings import shown_value
 
 LONGEST = 8_000_000
 """Bytes of such a file: a few times those of the longest that are published, and few

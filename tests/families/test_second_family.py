@@ -273,7 +273,7 @@ def test_a_layer_that_one_of_its_text_encoders_lacks_is_refused(tmp_path: Path) 
     """The small one has two layers and the big one a single."""
     file = save_as_file(tmp_path / "quilt.safetensors")
     whole = load_file(file)
-    for layer, said in (("1", None), ("2", "which is no number between 0 and 2")):
+    for layer, said in (("1", None), ("2", "which is no whole number from 1 to 1")):
         save_file(whole, file, {"modelspec.encoder_layer": layer})
         if said is None:
             assert read_checkpoint(file).clip_skip == 1

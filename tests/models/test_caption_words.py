@@ -47,6 +47,6 @@ def test_how_long_captions_may_be(tmp_path: Path) -> None:
     assert read_writing(tmp_path, 2000) == Writing(3, 0, 1000)
     for value in ('"long"', "-1", "1001", "2.5"):
         file.write_text(f'{{"max_length": {value}}}')
-        said = f"says max_length {value}, which".replace('"', "'")
+        said = f"has max_length '{value}', which is no".replace('"', "")
         with pytest.raises(CheckpointError, match=said):
             read_writing(tmp_path, 48)

@@ -146,7 +146,7 @@ def test_betas_of_its_own(folder: Path, betas: Any, fit: bool) -> None:
     if fit:
         assert read_checkpoint(folder).schedule.trained_betas == tuple(betas)
     else:
-        assert "has trained_betas that are no list of numbers between" in refused(
+        assert "which is no list of 2 to 100000 numbers between 0 and 1" in refused(
             folder
         )
 
@@ -276,7 +276,7 @@ def test_the_layer_that_metadata_say(
 ) -> None:
     single.says({"modelspec.encoder_layer": layer})
     if clip_skip is None:
-        assert f"has clip_skip '{layer}', which is no number betw" in refused(
+        assert f"has clip_skip '{layer}', which is no whole number" in refused(
             single.file
         )
     else:

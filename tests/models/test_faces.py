@@ -227,10 +227,10 @@ def test_a_file_that_is_no_detector(
     ("settings", "words"),
     [
         ({"model_type": "clipseg"}, "of the type 'clipseg'; a face detector is"),
-        ({"channels": None}, "does not say the size"),
+        ({"channels": None}, "channels 'None', which is no list of 1 to 12 whole"),
         ({"channels": [16, 24, 32, 48]}, "unexpected"),
         ({"width": 24}, "instead of"),
-        ({"norm_group": 5}, "no FaceFinder of a workable size|instead of"),
+        ({"norm_group": 5}, "no face detector of a workable size|instead of"),
     ],
 )
 def test_a_folder_that_is_no_detector(

@@ -105,4 +105,4 @@ def test_the_published_settings_are_those_of_the_published_tensors(
     network = load_network(CLIPSEG, PUBLISHED_CONFIG, Listing(shapes), META)
     own = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     assert own == shapes
-    assert network.extract_layers == [3, 6, 9]
+    assert [*network.extract_layers] == [3, 6, 9]

@@ -66,7 +66,7 @@ def test_a_long_text_is_read_to_its_end(tmp_path: Path) -> None:
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
     save_tiny_safety_checker(tmp_path / "checker")
-    with pytest.raises(CheckpointError, match="does not fit the CLIPModel"):
+    with pytest.raises(CheckpointError, match="does not fit the CLIP it seems"):
         loaded(tmp_path / "checker")
     save_tiny_clip(tmp_path / "clip")
     file = tmp_path / "clip" / "model.safetensors"

@@ -18,9 +18,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from imaginairy.conditioning import Conditioning
+from imaginairy.errors import CheckpointError
 from imaginairy.published.autoencoder import autoencoder
 from imaginairy.published.clip_text import OPENCLIP, clip_text
+from imaginairy.published.clip_text import SETTINGS as TEXT_SETTINGS
+from imaginairy.published.unet import SETTINGS as UNET_SETTINGS
 from imaginairy.published.unet import unet
+from imaginairy.settings import read
 from imaginairy.weights.stored import as_stored
 from imaginairy.weights.weightfile import Tensors, open_weights
 from tests.support.golden import CPU, assert_close
@@ -59,8 +63,8 @@ def seeded(build: Callable[[], Any]) -> Any:
 
 
 def settings_of(network: Any) -> dict[str, Any]:
-    settings: dict[str, Any] = json.loads(json.dumps(dict(network.config)))
-    return settings
+    said = json.loads(json.dumps(dict(network.config)))
+    return read(Path("config.json"), said, UNET_SETTINGS, "a UNet")
 
 
 def told(name: str, batch: int, *, pooled: int = 20) -> Conditioning:
@@ -275,11 +279,18 @@ def test_a_text_is_pooled_where_it_first_ends() -> None:
     assert torch.equal(ours(ids).pooled, ours(ids).tokens[:, 3])
 
 
-@pytest.mark.parametrize("end", [None, 2, [98], 99, "98", True])
+@pytest.mark.parametrize("end", [None, 2, 99])
 def test_settings_that_say_no_end_leave_the_vocabulary_s_last(end: object) -> None:
     """As configurations of CLIP have it, which long said 2 whatever the vocabulary."""
     named = levelled(kin_text("ViT-L", projected=False, **SMALL).state_dict())
-    assert clip_text(Held(named), {"eos_token_id": end}).config.end_token == 98
+    said = read(Path("config.json"), {"eos_token_id": end}, TEXT_SETTINGS, "a text")
+    assert clip_text(Held(named), said).config.end_token == 98
+
+
+@pytest.mark.parametrize("end", [[98], "98", True, -1])
+def test_an_end_that_is_no_token_is_refused(end: object) -> None:
+    with pytest.raises(CheckpointError, match=r"has eos_token_id .* no whole number"):
+        read(Path("config.json"), {"eos_token_id": end}, TEXT_SETTINGS, "a text")
 
 
 def test_what_lies_in_one_tensor_is_mapped_and_not_copied(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from imaginairy.published.unet import unet
 from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.edm import EdmSchedule
 from imaginairy.samplers.schedule import Way
+from imaginairy.settings import Settings
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.weightfile import Tensors
 from tests.support.lifted import Named, Network, Parts, as_sdxl, family_of_file
 

@@ -1,8 +1,8 @@
 """How files name the networks of this family; sizes and names together."""
 
 from imaginairy.published.naming import Naming, Shapes
+from imaginairy.settings import Settings
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.settings import Settings
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 from tests.families.patchwork.network import (
