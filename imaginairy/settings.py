@@ -206,7 +206,10 @@ class ListOf(Field):
             raise ValueError
         if not self.fewest <= len(value) <= self.most:
             raise ValueError
-        return tuple(map(self.each.read, value))
+        none = self.each.null
+        return tuple(
+            None if each is None and none else self.each.read(each) for each in value
+        )
 
     def refusal(self, owner: str) -> str:
         many = f"{self.fewest} to {self.most} " if self.fewest else ""

@@ -12,6 +12,7 @@ import click
 from imaginairy.errors import (
     BadImageError,
     BadOptionError,
+    CheckpointError,
     ImaginairyError,
     NotEnoughMemoryError,
     UnknownModelError,
@@ -22,7 +23,8 @@ from imaginairy.log import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-BAD_USE = (BadOptionError, BadImageError, UnknownModelError)
+BAD_USE = (BadOptionError, BadImageError, UnknownModelError, CheckpointError)
+"""What was given, or is written in it, cannot be used."""
 INTERRUPTED = 130
 """The exit code that shells know for Ctrl-C."""
 

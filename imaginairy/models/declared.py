@@ -20,11 +20,9 @@ from imaginairy.published import autoencoder, unet
 from imaginairy.published.schedule import TIMESTEPS, prediction
 from imaginairy.settings import Schema, Settings, is_true, read, shown_value
 from imaginairy.sources.layouts import MODEL_INDEX
-from imaginairy.weights.folder import ModelFolder
+from imaginairy.weights.folder import EMPTY_IS_ZEROS, ModelFolder
 from imaginairy.weights.weightfile import Tensors
 
-EMPTY_IS_ZEROS = "force_zeros_for_empty_prompt"
-"""What a folder calls it that an empty negative prompt is zeros."""
 YAML_SETTINGS = {
     "parameterization": "prediction_type",
     "beta_schedule": "beta_schedule",
@@ -52,6 +50,7 @@ YAML_BETAS = {"linear": "scaled_linear", "sqrt_linear": "linear"}
 DIGITS = re.compile(r"\s*[0-9]{1,4}\s*")
 V_IN_NAME = re.compile(r"(?<![a-z])v[-_. ]?pred", re.IGNORECASE)
 """How the name of a file says that its network predicts v."""
+MERGE = "tag:yaml.org,2002:merge"
 LONGEST_YAML = 100_000
 
 
@@ -168,15 +167,15 @@ def check_pipeline(folder: ModelFolder, family: Family) -> None:
         CheckpointError: it is made of other parts than its family.
     """
     file = folder.path / MODEL_INDEX
-    parts = [*folder.index.items()]
+    parts: list[tuple[str, Any]] = [*folder.index.items()]
     if kind := folder.scheduler.get("_class_name"):
-        parts.append(("scheduler", [kind]))
+        parts.append(("scheduler", (shown_value(kind),)))
     classes = {
         **{part.folder: part.classes for part in family.parts},
         **family.beside,
     }
     for part, made_of in parts:
-        if part.startswith("_") or not isinstance(made_of, list) or not any(made_of):
+        if part.startswith("_") or not isinstance(made_of, tuple) or not any(made_of):
             continue
         if not re.fullmatch(classes.get(part, ""), str(made_of[-1])):
             raise CheckpointError(
@@ -186,19 +185,10 @@ def check_pipeline(folder: ModelFolder, family: Family) -> None:
 
 
 def empty_negative(folder: ModelFolder, family: Family) -> EmptyNegative | None:
-    """Return what an empty negative prompt is to a folder's model, if it says so.
-
-    Raises:
-        CheckpointError: what it says is neither true nor false.
-    """
+    """Return what an empty negative prompt is to a folder's model, if it says so."""
     said = folder.index.get(EMPTY_IS_ZEROS)
     if said is None or len(family.empty_negatives) == 1:
         return None
-    if not isinstance(said, bool):
-        raise CheckpointError(
-            f"'{folder.path / MODEL_INDEX}' has {EMPTY_IS_ZEROS} "
-            f"'{shown_value(said)}', which is neither true nor false."
-        )
     return "zeros" if said else "text"
 
 
@@ -213,13 +203,22 @@ def yaml_below(file: Path, *names: str) -> Settings:
             f"'{file}' is too long for the description of a model; move it away."
         )
     try:
-        return _below(yaml.safe_load(file.read_bytes()), *names)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return _below(yaml.load(file.read_bytes(), _Plain), *names)
+    except Exception as error:  # of any kind, where a value is odd
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"'{file}' beside the checkpoint is not valid YAML ({reason}); mend it or "
             "move it away."
         ) from error
+
+
+class _Plain(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads YAML without merged keys, of which a few fill any memory."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == MERGE for key, _ in node.value):
+            raise yaml.YAMLError("keys merged by <<")
+        super().flatten_mapping(node)
 
 
 def _below(settings: Any, *names: str) -> Settings:

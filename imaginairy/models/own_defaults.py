@@ -12,7 +12,7 @@ from imaginairy.models.checkpoint import family_of_file, header_of_folder
 from imaginairy.models.declared import said_by_file, yaml_below
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.prediction import Prediction
-from imaginairy.settings import Settings
+from imaginairy.settings import Number, Schema, Settings, read, shown_value
 from imaginairy.sizes import GRID, LARGEST_SIDE, SMALLEST_SIDE, Size
 from imaginairy.sources import few_steps
 from imaginairy.sources.fetch import on_disk
@@ -21,6 +21,9 @@ from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.weightfile import open_weights
+
+SAMPLE: Schema = {"sample_size": Number(0, LARGEST_SIDE, null=True)}
+"""How many latents a side of what a UNet was trained on, in its config.json."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +133,10 @@ def told_by_folder(path: Path) -> Own | None:
         return None
     settings = _or_empty(lambda: folder.settings(family.part(DENOISER).folder))
     scheduler = _or_empty(lambda: folder.scheduler)
-    try:
-        side = family.grid.pixels * int(settings["sample_size"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        side = 0
+    latents = _or_empty(lambda: read(path, settings, SAMPLE, family.title))
+    side = family.grid.pixels * int(latents.get("sample_size", 0))
     size = (side, side) if side else None
-    says = (*filter(settings.get, settings), str(scheduler.get("_class_name")))
+    says = (*filter(settings.get, settings), shown_value(scheduler.get("_class_name")))
     return Own(family, size, noise=scheduler, says=says)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy.errors import CheckpointError
+from imaginairy.settings import shown_value
 from imaginairy.sources.layouts import CONFIG, folder_files
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors, open_weights
@@ -26,8 +27,9 @@ def open_folder(
     weights = folder_files(files, str(folder), noun)[0]
     settings = read_json(folder / CONFIG)
     if settings.get("model_type") != model_type:
+        kind = shown_value(settings.get("model_type"))
         raise CheckpointError(
-            f"'{folder}' holds a model of the type '{settings.get('model_type')}'; a "
+            f"'{folder}' holds a model of the type '{kind}'; a "
             f"{noun} is a '{model_type}'."
         )
     return settings, open_weights(folder / weights)

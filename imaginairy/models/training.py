@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imaginairy.families.family import Shape
+from imaginairy.log import printable
 
 MODELSPEC, KOHYA = "modelspec.", "ss_"
 LONGEST = 300
@@ -31,6 +32,8 @@ FIELDS = {
 }
 """What is shown of an adapter's training, and the fields that say it, the first that
 does."""
+LONGEST_JSON = 2_000_000
+"""Letters of how often tags were seen; what is longer is not read."""
 NOTHING = ("", "None", "null")
 DOWN = ("lora_down.weight", "lora_A.weight", "lora.down.weight", "hada_w1_b")
 
@@ -38,8 +41,7 @@ DOWN = ("lora_down.weight", "lora_A.weight", "lora.down.weight", "hada_w1_b")
 def readable(value: Any) -> str:
     """Return a value as one line without control characters, cut where it is long."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    head = "".join(c if c.isprintable() else " " for c in text[:LONGEST])
-    line = " ".join(head.split())
+    line = " ".join(printable(text[:LONGEST]).split())
     if len(text) <= LONGEST:
         return line
     shown = line if " " in line else line[:LONGEST_WORD]
@@ -94,6 +96,8 @@ def trigger_words(metadata: Mapping[str, Any]) -> list[str]:
 
 
 def _json(text: Any) -> Mapping[str, Any]:
+    if isinstance(text, str) and len(text) > LONGEST_JSON:
+        return {}
     try:
         content = json.loads(text or "{}")
     except (ValueError, TypeError, RecursionError):

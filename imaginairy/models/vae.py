@@ -30,7 +30,7 @@ from imaginairy.published.autoencoder import (
     beginning,
     channels_of,
 )
-from imaginairy.settings import Settings
+from imaginairy.settings import Settings, shown_value
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG
 from imaginairy.sources.rows import ModelRow
@@ -145,7 +145,7 @@ def _in_file(path: Path, row: PartRow) -> Found:
     else:
         start, beside = beginning(opened.shapes), path.parent / CONFIG
         settings = read_json(beside) if start == "" and beside.is_file() else {}
-        if not re.fullmatch(row.classes, str(settings.get("_class_name"))):
+        if not re.fullmatch(row.classes, shown_value(settings.get("_class_name"))):
             settings = {}
         inner = opened.below(start) if start else opened
         found = Found(path, inner, settings, beside)

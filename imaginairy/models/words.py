@@ -5,7 +5,6 @@ else without a word. `words.json` beside its weights lists what its captions wer
 of, by group; models of all the world have none.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from string import ascii_lowercase
 
 from imaginairy.errors import CheckpointError
 from imaginairy.prompt_syntax import read_text
+from imaginairy.settings import Listed, ListOf, Schema, Text, read
 from imaginairy.sources.layouts import WORDS
-from imaginairy.weights.json_file import short_enough
+from imaginairy.weights.json_file import read_json
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 """A word as people write it: letters and digits, apostrophes inside."""
@@ -39,6 +39,8 @@ ENDINGS = (
     *(("ly", ""), ("ily", "y"), ("ied", "y")),
 )
 """What is put to the end of a word, and what stands there without it."""
+LISTED: Schema = {"groups": Listed(ListOf(Text(null=False), null=False), null=False)}
+"""What is read of a `words.json`."""
 LEAST_STEM = 3
 """Letters of the shortest word that others may be forms of."""
 MOST_SHOWN = 20
@@ -119,10 +121,9 @@ def read_words(folder: Path) -> KnownWords | None:
     file = folder / WORDS
     if not file.is_file():
         return None
-    try:
-        groups = json.loads(short_enough(file).read_bytes())["groups"]
-        return KnownWords({str(name): tuple(group) for name, group in groups.items()})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    said = read(file, read_json(file), LISTED, "a list of words")
+    if "groups" not in said:
         raise CheckpointError(
-            f"'{file}' does not list words by group ({error}); mend it or take it away."
-        ) from error
+            f"'{file}' does not list words by group; mend it or take it away."
+        )
+    return KnownWords(said["groups"])

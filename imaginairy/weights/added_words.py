@@ -5,7 +5,6 @@ Three files hold it, as transformers wrote them over the years: `tokenizer_confi
 itself the other two only repeat it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,20 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from imaginairy.weights.json_file import short_enough
+from imaginairy.settings import (
+    Field,
+    Flag,
+    Listed,
+    ListOf,
+    Number,
+    Schema,
+    Section,
+    Settings,
+    Text,
+    Whole,
+    read,
+)
+from imaginairy.weights.json_file import LONGEST, read_json
 
 LISTS = ("additional_special_tokens", "extra_special_tokens")
 """Where further special tokens are listed, by their text or as an object."""
@@ -23,23 +35,66 @@ FEWEST_TOKENS = 3
 
 
 @dataclass(frozen=True)
+class Token(Field):
+    """A special token, as its text or as an object that holds it."""
+
+    null: bool = True
+
+    def read(self, value: Any) -> str:
+        return Text().read(value.get("content") if isinstance(value, dict) else value)
+
+    def refusal(self, owner: str) -> str:
+        return ", which is no token"
+
+
+@dataclass(frozen=True)
+class Tokens(Field):
+    """Several of them, listed or by names."""
+
+    null: bool = True
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        each = [*value.values()] if isinstance(value, dict) else value
+        return ListOf(Token(null=False)).read(each)
+
+    def refusal(self, owner: str) -> str:
+        return ", which is no list of tokens"
+
+
+ID = Whole(0, 10_000_000)
+"""The number of a token."""
+ADDED: Schema = {
+    "content": Text(null=False),
+    **dict.fromkeys(
+        ("single_word", "lstrip", "rstrip", "normalized", "special"), Flag()
+    ),
+}
+SETTINGS: Schema = {
+    **dict.fromkeys(SPECIAL, Token()),
+    **dict.fromkeys(LISTS, Tokens()),
+    "model_max_length": Number(FEWEST_TOKENS - 1, null=True),
+    "added_tokens_decoder": Listed(Section(ADDED, null=False)),
+}
+"""What is read of `tokenizer_config.json` and `special_tokens_map.json`."""
+
+
+@dataclass(frozen=True)
 class Beside:
     """What is said beside a vocabulary."""
 
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
     words: Mapping[int, AddedToken] = field(default_factory=dict)
     """Words added to the vocabulary, by their ids."""
 
     def special(self, name: str, usual: str) -> str:
         """Return the text of a special token."""
-        given = self.settings.get(name)
-        return _content(given) if given else usual
+        return self.settings.get(name) or usual
 
     @property
     def max_tokens(self) -> int | None:
         """How long a window is at most; None where that is not said."""
         said = self.settings.get("model_max_length")
-        return said if isinstance(said, int) and said >= FEWEST_TOKENS else None
+        return None if said is None else int(said)
 
     def added_to(self, vocabulary: dict[str, int]) -> dict[str, int]:
         """Return a vocabulary with the added words.
@@ -75,43 +130,45 @@ def read_beside(source: Path) -> Beside:
     """Read what is said beside the vocabulary of a folder; a file stands alone.
 
     Raises:
-        ValueError, TypeError, AttributeError: it makes no sense.
-        CheckpointError: a file is too long.
+        ValueError: a number is none.
+        CheckpointError: a file is too long, or says something else than it may.
     """
     if not source.is_dir():
         return Beside()
-    settings = _json(source / "tokenizer_config.json")
+    settings = _said(source / "tokenizer_config.json")
     if "added_tokens_decoder" in settings:
         listed = settings["added_tokens_decoder"]
         words = {int(n): AddedToken(**facts) for n, facts in listed.items()}
         return Beside(settings, words)
     listed = {name: settings[name] for name in LISTS if name in settings}
-    settings = {**settings, **_json(source / "special_tokens_map.json"), **listed}
-    special = _special(settings)
+    settings = {**settings, **_said(source / "special_tokens_map.json"), **listed}
+    special, file = _special(settings), source / "added_tokens.json"
     words = {
-        int(number): AddedToken(
+        number: AddedToken(
             word, normalized=word not in special, special=word in special
         )
-        for word, number in _json(source / "added_tokens.json").items()
+        for word, number in (numbered(file) if file.is_file() else {}).items()
     }
     return Beside(settings, words)
 
 
-def _special(settings: Mapping[str, Any]) -> list[str]:
+def numbered(file: Path) -> dict[str, int]:
+    """Read a file of words and their numbers.
+
+    Raises:
+        CheckpointError: it is something else, or too long.
+    """
+    words = read_json(file, LONGEST)
+    return read(file, words, dict.fromkeys(words, ID), "a vocabulary")
+
+
+def _special(settings: Settings) -> list[str]:
     """List the special tokens that are named or listed."""
     named = [settings[name] for name in SPECIAL if settings.get(name)]
-    listed = [each for name in LISTS for each in settings.get(name) or ()]
-    return [_content(each) for each in (*named, *listed)]
+    return [*named, *(each for name in LISTS for each in settings.get(name, ()))]
 
 
-def _content(token: Any) -> str:
-    """Return the text of a token that is given as such or as an object."""
-    return str(token["content"] if isinstance(token, Mapping) else token)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    text = short_enough(file).read_text(encoding="utf-8")
-    content: dict[str, Any] = json.loads(text)
-    return {**content}
+def _said(file: Path) -> dict[str, Any]:
+    return (
+        read(file, read_json(file), SETTINGS, "a tokenizer") if file.is_file() else {}
+    )

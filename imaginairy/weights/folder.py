@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
-from imaginairy.settings import Settings
+from imaginairy.settings import Flag, ListOf, Schema, Settings, Text, read
 from imaginairy.sources.layouts import (
     CONFIG,
     MODEL_INDEX,
@@ -20,6 +20,11 @@ from imaginairy.weights.weightfile import Tensors, open_weights
 ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 """What the names of weight files end with."""
 NAMES_SHOWN = 3
+EMPTY_IS_ZEROS = "force_zeros_for_empty_prompt"
+"""What a folder calls it that an empty negative prompt is zeros."""
+PART = ListOf(Text(null=True), most=9)
+INDEX: Schema = {"_class_name": Text(), EMPTY_IS_ZEROS: Flag()}
+"""What is read of a `model_index.json` beside the parts, which are lists of texts."""
 
 
 class ModelFolder:
@@ -46,7 +51,13 @@ class ModelFolder:
     @cached_property
     def index(self) -> Settings:
         """What it says it is made of; empty where it does not."""
-        return self._json(MODEL_INDEX)
+        said = self._json(MODEL_INDEX)
+        parts = {
+            name: PART
+            for name, each in said.items()
+            if isinstance(each, list) and not name.startswith("_")
+        }
+        return read(self.path / MODEL_INDEX, said, {**parts, **INDEX}, "a model")
 
     @cached_property
     def scheduler(self) -> Settings:

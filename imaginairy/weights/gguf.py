@@ -3,6 +3,7 @@
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
+import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ TYPES = {
 """How tensors are stored."""
 ORIGINAL = "comfy.gguf.orig_shape."
 """What says the shape of a tensor that was laid out otherwise."""
+LONGEST = 16_000_000
+"""Bytes of the header that are read."""
+MOST_KEPT = 1000
+"""Of longer lists, which are vocabularies, nothing is kept."""
 MOST = 1_000_000
 """More tensors, values or letters than any such file has."""
 
@@ -49,7 +54,7 @@ def read_gguf(path: Path) -> Gguf:
     """
     try:
         with path.open("rb") as file:
-            return _header(file)
+            return _header(io.BytesIO(file.read(LONGEST)))
     except (struct.error, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(
             f"'{path}' is a GGUF file whose header cannot be read; download it again."
@@ -85,7 +90,15 @@ def _value(file: IO[bytes], kind: int) -> Any:
     kind, length = _read(file, "I"), _count(file)
     if kind == ARRAY:
         raise ValueError("lists of lists")
-    return [_value(file, kind) for _ in range(length)]
+    if length > MOST_KEPT and kind != TEXT:
+        file.seek(length * struct.calcsize(SCALARS[kind]), io.SEEK_CUR)
+        return None
+    kept: list[Any] = []
+    for _ in range(length):
+        value = _value(file, kind)
+        if length <= MOST_KEPT:
+            kept.append(value)
+    return kept or None
 
 
 def _text(file: IO[bytes]) -> str:

@@ -9,15 +9,18 @@ from imaginairy.errors import CheckpointError
 from imaginairy.kinds import what_stands_at
 from imaginairy.settings import shown_value
 
+LONGEST_SETTINGS = 1_000_000
+"""Bytes of a file of settings, which has some thousands."""
 LONGEST = 8_000_000
-"""Bytes of such a file: a few times those of the longest that are published, and few
-enough for what they become in memory, which may be 25 times as much."""
+"""Bytes of a vocabulary or an index: a few times those of the longest that are
+published, and few enough for what they become in memory, which may be 25 times as
+much."""
 
 
-def read_json(file: Path) -> Mapping[str, Any]:
+def read_json(file: Path, longest: int = LONGEST_SETTINGS) -> Mapping[str, Any]:
     """Read a file of settings; raise CheckpointError where it holds none."""
     try:
-        settings = json.loads(short_enough(file).read_bytes())
+        settings = json.loads(short_enough(file, longest).read_bytes())
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"'{file}' is not valid JSON ({error}).") from error
     except OSError as error:

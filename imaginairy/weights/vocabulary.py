@@ -1,6 +1,5 @@
 """CLIP's byte-pair vocabulary as it lies in files, read by the `tokenizers` library."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from tokenizers.models import BPE
 from imaginairy.errors import CheckpointError
 from imaginairy.sources.layouts import MERGES, TOKENIZER, VOCABULARY
 from imaginairy.tokenizer import END, START, ClipTokenizer
-from imaginairy.weights.added_words import Beside, read_beside
+from imaginairy.weights.added_words import Beside, numbered, read_beside
 from imaginairy.weights.json_file import short_enough
 
 WORDS = (
@@ -100,7 +99,9 @@ def from_file(file: Path) -> Tokenizer:
 
 def _from_vocabulary(folder: Path, beside: Beside) -> Tokenizer:
     words, merges = (short_enough(folder / name) for name in (VOCABULARY, MERGES))
-    vocabulary = json.loads(words.read_text(encoding="utf-8"))
+    if not words.exists():
+        raise FileNotFoundError(words)
+    vocabulary = numbered(words)
     lines = merges.read_text(encoding="utf-8").splitlines()
     pairs = [tuple(line.split()) for line in lines if not line.startswith("#version")]
     tokenizer = Tokenizer(

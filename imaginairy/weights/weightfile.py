@@ -20,6 +20,16 @@ from torch import Tensor
 from imaginairy.errors import CheckpointError
 from imaginairy.kinds import start_of, what_stands_at
 from imaginairy.log import shortened
+from imaginairy.settings import (
+    Listed,
+    ListOf,
+    OneOf,
+    Schema,
+    Section,
+    Text,
+    Whole,
+    read,
+)
 from imaginairy.weights.json_file import short_enough
 from imaginairy.weights.not_weights import (
     archive,
@@ -28,6 +38,7 @@ from imaginairy.weights.not_weights import (
     why_no_weights,
 )
 from imaginairy.weights.pickles import unpickle
+from imaginairy.weights.swollen import refuse_long_list
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
@@ -49,6 +60,22 @@ SAFETENSORS_TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+
+
+INDEX = Whole(0, 2**63 - 1)
+TENSOR = Section(
+    {
+        "dtype": OneOf(tuple(SAFETENSORS_TYPES), null=False),
+        "shape": ListOf(INDEX, most=64, null=False),
+        "data_offsets": ListOf(INDEX, 2, 2, null=False),
+    },
+    null=False,
+)
+"""What the header of a safetensors file says of each of its tensors."""
+METADATA = Listed(Text(null=False))
+"""What it may say beside them."""
+SHARDS: Schema = {"weight_map": Listed(Text(null=False), null=False)}
+"""What is read of an index of weights."""
 
 
 class Tensors(ABC):
@@ -180,15 +207,17 @@ class _Unmapped(Tensors):
             with path.open("rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 header = json.loads(file.read(length))
-            self.metadata = dict(header.pop("__metadata__", None) or {})
-            for name, facts in header.items():
+            schema = {**dict.fromkeys(header, TENSOR), "__metadata__": METADATA}
+            said = read(path, header, schema, "a safetensors file")
+            self.metadata = said.pop("__metadata__", {})
+            whole = bool(said)
+            for name, facts in said.items():
                 self.types[name] = SAFETENSORS_TYPES[facts["dtype"]]
-                shapes[name] = tuple(map(_counted, facts["shape"]))
-                self.offsets[name] = 8 + length + _counted(facts["data_offsets"][0])
-            ends = (
-                self.offsets[name] + self._size(name, shapes[name]) for name in shapes
-            )
-            whole = shapes and max(ends) <= path.stat().st_size
+                shapes[name] = facts["shape"]
+                start, end = facts["data_offsets"]
+                self.offsets[name] = 8 + length + start
+                whole = whole and end - start == self._size(name, shapes[name])
+                whole = whole and 8 + length + end <= path.stat().st_size
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             whole = False
         if not whole:
@@ -210,13 +239,6 @@ class _Unmapped(Tensors):
     def _size(self, name: str, shape: tuple[int, ...]) -> int:
         """Return how many bytes a tensor takes."""
         return prod(shape) * self.types[name].itemsize
-
-
-def _counted(number: object) -> int:
-    """Return a number of things, or raise a ValueError."""
-    if type(number) is not int or number < 0:
-        raise ValueError(f"{number!r} is no number of things")
-    return number
 
 
 class _Loaded(Tensors):
@@ -275,6 +297,8 @@ def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:
         return _safetensors(path, start, hollow)
     if not start:
         raise CheckpointError(why_no_weights(path, start))
+    if start.startswith(ZIP):
+        refuse_long_list(path)
     other = archive(path) if start.startswith(ZIP) else python_pickle(path)
     if other is not None:
         raise CheckpointError(other)
@@ -328,16 +352,16 @@ def _is_index(start: bytes) -> bool:
 def _open_shards(index: Path, hollow: bool) -> Tensors:
     try:
         listed = json.loads(short_enough(index).read_bytes())
-        names = set(listed["weight_map"].values())
-        names_in_order = sorted(names)
-        if not names:
+        said = read(index, listed, SHARDS, "an index of weights")
+        names_in_order = sorted({*said["weight_map"].values()})
+        if not names_in_order:
             raise ValueError("it lists nothing")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise CheckpointError(why_no_index(index)) from error
     shards = []
     for name in names_in_order:
-        shard = index.parent / str(name)
-        if Path(str(name)).name != name or not shard.is_file():
+        shard = index.parent / name
+        if Path(name).name != name or not shard.is_file():
             raise CheckpointError(
                 f"'{index}' lists the file '{name}', which is not beside it."
             )

@@ -105,10 +105,11 @@ def test_words_beside_a_tokenizer_file_are_added_to_it(tmp_path: Path) -> None:
     ("files", "problem"),
     [
         ({"added_tokens": {"<cat-toy>": 3}}, "has the number of another word"),
-        ({"added_tokens": {"<cat-toy>": "x"}}, "invalid literal"),
-        ({"added_tokens": [1]}, "not a mapping"),
-        ({"tokenizer_config": {"added_tokens_decoder": {"1": ["x"]}}}, "mapping"),
-        ({"tokenizer_config": {"bos_token": {"x": "<s>"}}}, "content"),
+        ({"added_tokens": {"<cat-toy>": "x"}}, "has <cat-toy> 'x', which is no whole"),
+        ({"added_tokens": [1]}, "holds no settings, but"),
+        ({"tokenizer_config": {"added_tokens_decoder": {"1": ["x"]}}}, "1 '\\['x"),
+        ({"tokenizer_config": {"model_max_length": 2}}, "which is no number above 2"),
+        ({"tokenizer_config": {"bos_token": {"x": "<s>"}}}, "which is no token"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -140,9 +141,7 @@ def test_words_that_the_text_encoder_has_no_room_for_are_refused(folder: Path) -
     )
 
 
-@pytest.mark.parametrize(
-    ("said", "room"), [(3, 3), (77, 77), (2, None), ("77", None), (None, None)]
-)
+@pytest.mark.parametrize(("said", "room"), [(3, 3), (77, 77), (None, None)])
 def test_a_window_holds_a_start_a_token_and_an_end_at_least(
     said: Any, room: int | None
 ) -> None:

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from imaginairy.errors import CheckpointError
-from imaginairy.weights.json_file import LONGEST, read_json, short_enough
+from imaginairy.weights.json_file import (
+    LONGEST,
+    LONGEST_SETTINGS,
+    read_json,
+    short_enough,
+)
 from imaginairy.weights.weightfile import open_weights
 
 
@@ -58,8 +63,8 @@ def test_the_last_of_two_values_of_a_name_counts(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_long_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    make_long(tmp_path / "config.json")
-    assert "has 9.0 MB; such files are read up to 8.0 MB" in refusal(
+    make_long(tmp_path / "config.json", LONGEST_SETTINGS + 200_000)
+    assert "has 1.2 MB; such files are read up to 1.0 MB" in refusal(
         tmp_path / "config.json"
     )
     make_long(tmp_path / "config.json", LONGEST)

@@ -11,7 +11,7 @@ import torch
 
 from imaginairy.errors import CheckpointError
 from imaginairy.weights.nested import is_endless
-from imaginairy.weights.swollen import LONGEST_PICKLE
+from imaginairy.weights.swollen import LONGEST_PICKLE, MOST_MADE
 from imaginairy.weights.weightfile import open_weights
 from tests.support.pickles import Call, Global, save
 from tests.support.weightfiles import TENSORS, assert_holds, refusal, write_zip
@@ -35,7 +35,7 @@ def test_what_tells_of_the_tensors_is_not_read_where_it_is_too_long(
     tmp_path: Path, packed: int
 ) -> None:
     rewrite(tmp_path / "weights", "data.pkl", MANY_BYTES, packed)
-    assert "tells of its tensors in 3.5 MB; up to 2.5 MB" in refusal(
+    assert "tells of its tensors in 2.5 MB; up to 1.5 MB" in refusal(
         tmp_path / "weights"
     )
 
@@ -43,7 +43,79 @@ def test_what_tells_of_the_tensors_is_not_read_where_it_is_too_long(
 def test_nothing_else_is_unpacked_where_it_is_too_long(tmp_path: Path) -> None:
     rewrite(tmp_path / "weights", "byteorder", MANY_BYTES, zipfile.ZIP_DEFLATED)
     assert (tmp_path / "weights").stat().st_size < 20_000
-    assert "tells of its tensors in 3.5 MB" in refusal(tmp_path / "weights")
+    assert "tells of its tensors in 2.5 MB" in refusal(tmp_path / "weights")
+
+
+def test_a_file_of_before_archives_tells_of_no_more(tmp_path: Path) -> None:
+    """Behind what tells of the tensors it may be as long as it likes."""
+    file = tmp_path / "weights"
+    save({**TENSORS, "z": torch.zeros(LONGEST_PICKLE)}, file, legacy=True)
+    assert file.stat().st_size > 4 * LONGEST_PICKLE
+    assert open_weights(file).shapes["z"] == (LONGEST_PICKLE,)
+    save({**TENSORS, "z": MANY_BYTES.decode()}, file, legacy=True)
+    assert "tells of its tensors in more than 1.5 MB; up to 1.5 MB" in refusal(file)
+    head = file.read_bytes()[:200]
+    file.write_bytes(head + b"]" * LONGEST_PICKLE)  # it never ends
+    assert "tells of its tensors in more than 1.5 MB; up to 1.5 MB" in refusal(file)
+
+
+def test_an_archive_lists_no_more_than_any_model_has(tmp_path: Path) -> None:
+    write_zip(tmp_path / "weights")
+    long = "n" * 60_000
+    with zipfile.ZipFile(tmp_path / "weights", "a") as opened:
+        for number in range(45):
+            opened.writestr(f"{number}{long}", b"")
+    assert "lists what is in it in 2.7 MB; up to 2.5 MB" in refusal(
+        tmp_path / "weights"
+    )
+
+
+@pytest.mark.parametrize("limit", ["ZIP64_LIMIT", "ZIP_FILECOUNT_LIMIT"])
+def test_the_list_of_a_large_archive_is_as_long(
+    tmp_path: Path, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its length then stands elsewhere."""
+    write_zip(tmp_path / "weights")
+    monkeypatch.setattr(zipfile, limit, 3)
+    long = "n" * 60_000
+    with zipfile.ZipFile(tmp_path / "weights", "a") as opened:
+        for number in range(45):
+            opened.writestr(f"{number}{long}", b"")
+    assert b"PK\x06\x06" in (tmp_path / "weights").read_bytes()[-200:]
+    assert "lists what is in it in 2.7 MB" in refusal(tmp_path / "weights")
+
+
+def test_an_archive_is_packed_as_pytorch_reads_it(tmp_path: Path) -> None:
+    rewrite(tmp_path / "weights", "none", b"", zipfile.ZIP_LZMA)
+    assert "is a broken PyTorch checkpoint (packed in a way" in refusal(
+        tmp_path / "weights"
+    )
+
+
+def test_a_pickle_makes_no_more_things_than_any_model(tmp_path: Path) -> None:
+    """Five bytes are enough for each."""
+    write_zip(tmp_path / "weights")
+    with zipfile.ZipFile(tmp_path / "weights") as opened:
+        entries = {name: opened.read(name) for name in opened.namelist()}
+    made = b"h\x00)R" * (MOST_MADE + 1)
+    for name in entries:
+        if name.endswith("data.pkl"):
+            entries[name] = b"\x80\x02ccollections\nOrderedDict\nq\x00(" + made + b"t."
+    with zipfile.ZipFile(tmp_path / "weights", "w") as opened:
+        for name, content in entries.items():
+            opened.writestr(name, content)
+    assert "makes more than 60000 tensors and other things" in refusal(
+        tmp_path / "weights"
+    )
+
+
+@both
+def test_tensors_that_lie_nowhere_are_refused(tmp_path: Path, legacy: bool) -> None:
+    """PyTorch makes them of their size alone."""
+    made = Call(Global("torch", "Tensor"), 1000, 1000)
+    save({**TENSORS, "z": made}, tmp_path / "weights", legacy=legacy)
+    said = refusal(tmp_path / "weights")
+    assert "says that its tensors have 4.0 MB" in said or "broken" in said
 
 
 @both

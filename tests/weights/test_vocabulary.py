@@ -229,6 +229,9 @@ def test_a_place_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_tokenizer(tmp_path / "gone", 77)
 
 
+NONSENSE = "cannot be read|is empty|holds no settings|which is no whole number"
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -247,7 +250,7 @@ def test_a_vocabulary_that_makes_no_sense_is_refused(
 ) -> None:
     write_vocabulary(tmp_path, *scanty_vocabulary())
     (tmp_path / name).write_text(text)
-    with pytest.raises(CheckpointError, match=r"cannot be read|is empty"):
+    with pytest.raises(CheckpointError, match=NONSENSE):
         load_tokenizer(tmp_path, 77)
 
 
