@@ -58,11 +58,19 @@ def test_a_folder_without_words_knows_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", '{"groups": 3}', '{"groups": {"a": 1}}']
+    ("content", "words"),
+    [
+        ("", "is empty"),
+        ("{", "is not valid JSON"),
+        ("[]", "holds no settings"),
+        ("{}", "does not list words by group; mend it or take it away"),
+        ('{"groups": 3}', "has groups '3', which lists nothing by name"),
+        ('{"groups": {"a": 1}}', "has groups.a '1', which is no list of texts"),
+    ],
 )
-def test_broken_words_are_refused(tmp_path: Path, content: str) -> None:
+def test_broken_words_are_refused(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / layouts.WORDS).write_text(content)
-    with pytest.raises(CheckpointError, match="does not list words by group"):
+    with pytest.raises(CheckpointError, match=words):
         read_words(tmp_path)
 
 
