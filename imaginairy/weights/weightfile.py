@@ -210,14 +210,14 @@ class _Unmapped(Tensors):
             schema = {**dict.fromkeys(header, TENSOR), "__metadata__": METADATA}
             said = read(path, header, schema, "a safetensors file")
             self.metadata = said.pop("__metadata__", {})
-            whole = bool(said)
+            whole, there = bool(said), path.stat().st_size - 8 - length
             for name, facts in said.items():
                 self.types[name] = SAFETENSORS_TYPES[facts["dtype"]]
                 shapes[name] = facts["shape"]
                 start, end = facts["data_offsets"]
                 self.offsets[name] = 8 + length + start
-                whole = whole and end - start == self._size(name, shapes[name])
-                whole = whole and 8 + length + end <= path.stat().st_size
+                size = self._size(name, shapes[name])
+                whole = whole and end - start == size and end <= there
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             whole = False
         if not whole:
