@@ -259,12 +259,14 @@ def test_an_index_that_lists_itself_is_refused(tmp_path: Path) -> None:
 def test_an_index_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
     index = tmp_path / "index.json"
     index.write_text(text)
-    assert "is no index of sharded weights" in refusal(index)
+    said = refusal(index)
+    assert "is no index of sharded weights" in said or "has weight_map" in said
 
 
 @pytest.mark.parametrize("place", [None, 3, True])
 def test_an_index_that_lists_no_names_is_refused(tmp_path: Path, place: object) -> None:
-    assert "not beside it" in refusal(write_index(tmp_path, {"a": place}))
+    said = refusal(write_index(tmp_path, {"a": place}))
+    assert f"has weight_map.a '{place}', which is no text" in said
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
