@@ -225,9 +225,9 @@ def _config(
     if wide is None and heads is None and projects_by_matrices(shapes):
         wide = HEAD_WIDTH
     if wide is not None:
-        heads = tuple(max(1, width // wide) for width in channels)
-    if not isinstance(heads, tuple):
-        heads = (USUAL_HEADS if heads is None else heads,) * len(channels)
+        heads = [max(1, width // wide) for width in channels]
+    if not isinstance(heads, list | tuple):
+        heads = [USUAL_HEADS if heads is None else heads] * len(channels)
     if len(heads) != len(channels):
         raise CheckpointError(
             f"The settings of this checkpoint give the attention heads of {len(heads)} "
@@ -240,7 +240,7 @@ def _config(
         down=tuple(map(tuple, down)),
         middle=tuple(middle),
         up=tuple(map(tuple, up)),
-        heads=heads,
+        heads=tuple(heads),
         context_dim=shapes[f"{transformer}.transformer_blocks.0.attn2.to_k.weight"][1],
         added_dim=shapes[beside_text][-1] if beside_text in shapes else None,
         id_dim=settings.get("addition_time_embed_dim", USUAL_ID_DIM),
