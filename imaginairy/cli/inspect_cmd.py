@@ -11,6 +11,7 @@ from imaginairy.cli.columns import readable
 from imaginairy.cli.completion import any_model
 from imaginairy.cli.model_page import table
 from imaginairy.cli.run import reporting_errors, say, show_log
+from imaginairy.errors import BadOptionError, CheckpointError, UnknownModelError
 from imaginairy.sources.roles import DRAWS
 
 if TYPE_CHECKING:
@@ -39,14 +40,22 @@ def inspect_cmd(name: str, as_json: bool) -> None:
     from imaginairy.models.inspection import inspected
     from imaginairy.sources.here import here
 
-    path, licence = here(name)
-    found = inspected(path)
+    try:
+        path, licence = here(name)
+        found = inspected(path)
+    except (CheckpointError, UnknownModelError) as error:
+        raise BadOptionError(plain(str(error))) from error
     if licence and not found.licence:
         found = replace(found, licence=licence)
     if as_json:
         click.echo(json.dumps(found.facts()))
     else:
-        say("\n".join(page(found)))
+        say("\n".join(map(plain, page(found))))
+
+
+def plain(text: str) -> str:
+    """Return text without what would command a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def page(found: "Inspected") -> Iterator[str]:

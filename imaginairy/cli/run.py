@@ -12,7 +12,6 @@ import click
 from imaginairy.errors import (
     BadImageError,
     BadOptionError,
-    CheckpointError,
     ImaginairyError,
     NotEnoughMemoryError,
     UnknownModelError,
@@ -23,8 +22,7 @@ from imaginairy.log import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-BAD_USE = (BadOptionError, BadImageError, UnknownModelError, CheckpointError)
-"""What was given, or is written in it, cannot be used."""
+BAD_USE = (BadOptionError, BadImageError, UnknownModelError)
 INTERRUPTED = 130
 """The exit code that shells know for Ctrl-C."""
 

@@ -62,7 +62,7 @@ def test_one_alone_fails_with_its_own_words_and_code(
     tmp_path: Path, tiny_folder: Path, broken: Path
 ) -> None:
     ran = run(tmp_path, broken, "a fox")
-    assert ran.exit_code == 2
+    assert ran.exit_code == 1
     assert ran.stderr.splitlines()[-1].startswith("Error: The model folder has no")
 
 

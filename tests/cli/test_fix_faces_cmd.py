@@ -98,11 +98,11 @@ def test_a_bad_file_does_not_keep_the_others_back(place: Path) -> None:
     ]
 
 
-def test_broken_weights_are_one_line_and_code_2(run: Run, place: Path) -> None:
+def test_broken_weights_are_one_line_and_code_1(run: Run, place: Path) -> None:
     for option, other in (("--model", "--detector"), ("--detector", "--model")):
         working = {"--model": "restorer", "--detector": "storybook"}[other]
         ran = run("fix-faces", "a face.png", option, "plain.webp", other, working)
-        assert_refused(ran, "plain.webp")
+        assert_refused(ran, "plain.webp", code=1)
 
 
 def test_upscale_fixes_faces_at_the_large_size(run: Run, place: Path) -> None:

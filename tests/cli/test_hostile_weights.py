@@ -46,4 +46,4 @@ def test_a_folder_with_one_in_it_is_looked_through_without_waiting(
     os.mkfifo(f"model/{name}")
     assert_refused(run("inspect", "model"), "'model' holds no weights")
     ran = run("imagine", "fruit", "--model", "model")
-    assert_refused(ran, "The model folder has no weights")
+    assert_refused(ran, "The model folder has no weights", code=1)

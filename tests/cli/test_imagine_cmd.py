@@ -74,7 +74,8 @@ def test_bad_use_is_one_sentence(
     arguments: list[str], words: str, run: Run, tmp_path: Path
 ) -> None:
     Path("broken.ckpt").write_text("not weights")
-    assert_refused(run("imagine", *arguments), words)
+    code = 1 if "broken.ckpt" in arguments else 2
+    assert_refused(run("imagine", *arguments), words, code)
     assert not (tmp_path / "outputs").exists()
 
 
