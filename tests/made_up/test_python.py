@@ -80,9 +80,9 @@ FIELDS = tuple(each.name for each in fields(ImaginePrompt))
 MODELS = st.none() | st.sampled_from(SOURCES)
 PICTURES = st.sampled_from([RED, GREY, *SOURCES]) | st.sampled_from(SOURCES).map(Path)
 FOLDERS = st.sampled_from(PLACES) | st.sampled_from(PLACES).map(Path)
-FILES = st.builds(
-    str.__add__, st.sampled_from(PLACES), st.sampled_from((".png", ".jpg"))
-)
+INSIDE = tuple(place for place in PLACES if not place.startswith("/dev/"))
+ENDINGS = st.sampled_from((".png", ".jpg"))
+FILES = st.builds(str.__add__, st.sampled_from(INSIDE), ENDINGS)
 PROMPTS = st.builds(prompt_of, st.sampled_from(FIELDS), VALUES) | TEXTS
 BARE = VALUES.map(lambda made: made.value)
 SWITCH = st.booleans()
