@@ -12,6 +12,7 @@ from imaginairy.errors import (
     in_words,
     shown,
 )
+from imaginairy.log import log
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,10 @@ def test_what_cannot_be_shown_is_named() -> None:
 @pytest.mark.parametrize("sign", ["9", ".", "'", "9 ", ". x", "'."])
 def test_no_message_takes_long(sign: str) -> None:
     assert len(clipped(sign * 1_000_000)) <= LONGEST_MESSAGE + 3
+
+
+def test_what_is_logged_commands_nothing_and_can_be_written(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log.warning("a %s, %d of them", "\x1b[31mfox\ud800", 3)
+    assert caplog.messages == ["a \ufffd[31mfox\ufffd, 3 of them"]
