@@ -51,7 +51,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     ),
     "imagine, precision": (
         lambda x: [*imaginairy.imagine("a fox", precision=x)],
-        (3, "half", [], None),
+        (3, "half", [], ""),
     ),
     "imagine_image_files, outdir": (
         lambda x: imaginairy.imagine_image_files("a fox", x),

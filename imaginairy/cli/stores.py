@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from imaginairy.precision import Precision
+from imaginairy.precision import Precision, usual_precision
 
 if TYPE_CHECKING:
     from imaginairy.models.store import ModelStore
@@ -29,6 +29,7 @@ class Stores:
         """
         from imaginairy.models.store import ModelStore
 
+        precision = usual_precision() if precision is None else precision
         if self._store is None or self._asked != (device, precision):
             store = ModelStore(device, precision)
             self.clear()

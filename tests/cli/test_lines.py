@@ -197,10 +197,14 @@ def test_each_picture_has_a_line_and_a_bar(
     assert not [bar for bar in tqdm._instances if not bar.disable], "all are closed"
 
 
-def test_a_store_is_kept_until_something_else_is_asked_for() -> None:
+def test_a_store_is_kept_until_something_else_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("IMAGINAIRY_PRECISION")
     stores = Stores()
     first = stores.get("cpu")
-    assert stores.get("cpu") is first and first.precision == "autocast"
+    assert stores.get("cpu", "autocast") is stores.get("cpu") is first
+    assert first.precision == "autocast"
     full = stores.get("cpu", "full")
     assert full is not first and full.precision == "full"
     full.say_once("so", about="it")
