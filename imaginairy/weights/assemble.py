@@ -21,6 +21,10 @@ FEW = 32
 """More channels than pictures and latents have, which the first layers read."""
 
 
+MAPPED = 2**28
+"""Bytes of a file that are kept in memory beside their copies while these are made."""
+
+
 @dataclass(frozen=True)
 class Part:
     """One network of a checkpoint: its class, its size, and where its tensors lie."""
@@ -115,9 +119,14 @@ def assemble(
     places = {name: stored_as(name, part.names) for name in unfilled}
     _refuse_misfits(part, unfilled, places)
     filled: dict[str, Tensor] = {}
+    mapped = 0
     for name, tensor in unfilled.items():
         place = places[name]
         whole = part.tensors.read(place.name)
+        mapped += whole.nbytes
+        if mapped > MAPPED:
+            part.tensors.rest()
+            mapped = 0
         _refuse_whole_numbers(part, place, whole.dtype)
         layer = network.get_submodule(name.rpartition(".")[0])
         half = whole.itemsize < torch.float32.itemsize
@@ -127,6 +136,7 @@ def assemble(
         if ours.ndim == PICTURES and (not as_stored or ours.shape[1] < FEW):
             ours = ours.contiguous(memory_format=memory_format)
         filled[name] = ours
+    part.tensors.rest()
     network.load_state_dict(filled, assign=True)
     return network.eval().requires_grad_(False)
 
