@@ -13,7 +13,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -45,18 +46,30 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "sd15"
-        save_random_sd15(folder)
+        saved(save_random_sd15, folder)
         compare(folder, asked.rounds, asked.pixels, [*SIDES])
         print()
         if asked.xl:
             folder = Path(temporary) / "sdxl"
-            save_random_sdxl(folder)
+            saved(save_random_sdxl, folder)
             sides = ["ours", "diffusers, bf16"]
             compare(folder, asked.rounds, asked.pixels, sides)
             print()
         start_up(Path(temporary), asked.rounds)
         print()
         batches(asked.rounds)
+
+
+def saved(save: Callable[[Path], None], folder: Path) -> None:
+    """Save a model from a process of its own.
+
+    What is started by a process that held much memory seems to have held as much.
+    """
+    saving = get_context("spawn").Process(target=save, args=(folder,))
+    saving.start()
+    saving.join()
+    if saving.exitcode:
+        sys.exit(saving.exitcode)
 
 
 def compare(folder: Path, rounds: int, pixels: int, sides: Sequence[str]) -> None:

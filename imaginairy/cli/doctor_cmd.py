@@ -16,9 +16,10 @@ import click
 from imaginairy.cli.columns import columns, readable, wrapped
 from imaginairy.cli.run import reporting_errors, say
 from imaginairy.cli.version_cmd import installed
-from imaginairy.errors import ImaginairyError
+from imaginairy.errors import BadOptionError, ImaginairyError
 from imaginairy.log import printable
 from imaginairy.memory import memory
+from imaginairy.precision import VARIABLE, usual_precision
 from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.own_default import own_default
 from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
@@ -121,10 +122,8 @@ def torch_check() -> Iterator[Finding]:
         import torch
 
         from imaginairy.device import choose_device, choose_dtype
-        from imaginairy.precision import usual_precision
 
         device = choose_device()
-        numbers = str(choose_dtype(device, usual_precision())).removeprefix("torch.")
         torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum()
     except Exception as error:  # whatever a broken build raises
         reason = str(error).strip().split("\n")[0] or type(error).__name__
@@ -133,6 +132,11 @@ def torch_check() -> Iterator[Finding]:
             f"torch {installed('torch') or ''} does not work: {reason}",
             "pip install --force-reinstall torch",
         )
+        return
+    try:
+        numbers = str(choose_dtype(device, usual_precision())).removeprefix("torch.")
+    except BadOptionError as error:
+        yield Finding("broken", str(error), f"unset {VARIABLE}")
         return
     build = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
     yield Finding("ok", f"{torch.__version__}, {build}; draws on {device} in {numbers}")

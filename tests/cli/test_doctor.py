@@ -381,3 +381,10 @@ def test_levels_have_colours_and_commands_lines_of_their_own() -> None:
     assert click.unstyle([*told("disk", narrow, 24)][1]) == (
         "  try: rm\n       '/a/very/long/path'"
     )
+
+
+def test_a_precision_that_there_is_not_is_named(run: Run) -> None:
+    said = run("doctor", IMAGINAIRY_PRECISION="half").stdout
+    assert "IMAGINAIRY_PRECISION 'half' is unknown; choose autocast or full." in said
+    assert "unset IMAGINAIRY_PRECISION" in said
+    assert "does not work" not in said
