@@ -1,6 +1,5 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
-from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from imaginairy.sources.fetch import fetch
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
+from imaginairy.weights.assemble import PICTURES
 
 MUCH = 0.25
 """The share of the free memory that copies of weights may take."""
@@ -113,8 +113,13 @@ def stay_as_stored(
         dtype: the type that is computed in.
         free: bytes of memory; None where nobody says.
     """
-    shapes = [part.tensors.shapes.values() for part in checkpoint.parts.values()]
-    copied = dtype.itemsize * sum(map(prod, chain(*shapes)))
+    is_half = dtype.itemsize < torch.float32.itemsize
+    copied = sum(
+        dtype.itemsize * prod(shape)
+        for part in checkpoint.parts.values()
+        for name, shape in part.tensors.shapes.items()
+        if part.tensors.types[name] != dtype or (is_half and len(shape) == PICTURES)
+    )
     return free is not None and copied > MUCH * free
 
 
