@@ -54,9 +54,11 @@ def _fastest_on_cpu() -> torch.dtype:
     It has the range of float32, in 16 bits. Elsewhere it is computed as float32 is, and
     converted.
     """
-    has_units = (
-        torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    checks = (  # which torch does not promise to have
+        getattr(torch.cpu, f"_is_{unit}_supported", None)
+        for unit in ("amx_tile", "avx512_bf16")
     )
+    has_units = any(check is not None and check() for check in checks)
     return torch.bfloat16 if has_units else torch.float32
 
 

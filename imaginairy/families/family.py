@@ -115,8 +115,7 @@ class PartRow:
     said: tuple[str, ...] = ()
     """What a single file may say of it, of all that it says of itself."""
     half: bool = True
-    """Whether float16 holds what it computes; else it computes in float32 where that is
-    asked for."""
+    """Whether float16 holds what it computes; else float32 takes its place."""
     vocabulary: str | None = None
     """Folder of the vocabulary that a text encoder reads; None for other networks."""
     reader: str = "imaginairy.weights.vocabulary:load_tokenizer"
