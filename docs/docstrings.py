@@ -110,7 +110,18 @@ def field_list(thing: Any) -> str:
 
 
 def annotations_of(thing: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the types of a class's fields and the docstrings below them."""
+    """Return the types of a dataclass's fields and the docstrings below them."""
+    types: dict[str, str] = {}
+    said: dict[str, str] = {}
+    for each in filter(is_dataclass, reversed(thing.__mro__)):
+        own_types, own_said = own_annotations(each)
+        types |= own_types
+        said |= own_said
+    return types, said
+
+
+def own_annotations(thing: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return those that stand in the class itself."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
     assert isinstance(tree, ast.ClassDef)
     types, said, last = {}, {}, ""

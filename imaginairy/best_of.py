@@ -13,9 +13,10 @@ from imaginairy.log import log
 from imaginairy.models.similarity import Comparer
 from imaginairy.observe import Observer, Observers
 from imaginairy.order import Order, filled
+from imaginairy.prompt_fields.wording import MAX_SEED
 from imaginairy.prompt_syntax import read_text
 from imaginairy.result import ImagineResult
-from imaginairy.schema import MAX_SEED, ImaginePrompt
+from imaginairy.schema import ImaginePrompt
 from imaginairy.settling import settled
 from imaginairy.stand_ins import suited
 

@@ -15,16 +15,16 @@ from imaginairy.checks import parse_margins, parse_refiner
 from imaginairy.fields import has_what_it_needs
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
-from imaginairy.samplers import get_sampler
-from imaginairy.samplers.schedule import Spacing
-from imaginairy.samplers.table import Sampler, steps_to_run
-from imaginairy.schema import (
-    DEFAULT_FACE_FIDELITY,
+from imaginairy.prompt_fields.editing import (
     DEFAULT_INIT_STRENGTH,
     INPAINTING_STRENGTH,
     OUTPAINTING_STRENGTH,
-    ImaginePrompt,
 )
+from imaginairy.prompt_fields.finishing import DEFAULT_FACE_FIDELITY
+from imaginairy.samplers import get_sampler
+from imaginairy.samplers.schedule import Spacing
+from imaginairy.samplers.table import Sampler, steps_to_run
+from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import (
     GRID,
     LITTLE,

@@ -101,6 +101,7 @@ MAY_IMPORT = {
     "masks": {"errors", "images", "log", "masks", "sizes"},
     "sizes": {"errors"},
     "order": {
+        "prompt_fields",
         "checks",
         "fields",
         "lazy_image",
@@ -142,19 +143,10 @@ MAY_IMPORT = {
         "samplers",
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
-    "schema": {
-        "checks",
-        "fields",
-        "recorded",
-        "weighted_prompt",
-        "errors",
-        "lazy_image",
-        "samplers",
-        "metadata",
-        "needs",
-        "prompt_language",
-        "sizes",
-    },
+    "prompt_fields": {"checks", "fields", "lazy_image", "needs", "prompt_fields"}
+    | {"samplers", "sizes", "weighted_prompt"},
+    "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
+    | {"sizes", "weighted_prompt"},
     "animate": {"errors", "formats", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
     "sweeps": {"aliases", "checks", "errors", "fields", "schema", "weighted_prompt"},

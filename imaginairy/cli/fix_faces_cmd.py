@@ -22,7 +22,8 @@ from imaginairy.cli.stores import Stores
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.log import log
 from imaginairy.places import require_places
-from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
+from imaginairy.prompt_fields.finishing import DEFAULT_FACE_FIDELITY
+from imaginairy.prompt_fields.shared import SHARE
 
 
 @click.command("fix-faces", context_settings=WIDE)

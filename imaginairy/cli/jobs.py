@@ -17,8 +17,9 @@ from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.outputs import claimed_number
 from imaginairy.pictures import read_picture
+from imaginairy.prompt_fields.wording import MAX_SEED
 from imaginairy.recorded import pictures as fields_of_pictures
-from imaginairy.schema import MAX_RANDOM_SEED, MAX_SEED, ImaginePrompt
+from imaginairy.schema import MAX_RANDOM_SEED, ImaginePrompt
 from imaginairy.sweeps import Sweep, combinations, parse_schedule, swept
 from imaginairy.whole_files import save_whole
 

@@ -27,8 +27,9 @@ from imaginairy.models.faces import FaceDetector, FaceRestorer
 from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
 from imaginairy.pixels import image_to_tensor, tensor_to_image
+from imaginairy.prompt_fields.finishing import DEFAULT_FACE_FIDELITY
+from imaginairy.prompt_fields.shared import SHARE
 from imaginairy.result import GENERATED, UPSCALED
-from imaginairy.schema import DEFAULT_FACE_FIDELITY, SHARE
 from imaginairy.sources.catalog import find
 from imaginairy.sources.roles import ROLES
 from imaginairy.stand_ins import suited

@@ -22,7 +22,7 @@ from imaginairy.cli.prompts_file import Asked, Prompts, hint_at_quotes
 from imaginairy.cli.size import NAMED, SHAPES, asked_size, parse_size
 from imaginairy.errors import BadOptionError
 from imaginairy.pictures import read_picture
-from imaginairy.schema import MAX_SEED
+from imaginairy.prompt_fields.wording import MAX_SEED
 from imaginairy.sources.catalog import known
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow

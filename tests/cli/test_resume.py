@@ -24,7 +24,7 @@ from imaginairy.errors import CannotSaveError
 from imaginairy.manifest import NAME, Manifest
 from imaginairy.metadata.credentials import USUAL
 from imaginairy.metadata.read import read_metadata
-from imaginairy.schema import MAX_SEED
+from imaginairy.prompt_fields.wording import MAX_SEED
 from tests.support.commands import Run
 from tests.support.limits import files_of_at_most
 from tests.support.patience import HANG_GUARD_S, wait_until

@@ -1,0 +1,1 @@
+"""The fields of a prompt, a file for each section of `--help`."""

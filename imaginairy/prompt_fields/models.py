@@ -1,0 +1,27 @@
+"""Which models generate an image."""
+
+from dataclasses import dataclass
+
+from imaginairy import checks
+from imaginairy.fields import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFields:
+    """What generates it."""
+
+    model: str | None = option(
+        "Model (checkpoint): a name, a path, or owner/repo on the hub.",
+        checks.model, section="Model", also=("model_weights_path",),
+    )  # fmt: skip
+    vae: str | None = option(
+        "VAE (autoencoder) in place of the model's own: a name, a path, or owner/repo "
+        "on the hub; of a model, its VAE is taken.",
+        checks.model, section="Model", follows=("model",),
+    )  # fmt: skip
+    refiner: str | None = option(
+        "Refiner: a second model, of the same kind of latents, that takes over behind "
+        "the first for the rest of the noise, as sdxl-refiner@0.8: after 80 % of the "
+        f"noise schedule, or {checks.USUAL_SHARE:g} where not said.",
+        checks.refiner, section="Model", follows=("model",),
+    )  # fmt: skip
