@@ -2,25 +2,41 @@
 
 import click
 
-from imaginairy.cli.again_cmd import again_cmd
-from imaginairy.cli.describe_cmd import describe_cmd
-from imaginairy.cli.doctor_cmd import doctor_cmd
-from imaginairy.cli.edit_cmd import edit_cmd
-from imaginairy.cli.fix_faces_cmd import fix_faces_cmd
-from imaginairy.cli.gallery_cmd import gallery_cmd
-from imaginairy.cli.imagine_cmd import imagine_cmd
-from imaginairy.cli.inspect_cmd import inspect_cmd
-from imaginairy.cli.mask_cmd import mask_cmd
-from imaginairy.cli.models_cmd import models_cmd
+from imaginairy.cli.lazy_group import Commands, LazyGroup
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
-from imaginairy.cli.upscale_cmd import upscale_cmd
-from imaginairy.cli.usage import PlainGroup
-from imaginairy.cli.version_cmd import version_cmd
 from imaginairy.version import __version__
 
+COMMANDS = Commands(
+    {
+        "again": "Generate each PICTURE again from its own metadata, changed as "
+        "options say.",
+        "describe": "Say what is in each PICTURE, a path or a web address: one caption "
+        "a line.",
+        "doctor": "Check what images are generated with; say what is wrong and what "
+        "mends it.",
+        "edit": "Change PICTURE, a path or a web address, as each PROMPT says "
+        "(img2img).",
+        "fix-faces": "Restore the faces in each FILE, a path or a web address of a "
+        "picture.",
+        "gallery": "Write index.html beside the images of FOLDER, `outputs` by "
+        "default.",
+        "imagine": "Generate an image of each PROMPT and save it; - reads standard "
+        "input.",
+        "inspect": "Say what a file of weights is: a model, a LoRA, a VAE, and for "
+        "which family.",
+        "mask": "Find in PICTURE, a path or a web address, what MASK_PROMPT describes.",
+        "models": "List the models known by name, by family, and whether they are on "
+        "disk.",
+        "upscale": "Upscale each FILE, a path or a web address: make it larger and "
+        "sharper.",
+        "version": "Say which imaginairy this is, and what it stands on.",
+    }
+)
+"""What there is, each with the first sentence of its help."""
 
-@click.group("aimg", cls=PlainGroup, invoke_without_command=True)
+
+@click.group("aimg", cls=LazyGroup, commands=COMMANDS, invoke_without_command=True)
 @click.version_option(__version__)
 @click.pass_context
 def aimg(context: click.Context, /) -> None:
@@ -35,17 +51,3 @@ def aimg(context: click.Context, /) -> None:
         from imaginairy.cli.shell import run_shell
 
         context.exit(run_shell(aimg, stores))
-
-
-aimg.add_command(again_cmd)
-aimg.add_command(describe_cmd)
-aimg.add_command(doctor_cmd)
-aimg.add_command(edit_cmd)
-aimg.add_command(fix_faces_cmd)
-aimg.add_command(gallery_cmd)
-aimg.add_command(imagine_cmd)
-aimg.add_command(inspect_cmd)
-aimg.add_command(mask_cmd)
-aimg.add_command(models_cmd)
-aimg.add_command(upscale_cmd)
-aimg.add_command(version_cmd)

@@ -4,8 +4,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
+from imaginairy.cli.lazy_group import LazyGroup
 from imaginairy.cli.run import INTERRUPTED, say
 from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.stores import Stores
@@ -21,7 +20,7 @@ WELCOME = (
 )
 
 
-def run_shell(group: click.Group, stores: Stores) -> int:
+def run_shell(group: LazyGroup, stores: Stores) -> int:
     """Read and run commands until the end of input; return an exit code.
 
     At a terminal that is 0; of a script it is that of the last command that failed.

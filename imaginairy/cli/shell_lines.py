@@ -4,9 +4,9 @@ import os
 import traceback
 from collections.abc import Iterator
 
-import click
 from click.shell_completion import CompletionItem, ShellComplete
 
+from imaginairy.cli.lazy_group import LazyGroup
 from imaginairy.cli.run import INTERRUPTED, say
 from imaginairy.cli.shell_words import (
     Word,
@@ -27,7 +27,7 @@ OWN = {HELP: "Say what a command does.", "exit": "Leave.", "quit": "Leave."}
 class Shell:
     """Runs lines as commands; all share one store of models."""
 
-    def __init__(self, group: click.Group, stores: Stores) -> None:
+    def __init__(self, group: LazyGroup, stores: Stores) -> None:
         self.group = group
         self.stores = stores
 
@@ -95,7 +95,7 @@ class Shell:
     ) -> Iterator[tuple[str, CompletionItem]]:
         offered = {
             name: command.get_short_help_str(limit=70)
-            for name, command in self.group.commands.items()
+            for name, command in self.group.listed.commands.items()
         }
         for name, about in sorted((offered | (OWN if own else {})).items()):
             if name.startswith(word.text):

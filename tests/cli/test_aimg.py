@@ -2,6 +2,7 @@
 
 import platform
 import re
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 from huggingface_hub import constants
 
-from imaginairy.cli.aimg import aimg
+from imaginairy.cli.aimg import COMMANDS, aimg
 from imaginairy.sources.catalog import known, models_for
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import HubFile
@@ -90,6 +91,37 @@ def test_every_command_is_under_the_one_name() -> None:
     said = CliRunner().invoke(aimg, ["--help"]).output
     for name in aimg.commands:
         assert f"\n  {name} " in said
+
+
+def test_commands_are_listed_by_the_first_sentence_of_their_help() -> None:
+    for name, command in aimg.commands.items():
+        first = " ".join(str(command.help).split("\n\n")[0].split())
+        assert (command.name, COMMANDS.lines[name]) == (name, first)
+
+
+def test_listing_and_completing_commands_imports_none() -> None:
+    code = """
+import sys
+from click.shell_completion import ShellComplete
+from imaginairy.cli.aimg import COMMANDS, aimg
+offered = ShellComplete(aimg, {}, "aimg", "").get_completions([], "ma")
+assert [(item.value, item.help[:12]) for item in offered] == [("mask", "Find in PICT")]
+try:
+    aimg(["--help"])
+except SystemExit:
+    print([name for name in sys.modules if name.endswith("_cmd")])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_shells_offer_first() -> None:
+    items = ShellComplete(aimg, {}, "aimg", "").get_completions([], "")
+    assert {item.value for item in items} == {*aimg.commands}
+    items = ShellComplete(aimg, {}, "aimg", "").get_completions([], "--")
+    assert {item.value for item in items} == {"--version", "--help"}
 
 
 def test_version_names_what_it_stands_on(monkeypatch: pytest.MonkeyPatch) -> None:
