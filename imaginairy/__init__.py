@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imaginairy.enhancers.similarity import find_img_text_similarity
     from imaginairy.enhancers.upscale import upscale
     from imaginairy.lazy_image import LazyLoadingImage
+    from imaginairy.lora import Lora
     from imaginairy.masks.from_text import TextMask
     from imaginairy.metadata.credentials import C2paSigner
     from imaginairy.models.store import ModelStore
@@ -34,6 +35,7 @@ __all__ = [
     "ImaginePrompt",
     "ImagineResult",
     "LazyLoadingImage",
+    "Lora",
     "ModelStore",
     "Observer",
     "Step",
@@ -54,6 +56,7 @@ _LAZY = {
     "ImaginePrompt": "imaginairy.schema",
     "ImagineResult": "imaginairy.result",
     "LazyLoadingImage": "imaginairy.lazy_image",
+    "Lora": "imaginairy.lora",
     "ModelStore": "imaginairy.models.store",
     "Observer": "imaginairy.observe",
     "Step": "imaginairy.observe",
