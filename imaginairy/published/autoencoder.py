@@ -46,11 +46,14 @@ COMPVIS_RESIDUAL: Names = {
 DIFFUSERS_RESIDUAL: Names = {**COMPVIS_RESIDUAL, "shortcut": "conv_shortcut"}
 COMPVIS_ATTENTION: Names = {
     "norm": "norm",
-    "attention.query": "q",
-    "attention.key": "k",
-    "attention.value": "v",
-    "attention.out": "proj_out",
-}
+    **{
+        f"attention.{ours}.{kind}": f"{theirs}.{kind}{laid}"
+        for ours, theirs in (
+            ("query", "q"), ("key", "k"), ("value", "v"), ("out", "proj_out"),
+        )
+        for kind, laid in (("weight", "[1x1]"), ("bias", ""))
+    },
+}  # fmt: skip
 DIFFUSERS_ATTENTION: Names = {
     "norm": "group_norm",
     "attention.query": "to_q",

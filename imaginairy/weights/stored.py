@@ -9,11 +9,15 @@ from torch import Tensor
 
 Names = dict[str, str]
 """Our modules to theirs, whose tensors are called `weight` and `bias` in both; or our
-tensors to theirs, where those have a name of their own, lie with others in one or are
-turned: `"query.weight": "in_proj_weight[0/3]"` is the first third of the rows,
-`"out.weight": "projection[T]"` the transposed matrix."""
+tensors to theirs, where those have a name of their own, lie with others in one, are
+turned or convolve: `"query.weight": "in_proj_weight[0/3]"` is the first third of the
+rows, `"out.weight": "projection[T]"` the transposed matrix, `"query.weight":
+"q.weight[1x1]"` the matrix as a convolution of single pixels."""
 Shape = tuple[int, ...]
-LAID = re.compile(r"(?P<name>.*?)(\[((?P<part>\d+)/(?P<parts>\d+)|(?P<turned>T))\])?")
+LAID = re.compile(
+    r"(?P<name>.*?)"
+    r"(\[((?P<part>\d+)/(?P<parts>\d+)|(?P<turned>T)|(?P<convolves>1x1))\])?"
+)
 
 
 @dataclass(frozen=True)
@@ -26,18 +30,33 @@ class Stored:
     """How many tensors of ours lie in it, one after the other along its first axis."""
     turned: bool = False
     """Whether it is a matrix whose columns are our rows."""
+    convolves: bool = False
+    """Whether it is the convolution of single pixels that our matrix is."""
 
     def shape(self, ours: Shape) -> Shape:
         """Return the shape of the whole, for one of ours of a shape."""
         if self.turned:
             return ours[::-1]
+        if self.convolves:
+            return (*ours, 1, 1)
         return (self.parts * ours[0], *ours[1:]) if self.parts > 1 else ours
 
     def taken(self, whole: Tensor) -> Tensor:
         """Return ours out of the whole, in the memory where it lies."""
         if self.turned:
             return whole.T
+        if self.convolves:
+            return whole.flatten(1)
         return whole.chunk(self.parts)[self.part] if self.parts > 1 else whole
+
+    def laid(self, ours: Tensor) -> Tensor:
+        """Return one of ours as it lies there, or in the part of the whole that it is.
+
+        It is what `taken` takes.
+        """
+        if self.turned:
+            return ours.T
+        return ours[..., None, None] if self.convolves else ours
 
 
 def stored_as(ours: str, names: Names) -> Stored:
@@ -46,8 +65,9 @@ def stored_as(ours: str, names: Names) -> Stored:
     said = names[ours] if ours in names else f"{names[module]}.{kind}"
     found = LAID.fullmatch(said.removeprefix("."))
     assert found is not None  # any text fits
-    name, part, parts, turned = found.group("name", "part", "parts", "turned")
-    return Stored(name, int(part or 0), int(parts or 1), turned is not None)
+    name, part, parts = found.group("name", "part", "parts")
+    turned, convolves = (found[how] is not None for how in ("turned", "convolves"))
+    return Stored(name, int(part or 0), int(parts or 1), turned, convolves)
 
 
 def as_stored(ours: Mapping[str, Tensor], names: Names) -> dict[str, Tensor]:
@@ -55,8 +75,7 @@ def as_stored(ours: Mapping[str, Tensor], names: Names) -> dict[str, Tensor]:
     parts: dict[str, dict[int, Tensor]] = {}
     for name, tensor in ours.items():
         place = stored_as(name, names)
-        turned = tensor.T if place.turned else tensor
-        parts.setdefault(place.name, {})[place.part] = turned
+        parts.setdefault(place.name, {})[place.part] = place.laid(tensor)
     return {
         name: torch.cat([laid[part] for part in sorted(laid)])
         if len(laid) > 1

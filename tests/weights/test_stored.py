@@ -20,6 +20,8 @@ NAMES: Names = {
     "query.bias": "in_bias[0/2]",
     "value.bias": "in_bias[1/2]",
     "out.weight": "projection[T]",
+    "pixel.weight": "conv.weight[1x1]",
+    "pixel.bias": "conv.bias",
     "": "whole",
 }
 
@@ -31,6 +33,7 @@ class Small(nn.Module):
         self.query = nn.Linear(width, 2)
         self.value = nn.Linear(width, 2)
         self.out = nn.Linear(width, 5, bias=False)
+        self.pixel = nn.Linear(width, 4)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,7 @@ class Small(nn.Module):
         ("query.weight", Stored("in_weight", 0, 2)),
         ("value.bias", Stored("in_bias", 1, 2)),
         ("out.weight", Stored("projection", turned=True)),
+        ("pixel.weight", Stored("conv.weight", convolves=True)),
         ("scale", Stored("whole.scale")),
     ],
 )
@@ -65,6 +69,8 @@ def test_what_is_stored_is_loaded_again(tmp_path: Path) -> None:
         "in_weight": (4, 3),
         "in_bias": (4,),
         "projection": (3, 5),
+        "conv.weight": (4, 3, 1, 1),
+        "conv.bias": (4,),
     }
     again = loaded(file_of(stored, tmp_path)).state_dict()
     assert all(torch.equal(again[name], tensor) for name, tensor in ours.items())
@@ -76,6 +82,7 @@ def test_a_tensor_that_holds_several_is_named_once_where_it_does_not_fit(
     stored = as_stored(Small(3).state_dict(), NAMES)
     stored["in_weight"] = torch.zeros(6, 3)
     stored["projection"] = torch.zeros(5, 3)
+    stored["conv.weight"] = torch.zeros(4, 3)  # which is as good
     del stored["in_bias"]
     with pytest.raises(CheckpointError) as caught:
         loaded(file_of(stored, tmp_path))
