@@ -21,14 +21,7 @@ from imaginairy.errors import (
 )
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.plugins import find_plugin, name_and_value
-from imaginairy.prompt_language import parse_text
 from imaginairy.samplers import get_sampler
-from imaginairy.samplers.foreign_names import (
-    SAMPLER_NAMES,
-    plain_name,
-    read_pair,
-    schedule_named,
-)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -90,6 +83,8 @@ class ScheduleName(Choice):
     """The name of a schedule, ours or another tool's."""
 
     def __call__(self, name: str, value: Any) -> str:
+        from imaginairy.samplers.foreign_names import schedule_named
+
         ours = schedule_named(value) if isinstance(value, str) else None
         return super().__call__(name, ours or value)
 
@@ -129,6 +124,8 @@ def text(name: str, value: Any) -> str:
 
 def emphasised_text(name: str, value: Any) -> str:
     """Take text in which the emphasis can be read."""
+    from imaginairy.prompt_language import parse_text
+
     parse_text(text(name, value))
     return str(value)
 
@@ -137,6 +134,8 @@ def sampler(name: str, value: Any) -> str:
     """Take the name of a sampler, ours or another tool's, and return ours."""
     if not isinstance(value, str):
         raise BadOptionError(f"{name} must be a name, not {shown(value)}.")
+    from imaginairy.samplers.foreign_names import SAMPLER_NAMES, plain_name, read_pair
+
     ours = SAMPLER_NAMES.get(plain_name(value))
     both = read_pair(value)
     if ours is None and both.sampler and both.schedule:

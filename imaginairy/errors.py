@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-MEMORY = re.compile(
+MEMORY = (
     "out of memory|can't allocate memory|alloc_cpu|bad_alloc|STATUS_ALLOC_FAILED"
     "|could not create a primitive"  # of oneDNN, which computes convolutions on a CPU
 )
@@ -33,7 +33,7 @@ MEMORY = re.compile(
 
 LONGEST_WORD = 300
 """Characters without a space that are shown of a name or a number in a message."""
-WORD_WITHOUT_END = re.compile(rf"(\S{{{LONGEST_WORD}}})\S+?(['\"]?[.,;:)]?)(?=\s|$)")
+WORD_WITHOUT_END = rf"(\S{{{LONGEST_WORD}}})\S+?(['\"]?[.,;:)]?)(?=\s|$)"
 LONGEST_MESSAGE = 2000
 CLOSING = "'\")]}>"
 
@@ -127,7 +127,7 @@ class HubUnreachableError(DownloadError):
 
 def is_short_of_memory(error: Exception) -> bool:
     """Tell whether Python or torch ran out of memory."""
-    told = isinstance(error, RuntimeError) and MEMORY.search(str(error))
+    told = isinstance(error, RuntimeError) and re.search(MEMORY, str(error))
     return bool(told) or isinstance(error, MemoryError)
 
 
@@ -136,7 +136,7 @@ def clipped(message: str) -> str:
 
     Of a word its beginning stays, and of all of it the beginning and the end.
     """
-    message = WORD_WITHOUT_END.sub(r"\1…\2", message)
+    message = re.sub(WORD_WITHOUT_END, r"\1…\2", message)
     half = LONGEST_MESSAGE // 2
     if len(message) <= LONGEST_MESSAGE:
         return message

@@ -11,7 +11,6 @@ from imaginairy.errors import (
     MissingFileError,
     in_words,
 )
-from imaginairy.kinds import what_stands_at
 from imaginairy.urls import SCHEMES
 
 if TYPE_CHECKING:
@@ -150,6 +149,8 @@ def is_file(path: object) -> bool:
 
 
 def _no_file(path: object) -> str:
+    from imaginairy.kinds import what_stands_at
+
     other = what_stands_at(Path(path)) if isinstance(path, str | PathLike) else None
     return f"There is no file '{in_words(path)}'" + (f" but {other}." if other else ".")
 

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from imaginairy.checks import emphasised_text, is_number, kind_of, plain, text
 from imaginairy.errors import BadPromptError, shown
-from imaginairy.prompt_language import WeightedText, has_parts, parse_prompt, parse_text
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,8 @@ class WeightedPrompt:
         object.__setattr__(self, "weight", plain(self.weight))
 
     def __str__(self) -> str:
+        from imaginairy.prompt_language import WeightedText, parse_text
+
         return str(WeightedText(parse_text(self.text), self.weight))
 
 
@@ -101,6 +102,8 @@ def _is_pair(given: Any) -> bool:
 
 def _parts_of(prompt: str) -> WeightedPrompt | list[WeightedPrompt]:
     """Read a prompt given as one text; a plain one stays as it was typed."""
+    from imaginairy.prompt_language import has_parts, parse_prompt
+
     if not has_parts(text("prompt", prompt)):
         return WeightedPrompt(prompt)
     parts = parse_prompt(prompt)

@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "log",
         "memory",
         "precision",
+        "printable",
         "families",
         "prompt_syntax",
         "published",
@@ -58,7 +59,7 @@ MAY_IMPORT = {
     | {"weighted_prompt"},
     "tokenizer": {"errors"},
     "weights": {"errors", "kinds", "log", "settings", "sources.layouts", "tokenizer"}
-    | {"weights"},
+    | {"printable", "weights"},
     "device": {"errors", "memory", "precision"},
     "memory": set(),
     "precision": {"errors"},
@@ -89,7 +90,8 @@ MAY_IMPORT = {
         "steps",
         "weighted_prompt",
     },
-    "log": set(),
+    "log": {"printable"},
+    "printable": set(),
     "kinds": set(),
     "pictures": {"errors", "kinds"},
     "formats": set(),
@@ -184,6 +186,13 @@ with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(Syste
     imagine_cmd(['--help'])
 assert '--steps' in out.getvalue()
 """
+HELP_OF_ALL = """
+import contextlib, io
+from imaginairy.cli.aimg import aimg
+with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+    aimg(['--help'])
+assert 'upscale' in out.getvalue()
+"""
 
 
 def modules_after(code: str) -> set[str]:
@@ -257,6 +266,7 @@ def test_heavy_packages_are_imported_only_when_used(code: str) -> None:
 
 NOT_FOR_HELP = HEAVY | {"PIL", "numpy", "email", "http", "ssl", "asyncio", "tempfile"}
 NOT_FOR_HELP |= {
+    "logging",
     "tqdm",
     "pyparsing",
     "yaml",
@@ -267,9 +277,10 @@ NOT_FOR_HELP |= {
 }
 
 
-def test_help_imports_next_to_nothing() -> None:
+@pytest.mark.parametrize("code", [HELP, HELP_OF_ALL], ids=["imagine", "aimg"])
+def test_help_imports_next_to_nothing(code: str) -> None:
     with_click = modules_after("import click")
-    assert not (modules_after(HELP) - with_click) & NOT_FOR_HELP
+    assert not (modules_after(code) - with_click) & NOT_FOR_HELP
 
 
 def test_the_tables_name_what_is_there() -> None:

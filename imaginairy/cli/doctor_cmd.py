@@ -17,9 +17,9 @@ from imaginairy.cli.columns import columns, readable, wrapped
 from imaginairy.cli.run import reporting_errors, say
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import BadOptionError, ImaginairyError
-from imaginairy.log import printable
 from imaginairy.memory import memory
 from imaginairy.precision import VARIABLE, usual_precision
+from imaginairy.printable import printable
 from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.own_default import own_default
 from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES

@@ -9,7 +9,7 @@ from imaginairy.cli.completion import any_of
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.sections import SectionedCommand
 from imaginairy.lazy_image import is_file
-from imaginairy.log import printable
+from imaginairy.printable import printable
 
 NOT_TAKEN = ("prompts", "prompts_file", "init_image", "version")
 OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAKEN]

@@ -5,8 +5,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from imaginairy.log import log, printable, shortened
+from imaginairy.log import log, shortened
 from imaginairy.observe import Observer, Step
+from imaginairy.printable import printable
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 

@@ -1,7 +1,6 @@
 """How every command ends: with a message and a code, never with a traceback."""
 
 import functools
-import logging
 import sys
 import warnings
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from imaginairy.errors import (
     clipped,
     is_short_of_memory,
 )
-from imaginairy.log import printable
+from imaginairy.printable import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,22 +90,15 @@ def _stop(message: str, code: int) -> None:
     sys.exit(code)
 
 
-class _Lines(logging.Handler):
-    """Show log lines through click, past any progress bar."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from tqdm import tqdm
-
-        tqdm.write(printable(self.format(record)), file=sys.stderr)
-
-
 def show_log(level: str = "info", *, quiet: bool = False) -> None:
     """Show this library's own log from a level on, as plain lines.
 
     Args:
         quiet: show nothing but errors.
     """
-    log = logging.getLogger("imaginairy")
-    log.handlers = [_Lines()]
+    from imaginairy.cli.log_lines import LogLines
+    from imaginairy.log import log
+
+    log.handlers = [LogLines()]
     log.setLevel("ERROR" if quiet else level.upper())
     log.propagate = False

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imaginairy.families.family import Shape
-from imaginairy.log import printable
+from imaginairy.printable import printable
 
 MODELSPEC, KOHYA = "modelspec.", "ss_"
 LONGEST = 300

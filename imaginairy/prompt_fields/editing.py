@@ -23,7 +23,7 @@ ImageLike: TypeAlias = "str | Path | Image | LazyLoadingImage"
 WHERE = "where to paint"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class EditingFields:
     """What it begins from."""
 

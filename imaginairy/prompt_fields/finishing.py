@@ -10,7 +10,7 @@ from imaginairy.prompt_fields.shared import ON_HUB, SHARE, SUITABLE
 DEFAULT_FACE_FIDELITY = 0.2
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class FinishingFields:
     """What is done to it afterwards."""
 

@@ -6,7 +6,7 @@ from imaginairy import checks
 from imaginairy.fields import option
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class ModelFields:
     """What generates it."""
 

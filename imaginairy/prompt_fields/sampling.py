@@ -12,7 +12,7 @@ from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.schedule import Spacing
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class SamplingFields:
     """How it is sampled."""
 

@@ -11,7 +11,7 @@ SIZE = Number(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class SizeFields:
     """How large it is."""
 

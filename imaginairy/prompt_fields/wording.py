@@ -17,7 +17,7 @@ MAX_SEED = 2**63 - 1
 SEED = Number(0, MAX_SEED, whole=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class WordingFields:
     """What is in the image."""
 

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
-from imaginairy.log import printable, shortened
+from imaginairy.log import shortened
+from imaginairy.printable import printable
 from imaginairy.weights.nested import is_endless
 
 LONGEST_PICKLE = 1_500_000

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from imaginairy.log import printable
+from imaginairy.printable import printable
 from tests.support.commands import Run, process
 from tests.support.odd_server import OddServer
 

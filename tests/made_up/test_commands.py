@@ -18,7 +18,7 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import LONGEST_MESSAGE
 from imaginairy.fields import options
-from imaginairy.log import COMMANDING
+from imaginairy.printable import COMMANDING
 from imaginairy.schema import ImaginePrompt
 from tests.support.examples import examples
 from tests.support.made_up import PLACES, SOURCES, TEXTS
@@ -156,8 +156,8 @@ def assert_well_ended(path: tuple[str, ...], words: list[str], ran: Result) -> N
     assert ran.exit_code in (0, 1, 2)
     said = ran.stderr.splitlines()
     assert not any(line.startswith("Traceback") for line in said), ran.stderr
-    assert not COMMANDING.search(ran.stderr), ran.stderr
-    assert "--show" in words or not COMMANDING.search(ran.stdout), ran.stdout
+    assert not re.search(COMMANDING, ran.stderr), ran.stderr
+    assert "--show" in words or not re.search(COMMANDING, ran.stdout), ran.stdout
     assert all(len(line) < 2 * LONGEST_MESSAGE for line in said), max(said, key=len)
     found = ran.exit_code == 1 and path[:1] and path[0] in SEARCHED
     if ran.exit_code and not found:
