@@ -11,9 +11,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPException
+from math import inf
 from typing import Any
 from urllib.parse import unquote, urljoin
 from urllib.request import getproxies, proxy_bypass
@@ -27,6 +29,8 @@ ANSWER_S = 30.0
 """How long an answer may take to begin, with all its headers, and each part of it."""
 TOTAL_S = 300.0
 """How long all of it may take, redirects included."""
+MAX_BYTES_OF_WEIGHTS, TOTAL_S_OF_WEIGHTS = 8_000_000_000, 3 * 3600.0
+"""The same of weights."""
 LEAST_RATE = 10_000
 """Bytes a second that arrive on average, once `ANSWER_S` are over."""
 MAX_REDIRECTS = 5
@@ -43,23 +47,62 @@ NETWORKS_IN_6 = (
 LOCAL_TRANSLATION = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked for, and how much of it and how long."""
+
+    url: str
+    noun: str
+    most_bytes: int
+    total_s: float
+
+    def failed(self, reason: str) -> DownloadError:
+        return DownloadError(
+            f"The {self.noun} '{self.url}' could not be fetched ({reason})."
+        )
+
+    def too_large(self) -> DownloadError:
+        return DownloadError(
+            f"The {self.noun} '{self.url}' is larger than "
+            f"{self.most_bytes // 1_000_000} MB."
+        )
+
+
 def fetched(url: str) -> bytes:
-    """Return what lies at an address.
+    """Return the picture that lies at an address.
 
     Raises:
         InvalidUrlError: it is no address of the web, or leads to none of a public host.
         DownloadError: it could not be fetched.
     """
+    data = bytearray()
+    _receive(_Wanted(url, "picture", MAX_BYTES, TOTAL_S), data.extend)
+    return bytes(data)
+
+
+def receive_weights(url: str, take: Callable[[bytes], Any]) -> str:
+    """Hand on the weights that lie at an address, part by part.
+
+    Returns:
+        What the server calls the file; nothing where it does not say.
+
+    Raises what `fetched` does.
+    """
+    wanted = _Wanted(url, "LoRA", MAX_BYTES_OF_WEIGHTS, TOTAL_S_OF_WEIGHTS)
+    return _receive(wanted, take)
+
+
+def _receive(wanted: _Wanted, take: Callable[[bytes], Any]) -> str:
     import urllib3
 
-    clock = _Clock()
+    clock = _Clock(wanted.total_s)
     try:
-        return _followed(url, clock)
+        return _followed(wanted, clock, take)
     except (DownloadError, InvalidUrlError):
         raise
     except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
         reason = "timed out" if clock.is_over else _reason_of(error)
-        raise _failed(url, reason) from error
+        raise wanted.failed(reason) from error
     finally:
         clock.hang_up()
 
@@ -85,8 +128,8 @@ def is_public(address: str) -> bool:
 class _Clock:
     """Ends connections when their time is over, whatever they wait for."""
 
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+    def __init__(self, total_s: float) -> None:
+        self.began, self.total_s = time.monotonic(), total_s
         self.is_over = False
         self.socket: socket.socket | None = None
         self._timer: threading.Timer | None = None
@@ -96,9 +139,9 @@ class _Clock:
         """How long it has run."""
         return time.monotonic() - self.began
 
-    def left(self, most: float = TOTAL_S) -> float:
+    def left(self, most: float = inf) -> float:
         """Return how many seconds are left, and at most so many."""
-        return max(0.001, min(most, TOTAL_S - self.seconds))
+        return max(0.001, min(most, self.total_s - self.seconds))
 
     def ring_in(self, seconds: float) -> None:
         """End what is connected, or will be, after that time."""
@@ -127,28 +170,29 @@ class _Clock:
                 pass
 
 
-def _followed(url: str, clock: _Clock) -> bytes:
+def _followed(wanted: _Wanted, clock: _Clock, take: Callable[[bytes], Any]) -> str:
     """Ask an address, and those that it leads on to."""
-    at = url
+    at = wanted.url
     for _ in range(MAX_REDIRECTS + 1):
-        with _answer(at, url, clock) as answer:
+        with _answer(at, wanted, clock) as answer:
             place = answer.headers.get("Location")
             if answer.status not in REDIRECTS or not place:
-                return _content(answer, url, clock)
+                _content(answer, wanted, clock, take)
+                return str(answer.headers.get("Content-Disposition", ""))
         at = urljoin(at, place)
-    raise _failed(url, f"it leads on more than {MAX_REDIRECTS} times")
+    raise wanted.failed(f"it leads on more than {MAX_REDIRECTS} times")
 
 
 @contextmanager
-def _answer(at: str, url: str, clock: _Clock) -> Iterator[Any]:
+def _answer(at: str, wanted: _Wanted, clock: _Clock) -> Iterator[Any]:
     """Open the answer of one address; its headers are there."""
     from urllib3.util import make_headers, parse_url
 
     parts = parse_url(at)
     if parts.scheme not in SCHEMES or not parts.host:
         raise InvalidUrlError(
-            f"'{url}' leads to '{at}', which is not a web address; those start with "
-            "http:// or https://."
+            f"'{wanted.url}' leads to '{at}', which is not a web address; those start "
+            "with http:// or https://."
         )
     headers = {"User-Agent": "imaginairy", "Accept-Encoding": "identity"}
     if parts.auth:
@@ -160,7 +204,7 @@ def _answer(at: str, url: str, clock: _Clock) -> Iterator[Any]:
         "timeout": clock.left(ANSWER_S),
     }  # fmt: skip
     proxy = None if proxy_bypass(str(parts.netloc)) else getproxies().get(parts.scheme)
-    _require_public(url, host, _in_digits(host))
+    _require_public(wanted.url, host, _in_digits(host))
     answer = None
     clock.ring_in(clock.left(ANSWER_S))
     try:
@@ -168,7 +212,7 @@ def _answer(at: str, url: str, clock: _Clock) -> Iterator[Any]:
             whole = parts._replace(auth=None, fragment=None).url
             answer = _through(proxy, clock).urlopen("GET", whole, **options)
         else:
-            answer = _direct(parts, host, url, clock, options)
+            answer = _direct(parts, host, wanted, clock, options)
         if clock.is_over:  # and so the rest of its headers did not come
             raise TimeoutError("timed out")
         yield answer
@@ -179,7 +223,7 @@ def _answer(at: str, url: str, clock: _Clock) -> Iterator[Any]:
 
 
 def _direct(
-    parts: Any, host: str, url: str, clock: _Clock, options: dict[str, Any]
+    parts: Any, host: str, wanted: _Wanted, clock: _Clock, options: dict[str, Any]
 ) -> Any:
     """Ask one host at the first of its addresses that can be connected to."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
@@ -187,7 +231,7 @@ def _direct(
     is_tls = parts.scheme == "https"
     addresses = _looked_up(host, parts.port or (443 if is_tls else 80), clock)
     for address in addresses:
-        _require_public(url, host, address)
+        _require_public(wanted.url, host, address)
     headers = {"Host": parts.netloc, **options["headers"]}
     for address in addresses:
         pool = _pool_of(parts.scheme, clock)(
@@ -203,7 +247,7 @@ def _direct(
         except (ConnectTimeoutError, NewConnectionError):
             if address == addresses[-1] or clock.is_over:
                 raise
-    raise _failed(url, f"{host} has no address")
+    raise wanted.failed(f"{host} has no address")
 
 
 def _through(proxy: str, clock: _Clock) -> Any:
@@ -287,26 +331,28 @@ def _require_public(url: str, host: str, address: str | None) -> None:
     )
 
 
-def _content(answer: Any, url: str, clock: _Clock) -> bytes:
+def _content(
+    answer: Any, wanted: _Wanted, clock: _Clock, take: Callable[[bytes], Any]
+) -> None:
     """Read an answer to its end."""
     if not 200 <= answer.status < 300:
         said = " ".join(str(answer.reason or "").split())[:80]
-        raise _failed(url, f"the server answered {answer.status} {said}".rstrip())
-    announced = answer.headers.get("Content-Length", "")
-    if announced.isdecimal() and (len(announced) > 12 or int(announced) > MAX_BYTES):
-        raise _too_large(url)
+        raise wanted.failed(f"the server answered {answer.status} {said}".rstrip())
+    announced, most = answer.headers.get("Content-Length", ""), wanted.most_bytes
+    if announced.isdecimal() and (len(announced) > 12 or int(announced) > most):
+        raise wanted.too_large()
     clock.ring_in(clock.left())
-    began, data = time.monotonic(), bytearray()
+    began, arrived = time.monotonic(), 0
     while part := answer.read1(PART, decode_content=False):
-        data += part
-        if len(data) > MAX_BYTES:
-            raise _too_large(url)
+        arrived += len(part)
+        if arrived > most:
+            raise wanted.too_large()
+        take(part)
         late = time.monotonic() - began - ANSWER_S
-        if late > 0 and len(data) < LEAST_RATE * late:
-            raise _failed(url, f"less than {LEAST_RATE:,} bytes arrive a second")
+        if late > 0 and arrived < LEAST_RATE * late:
+            raise wanted.failed(f"less than {LEAST_RATE:,} bytes arrive a second")
     if clock.is_over:  # and so the connection was ended
-        raise _failed(url, f"it was not there after {TOTAL_S:g} seconds")
-    return bytes(data)
+        raise wanted.failed(f"it was not there after {wanted.total_s:g} seconds")
 
 
 def _reason_of(error: BaseException) -> str:
@@ -325,13 +371,3 @@ def _reason_of(error: BaseException) -> str:
         return error.strerror
     words = " ".join(str(error).split())[:200].rstrip(".")
     return words or type(error).__name__
-
-
-def _failed(url: str, reason: str) -> DownloadError:
-    return DownloadError(f"The picture '{url}' could not be fetched ({reason}).")
-
-
-def _too_large(url: str) -> DownloadError:
-    return DownloadError(
-        f"The picture '{url}' is larger than {MAX_BYTES // 1_000_000} MB."
-    )

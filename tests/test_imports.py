@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "whole_files": set(),
     "said": {"log", "whole_files"},
     "sources.own_default": {"whole_files"},
-    "sources": {"errors", "families", "kinds", "said", "sources", "whole_files"},
+    "sources": {"addresses", "errors", "families", "kinds", "said", "sources", "urls"}
+    | {"whole_files"},
     "models": {
         "models",
         "conditioning",

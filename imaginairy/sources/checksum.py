@@ -25,18 +25,37 @@ def checksum(files: Sequence[Path]) -> str:
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
-def summed(file: Path) -> str:
-    """Read a file and return its SHA-256."""
+def checksum_of_tensors(file: Path) -> str:
+    """Return the SHA-256 of the tensors of safetensors alone, of other files of all.
+
+    By it the web UIs know adapters: it stays the same where metadata change. It is
+    remembered too.
+    """
+    return _sum_of(file.resolve(), tensors_at(file))
+
+
+def tensors_at(file: Path) -> int:
+    """Return where in a file of safetensors the tensors begin; 0 in any other file."""
+    with file.open("rb") as opened:
+        start = opened.read(9)
+    length = int.from_bytes(start[:8], "little")
+    is_safe = start[8:] == b"{" and length <= file.stat().st_size - 8
+    return length + 8 if is_safe else 0
+
+
+def summed(file: Path, begin: int = 0) -> str:
+    """Read a file, from a place on, and return its SHA-256."""
     digest = hashlib.sha256()
     with file.open("rb") as opened:
+        opened.seek(begin)
         while block := opened.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
 
 
-def remember(file: Path, digest: str) -> None:
+def remember(file: Path, digest: str, begin: int = 0) -> None:
     """Keep the sum of a file, as it is now, in the user's cache."""
-    memory = _memory_of(file.resolve())
+    memory = _memory_of(file.resolve(), begin)
     clear_abandoned(memory.parent)
     try:
         with whole_file(memory) as place:
@@ -45,19 +64,19 @@ def remember(file: Path, digest: str) -> None:
         pass  # a cache that cannot be written to costs time, no more
 
 
-def _sum_of(file: Path) -> str:
+def _sum_of(file: Path, begin: int = 0) -> str:
     try:
-        if SHA256.fullmatch(known := _memory_of(file).read_text()):
+        if SHA256.fullmatch(known := _memory_of(file, begin).read_text()):
             return known
     except (OSError, ValueError):
         pass  # not kept, or not for us to read
-    digest = summed(file)
-    remember(file, digest)
+    digest = summed(file, begin)
+    remember(file, digest, begin)
     return digest
 
 
-def _memory_of(file: Path) -> Path:
+def _memory_of(file: Path, begin: int) -> Path:
     status = file.stat()
-    key = f"{file}|{status.st_size}|{status.st_mtime_ns}"
+    key = f"{file}|{status.st_size}|{status.st_mtime_ns}" + f"|{begin}" * bool(begin)
     name = hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()
     return user_cache_path("imaginairy") / "sha256" / name

@@ -1,0 +1,320 @@
+"""Where adapters lie, LoRAs and their kin: by name, path, repository or address.
+
+There is no list of them as there is of models, so that a name is that of a file in one
+of a few folders: those that `IMAGINAIRY_ADAPTERS` names, then those beside the model,
+where other tools keep theirs, then what was fetched from addresses, and what comes with
+the package.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from platformdirs import user_cache_path
+
+from imaginairy.errors import UnknownModelError, near_miss, shown
+from imaginairy.sources import hub
+from imaginairy.sources.adapter_facts import header_of
+from imaginairy.sources.checksum import checksum, checksum_of_tensors
+from imaginairy.sources.from_address import (
+    ENDINGS,
+    cached_from,
+    fetch_from,
+    without_secrets,
+)
+from imaginairy.sources.locate import existing
+from imaginairy.sources.rows import BUNDLED_FOLDER, HubFile, HubRepo, LocalPath
+from imaginairy.urls import SCHEMES
+
+VARIABLE = "IMAGINAIRY_ADAPTERS"
+"""The variable that names folders, as many as one likes."""
+BESIDE = ("loras", "lora", "lycoris", "adapters")
+"""What other tools call their folders of adapters, in any case."""
+BUNDLED = BUNDLED_FOLDER / "adapters"
+MOST_FILES = 20_000
+"""How many entries of folders are looked at."""
+MOST_SHOWN = 12
+KNOWN_HASH = "sshs_model_hash"
+"""What kohya's trainer writes down of the SHA-256 of the tensors."""
+CALLED = "ss_output_name"
+"""What it calls the adapter, as do prompts of the web UIs."""
+HASH = re.compile(r"[0-9a-f]{8,64}")
+LARGEST = 2_000_000_000
+"""Bytes; what is larger is no adapter, and is not summed up."""
+USUAL = ("pytorch_lora_weights", "adapter_model")
+"""What the one file of an adapter is called that lies in a folder of its own."""
+REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?(?::([^:]+))?")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A file at a web address."""
+
+    url: str
+
+
+Place: TypeAlias = LocalPath | HubFile | HubRepo | Address
+
+
+@dataclass(frozen=True)
+class AdapterRow:
+    """An adapter, and where it lies."""
+
+    name: str
+    """As it is recorded: by it the same is found again."""
+    place: Place
+    is_known: bool = False
+    """Whether it goes by the name of a file in one of the folders."""
+
+
+def folders(model: Path | None = None) -> list[tuple[Path, bool]]:
+    """Return the folders that are searched, and whether those in them are too.
+
+    Args:
+        model: the file or folder of the model that they are for.
+    """
+    said = os.environ.get(VARIABLE, "").split(os.pathsep)
+    found = [(Path(each).expanduser(), True) for each in said if each.strip()]
+    if model is not None:
+        home = model if model.is_dir() else model.parent
+        found += [(each, True) for at in (home, home.parent) for each in _beside(at)]
+        found.append((home, False))
+    return [*found, (fetched_folder(), True), (BUNDLED, True)]
+
+
+def fetched_folder() -> Path:
+    """Return where what came from web addresses is kept."""
+    return user_cache_path("imaginairy") / "adapters"
+
+
+def _beside(home: Path) -> list[Path]:
+    try:
+        return sorted(
+            each
+            for each in home.iterdir()
+            if each.name.lower() in BESIDE and each.is_dir()
+        )
+    except OSError:
+        return []
+
+
+def files(model: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """Yield the names and the paths of files that may be adapters, folder by folder."""
+    seen: set[Path] = set()
+    left = MOST_FILES
+    for folder, is_deep in folders(model):
+        for path in _within(folder, is_deep):
+            left -= 1
+            if not left:
+                return
+            if path.suffix.lower() in ENDINGS and (real := path.resolve()) not in seen:
+                seen.add(real)
+                yield path.stem, path
+
+
+def _within(folder: Path, is_deep: bool) -> Iterator[Path]:
+    for place, inner, names in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not name.startswith(".")) * is_deep
+        yield from (Path(place, name) for name in sorted(names))
+
+
+def locate_adapter(name: str, model: Path | None = None) -> AdapterRow:
+    """Return the adapter meant by a name; nothing is fetched or opened.
+
+    Args:
+        name: that of a file in one of the folders, without its ending, a path,
+            `owner/repo[@revision][:file]` or a web address.
+        model: the file or folder of the model that it is for.
+
+    Raises:
+        UnknownModelError: nothing goes by that name.
+    """
+    if scheme_of(name) in SCHEMES:
+        return _at_address(name)
+    if path := named_in_folders(name, model):
+        return AdapterRow(name, LocalPath(path), is_known=True)
+    if path := existing(name):
+        path = path.absolute()
+        return AdapterRow(str(path), LocalPath(path))
+    if (repo := REPO.fullmatch(name)) and not repo[1].lower().endswith(ENDINGS):
+        owner, revision, file = repo[1], repo[2] or "main", repo[3]
+        place = HubFile(owner, file, revision) if file else HubRepo(owner, revision)
+        return AdapterRow(name, place)
+    if path := named_inside(name, model):
+        return AdapterRow(path.stem, LocalPath(path), is_known=True)
+    raise UnknownModelError(_unknown(name, model))
+
+
+def _at_address(url: str) -> AdapterRow:
+    """Return what lies at an address; a file of the hub's is asked of the hub."""
+    from huggingface_hub import constants
+
+    start = rf"(?:{re.escape(constants.ENDPOINT)}|https://huggingface\.co)"
+    if page := re.match(
+        rf"{start}/([\w.-]+/[\w.-]+)/(?:resolve|blob)/([^/]+)/([^?#]+)", url
+    ):
+        repo, revision, file = page.groups()
+        at = "" if revision == "main" else f"@{revision}"
+        return AdapterRow(f"{repo}{at}:{file}", HubFile(repo, file, revision))
+    return AdapterRow(without_secrets(url), Address(url))
+
+
+def scheme_of(name: str) -> str:
+    """Return how an address begins; nothing of what is none."""
+    try:
+        return urlsplit(name).scheme.lower()
+    except ValueError:
+        return ""
+
+
+def named_in_folders(name: str, model: Path | None = None) -> Path | None:
+    """Return the first file of a name, with or without its folder and its ending."""
+    parts = Path(name).parts
+    if not parts or {"..", "~", Path(name).anchor} & {*parts}:
+        return None
+    same, alike = [], []
+    for stem, path in files(model):
+        if tuple(path.parts[-len(parts) :])[:-1] != parts[:-1]:
+            continue
+        if parts[-1] in (stem, path.name):
+            same.append(path)
+            break
+        if parts[-1].lower() in (stem.lower(), path.name.lower()):
+            alike.append(path)
+    return next(iter([*same, *alike]), None)
+
+
+def _unknown(name: str, model: Path | None) -> str:
+    names = list(dict.fromkeys(stem for stem, _ in files(model)))
+    listed = ", ".join(names[:MOST_SHOWN])
+    listed += f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else ""
+    where = f"those found are {listed}" if names else "no folder holds any"
+    hint = near_miss(name, names) if names else ""
+    if ":" in name and not hint:
+        hint = " A weight is written NAME=0.8."
+    return (
+        f"There is no LoRA {shown(name)}: {where}; give the path of one, owner/repo or "
+        "owner/repo:FILE on the hub, or a web address, or name the folders of yours in "
+        f"{VARIABLE}.{hint}"
+    )
+
+
+def adapter_on_disk(row: AdapterRow) -> Path | None:
+    """Return where an adapter lies on this machine; None where it is to be fetched."""
+    match row.place:
+        case LocalPath(path):
+            return chosen_in(path)
+        case HubFile() as file:
+            return hub.cached(file)
+        case HubRepo(repo, revision):
+            snapshot = hub.cached_snapshot(repo, revision)
+            try:
+                return chosen_in(snapshot) if snapshot else None
+            except UnknownModelError:
+                return None
+        case Address(url):
+            return cached_from(url, fetched_folder())
+
+
+def fetch_adapter(row: AdapterRow) -> Path:
+    """Return where an adapter lies on this machine, fetching it if need be.
+
+    Raises:
+        UnknownModelError: there is no such repository, or no one adapter in it.
+        DownloadError: it could not be fetched.
+        InvalidUrlError: its address leads to none of a public host.
+    """
+    if path := adapter_on_disk(row):
+        return path
+    match row.place:
+        case HubFile() as file:
+            return hub.fetch(file)
+        case HubRepo(repo, revision):
+            wanted = chosen(hub.repo_files(repo, revision), repo)
+            return hub.fetch(HubFile(repo, wanted, revision))
+        case Address(url):
+            return fetch_from(url, fetched_folder())
+        case LocalPath(path):
+            raise UnknownModelError(f"There is no LoRA at '{path}' any more.")
+
+
+def adapter_source(row: AdapterRow) -> str:
+    """Return the address that an adapter is fetched from; nothing where it is not."""
+    from huggingface_hub import constants
+
+    match row.place:
+        case HubFile() | HubRepo() as there:
+            return f"{constants.ENDPOINT}/{there.repo}"
+        case Address(url):
+            return without_secrets(url)
+    return ""
+
+
+def chosen_in(path: Path) -> Path | None:
+    """Return a file, or the one adapter in a folder; None where nothing is there.
+
+    Raises:
+        UnknownModelError: there is not one in it.
+    """
+    if not path.is_dir():
+        return path if path.exists() else None
+    inside = [file for file in _within(path, is_deep=True) if file.is_file()]
+    names = [file.relative_to(path).as_posix() for file in inside[:MOST_FILES]]
+    return path / chosen(names, str(path))
+
+
+def chosen(names: Sequence[str], origin: str) -> str:
+    """Choose the one adapter among the files of a folder or a repository.
+
+    Raises:
+        UnknownModelError: there is none, or there are several.
+    """
+    weights = [name for name in names if name.lower().endswith(ENDINGS)]
+    safe = [name for name in weights if name.lower().endswith(".safetensors")]
+    usual = [name for name in safe or weights if Path(name).stem in USUAL]
+    for few in (usual, safe, weights):
+        if len(few) == 1:
+            return few[0]
+    listed = ", ".join(weights[:MOST_SHOWN]) + ", …" * bool(weights[MOST_SHOWN:])
+    raise UnknownModelError(
+        f"'{origin}' holds {len(weights) or 'no'} files of weights"
+        + (f" ({listed}); say which, as {origin}:FILE" if weights else "")
+        + "."
+    )
+
+
+def named_inside(name: str, model: Path | None = None) -> Path | None:
+    """Return the first adapter in the folders that calls itself so in its header."""
+    found = (path for _, path in files(model))
+    called = (path for path in found if header_of(path)[1].get(CALLED) == name)
+    return next(called, None) if name else None
+
+
+def with_hash(start: str, model: Path | None = None) -> Path | None:
+    """Return the first adapter in the folders of a hash; None where there is none.
+
+    Args:
+        start: the first digits of the SHA-256 of the whole file or of its tensors.
+    """
+    start = start.lower()
+    if not HASH.fullmatch(start):
+        return None
+    found = [path for _, path in files(model)]
+    for path in found:
+        if header_of(path)[1].get(KNOWN_HASH, "").startswith(start):
+            return path
+    return next((path for path in found if _has_hash(path, start)), None)
+
+
+def _has_hash(path: Path, start: str) -> bool:
+    try:
+        if path.stat().st_size > LARGEST:
+            return False
+        sums = (checksum([path]), checksum_of_tensors(path))
+    except OSError:
+        return False
+    return any(digest.startswith(start) for digest in sums)
