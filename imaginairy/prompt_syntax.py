@@ -19,11 +19,12 @@ brackets and ratios like `[16:9]` stay, and a backslash makes `[`, `{` and `<` p
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from imaginairy.prompt_language import Fragment, parse_text
+from imaginairy.word_signs import marked
 
 GONE = "\0"
 """Stands for what was left out until the signs around it are tidied."""
@@ -123,13 +124,16 @@ class Cleaned:
     """What was read as another text, and as which."""
 
 
-def read_text(text: str) -> tuple[Fragment, ...]:
+def read_text(text: str, words: Sequence[str] = ()) -> tuple[Fragment, ...]:
     """Read a text as the text encoder gets it, without the syntax of other tools.
+
+    Args:
+        words: learned words, each of which is one sign in what comes back.
 
     Raises:
         BadPromptError: see `parse_text`.
     """
-    return parse_text(cleaned(text).text)
+    return parse_text(cleaned(marked(text, words)).text)
 
 
 def remark_on(texts: Iterable[str]) -> str:

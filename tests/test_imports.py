@@ -57,7 +57,7 @@ MAY_IMPORT = {
     | {"weights"},
     "families": {"conditioning", "errors", "families", "prompt_syntax", "tokenizer"}
     | {"networks.config", "samplers.prediction", "settings", "sizes"}
-    | {"weighted_prompt"},
+    | {"prompt_language", "weighted_prompt", "word_signs"},
     "tokenizer": {"errors"},
     "weights": {"errors", "kinds", "log", "settings", "sources.layouts", "tokenizer"}
     | {"printable", "weights"},
@@ -100,7 +100,8 @@ MAY_IMPORT = {
     "addresses": {"errors", "urls"},
     "lazy_image": {"addresses", "errors", "kinds", "pictures", "urls"},
     "prompt_language": {"errors"},
-    "prompt_syntax": {"prompt_language"},
+    "prompt_syntax": {"prompt_language", "word_signs"},
+    "word_signs": set(),
     "masks": {"errors", "images", "log", "masks", "sizes"},
     "sizes": {"errors"},
     "order": {

@@ -105,7 +105,7 @@ class TwoEncoders:
     def lengthened(self, embedding: Tensor, tokens: int) -> Tensor:
         """Fill an embedding of both up to so many tokens with windows of nothing."""
         both = (self.first, self.second)
-        nothing = torch.cat([one.encoded([], self.clip_skip) for one in both], dim=-1)
+        nothing = torch.cat([one.encoded([[]], self.clip_skip) for one in both], dim=-1)
         while embedding.shape[1] < tokens:
             embedding = torch.cat([embedding, nothing], dim=1)
         return embedding

@@ -1,6 +1,6 @@
 """How families turn words into what their networks read; parts that they share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,13 @@ from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import BadOptionError
+from imaginairy.families.learned_word import LearnedWord
+from imaginairy.prompt_language import Fragment
 from imaginairy.prompt_syntax import read_text
 from imaginairy.sizes import Framing
 from imaginairy.tokenizer import ClipTokenizer
 from imaginairy.weighted_prompt import WeightedPrompt
+from imaginairy.word_signs import parted
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Wanted:
     """The layer of the text encoders to use, counted from the last, which is 1."""
     given: Conditioning | None = None
     """Embeddings that stand in place of the prompts."""
+    words: Sequence[LearnedWord] = ()
+    """What the text encoders know beside their vocabularies."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,16 @@ class TextEncoder:
     """A text network, and the vocabulary by which its tokens are numbered."""
 
     network: Any
-    """Maps ids (windows, tokens) and a clip skip to a `Conditioning` of tokens
-    (windows, tokens, width); its `config` says the `width` and how many `layers` there
+    """Maps ids (windows, tokens), a clip skip and the vectors of learned words, whose
+    ids stand behind the vocabulary's, to a `Conditioning` of tokens (windows, tokens,
+    width); its `config` says the `width`, the `vocab_size` and how many `layers` there
     are."""
     tokenizer: ClipTokenizer
     device: torch.device
     behind: int = 0
     """Layers that are never read; `clip_skip` counts from the one before them."""
+    words: Sequence[LearnedWord] = ()
+    """What it knows beside its vocabulary; all have vectors of its width."""
 
     @property
     def width(self) -> int:
@@ -83,10 +91,9 @@ class TextEncoder:
         """
         each = []
         for prompt in prompts:
-            text = "".join(fragment.text for fragment in read_text(prompt.text))
-            first = self.windows(self.tokenizer.ids(text))[:1]
-            read = self.network(torch.tensor(first, device=self.device))
-            each.append(read.pooled.float())
+            text = "".join(fragment.text for fragment in self.fragments(prompt.text))
+            [first, *_] = self.windows([Fragment(text)])
+            each.append(self._read([[number for number, _ in first]]).pooled.float())
         return weighted_mean(prompts, each)
 
     def embed(self, prompts: Sequence[WeightedPrompt], clip_skip: int = 1) -> Tensor:
@@ -113,46 +120,88 @@ class TextEncoder:
         counts as much as its emphasis: that is the difference to the same text with
         nothing said in its place. Only the windows that a stretch lies in differ.
         """
-        fragments = read_text(text)
-        stretches = [self.tokenizer.ids(fragment.text) for fragment in fragments]
-        ids = [number for stretch in stretches for number in stretch]
-        embedded = self.encoded(ids, clip_skip)
+        fragments = self.fragments(text)
+        windows = self.windows(fragments)
+        embedded = self.encoded(
+            [[number for number, _ in each] for each in windows], clip_skip
+        )
         emphasised = embedded.clone()
-        window, room = self.tokenizer.max_tokens, self.tokenizer.room
-        end = 0
-        for fragment, stretch in zip(fragments, stretches, strict=True):
-            begin, end = end, end + len(stretch)
-            if fragment.emphasis == 1 or not stretch:
+        tokens, silence = self.tokenizer.max_tokens, self.tokenizer.end
+        lies_in: dict[int, tuple[int, int]] = {}
+        for place, window in enumerate(windows):
+            for _, of in window:
+                lies_in[of] = lies_in.get(of, (place, 0))[0], place + 1
+        for stretch, (first, last) in lies_in.items():
+            emphasis = fragments[stretch].emphasis
+            if emphasis == 1:
                 continue
-            first, last = begin // room, (end - 1) // room + 1
-            silence = [self.tokenizer.end] * len(stretch)
-            others = [*ids[first * room : begin], *silence, *ids[end : last * room]]
-            place = slice(first * window, last * window)
+            others = [
+                [silence if of == stretch else number for number, of in window]
+                for window in windows[first:last]
+            ]
+            place = slice(first * tokens, last * tokens)
             difference = embedded[:, place] - self.encoded(others, clip_skip)
-            emphasised[:, place] += (fragment.emphasis - 1) * difference
+            emphasised[:, place] += (emphasis - 1) * difference
         return emphasised
 
     def lengthened(self, embedding: Tensor, tokens: int, clip_skip: int = 1) -> Tensor:
         """Fill an embedding up to so many tokens with windows of the empty text."""
         while embedding.shape[1] < tokens:
-            embedding = torch.cat([embedding, self.encoded([], clip_skip)], dim=1)
+            embedding = torch.cat([embedding, self.encoded([[]], clip_skip)], dim=1)
         return embedding
 
-    def encoded(self, ids: Sequence[int], clip_skip: int = 1) -> Tensor:
-        """Return the embeddings of the windows that ids fill, in a row."""
+    def encoded(self, windows: Sequence[Sequence[int]], clip_skip: int = 1) -> Tensor:
+        """Return the embeddings of windows, in a row; start and end are put around."""
         layers = self.network.config.layers - self.behind
         if clip_skip > layers:
             raise BadOptionError(
                 f"A clip_skip of {clip_skip} is more than the {layers} layers of this "
                 f"model's text encoder; give one from 1 to {layers}."
             )
-        token_ids = torch.tensor(self.windows(ids), device=self.device)
-        read = self.network(token_ids, clip_skip + self.behind)
+        read = self._read(windows, clip_skip + self.behind)
         return read.tokens.float().flatten(0, 1)[None]
 
-    def windows(self, ids: Sequence[int]) -> list[list[int]]:
-        """Cut the ids of a text into whole windows, at least one."""
-        return [self.tokenizer.window(part) for part in self.tokenizer.chunks(ids)]
+    def _read(self, windows: Sequence[Sequence[int]], clip_skip: int = 1) -> Any:
+        whole = [self.tokenizer.window(ids) for ids in windows]
+        learned = [word.vectors[self.width] for word in self.words]
+        return self.network(
+            torch.tensor(whole, device=self.device),
+            clip_skip,
+            torch.cat(learned).to(self.device) if learned else None,
+        )
+
+    def fragments(self, text: str) -> tuple[Fragment, ...]:
+        """Read a text; its learned words are signs, see `word_signs`."""
+        return read_text(text, [name for word in self.words for name in word.names])
+
+    def windows(self, fragments: Sequence[Fragment]) -> list[list[tuple[int, int]]]:
+        """Cut a text into windows of ids, each with the number of its fragment.
+
+        A learned word is torn only where it is longer than a window.
+        """
+        windows: list[list[tuple[int, int]]] = [[]]
+        room = self.tokenizer.room
+        for stretch, fragment in enumerate(fragments):
+            for ids in self.ids(fragment.text):
+                if len(windows[-1]) + len(ids) > room >= len(ids):
+                    windows.append([])
+                for number in ids:
+                    if len(windows[-1]) == room:
+                        windows.append([])
+                    windows[-1].append((number, stretch))
+        return windows
+
+    def ids(self, text: str) -> Iterator[Sequence[int]]:
+        """Yield the ids of a marked text: each token's, those of a word together."""
+        end, of_signs = self.network.config.vocab_size, []
+        for word in self.words:
+            begin, end = end, end + len(word.vectors[self.width])
+            of_signs += [range(begin, end)] * len(word.names)
+        for part in parted(text) if self.words else [text]:
+            if isinstance(part, int):
+                yield of_signs[part]
+            else:
+                yield from ([number] for number in self.tokenizer.ids(part))
 
 
 Encoders = Mapping[str, TextEncoder]

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -231,7 +232,11 @@ class DrawingModel:
                 are not the model's.
         """
         condition: Condition = function(self.family.condition)
-        return condition(wanted, self.encoders)
+        encoders = {
+            role: replace(encoder, words=wanted.words)
+            for role, encoder in self.encoders.items()
+        }
+        return condition(wanted, encoders)
 
     def encode(self, pictures: Tensor, noise: Tensor) -> Tensor:
         """Return scaled latents of pictures (batch, 3, h, w) in [-1, 1].

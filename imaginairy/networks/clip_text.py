@@ -58,7 +58,9 @@ class ClipText(nn.Module):
             else Linear(config.width, config.projection_dim, bias=False)
         )
 
-    def forward(self, token_ids: Tensor, clip_skip: int = 1) -> Conditioning:
+    def forward(
+        self, token_ids: Tensor, clip_skip: int = 1, learned: Tensor | None = None
+    ) -> Conditioning:
         """Embed ids (batch, up to max_tokens) as tokens (batch, n, width).
 
         They are the output of a layer, after the final normalisation if the config
@@ -68,10 +70,12 @@ class ClipText(nn.Module):
 
         Args:
             clip_skip: which layer, counted from the last, which is 1.
+            learned: rows (n, width) of the ids from `vocab_size` on, in place of the
+                vocabulary's.
         """
         config = self.config
         places = self.positions.weight[: token_ids.shape[1]]
-        states = [self.tokens(token_ids).to(places.dtype) + places]
+        states = [self._rows(token_ids, learned, places.dtype) + places]
         kept = len(self.layers) + 1 - clip_skip
         for layer in list(self.layers)[: None if config.pooled else kept]:
             states.append(layer(states[-1]))
@@ -79,6 +83,16 @@ class ClipText(nn.Module):
         return Conditioning(
             tokens, self._pooled(states[-1], token_ids) if config.pooled else None
         )
+
+    def _rows(
+        self, token_ids: Tensor, learned: Tensor | None, dtype: torch.dtype
+    ) -> Tensor:
+        if learned is None:
+            return self.tokens(token_ids).to(dtype)
+        behind = token_ids - self.config.vocab_size
+        known = self.tokens(token_ids.where(behind < 0, 0)).to(dtype)
+        rows = learned.to(dtype)[behind.clamp(min=0)]
+        return torch.where((behind < 0)[..., None], known, rows)
 
     def _pooled(self, last: Tensor, token_ids: Tensor) -> Tensor:
         ends = (token_ids == self.config.end_token).int().argmax(dim=1)

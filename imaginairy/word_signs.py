@@ -1,0 +1,74 @@
+"""Learned words in texts: each becomes one letter, which no syntax takes apart.
+
+A word is found where it stands by itself, in any case of letters, as `easynegative` in
+`(easynegative:1.2)`; the longest of several comes first. `embedding:easynegative`, as
+ComfyUI writes it, is the same, with or without the folder and the ending of its file.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+FIRST, LAST = 0x10600, 0x10736
+"""Letters of Linear A, in which nobody writes prompts."""
+SIGNS = f"[{chr(FIRST)}-{chr(LAST)}]"
+MOST_WORDS = LAST - FIRST + 1
+NAMED = r"(?<![\w:/])embedding:"
+"""Stands before the name of a word's file."""
+ENDINGS = ("safetensors", "pt", "bin")
+OTHER = r"<\w+(?:\[[^\]<>]*\])?:[^<>\n]*>"
+"""What names other things than words, as `<lora:x:1>`."""
+
+
+def marked(text: str, words: Sequence[str]) -> str:
+    """Return a text in which each of some words is one sign.
+
+    Args:
+        words: at most MOST_WORDS, in the order of their signs.
+    """
+    if not words:
+        return text
+    numbers = {word.casefold(): n for n, word in reversed([*enumerate(words)])}
+
+    def sign(found: re.Match[str]) -> str:
+        if not (word := found["word"]):
+            return found[0]
+        return chr(FIRST + numbers[re.sub(r"\\([\\()|])", r"\1", word).casefold()])
+
+    return _pattern(tuple(words)).sub(sign, re.sub(SIGNS, " ", text))
+
+
+def parted(text: str) -> Iterator[str | int]:
+    """Yield the stretches of a marked text, and the numbers of the words between."""
+    for stretch in re.split(f"({SIGNS})", text):
+        if re.fullmatch(SIGNS, stretch):
+            yield ord(stretch) - FIRST
+        elif stretch:
+            yield stretch
+
+
+def unmarked(text: str) -> str:
+    """Return a marked text without its words."""
+    return re.sub(SIGNS, " ", text)
+
+
+@lru_cache(maxsize=16)
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = sorted(words, key=len, reverse=True)
+    each = "|".join(map(_alone, longest_first))
+    ending = rf"(?(named)(?:\.(?:{'|'.join(ENDINGS)}))?)"
+    named = rf"(?P<named>{NAMED}(?:[^\s,:()\[\]{{}}|<>]*/)?)?"
+    return re.compile(rf"{OTHER}|{named}(?P<word>{each}){ending}", re.IGNORECASE)
+
+
+def _alone(word: str) -> str:
+    """Return a pattern for a word that is no part of a longer one.
+
+    Where prompts have a backslash before a sign, it may stand before that.
+    """
+    spelled = "".join(
+        (r"\\?" if letter in "\\()|" else "") + re.escape(letter) for letter in word
+    )
+    before = r"(?<!\w)" if re.match(r"\w", word) else ""
+    behind = r"(?!\w)" if re.search(r"\w\Z", word) else ""
+    return f"{before}{spelled}{behind}"
