@@ -23,7 +23,7 @@ def of_one(
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
-    follow, avoid = encoders["text"].both(wanted)
+    follow, avoid = replace(encoders["text"], words=wanted.words).both(wanted)
     return Conditioning(follow), None if avoid is None else Conditioning(avoid)
 
 
@@ -39,7 +39,10 @@ def of_two(
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
-    first, second = (replace(encoders[role], behind=1) for role in ("text", "text_2"))
+    first, second = (
+        replace(encoders[role], behind=1, words=wanted.words)
+        for role in ("text", "text_2")
+    )
     read = TwoEncoders(first, second, wanted.clip_skip)
     ids = sizes_told(wanted).to(read.second.device)
     if wanted.given is None:
@@ -74,7 +77,7 @@ def of_refiner(
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
-    encoder = replace(encoders["text"], behind=1)
+    encoder = replace(encoders["text"], behind=1, words=wanted.words)
     follow, avoid = encoder.both(wanted)
     given = None if wanted.given is None else wanted.given.pooled
     pooled = encoder.pooled(wanted.prompts) if given is None else given

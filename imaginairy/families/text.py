@@ -128,15 +128,15 @@ class TextEncoder:
         emphasised = embedded.clone()
         tokens, silence = self.tokenizer.max_tokens, self.tokenizer.end
         lies_in: dict[int, tuple[int, int]] = {}
-        for place, window in enumerate(windows):
+        for number, window in enumerate(windows):
             for _, of in window:
-                lies_in[of] = lies_in.get(of, (place, 0))[0], place + 1
+                lies_in[of] = lies_in.get(of, (number, 0))[0], number + 1
         for stretch, (first, last) in lies_in.items():
             emphasis = fragments[stretch].emphasis
             if emphasis == 1:
                 continue
             others = [
-                [silence if of == stretch else number for number, of in window]
+                [silence if of == stretch else own for own, of in window]
                 for window in windows[first:last]
             ]
             place = slice(first * tokens, last * tokens)

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -232,11 +231,7 @@ class DrawingModel:
                 are not the model's.
         """
         condition: Condition = function(self.family.condition)
-        encoders = {
-            role: replace(encoder, words=wanted.words)
-            for role, encoder in self.encoders.items()
-        }
-        return condition(wanted, encoders)
+        return condition(wanted, self.encoders)
 
     def encode(self, pictures: Tensor, noise: Tensor) -> Tensor:
         """Return scaled latents of pictures (batch, 3, h, w) in [-1, 1].

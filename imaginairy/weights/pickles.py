@@ -40,6 +40,14 @@ class _StandIn:
         pass
 
 
+class _Kept(dict[str, Any]):
+    """Takes the place of a module of PyTorch that held tensors by name, as those."""
+
+    def __setstate__(self, state: object) -> None:
+        held = dict(_items(state)).get("_parameters")
+        self.update(_items(held))
+
+
 def _stand_in(name: str) -> tuple[Any, str]:
     return type(name.rpartition(".")[2], (_StandIn,), {}), name
 
@@ -54,6 +62,8 @@ FOREIGN_NAMES = (
     "_codecs.encode",
 )
 """Names in the pickles of published checkpoints that carry nothing we need."""
+PARAMETERS = "torch.nn.modules.container.ParameterDict"
+"""In which the first programs that learned words kept these."""
 
 
 def unpickle(
@@ -72,6 +82,7 @@ def unpickle(
     """
     refuse_swollen(path, is_archive=mapped)
     stand_ins: list[Any] = [_stand_in(name) for name in FOREIGN_NAMES]
+    stand_ins.append((_Kept, PARAMETERS))
     # torch tells safetensors by their ending; a file that merely ends like one is
     # handed over open, and without its name cannot be mapped.
     misnamed = path.name.endswith(".safetensors")
@@ -95,7 +106,7 @@ def unpickle(
     for _ in range(MOST_WRAPPERS):
         content = _unwrapped(content)
     found = {k: v for k, v in _items(content) if _is_plain(k, v)}
-    if not found and isinstance(content, dict):
+    if not found and _is_nested(content):
         found = dict(_within(content, "", MOST_WRAPPERS, set()))
     if not found:
         raise CheckpointError(
@@ -122,6 +133,13 @@ def _unwrapped(content: Any) -> Any:
     held = dict(_items(content))
     inner = (held[key] for key in WRAPPERS if isinstance(held.get(key), dict))
     return next(inner, content)
+
+
+def _is_nested(content: Any) -> bool:
+    """Tell a mapping, or a sequence of some, in which tensors may have names."""
+    if isinstance(content, list | tuple) and content:
+        return all(isinstance(each, dict) for each in content)
+    return isinstance(content, dict)
 
 
 def _within(
