@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imaginairy.families.family import Shape
+from imaginairy.families.family import Family, Shape
 from imaginairy.families.signs import (
     CHROMA,
     CONTEXTS,
@@ -177,3 +177,12 @@ def family_said(metadata: Mapping[str, str]) -> str | None:
             if re.match(start, metadata.get(name, "").strip(), re.IGNORECASE):
                 return family
     return None
+
+
+ROWS = {SD1: "sd1", SD2: "sd2", SDXL: "sdxl", REFINER: "sdxl-refiner"}
+"""What the families that adapters are told to be of are called in the table."""
+
+
+def is_family(told: str, family: Family) -> bool:
+    """Tell whether a family is what an adapter was told to be for."""
+    return ROWS.get(told, told) in (family.name, family.title)

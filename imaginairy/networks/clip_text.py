@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.networks.config import ClipTextConfig
-from imaginairy.networks.layers import Attention, Embedding, Linear
+from imaginairy.networks.layers import Attention, Embedding, LayerNorm, Linear
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -31,9 +31,9 @@ class Layer(nn.Module):
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[config.activation]
-        self.norm1 = nn.LayerNorm(config.width)
+        self.norm1 = LayerNorm(config.width)
         self.attention = Attention(config.width, heads=config.heads, qkv_bias=True)
-        self.norm2 = nn.LayerNorm(config.width)
+        self.norm2 = LayerNorm(config.width)
         self.widen = Linear(config.width, config.mlp_width)
         self.narrow = Linear(config.mlp_width, config.width)
 
@@ -51,7 +51,7 @@ class ClipText(nn.Module):
         self.tokens = Embedding(config.vocab_size, config.width)
         self.positions = nn.Embedding(config.max_tokens, config.width)
         self.layers = nn.Sequential(*(Layer(config) for _ in range(config.layers)))
-        self.norm_out = nn.LayerNorm(config.width)
+        self.norm_out = LayerNorm(config.width)
         self.projection = (
             None
             if config.projection_dim is None

@@ -1,5 +1,6 @@
 """Blocks that the UNet and the autoencoder share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from math import ceil, log
@@ -9,14 +10,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Compute = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""What a layer computes of an input, a weight and a bias."""
+
+
+class Change(ABC):
+    """What acts on a layer's weights for a while, in its `changes`; see `adapters`."""
+
+    thin = False
+    """Whether what it adds to the weights is a product of thin matrices, so that it is
+    cheaper `added` to what the layer gives."""
+
+    @abstractmethod
+    def changed(
+        self, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what weights and bias become, which stay as they are."""
+
+    def added(self, output: Tensor, input: Tensor, compute: Compute) -> Tensor:
+        """Add to what a layer gives, where `thin`; `output` may be overwritten."""
+        raise NotImplementedError
+
+
+Changes = tuple[Change, ...]
+
 
 class Linear(nn.Linear):
     """Multiply by weights, which may be stored in another type than the input's."""
 
     casts = True
     """Whether weights may be held as they are stored; see `weights.assemble`."""
+    changes: Changes = ()
 
     def forward(self, input: Tensor) -> Tensor:  # the name nn.Linear gave it
+        if self.changes:
+            return changed(self, input, F.linear)
         return F.linear(input, self.weight.to(input.dtype), self.bias)
 
 
@@ -24,6 +52,43 @@ class Embedding(nn.Embedding):
     """Give each number its row, in the type that the rows are stored in."""
 
     casts = True
+    changes: Changes = ()
+
+    def forward(self, input: Tensor) -> Tensor:  # the name nn.Embedding gave it
+        weight = self.weight
+        for each in self.changes:
+            weight, _ = each.changed(weight, None)
+        return F.embedding(input, weight.to(self.weight.dtype), self.padding_idx)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Normalise each token (Ba et al. 2016)."""
+
+    changes: Changes = ()
+
+    def forward(self, input: Tensor) -> Tensor:  # the name nn.LayerNorm gave it
+        if not self.changes:
+            return super().forward(input)
+
+        def compute(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return F.layer_norm(input, self.normalized_shape, weight, bias, self.eps)
+
+        return changed(self, input, compute)
+
+
+class GroupNorm(nn.GroupNorm):
+    """Normalise in groups of channels (Wu & He 2018)."""
+
+    changes: Changes = ()
+
+    def forward(self, input: Tensor) -> Tensor:  # the name nn.GroupNorm gave it
+        if not self.changes:
+            return super().forward(input)
+
+        def compute(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return F.group_norm(input, self.num_groups, weight, bias, self.eps)
+
+        return changed(self, input, compute)
 
 
 class Conv2d(nn.Conv2d):
@@ -36,20 +101,23 @@ class Conv2d(nn.Conv2d):
     casts = True
     wrap_x = False
     wrap_y = False
+    changes: Changes = ()
 
     def forward(self, input: Tensor) -> Tensor:  # the name nn.Conv2d gave it
-        weight = self.weight.to(input.dtype)
+        if self.changes:
+            return changed(self, input, self._convolved)
+        return self._convolved(input, self.weight.to(input.dtype), self.bias)
+
+    def _convolved(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if not (self.wrap_x or self.wrap_y):
-            return self._conv_forward(input, weight, self.bias)
+            return self._conv_forward(input, weight, bias)
         pad_y, pad_x = int(self.padding[0]), int(self.padding[1])
         for wraps, pad in (
             (self.wrap_x, (pad_x, pad_x, 0, 0)),
             (self.wrap_y, (0, 0, pad_y, pad_y)),
         ):
             input = F.pad(input, pad, mode="circular" if wraps else "constant")
-        return F.conv2d(
-            input, weight, self.bias, self.stride, 0, self.dilation, self.groups
-        )
+        return F.conv2d(input, weight, bias, self.stride, 0, self.dilation, self.groups)
 
     def between(self, rows: Tensor) -> Tensor:
         """Convolve rows that come with those above and below that it looks at."""
@@ -59,6 +127,23 @@ class Conv2d(nn.Conv2d):
         return F.conv2d(
             rows, weight, self.bias, self.stride, (0, pad), self.dilation, self.groups
         )
+
+
+def changed(
+    layer: Linear | Conv2d | LayerNorm | GroupNorm, input: Tensor, compute: Compute
+) -> Tensor:
+    """Compute a layer as its changes make it, beside it where that is enough."""
+    weight, bias = layer.weight, layer.bias
+    thin = all(each.thin for each in layer.changes)
+    if not thin:
+        for each in layer.changes:
+            weight, bias = each.changed(weight, bias)
+    bias = None if bias is None else bias.to(input.dtype)
+    output = compute(input, weight.to(input.dtype), bias)
+    if thin:
+        for each in layer.changes:
+            output = each.added(output, input, compute)
+    return output
 
 
 def computed_in(layer: Linear | Conv2d) -> torch.dtype:
@@ -114,7 +199,7 @@ def norm_silu(norm: nn.Module, x: Tensor) -> Tensor:
 
 def group_norm(groups: int, channels: int, eps: float) -> nn.Module:
     """Normalise in `groups` groups of channels (Wu & He 2018); 0 does nothing."""
-    return nn.GroupNorm(groups, channels, eps=eps) if groups else nn.Identity()
+    return GroupNorm(groups, channels, eps=eps) if groups else nn.Identity()
 
 
 class ResidualBlock(nn.Module):

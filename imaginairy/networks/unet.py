@@ -17,6 +17,7 @@ from imaginairy.networks.config import UNetConfig
 from imaginairy.networks.layers import (
     Attention,
     Conv2d,
+    LayerNorm,
     Linear,
     ResidualBlock,
     added,
@@ -56,11 +57,11 @@ class TransformerBlock(nn.Module):
 
     def __init__(self, width: int, *, heads: int, context_dim: int) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width)
+        self.norm1 = LayerNorm(width)
         self.self_attention = Attention(width, heads=heads)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = LayerNorm(width)
         self.cross_attention = Attention(width, heads=heads, context_width=context_dim)
-        self.norm3 = nn.LayerNorm(width)
+        self.norm3 = LayerNorm(width)
         self.feed_forward = FeedForward(width)
 
     def forward(self, x: Tensor, text: Conditioning) -> Tensor:

@@ -1,0 +1,237 @@
+"""Adapters at work: what they change acts for a while, and nothing is left of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imaginairy.adapters.file import Adapter, Found
+from imaginairy.adapters.kinds import Delta
+from imaginairy.adapters.names import Drawing
+from imaginairy.device import computes_in
+from imaginairy.families.family import DENOISER
+from imaginairy.networks.layers import Change, Changes, Compute
+
+MATRIX = 2
+"""Axes of a matrix, where a convolution has four."""
+
+
+class Strength(Protocol):
+    """How much of an adapter acts, where and when; see `Lora`."""
+
+    @property
+    def weight(self) -> float:
+        """How much of it acts."""
+
+    @property
+    def unet(self) -> float | None:
+        """The same in the network that draws, where that is another."""
+
+    @property
+    def text(self) -> float | None:
+        """The same in the text encoders."""
+
+    @property
+    def blocks(self) -> Mapping[str, float] | None:
+        """Factors for blocks of the network that draws."""
+
+    @property
+    def start(self) -> float:
+        """From which share of the steps on it acts."""
+
+    @property
+    def end(self) -> float:
+        """Up to which."""
+
+
+class Acts(Change):
+    """What an adapter makes of one layer, at a strength."""
+
+    def __init__(self, delta: Delta, strength: float, shape: torch.Size) -> None:
+        self.delta, self.strength, self.shape = delta, strength, shape
+        self.thin = delta.is_thin
+
+    def changed(
+        self, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return weight and bias as they become, in float32."""
+        return (
+            self.delta.weight(weight, self.strength),
+            self.delta.bias(bias, self.strength),
+        )
+
+    def added(self, output: Tensor, input: Tensor, compute: Compute) -> Tensor:
+        """Add what the two thin matrices make of the input."""
+        up, down, scale = self.delta.thin()
+        up, down = up.to(input.dtype), down.to(input.dtype)
+        hidden = compute(input, down.reshape(-1, *self.shape[1:]), None)
+        scale *= self.strength
+        if len(self.shape) == MATRIX:
+            return _added(output, F.linear(hidden, up), scale)
+        return _added(output, F.conv2d(hidden, up[:, :, None, None]), scale)
+
+
+class Merged(Change):
+    """Stands where weights were changed already."""
+
+    thin = True
+
+    def changed(
+        self, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return them as they are."""
+        return weight, bias
+
+    def added(self, output: Tensor, input: Tensor, compute: Compute) -> Tensor:
+        """Add nothing."""
+        return output
+
+
+def _added(output: Tensor, more: Tensor, scale: float) -> Tensor:
+    if torch.is_grad_enabled():
+        return output + scale * more
+    return output.add_(more, alpha=scale)
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What one adapter makes of one layer, and when."""
+
+    number: int
+    """Of the adapter, in the order in which they were given."""
+    change: Acts
+
+
+class Acting:
+    """The adapters that act on a model, each over its part of the steps."""
+
+    def __init__(
+        self,
+        model: Drawing,
+        wanted: Sequence[tuple[Adapter, Strength]],
+        *,
+        merged: bool = False,
+    ) -> None:
+        self.merged = merged
+        self.strengths = [strength for _, strength in wanted]
+        self._uses: dict[Any, list[_Use]] = {}
+        self._draws: set[Any] = set()
+        """The layers of the network that draws."""
+        for number, (adapter, strength) in enumerate(wanted):
+            self._add(number, adapter.found_in(model), strength, model)
+        for uses in self._uses.values():
+            uses.sort(key=lambda use: not use.change.delta.is_added)
+        self._types = {
+            layer: computes_in(network) if merged else None
+            for network in model.networks.values()
+            for layer in network.modules()
+            if layer in self._uses
+        }
+        self._before = {
+            layer: (layer.changes, dict(layer._parameters)) for layer in self._uses
+        }
+        self._now: frozenset[int] | None = None
+
+    def at(self, share: float) -> None:
+        """Let those act that do at a share of the steps, from 0 to 1.
+
+        In text encoders those do that act from the start.
+        """
+        now = frozenset(
+            number
+            for number, each in enumerate(self.strengths)
+            if each.start <= share and (share < each.end or each.end == 1)
+        )
+        begins = self._now is None
+        if now == self._now:
+            return
+        self._now = now
+        first = {n for n, each in enumerate(self.strengths) if each.start == 0}
+        for layer, uses in self._uses.items():
+            draws = layer in self._draws
+            if draws or begins:
+                there = now if draws else first
+                self._set(layer, tuple(u.change for u in uses if u.number in there))
+
+    def leave(self) -> None:
+        """Leave the layers as they were before."""
+        for layer, (changes, parameters) in self._before.items():
+            layer._parameters.update(parameters)
+            if layer.changes is not changes:
+                layer.changes = changes
+
+    def _add(
+        self, number: int, found: Found, strength: Strength, model: Drawing
+    ) -> None:
+        found.require_finite()
+        blocks = {_unpadded(name): f for name, f in (strength.blocks or {}).items()}
+        for role, modules in found.deltas.items():
+            draws = role == DENOISER
+            own = strength.unet if draws else strength.text
+            for name, deltas in modules.items():
+                called = found.blocks.get((role, name), ())
+                factor = next((blocks[each] for each in called if each in blocks), 1.0)
+                much = (strength.weight if own is None else own) * factor
+                layer: Any = model.networks[role].get_submodule(name)
+                if much == 0:
+                    continue
+                if draws:
+                    self._draws.add(layer)
+                self._uses.setdefault(layer, []).extend(
+                    _Use(number, Acts(delta.to(model.device), much, layer.weight.shape))
+                    for delta in deltas
+                )
+
+    def _set(self, layer: Any, changes: Changes) -> None:
+        before: Changes
+        before, parameters = self._before[layer]
+        if not self.merged:
+            layer.changes = (*before, *changes)
+            return
+        layer._parameters.update(parameters)
+        weight, bias = layer.weight, getattr(layer, "bias", None)
+        for each in changes:
+            weight, bias = each.changed(weight, bias)
+        for name, value in (("weight", weight), ("bias", bias)):
+            if value is not None and changes:
+                merged = nn.Parameter(value.to(self._types[layer]), requires_grad=False)
+                layer._parameters[name] = merged
+        layer.changes = (*before, Merged()) if changes else before
+
+
+def _unpadded(block: str) -> str:
+    """Return the name of a block without zeros before its number."""
+    side = block.rstrip("0123456789")
+    return f"{side}{int(number)}" if (number := block[len(side) :]) else side
+
+
+@contextmanager
+def acting(
+    model: Drawing,
+    wanted: Sequence[tuple[Adapter, Strength]],
+    *,
+    merged: bool = False,
+) -> Iterator[Acting]:
+    """Let adapters act on a model while the block runs.
+
+    Weights are changed as they are used, and take no memory; afterwards everything is
+    as it was, to the bit.
+
+    Args:
+        merged: changes the weights once, on copies of those that are changed, which is
+            faster.
+
+    Raises:
+        CheckpointError: an adapter is for another family, nothing of it has a place in
+            the model, or it holds numbers that are not finite.
+    """
+    scope = Acting(model, wanted, merged=merged)
+    try:
+        scope.at(0.0)
+        yield scope
+    finally:
+        scope.leave()

@@ -1,0 +1,204 @@
+"""Files of adapters: what they hold, and where that belongs in a model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from torch import nn
+
+from imaginairy.adapters.kinds import BIASES, MAGNITUDE, Delta, Factors, kind_of
+from imaginairy.adapters.names import Drawing, Table, is_ignored
+from imaginairy.adapters.scales import Scales, scales_of
+from imaginairy.adapters.suffixes import BUNDLED, parted, refused
+from imaginairy.errors import CheckpointError
+from imaginairy.families.adapter_kinds import is_family
+from imaginairy.families.family import Header
+from imaginairy.families.signs import Stranger
+from imaginairy.families.strangers import stranger
+from imaginairy.log import log
+from imaginairy.weights.folder import weights_in
+from imaginairy.weights.leftovers import some
+from imaginairy.weights.weightfile import Tensors, open_weights
+
+ANY = {"alpha", MAGNITUDE, *BIASES}
+"""Suffixes that may stand beside those of any kind."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Which layers of a model an adapter changes, and what of it has no place there."""
+
+    adapter: "Adapter"
+    deltas: Mapping[str, Mapping[str, Sequence[Delta]]]
+    """By the role of the network and the name of the layer in it."""
+    blocks: Mapping[tuple[str, str], tuple[str, ...]]
+    """What the block of a layer may be called, most exact first."""
+    unused: Sequence[str]
+    """Names in the file that have no place in the model."""
+
+    def require_finite(self) -> None:
+        """Check that no number is NaN or infinite.
+
+        Raises:
+            CheckpointError: there are some.
+        """
+        if self._broken:
+            raise CheckpointError(
+                f"'{self.adapter.path}' holds numbers that are not finite (NaN or "
+                f"infinity) in {len(self._broken)} of its tensors "
+                f"({some(self._broken)}), so the file is broken; fetch it again."
+            )
+
+    @cached_property
+    def _broken(self) -> Sequence[str]:
+        tensors, unused = self.adapter.tensors, {*self.unused}
+        return [
+            name
+            for name in tensors.shapes
+            if name not in unused
+            and not bool(tensors.read(name).float().isfinite().all())
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """An adapter in a file, whose tensors stay there until they are used."""
+
+    path: Path
+    tensors: Tensors
+    scales: Scales
+    """What it, or a file beside it, says of how much its changes count."""
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """What the file says of itself."""
+        return self.tensors.metadata
+
+    @cached_property
+    def told(self) -> Stranger | None:
+        """What kind of adapter it is and for which family, where that is known."""
+        return stranger(Header(self.tensors.shapes.copy, metadata=self.said))
+
+    @cached_property
+    def layers(self) -> Mapping[str, Mapping[str, str]]:
+        """The names of tensors, by the layer and the suffix that they say."""
+        layers: dict[str, dict[str, str]] = {}
+        for name in self.tensors.shapes:
+            if said := parted(name):
+                layer, suffix = said
+                layers.setdefault(layer, {})[suffix] = name
+        return layers
+
+    @cached_property
+    def embeddings(self) -> Mapping[str, Mapping[str, str]]:
+        """The learned words that come with it: names of tensors by their own name."""
+        words: dict[str, dict[str, str]] = {}
+        for name in self.tensors.shapes:
+            if found := BUNDLED.fullmatch(name):
+                words.setdefault(found["word"], {})[found["tensor"]] = name
+        return words
+
+    def found_in(self, model: Drawing) -> Found:
+        """Return where in a model it belongs; what has no place there is said once.
+
+        Raises:
+            CheckpointError: it is for another family of models, or nothing of it has a
+                place.
+        """
+        self._refuse_other_family(model)
+        found = self._places.get(model.network)
+        if found is None:
+            found = self._places[model.network] = self._found_in(model)
+            if found.unused:
+                log.warning(
+                    "%s: %d of its %d tensors have no place in this model and are not "
+                    "used (%s).",
+                    self.path,
+                    len(found.unused),
+                    len(self.tensors.shapes),
+                    some(found.unused),
+                )
+        return found
+
+    @cached_property
+    def _places(self) -> WeakKeyDictionary[nn.Module, Found]:
+        return WeakKeyDictionary()
+
+    def _refuse_other_family(self, model: Drawing) -> None:
+        told = self.told
+        if told is None or told.family is None or is_family(told.family, model.family):
+            return
+        by_shapes = stranger(Header(self.tensors.shapes.copy))
+        if by_shapes and is_family(by_shapes.family or "", model.family):
+            return  # whoever wrote what it says of itself was mistaken
+        raise CheckpointError(
+            f"'{self.path}' is {told.title}; the model is {model.family.title}."
+        )
+
+    def _found_in(self, model: Drawing) -> Found:
+        table = Table(model)
+        deltas: dict[str, dict[str, list[Delta]]] = {}
+        used: set[str] = set()
+        for layer, names in self.layers.items():
+            kind = kind_of({*names})
+            places = table.find(layer)
+            if kind is None or not places:
+                continue
+            taken = {k: v for k, v in names.items() if k in ANY or k in kind.takes}
+            factors = self._factors(layer, taken)
+            for place in places:
+                delta = Delta(kind, factors, place.part, place.parts)
+                ours = table.layer(place)
+                if delta.fits(ours.weight, getattr(ours, "bias", None)):
+                    of_role = deltas.setdefault(place.role, {})
+                    of_role.setdefault(place.module, []).append(delta)
+                    used |= {*taken.values()}
+        unused = [
+            name
+            for name in self.tensors.shapes
+            if name not in used and not BUNDLED.fullmatch(name) and not is_ignored(name)
+        ]
+        if not deltas and not self.embeddings:
+            raise CheckpointError(self._why_none(model, unused))
+        return Found(self, deltas, table.blocks, unused)
+
+    def _factors(self, layer: str, names: Mapping[str, str]) -> Factors:
+        """Return the tensors of one layer, as they lie in the file."""
+        read = {suffix: self.tensors.read(name) for suffix, name in names.items()}
+        on_input = read.pop("on_input", None)
+        alpha = read.pop("alpha", None)
+        return Factors(
+            read,
+            alpha=self.scales.alpha(layer, read, alpha),
+            on_input=on_input is not None and bool(on_input.any()),
+        )
+
+    def _why_none(self, model: Drawing, names: Sequence[str]) -> str:
+        title = "an adapter" if self.told is None else self.told.title
+        return (
+            f"'{self.path}' is {title} and fits no layer of this model, which is "
+            f"{model.family.title}: its tensors are {some(names)}."
+        )
+
+
+def read_adapter(path: Path) -> Adapter:
+    """Open an adapter: a file, or a folder as PEFT and diffusers write it.
+
+    Raises:
+        CheckpointError: it is broken, unsafe, or no adapter of a kind that is
+            supported.
+    """
+    file = weights_in(path) if path.is_dir() else path
+    tensors = open_weights(file)
+    if why := refused(tensors.shapes):
+        raise CheckpointError(f"'{path}' is {why}.")
+    adapter = Adapter(file, tensors, scales_of(file, tensors))
+    if not adapter.embeddings and not any(
+        kind_of({*names}) for names in adapter.layers.values()
+    ):
+        told = adapter.told
+        title = f"holds {some(tensors.shapes)}" if told is None else f"is {told.title}"
+        raise CheckpointError(f"'{path}' {title}, which is no LoRA or one of its kin.")
+    return adapter
