@@ -53,6 +53,8 @@ MAY_IMPORT = {
         "tokenizer",
         "weights",
     },
+    "adapters": {"adapters", "device", "errors", "families", "log", "lora", "networks"}
+    | {"settings", "weights"},
     "published": {"errors", "log", "networks", "published", "samplers", "settings"}
     | {"weights"},
     "families": {"conditioning", "errors", "families", "prompt_syntax", "tokenizer"}

@@ -1,9 +1,9 @@
 """Adapters at work: what they change acts for a while, and nothing is left of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,38 +14,11 @@ from imaginairy.adapters.kinds import Delta
 from imaginairy.adapters.names import Drawing
 from imaginairy.device import computes_in
 from imaginairy.families.family import DENOISER
+from imaginairy.lora import Lora
 from imaginairy.networks.layers import Change, Changes, Compute
 
 MATRIX = 2
 """Axes of a matrix, where a convolution has four."""
-
-
-class Strength(Protocol):
-    """How much of an adapter acts, where and when; see `Lora`."""
-
-    @property
-    def weight(self) -> float:
-        """How much of it acts."""
-
-    @property
-    def unet(self) -> float | None:
-        """The same in the network that draws, where that is another."""
-
-    @property
-    def text(self) -> float | None:
-        """The same in the text encoders."""
-
-    @property
-    def blocks(self) -> Mapping[str, float] | None:
-        """Factors for blocks of the network that draws."""
-
-    @property
-    def start(self) -> float:
-        """From which share of the steps on it acts."""
-
-    @property
-    def end(self) -> float:
-        """Up to which."""
 
 
 class Acts(Change):
@@ -112,17 +85,17 @@ class Acting:
     def __init__(
         self,
         model: Drawing,
-        wanted: Sequence[tuple[Adapter, Strength]],
+        wanted: Sequence[tuple[Adapter, Lora]],
         *,
         merged: bool = False,
     ) -> None:
         self.merged = merged
-        self.strengths = [strength for _, strength in wanted]
+        self.loras = [lora for _, lora in wanted]
         self._uses: dict[Any, list[_Use]] = {}
         self._draws: set[Any] = set()
         """The layers of the network that draws."""
-        for number, (adapter, strength) in enumerate(wanted):
-            self._add(number, adapter.found_in(model), strength, model)
+        for number, (adapter, lora) in enumerate(wanted):
+            self._add(number, adapter.found_in(model), lora, model)
         for uses in self._uses.values():
             uses.sort(key=lambda use: not use.change.delta.is_added)
         self._types = {
@@ -143,14 +116,14 @@ class Acting:
         """
         now = frozenset(
             number
-            for number, each in enumerate(self.strengths)
+            for number, each in enumerate(self.loras)
             if each.start <= share and (share < each.end or each.end == 1)
         )
         begins = self._now is None
         if now == self._now:
             return
         self._now = now
-        first = {n for n, each in enumerate(self.strengths) if each.start == 0}
+        first = {n for n, each in enumerate(self.loras) if each.start == 0}
         for layer, uses in self._uses.items():
             draws = layer in self._draws
             if draws or begins:
@@ -164,25 +137,26 @@ class Acting:
             if layer.changes is not changes:
                 layer.changes = changes
 
-    def _add(
-        self, number: int, found: Found, strength: Strength, model: Drawing
-    ) -> None:
+    def _add(self, number: int, found: Found, lora: Lora, model: Drawing) -> None:
         found.require_finite()
-        blocks = {_unpadded(name): f for name, f in (strength.blocks or {}).items()}
+        blocks = {_unpadded(name): f for name, f in (lora.blocks or {}).items()}
         for role, modules in found.deltas.items():
             draws = role == DENOISER
-            own = strength.unet if draws else strength.text
+            much = lora.in_unet if draws else lora.in_text
             for name, deltas in modules.items():
                 called = found.blocks.get((role, name), ())
                 factor = next((blocks[each] for each in called if each in blocks), 1.0)
-                much = (strength.weight if own is None else own) * factor
+                strength = much * factor
                 layer: Any = model.networks[role].get_submodule(name)
-                if much == 0:
+                if strength == 0:
                     continue
                 if draws:
                     self._draws.add(layer)
                 self._uses.setdefault(layer, []).extend(
-                    _Use(number, Acts(delta.to(model.device), much, layer.weight.shape))
+                    _Use(
+                        number,
+                        Acts(delta.to(model.device), strength, layer.weight.shape),
+                    )
                     for delta in deltas
                 )
 
@@ -212,7 +186,7 @@ def _unpadded(block: str) -> str:
 @contextmanager
 def acting(
     model: Drawing,
-    wanted: Sequence[tuple[Adapter, Strength]],
+    wanted: Sequence[tuple[Adapter, Lora]],
     *,
     merged: bool = False,
 ) -> Iterator[Acting]:

@@ -7,7 +7,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-ATTENDED = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
+ATTENDED = (
+    "to_q",
+    "to_k",
+    "to_v",
+    "to_out.0",
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "out_proj",
+)
 """The ends of the layers that trainers change most often."""
 
 
