@@ -1,1 +1,1 @@
-"""What changes models from beside them: LoRA and its kin, in every spelling."""
+"""What changes models from beside them: LoRA and its kin, and learned words."""
