@@ -3,10 +3,11 @@
 Each is the same computation in another order, and comes out the same but for rounding.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -35,15 +36,15 @@ class Measure:
     one_by_one: bool = False
     """Whether what lies along the batch is computed apart."""
 
-    def helps(self, network: nn.Module, batch: Sequence[Any]) -> bool:
-        """Tell whether it changes anything."""
+    def helps(self, settable: Collection[str], batch: Sequence[Any]) -> bool:
+        """Tell whether it changes anything.
+
+        Args:
+            settable: the attributes that the layers have.
+        """
         if self.one_by_one:
             return bool(batch) and len(batch[0]) > 1
-        return any(
-            hasattr(type(layer), name)
-            for layer in network.modules()
-            for name in self.sets
-        )
+        return any(name in settable for name in self.sets)
 
 
 LADDER = (
@@ -53,6 +54,13 @@ LADDER = (
     Measure("in stripes", {"in_stripes": True}),
 )
 """In the order in which they are taken; each is kept when the next is."""
+
+
+def settable(network: nn.Module) -> Collection[str]:
+    """Return which attributes of measures the layers of a network have."""
+    types = {type(layer) for layer in network.modules()}
+    names = {name for each in LADDER for name in each.sets}
+    return {name for name in names if any(hasattr(kind, name) for kind in types)}
 
 
 class Economy:
@@ -66,6 +74,8 @@ class Economy:
         self.device = device
         self._taken: dict[Hashable, dict[int, int]] = {}
         """For each work, how many measures it took from a size on."""
+        self._settable = WeakKeyDictionary[nn.Module, Collection[str]]()
+        """Which attributes of measures the layers of a network have."""
 
     def computed(
         self,
@@ -91,7 +101,10 @@ class Economy:
         Raises:
             NotEnoughMemoryError: no measure is enough.
         """
-        ladder = [each for each in LADDER if each.helps(network, batch)]
+        if network not in self._settable:  # it is asked for at every step
+            self._settable[network] = settable(network)
+        names = self._settable[network]
+        ladder = [each for each in LADDER if each.helps(names, batch)]
         size = batch[0][0].numel() if batch else 0
         known = taken = self._known(work, size)
         if not self._has_room(holds):

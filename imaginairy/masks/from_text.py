@@ -9,7 +9,6 @@ from PIL import Image, ImageFilter
 
 from imaginairy.images import upright_rgb
 from imaginairy.log import log, shortened
-from imaginairy.masks.language import parse_mask_prompt
 from imaginairy.masks.postprocessing import MEDIAN, postprocess
 from imaginairy.masks.tree import (
     MAX_GROWTH,
@@ -89,6 +88,8 @@ def text_mask(
     image: Image.Image, mask_prompt: str, segmenter: PhraseFinder
 ) -> TextMask:
     """Find in a picture what a mask prompt describes; warn where that is nothing."""
+    from imaginairy.masks.language import parse_mask_prompt  # it has a grammar to build
+
     whole = upright_rgb(image)
     tree = parse_mask_prompt(mask_prompt)
     size = mask_size(whole.size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from threading import RLock
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -29,22 +29,11 @@ from imaginairy.errors import (
     in_words,
     memory_told,
 )
-from imaginairy.families.family import AUTOENCODER
+from imaginairy.families.family import AUTOENCODER, function
 from imaginairy.log import log
-from imaginairy.models.captioning import Captioner, load_captioner
 from imaginairy.models.drawing import DrawingModel
-from imaginairy.models.faces import (
-    FaceDetector,
-    FaceRestorer,
-    load_detector,
-    load_restorer,
-)
 from imaginairy.models.loading import load
 from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
-from imaginairy.models.safety import SafetyChecker, load_safety_checker
-from imaginairy.models.segmentation import Segmenter, load_segmenter
-from imaginairy.models.similarity import Comparer, load_comparer
-from imaginairy.models.upscaler import Upscaler, load_upscaler
 from imaginairy.models.vae import load_vae
 from imaginairy.models.words import KnownWords, read_words
 from imaginairy.precision import Precision, usual_precision
@@ -56,16 +45,25 @@ from imaginairy.sources.own_default import OwnDefault, own_default
 from imaginairy.sources.roles import DRAWS, VAE, role_named
 from imaginairy.sources.rows import LocalPath, ModelRow
 
-LOADERS: dict[str, Callable[[ModelRow, torch.device], Any]] = {
-    "mask": load_segmenter,
-    "upscaler": load_upscaler,
-    "face-detector": load_detector,
-    "face-restorer": load_restorer,
-    "captioner": load_captioner,
-    "similarity": load_comparer,
-    "safety": load_safety_checker,
+if TYPE_CHECKING:
+    from imaginairy.models.captioning import Captioner
+    from imaginairy.models.faces import FaceDetector, FaceRestorer
+    from imaginairy.models.safety import SafetyChecker
+    from imaginairy.models.segmentation import Segmenter
+    from imaginairy.models.similarity import Comparer
+    from imaginairy.models.upscaler import Upscaler
+
+LOADERS = {
+    "mask": "imaginairy.models.segmentation:load_segmenter",
+    "upscaler": "imaginairy.models.upscaler:load_upscaler",
+    "face-detector": "imaginairy.models.faces:load_detector",
+    "face-restorer": "imaginairy.models.faces:load_restorer",
+    "captioner": "imaginairy.models.captioning:load_captioner",
+    "similarity": "imaginairy.models.similarity:load_comparer",
+    "safety": "imaginairy.models.safety:load_safety_checker",
 }
-"""What makes a model for each role beside the drawing out of its row, on a device."""
+"""What makes a model for each role beside the drawing out of its row, on a device; most
+pictures need none of them."""
 
 REFINES = "refines"
 """Where the model that goes on with another's pictures is held."""
@@ -270,7 +268,7 @@ class ModelStore:
                     "with the model that is to have it."
                 )
             if row.role != DRAWS:
-                return LOADERS[row.role](row, device)
+                return function(LOADERS[row.role])(row, device)
             diffusion, files = load(row, device, self.dtype)
             row = self._known_better(row, diffusion)
             if row.taken_for:
@@ -321,37 +319,37 @@ class ModelStore:
             log.warning("%s", in_words(sentence))
             self._noticed.add(about)
 
-    def segmenter(self, name: str | None) -> Segmenter:
+    def segmenter(self, name: str | None) -> "Segmenter":
         """Return a mask model, loaded."""
         segmenter: Segmenter = self.companion("mask", name)
         return segmenter
 
-    def upscaler(self, name: str | None) -> Upscaler:
+    def upscaler(self, name: str | None) -> "Upscaler":
         """Return an upscaler, loaded."""
         upscaler: Upscaler = self.companion("upscaler", name)
         return upscaler
 
-    def face_detector(self, name: str | None) -> FaceDetector:
+    def face_detector(self, name: str | None) -> "FaceDetector":
         """Return what finds faces, loaded."""
         detector: FaceDetector = self.companion("face-detector", name)
         return detector
 
-    def face_restorer(self, name: str | None) -> FaceRestorer:
+    def face_restorer(self, name: str | None) -> "FaceRestorer":
         """Return what restores faces, loaded."""
         restorer: FaceRestorer = self.companion("face-restorer", name)
         return restorer
 
-    def captioner(self, name: str | None) -> Captioner:
+    def captioner(self, name: str | None) -> "Captioner":
         """Return a caption model, loaded."""
         captioner: Captioner = self.companion("captioner", name)
         return captioner
 
-    def comparer(self, name: str | None) -> Comparer:
+    def comparer(self, name: str | None) -> "Comparer":
         """Return a similarity model, loaded."""
         comparer: Comparer = self.companion("similarity", name)
         return comparer
 
-    def safety_checker(self) -> SafetyChecker:
+    def safety_checker(self) -> "SafetyChecker":
         """Return the safety checker, loaded."""
         checker: SafetyChecker = self.companion("safety", None)
         return checker
