@@ -27,12 +27,15 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
 
 
-def require_places(folders: Iterable[Path], needed_bytes: int = 0) -> None:
+def require_places(
+    folders: Iterable[Path], needed_bytes: int = 0, what: str = "a picture"
+) -> None:
     """Refuse folders in which nothing could be saved; none is made.
 
     Args:
         folders: those that will be saved in; they need not be there yet.
         needed_bytes: what will be saved at least, as far as that is known.
+        what: what that is, for messages.
 
     Raises:
         BadOptionError: one is a file or lies in one, has too long a name, or nothing
@@ -41,7 +44,7 @@ def require_places(folders: Iterable[Path], needed_bytes: int = 0) -> None:
     """
     needed_bytes = max(needed_bytes, LEAST_BYTES)
     for existing in {_existing(Path(folder).absolute()) for folder in folders}:
-        _require_space(existing, needed_bytes)
+        _require_space(existing, needed_bytes, what)
 
 
 def saved_elsewhere(
@@ -118,7 +121,7 @@ def _require_names(folder: Path, names: Iterable[str]) -> None:
             )
 
 
-def _require_space(folder: Path, needed_bytes: int) -> None:
+def _require_space(folder: Path, needed_bytes: int, what: str) -> None:
     """Try to write what will be needed, or the beginning of it."""
     try:
         free = shutil.disk_usage(folder).free
@@ -135,8 +138,8 @@ def _require_space(folder: Path, needed_bytes: int) -> None:
             ) from error
         free = 0
     raise CannotSaveError(
-        f"There is too little space in '{folder}': {free >> 10} KiB are free, and a "
-        f"picture takes some {needed_bytes >> 10} KiB; make room, or save in another "
+        f"There is too little space in '{folder}': {free >> 10} KiB are free, and "
+        f"{what} takes some {needed_bytes >> 10} KiB; make room, or save in another "
         "folder."
     )
 

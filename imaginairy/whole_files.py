@@ -8,10 +8,11 @@ another run is at.
 import io
 import os
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
@@ -31,6 +32,8 @@ Seal = Callable[[bytes, str], bytes]
 """Adds to a file of a format, by Pillow's name, what vouches for it."""
 TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.part(\.\w+)?")
 """How files are called while they are written; their ending stays."""
+WRITING = "being-written"
+"""The file in a folder that is being written that is locked as long as it is."""
 
 
 @contextmanager
@@ -69,7 +72,9 @@ class _Presses:
 
 
 @contextmanager
-def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
+def whole_file(
+    path: Path, *, within: Path | None = None, waits: bool = True
+) -> Iterator[Path]:
     """Give a place to write a file to, and move it to its own when it is whole.
 
     Where that fails or is interrupted, nothing is left of it and what was there before
@@ -78,8 +83,9 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     Args:
         within: the folder it is written in meanwhile, on the same file system; its own
             by default, which is made where it is not there.
+        waits: whether Ctrl-C waits for the end, which is to be near.
     """
-    with uninterrupted():
+    with uninterrupted() if waits else nullcontext():
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary, held = _held_in(within or path.parent, path.suffix)
         try:
@@ -93,6 +99,42 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
             raise
         finally:
             held.close()
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to write to, and move it to its own place when it is whole.
+
+    A folder that was there before is gone then. Where it fails or is interrupted, for
+    which Ctrl-C does not wait, nothing is left of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{uuid4().hex}.part"
+    try:
+        temporary.mkdir()
+        with hold(temporary / WRITING):
+            yield temporary
+        (temporary / WRITING).unlink()
+        with uninterrupted():
+            _exchange(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Put a folder in the place of another, which is removed."""
+    if not path.exists():
+        new.replace(path)
+        return
+    old = path.parent / f".{uuid4().hex}.part"
+    path.replace(old)
+    try:
+        new.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+    shutil.rmtree(old)
 
 
 def save_whole(
@@ -168,6 +210,19 @@ def clear_abandoned(folder: Path, names: re.Pattern[str] = TEMPORARY) -> None:
                 lock(file)
                 if is_at(file, path):
                     path.unlink()
+
+
+def clear_abandoned_folders(folder: Path) -> None:
+    """Remove the folders in a folder that runs that were killed had begun to write."""
+    found: list[Path] = []
+    with suppress(OSError):
+        found += folder.glob(f".*/{WRITING}")
+    for held in found:
+        if TEMPORARY.fullmatch(held.parent.name):
+            with suppress(OSError), held.open("r+b") as file:
+                lock(file)
+                if is_at(file, held):
+                    shutil.rmtree(held.parent)
 
 
 def _held_in(folder: Path, ending: str) -> tuple[Path, IO[bytes]]:

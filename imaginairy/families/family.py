@@ -92,6 +92,35 @@ class Header:
 
 
 @dataclass(frozen=True)
+class Written:
+    """How a network is written where a model is converted."""
+
+    config: str
+    """`module:function` of `(Part) -> settings`: what its `config.json` says."""
+    file: str
+    """`module:name` of the naming that single files have."""
+    folder: str
+    """That of folders in the diffusers layout."""
+    weights: str
+    """What its file is called there."""
+
+
+@dataclass(frozen=True)
+class WrittenModel:
+    """What a model says of itself where it is converted."""
+
+    architecture: Mapping[str, str]
+    """As `modelspec.architecture`, by what its network predicts; "" stands for all
+    else."""
+    pipeline: str
+    """What `model_index.json` of a folder calls what draws with it."""
+    inpaints: str
+    """The same of one whose network sees a mask."""
+    index: Mapping[str, Any]
+    """What else that file says."""
+
+
+@dataclass(frozen=True)
 class PartRow:
     """One network of a family, and where it lies in both layouts."""
 
@@ -126,6 +155,8 @@ class PartRow:
     encoder: str = "imaginairy.families.text:TextEncoder"
     """`module:function` of `(network, tokenizer, device)`: what the `condition` of its
     family is given."""
+    written: Written | None = None
+    """How it is written; None where that is not supported."""
     pad: str | None = None
     """The token that fills up a window where the vocabulary does not say; None for the
     one that ends it."""
@@ -203,6 +234,8 @@ class Family:
     """What follows from what a single file says of itself, as in
     `scheduler_config.json`: (name in its metadata, pattern of what stands there, what
     follows)."""
+    written: WrittenModel | None = None
+    """What it says of itself where it is written; None where that is not supported."""
     yaml_targets: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """Patterns of the classes that a `.yaml` beside a file may name, by where below
     `model` it does."""

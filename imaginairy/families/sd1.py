@@ -1,11 +1,13 @@
 """Stable Diffusion 1.x (Rombach et al. 2022, arXiv:2112.10752) and its fine-tunes."""
 
-from imaginairy.families.family import Family, Header, PartRow
+from imaginairy.families.family import Family, Header, PartRow, WrittenModel
 from imaginairy.families.unet_kin import (
+    AS_OPENAI,
     AUTOENCODER_PART,
     BESIDE,
     GRID,
     MARKERS,
+    NO_CHECKER,
     OF_EDM,
     REFUSED,
     TEXT_CLASSES,
@@ -47,6 +49,7 @@ SD1 = Family(
             classes=TEXT_CLASSES,
             settings=TEXT_SETTINGS,
             vocabulary="tokenizer",
+            written=AS_OPENAI,
         ),
     ),
     condition="imaginairy.families.clip_condition:of_one",
@@ -56,6 +59,12 @@ SD1 = Family(
     beside={"tokenizer": TOKENIZERS, **BESIDE},
     markers=MARKERS,
     architecture=r"stable-diffusion-v1[^/]*",
+    written=WrittenModel(
+        architecture={"": "stable-diffusion-v1"},
+        pipeline="StableDiffusionPipeline",
+        inpaints="StableDiffusionInpaintPipeline",
+        index=NO_CHECKER,
+    ),
     yaml_targets=yaml_targets("FrozenCLIPEmbedder"),
     yaml_settings=yaml_settings(layer="last", num_head_channels=OneOf((-1,))),
     refused=REFUSED,

@@ -1,13 +1,15 @@
 """Stable Diffusion 2.x, its inpainting model, SD-Turbo, and their fine-tunes."""
 
-from imaginairy.families.family import Family, Header, PartRow
+from imaginairy.families.family import Family, Header, PartRow, WrittenModel
 from imaginairy.families.unet_kin import (
+    AS_OPENCLIP,
     AUTOENCODER_PART,
     BESIDE,
     BESIDE_TEXT,
     FILL,
     GRID,
     MARKERS,
+    NO_CHECKER,
     OF_EDM,
     REFUSED,
     TEXT_CLASSES,
@@ -46,6 +48,7 @@ SD2 = Family(
             classes=TEXT_CLASSES,
             settings=TEXT_SETTINGS,
             vocabulary="tokenizer",
+            written=AS_OPENCLIP,
             pad=FILL,
         ),
     ),
@@ -57,6 +60,12 @@ SD2 = Family(
     beside={"tokenizer": TOKENIZERS, **BESIDE},
     markers=MARKERS,
     architecture=r"stable-diffusion-v2[^/]*",
+    written=WrittenModel(
+        architecture={"": "stable-diffusion-v2-512", "v": "stable-diffusion-v2-768-v"},
+        pipeline="StableDiffusionPipeline",
+        inpaints="StableDiffusionInpaintPipeline",
+        index=NO_CHECKER,
+    ),
     implied=(
         ("modelspec.architecture", r".*-768-v", V),
         ("global_step", r"875000|220000", NOISE),  # 2.0 and 2.1 of 512 x 512

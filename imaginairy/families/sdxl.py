@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from imaginairy.families.family import Family, Header, PartRow
+from imaginairy.families.family import Family, Header, PartRow, WrittenModel
 from imaginairy.families.unet_kin import (
+    AS_OPENAI,
+    AS_OPENCLIP,
     AUTOENCODER_PART,
     BESIDE,
     FILL,
@@ -53,6 +55,7 @@ SDXL = Family(
             settings=TEXT_SETTINGS,
             usual={"final_norm": False},
             vocabulary="tokenizer",
+            written=AS_OPENAI,
         ),
         PartRow(
             role="text_2",
@@ -64,6 +67,7 @@ SDXL = Family(
             settings=TEXT_SETTINGS,
             usual={"final_norm": False, "pooled": True, "projected": True},
             vocabulary="tokenizer_2",
+            written=AS_OPENCLIP,
             pad=FILL,
         ),
     ),
@@ -78,6 +82,12 @@ SDXL = Family(
     beside={"tokenizer": TOKENIZERS, "tokenizer_2": TOKENIZERS, **BESIDE},
     markers=MARKERS,
     architecture=r"stable-diffusion-xl-v1[^/]*",
+    written=WrittenModel(
+        architecture={"": "stable-diffusion-xl-v1-base"},
+        pipeline="StableDiffusionXLPipeline",
+        inpaints="StableDiffusionXLInpaintPipeline",
+        index={"force_zeros_for_empty_prompt": True},
+    ),
     refused=REFUSED,
     owned=("conditioner.",),
 )

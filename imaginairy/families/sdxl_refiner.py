@@ -6,9 +6,10 @@ over a picture, and draws from noise alone, too.
 
 from dataclasses import replace
 
-from imaginairy.families.family import Header, PartRow
+from imaginairy.families.family import Header, PartRow, WrittenModel
 from imaginairy.families.sdxl import SDXL
 from imaginairy.families.unet_kin import (
+    AS_OPENCLIP,
     FILL,
     TEXT_CLASSES,
     TEXT_SETTINGS,
@@ -47,10 +48,20 @@ SDXL_REFINER = replace(
             settings=TEXT_SETTINGS,
             usual={"final_norm": False, "pooled": True, "projected": True},
             vocabulary="tokenizer_2",
+            written=AS_OPENCLIP,
             pad=FILL,
         ),
     ),
     condition="imaginairy.families.clip_condition:of_refiner",
+    written=WrittenModel(
+        architecture={"": "stable-diffusion-xl-v1-refiner"},
+        pipeline="StableDiffusionXLImg2ImgPipeline",
+        inpaints="StableDiffusionXLInpaintPipeline",
+        index={
+            "requires_aesthetics_score": True,
+            "force_zeros_for_empty_prompt": False,
+        },
+    ),
     sizes_read=("original_size", "crop"),
     empty_negatives=("text",),
     use="as --refiner, behind a model of Stable Diffusion XL, or as --model, best with "

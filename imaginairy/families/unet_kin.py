@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from imaginairy.families.family import (
     AUTOENCODER,
@@ -10,6 +11,7 @@ from imaginairy.families.family import (
     LatentGrid,
     Marker,
     PartRow,
+    Written,
 )
 from imaginairy.networks.config import ClipTextConfig
 from imaginairy.settings import OneOf, OneOrMore, Schema
@@ -135,6 +137,22 @@ AUTOENCODER_SETTINGS: Schema = {
     "use_post_quant_conv": OneOf((True,)),
     "shift_factor": OneOf((0,)),
 }
+DIFFUSERS_WEIGHTS = "diffusion_pytorch_model.safetensors"
+"""What diffusers calls the weights of a network; transformers has another name."""
+CLIP_TEXT, CONFIGS = "imaginairy.published.clip_text", "imaginairy.published.configs"
+AS_OPENAI = Written(
+    config=f"{CONFIGS}:of_clip_text",
+    file=f"{CLIP_TEXT}:IN_FILES",
+    folder=f"{CLIP_TEXT}:LEVELLED",
+    weights="model.safetensors",
+)
+AS_OPENCLIP = replace(AS_OPENAI, file=f"{CLIP_TEXT}:OPENCLIP")
+NO_CHECKER = {
+    "safety_checker": [None, None],
+    "feature_extractor": [None, None],
+    "requires_safety_checker": False,
+}
+"""What a folder says that has no safety checker, where pipelines ask for one."""
 TEXT_SETTINGS: Schema = {
     "layer_norm_eps": OneOf((1e-5,)),
     "model_type": OneOf(("clip_text_model", "clip")),
@@ -150,6 +168,12 @@ AUTOENCODER_PART = PartRow(
     classes=r"(Flax)?AutoencoderKL",
     settings=AUTOENCODER_SETTINGS,
     said=("scaling_factor", "latents_mean", "latents_std"),
+    written=Written(
+        config=f"{CONFIGS}:of_autoencoder",
+        file="imaginairy.published.autoencoder:COMPVIS",
+        folder="imaginairy.published.autoencoder:DIFFUSERS",
+        weights=DIFFUSERS_WEIGHTS,
+    ),
 )
 
 
@@ -167,6 +191,12 @@ def unet_part(published: str, **settings: OneOf) -> PartRow:
         classes=r"(Flax)?UNet2DConditionModel",
         settings={**UNET_SETTINGS, **settings},
         said=("num_attention_heads", "num_head_channels"),
+        written=Written(
+            config=f"{CONFIGS}:of_unet",
+            file="imaginairy.published.unet:COMPVIS",
+            folder="imaginairy.published.unet:DIFFUSERS",
+            weights=DIFFUSERS_WEIGHTS,
+        ),
     )
 
 

@@ -28,10 +28,12 @@ from imaginairy.families.table import (
 )
 from imaginairy.log import log
 from imaginairy.models.declared import (
+    INDEX,
     check_pipeline,
     empty_negative,
     said_by_file,
     said_by_name,
+    said_of_parts,
 )
 from imaginairy.models.known import (
     known_as,
@@ -134,23 +136,16 @@ def _read_as(
             "--prediction noise if it does not.",
             path,
         )
-    parts = {
-        row.role: read_part(
-            path,
-            family,
-            row,
-            whole.below(row.prefix),
-            {name: said[name] for name in row.said if name in said},
-            path,
-        )
-        for row in family.parts
-        if Header(whole.shapes.copy).has(row.prefix)
-    }
+    parts = parts_of_file(path, family, whole, said)
     layers = min(parts[row.role].config.layers for row in family.texts)
     places = {
         row.role: place
         for row in family.texts
-        for place in (path.parent / str(row.vocabulary), path.parent)
+        for place in (
+            path.parent / str(row.vocabulary),
+            path.parent,
+            vocabulary_beside(path, row),
+        )
         if has_clip_vocabulary(place)
     }
     return Checkpoint(
@@ -161,9 +156,43 @@ def _read_as(
         clip_skip=read(path, said, {"clip_skip": Whole(1, layers)}, "").get(
             "clip_skip", 1
         ),
+        empty_negative=empty_negative(
+            said_of_parts(path, whole).get(INDEX, {}), family
+        ),
         weight_files=whole.files,
         vocabularies=places,
     )
+
+
+def parts_of_file(
+    path: Path, family: Family, whole: Tensors, said: Settings
+) -> dict[str, Part]:
+    """Return the networks of a single file, by role.
+
+    Args:
+        said: what the file says of itself; see `said_by_file`.
+    """
+    own = said_of_parts(path, whole)
+    return {
+        row.role: read_part(
+            path,
+            family,
+            row,
+            whole.below(row.prefix),
+            {
+                **own.get(row.folder, {}),
+                **{name: said[name] for name in row.said if name in said},
+            },
+            path,
+        )
+        for row in family.parts
+        if Header(whole.shapes.copy).has(row.prefix)
+    }
+
+
+def vocabulary_beside(path: Path, row: PartRow) -> Path:
+    """Return where the vocabulary lies that is of one single file alone."""
+    return path.parent / f"{path.stem}.{row.vocabulary}"
 
 
 def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoint:
@@ -193,7 +222,7 @@ def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoin
         schedule=read_schedule(
             path / SCHEDULER, family, {**(known or {}), **folder.scheduler}
         ),
-        empty_negative=empty_negative(folder, family),
+        empty_negative=empty_negative(folder.index, family),
         weight_files=tuple(file for each in tensors.values() for file in each.files),
         vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
     )

@@ -6,6 +6,7 @@ its `.json` files. All of it is turned into the names of `scheduler_config.json`
 neither its family's row nor a table here names has no part in the picture.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from imaginairy.families.family import EmptyNegative, Family
 from imaginairy.families.table import only_supported
 from imaginairy.published import autoencoder, unet
 from imaginairy.published.schedule import TIMESTEPS, prediction
-from imaginairy.settings import Schema, Settings, is_true, read, shown_value
+from imaginairy.settings import Flag, Schema, Settings, is_true, read, shown_value
 from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.weights.folder import EMPTY_IS_ZEROS, ModelFolder
 from imaginairy.weights.weightfile import Tensors
@@ -52,6 +53,11 @@ V_IN_NAME = re.compile(r"(?<![a-z])v[-_. ]?pred", re.IGNORECASE)
 """How the name of a file says that its network predicts v."""
 MERGE = "tag:yaml.org,2002:merge"
 LONGEST_YAML = 100_000
+ARCHITECTURE = "modelspec.architecture"
+OWN_CONFIG = "imaginairy.config"
+"""What a file that was converted holds settings under, as JSON."""
+NOISE, INDEX = "scheduler", "index"
+"""What stands there for `scheduler_config.json` and `model_index.json`."""
 
 
 def said_by_file(path: Path, whole: Tensors, family: Family) -> dict[str, Any]:
@@ -64,6 +70,7 @@ def said_by_file(path: Path, whole: Tensors, family: Family) -> dict[str, Any]:
         CheckpointError: it says that it is of a kind that is not supported.
     """
     said = {
+        **said_of_parts(path, whole).get(NOISE, {}),
         **said_by_metadata(path, whole.metadata, family),
         **said_by_markers(whole, family),
         **said_by_yaml(path.with_suffix(".yaml"), family),
@@ -73,6 +80,31 @@ def said_by_file(path: Path, whole: Tensors, family: Family) -> dict[str, Any]:
     if said.get("rescale_betas_zero_snr"):
         said.setdefault("timestep_spacing", "trailing")
     return said
+
+
+def said_of_parts(path: Path, whole: Tensors) -> Mapping[str, Settings]:
+    """Return what a file that was converted says of its parts' settings, by folder.
+
+    That is what a folder in the diffusers layout would say of them, as far as it does
+    not follow from the tensors.
+
+    Raises:
+        CheckpointError: what stands there is something else.
+    """
+    written = whole.metadata.get(OWN_CONFIG)
+    if written is None:
+        return {}
+    try:
+        said = json.loads(written)
+        own = {name: dict(settings) for name, settings in said.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"'{path}' has {OWN_CONFIG} '{shown_value(written)}' in its metadata, "
+            "which holds no settings by folder; convert the model again."
+        ) from error
+    if INDEX in own:
+        own[INDEX] = read(path, own[INDEX], {EMPTY_IS_ZEROS: Flag()}, "a model")
+    return own
 
 
 def said_by_markers(whole: Tensors, family: Family) -> dict[str, Any]:
@@ -98,7 +130,7 @@ def said_by_metadata(
 ) -> dict[str, Any]:
     """Read what safetensors say of themselves (the `modelspec` and kohya's names)."""
     said: dict[str, Any] = {}
-    kind = metadata.get("modelspec.architecture")
+    kind = metadata.get(ARCHITECTURE)
     if kind and not re.fullmatch(family.architecture, kind.strip(), re.IGNORECASE):
         raise CheckpointError(
             f"'{path}' says that it is a '{kind}' (modelspec.architecture) and has the "
@@ -184,9 +216,9 @@ def check_pipeline(folder: ModelFolder, family: Family) -> None:
             )
 
 
-def empty_negative(folder: ModelFolder, family: Family) -> EmptyNegative | None:
-    """Return what an empty negative prompt is to a folder's model, if it says so."""
-    said = folder.index.get(EMPTY_IS_ZEROS)
+def empty_negative(index: Settings, family: Family) -> EmptyNegative | None:
+    """Return what an empty negative prompt is to a model, if its index says so."""
+    said = index.get(EMPTY_IS_ZEROS)
     if said is None or len(family.empty_negatives) == 1:
         return None
     return "zeros" if said else "text"

@@ -106,9 +106,7 @@ class DrawingModel:
     def _latents(self) -> Any:
         if AUTOENCODER in self.networks:
             return self.autoencoder.config
-        usual = self.family.part(AUTOENCODER).usual
-        scale = usual.get("scaling_factor", AutoencoderConfig.scale_factor)
-        return AutoencoderConfig(scale_factor=scale)
+        return usual_latents(self.family)
 
     def with_autoencoder(self, network: nn.Module, source: Tensors) -> "DrawingModel":
         """Return the same model with another autoencoder; all else is shared.
@@ -248,3 +246,10 @@ class DrawingModel:
         """Return the pictures (batch, 3, h, w), about [-1, 1], of scaled latents."""
         pictures: Tensor = self.autoencoder.pictures_of(latents)
         return pictures
+
+
+def usual_latents(family: Family) -> AutoencoderConfig:
+    """Return how models of a family see latents that have no autoencoder of theirs."""
+    usual = family.part(AUTOENCODER).usual
+    scale = usual.get("scaling_factor", AutoencoderConfig.scale_factor)
+    return AutoencoderConfig(scale_factor=scale)

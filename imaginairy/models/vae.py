@@ -22,6 +22,7 @@ from imaginairy.models.declared import said_by_file
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.known import known_as
 from imaginairy.models.loading import held_in, require_grid
+from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.published.autoencoder import (
     DEVIATIONS,
     MEANS,
@@ -34,6 +35,7 @@ from imaginairy.settings import Settings, shown_value
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG
 from imaginairy.sources.rows import ModelRow
+from imaginairy.weights.assemble import Part
 from imaginairy.weights.folder import ModelFolder, weights_in
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors, open_weights
@@ -65,15 +67,39 @@ def load_vae(
 ) -> tuple[nn.Module, Tensors]:
     """Load an autoencoder for a model; return it and where its weights lie.
 
+    Raises:
+        CheckpointError, DownloadError: as `vae_part`.
+    """
+    half, family = dtype != torch.float32, model.family
+    part = vae_part(spec, family, model.latents, model_name, half=half)
+    holds = family.part(AUTOENCODER).half or part.settings.get(UPCAST) is False
+    held = held_in(dtype, half=holds)
+    network = part.load(device, held, memory_format=memory_format(device, held))
+    return network, part.tensors
+
+
+def vae_part(
+    spec: ModelRow,
+    family: Family,
+    latents: AutoencoderConfig,
+    model_name: str,
+    *,
+    half: bool = False,
+) -> Part:
+    """Find an autoencoder for a model.
+
     What it does not say of itself, such as the scale of its latents, is that of the
     model's own.
+
+    Args:
+        latents: how the model sees those of its own.
+        half: prefer the fp16 file where a folder holds both.
 
     Raises:
         CheckpointError: there is none, it is broken, or its latents are not those that
             the model draws.
         DownloadError: it could not be fetched.
     """
-    half, family = dtype != torch.float32, model.family
     row = family.part(AUTOENCODER)
     known = next((each for each in FAMILIES if each.name == spec.family), None)
     require_kin(spec, known, family, model_name)  # before it is fetched
@@ -81,23 +107,18 @@ def load_vae(
     require_channels(spec, found.tensors, family, model_name)
     require_kin(spec, found.family, family, model_name)
     where = found.said_in
-    own, said = usual(model), {**spec.says, **found.settings}
+    own, said = usual(latents), {**spec.says, **found.settings}
     said = read_settings(where, family, row, said)
     if MEANS in own and MEANS not in said:
         said.pop(SCALE, None)  # of latents that are not normalised
     settings = {**own, **said}
     part = read_part(found.path, family, row, found.tensors, settings, where)
     require_grid(spec.name, family, part.config)
-    holds = row.half or settings.get(UPCAST) is False
-    part = replace(part, ignored=(*part.ignored, TRAINING))
-    held = held_in(dtype, half=holds)
-    network = part.load(device, held, memory_format=memory_format(device, held))
-    return network, found.tensors
+    return replace(part, ignored=(*part.ignored, TRAINING))
 
 
-def usual(model: DrawingModel) -> dict[str, Any]:
+def usual(own: AutoencoderConfig) -> dict[str, Any]:
     """Return the settings of what makes a model's latents, its own autoencoder."""
-    own = model.latents
     said = {
         SCALE: own.scale_factor,
         MEANS: own.means,

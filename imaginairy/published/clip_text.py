@@ -4,6 +4,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from imaginairy.errors import CheckpointError
 from imaginairy.log import log
 from imaginairy.networks.clip_text import ACTIVATIONS, ClipText
@@ -180,14 +182,32 @@ def openclip_names(config: ClipTextConfig) -> Names:
         "norm_out": "ln_final",
         "projection.weight": "text_projection[T]",
     }
-    for layer in range(config.layers):
+    for layer in range(config.layers + 1):  # the last of which may be read by none
         theirs = f"transformer.resblocks.{layer}"
         names |= at(f"layers.{layer}", theirs, OPENCLIP_LAYER)
     return names
 
 
+def last_for_pooled(config: ClipTextConfig) -> Names:
+    """Name the layer that serves the pooled text alone, where that is not read.
+
+    Whoever counts layers from the end needs it to be there.
+    """
+    last = config.layers
+    return {} if config.pooled else {f"layers.{last}": f"layers.{last - 1}"}
+
+
+def positions(config: ClipTextConfig) -> dict[str, torch.Tensor]:
+    """Return the numbers of all places, which single files have always held."""
+    return {f"{LEVEL}embeddings.position_ids": torch.arange(config.max_tokens)[None]}
+
+
 OPENCLIP = Naming(
-    "OpenCLIP", r"transformer\.resblocks\.", openclip_config, openclip_names
+    "OpenCLIP",
+    r"transformer\.resblocks\.",
+    openclip_config,
+    openclip_names,
+    spare=last_for_pooled,
 )
 LEVELLED = Naming(
     "transformers before version 5",
@@ -195,6 +215,8 @@ LEVELLED = Naming(
     partial(config_below, LEVEL),
     partial(names_below, LEVEL),
 )
+IN_FILES = replace(LEVELLED, constants=positions)
+"""As it is written in single files."""
 TRANSFORMERS = Naming(
     "transformers",
     r"(embeddings|encoder|final_layer_norm)\.",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from imaginairy.errors import CheckpointError
 from imaginairy.settings import Settings
@@ -40,6 +40,11 @@ class Naming(Generic[Config]):
     """Sizes the network; what shapes do not tell is usual unless settings say it."""
     names: Callable[[Config], Names]
     """Maps our modules to theirs; it may name modules that a given size has not."""
+    spare: Callable[[Config], Names] = lambda config: {}
+    """Maps modules that files have and no network reads to ours, whose tensors stand
+    there where files are written that have none of their own."""
+    constants: Callable[[Config], Mapping[str, Tensor]] = lambda config: {}
+    """What else files hold, by their names, that is the same in all of them."""
 
     def part(
         self, network: type[nn.Module], tensors: Tensors, settings: Settings

@@ -130,6 +130,19 @@ def timesteps_of(
     return ScheduleConfig(**_ours(said, TIMESTEPS_ARE), predicts=predicts)
 
 
+def settings_of(noise: NoiseConfig) -> dict[str, Any]:
+    """Return what `scheduler_config.json` says of noise, of which `schedule_of` makes
+    it again.
+    """
+    names, predictions = TIMESTEPS_ARE, PREDICTIONS
+    if isinstance(noise, EdmConfig):
+        names, predictions = EDM_ARE, EDM_PREDICTIONS
+    said = {theirs: getattr(noise, ours) for theirs, ours in names.items()}
+    words = {found: word for word, found in predictions.items()}
+    said["prediction_type"] = words[noise.predicts]
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _ours(said: Settings, names: Mapping[str, str]) -> dict[str, Any]:
     return {ours: said[theirs] for theirs, ours in names.items() if theirs in said}
 

@@ -27,6 +27,8 @@ READ_GUIDANCE = ("time_embed.cond_proj.weight", "time_embedding.cond_proj.weight
 """What embeds the guidance scale, where a UNet reads it."""
 USUAL_GROUPS = UNetConfig.norm_groups
 USUAL_ID_DIM = UNetConfig.id_dim
+HEADS = ("num_attention_heads", "attention_head_dim")
+"""What settings call the number of heads; diffusers has the second, which is wrong."""
 SIZE_OR_NULL = Whole(SIZE.low, SIZE.high, null=True)
 SETTINGS: Schema = {
     "num_attention_heads": OneOrMore(SIZE),
@@ -139,7 +141,6 @@ def compvis_config(shapes: Shapes, settings: Settings) -> UNetConfig:
         conv_in="input_blocks.0.0.weight",
         conv_out="out.2.weight",
         beside_text="label_emb.0.0.weight",
-        heads=settings.get("num_attention_heads"),
         settings=settings,
     )
 
@@ -159,9 +160,6 @@ def diffusers_config(shapes: Shapes, settings: Settings) -> UNetConfig:
     down = [row(f"down_blocks.{n}", length) for n, length in enumerate(blocks)]
     middle = row("mid_block", count(shapes, "mid_block.resnets.{}.conv1.weight"))
     up = [row(f"up_blocks.{n}", 1 + length) for n, length in enumerate(blocks[::-1])]
-    # diffusers calls the number of heads their dimension, and keeps the name.
-    names = ("num_attention_heads", "attention_head_dim")
-    heads = next(filter(None, map(settings.get, names)), None)
     return _config(
         shapes,
         [shapes[f"down_blocks.{n}.resnets.0.conv1.weight"][0] for n in range(levels)],
@@ -170,7 +168,6 @@ def diffusers_config(shapes: Shapes, settings: Settings) -> UNetConfig:
         conv_in="conv_in.weight",
         conv_out="conv_out.weight",
         beside_text="add_embedding.linear_1.weight",
-        heads=heads,
         settings=settings,
     )
 
@@ -205,7 +202,6 @@ def _config(
     conv_in: str,
     conv_out: str,
     beside_text: str,
-    heads: Any,
     settings: Settings,
 ) -> UNetConfig:
     down, middle, up = rows
@@ -221,6 +217,7 @@ def _config(
             f"{others.get(taken, '')}; only ordinary models ({given}) and inpainting "
             f"models ({2 * given + 1}) are supported."
         )
+    heads: Any = next(filter(None, map(settings.get, HEADS)), None)
     wide = settings.get("num_head_channels")
     if wide is None and heads is None and projects_by_matrices(shapes):
         wide = HEAD_WIDTH

@@ -55,7 +55,7 @@ class Part:
     ) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
         return assemble(
-            self._unfilled(),
+            self.unfilled(),
             self,
             device,
             dtype,
@@ -69,13 +69,18 @@ class Part:
         Raises:
             CheckpointError: as `assemble`.
         """
-        unfilled = self._unfilled().state_dict()
+        unfilled = self.unfilled().state_dict()
         places = {name: stored_as(name, self.names) for name in unfilled}
         _refuse_misfits(self, unfilled, places)
         for place in places.values():
             _refuse_whole_numbers(self, place, self.tensors.types[place.name])
 
-    def _unfilled(self) -> nn.Module:
+    def unfilled(self) -> nn.Module:
+        """Build the network on the meta device, where it takes no memory.
+
+        Raises:
+            CheckpointError: there is none of such a size.
+        """
         try:
             with torch.device("meta"), _Unfilled():
                 return self.network(self.config)

@@ -98,6 +98,11 @@ class Tensors(ABC):
         """The files they lie in."""
         return (Path(self.origin),)
 
+    @property
+    def root(self) -> "Tensors":
+        """All tensors of the file that they are some of."""
+        return self
+
     @abstractmethod
     def read(self, name: str) -> Tensor:
         """Return one tensor, in the type it is stored in, on the CPU."""
@@ -135,6 +140,10 @@ class _Below(Tensors):
     @property
     def files(self) -> tuple[Path, ...]:
         return self.whole.files
+
+    @property
+    def root(self) -> Tensors:
+        return self.whole.root
 
     def read(self, name: str) -> Tensor:
         return self.whole.read(self.start + name)
