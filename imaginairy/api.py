@@ -5,7 +5,6 @@ from os import PathLike
 from pathlib import Path
 
 from imaginairy.batches import Batches
-from imaginairy.best_of import best_of
 from imaginairy.checks import flag, kind_of
 from imaginairy.errors import BadOptionError, BadPromptError, in_words
 from imaginairy.generate import Drawn, finish
@@ -166,6 +165,8 @@ def _settled(
 
 def _best(prompt: ImaginePrompt, batches: Batches) -> Outcome:
     """Draw the best of several."""
+    from imaginairy.best_of import best_of
+
     try:
         with batches.store.in_use():
             return best_of(prompt, batches)

@@ -1,11 +1,32 @@
 """The model store of a run, kept from one command to the next in a shell."""
 
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from imaginairy.precision import Precision, usual_precision
 
 if TYPE_CHECKING:
     from imaginairy.models.store import ModelStore
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Import torch without looking for garbage among the many objects it brings.
+
+    They stay as long as the program runs, so they are not looked through later either.
+    """
+    if "torch" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 class Stores:
@@ -27,7 +48,8 @@ class Stores:
         Raises:
             BadOptionError: there is no such device here.
         """
-        from imaginairy.models.store import ModelStore
+        with uncollected():
+            from imaginairy.models.store import ModelStore
 
         precision = usual_precision() if precision is None else precision
         if self._store is None or self._asked != (device, precision):
