@@ -32,10 +32,7 @@ class Acts(Change):
         self, weight: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return weight and bias as they become, in float32."""
-        return (
-            self.delta.weight(weight, self.strength),
-            self.delta.bias(bias, self.strength),
-        )
+        return self.delta.changed(weight, bias, self.strength)
 
     def added(self, output: Tensor, input: Tensor, compute: Compute) -> Tensor:
         """Add what the two thin matrices make of the input."""

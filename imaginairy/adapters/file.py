@@ -1,14 +1,14 @@
 """Files of adapters: what they hold, and where that belongs in a model."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from torch import nn
+from torch import Tensor, nn
 
-from imaginairy.adapters.kinds import BIASES, MAGNITUDE, Delta, Factors, kind_of
+from imaginairy.adapters.kinds import BIASES, MAGNITUDES, Delta, Factors, kind_of
 from imaginairy.adapters.names import Drawing, Table, is_ignored
 from imaginairy.adapters.scales import Scales, scales_of
 from imaginairy.adapters.suffixes import BUNDLED, parted, refused
@@ -22,7 +22,7 @@ from imaginairy.weights.folder import weights_in
 from imaginairy.weights.leftovers import some
 from imaginairy.weights.weightfile import Tensors, open_weights
 
-ANY = {"alpha", MAGNITUDE, *BIASES}
+ANY = {"alpha", *MAGNITUDES, *BIASES}
 """Suffixes that may stand beside those of any kind."""
 
 
@@ -137,24 +137,45 @@ class Adapter:
             f"'{self.path}' is {told.title}; the model is {model.family.title}."
         )
 
+    def delta(self, layer: str) -> tuple[Delta, Collection[str]] | None:
+        """Return what it makes of a layer, and the names of the tensors that say it.
+
+        Args:
+            layer: one of `layers`.
+        """
+        names = self.layers[layer]
+        kind = kind_of({*names})
+        if kind is None:
+            return None
+        taken = {k: v for k, v in names.items() if k in ANY or k in kind.takes}
+        read = {suffix: self.tensors.read(name) for suffix, name in taken.items()}
+        alpha, on_input = read.pop("alpha", None), read.pop("on_input", None)
+        said = self.scales.of(layer)
+        factors = Factors(
+            read,
+            alpha=_number(alpha),
+            fixed=said.scale(layer, read) if alpha is None else None,
+            on_input=bool(_number(on_input)) or said.on_input(layer),
+        )
+        return Delta(kind, factors), taken.values()
+
     def _found_in(self, model: Drawing) -> Found:
         table = Table(model)
         deltas: dict[str, dict[str, list[Delta]]] = {}
         used: set[str] = set()
-        for layer, names in self.layers.items():
-            kind = kind_of({*names})
+        for layer in self.layers:
             places = table.find(layer)
-            if kind is None or not places:
+            found = self.delta(layer) if places else None
+            if found is None:
                 continue
-            taken = {k: v for k, v in names.items() if k in ANY or k in kind.takes}
-            factors = self._factors(layer, taken)
+            delta, names = found
             for place in places:
-                delta = Delta(kind, factors, place.part, place.parts)
                 ours = table.layer(place)
-                if delta.fits(ours.weight, getattr(ours, "bias", None)):
+                part = replace(delta, part=place.part, parts=place.parts)
+                if part.fits(ours.weight, getattr(ours, "bias", None)):
                     of_role = deltas.setdefault(place.role, {})
-                    of_role.setdefault(place.module, []).append(delta)
-                    used |= {*taken.values()}
+                    of_role.setdefault(place.module, []).append(part)
+                    used |= {*names}
         unused = [
             name
             for name in self.tensors.shapes
@@ -163,17 +184,6 @@ class Adapter:
         if not deltas and not self.embeddings:
             raise CheckpointError(self._why_none(model, unused))
         return Found(self, deltas, table.blocks, unused)
-
-    def _factors(self, layer: str, names: Mapping[str, str]) -> Factors:
-        """Return the tensors of one layer, as they lie in the file."""
-        read = {suffix: self.tensors.read(name) for suffix, name in names.items()}
-        on_input = read.pop("on_input", None)
-        alpha = read.pop("alpha", None)
-        return Factors(
-            read,
-            alpha=self.scales.alpha(layer, read, alpha),
-            on_input=on_input is not None and bool(on_input.any()),
-        )
 
     def _why_none(self, model: Drawing, names: Sequence[str]) -> str:
         title = "an adapter" if self.told is None else self.told.title
@@ -202,3 +212,8 @@ def read_adapter(path: Path) -> Adapter:
         title = f"holds {some(tensors.shapes)}" if told is None else f"is {told.title}"
         raise CheckpointError(f"'{path}' {title}, which is no LoRA or one of its kin.")
     return adapter
+
+
+def _number(tensor: Tensor | None) -> float | None:
+    """Return the one number of a tensor; None where it has another many."""
+    return None if tensor is None or tensor.numel() != 1 else float(tensor)

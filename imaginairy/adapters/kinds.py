@@ -25,6 +25,8 @@ class Factors:
     """By what stands behind the layer's name, in the words of `suffixes`."""
     alpha: float | None = None
     """What the change is scaled by, over the rank; None or 0 for the rank itself."""
+    fixed: float | None = None
+    """What it is scaled by whatever the rank, where that is said."""
     on_input: bool = False
     """Whether numbers of an (IA)^3 are for what a layer takes in."""
 
@@ -36,6 +38,8 @@ class Factors:
 
     def scale(self, rank: int) -> float:
         """Return what a change of a rank is multiplied by."""
+        if self.fixed is not None:
+            return self.fixed
         return self.alpha / rank if self.alpha and rank else 1.0
 
     def to(self, device: torch.device | str) -> "Factors":
@@ -54,10 +58,11 @@ class Kind:
     takes: tuple[str, ...]
     """All suffixes that it may have, besides those that any kind may."""
     added: Callable[[Factors, Shape], Tensor] | None = None
-    """What is added to a weight of a shape, at strength 1; None where a change is no
-    such thing."""
+    """What is added to a weight of a shape, at strength 1; None where nothing is."""
     changed: Callable[[Factors, Tensor, float], Tensor] | None = None
-    """What becomes of a weight at a strength, where nothing is added to it."""
+    """What becomes of a weight at a strength, where that is no addition."""
+    bias: Callable[[Factors, Tensor, Tensor, float], Tensor] | None = None
+    """What becomes of a bias beside a weight, where that is more than an addition."""
 
 
 def fitted(change: Tensor, shape: Shape) -> Tensor:
@@ -128,7 +133,7 @@ def kronecker(factors: Factors, shape: Shape) -> Tensor:
             halves.append(a @ b)
     first, second = halves
     first = first.reshape(*first.shape, *[1] * (second.ndim - first.ndim))
-    scale = factors.scale(rank) if rank else 1.0  # of whole halves alpha says nothing
+    scale = factors.scale(rank)  # of whole halves alpha says nothing
     return fitted(scale * torch.kron(first, second.contiguous()), shape)
 
 
@@ -150,11 +155,27 @@ def inhibited(factors: Factors, weight: Tensor, strength: float) -> Tensor:
 
 
 def inhibited_whole(factors: Factors, weight: Tensor, strength: float) -> Tensor:
-    """(IA)^3 as PEFT stores it: what is multiplied by, in the shape of its axis."""
+    """(IA)^3 as PEFT stores it: what is multiplied by."""
+    offset = factors["ia3_l"].flatten() - 1
+    return weight * (1 + strength * _along(offset, weight, reads_in(factors, weight)))
+
+
+def inhibited_bias(
+    factors: Factors, weight: Tensor, bias: Tensor, strength: float
+) -> Tensor:
+    """The same of a bias, which is a part of the outputs."""
+    if reads_in(factors, weight):
+        return bias
+    return bias.float() * (1 + strength * (factors["ia3_l"].flatten() - 1))
+
+
+def reads_in(factors: Factors, weight: Tensor) -> int:
+    """Return the axis that PEFT's (IA)^3 multiplies: 0, or 1 for inputs."""
     by = factors["ia3_l"]
-    on_input = by.ndim > 1 and by.shape[0] == 1 and by.shape[1] == weight.shape[1]
-    offset = _along(by.flatten() - 1, weight, 1 if on_input else 0)
-    return weight * (1 + strength * offset)
+    if by.ndim == 2:
+        return 1 if by.shape[0] == 1 and weight.shape[0] != 1 else 0
+    same = weight.shape[0] == weight.shape[1]
+    return int(factors.on_input if same else by.numel() == weight.shape[1])
 
 
 def _along(numbers: Tensor, weight: Tensor, axis: int) -> Tensor:
@@ -164,31 +185,28 @@ def _along(numbers: Tensor, weight: Tensor, axis: int) -> Tensor:
 
 
 def rotated(factors: Factors, weight: Tensor, strength: float) -> Tensor:
-    """Diag-OFT: blocks of outputs turned, by Cayley's transform."""
+    """Diag-OFT: blocks of outputs turned, by Cayley's transform, and rescaled.
+
+    Alpha, where there is one, says how far they may turn, for each output.
+    """
     blocks = factors["oft_blocks"]
     skew = blocks - blocks.transpose(1, 2)
     if factors.alpha:
-        norm = skew.norm()
-        skew = torch.where(norm > factors.alpha, skew * (factors.alpha / norm), skew)
+        most, norm = factors.alpha * weight.shape[0], skew.norm()
+        skew = torch.where(norm > most, skew * (most / norm), skew)
     one = torch.eye(blocks.shape[1], device=blocks.device)
     turn = torch.linalg.solve(one - skew, one + skew, left=False)
     turn = strength * turn + (1 - strength) * one
     rows = weight.reshape(blocks.shape[0], blocks.shape[1], -1)
     turned = torch.einsum("knm,kni->kmi", turn, rows).reshape(weight.shape)
     if "rescale" in factors:
-        by = 1 + strength * (factors["rescale"].flatten() - 1)
-        turned = turned * _along(by, weight, 0)
+        turned = turned * _along(factors["rescale"].flatten(), weight, 0)
     return turned
 
 
 def difference(factors: Factors, shape: Shape) -> Tensor:
     """A whole difference of weights."""
     return fitted(factors["diff" if "diff" in factors else "w_norm"], shape)
-
-
-def nothing(factors: Factors, shape: Shape) -> Tensor:
-    """Only biases differ."""
-    return torch.zeros((), device=next(iter(factors.by_suffix.values())).device)
 
 
 def exchanged(factors: Factors, weight: Tensor, strength: float) -> Tensor:
@@ -199,8 +217,9 @@ def exchanged(factors: Factors, weight: Tensor, strength: float) -> Tensor:
 
 BIASES = ("diff_b", "b_norm", "up_bias")
 """What is added to biases; it may stand beside any kind."""
-MAGNITUDE = "magnitude"
-"""Makes a DoRA of what is added: the length of each row, or of each column."""
+MAGNITUDES = ("dora_scale", "magnitude")
+"""Make a DoRA of what is added: the length of each row, or of each column, in LyCORIS'
+words and in PEFT's."""
 
 LOKR = (("w", ""), ("w", "_a"), ("w", "_b"), ("t", ""))
 
@@ -222,25 +241,24 @@ KINDS = (
     Kind("OFT", ("oft_blocks",), ("oft_blocks", "rescale"), changed=rotated),
     Kind("GLoRA", ("a1", "b1"), ("a1", "a2", "b1", "b2"), changed=generalised),
     Kind("(IA)^3", ("on_input",), ("weight", "on_input"), changed=inhibited),
-    Kind("(IA)^3", ("ia3_l",), ("ia3_l",), changed=inhibited_whole),
+    Kind(
+        "(IA)^3", ("ia3_l",), ("ia3_l",), changed=inhibited_whole, bias=inhibited_bias
+    ),
     Kind("difference", ("w_norm", "diff"), ("w_norm", "diff"), difference),
     Kind("set weight", ("set_weight",), ("set_weight",), changed=exchanged),
-    Kind("difference", BIASES, (), nothing),
+    Kind("difference", BIASES, ()),
 )
 """The first whose sign is there is the kind."""
 
 
 def decomposed(
-    weight: Tensor, change: Tensor, magnitude: Tensor, strength: float
+    weight: Tensor, change: Tensor, lengths: Tensor, axis: int, strength: float
 ) -> Tensor:
-    """DoRA: a change of direction, and lengths of the rows or columns of their own."""
+    """DoRA: a change of direction; rows or columns have lengths of their own."""
     moved = weight + change
-    of_rows = magnitude.shape[0] == weight.shape[0]
-    axis = 0 if of_rows else 1
     others = [each for each in range(weight.ndim) if each != axis]
-    lengths = moved.norm(dim=others, keepdim=True)
-    wanted = _along(magnitude.flatten(), weight, axis)
-    return moved * (1 + strength * (wanted / lengths - 1))
+    were = torch.linalg.vector_norm(moved, dim=others, keepdim=True)
+    return moved * (1 + strength * (_along(lengths.flatten(), weight, axis) / were - 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,25 +277,23 @@ class Delta:
 
     def fits(self, weight: Tensor, bias: Tensor | None) -> bool:
         """Tell whether it is a change of such a weight, of which no number is read."""
-        hollow = replace(self, factors=self.factors.to("meta"))
-        weight = weight.to("meta")
+        weight, bias = weight.to("meta"), None if bias is None else bias.to("meta")
         try:
-            changed = hollow.weight(weight, 1.0)
-            moved = hollow.bias(None if bias is None else bias.to("meta"), 1.0)
+            changed, moved = self.to("meta").changed(weight, bias, 1.0)
         except (RuntimeError, ValueError, LookupError):
             return False
-        rows = weight.shape[:1]
-        return changed.shape == weight.shape and (moved is None or moved.shape == rows)
+        same = moved is None or moved.shape == weight.shape[:1]
+        return changed.shape == weight.shape and same
 
     @property
     def is_added(self) -> bool:
         """Whether it is the same whatever else is made of the weight."""
-        return self.kind.added is not None and MAGNITUDE not in self.factors
+        return self.kind.changed is None and self._lengths is None
 
     @property
     def is_thin(self) -> bool:
         """Whether it is a product of two thin matrices, and nothing else."""
-        others = {"mid", MAGNITUDE, *BIASES} & {*self.factors.by_suffix}
+        others = {"mid", *MAGNITUDES, *BIASES} & {*self.factors.by_suffix}
         return self.kind.added is low_rank and not others
 
     def thin(self) -> tuple[Tensor, Tensor, float]:
@@ -285,25 +301,44 @@ class Delta:
         up, down = (self.factors.by_suffix[name] for name in ("up", "down"))
         return self._ours(up).flatten(1), down, self.factors.scale(down.shape[0])
 
-    def weight(self, weight: Tensor, strength: float) -> Tensor:
-        """Return what a weight becomes, in float32."""
+    def changed(
+        self, weight: Tensor, bias: Tensor | None, strength: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what a weight and a bias become, in float32 where they are others."""
         weight = weight.float()
+        return self._weight(weight, strength), self._bias(weight, bias, strength)
+
+    def _weight(self, weight: Tensor, strength: float) -> Tensor:
         if self.kind.changed is not None:
             if self.parts > 1:
                 raise ValueError("a part of what cannot be taken apart")
             return self.kind.changed(self.factors, weight, strength)
-        assert self.kind.added is not None
+        if self.kind.added is None:
+            return weight
         rows = self.parts * weight.shape[0]
         change = self._ours(self.kind.added(self.factors, (rows, *weight.shape[1:])))
-        if MAGNITUDE in self.factors:
-            magnitude = self.factors[MAGNITUDE]
-            if self.parts > 1 and magnitude.shape[0] == rows:
-                magnitude = self._ours(magnitude)
-            return decomposed(weight, change, magnitude, strength)
-        return weight + strength * change
+        lengths = self._lengths
+        if lengths is None:
+            return weight + strength * change
+        if "rows_a" in self.factors or "dora_scale" in self.factors:
+            axis = 0 if lengths.shape[0] == rows else 1
+        else:
+            axis = 0
+        lengths = lengths if axis else self._ours(lengths.flatten())
+        return decomposed(weight, change, lengths, axis, strength)
 
-    def bias(self, bias: Tensor | None, strength: float) -> Tensor | None:
-        """Return what a bias becomes, in float32 where it is another."""
+    @property
+    def _lengths(self) -> Tensor | None:
+        """Of the rows or columns of what a DoRA makes."""
+        found = (name for name in MAGNITUDES if name in self.factors)
+        name = next(found, None)
+        return None if name is None else self.factors[name]
+
+    def _bias(
+        self, weight: Tensor, bias: Tensor | None, strength: float
+    ) -> Tensor | None:
+        if self.kind.bias is not None and bias is not None:
+            bias = self.kind.bias(self.factors, weight, bias, strength)
         for name in BIASES:
             if name in self.factors:
                 more = strength * self._ours(self.factors[name])

@@ -12,7 +12,17 @@ from torch import Tensor
 
 from imaginairy.errors import CheckpointError
 from imaginairy.log import shortened
-from imaginairy.settings import Flag, Listed, Number, Schema, read
+from imaginairy.settings import (
+    Flag,
+    Listed,
+    Number,
+    OneOrMore,
+    Schema,
+    Settings,
+    Text,
+    Whole,
+    read,
+)
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors
 
@@ -21,10 +31,14 @@ CONFIG = "adapter_config.json"
 IN_HEADER = "lora_adapter_metadata"
 """Where diffusers writes the same into the file, each name behind that of a part."""
 SCHEMA: Schema = {
+    "peft_type": Text(),
     "lora_alpha": Number(null=True),
     "alpha": Number(null=True),
+    "r": Whole(0, 10**6, null=True),
     "use_rslora": Flag(),
     "alpha_pattern": Listed(Number(null=True)),
+    "rank_pattern": Listed(Whole(0, 10**6)),
+    "feedforward_modules": OneOrMore(Text()),
 }
 PEFT = re.compile(r"(^|\.)(lora_(embedding_)?A\b|base_model\.model\.)")
 
@@ -33,46 +47,63 @@ PEFT = re.compile(r"(^|\.)(lora_(embedding_)?A\b|base_model\.model\.)")
 class Said:
     """What is said of the layers of one part."""
 
-    alpha: float | None = None
-    patterns: Mapping[str, float] = field(default_factory=dict)
-    """Alphas of some layers, by patterns of the ends of their names."""
-    by_root: bool = False
-    """Whether alpha is divided by the root of the rank, as rsLoRA does (Kalajdzievski
-    2023, arXiv:2312.03732)."""
+    settings: Settings = field(default_factory=dict)
+    """As PEFT has them."""
+
+    def scale(self, layer: str, factors: Mapping[str, Tensor]) -> float | None:
+        """Return what the change of a layer is scaled by, where that is said.
+
+        That is alpha over the rank, or over its root, as in rsLoRA (Kalajdzievski 2023,
+        arXiv:2312.03732).
+        """
+        said = self.settings
+        alpha = _matching(said, "alpha_pattern", layer)
+        alpha = said.get("lora_alpha", said.get("alpha")) if alpha is None else alpha
+        first = next((factors[name] for name in RANKED if name in factors), None)
+        rank = _matching(said, "rank_pattern", layer) or said.get("r", 0)
+        rank = rank if first is None else first.shape[0]
+        if alpha is None or not rank:
+            return None
+        return float(alpha / sqrt(rank) if said.get("use_rslora") else alpha / rank)
+
+    def on_input(self, layer: str) -> bool:
+        """Tell whether a layer's inputs are what an (IA)^3 multiplies."""
+        names = self.settings.get("feedforward_modules", ())
+        names = [names] if isinstance(names, str) else names
+        return any(_fits(name, layer) for name in names)
+
+
+RANKED = ("down", "rows_a")
+"""Factors that have as many rows as the rank is."""
+
+
+def _matching(said: Settings, patterns: str, layer: str) -> Any:
+    found = (v for k, v in said.get(patterns, {}).items() if _fits(k, layer))
+    return next(found, None)
+
+
+def _fits(name: str, layer: str) -> bool:
+    """Tell whether a name is the end of a layer's; nothing else of patterns is read."""
+    name = name.removeprefix("^").removesuffix("$").replace("\\.", ".")
+    return layer == name or layer.endswith(f".{name}")
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What a file, or one beside it, says of alpha."""
+    """What a file, or one beside it, says of how much its changes count."""
 
     by_start: Mapping[str, Said] = field(default_factory=dict)
     """By what the names of the layers begin with."""
 
-    def alpha(
-        self, layer: str, factors: Mapping[str, Tensor], own: Tensor | None
-    ) -> float | None:
-        """Return the alpha of a layer, its own before what is said of all.
-
-        Raises:
-            CheckpointError: it is no number.
-        """
-        if own is not None:
-            return float(own.float().reshape(())) if own.numel() == 1 else None
-        for start, said in self.by_start.items():
-            if layer.startswith(start):
-                alpha = said.alpha
-                for pattern, other in said.patterns.items():
-                    if re.fullmatch(rf"(.*\.)?({pattern})", layer):
-                        alpha = other
-                rank = factors.get("down", factors.get("rows_a"))
-                if said.by_root and alpha is not None and rank is not None:
-                    alpha = alpha * sqrt(rank.shape[0])
-                return alpha
-        return None
+    def of(self, layer: str) -> Said:
+        """Return what is said of a layer."""
+        starts = (start for start in self.by_start if layer.startswith(start))
+        found = next(starts, None)
+        return Said() if found is None else self.by_start[found]
 
 
 def scales_of(file: Path, tensors: Tensors) -> Scales:
-    """Return what a file of an adapter, or one beside it, says of alpha.
+    """Return what a file of an adapter, or one beside it, says of its scale.
 
     Raises:
         CheckpointError: it cannot be read.
@@ -108,9 +139,4 @@ def scales_of(file: Path, tensors: Tensors) -> Scales:
 
 
 def _said(where: Path, settings: Mapping[str, Any]) -> Said:
-    said = read(where, settings, SCHEMA, "an adapter")
-    return Said(
-        said.get("lora_alpha", said.get("alpha")),
-        said.get("alpha_pattern", {}),
-        said.get("use_rslora", False),
-    )
+    return Said(read(where, settings, SCHEMA, "an adapter"))
