@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from imaginairy.kept import Kept
+
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
@@ -27,6 +29,9 @@ class Conditioning:
     """Which tokens are read, (batch, n) of bool; None where all are."""
     guidance: Tensor | None = None
     """The guidance scale, (batch,), for networks that read it; 1 is none."""
+    kept: Kept | None = None
+    """What predictions leave for those that follow, where these are of the same
+    pictures, told the same; it is not laid along the batch with that of others."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -36,7 +41,8 @@ class Conditioning:
         if isinstance(index, int):
             count = range(len(self))[index]
             index = slice(count, count + 1)
-        return self._mapped(lambda part: part[index])
+        picked = self._mapped(lambda part: part[index])
+        return replace(picked, kept=None if self.kept is None else self.kept[index])
 
     @classmethod
     def stacked(cls, several: Sequence[Conditioning]) -> Conditioning:
@@ -90,7 +96,8 @@ class Conditioning:
 
         moved = self._mapped(lambda part: part.to(device))
         pooled = None if moved.pooled is None else moved.pooled.to(dtype)
-        return replace(moved, tokens=moved.tokens.to(dtype), pooled=pooled)
+        tokens = moved.tokens.to(dtype)
+        return replace(moved, tokens=tokens, pooled=pooled, kept=self.kept)
 
     def read(self) -> Tensor:
         """Return the mask, written out where all tokens are read."""

@@ -1,7 +1,7 @@
 """Blocks that the UNet and the autoencoder share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from math import ceil, log
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from imaginairy.kept import Kept
 
 Compute = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """What a layer computes of an input, a weight and a bias."""
@@ -266,17 +268,20 @@ class Attention(nn.Module):
         *,
         causal: bool = False,
         mask: Tensor | None = None,
+        kept: Kept | None = None,
     ) -> Tensor:
         """Map (batch, tokens, width) to the same.
 
         Args:
             causal: hides later tokens.
             mask: which tokens of the context are seen, (batch, n) of bool.
+            kept: what was kept of the same context, if it is asked more than once.
         """
-        context = x if context is None else context
+        query = self.query(x)
+        looked_at = self.looked_at(x if context is None else context, kept)
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.query(x), self.key(context), self.value(context))
+            for part in (query, *looked_at)
         )  # (batch, heads, tokens, width / heads)
         seen = None if mask is None else mask[:, None, None]
 
@@ -287,6 +292,17 @@ class Attention(nn.Module):
 
         mixed = in_slices(look, query, 1 if causal else self.slices)
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def looked_at(self, context: Tensor, kept: Kept | None) -> Sequence[Tensor]:
+        """Return the keys and values of a context, or those kept of it before."""
+        if kept is None:
+            return self.key(context), self.value(context)
+        of = self, self.key.changes, self.value.changes
+        both = kept.get(of)
+        if both is None or both.dtype != context.dtype:
+            both = torch.stack([self.key(context), self.value(context)], dim=1)
+            kept.keep(of, both)
+        return both.unbind(1)
 
 
 def sinusoid(timesteps: Tensor, dim: int) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.conditioning import Conditioning
+from imaginairy.kept import DEEP
 from imaginairy.networks.config import UNetConfig
 from imaginairy.networks.layers import (
     Attention,
@@ -66,7 +67,9 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, text: Conditioning) -> Tensor:
         x = added(self.self_attention(self.norm1(x)), x)
-        attended = self.cross_attention(self.norm2(x), text.tokens, mask=text.mask)
+        attended = self.cross_attention(
+            self.norm2(x), text.tokens, mask=text.mask, kept=text.kept
+        )
         x = added(attended, x)
         return added(self.feed_forward(self.norm3(x)), x)
 
@@ -133,10 +136,16 @@ class DownLevel(nn.Module):
             None if last else Conv2d(channels, channels, 3, stride=2, padding=1)
         )
 
-    def forward(self, x: Tensor, time: Tensor, text: Conditioning) -> list[Tensor]:
-        """Return the output of every block and of the halving, in order."""
+    def forward(
+        self, x: Tensor, time: Tensor, text: Conditioning, done: int = 0
+    ) -> list[Tensor]:
+        """Return the output of every block and of the halving, in order.
+
+        Args:
+            done: how many blocks it went through before.
+        """
         outputs = []
-        for block in self.blocks:
+        for block in [*self.blocks][done:]:
             x = block(x, time, text)
             outputs.append(x)
         if self.downsample is not None:
@@ -183,10 +192,21 @@ class UpLevel(nn.Module):
         self.upsample = Conv2d(channels, channels, 3, padding=1) if level else None
 
     def forward(
-        self, x: Tensor, skips: list[Tensor], time: Tensor, text: Conditioning
+        self,
+        x: Tensor,
+        skips: list[Tensor],
+        time: Tensor,
+        text: Conditioning,
+        leave: int = 0,
     ) -> Tensor:
-        """Use up the last skips of the list, newest first."""
-        for block in self.blocks:
+        """Use up the last skips of the list, newest first; one for each block.
+
+        Args:
+            leave: how many of them are left there, and with them the last blocks.
+        """
+        for block in [*self.blocks][-len(skips) :]:
+            if len(skips) == leave:
+                return x
             x = block(torch.cat([x, skips.pop()], dim=1), time, text)
         if self.upsample is None:
             return x
@@ -317,14 +337,38 @@ class UNet(nn.Module):
             time = time + self.beside_text(text)
         time = F.silu(time)  # which every residual block starts with, done once
 
-        x = self.conv_in(latents.to(dtype))
-        skips = [x]
+        skips = [self.conv_in(latents.to(dtype))]
+        outer = text.kept.outer if text.kept else 0
+        for block in [*self.down[0].blocks][: max(0, outer - 1)]:
+            skips.append(block(skips[-1], time, text))
+        x = self.deep(skips, time, text)
+        x = self.up[-1](x, skips, time, text)
+        return self.conv_out(norm_silu(self.norm_out, x)).to(latents.dtype)
+
+    def deep(self, skips: list[Tensor], time: Tensor, text: Conditioning) -> Tensor:
+        """Return what comes up to the blocks that are nearest to the picture.
+
+        It changes slowly from step to step, and may be that of a step before (Ma et al.
+        2023, arXiv:2312.00858).
+
+        Args:
+            skips: what these blocks gave on the way down.
+        """
+        kept = text.kept if text.kept and text.kept.outer else None
+        before = None if kept is None else kept.get(DEEP)
+        if before is not None and before.dtype == time.dtype:
+            return before
+        near = len(skips)
+        skips, done = [*skips], near - 1
         for down in self.down:
-            skips += down(skips[-1], time, text)
+            skips += down(skips[-1], time, text, done)
+            done = 0
         x = self.middle(skips[-1], time, text)
         for up in self.up:
-            x = up(x, skips, time, text)
-        return self.conv_out(norm_silu(self.norm_out, x)).to(latents.dtype)
+            x = up(x, skips, time, text, near)
+        if kept is not None:
+            kept.keep(DEEP, x)
+        return x
 
 
 def skip_channels(config: UNetConfig) -> list[int]:

@@ -1,7 +1,7 @@
 """What a sampler may ask of a model, and what is wrapped around that from outside."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from imaginairy.samplers.guidance import (
 )
 from imaginairy.samplers.prediction import Prediction, clean_latents, predicted_of
 from imaginairy.samplers.schedule import Schedule
+from imaginairy.samplers.told import Told
 
 Network = Callable[[Tensor, Tensor, Conditioning], Tensor]
 """(latents, timesteps, conditioning), each in one batch -> its prediction of them."""
@@ -43,23 +44,28 @@ class NetworkDenoiser:
     prediction: Prediction
     conditioning: Conditioning
     """For each picture of the batch, or one for all of them."""
+    told: Told = field(default_factory=Told)
+    """How that is laid out for the whole walk."""
 
     def denoised(self, latents: Tensor, level: float) -> Tensor:
         """Return the clean latents that follow from its prediction."""
+        (clean,) = self.each(latents, level, [self.conditioning])
+        return clean
+
+    def each(
+        self, latents: Tensor, level: float, asked: Sequence[Conditioning]
+    ) -> Sequence[Tensor]:
+        """Return the clean latents by each of what it is told, in one batched call."""
+        told = self.told.at(level, len(latents), asked)
+        several = torch.cat([latents] * len(asked)) if len(asked) > 1 else latents
+        timestep, device = self.schedule.timestep(level), latents.device
         predicted = self.network(
-            latents * self.schedule.scale(level),
-            torch.full(
-                (len(latents),), self.schedule.timestep(level), device=latents.device
-            ),
-            for_each(latents, self.conditioning),
+            several * self.schedule.scale(level),
+            torch.full((len(several),), timestep, device=device),
+            told,
         )
-        return clean_latents(self.prediction, predicted, latents, level, self.schedule)
-
-
-def for_each(latents: Tensor, conditioning: Conditioning) -> Conditioning:
-    """Return one for each picture of the batch, if only one was given."""
-    alone = len(conditioning) == 1
-    return conditioning.repeated(len(latents)) if alone else conditioning
+        clean = clean_latents(self.prediction, predicted, several, level, self.schedule)
+        return clean.chunk(len(asked))
 
 
 def guided(
@@ -109,7 +115,7 @@ class Guided:
         asked = [self.avoid, self.denoiser.conditioning]
         if limits.nothing is not None:
             asked.append(limits.nothing)
-        avoided, followed, *nothing = self._each(latents, level, asked)
+        avoided, followed, *nothing = self.denoiser.each(latents, level, asked)
         start, *_ = nothing or [avoided]
         difference = followed - start
         if nothing:
@@ -125,15 +131,6 @@ class Guided:
             usual = start + limits.threshold.strength * difference
             guided = thresholded(guided, usual, limits.threshold.share)
         return guided
-
-    def _each(
-        self, latents: Tensor, level: float, asked: Sequence[Conditioning]
-    ) -> Sequence[Tensor]:
-        """Return the clean latents by each of what the network is told."""
-        told = Conditioning.stacked([for_each(latents, each) for each in asked])
-        every = replace(self.denoiser, conditioning=told)
-        clean = every.denoised(torch.cat([latents] * len(asked)), level)
-        return clean.chunk(len(asked))
 
     def _guided(self, followed: Tensor, difference: Tensor, away: Tensor) -> Tensor:
         """Go along the difference, from where there is no guidance."""
