@@ -108,11 +108,11 @@ class Conditioning:
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Conditioning:
         """Do the same to every part that there is."""
-        others = (
+        pooled, ids, mask, guidance = (
             None if part is None else change(part)
             for part in (self.pooled, self.ids, self.mask, self.guidance)
         )
-        return Conditioning(change(self.tokens), *others)
+        return Conditioning(change(self.tokens), pooled, ids, mask, guidance)
 
 
 def _laid(parts: Sequence[Tensor | None], name: str) -> Tensor | None:

@@ -38,7 +38,8 @@ class Kept:
         if not found or len(found) < len(self._each):
             return None
         whole, _ = found[0]
-        if all(found[n][0] is whole and found[n][1] == n for n in range(len(whole))):
+        own = [index for tensor, index in found if tensor is whole]
+        if own == [*range(len(whole))] == [*range(len(found))]:
             return whole
         return torch.cat([tensor[index, None] for tensor, index in found])
 

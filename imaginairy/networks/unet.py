@@ -6,6 +6,7 @@ deeper transformers and what is told beside the text: Podell et al. 2023
 (arXiv:2310.04378), section 4.2.
 """
 
+from itertools import islice
 from math import log
 
 import torch
@@ -137,18 +138,24 @@ class DownLevel(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, time: Tensor, text: Conditioning, done: int = 0
+        self,
+        x: Tensor,
+        time: Tensor,
+        text: Conditioning,
+        start: int = 0,
+        stop: int | None = None,
     ) -> list[Tensor]:
         """Return the output of every block and of the halving, in order.
 
         Args:
-            done: how many blocks it went through before.
+            start: how many of the blocks it went through before.
+            stop: how many of them are enough for now; None for all and the halving.
         """
         outputs = []
-        for block in [*self.blocks][done:]:
+        for block in islice(self.blocks, start, stop):
             x = block(x, time, text)
             outputs.append(x)
-        if self.downsample is not None:
+        if self.downsample is not None and stop is None:
             outputs.append(self.downsample(x))
         return outputs
 
@@ -339,8 +346,7 @@ class UNet(nn.Module):
 
         skips = [self.conv_in(latents.to(dtype))]
         outer = text.kept.outer if text.kept else 0
-        for block in [*self.down[0].blocks][: max(0, outer - 1)]:
-            skips.append(block(skips[-1], time, text))
+        skips += self.down[0](skips[-1], time, text, stop=max(0, outer - 1))
         x = self.deep(skips, time, text)
         x = self.up[-1](x, skips, time, text)
         return self.conv_out(norm_silu(self.norm_out, x)).to(latents.dtype)
@@ -358,14 +364,12 @@ class UNet(nn.Module):
         before = None if kept is None else kept.get(DEEP)
         if before is not None and before.dtype == time.dtype:
             return before
-        near = len(skips)
-        skips, done = [*skips], near - 1
-        for down in self.down:
-            skips += down(skips[-1], time, text, done)
-            done = 0
+        near, skips = len(skips), [*skips]
+        for level, down in enumerate(self.down):
+            skips += down(skips[-1], time, text, start=0 if level else near - 1)
         x = self.middle(skips[-1], time, text)
         for up in self.up:
-            x = up(x, skips, time, text, near)
+            x = up(x, skips, time, text, leave=near)
         if kept is not None:
             kept.keep(DEEP, x)
         return x

@@ -41,6 +41,7 @@ class _Laid:
 
     asked: Sequence[Conditioning]
     told: Conditioning
+    kept: Kept
     computed: float | None = None
     """The level at which the features were computed that are kept."""
 
@@ -69,14 +70,14 @@ class Told:
         way = (pictures, *map(id, asked))
         laid = self._laid.get(way)
         if laid is None:
-            laid = self._laid[way] = _Laid(asked, self._laid_out(pictures, asked))
+            laid = self._laid[way] = self._laid_out(pictures, asked)
         if self.reuse and not self.reuse.reaches(laid.computed, level):
             laid.computed = level
-            laid.told.kept.forget(DEEP)
+            laid.kept.forget(DEEP)
         return laid.told
 
-    def _laid_out(self, pictures: int, asked: Sequence[Conditioning]) -> Conditioning:
+    def _laid_out(self, pictures: int, asked: Sequence[Conditioning]) -> _Laid:
         every = [each.repeated(pictures) if len(each) == 1 else each for each in asked]
         told = Conditioning.stacked(every) if len(every) > 1 else every[0]
-        outer = self.reuse.outer if self.reuse else 0
-        return replace(told, kept=Kept(len(told), outer=outer))
+        kept = Kept(len(told), outer=self.reuse.outer if self.reuse else 0)
+        return _Laid(asked, replace(told, kept=kept), kept)
