@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from imaginairy.conditioning import Conditioning
 from imaginairy.kept import DEEP, Kept
 from imaginairy.networks.config import UNetConfig
-from imaginairy.networks.layers import Attention
+from imaginairy.networks.layers import Attention, Change, while_set
 from imaginairy.networks.unet import UNet
 
 CONFIG = UNetConfig(
@@ -84,6 +84,33 @@ def test_keys_and_values_of_a_text_are_computed_once(unet: UNet) -> None:
     assert left_out == {
         f"{name}.{part}" for name in across for part in ("key", "value")
     }
+
+
+class Doubled(Change):
+    """Doubles a layer's weights."""
+
+    def changed(
+        self, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        return 2 * weight, bias
+
+
+@pytest.mark.parametrize("part", ["key", "value"])
+def test_keys_and_values_are_not_kept_beyond_a_change_of_their_layers(
+    unet: UNet, part: str
+) -> None:
+    text = keeping()
+    before = unet(LATENTS, TIMES, text)
+    layers = [
+        module.get_submodule(part)
+        for name, module in unet.named_modules()
+        if name.endswith("cross_attention")
+    ]
+    with while_set(*layers, changes=(Doubled(),)):
+        during = unet(LATENTS, TIMES, text)
+        assert torch.equal(during, unet(LATENTS, TIMES, TEXT))
+    assert not torch.equal(during, before)
+    assert torch.equal(unet(LATENTS, TIMES, text), before)
 
 
 def test_other_numbers_have_keys_of_their_own(unet: UNet) -> None:
