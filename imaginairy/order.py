@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 from PIL import ImageOps
 
 from imaginairy.checks import parse_margins, parse_refiner
+from imaginairy.embedding import WordFile
 from imaginairy.fields import has_what_it_needs
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
@@ -87,6 +88,8 @@ class Order:
     """Width and height of the saved picture."""
     framing: Framing
     """What the networks may be told of its size beside the text."""
+    words: tuple[WordFile, ...] = ()
+    """The learned words that its texts are read with."""
 
     def with_seed(self, seed: int) -> "Order":
         """Return the same with the noise of another seed."""

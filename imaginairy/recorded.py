@@ -24,6 +24,7 @@ def recorded(prompt: Any) -> dict[str, Any]:
     for name in pictures(prompt):
         values[name] = None if values[name] is None else _source(values[name])
     values["enhance"] = list(prompt.enhance)
+    values["embeddings"] = list(prompt.embeddings)
     values["prompt"] = [
         {"text": part.text, "weight": part.weight} for part in prompt.prompts
     ]

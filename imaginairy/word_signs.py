@@ -16,6 +16,8 @@ MOST_WORDS = LAST - FIRST + 1
 NAMED = r"(?<![\w:/])embedding:"
 """Stands before the name of a word's file."""
 ENDINGS = ("safetensors", "pt", "bin")
+MENTION = re.compile(NAMED + r"([^\s,:()\[\]{}|<>]+)", re.IGNORECASE)
+LOOKS_SO = re.compile(r"(?<!\\)<\w[\w-]*>")
 OTHER = r"<\w+(?:\[[^\]<>]*\])?:[^<>\n]*>"
 """What names other things than words, as `<lora:x:1>`."""
 
@@ -47,12 +49,29 @@ def parted(text: str) -> Iterator[str | int]:
             yield stretch
 
 
-def unmarked(text: str) -> str:
-    """Return a marked text without its words."""
-    return re.sub(SIGNS, " ", text)
+def occurs(word: str, text: str) -> bool:
+    """Tell whether a text says a word, however it is spelled."""
+    return word.casefold() in text.casefold() and marked(text, [word]) != text
 
 
-@lru_cache(maxsize=16)
+def mentioned(text: str) -> list[str]:
+    """Return the names of words that a text gives as ComfyUI does, without endings."""
+    ending = rf"\.(?:{'|'.join(ENDINGS)})$"
+    names = (found[1].rpartition("/")[2] for found in MENTION.finditer(text))
+    return [re.sub(ending, "", name, flags=re.IGNORECASE) for name in names]
+
+
+def looking_so(text: str) -> list[str]:
+    """Return what in a text looks like a word of diffusers, such as `<cat-toy>`."""
+    return LOOKS_SO.findall(text)
+
+
+def without_words(text: str, words: Sequence[str] = ()) -> str:
+    """Return a text without learned words and without what names some."""
+    return MENTION.sub(" ", re.sub(SIGNS, " ", marked(text, words)))
+
+
+@lru_cache(maxsize=64)
 def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
     each = "|".join(map(_alone, longest_first))

@@ -26,12 +26,12 @@ from imaginairy.weights.weightfile import open_weights
 
 OF_TWO = (("clip_l", "text_encoders_0"), ("clip_g", "text_encoders_1"))
 """What a tensor for each encoder of two is called."""
-ALONE = re.compile(r"emb_params|string_to_param\..*|clip_[lg]")
+ALONE = re.compile(r"emb_params|string_to_param\..*|clip_[lg]|text_encoders_[01]")
 LISTED = re.compile(r"\d+\..+")
 MOST = 1000
 """Vectors of one word."""
-KIND = "textual inversion"
-"""What the table of what files hold calls this."""
+MATRIX = 2
+"""Axes of vectors below each other."""
 FAMILIES = {(768,): SD1, (1024,): SD2, (768, 1280): SDXL, (1280,): REFINER}
 """The models for which the vectors of published words are, by their widths."""
 
@@ -46,23 +46,27 @@ def read_word(path: Path, word: str = "") -> LearnedWord:
         CheckpointError: the file holds something else, or is broken.
     """
     tensors = open_weights(path)
-    held = {name: tensors.read(name) for name in small(tensors.shapes)}
-    if not held or len(held) < len(tensors.shapes):
+    wanted = [*_of_words(tensors.shapes)]
+    if not wanted:
         found = stranger(Header(tensors.shapes.copy, metadata=tensors.metadata))
-        what = found.title if found and found.kind != KIND else "something else"
+        what = found.title.rstrip(",") if found else "something else"
         raise CheckpointError(
             f"'{path}' holds no learned word (textual inversion), but {what}."
         )
+    held = {name: tensors.read(name) for name in wanted}
     called = [name for name in held if len(held) == 1 and not ALONE.fullmatch(name)]
     names = [word] if word else [*called, path.stem]
     return word_of(names[0], held, str(path), also=tuple(names[1:]))
 
 
-def small(shapes: Mapping[str, tuple[int, ...]]) -> Iterable[str]:
-    """Yield the names of tensors that may be vectors of a word."""
-    for name, shape in shapes.items():
-        if len(shape) in (1, 2) and (len(shape) < 2 or shape[0] <= MOST):
-            yield name
+def _of_words(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Return the names of the tensors of a file that may be vectors of a word."""
+    named = [name for name in shapes if ALONE.fullmatch(name)]
+    listed = [*filter(LISTED.fullmatch, shapes)]
+    for few in (named, [*shapes]):
+        if few and (few == named or len(few) == 1 or len(few) == len(listed) <= MOST):
+            return [name for name in few if 0 < len(shapes[name]) <= MATRIX]
+    return []
 
 
 def word_of(

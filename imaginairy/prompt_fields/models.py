@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from imaginairy import checks
+from imaginairy.embedding import embeddings
 from imaginairy.fields import option
 
 
@@ -24,4 +25,11 @@ class ModelFields:
         "the first for the rest of the noise, as sdxl-refiner@0.8: after 80 % of the "
         f"noise schedule, or {checks.USUAL_SHARE:g} where not said.",
         checks.refiner, section="Model", follows=("model",),
+    )  # fmt: skip
+    embeddings: tuple[str, ...] = option(
+        "Learned word (textual inversion), as FILE or WORD=FILE; FILE is a name in "
+        "your folders of adapters (IMAGINAIRY_ADAPTERS), a path, owner/repo[:file] on "
+        "the hub or a web address. Those in the folders need not be given: the prompt "
+        "says their names. May be given several times.",
+        embeddings, (), section="Model", also=("embedding", "textual_inversion"),
     )  # fmt: skip

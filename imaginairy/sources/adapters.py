@@ -32,7 +32,7 @@ from imaginairy.urls import SCHEMES
 
 VARIABLE = "IMAGINAIRY_ADAPTERS"
 """The variable that names folders, as many as one likes."""
-BESIDE = ("loras", "lora", "lycoris", "adapters")
+BESIDE = ("loras", "lora", "lycoris", "embeddings", "hypernetworks", "adapters")
 """What other tools call their folders of adapters, in any case."""
 BUNDLED = BUNDLED_FOLDER / "adapters"
 MOST_FILES = 20_000
@@ -45,7 +45,7 @@ CALLED = "ss_output_name"
 HASH = re.compile(r"[0-9a-f]{8,64}")
 LARGEST = 2_000_000_000
 """Bytes; what is larger is no adapter, and is not summed up."""
-USUAL = ("pytorch_lora_weights", "adapter_model")
+USUAL = ("pytorch_lora_weights", "adapter_model", "learned_embeds")
 """What the one file of an adapter is called that lies in a folder of its own."""
 REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?(?::([^:]+))?")
 
@@ -122,13 +122,16 @@ def _within(folder: Path, is_deep: bool) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names))
 
 
-def locate_adapter(name: str, model: Path | None = None) -> AdapterRow:
+def locate_adapter(
+    name: str, model: Path | None = None, kind: str = "LoRA"
+) -> AdapterRow:
     """Return the adapter meant by a name; nothing is fetched or opened.
 
     Args:
         name: that of a file in one of the folders, without its ending, a path,
             `owner/repo[@revision][:file]` or a web address.
         model: the file or folder of the model that it is for.
+        kind: what it is called in messages.
 
     Raises:
         UnknownModelError: nothing goes by that name.
@@ -146,7 +149,7 @@ def locate_adapter(name: str, model: Path | None = None) -> AdapterRow:
         return AdapterRow(name, place)
     if path := named_inside(name, model):
         return AdapterRow(path.stem, LocalPath(path), is_known=True)
-    raise UnknownModelError(_unknown(name, model))
+    raise UnknownModelError(_unknown(name, model, kind))
 
 
 def _at_address(url: str) -> AdapterRow:
@@ -188,16 +191,16 @@ def named_in_folders(name: str, model: Path | None = None) -> Path | None:
     return next(iter([*same, *alike]), None)
 
 
-def _unknown(name: str, model: Path | None) -> str:
+def _unknown(name: str, model: Path | None, kind: str) -> str:
     names = list(dict.fromkeys(stem for stem, _ in files(model)))
     listed = ", ".join(names[:MOST_SHOWN])
     listed += f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else ""
     where = f"those found are {listed}" if names else "no folder holds any"
     hint = near_miss(name, names) if names else ""
-    if ":" in name and not hint:
+    if ":" in name and not hint and kind == "LoRA":
         hint = " A weight is written NAME=0.8."
     return (
-        f"There is no LoRA {shown(name)}: {where}; give the path of one, owner/repo or "
+        f"There is no {kind} {shown(name)}: {where}; give the path of one, owner/repo or "
         "owner/repo:FILE on the hub, or a web address, or name the folders of yours in "
         f"{VARIABLE}.{hint}"
     )

@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from imaginairy.adapters.words import read_words
 from imaginairy.conditioning import Conditioning
 from imaginairy.families.text import Wanted
 from imaginairy.models.drawing import DrawingModel
@@ -57,6 +58,7 @@ def _wanted(order: Order, model: DrawingModel) -> Wanted:
         zeros=prompt.empty_negative == "zeros",
         clip_skip=order.clip_skip,
         given=given,
+        words=read_words(order.words),
     )
 
 
