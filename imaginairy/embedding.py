@@ -25,7 +25,7 @@ LONGEST, LONGEST_WORD = 4096, 100
 class WordFile:
     """A learned word that a picture is drawn with, and where it lies."""
 
-    word: str
+    names: tuple[str, ...]
     """What it goes by."""
     given: str
     """As it is asked for, and recorded."""

@@ -15,6 +15,7 @@ from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
+from imaginairy.sources.checksum import checksum
 from imaginairy.steps.condition import condition
 from imaginairy.steps.decode import decode
 from imaginairy.steps.experts import experts_of, recomputed_by
@@ -76,6 +77,11 @@ def _drawn(
     ]
 
 
+def embedding_hashes(order: Order) -> dict[str, str]:
+    """Return the SHA-256 of the files of learned words, by the words."""
+    return {word.names[0]: checksum([word.path]) for word in order.words}
+
+
 @torch.inference_mode()
 def finish(
     drawn: Drawn,
@@ -99,6 +105,7 @@ def finish(
         model_hash=drawn.hashes[0],
         refiner_hash=drawn.hashes[1] if len(drawn.hashes) > 1 else None,
         vae_hash=drawn.vae_hash,
+        embedding_hashes=embedding_hashes(drawn.order),
         recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,

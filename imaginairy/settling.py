@@ -1,9 +1,13 @@
 """What is settled of a prompt once its model is known, before anything is generated."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from imaginairy.adapters.word_file import require_suits
+from imaginairy.adapters.words import Reader, read_words, words_of
 from imaginairy.checks import parse_refiner
+from imaginairy.embedding import WordFile
 from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
@@ -18,8 +22,9 @@ from imaginairy.samplers import made_for
 from imaginairy.samplers.prediction import PREDICTED, Prediction
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sources.roles import BESIDE
-from imaginairy.sources.rows import ModelRow
+from imaginairy.sources.rows import LocalPath, ModelRow
 from imaginairy.stand_ins import is_at_home, suited
+from imaginairy.word_signs import without_words
 
 TOLD_SIZES = ("original_size", "crop", "target_size")
 """The fields that only some families read."""
@@ -50,9 +55,11 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         empty_negative=diffusion.empty_negative if chooses else None,
     )
     whole = replace(whole, vae=loaded.vae.name if loaded.vae else None)
-    tell_what_is_passed_over(whole, loaded, store)
+    words = words_read(whole, loaded, store)
+    whole = replace(whole, embeddings=tuple(each.given for each in words))
+    tell_what_is_passed_over(whole, loaded, store, words)
     whole = replace(whole, **suited_models(prompt, whole, spec, store))
-    whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store))
+    whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store, words))
     for role, name in companions_needed(whole):
         store.check(role, name)
     safety.prepare(whole, store)
@@ -65,16 +72,41 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     schedule.require(order.spacing)
     if whole.prediction and schedule.kind != "discrete":
         require_prediction(whole.prediction, loaded)
-    return order
+    return replace(order, words=words)
+
+
+def words_read(
+    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+) -> tuple[WordFile, ...]:
+    """Return the learned words that a prompt is read with; see `words_of`."""
+    weights = loaded.spec.weights
+    home = weights.path if isinstance(weights, LocalPath) else None
+
+    def say(sentence: str) -> None:
+        store.say_once(sentence, about=sentence)
+
+    reader = Reader(loaded.diffusion, loaded.spec.name, home, say)
+    return words_of(prompt.embeddings, texts_read(prompt), reader)
+
+
+def texts_read(prompt: ImaginePrompt) -> tuple[str, ...]:
+    """Return the texts that have a part in the picture."""
+    followed = [] if prompt.conditioning is not None else prompt.prompts
+    avoided = [] if prompt.prompt_strength == 1 else [prompt.negative_prompt]
+    return *(part.text for part in followed), *avoided
 
 
 def refiner_beside(
-    loaded: LoadedModel, refiner: str | None, store: ModelStore
+    loaded: LoadedModel,
+    refiner: str | None,
+    store: ModelStore,
+    words: Sequence[WordFile] = (),
 ) -> str | None:
     """Return a refiner by its own name, loaded beside the model whose pictures it gets.
 
     Raises:
         BadOptionError: it draws latents of another kind.
+        CheckpointError: it cannot read one of the learned words.
     """
     if refiner is None:
         return None
@@ -87,6 +119,8 @@ def refiner_beside(
             f"'{loaded.spec.name}' those of {latents}; give a refiner that goes on "
             "with these, or leave it out."
         )
+    for file, word in zip(words, read_words(words), strict=True):
+        require_suits(word, str(file.path), second.diffusion, second.spec.name)
     return f"{second.spec.name}@{share:g}"
 
 
@@ -152,12 +186,14 @@ def suited_models(
 
 
 def tell_what_is_passed_over(
-    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+    prompt: ImaginePrompt,
+    loaded: LoadedModel,
+    store: ModelStore,
+    words: Sequence[WordFile] = (),
 ) -> None:
     """Name what of the texts has no part in the picture, once for each prompt."""
-    followed = [] if prompt.conditioning is not None else prompt.prompts
-    avoided = [] if prompt.prompt_strength == 1 else [prompt.negative_prompt]
-    texts = (*(part.text for part in followed), *avoided)
+    names = [name for file in words for name in file.names]
+    texts = tuple(without_words(text, names) for text in texts_read(prompt))
     if remark := remark_on(texts):
         said = f"The prompt has syntax of other tools that does nothing here: {remark}."
         store.say_once(said, about=said)

@@ -54,6 +54,8 @@ MAY_IMPORT = {
         "tokenizer",
         "weights",
     },
+    "adapters.words": {"adapters", "embedding", "errors", "families", "sources"}
+    | {"word_signs"},
     "adapters": {"adapters", "device", "errors", "families", "log", "lora", "networks"}
     | {"settings", "weights"},
     "published": {"errors", "log", "networks", "published", "samplers", "settings"}
@@ -69,7 +71,9 @@ MAY_IMPORT = {
     "precision": {"errors"},
     "finite": {"conditioning", "errors"},
     "economy": {"device", "errors", "log", "networks"},
+    "embedding": {"checks", "errors"},
     "steps": {
+        "adapters",
         "checks",
         "conditioning",
         "device",
@@ -108,6 +112,7 @@ MAY_IMPORT = {
     "masks": {"errors", "images", "log", "masks", "sizes"},
     "sizes": {"errors"},
     "order": {
+        "embedding",
         "prompt_fields",
         "checks",
         "fields",
@@ -150,7 +155,14 @@ MAY_IMPORT = {
         "samplers",
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
-    "prompt_fields": {"checks", "fields", "lazy_image", "needs", "prompt_fields"}
+    "prompt_fields": {
+        "checks",
+        "embedding",
+        "fields",
+        "lazy_image",
+        "needs",
+        "prompt_fields",
+    }
     | {"samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
     | {"sizes", "weighted_prompt"},

@@ -63,25 +63,25 @@ def words_of(
     """
     found: dict[str, WordFile] = {}
     for each in given:
-        file, names = _given(each, reader)
-        for name in names:
+        file = _given(each, reader)
+        for name in file.names:
             if found.setdefault(name.casefold(), file) != file:
                 raise BadOptionError(
                     f"Two learned words go by '{name}', '{file.given}' and "
                     f"'{found[name.casefold()].given}'; give one of them another "
                     "word, as WORD=FILE."
                 )
-        if not any(occurs(name, text) for name in names for text in texts):
+        if not any(occurs(name, text) for name in file.names for text in texts):
             reader.say(
-                f"Neither the prompt nor the negative prompt says '{names[0]}', so "
-                "that learned word does nothing."
+                f"Neither the prompt nor the negative prompt says '{file.names[0]}', "
+                "so that learned word does nothing."
             )
     asked = {name.casefold() for text in texts for name in mentioned(text)}
     for stem, paths in _named_by(texts, reader.home, {*found}):
         if chosen := _chosen(stem, paths, reader, is_asked=stem.casefold() in asked):
             path, word = chosen
             for name in word.names:
-                found.setdefault(name.casefold(), WordFile(word.name, stem, path))
+                found.setdefault(name.casefold(), WordFile(word.names, stem, path))
     _say_what_is_missed(texts, {*found}, reader)
     return tuple(dict.fromkeys(found.values()))
 
@@ -95,8 +95,8 @@ def read_words(words: Sequence[WordFile]) -> list[LearnedWord]:
     return [read_word(each.path, parse_embedding(each.given)[0]) for each in words]
 
 
-def _given(given: str, reader: Reader) -> tuple[WordFile, tuple[str, ...]]:
-    """Find a word that is asked for; return its file and what it goes by."""
+def _given(given: str, reader: Reader) -> WordFile:
+    """Find a word that is asked for."""
     word, name = parse_embedding(given)
     wanted = name.casefold()
     for stem, path in files(reader.home):
@@ -105,12 +105,12 @@ def _given(given: str, reader: Reader) -> tuple[WordFile, tuple[str, ...]]:
                 learned = reader.read(path, word)
             except CheckpointError:  # another of that name may be for the model
                 continue
-            return WordFile(learned.name, given, path), learned.names
+            return WordFile(learned.names, given, path)
     row = locate_adapter(name, reader.home, KIND)
     path = fetch_adapter(row)
     learned = reader.read(path, word)
-    as_recorded = f"{word}={row.name}" if word else row.name
-    return WordFile(learned.name, as_recorded, path), learned.names
+    recorded = f"{word}={row.name}" if word else row.name
+    return WordFile(learned.names, recorded, path)
 
 
 def _named_by(

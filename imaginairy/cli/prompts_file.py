@@ -31,6 +31,7 @@ RECORDED = (
     "conditioning",
     "created",
     "device",
+    "embeddings_sha256",
     "image_type",
     "model_sha256",
     "path",

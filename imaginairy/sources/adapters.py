@@ -200,9 +200,9 @@ def _unknown(name: str, model: Path | None, kind: str) -> str:
     if ":" in name and not hint and kind == "LoRA":
         hint = " A weight is written NAME=0.8."
     return (
-        f"There is no {kind} {shown(name)}: {where}; give the path of one, owner/repo or "
-        "owner/repo:FILE on the hub, or a web address, or name the folders of yours in "
-        f"{VARIABLE}.{hint}"
+        f"There is no {kind} {shown(name)}: {where}; give the path of one, owner/repo "
+        "or owner/repo:FILE on the hub, or a web address, or name the folders of yours "
+        f"in {VARIABLE}.{hint}"
     )
 
 

@@ -39,6 +39,8 @@ SAME = {
     ("--dynamic-thresholding", "0.9"): ("--dynamic-threshold", "0.9"),
     ("--crops-coords-top-left", "8,0"): ("--crop", "8,0"),
     ("--batch-count", "3"): ("--repeats", "3"),
+    ("--embedding", "a.pt"): ("--embeddings", "a.pt"),
+    ("--textual-inversion", "a.pt"): ("--embeddings", "a.pt"),
     ("--denoising-strength", "0.7"): ("--init-image-strength", "0.3"),
 }
 """What other tools call it, and what we do."""

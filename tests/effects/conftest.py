@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
@@ -62,6 +63,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     other.save_pretrained(folder / "other")
     save_file(other.vae.state_dict(), folder / "vae.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
+    save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     save_colour_finder(folder / "finder")
     save_tiny_clipseg(folder / "random")
     save_colour_teller(folder / "teller")

@@ -44,6 +44,7 @@ PLAIN: dict[str, Value] = {
     "prediction": ("v", "v"),
     "model": ("other", "other"),
     "vae": ("vae.safetensors", "vae.safetensors"),
+    "embeddings": ("fox=zorb.safetensors", ["zorb.safetensors"]),
     "refiner": ("tiny@0.5", "tiny@0.5"),
     "tile_mode": ("x", "x"),
     "fix_faces": (None, True),
@@ -96,6 +97,8 @@ BEST: dict[str, Value] = {
 
 def named(value: Any) -> Any:
     """Return the last part of what may be a path."""
+    if isinstance(value, list):
+        return [named(each) for each in value]
     return Path(value).name if isinstance(value, str) and "/" in value else value
 
 

@@ -139,6 +139,7 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "unet": st.none() | NUMBERS,
     "url": st.none() | st.sampled_from(SOURCES),
     "vae": MODELS,
+    "embeddings": MODELS,
     "values": st.dictionaries(
         st.sampled_from(FIELDS), VALUES.map(lambda made: made.value)
     ),
