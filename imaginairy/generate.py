@@ -78,8 +78,8 @@ def _drawn(
 
 
 def embedding_hashes(order: Order) -> dict[str, str]:
-    """Return the SHA-256 of the files of learned words, by the words."""
-    return {word.names[0]: checksum([word.path]) for word in order.words}
+    """Return the SHA-256 of the files of learned words, by what was asked for."""
+    return {word.given: checksum([word.path]) for word in order.words}
 
 
 @torch.inference_mode()

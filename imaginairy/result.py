@@ -48,7 +48,7 @@ class ImagineResult:
     refiner_hash: Callable[[], str] | None = field(default=None, repr=False)
     """Gives that of the refiner's, where there was one."""
     embedding_hashes: Mapping[str, str] = field(default_factory=dict)
-    """The SHA-256 of the files of learned words, by the words."""
+    """The SHA-256 of the files of learned words, by `embeddings` of the prompt."""
     applied: Mapping[str, Any] = field(default_factory=dict)
     """What each enhancer did, by its name."""
     init_image: Image | None = field(default=None, repr=False)
@@ -112,7 +112,7 @@ class ImagineResult:
             "model_sha256": self.model_hash(),
             "vae_sha256": self.vae_hash and self.vae_hash(),
             "refiner_sha256": self.refiner_hash and self.refiner_hash(),
-            "embeddings_sha256": dict(self.embedding_hashes),
+            "embedding_sha256": dict(self.embedding_hashes),
             "image_type": image_type,
             "applied": dict(self.applied),
             "conditioning": _fingerprint(self.prompt.conditioning),

@@ -31,7 +31,7 @@ RECORDED = (
     "conditioning",
     "created",
     "device",
-    "embeddings_sha256",
+    "embedding_sha256",
     "image_type",
     "model_sha256",
     "path",
