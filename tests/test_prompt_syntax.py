@@ -226,9 +226,11 @@ def test_the_picture_is_that_of_the_text_without_it_and_the_record_is_as_typed(
         [typed, typed, prompt("a red fox", "a bowl")], store=tiny
     )
     assert first.md5() == again.md5() == plain.md5()
-    assert [said for said in caplog.messages if said.startswith("The prompt")] == [
+    assert [said for said in caplog.messages if said.startswith("The")] == [
+        "There is no learned word 'bad' in the folders of adapters, so embedding:bad "
+        "is left out; give its file with --embedding.",
         "The prompt has syntax of other tools that does nothing here: left out "
-        "<lora:x:0.8>, embedding:bad; read [red:scenic:0.5] as 'red'."
+        "<lora:x:0.8>; read [red:scenic:0.5] as 'red'.",
     ]
     saved = first.save(tmp_path / "fox.png")
     assert read_metadata(saved)["prompt_text"] == "a [red:scenic:0.5] fox <lora:x:0.8>"
