@@ -128,6 +128,7 @@ MAY_IMPORT = {
     "images": {"errors"},
     "pixels": set(),
     "metadata": {
+        "embedding",
         "errors",
         "formats",
         "images",

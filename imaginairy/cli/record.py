@@ -9,6 +9,7 @@ from imaginairy import checks
 from imaginairy.cli.options import dashed
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.verdict import Verdict, compared
+from imaginairy.cli.words_again import found_again, found_for_others
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
 from imaginairy.lazy_image import is_file, is_of_web
@@ -107,6 +108,8 @@ class Record:
                     f"The {kind} '{now[kind]}' has other weights than then: SHA-256 "
                     f"{str(digest)[:10]} in place of {str(was)[:10]}."
                 )
+        if _sums_of_words(then) != _sums_of_words(now):
+            return "Its learned words are other files than then, by their SHA-256."
         differing = [
             f"{name} is {now[name]} and was {then.get(name)}"
             for name in SURROUNDINGS
@@ -117,6 +120,12 @@ class Record:
         if then.get("init_image"):
             return "Its init image or the file itself may have been changed since."
         return "The file itself may have been changed since."
+
+
+def _sums_of_words(said: dict[str, Any]) -> list[Any]:
+    """Return the SHA-256 of learned words, in their order."""
+    sums = said.get("embedding_sha256")
+    return [*sums.values()] if isinstance(sums, dict) else []
 
 
 def read_record(path: Path, changes: dict[str, Any]) -> Record:
@@ -134,6 +143,9 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
             for name in ImaginePrompt.__dataclass_fields__
             if metadata.get(name) is not None
         }
+        if was.get("embeddings") and "embeddings" not in changes:
+            hashes = metadata.get("embedding_sha256")
+            was["embeddings"] = found_again(path, was["embeddings"], hashes)
     else:
         foreign = read_foreign(written)
         if foreign is None:
@@ -234,6 +246,8 @@ def _foreign_fields(
             f"'{path}' was drawn by the model {foreign.model_described}, which is not "
             "known here; give it, or another, with --model."
         )
+    if foreign.words and "embeddings" not in changes:
+        fields["embeddings"] = found_for_others(path, foreign.words)
     if foreign.unknown:
         left_out = ", ".join(
             f"{name} {shortened(value)}" for name, value in foreign.unknown.items()

@@ -10,6 +10,7 @@ from imaginairy import checks
 from imaginairy.cli.options import dashed
 from imaginairy.cli.record import OPTIONS, Record
 from imaginairy.cli.run import say
+from imaginairy.cli.words_again import words_outside
 from imaginairy.errors import BadOptionError, UnknownModelError
 from imaginairy.log import shortened
 from imaginairy.recorded import pictures
@@ -106,6 +107,9 @@ def named_outside(
         elif name in ROLE_OF:
             model = checks.parse_refiner(value)[0] if name == "refiner" else str(value)
             yield from _model(name, model)
+        elif name == "embeddings":
+            for word, source in words_outside(value):
+                yield Named(name, _quoted(word) + (f" from {source}" if source else ""))
         elif name == "enhance":
             for each in [value] if isinstance(value, str) else value:
                 yield Named(name, _quoted(each))

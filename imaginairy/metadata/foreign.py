@@ -14,6 +14,7 @@ from typing import Any
 
 from imaginairy.metadata.foreign_settings import plain, read_settings, read_steps
 from imaginairy.metadata.read import Written
+from imaginairy.metadata.word_hashes import OF_SITES, SETTING, read_hashes
 from imaginairy.samplers.foreign_names import read_pair
 from imaginairy.sources.catalog import find, models_for
 from imaginairy.sources.roles import DRAWS, VAE
@@ -61,6 +62,8 @@ class ForeignRecord:
 
     fields: dict[str, Any]
     """Of a prompt of ours."""
+    words: dict[str, str] = field(default_factory=dict)
+    """How the hashes of its learned words begin, by the words."""
     model_hash: str = ""
     """The first digits of a SHA-256, where it is said."""
     model_name: str = ""
@@ -136,6 +139,7 @@ def parse_parameters(text: str) -> ForeignRecord | None:
         fields["init_image_strength"] = None if strength is None else 1 - strength
     return ForeignRecord(
         fields={name: value for name, value in fields.items() if value is not None},
+        words=read_hashes(said.get(plain(SETTING), ""), _hashes(said.get(HASHES, ""))),
         model_hash=(said.get("model hash") or _hash_of_model(said)).lower(),
         model_name=said.get("model", ""),
         from_picture=from_picture,
@@ -208,7 +212,10 @@ def _read_settings(settings: dict[str, str], fields: dict[str, Any]) -> dict[str
 def _tells_nothing(name: str, value: str) -> bool:
     """Tell whether a setting has no part in the picture, or is read elsewhere."""
     if name == HASHES:
-        return set(_hashes(value)) == {"model"}
+        named = {n for n in _hashes(value) if not n.startswith(OF_SITES)}
+        return named == {"model"}
+    if name == plain(SETTING):
+        return bool(read_hashes(value, {}))
     listed = {name, f"{name}: {value.lower()}"} & TELLS_NOTHING
     return bool(listed) or name.startswith("postprocess")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from imaginairy.metadata.word_hashes import written_hashes
 from imaginairy.samplers import SAMPLERS
 
 PARAMETERS = "parameters"
@@ -74,6 +75,7 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         "Model": Path(str(metadata["model"])).name,
         **_vae_of(metadata),
         **_refiner_of(metadata),
+        **written_hashes(metadata),
         **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
         "Version": metadata["software"],
     }

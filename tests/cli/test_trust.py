@@ -47,6 +47,10 @@ NAMED: list[tuple[dict[str, Any], str]] = [
     ({"fix_faces": True, "fix_faces_model": FILE}, f"fix_faces_model '{FILE}'"),
     ({"fix_faces": True, "fix_faces_detector": FILE}, f"fix_faces_detector '{FILE}'"),
     ({"upscale": True, "upscaler": FILE}, f"upscaler '{FILE}'"),
+    ({"embeddings": [FILE]}, f"embeddings '{FILE}'"),
+    ({"embeddings": [f"x={FILE}"]}, f"embeddings '{FILE}'"),
+    ({"embeddings": ["owner/repo"]}, "embeddings 'owner/repo' from http"),
+    ({"embeddings": ["https://host/x.pt"]}, "'https://host/x.pt' from https"),
     ({"caption": True, "caption_model": FILE}, f"caption_model '{FILE}'"),
     ({"best_of": 2, "similarity_model": FILE}, f"similarity_model '{FILE}'"),
 ]

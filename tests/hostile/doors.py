@@ -27,6 +27,7 @@ MODEL = (
     f"imagine fruit --model {{}}+storybook {FEW}",
     f"{DRAW} --vae {{}}",
     f"{DRAW} --refiner {{}}",
+    f"{DRAW} --embedding {{}}",
     "inspect {}",
     "models about {}",
     "describe good.png --caption-model {}",

@@ -61,6 +61,7 @@ def _fields() -> Mapping[str, Any]:
         "conditioning": [[1e308]], "device": EVIL, "precision": EVIL, "prompt_text": nested,
         "original_size": "9" * 5000, "crop": "-1,-1", "dynamic_threshold": "nan:inf",
         "similarity_model": "http://127.0.0.1/x", "mask_mode": None, "repeats": 10**9,
+        "embeddings": ["/dev/zero", EVIL] * 99, "embedding_sha256": {EVIL: nested},
         "__class__": "os.system", "": "", EVIL: EVIL,
     }  # fmt: skip
 
