@@ -1,6 +1,6 @@
 """Files of adapters: what they hold, and where that belongs in a model."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -163,6 +163,7 @@ class Adapter:
         table = Table(model)
         deltas: dict[str, dict[str, list[Delta]]] = {}
         used: set[str] = set()
+        fits: dict[Hashable, bool] = {}
         for layer in self.layers:
             places = table.find(layer)
             found = self.delta(layer) if places else None
@@ -172,7 +173,11 @@ class Adapter:
             for place in places:
                 ours = table.layer(place)
                 part = replace(delta, part=place.part, parts=place.parts)
-                if part.fits(ours.weight, getattr(ours, "bias", None)):
+                bias = getattr(ours, "bias", None)
+                form = (part.form(), ours.weight.shape, bias is None)
+                if form not in fits:  # most layers are like others
+                    fits[form] = part.fits(ours.weight, bias)
+                if fits[form]:
                     of_role = deltas.setdefault(place.role, {})
                     of_role.setdefault(place.module, []).append(part)
                     used |= {*names}

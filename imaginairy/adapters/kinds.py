@@ -6,13 +6,15 @@ LoKr, LoCon and their Tucker forms: Yeh et al. 2023 (arXiv:2309.14859); DoRA: Li
 al. 2023 (arXiv:2306.07967); OFT: Qiu et al. 2023 (arXiv:2306.07280).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
+
+from imaginairy.adapters.suffixes import HADA, LOKR
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -221,23 +223,11 @@ MAGNITUDES = ("dora_scale", "magnitude")
 """Make a DoRA of what is added: the length of each row, or of each column, in LyCORIS'
 words and in PEFT's."""
 
-LOKR = (("w", ""), ("w", "_a"), ("w", "_b"), ("t", ""))
-
 KINDS = (
     Kind("LoRA", ("up", "down"), ("up", "down", "mid"), low_rank),
     Kind("LoRA", ("rows_a",), ("rows_a", "rows_b"), low_rank_rows),
-    Kind(
-        "LoHa",
-        ("hada_w1_a",),
-        tuple(f"hada_{x}" for x in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")),
-        hadamard,
-    ),
-    Kind(
-        "LoKr",
-        ("lokr_w1", "lokr_w1_a", "lokr_w2", "lokr_w2_a"),
-        tuple(f"lokr_{x}{half}{y}" for half in "12" for x, y in LOKR),
-        kronecker,
-    ),
+    Kind("LoHa", ("hada_w1_a",), HADA, hadamard),
+    Kind("LoKr", LOKR, LOKR, kronecker),
     Kind("OFT", ("oft_blocks",), ("oft_blocks", "rescale"), changed=rotated),
     Kind("GLoRA", ("a1", "b1"), ("a1", "a2", "b1", "b2"), changed=generalised),
     Kind("(IA)^3", ("on_input",), ("weight", "on_input"), changed=inhibited),
@@ -274,6 +264,12 @@ class Delta:
     def to(self, device: torch.device | str) -> "Delta":
         """Return the same on a device."""
         return replace(self, factors=self.factors.to(device))
+
+    def form(self) -> Hashable:
+        """Return what tells of which weights it is a change, without its numbers."""
+        tensors = self.factors.by_suffix.items()
+        shapes = tuple((name, tuple(tensor.shape)) for name, tensor in tensors)
+        return self.kind.title, self.parts, self.factors.on_input, shapes
 
     def fits(self, weight: Tensor, bias: Tensor | None) -> bool:
         """Tell whether it is a change of such a weight, of which no number is read."""

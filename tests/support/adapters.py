@@ -1,6 +1,7 @@
 """Adapters of tiny size and random numbers, named as trainers name them."""
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
 
 import torch
@@ -81,3 +82,86 @@ def saved(path: Path, tensors: Mapping[str, Tensor], **said: str) -> Path:
     contiguous = {name: each.contiguous() for name, each in tensors.items()}
     save_file(contiguous, path, metadata=said or None)
     return path
+
+
+def zeros(*shape: int) -> Tensor:
+    """Return zeros that take no memory."""
+    return torch.zeros(()).expand(shape)
+
+
+def of_kind(kind: str, shape: tuple[int, ...]) -> dict[str, Tensor]:
+    """Return what a kind of adapter holds for a weight of a shape, all of it 0."""
+    rows, columns, *kernel = shape
+    ones = (1,) * len(kernel)
+    half = 2 if rows % 2 == columns % 2 == 0 else 1
+    tucker = bool(kernel) and kernel[0] > 1
+    if kind == "LoRA":
+        return {
+            "lora_down.weight": zeros(2, columns, *kernel),
+            "lora_up.weight": zeros(rows, 2, *ones),
+            "alpha": torch.tensor(1.0),
+        }
+    if kind == "LoCon with a middle" and tucker:
+        return {
+            "lora_down.weight": zeros(2, columns, *ones),
+            "lora_mid.weight": zeros(2, 2, *kernel),
+            "lora_up.weight": zeros(rows, 2, *ones),
+        }
+    if kind == "DoRA":
+        return {
+            "dora_scale": zeros(rows, *(1,) * (len(shape) - 1)),
+            **of_kind("LoRA", shape),
+        }
+    if kind == "LoHa with a middle" and tucker:
+        return {
+            f"hada_{name}": tensor
+            for x in "12"
+            for name, tensor in (
+                (f"w{x}_a", zeros(2, rows)),
+                (f"w{x}_b", zeros(2, columns)),
+                (f"t{x}", zeros(2, 2, *kernel)),
+            )
+        }
+    if kind.startswith("LoHa"):
+        inputs = columns * prod(kernel)
+        return {
+            f"hada_w{x}_{y}": zeros(*((rows, 2) if y == "a" else (2, inputs)))
+            for x in "12"
+            for y in "ab"
+        }
+    if kind == "LoKr":
+        second = (rows // half, columns // half, *kernel)
+        return {"lokr_w1": zeros(half, half), "lokr_w2": zeros(*second)}
+    if kind == "LoKr, factored":
+        inputs = columns // half * prod(kernel)
+        return {
+            "lokr_w1_a": zeros(half, 1),
+            "lokr_w1_b": zeros(1, half),
+            "lokr_w2_a": zeros(rows // half, 3),
+            "lokr_w2_b": zeros(3, inputs),
+            "alpha": torch.tensor(1e10),
+        }
+    if kind == "(IA)^3":
+        by = (1, rows, *ones) if kernel else (rows,)
+        return {"weight": zeros(*by), "on_input": torch.tensor(False)}
+    if kind == "GLoRA":
+        return {
+            "a1.weight": zeros(columns, 2, *ones),
+            "a2.weight": zeros(2, columns, *ones),
+            "b1.weight": zeros(rows, 2, *ones),
+            "b2.weight": zeros(2, columns, *kernel),
+            "alpha": torch.tensor(1.0),
+        }
+    if kind == "OFT":
+        return {"oft_blocks": zeros(rows // half, half, half), "alpha": zeros(1)}
+    if kind == "set weight":
+        return {"set_weight": zeros(*shape)}
+    if kind == "difference":
+        return {"diff": zeros(*shape)}
+    return of_kind("LoRA", shape)
+
+
+KINDS = (
+    "LoRA", "LoCon with a middle", "DoRA", "LoHa", "LoHa with a middle", "LoKr",
+    "LoKr, factored", "(IA)^3", "GLoRA", "OFT", "set weight", "difference",
+)  # fmt: skip
