@@ -1,0 +1,1 @@
+"""Models written in another layout or precision, and what two of them differ in."""

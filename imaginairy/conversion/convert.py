@@ -1,0 +1,153 @@
+"""A model converted: to a file or a folder, in a precision, with what is merged."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+
+from imaginairy.conversion.destination import (
+    Layout,
+    layout_of,
+    require_free,
+    require_room,
+)
+from imaginairy.conversion.folder import plan_folder, write_folder
+from imaginairy.conversion.merging import with_adapters
+from imaginairy.conversion.single_file import plan_file
+from imaginairy.conversion.source import Source, source_of, with_vae
+from imaginairy.conversion.vocabularies import files_of, own_vocabularies
+from imaginairy.lora import Lora
+from imaginairy.models.checkpoint import vocabulary_beside
+from imaginairy.weights.writing import size_written, write_safetensors
+from imaginairy.whole_files import (
+    clear_abandoned,
+    clear_abandoned_folders,
+    whole_file,
+    whole_folder,
+)
+
+Watched = Callable[[int], Callable[[int], None]]
+Written = Literal["fp16", "bf16", "fp32"]
+DTYPES: dict[Written, torch.dtype] = {
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp32": torch.float32,
+}
+PRECISIONS: tuple[Written, ...] = get_args(Written)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a model is to be written."""
+
+    layout: Layout
+    precision: Written | None = None
+    """None leaves each tensor as it is stored."""
+    yes: bool = False
+    """Whether what is there may be written over."""
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The type of its numbers, where that was asked for."""
+        return DTYPES[self.precision] if self.precision else None
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    unread: Sequence[str]
+    """Names of the tensors that were left out, as nothing reads them."""
+    beside: Sequence[Path] = ()
+    """Folders that go with it."""
+
+
+def convert(
+    name: str | None,
+    out: str,
+    *,
+    loras: Sequence[Lora] = (),
+    vae: str | None = None,
+    layout: Layout | None = None,
+    precision: Written | None = None,
+    yes: bool = False,
+    watched: Watched = lambda size: lambda count: None,
+) -> Converted:
+    """Write a model as one safetensors file, or as a folder in the diffusers layout.
+
+    It appears at its place when it is whole. No more than one tensor is in memory at a
+    time.
+
+    Args:
+        name: a model's name, its path or `owner/repo`.
+        out: where to; a name that ends in `.safetensors` is that of a file, and one
+            that ends in `/` that of a folder.
+        loras: merged into it, at their weights.
+        vae: takes the place of its autoencoder.
+        precision: what all numbers are written in.
+        watched: is told how many bytes will be written, and returns what is told of
+            some whenever they are.
+
+    Raises:
+        BadOptionError: it cannot be written there.
+        CannotSaveError: there is too little space.
+        UnknownModelError: nothing goes by one of the names.
+        CheckpointError: something is broken, or does not fit the model.
+        DownloadError: something could not be fetched.
+    """
+    asked = Asked(layout_of(out, layout), precision, yes)
+    path = Path(out)
+    source = source_of(name)
+    require_free(path, asked.layout, (source.path, *source.files), yes=yes)
+    if vae is not None:
+        source = with_vae(source, vae)
+    source = with_adapters(source, loras)
+    require_free(path, asked.layout, source.files, yes=yes)
+    write = _as_file if asked.layout == "file" else _as_folder
+    return write(source, path, asked, watched)
+
+
+def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:
+    plan = plan_file(source, path, asked.dtype, asked.precision)
+    beside = {
+        vocabulary_beside(path, source.family.part(role)): files_of(folder)
+        for role, folder in own_vocabularies(source).items()
+    }
+    for folder in beside:
+        require_free(folder, "folder", source.files, yes=asked.yes)
+    size = size_written(plan.pieces, plan.metadata)
+    require_room(path, size, f"'{path.name}'")
+    clear_abandoned(path.absolute().parent)
+    with whole_file(path, waits=False) as place:
+        write_safetensors(
+            place, plan.pieces, plan.metadata, rest=_rest(source), written=watched(size)
+        )
+        for folder, files in beside.items():
+            with whole_folder(folder) as inner:
+                for name, data in files.items():
+                    (inner / name).write_bytes(data)
+    return Converted(path, size, plan.unread, tuple(beside))
+
+
+def _as_folder(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:
+    plan = plan_folder(source, asked.dtype, asked.precision)
+    require_room(path, plan.size, f"'{path.name}'")
+    clear_abandoned_folders(path.absolute().parent)
+    with whole_folder(path) as place:
+        write_folder(plan, place, rest=_rest(source), written=watched(plan.size))
+    return Converted(path, plan.size, plan.unread)
+
+
+def _rest(source: Source) -> Callable[[], None]:
+    """Return what gives back the memory of all that a model is made of."""
+
+    def rest() -> None:
+        for part in source.checkpoint.parts.values():
+            part.tensors.rest()
+
+    return rest

@@ -1,0 +1,105 @@
+"""Adapters merged into the weights of a model: computed in float32, cast once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imaginairy.adapters.acting import strength_of
+from imaginairy.adapters.file import Adapter, read_adapter
+from imaginairy.adapters.kinds import Delta
+from imaginairy.conversion.pieces import Change
+from imaginairy.conversion.source import Source
+from imaginairy.errors import BadOptionError
+from imaginairy.families.family import DENOISER
+from imaginairy.lora import Lora
+from imaginairy.sources.adapters import fetch_adapter, locate_adapter
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What adapters make of one layer, each at its strength."""
+
+    deltas: Sequence[tuple[Delta, float]]
+
+    def __call__(
+        self, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return weight and bias as they become."""
+        for delta, strength in sorted(
+            self.deltas, key=lambda each: not each[0].is_added
+        ):
+            weight, bias = delta.changed(weight, bias, strength)
+        return weight, bias
+
+
+def with_adapters(source: Source, loras: Sequence[Lora]) -> Source:
+    """Return a model with adapters merged into it.
+
+    Raises:
+        UnknownModelError: nothing goes by the name of one.
+        BadOptionError: one acts over a part of the steps, which a model cannot.
+        CheckpointError: one is broken, for another family, or fits no layer.
+        DownloadError: one could not be fetched.
+    """
+    if not loras:
+        return source
+    hollow = hollow_model(source)
+    uses: dict[str, dict[str, list[tuple[Delta, float]]]] = {}
+    opened = [opened_for(source, lora) for lora in loras]
+    for adapter, lora in zip(opened, loras, strict=True):
+        found = adapter.found_in(hollow)
+        found.require_finite()
+        for role, layers in found.deltas.items():
+            for name, deltas in layers.items():
+                strength = strength_of(found, lora, role, name)
+                if strength:
+                    each = [(delta, strength) for delta in deltas]
+                    uses.setdefault(role, {}).setdefault(name, []).extend(each)
+    merges: dict[str, Mapping[str, Change]] = {
+        role: {name: Uses(each) for name, each in layers.items()}
+        for role, layers in uses.items()
+    }
+    named = (str(lora.called(_short(a))) for a, lora in zip(opened, loras, strict=True))
+    return replace(
+        source,
+        merges=merges,
+        merged=(*source.merged, *named),
+        files=(*source.files, *(adapter.path for adapter in opened)),
+    )
+
+
+def opened_for(source: Source, lora: Lora) -> Adapter:
+    """Open an adapter for a model.
+
+    Raises:
+        BadOptionError: it is asked for over a part of the steps.
+    """
+    if (lora.start, lora.end) != (0, 1):
+        raise BadOptionError(
+            f"The LoRA '{lora.name}' acts from {lora.start:g} to {lora.end:g} of the "
+            "steps; what is merged acts over all of them: leave the @ away."
+        )
+    return read_adapter(fetch_adapter(locate_adapter(lora.name, source.path)))
+
+
+def _short(adapter: Adapter) -> str:
+    """Return what an adapter is called in a record."""
+    return Path(adapter.path).stem
+
+
+def hollow_model(source: Source) -> Any:
+    """Return a model's networks as adapters see them, of which no weight is read."""
+    networks: dict[str, nn.Module] = {
+        role: part.unfilled() for role, part in source.checkpoint.parts.items()
+    }
+    return SimpleNamespace(
+        family=source.family,
+        networks=networks,
+        network=networks[DENOISER],
+        device=torch.device("cpu"),
+    )

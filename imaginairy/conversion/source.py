@@ -1,0 +1,152 @@
+"""The model that is converted, as it lies there, and what becomes of its parts."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from imaginairy.conversion.pieces import Change
+from imaginairy.errors import CheckpointError
+from imaginairy.families.family import AUTOENCODER, DENOISER, Family, WrittenModel
+from imaginairy.models.checkpoint import Checkpoint
+from imaginairy.models.drawing import usual_latents
+from imaginairy.models.loading import opened, require_grid
+from imaginairy.models.own_defaults import with_own_defaults
+from imaginairy.models.vae import vae_part
+from imaginairy.sources.fetch import fetch
+from imaginairy.sources.layouts import MODEL_INDEX
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS, VAE
+from imaginairy.sources.rows import ModelRow
+from imaginairy.weights.folder import ModelFolder
+from imaginairy.weights.weightfile import Tensors
+
+POSITIONS = ".position_ids"
+"""What the names of numbers end with that are the same in all files."""
+Merges = Mapping[str, Mapping[str, Change]]
+"""What becomes of the layers of networks, by their role."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model, open."""
+
+    row: ModelRow
+    path: Path
+    """Its file or folder."""
+    checkpoint: Checkpoint
+    merges: Merges = field(default_factory=dict)
+    merged: tuple[str, ...] = ()
+    """What is merged into it, in words."""
+    files: tuple[Path, ...] = ()
+    """All files that are read, which are not written over."""
+
+    @property
+    def family(self) -> Family:
+        """What kind of model it is."""
+        return self.checkpoint.family
+
+    @property
+    def written(self) -> WrittenModel:
+        """What models of its family say of themselves where they are written.
+
+        Raises:
+            CheckpointError: such models cannot be written.
+        """
+        family = self.family
+        if family.written is None or not all(row.written for row in family.parts):
+            raise CheckpointError(
+                f"'{self.row.name}' is of {family.title}, models of which cannot be "
+                "converted."
+            )
+        return family.written
+
+    @property
+    def title(self) -> str:
+        """What it is called where it does not call itself anything."""
+        name = Path(self.row.name).name if self.path.exists() else self.row.name
+        return name.removesuffix(self.path.suffix) if self.path.is_file() else name
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures that it was trained at."""
+        return self.row.defaults.native_size
+
+    @cached_property
+    def folder(self) -> ModelFolder | None:
+        """Its folder, where it lies in one of the diffusers layout."""
+        is_whole = (self.path / MODEL_INDEX).is_file()
+        return ModelFolder(self.path) if is_whole else None
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file of the network that draws says of itself."""
+        return self.checkpoint.parts[DENOISER].tensors.metadata
+
+    def unread(self, read: Mapping[str, Collection[str]]) -> list[str]:
+        """Name the tensors of its files that nothing is made of.
+
+        Args:
+            read: names of those that something is, by the role of their network.
+        """
+        parts = self.checkpoint.parts
+        roots = {id(part.tensors.root): part.tensors.root for part in parts.values()}
+        return [name for root in roots.values() for name in self._unread_in(root, read)]
+
+    def _unread_in(
+        self, root: Tensors, read: Mapping[str, Collection[str]]
+    ) -> Iterator[str]:
+        known: set[str] = set()
+        elsewhere: list[str] = []
+        for row in self.family.parts:
+            part = self.checkpoint.parts.get(row.role)
+            if part is None or part.tensors.root is not root:
+                elsewhere.append(row.prefix)
+            else:
+                known |= {part.tensors.prefix + name for name in read[row.role]}
+        for marker in self.family.markers:
+            known |= {*marker.read}
+        for name in root.shapes:
+            others = name.startswith(tuple(elsewhere)) or name.endswith(POSITIONS)
+            if name not in known and not others:
+                yield name
+
+
+def source_of(name: str | None) -> Source:
+    """Open a model by its name, its path or `owner/repo`.
+
+    Raises:
+        UnknownModelError: nothing goes by that name.
+        CheckpointError: it is broken, unsafe, or no model of a family that is known.
+        DownloadError: it could not be fetched.
+    """
+    row = locate(DRAWS, name)
+    checkpoint = opened(row)
+    row = with_own_defaults(row)
+    return Source(row, fetch(row), checkpoint, files=checkpoint.weight_files)
+
+
+def with_vae(source: Source, name: str) -> Source:
+    """Return a model with another autoencoder in place of its own.
+
+    Raises:
+        UnknownModelError: nothing goes by that name.
+        CheckpointError: it is none, or not for such a model.
+        DownloadError: it could not be fetched.
+    """
+    spec, parts = locate(VAE, name), source.checkpoint.parts
+    own: Any = (
+        parts[AUTOENCODER].config
+        if AUTOENCODER in parts
+        else usual_latents(source.family)
+    )
+    part = vae_part(spec, source.family, own, source.row.name)
+    require_grid(spec.name, source.family, part.config)
+    checkpoint = replace(source.checkpoint, parts={**parts, AUTOENCODER: part})
+    return replace(
+        source,
+        checkpoint=checkpoint,
+        merged=(*source.merged, f"the VAE {Path(spec.name).name}"),
+        files=(*source.files, *part.tensors.files),
+    )

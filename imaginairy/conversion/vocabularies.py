@@ -1,0 +1,100 @@
+"""The vocabularies of text encoders, as they go with a model that is converted."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imaginairy.conversion.source import Source
+from imaginairy.families.family import PartRow, function
+from imaginairy.networks.config import ClipTextConfig
+from imaginairy.sources import hub
+from imaginairy.sources.drawing_rows import VOCABULARIES
+from imaginairy.sources.layouts import MERGES, TOKENIZER, VOCABULARY
+from imaginairy.tokenizer import END, START
+from imaginairy.weights.json_file import read_json
+from imaginairy.weights.vocabulary import LONGEST
+
+CONFIG, SPECIAL = "tokenizer_config.json", "special_tokens_map.json"
+FILES = (TOKENIZER, VOCABULARY, MERGES, CONFIG, SPECIAL, "added_tokens.json")
+"""What a vocabulary consists of, as far as it is there."""
+TOLD, IDS = "a photo of a cat", [320, 1125, 539, 320, 2368]
+"""A text, and its tokens in CLIP's vocabulary."""
+
+
+def own_vocabularies(source: Source) -> dict[str, Path]:
+    """Return the folders of vocabularies that are not the public one, by role.
+
+    A single file is read by that one where it brings none.
+    """
+    own = {}
+    for row in source.family.texts:
+        folder = source.checkpoint.vocabularies.get(row.role)
+        if folder is not None and not is_public(source, row, folder):
+            own[row.role] = folder
+    return own
+
+
+def is_public(source: Source, row: PartRow, folder: Path) -> bool:
+    """Tell whether a vocabulary is that which a text encoder reads by without one."""
+    config: Any = source.checkpoint.parts[row.role].config
+    tokenizer = function(row.reader)(folder, config.max_tokens, pad=row.pad)
+    if tokenizer.highest_id + 1 != ClipTextConfig.vocab_size:
+        return False
+    usual = {START: tokenizer.start, END: tokenizer.end, row.pad or END: tokenizer.pad}
+    ids = {word: tokenizer.tokenizer.token_to_id(word) for word in usual}
+    whole = tokenizer.max_tokens == config.max_tokens and ids == usual
+    return whole and tokenizer.ids(TOLD) == IDS
+
+
+def vocabulary_files(source: Source, row: PartRow) -> Mapping[str, bytes]:
+    """Return the files of a text encoder's vocabulary, by name.
+
+    Raises:
+        DownloadError: it is the public one, which could not be fetched.
+    """
+    folder = source.checkpoint.vocabularies.get(row.role)
+    if folder is not None:
+        return files_of(folder)
+    whole = hub.fetch(VOCABULARIES[str(row.usual_vocabulary)])
+    config: Any = source.checkpoint.parts[row.role].config
+    return as_files(whole, row.pad or END, config.max_tokens)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return the files of a vocabulary that lies in a folder."""
+    there = {name: folder / name for name in FILES}
+    return {name: file.read_bytes() for name, file in there.items() if file.is_file()}
+
+
+def as_files(whole: Path, pad: str, max_tokens: int) -> dict[str, bytes]:
+    """Return a vocabulary in one file as the files that all tools read.
+
+    Args:
+        pad: the token that fills up a window.
+        max_tokens: how long that is.
+    """
+    words, merges = halves(read_json(whole, LONGEST))
+    tokens = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": pad}
+    said = {
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": max_tokens,
+        "do_lower_case": True,
+        "add_prefix_space": False,
+        "errors": "replace",
+        **tokens,
+    }
+    return {
+        TOKENIZER: whole.read_bytes(),
+        VOCABULARY: json.dumps(words, ensure_ascii=False).encode(),
+        MERGES: "\n".join(["#version: 0.2", *merges, ""]).encode(),
+        CONFIG: json.dumps(said, indent=2).encode(),
+        SPECIAL: json.dumps(tokens, indent=2).encode(),
+    }
+
+
+def halves(said: Mapping[str, Any]) -> tuple[Mapping[str, int], list[str]]:
+    """Return the words and the merges of a `tokenizer.json`."""
+    model = said["model"]
+    merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
+    return model["vocab"], merges
