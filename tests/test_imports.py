@@ -56,6 +56,9 @@ MAY_IMPORT = {
     },
     "adapters.words": {"adapters", "embedding", "errors", "families", "sources"}
     | {"word_signs"},
+    "conversion": {"adapters", "conversion", "errors", "families", "kinds", "lora"}
+    | {"models", "networks.config", "places", "published", "samplers", "settings"}
+    | {"sources", "tokenizer", "weights", "whole_files"},
     "adapters": {"adapters", "device", "errors", "families", "log", "lora", "networks"}
     | {"settings", "weights"},
     "published": {"errors", "log", "networks", "published", "samplers", "settings"}
@@ -189,6 +192,7 @@ KNOWS_NOTHING_OF = {
     "published": {"device"},
     "weights": {"families", "models"},
     "models": {"cli"},
+    "conversion": {"cli"},
     "samplers": {"networks"},
     "enhancers": {"samplers"},
 }

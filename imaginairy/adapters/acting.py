@@ -136,14 +136,10 @@ class Acting:
 
     def _add(self, number: int, found: Found, lora: Lora, model: Drawing) -> None:
         found.require_finite()
-        blocks = {_unpadded(name): f for name, f in (lora.blocks or {}).items()}
         for role, modules in found.deltas.items():
             draws = role == DENOISER
-            much = lora.in_unet if draws else lora.in_text
             for name, deltas in modules.items():
-                called = found.blocks.get((role, name), ())
-                factor = next((blocks[each] for each in called if each in blocks), 1.0)
-                strength = much * factor
+                strength = strength_of(found, lora, role, name)
                 layer: Any = model.networks[role].get_submodule(name)
                 if strength == 0:
                     continue
@@ -172,6 +168,14 @@ class Acting:
                 merged = nn.Parameter(value.to(self._types[layer]), requires_grad=False)
                 layer._parameters[name] = merged
         layer.changes = (*before, Merged()) if changes else before
+
+
+def strength_of(found: Found, lora: Lora, role: str, layer: str) -> float:
+    """Return how much of an adapter acts in a layer of a network."""
+    much = lora.in_unet if role == DENOISER else lora.in_text
+    blocks = {_unpadded(name): f for name, f in (lora.blocks or {}).items()}
+    called = found.blocks.get((role, layer), ())
+    return much * next((blocks[each] for each in called if each in blocks), 1.0)
 
 
 def _unpadded(block: str) -> str:

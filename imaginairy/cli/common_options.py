@@ -56,6 +56,11 @@ files_argument = click.argument(
     shell_complete=any_of((), or_file=True),
 )  # fmt: skip
 
+yes_option = click.option(
+    "--yes", cls=SectionedOption, section="Output", is_flag=True,
+    help="Write over what is at OUT.",
+)  # fmt: skip
+
 ON_HUB = "path, or owner/repo on the hub"
 """Ways to name a model of many files."""
 

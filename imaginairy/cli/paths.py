@@ -25,6 +25,17 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class PlaceName(NamedPath):
+    """The same as a text, of which a / at its end is not lost."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Take a text as it is."""
+        super().convert(value, param, ctx)
+        return str(value)
+
+
 def _can_be_a_name(path: str | os.PathLike[str]) -> bool:
     try:
         return b"\0" not in os.fsencode(path)

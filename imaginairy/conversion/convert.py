@@ -16,7 +16,7 @@ from imaginairy.conversion.destination import (
 from imaginairy.conversion.folder import plan_folder, write_folder
 from imaginairy.conversion.merging import with_adapters
 from imaginairy.conversion.single_file import plan_file
-from imaginairy.conversion.source import Source, source_of, with_vae
+from imaginairy.conversion.source import Source, settled, source_of, with_vae
 from imaginairy.conversion.vocabularies import files_of, own_vocabularies
 from imaginairy.lora import Lora
 from imaginairy.models.checkpoint import vocabulary_beside
@@ -106,7 +106,7 @@ def convert(
     require_free(path, asked.layout, (source.path, *source.files), yes=yes)
     if vae is not None:
         source = with_vae(source, vae)
-    source = with_adapters(source, loras)
+    source = settled(with_adapters(source, loras))
     require_free(path, asked.layout, source.files, yes=yes)
     write = _as_file if asked.layout == "file" else _as_folder
     return write(source, path, asked, watched)

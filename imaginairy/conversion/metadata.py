@@ -50,15 +50,11 @@ def metadata_of(source: Source, precision: str | None) -> dict[str, str]:
 def architecture(source: Source) -> str:
     """Return what the ModelSpec calls models of its kind."""
     known = source.written.architecture
-    if not source.checkpoint.says_prediction:
-        return known[""]
     return known.get(source.checkpoint.schedule.predicts, known[""])
 
 
 def predicted(source: Source) -> dict[str, str]:
-    """Say what the network predicts, where that is known."""
-    if not source.checkpoint.says_prediction and source.family.unsaid:
-        return {}
+    """Say what the network predicts."""
     word = settings_of(source.checkpoint.schedule)["prediction_type"]
     return {"modelspec.prediction_type": WORDS.get(word, word)}
 

@@ -6,14 +6,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from imaginairy.conversion.pieces import Change
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import AUTOENCODER, DENOISER, Family, WrittenModel
+from imaginairy.families.family import (
+    AUTOENCODER,
+    DENOISER,
+    Family,
+    WrittenModel,
+    function,
+)
 from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.drawing import usual_latents
 from imaginairy.models.loading import opened, require_grid
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.vae import vae_part
+from imaginairy.samplers.prediction import Prediction
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.sources.locate import locate
@@ -125,6 +134,24 @@ def source_of(name: str | None) -> Source:
     checkpoint = opened(row)
     row = with_own_defaults(row)
     return Source(row, fetch(row), checkpoint, files=checkpoint.weight_files)
+
+
+def settled(source: Source) -> Source:
+    """Return a model that says what its network predicts, which may have to be asked.
+
+    What is written is to say it, as not everybody asks.
+    """
+    checkpoint, family = source.checkpoint, source.family
+    if checkpoint.says_prediction or not family.unsaid:
+        return source
+    unet = checkpoint.parts[DENOISER].load(
+        torch.device("cpu"), torch.float32, as_stored=True
+    )
+    predicts: Prediction = function(family.unsaid)(unet, family.grid.channels)
+    noise: Any = checkpoint.schedule
+    asked = replace(noise, predicts=predicts)
+    said = replace(checkpoint, schedule=asked, says_prediction=True)
+    return replace(source, checkpoint=said)
 
 
 def with_vae(source: Source, name: str) -> Source:

@@ -50,6 +50,7 @@ class Held(Tensors):
         super().__init__(
             "model.safetensors", {name: tuple(t.shape) for name, t in named.items()}
         )
+        self.types = {name: tensor.dtype for name, tensor in named.items()}
 
     def read(self, name: str) -> Tensor:
         return self.named[name]
