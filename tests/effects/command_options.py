@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
 
 from imaginairy.version import __version__
 from tests.effects.options import (
@@ -27,6 +30,9 @@ MASK = ("mask", "boxes.png", "red", "--mask-model", "finder")
 LARGER = ("upscale", "face.png", "--model", "x2.safetensors")
 LARGER_FACES = (*LARGER, "--fix-faces")
 INSPECT = ("inspect", "storybook")
+CONVERT = ("convert", "tiny", "made.safetensors")
+FIRST = "model.diffusion_model.input_blocks.0.0.weight"
+"""The tensor that the LoRA of the furnished folder changes."""
 DEFAULT = ("models", "default", "sd14", ";", "models", "default")
 
 
@@ -190,6 +196,48 @@ def it_is_told_otherwise(before: Ran, after: Ran) -> None:
     assert before.stdout != after.stdout
 
 
+def tensors(ran: Ran, file: str = "made.safetensors") -> dict[str, Tensor]:
+    return load_file(ran.folder / file)
+
+
+def differ_in(*starts: str) -> Judge:
+    """Return a judge that tensors differ whose names begin so, and no others."""
+
+    def judge(before: Ran, after: Ran) -> None:
+        first, second = tensors(before), tensors(after)
+        assert first.keys() == second.keys()
+        others = {name for name in first if not first[name].equal(second[name])}
+        assert others and {n for n in first if n.startswith(starts)} >= others
+
+    return judge
+
+
+def it_is_half_as_large(before: Ran, after: Ran) -> None:
+    assert {each.dtype for each in tensors(before).values()} == {
+        torch.float32, torch.int64,
+    }  # fmt: skip
+    assert {each.dtype for each in tensors(after).values()} == {
+        torch.float16, torch.int64,
+    }  # fmt: skip
+
+
+def it_is_a_folder(before: Ran, after: Ran) -> None:
+    assert "made/model_index.json" not in before.files
+    assert "made/model_index.json" in after.files
+    assert "made/unet/diffusion_pytorch_model.safetensors" in after.files
+
+
+def it_has_that_name(before: Ran, after: Ran) -> None:
+    assert "named.safetensors" not in before.files
+    assert "named.safetensors" in after.files
+
+
+def it_is_not_said(before: Ran, after: Ran) -> None:
+    assert "saved made.safetensors" in before.stderr
+    assert not after.stderr
+    assert before.files == after.files
+
+
 def command_options() -> Iterator[Use]:
     """Yield what each command has for itself."""
     yield Use(
@@ -198,6 +246,7 @@ def command_options() -> Iterator[Use]:
     yield from _of("imagine", _imagine())
     yield from _of("edit", _edit())
     yield from _of("again", _again())
+    yield from _of("convert", _convert())
     yield from _of("describe", _describe())
     yield from _of("fix-faces", _fix_faces())
     yield from _of("mask", _mask())
@@ -255,6 +304,22 @@ def _again() -> Iterator[Row]:
     other, own = (*AGAIN[:1], *AGAIN[2:], *TINY[:2]), AGAIN
     yield "--trust", other, own, it_is_drawn_by_its_own_model
     yield "--prompt", AGAIN, (*AGAIN, "--prompt", "a bowl"), it_is_drawn_of_the_text
+
+
+def _convert() -> Iterator[Row]:
+    yield "model", CONVERT, ("convert", "other", CONVERT[2]), differ_in("")
+    yield "out", CONVERT, (*CONVERT[:2], "named.safetensors"), it_has_that_name
+    lora = (*CONVERT, "--lora", "some_lora.safetensors=2")
+    yield "--lora", CONVERT, lora, differ_in(FIRST)
+    vae = (*CONVERT, "--vae", "vae.safetensors")
+    yield "--vae", CONVERT, vae, differ_in("first_stage_model.")
+    yield "--precision", CONVERT, (*CONVERT, "--precision", "fp16"), it_is_half_as_large
+    folder = (*CONVERT[:2], "made", "--layout", "folder")
+    yield "--layout", CONVERT, folder, it_is_a_folder
+    other = (*CONVERT, ";", "convert", "other", CONVERT[2], "--yes")
+    yield "--yes", CONVERT, other, differ_in("")
+    for option in ("-q", "--quiet"):
+        yield option, CONVERT, (*CONVERT, option), it_is_not_said
 
 
 def _describe() -> Iterator[Row]:

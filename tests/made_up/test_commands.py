@@ -43,8 +43,10 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
     "c2pa_key": st.sampled_from(SOURCES),
     "device": st.sampled_from(["cpu", "cuda", "cuda:9", "mps", "gpu", ""]),
     "files": st.sampled_from(SOURCES),
+    "loras": st.sampled_from(SOURCES),
     "folder": st.sampled_from(PLACES),
     "name": st.sampled_from(SOURCES),
+    "out": st.sampled_from(PLACES),
     "outdir": st.sampled_from(PLACES),
     "picture": st.sampled_from(SOURCES),
     "pictures": st.sampled_from(SOURCES),
@@ -123,7 +125,7 @@ def given_to(draw: st.DrawFn, parameter: click.Parameter) -> list[str]:
         name = draw(st.sampled_from([*parameter.opts, *parameter.secondary_opts]))
         if parameter.is_flag:
             return [name]
-    writes = parameter.name in ("outdir", "folder")
+    writes = parameter.name in ("out", "outdir", "folder")
     odd = not writes and draw(st.integers(0, 3)) == 0
     values = TEXTS.filter(is_little) if odd else suitable(parameter)
     if isinstance(parameter, click.Argument):
