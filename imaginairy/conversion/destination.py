@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from imaginairy.errors import BadOptionError
 from imaginairy.kinds import what_stands_at
 from imaginairy.places import require_places
-from imaginairy.sources.layouts import MODEL_INDEX
+from imaginairy.sources.layouts import MODEL_INDEX, has_clip_vocabulary
 
 Layout = Literal["file", "folder"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -65,7 +65,8 @@ def require_free(
         raise BadOptionError(f"'{path}' is a file; give the name of a folder.")
     if layout == "folder" and not any(path.iterdir()):
         return
-    if layout == "folder" and not (path / MODEL_INDEX).is_file():
+    ours = (path / MODEL_INDEX).is_file() or has_clip_vocabulary(path)
+    if layout == "folder" and not ours:
         raise BadOptionError(
             f"'{path}' is there and no folder of a model, so it is not written over; "
             "give another name."
