@@ -109,6 +109,13 @@ def an_inspection(made: Made) -> None:
     assert (facts["kind"], facts["native_size"]) == ("model", [128, 128])
 
 
+def a_conversion(made: Made) -> None:
+    made.take("fast.safetensors")
+    made.take("fast.tokenizer/*", 3)
+    (circle,) = made.drawn("a red circle", size=(128, 128), small=None, seed=1)
+    assert share(circle.image, "red") > 0.05
+
+
 # --- models.md, performance.md, security.md, api.md, add-a-model.md -------------------
 
 
@@ -210,7 +217,14 @@ def generated(made: Made) -> None:
 
 CHECKS: dict[str, list[Check]] = {
     "index.md": [the_first, again, in_python],
-    "commands.md": [a_script, for_scripts, gone_on_with, an_edit, an_inspection],
+    "commands.md": [
+        a_script,
+        for_scripts,
+        gone_on_with,
+        an_edit,
+        an_inspection,
+        a_conversion,
+    ],
     "models.md": [what_is_known],
     "performance.md": [as_measured],
     "security.md": [without_a_record],
