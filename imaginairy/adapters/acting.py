@@ -164,7 +164,7 @@ class Acting:
         for each in changes:
             weight, bias = each.changed(weight, bias)
         for name, value in (("weight", weight), ("bias", bias)):
-            if value is not None and changes:
+            if value is not None and value is not layer._parameters[name]:
                 merged = nn.Parameter(value.to(self._types[layer]), requires_grad=False)
                 layer._parameters[name] = merged
         layer.changes = (*before, Merged()) if changes else before
