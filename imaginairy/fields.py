@@ -78,6 +78,9 @@ class Option:
     their own order."""
     short: str = ""
     """The letter of its short option."""
+    called: str = ""
+    """What a command calls it first, where one is given at a time; it is one of what
+    other tools call it."""
     also: tuple[str, ...] = ()
     """What other tools call it."""
     opposite: Opposite | None = None
@@ -92,6 +95,11 @@ class Option:
     them is to be otherwise, it is open again."""
     in_words: bool = True
     """False for what text cannot say; it is neither recorded nor compared."""
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return what the field of a name is called, the first as a command does."""
+        known = (self.called or name, name, *self.also)
+        return tuple(dict.fromkeys(known))
 
     def is_set(self, value: Any) -> bool:
         """Tell whether a value is another than the default."""

@@ -16,6 +16,7 @@ from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
 from imaginairy.sources.checksum import checksum
+from imaginairy.steps.adapt import adapted, adapters_of
 from imaginairy.steps.condition import condition
 from imaginairy.steps.decode import decode
 from imaginairy.steps.experts import experts_of, recomputed_by
@@ -36,6 +37,8 @@ class Drawn:
     """Give the SHA-256 of the weights of each model that drew it."""
     vae_hash: Callable[[], str] | None = None
     """Gives that of the VAE's; None where the model had its own."""
+    lora_hashes: Mapping[str, Callable[[], tuple[str, str]]] = MappingProxyType({})
+    """Give the SHA-256 of each LoRA that acted, and that of its tensors."""
     recomputed: tuple[str, ...] = ()
     """Stages that half precision could not hold."""
 
@@ -63,16 +66,22 @@ def _drawn(
 ) -> list[Drawn]:
     experts = experts_of(orders[0], store, look_later=look_later)
     prepared = [prepare(order, store) for order in orders]
-    with experts[0].stages.between(), tiled(orders, experts):
+    adapters = adapters_of(orders[0], experts, store)
+    with (
+        experts[0].stages.between(),
+        tiled(orders, experts),
+        adapted(orders[0], experts, adapters) as acting,
+    ):
         texts = [condition(orders, each.model, each.stages) for each in experts]
         begin = start(orders, prepared, experts)
-        latents = sample(orders, texts, begin, experts, observer)
+        latents = sample(orders, texts, begin, experts, observer, acting)
         images = decode(latents, experts[0].model, experts[0].stages)
     hashes = tuple(each.loaded.weights_sha256 for each in experts)
     vae_hash = experts[0].loaded.vae_sha256
+    lora_hashes = {each.name: each.hashes for each in adapters}
     recomputed = recomputed_by(experts)
     return [
-        Drawn(order, image, each, hashes, vae_hash, recomputed)
+        Drawn(order, image, each, hashes, vae_hash, lora_hashes, recomputed)
         for order, image, each in zip(orders, images, prepared, strict=True)
     ]
 
@@ -106,6 +115,7 @@ def finish(
         refiner_hash=drawn.hashes[1] if len(drawn.hashes) > 1 else None,
         vae_hash=drawn.vae_hash,
         embedding_hashes=embedding_hashes(drawn.order),
+        lora_hashes=drawn.lora_hashes,
         recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,

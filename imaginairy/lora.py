@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from imaginairy.checks import Number, kind_of, text
 from imaginairy.errors import BadOptionError, BadPromptError, shown
@@ -33,6 +33,7 @@ GIVEN = re.compile(
 )
 TAG = re.compile(r"(?<!\\)<(?:lora|lyco):([^<>:\n]*)((?::[^<>:\n]*)*)>", re.IGNORECASE)
 LAST = re.compile(rf"(?P<value>.*?)(?:{SHARES})?", re.DOTALL)
+Several = TypeVar("Several", bound=Sequence[Any])
 MOST = 100
 """LoRAs of one picture."""
 LONGEST = 4096
@@ -179,10 +180,18 @@ def loras(name: str, value: Any) -> tuple[Lora, ...]:
         raise BadOptionError(
             f"{name} are LoRAs, each as FILE or FILE=0.8, not {kind_of(value)}."
         )
-    given = [each for each in value if each != ""]
+    return tuple(parse_lora(each) for each in require_few(value) if each != "")
+
+
+def require_few(given: Several) -> Several:
+    """Return LoRAs, or what names them, where they are not too many.
+
+    Raises:
+        BadOptionError: they are.
+    """
     if len(given) > MOST:
-        raise BadOptionError(f"{name} are {len(given)} LoRAs; at most {MOST} can act.")
-    return tuple(map(parse_lora, given))
+        raise BadOptionError(f"There are {len(given)} LoRAs; at most {MOST} can act.")
+    return given
 
 
 def loras_in(prompt: str) -> tuple[Lora, ...]:

@@ -16,6 +16,7 @@ from imaginairy.embedding import WordFile
 from imaginairy.fields import has_what_it_needs
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
+from imaginairy.lora import Lora
 from imaginairy.prompt_fields.editing import (
     DEFAULT_INIT_STRENGTH,
     INPAINTING_STRENGTH,
@@ -82,6 +83,8 @@ class Order:
     refiner: tuple[str, float] | None
     """The model that draws the last of the noise, and the share of the noise schedule
     after which it does; None where one model draws all of it."""
+    loras: tuple[Lora, ...]
+    """The LoRAs that act, those that the prompt names among them."""
     drawn: Size
     """Width and height at which the model draws."""
     saved: Size
@@ -112,6 +115,8 @@ class Order:
             self.model,
             self.vae,
             self.refiner,
+            self.loras,
+            self.prompt.merge_loras,
             self.drawn,
             self.sampler.name,
             self.steps,
@@ -184,6 +189,7 @@ def order_of(
     scale: int = 1,
     step: int = GRID,
     spacings: Collection[Spacing] = get_args(Spacing),
+    loras: tuple[Lora, ...] = (),
 ) -> Order:
     """Settle a prompt whose defaults are filled in.
 
@@ -192,6 +198,7 @@ def order_of(
         scale: how many times as large its upscaler makes it; 1 without one.
         step: pixels that the sides it draws are a multiple of.
         spacings: those that its noise can have.
+        loras: those that act, each by its own name.
 
     Raises:
         BadImageError: the init image cannot be read.
@@ -232,6 +239,7 @@ def order_of(
         seed=_or(prompt.seed, 0),
         variation=variation_of(prompt),
         refiner=parse_refiner(prompt.refiner) if prompt.refiner else None,
+        loras=loras,
         drawn=drawn,
         saved=saved,
         framing=framing_of(prompt, drawn),

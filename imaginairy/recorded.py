@@ -25,6 +25,7 @@ def recorded(prompt: Any) -> dict[str, Any]:
         values[name] = None if values[name] is None else _source(values[name])
     values["enhance"] = list(prompt.enhance)
     values["embeddings"] = list(prompt.embeddings)
+    values["loras"] = [str(each) for each in prompt.loras]
     values["prompt"] = [
         {"text": part.text, "weight": part.weight} for part in prompt.prompts
     ]

@@ -49,6 +49,10 @@ class ImagineResult:
     """Gives that of the refiner's, where there was one."""
     embedding_hashes: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of the files of learned words, by `embeddings` of the prompt."""
+    lora_hashes: Mapping[str, Callable[[], tuple[str, str]]] = field(
+        default_factory=dict, repr=False
+    )
+    """Give the SHA-256 of each LoRA that acted, and that of its tensors, by name."""
     applied: Mapping[str, Any] = field(default_factory=dict)
     """What each enhancer did, by its name."""
     init_image: Image | None = field(default=None, repr=False)
@@ -113,6 +117,10 @@ class ImagineResult:
             "vae_sha256": self.vae_hash and self.vae_hash(),
             "refiner_sha256": self.refiner_hash and self.refiner_hash(),
             "embedding_sha256": dict(self.embedding_hashes),
+            "lora_sha256": {name: get()[0] for name, get in self.lora_hashes.items()},
+            "lora_hashes": {
+                name: get()[1][:12] for name, get in self.lora_hashes.items()
+            },
             "image_type": image_type,
             "applied": dict(self.applied),
             "conditioning": _fingerprint(self.prompt.conditioning),

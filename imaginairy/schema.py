@@ -9,6 +9,7 @@ from typing import Any
 from imaginairy import checks, sizes
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import check_together, filled_caption, implied, options
+from imaginairy.lora import Lora, loras_in, require_few
 from imaginairy.prompt_fields.editing import EditingFields
 from imaginairy.prompt_fields.finishing import FinishingFields
 from imaginairy.prompt_fields.models import ModelFields
@@ -48,6 +49,8 @@ class ImaginePrompt(
                 self._set(**{name: row.check(name, value)})
         blank = self.conditioning is not None
         self._set(prompt=weighted_prompts(self.prompt, allow_blank=blank))
+        if not require_few(self.all_loras) and self.merge_loras:
+            raise BadOptionError("merge_loras needs loras; give one.")
         if self.seed is None:
             self._set(seed=_random_seed())
         if self.variation_strength and self.variation_seed is None:
@@ -71,6 +74,12 @@ class ImaginePrompt(
         if len(self.prompts) == 1 and self.prompts[0].weight == 1:
             return self.prompts[0].text
         return "|".join(str(prompt) for prompt in self.prompts)
+
+    @property
+    def all_loras(self) -> tuple[Lora, ...]:
+        """Those of `loras`, and behind them those that the prompt names."""
+        named = (each for part in self.prompts for each in loras_in(part.text))
+        return (*self.loras, *named)
 
     @property
     def drawn(self) -> sizes.Size | None:

@@ -14,6 +14,8 @@ from imaginairy.errors import BadOptionError
 from imaginairy.families.table import FAMILIES, listed
 from imaginairy.fields import options
 from imaginairy.lazy_image import as_pillow
+from imaginairy.lora import Lora, without_loras
+from imaginairy.models.adapters import LoadedAdapter
 from imaginairy.models.store import LoadedModel, ModelStore
 from imaginairy.models.words import shortened
 from imaginairy.order import LIMITS, Order, filled, order_of
@@ -44,9 +46,10 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     safety.safety_mode()  # a bad one is refused before anything is loaded
     load_plugins(prompt)
     loaded = store.get(prompt.model, vae=prompt.vae)
-    spec = loaded.spec
     require_told(prompt, loaded)
     diffusion = loaded.diffusion
+    acting = adapters_for(prompt, loaded, store)
+    spec = store.adapters.with_defaults(loaded.spec, diffusion.family.name, acting)
     chooses = len(diffusion.family.empty_negatives) > 1
     whole = filled(
         prompt,
@@ -54,9 +57,14 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         clip_skip=diffusion.clip_skip,
         empty_negative=diffusion.empty_negative if chooses else None,
     )
-    whole = replace(whole, vae=loaded.vae.name if loaded.vae else None)
     words = words_read(whole, loaded, store)
-    whole = replace(whole, embeddings=tuple(each.given for each in words))
+    loras = tuple(lora for _, lora in acting)
+    whole = replace(
+        whole,
+        vae=loaded.vae.name if loaded.vae else None,
+        loras=loras[: len(prompt.loras)],
+        embeddings=tuple(each.given for each in words),
+    )
     tell_what_is_passed_over(whole, loaded, store, words)
     whole = replace(whole, **suited_models(prompt, whole, spec, store))
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store, words))
@@ -66,13 +74,19 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
     grid, schedule = loaded.diffusion.grid, loaded.diffusion.schedule
     order = order_of(
-        whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
+        whole,
+        spec,
+        scale=scale,
+        step=grid.step,
+        spacings=schedule.spacings,
+        loras=loras,
     )
+    require_steps(order)
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)
     if whole.prediction and schedule.kind != "discrete":
         require_prediction(whole.prediction, loaded)
-    return replace(order, words=words)
+    return order
 
 
 def words_read(
@@ -93,7 +107,41 @@ def texts_read(prompt: ImaginePrompt) -> tuple[str, ...]:
     """Return the texts that have a part in the picture."""
     followed = [] if prompt.conditioning is not None else prompt.prompts
     avoided = [] if prompt.prompt_strength == 1 else [prompt.negative_prompt]
-    return *(part.text for part in followed), *avoided
+    return *(without_loras(part.text) for part in followed), *avoided
+
+
+def adapters_for(
+    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+) -> list[tuple[LoadedAdapter, Lora]]:
+    """Return the adapters that a prompt asks for, each with a place in the model.
+
+    Raises:
+        UnknownModelError: nothing goes by the name of one.
+        CheckpointError: one is for other models, or no adapter.
+        DownloadError: one could not be fetched.
+    """
+    found = []
+    for lora in prompt.all_loras:
+        adapter = store.adapters.get(lora.name, loaded.spec)
+        adapter.adapter.found_in(loaded.diffusion)
+        store.adapters.tell(adapter, [part.text for part in prompt.prompts])
+        found.append((adapter, lora.called(adapter.name)))
+    return found
+
+
+def require_steps(order: Order) -> None:
+    """Check that there are steps to count where LoRAs act in a part of them.
+
+    Raises:
+        BadOptionError: the sampler chooses them as it goes.
+    """
+    parts = [lora for lora in order.loras if (lora.start, lora.end) != (0, 1)]
+    if parts and order.sampler.adaptive:
+        raise BadOptionError(
+            f"The sampler '{order.sampler.name}' chooses its steps as it goes, so no "
+            f"LoRA can act for a part of them, as '{parts[0]}' is to; give another "
+            "sampler, or the LoRA for all of them."
+        )
 
 
 def refiner_beside(

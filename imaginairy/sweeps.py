@@ -12,6 +12,7 @@ from imaginairy.aliases import ALIASES, in_our_terms
 from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.fields import options
+from imaginairy.lora import PLACE
 from imaginairy.schema import MAX_RANDOM_SEED, ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
 
@@ -22,6 +23,8 @@ SWEPT = {
     name: row.check for name, row in options(ImaginePrompt).items() if row.in_words
 }
 """The fields that a schedule can change, and their checks."""
+
+MORE_OF_IT = rf",(?!\s*(?:unet|text|{PLACE})=)"
 
 Sweep = tuple[str, list[Any]]
 """A field's name and the values it takes."""
@@ -52,7 +55,7 @@ def parse_schedule(text: str) -> Sweep:
     check = SWEPT[name]
     whole = isinstance(check, Number) and check.whole
     if not isinstance(check, Number):
-        return name, [value.strip() for value in values.split(",")]
+        return name, _words(name, values)
     try:
         given = [Decimal(part.strip()) for part in re.split("[:,]", values)]
         if not all(number.is_finite() for number in given):
@@ -75,6 +78,12 @@ def parse_schedule(text: str) -> Sweep:
         raise BadOptionError(f"The schedule '{text}' gives {name} fractions.")
     plain = [int(number) if whole else float(number) for number in numbers]
     return name, [in_our_terms(asked, number)[1] for number in plain]
+
+
+def _words(name: str, values: str) -> list[str]:
+    """Return words with commas between; weights of a LoRA's parts belong to it."""
+    comma = MORE_OF_IT if name == "loras" else ","
+    return [value.strip() for value in re.split(comma, values)]
 
 
 def _range(text: str, first: Decimal, last: Decimal, step: Decimal) -> list[Decimal]:

@@ -194,9 +194,9 @@ def test_what_is_passed_over_is_said_once_for_each_text(
         return caplog.messages
 
     lora = "The prompt has syntax of other tools that does nothing here: left out "
-    assert said("a dog <lora:q:1>") == [f"{lora}<lora:q:1>."]
-    assert said("a dog <lora:q:1>") == []
-    assert said("a cat <lora:q:1>") == [], "said of another prompt too"
+    assert said("a dog withLora(q)") == [f"{lora}withLora(q)."]
+    assert said("a dog withLora(q)") == []
+    assert said("a cat withLora(q)") == [], "said of another prompt too"
     avoided = {"negative_prompt": "<lora:r:1>"}
     assert said("a dog", prompt_strength=1, **avoided) == []
     assert said("a dog", **avoided) == [f"{lora}<lora:r:1>."]

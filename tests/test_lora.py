@@ -125,7 +125,7 @@ def test_several_are_given_in_any_form() -> None:
     assert loras("loras", "") == loras("loras", ()) == loras("loras", [""]) == ()
     with pytest.raises(BadOptionError, match="loras are LoRAs, each as FILE or FILE"):
         loras("loras", 3)
-    with pytest.raises(BadOptionError, match="101 LoRAs; at most 100 can act"):
+    with pytest.raises(BadOptionError, match="There are 101 LoRAs; at most 100"):
         loras("loras", ["x"] * 101)
 
 

@@ -221,7 +221,7 @@ def test_the_picture_is_that_of_the_text_without_it_and_the_record_is_as_typed(
             model=str(tiny_folder),
         )  # fmt: skip
 
-    typed = prompt("a [red:scenic:0.5] fox <lora:x:0.8>", "embedding:bad, a bowl")
+    typed = prompt("a [red:scenic:0.5] fox withLora(x)", "embedding:bad, a bowl")
     first, again, plain = imagine(
         [typed, typed, prompt("a red fox", "a bowl")], store=tiny
     )
@@ -230,10 +230,10 @@ def test_the_picture_is_that_of_the_text_without_it_and_the_record_is_as_typed(
         "There is no learned word 'bad' in the folders of adapters, so embedding:bad "
         "is left out; give its file with --embedding.",
         "The prompt has syntax of other tools that does nothing here: left out "
-        "<lora:x:0.8>; read [red:scenic:0.5] as 'red'.",
+        "withLora(x); read [red:scenic:0.5] as 'red'.",
     ]
     saved = first.save(tmp_path / "fox.png")
-    assert read_metadata(saved)["prompt_text"] == "a [red:scenic:0.5] fox <lora:x:0.8>"
+    assert read_metadata(saved)["prompt_text"] == "a [red:scenic:0.5] fox withLora(x)"
     assert ImaginePrompt.from_file(saved).prompts == typed.prompts
 
 

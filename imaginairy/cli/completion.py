@@ -7,6 +7,7 @@ import click
 
 from imaginairy import checks
 from imaginairy.checks import Choice
+from imaginairy.lora import loras
 from imaginairy.plugins import plugin_names
 from imaginairy.samplers import SAMPLERS
 
@@ -35,7 +36,7 @@ def any_of(words: Words | Callable[[], Words], *, or_file: bool = False) -> Comp
         return files + [
             CompletionItem(word, help=about or None)
             for word, about in offered
-            if word.startswith(incomplete.lower())
+            if word.lower().startswith(incomplete.lower())
         ]
 
     return complete
@@ -50,6 +51,22 @@ def any_model(role: str) -> Complete:
         return [(spec.name, spec.summary) for spec in models_for(role)]
 
     return any_of(known, or_file=True)
+
+
+def any_adapter(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Offer the adapters in the folders that are searched, and files."""
+
+    def found() -> Words:
+        from imaginairy.sources.adapters import files
+        from imaginairy.sources.locate import existing
+
+        model = context.params.get("model")
+        beside = existing(str(model)) if model else None
+        return [(name, str(path.parent)) for name, path in files(beside)]
+
+    return any_of(found, or_file=True)(context, parameter, incomplete)
 
 
 def any_model_of(option: str) -> Complete:
@@ -72,6 +89,8 @@ def for_field(name: str, check: Any) -> "Complete | None":
         return any_of(lambda: [(each, "") for each in plugin_names()])
     if check is checks.model:
         return any_model_of(name)
+    if check is loras:
+        return any_adapter
     if check is checks.refiner:
         return any_model_of("model")
     if check is checks.sampler:

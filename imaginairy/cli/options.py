@@ -46,7 +46,7 @@ def given(values: dict[str, Any], of: type = ImaginePrompt) -> dict[str, Any]:
 
 def spellings(name: str, row: Option) -> tuple[str, ...]:
     """Return what can be typed for a field; of a switch, what turns it on."""
-    return (*_short(row), *(dashed(each) for each in (name, *row.also)))
+    return (*_short(row), *map(dashed, row.names(name)))
 
 
 def _short(row: Option) -> tuple[str, ...]:
@@ -60,14 +60,14 @@ def dashed(name: str) -> str:
 
 def _added(name: str, row: Option) -> Iterator[Decorator]:
     """Yield a field's own option and those that are another way to say it."""
-    long = dashed(name)
+    long, *also = map(dashed, row.names(name))
     off = f"/--no-{long[2:]}" if row.check is checks.flag else ""
     yield click.option(
         *_short(row),
         long + off,
         name,
         cls=SectionedOption,
-        also=[dashed(alias) for alias in row.also],
+        also=also,
         section=row.section,
         after=row.after,
         type=_type(row.check),

@@ -31,6 +31,7 @@ from imaginairy.errors import (
 )
 from imaginairy.families.family import AUTOENCODER, function
 from imaginairy.log import log
+from imaginairy.models.adapters import HeldAdapters
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.loading import load
 from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
@@ -116,6 +117,7 @@ class ModelStore:
         self.precision = usual_precision() if precision is None else precision
         self.dtype = choose_dtype(self.device, self.precision)
         self.economy = Economy(self.device)
+        self.adapters = HeldAdapters()
         self._lock, self._lock_of = RLock(), LOADED_IN
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
         self._held: dict[str, tuple[ModelRow, Any]] = {}

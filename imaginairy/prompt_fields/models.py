@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from imaginairy import checks
 from imaginairy.embedding import embeddings
 from imaginairy.fields import option
+from imaginairy.lora import Lora, loras
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
@@ -32,4 +33,16 @@ class ModelFields:
         "the hub or a web address. Those in the folders need not be given: the prompt "
         "says their names. May be given several times.",
         embeddings, (), section="Model", also=("embedding", "textual_inversion"),
+    )  # fmt: skip
+    loras: tuple[Lora, ...] = option(
+        "LoRA, or one of its kin (LyCORIS), as FILE or FILE=0.8; FILE is a name in "
+        "your folders of them (IMAGINAIRY_ADAPTERS), a path, owner/repo[:file] on the "
+        "hub or a web address. Also FILE=0.8,unet=0.5,text=1 and, for a part of the "
+        "steps, FILE=0.8@0-0.6. May be given several times.",
+        loras, (), section="Model", called="lora", also=("lora", "lora_weights"),
+    )  # fmt: skip
+    merge_loras: bool = option(
+        "Merge the LoRAs into a copy of the weights that they change while an image is "
+        "generated: faster, for more memory.",
+        checks.flag, False, section="Model", also=("merge",),
     )  # fmt: skip

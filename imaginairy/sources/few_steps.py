@@ -24,6 +24,8 @@ class FewSteps:
     """Names of the families of which there are such models."""
     named: str = ""
     """Pattern of what their names hold, as `plain` writes them."""
+    adapter: str = ""
+    """The same of adapters that make such a model of another; by default as models."""
     says: str = ""
     """Pattern of what only they have: a tensor, a setting of their UNet or a class of
     scheduler."""
@@ -74,8 +76,18 @@ FEW_STEPS = (
         "a Turbo model of 512 x 512", {**TURBO, "width": 512, "height": 512},
         ("sd2", "sdxl"), named=r"^sd ?(xl ?)?turbo\b",
     ),
-    FewSteps("a Turbo model", TURBO, ("sd2", "sdxl"), named=r"\bturbo\b"),
-    FewSteps("a Lightning model", LIGHTNING, ("sdxl",), named=r"\blightning\b"),
+    FewSteps(
+        "a Turbo model", TURBO, ("sd2", "sdxl"), named=r"\bturbo\b",
+        adapter=r"\bsd ?xl ?turbo\b|\bturbo\b.* lora\b",
+    ),
+    FewSteps(
+        "a Lightning model", LIGHTNING, ("sdxl",), named=r"\blightning\b",
+        adapter=r"\bsdxl lightning\b|\blightning\b.*\d ?steps?\b",
+    ),
+    FewSteps(
+        "a Hyper model that is guided", {**HYPER, "prompt_strength": 5.0},
+        ("sd1", "sdxl"), named=r"\bhyper ?(sd|\d+ ?steps?\b).*\bcfg\b",
+    ),
     FewSteps(
         "a Hyper model", HYPER, ("sd1", "sdxl"),
         named=r"\bhyper ?(sd|\d+ ?steps?\b)",
@@ -103,6 +115,17 @@ def told(
         if shown:
             return _told(kind, f"'{shown}' says", written)
         if kind.named and any(re.search(kind.named, name) for name in written):
+            return _told(kind, "its name says", written)
+    return None
+
+
+def told_of_adapter(family: str, names: Collection[str]) -> Told | None:
+    """Tell whether an adapter makes a model need few steps; see `told`."""
+    written = [plain(name) for name in names]
+    for kind in FEW_STEPS:
+        pattern = kind.adapter or kind.named
+        found = (re.search(pattern, name) for name in written if pattern)
+        if family in kind.families and any(found):
             return _told(kind, "its name says", written)
     return None
 

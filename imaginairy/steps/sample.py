@@ -9,6 +9,7 @@ from math import inf
 import torch
 from torch import Tensor
 
+from imaginairy.adapters.acting import Acting
 from imaginairy.checks import parse_interval, parse_projection, parse_threshold
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotFiniteError
@@ -48,11 +49,13 @@ def sample(
     start: Start,
     experts: Sequence[Expert],
     observer: Observer,
+    acting: Acting | None = None,
 ) -> Tensor:
     """Walk from the start to the latents of the pictures.
 
     Args:
         texts: what each of the experts is told.
+        acting: the adapters that act on the first of them.
     """
     order, model = orders[0], experts[0].model
     sampler, steps = order.sampler, order.steps_to_run
@@ -66,6 +69,8 @@ def sample(
 
     def on_step(_: int, latents: Tensor, denoised: Tensor) -> None:
         index = next(counted)
+        if acting is not None and index + 1 < steps:
+            acting.at((index + 1) / steps)
         pictures = zip(one_by_one(latents), one_by_one(denoised), strict=True)
         for number, (walked, clean) in enumerate(pictures):
             show = partial(preview, model, experts[0].stages)

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from imaginairy import ModelStore
 from storybook.faces.pictures import fresh_portraits
+from tests.support.adapters import save_style
 from tests.support.credentials import save_certificates
 from tests.support.effects import Studio
 from tests.support.packages import bring, enhancer_code
@@ -66,6 +67,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     conv_in = {"lora_up.weight": up, "lora_down.weight": down}
     lora = {f"lora_unet_conv_in.{name}": each for name, each in conv_in.items()}
     save_file(lora, folder / "some_lora.safetensors")
+    save_style(other, folder / "style.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     save_colour_finder(folder / "finder")

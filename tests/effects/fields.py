@@ -26,6 +26,11 @@ def seam(image: np.ndarray, axis: int) -> float:
     return float(np.abs(seen[0] - seen[-1]).mean() / inside)
 
 
+def distance_of(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Return how far apart numbers are on average."""
+    return float((first - second).abs().mean())
+
+
 # Words
 
 
@@ -200,6 +205,45 @@ def it_repeats_upwards_without_a_seam(before: Seen, after: Seen) -> None:
 def it_repeats_both_ways_without_a_seam(before: Seen, after: Seen) -> None:
     for axis in (0, 1):
         assert seam(before.pixels, axis) > 3 * seam(after.pixels, axis)
+
+
+# Beside the model
+
+
+@judges("loras", "style.safetensors=0.8")
+def a_lora_acts_on_what_is_read_and_on_what_is_drawn(before: Seen, after: Seen) -> None:
+    first, second = before.asked[0], after.asked[0]
+    assert torch.equal(first.latents, second.latents)
+    assert distance_of(first.context, second.context) > 0.01
+    drawn = after.draw(loras="style.safetensors=0.8,text=0").asked[0]
+    assert torch.equal(first.context, drawn.context)
+    assert distance_of(first.noise, drawn.noise) > 0.01
+    assert [*after.result.metadata_dict()["lora_sha256"]]
+    assert torch.equal(
+        after.draw(loras="style.safetensors=0").asked[0].noise, first.noise
+    )
+
+
+@judges("loras", "style.safetensors@0.5-1")
+def a_lora_acts_in_its_part_of_the_steps(before: Seen, after: Seen) -> None:
+    assert torch.equal(before.asked[0].context, after.asked[0].context)
+    assert torch.equal(before.asked[0].noise, after.asked[0].noise)
+    assert torch.equal(before.asked[1].latents, after.asked[1].latents)
+    assert distance_of(before.asked[1].noise, after.asked[1].noise) > 0.01
+
+
+@judges("prompt", "a red fox <lora:style:0.8>", model="tiny")
+def a_prompt_names_a_lora(before: Seen, after: Seen) -> None:
+    other = before.draw(loras="style.safetensors=0.8")
+    assert torch.equal(other.asked[1].noise, after.asked[1].noise)
+    assert not torch.equal(before.asked[0].noise, after.asked[0].noise)
+
+
+@judges("merge_loras", True, loras="style.safetensors")
+def merged_weights_draw_the_same_but_for_rounding(before: Seen, after: Seen) -> None:
+    first, second = before.asked[0].noise, after.asked[0].noise
+    torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
+    assert not torch.equal(first, second)
 
 
 # Starting from a picture

@@ -226,9 +226,7 @@ def _rows(
     """Yield the spellings, what follows them, what else is typed, and the judge."""
     alone: tuple[str, ...] = ()
     red = () if command == "edit" else ("--init-image", "red.png")
-    lora = {"imagine": ("a <lora:x:1> fox",), "edit": ("a <lora:x:1> fox",)}.get(
-        command, ("--negative-prompt", "<lora:x:1>")
-    )
+    lora = ("--negative-prompt", "<lora:x:1>")
     steps = ("--steps", "2")
     if command == "edit":  # where fewer are run
         steps = (*steps, "--init-image-strength", "0")

@@ -46,6 +46,8 @@ PLAIN: dict[str, Value] = {
     "vae": ("vae.safetensors", "vae.safetensors"),
     "embeddings": ("fox=zorb.safetensors", ["zorb.safetensors"]),
     "refiner": ("tiny@0.5", "tiny@0.5"),
+    "loras": ("style.safetensors=0.5", ["style.safetensors=0.5"]),
+    "merge_loras": (None, True),
     "tile_mode": ("x", "x"),
     "fix_faces": (None, True),
     "fix_faces_fidelity": ("0.7", 0.7),
@@ -215,6 +217,12 @@ def _switches(command: str, base: tuple[str, ...]) -> Iterator[Use]:
         (base, "--upscale", "--no-upscale", ()),
         (masked, "--mask-modify-original", "--no-mask-modify-original", ()),
         (masked, "--no-mask-modify-original", "--mask-modify-original", ()),
+        (
+            (*base, "--lora", "style.safetensors"),
+            "--merge-loras",
+            "--no-merge-loras",
+            (),
+        ),
     ):
         judge = turned(last.removeprefix("--").removeprefix("no-"))
         yield Use(command, last, (*words, first, *needed), (*words, first, last), judge)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -75,6 +76,18 @@ def peft(
         down, up = low_rank(shape)
         yield f"{start}{path}.lora_A.weight", down
         yield f"{start}{path}.lora_B.weight", up
+
+
+def save_style(pipeline: Any, path: Path, **said: str) -> Path:
+    """Save a LoRA of the UNet and the text encoder of a pipeline of diffusers'."""
+    torch.manual_seed(5)
+    unet, text = attended(pipeline.unet), attended(pipeline.text_encoder)
+    text = {
+        name if name.startswith("text_model.") else f"text_model.{name}": shape
+        for name, shape in text.items()
+    }
+    tensors = {**dict(kohya("lora_unet_", unet)), **dict(kohya("lora_te_", text))}
+    return saved(path, tensors, **said)
 
 
 def saved(path: Path, tensors: Mapping[str, Tensor], **said: str) -> Path:

@@ -1,0 +1,39 @@
+"""LoRAs and their kin on the model that begins a picture, while it is drawn."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from imaginairy.adapters.acting import Acting, acting
+from imaginairy.log import log
+from imaginairy.models.adapters import LoadedAdapter
+from imaginairy.models.store import ModelStore
+from imaginairy.order import Order
+from imaginairy.steps.experts import Expert
+
+
+def adapters_of(
+    order: Order, experts: Sequence[Expert], store: ModelStore
+) -> list[LoadedAdapter]:
+    """Return the adapters of an order, in the order in which they are given."""
+    spec = experts[0].loaded.spec
+    return [store.adapters.get(lora.name, spec) for lora in order.loras]
+
+
+def adapted(
+    order: Order, experts: Sequence[Expert], adapters: Sequence[LoadedAdapter]
+) -> AbstractContextManager[Acting | None]:
+    """Return the scope in which the adapters act on the first of the experts.
+
+    Another expert knows nothing of them; its family may be another.
+    """
+    if not adapters:
+        return nullcontext()
+    first, *others = experts
+    for other in others:
+        if other.model is not first.model:
+            log.info("the LoRAs act on %s alone", first.loaded.spec.name)
+    wanted = [
+        (loaded.adapter, lora)
+        for loaded, lora in zip(adapters, order.loras, strict=True)
+    ]
+    return acting(first.model, wanted, merged=order.prompt.merge_loras)
