@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -37,7 +37,9 @@ class Drawn:
     """Give the SHA-256 of the weights of each model that drew it."""
     vae_hash: Callable[[], str] | None = None
     """Gives that of the VAE's; None where the model had its own."""
-    lora_hashes: Mapping[str, Callable[[], tuple[str, str]]] = MappingProxyType({})
+    lora_hashes: Mapping[str, Callable[[], tuple[str, str]]] = field(
+        default_factory=dict
+    )
     """Give the SHA-256 of each LoRA that acted, and that of its tensors."""
     recomputed: tuple[str, ...] = ()
     """Stages that half precision could not hold."""

@@ -203,9 +203,21 @@ def loras_in(prompt: str) -> tuple[Lora, ...]:
     return tuple(_of_tag(found) for found in TAG.finditer(prompt))
 
 
-def without_loras(prompt: str) -> str:
-    """Return a prompt without the LoRAs that it names."""
-    return TAG.sub("", prompt)
+def names_in(prompt: str) -> tuple[str, ...]:
+    """Return the names of the LoRAs in a prompt, whatever it says of them."""
+    return tuple(_plain_name(found[1]) for found in TAG.finditer(prompt))
+
+
+def _plain_name(written: str) -> str:
+    """Return a name without the backslashes that parts of a prompt put into it."""
+    return re.sub(r"\\([()|\\])", r"\1", written).strip()
+
+
+def without_loras(prompt: str, name: str | None = None) -> str:
+    """Return a prompt without the LoRAs that it names, or without that of a name."""
+    return TAG.sub(
+        lambda tag: "" if name in (None, _plain_name(tag[1])) else tag[0], prompt
+    )
 
 
 def _of_tag(tag: re.Match[str]) -> Lora:
@@ -231,7 +243,7 @@ def _of_tag(tag: re.Match[str]) -> Lora:
     numbers = {name: float(value) for name, value in values.items()}
     weight, unet = numbers.pop("weight", 1.0), numbers.pop("unet", None)
     return Lora(
-        re.sub(r"\\([()|\\])", r"\1", tag[1]),
+        _plain_name(tag[1]),
         weight,
         unet=unet,
         text=numbers.pop("text", None),

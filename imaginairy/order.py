@@ -83,7 +83,7 @@ class Order:
     refiner: tuple[str, float] | None
     """The model that draws the last of the noise, and the share of the noise schedule
     after which it does; None where one model draws all of it."""
-    loras: tuple[Lora, ...]
+    loras: tuple[Lora, ...] = ()
     """The LoRAs that act, those that the prompt names among them."""
     drawn: Size
     """Width and height at which the model draws."""
@@ -189,7 +189,6 @@ def order_of(
     scale: int = 1,
     step: int = GRID,
     spacings: Collection[Spacing] = get_args(Spacing),
-    loras: tuple[Lora, ...] = (),
 ) -> Order:
     """Settle a prompt whose defaults are filled in.
 
@@ -198,7 +197,6 @@ def order_of(
         scale: how many times as large its upscaler makes it; 1 without one.
         step: pixels that the sides it draws are a multiple of.
         spacings: those that its noise can have.
-        loras: those that act, each by its own name.
 
     Raises:
         BadImageError: the init image cannot be read.
@@ -239,7 +237,6 @@ def order_of(
         seed=_or(prompt.seed, 0),
         variation=variation_of(prompt),
         refiner=parse_refiner(prompt.refiner) if prompt.refiner else None,
-        loras=loras,
         drawn=drawn,
         saved=saved,
         framing=framing_of(prompt, drawn),

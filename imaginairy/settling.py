@@ -74,13 +74,9 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
     grid, schedule = loaded.diffusion.grid, loaded.diffusion.schedule
     order = order_of(
-        whole,
-        spec,
-        scale=scale,
-        step=grid.step,
-        spacings=schedule.spacings,
-        loras=loras,
+        whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
     )
+    order = replace(order, loras=loras)
     require_steps(order)
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)

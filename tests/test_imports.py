@@ -32,6 +32,8 @@ MAY_IMPORT = {
     | {"whole_files"},
     "models": {
         "models",
+        "adapters",
+        "lora",
         "conditioning",
         "networks",
         "samplers",
@@ -120,6 +122,7 @@ MAY_IMPORT = {
         "checks",
         "fields",
         "lazy_image",
+        "lora",
         "log",
         "samplers",
         "sources.catalog",
@@ -132,6 +135,7 @@ MAY_IMPORT = {
     "pixels": set(),
     "metadata": {
         "embedding",
+        "lora",
         "errors",
         "formats",
         "images",
@@ -159,20 +163,14 @@ MAY_IMPORT = {
         "samplers",
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
-    "prompt_fields": {
-        "checks",
-        "embedding",
-        "fields",
-        "lazy_image",
-        "needs",
-        "prompt_fields",
-    }
-    | {"samplers", "sizes", "weighted_prompt"},
+    "prompt_fields": {"checks", "embedding", "fields", "lazy_image", "lora", "needs"}
+    | {"prompt_fields", "samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
-    | {"sizes", "weighted_prompt"},
+    | {"lora", "sizes", "weighted_prompt"},
     "animate": {"errors", "formats", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
-    "sweeps": {"aliases", "checks", "errors", "fields", "schema", "weighted_prompt"},
+    "sweeps": {"aliases", "checks", "errors", "fields", "lora", "schema"}
+    | {"weighted_prompt"},
     "places": {"errors"},
     "outputs": {"animate", "log", "observe", "places", "result", "schema"}
     | {"metadata", "whole_files"},

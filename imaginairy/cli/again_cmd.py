@@ -27,6 +27,8 @@ from imaginairy.cli.verdict import Verdict
 from imaginairy.errors import UnknownModelError
 from imaginairy.log import log
 from imaginairy.precision import Precision
+from imaginairy.sources.adapters import with_hash
+from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import DRAWS, VAE
 
 OF_IMAGINE = [
@@ -93,6 +95,11 @@ def again_cmd(
     store = context.ensure_object(Stores).get(device, precision)
     for record in records:
         _require_models(record, store)
+    records = [_with_loras(record, store) for record in records]
+    asked = [
+        replace(record.asked, extension=each.extension)
+        for record, each in zip(records, asked, strict=True)
+    ]
     plan = planned(asked, repeats, schedules)
     told = _Teller(drawing, records, plan.of_each)
     draw(plan, Needs(plan, drawing), store, told)
@@ -121,6 +128,26 @@ def _require_models(record: Record, store: Any) -> None:
                 f"'{record.path}' cannot be drawn again as it was: {error} Another "
                 f"{option} can be given with --{option}."
             ) from error
+
+
+def _with_loras(record: Record, store: Any) -> Record:
+    """Find the LoRAs of a picture: where they were, or else by their hashes."""
+    model = store.locate(record.asked.fields.get("model"))
+    for lora in record.loras:
+        try:
+            store.adapters.locate(lora.name, model)
+        except UnknownModelError as error:
+            start = record.lora_hashes.get(lora.name, "")
+            found = with_hash(start, on_disk(model))
+            if found is None:
+                digest = f" and of SHA-256 {start[:12]}…" if start else ""
+                raise UnknownModelError(
+                    f"'{record.path}' cannot be drawn again as it was: {error} No file "
+                    f"in these folders is of that name{digest}."
+                ) from error
+            log.info("the LoRA %s is now %s, by its SHA-256", lora.name, found)
+            record = record.with_lora(lora.name, found)
+    return record
 
 
 class _Teller:

@@ -109,6 +109,7 @@ class Needs:
         self._models: dict[str | None, None] = {}
         self._enhanced: dict[tuple[str, ...], ImaginePrompt] = {}
         self._images: dict[LazyLoadingImage, None] = {}
+        self._loras: dict[tuple[str, str | None], None] = {}
         for job in plan.samples():
             self._add(job.prompt)
 
@@ -120,6 +121,8 @@ class Needs:
         if prompt.refiner is not None:
             self._models[parse_refiner(prompt.refiner)[0]] = None
         self._enhanced.setdefault(prompt.enhance, prompt)
+        for lora in prompt.all_loras:
+            self._loras[lora.name, prompt.model] = None
         for image in (prompt.init_image, prompt.mask_image):
             if isinstance(image, LazyLoadingImage):
                 self._images[image] = None
@@ -130,7 +133,7 @@ class Needs:
         Raises:
             BadOptionError: an enhancer of another package, or a folder, cannot be used.
             CannotSaveError: there is too little space.
-            UnknownModelError: there is no model of a name that is asked for.
+            UnknownModelError: there is no model, or LoRA, of a name that is asked for.
             BadImageError: an image cannot be read.
             DownloadError: one could not be fetched.
         """
@@ -144,5 +147,7 @@ class Needs:
             load_plugins(prompt)
         for name in self._models:
             store.locate(name)
+        for lora, model in self._loras:
+            store.adapters.locate(lora, store.locate(model))
         for image in self._images:
             image.require_readable()

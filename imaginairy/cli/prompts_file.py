@@ -33,6 +33,8 @@ RECORDED = (
     "device",
     "embedding_sha256",
     "image_type",
+    "lora_hashes",
+    "lora_sha256",
     "model_sha256",
     "path",
     "platform",

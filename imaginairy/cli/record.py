@@ -1,6 +1,6 @@
 """What a picture says about itself, turned into what to draw, and judged by."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
 from imaginairy.lazy_image import is_file, is_of_web
 from imaginairy.log import log, shortened
+from imaginairy.lora import Lora, loras, loras_in, without_loras
 from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import ForeignRecord, read_foreign
 from imaginairy.metadata.read import read_written
@@ -40,6 +41,8 @@ class Record:
     """Whether the drawn picture is compared with the file where nothing changed."""
     metadata: dict[str, Any] | None = None
     """What the file says, where it is ours."""
+    lora_hashes: Mapping[str, str] = field(default_factory=dict)
+    """What it says of the hashes of its LoRAs, by their names: how they begin."""
     since: Sequence[str] = ()
     """What was done to the file after it was drawn, which is not done again."""
 
@@ -50,6 +53,26 @@ class Record:
             return False
         usual = "float32" if self.metadata.get("device") == "cpu" else None
         return bool(self.metadata.get("computed_in", usual) == "float32")
+
+    @property
+    def loras(self) -> tuple[Lora, ...]:
+        """All that are to act."""
+        return ImaginePrompt(self.asked.prompt, **self.asked.fields).all_loras
+
+    def with_lora(self, name: str, path: Path) -> "Record":
+        """Return this with a LoRA at another place than where it was."""
+        fields = {**self.asked.fields}
+        known = loras("loras", fields.get("loras", ()))
+        prompts = ImaginePrompt(self.asked.prompt).prompts
+        named = [x for part in prompts for x in loras_in(part.text) if x.name == name]
+        fields["loras"] = [
+            lora.called(str(path)) if lora.name == name else lora
+            for lora in (*known, *named)
+        ]
+        prompt = [
+            replace(part, text=without_loras(part.text, name)) for part in prompts
+        ]
+        return replace(self, asked=replace(self.asked, prompt=prompt, fields=fields))
 
     def of_size(self, size: str) -> "Record":
         """Return this without a size of its own."""
@@ -110,6 +133,13 @@ class Record:
                 )
         if _sums_of_words(then) != _sums_of_words(now):
             return "Its learned words are other files than then, by their SHA-256."
+        for name, was in dict(then.get("lora_sha256") or {}).items():
+            digest = now["lora_sha256"].get(name, was)
+            if was != digest:
+                return (
+                    f"The LoRA '{name}' has other weights than then: SHA-256 "
+                    f"{str(digest)[:10]} in place of {str(was)[:10]}."
+                )
         differing = [
             f"{name} is {now[name]} and was {then.get(name)}"
             for name in SURROUNDINGS
@@ -146,6 +176,7 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
         if was.get("embeddings") and "embeddings" not in changes:
             hashes = metadata.get("embedding_sha256")
             was["embeddings"] = found_again(path, was["embeddings"], hashes)
+        hashes = metadata.get("lora_sha256")
     else:
         foreign = read_foreign(written)
         if foreign is None:
@@ -154,6 +185,7 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
                 "other tool's that is known; it cannot be drawn again."
             )
         was = _foreign_fields(path, foreign, changes)
+        hashes = foreign.lora_hashes
     was.setdefault("upscale", False)  # what a file does not say was not done
     _leave_out_unsuited(path, was, changes)
     was = {name: was[name] for name in was if not _is_open_again(name, changes)}
@@ -167,8 +199,14 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
         asked,
         _changed(was, changes),
         metadata=metadata,
+        lora_hashes=_hashes(hashes),
         since=afterwards.changes(afterwards.steps_of(written)),
     )
+
+
+def _hashes(said: Any) -> dict[str, str]:
+    known = said.items() if isinstance(said, Mapping) else ()
+    return {name: digest for name, digest in known if isinstance(digest, str)}
 
 
 def _is_open_again(name: str, changes: dict[str, Any]) -> bool:

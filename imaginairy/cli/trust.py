@@ -13,13 +13,16 @@ from imaginairy.cli.run import say
 from imaginairy.cli.words_again import words_outside
 from imaginairy.errors import BadOptionError, UnknownModelError
 from imaginairy.log import shortened
+from imaginairy.lora import loras, loras_in
 from imaginairy.recorded import pictures
 from imaginairy.schema import ImaginePrompt
+from imaginairy.sources.adapters import adapter_source, locate_adapter
 from imaginairy.sources.catalog import find
 from imaginairy.sources.fetch import on_disk, source_of
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS, ROLES
 from imaginairy.sources.rows import NoWeights
+from imaginairy.weighted_prompt import PromptText, weighted_prompts
 
 ROLE_OF = {role.option: name for name, role in ROLES.items() if role.option}
 ROLE_OF["refiner"] = DRAWS
@@ -55,7 +58,8 @@ def require_trust(
     if trusted:
         return
     found = {
-        record.path: [*named_outside(record.asked.fields, given)] for record in records
+        record.path: [*named_outside(record.asked.fields, given, record.asked.prompt)]
+        for record in records
     }
     whose = [f"'{path}'" for path, named in found.items() if named]
     if (more := len(whose) - MOST_PATHS) > 0:
@@ -67,7 +71,7 @@ def require_trust(
         f"The metadata of {', '.join(whose)} names what is read and fetched only with "
         "a yes"
     )
-    others = ", ".join(dict.fromkeys(dashed(each.field) for each in listed))
+    others = ", ".join(dict.fromkeys(_option(each.field) for each in listed))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadOptionError(
             f"{asked}: {', '.join(map(str, listed))}; give --trust if you know who "
@@ -75,6 +79,10 @@ def require_trust(
         )
     if not _is_answered_yes(f"{asked}:", listed):
         raise BadOptionError(f"Then nothing is generated; give your own {others}.")
+
+
+def _option(field: str) -> str:
+    return dashed(OPTIONS[field].names(field)[0])
 
 
 def _is_answered_yes(asked: str, listed: Sequence[Named]) -> bool:
@@ -87,17 +95,19 @@ def _is_answered_yes(asked: str, listed: Sequence[Named]) -> bool:
 
 
 def named_outside(
-    fields: Mapping[str, Any], given: Collection[str] = ()
+    fields: Mapping[str, Any], given: Collection[str] = (), prompt: PromptText = ""
 ) -> Iterator[Named]:
     """Yield what fields name that neither comes with the package nor was fetched.
 
-    Those are images, whatever goes by no name of the catalog, and enhancers of other
-    packages. What names nothing is passed over: it is refused when it is looked up.
-    None of it is opened here.
+    Those are images, whatever goes by no name of the catalog, LoRAs that are in none of
+    the user's folders, and enhancers of other packages. What names nothing is passed
+    over: it is refused when it is looked up. None of it is opened here.
 
     Args:
         given: fields that are passed over.
+        prompt: what may name LoRAs too.
     """
+    yield from _loras(fields, given, prompt)
     for name in OPTIONS:
         value = fields.get(name)
         if not value or name in given:
@@ -113,6 +123,25 @@ def named_outside(
         elif name == "enhance":
             for each in [value] if isinstance(value, str) else value:
                 yield Named(name, _quoted(each))
+
+
+def _loras(
+    fields: Mapping[str, Any], given: Collection[str], prompt: PromptText
+) -> Iterator[Named]:
+    named = {"loras": loras("loras", fields.get("loras", ()))}
+    if "prompt" not in given:
+        texts = weighted_prompts(prompt, allow_blank=True)
+        named["prompt"] = tuple(x for each in texts for x in loras_in(each.text))
+    for name in named.keys() - {*given}:
+        for lora in named[name]:
+            try:
+                row = locate_adapter(lora.name)
+            except UnknownModelError:
+                continue
+            if not row.is_known:
+                source = adapter_source(row)
+                what = _quoted(lora.name) + (f" from {source}" if source else "")
+                yield Named("loras", what)
 
 
 def _model(field: str, name: str) -> Iterator[Named]:

@@ -31,6 +31,8 @@ BESIDE = (
     "which works beside a model and is not supported yet; give the model without it"
 )
 
+WITH_LORA = "which works beside a model; give the model, and this with --lora"
+
 DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
 UP = r"(lora_up|lora_B|lora\.up|_lora\.up|lora_linear_layer\.up)(\.default)?"
 DIT = r"(layers|noise_refiner|context_refiner)[._]\d+[._](attention|feed_forward)"
@@ -101,7 +103,7 @@ def lora(name: str, title: str, *patterns: str) -> Kind:
     """Return a row of LoRA's kin."""
     return Kind(
         name, title, names("|".join(patterns)), OF_ADAPTERS, f"{title} for {{}}",
-        BESIDE, says_family=True,
+        WITH_LORA, says_family=True,
     )  # fmt: skip
 
 

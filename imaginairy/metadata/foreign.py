@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imaginairy.lora import names_in
 from imaginairy.metadata.foreign_settings import plain, read_settings, read_steps
 from imaginairy.metadata.read import Written
+from imaginairy.metadata.tags import in_tag
 from imaginairy.metadata.word_hashes import OF_SITES, SETTING, read_hashes
 from imaginairy.samplers.foreign_names import read_pair
 from imaginairy.sources.catalog import find, models_for
@@ -37,6 +39,7 @@ NUMBERS: dict[str, tuple[str, type[int] | type[float]]] = {
     "variation seed strength": ("variation_strength", float),
 }
 HASHES = "hashes"
+OF_LORAS = "lora hashes"
 PAIR = ("sampler", "schedule type")
 """Read together: see `read_pair`."""
 REFINER = ("refiner", "refiner switch at")
@@ -64,6 +67,8 @@ class ForeignRecord:
     """Of a prompt of ours."""
     words: dict[str, str] = field(default_factory=dict)
     """How the hashes of its learned words begin, by the words."""
+    lora_hashes: dict[str, str] = field(default_factory=dict)
+    """The first digits of SHA-256s of the LoRAs that its prompt names, by name."""
     model_hash: str = ""
     """The first digits of a SHA-256, where it is said."""
     model_name: str = ""
@@ -132,6 +137,9 @@ def parse_parameters(text: str) -> ForeignRecord | None:
     if refiner := _refiner(*(said.get(name, "") for name in REFINER)):
         fields["refiner"] = refiner
         unknown = {n: v for n, v in unknown.items() if plain(n) not in REFINER}
+    hashes = _lora_hashes(said)
+    if {*hashes} <= {in_tag(name) for name in names_in(prompt)}:
+        unknown = {n: v for n, v in unknown.items() if not _is_of_loras(n, v)}
     from_picture = "denoising strength" in said and "hires upscale" not in said
     if from_picture:
         unknown = {n: v for n, v in unknown.items() if plain(n) != "denoising strength"}
@@ -140,6 +148,7 @@ def parse_parameters(text: str) -> ForeignRecord | None:
     return ForeignRecord(
         fields={name: value for name, value in fields.items() if value is not None},
         words=read_hashes(said.get(plain(SETTING), ""), _hashes(said.get(HASHES, ""))),
+        lora_hashes=hashes,
         model_hash=(said.get("model hash") or _hash_of_model(said)).lower(),
         model_name=said.get("model", ""),
         from_picture=from_picture,
@@ -218,6 +227,25 @@ def _tells_nothing(name: str, value: str) -> bool:
         return bool(read_hashes(value, {}))
     listed = {name, f"{name}: {value.lower()}"} & TELLS_NOTHING
     return bool(listed) or name.startswith("postprocess")
+
+
+def _lora_hashes(said: dict[str, str]) -> dict[str, str]:
+    """Return the hashes of LoRAs, as the web UIs and sites where they are shared say
+    them."""
+    listed = (each.rpartition(":") for each in said.get(OF_LORAS, "").split(","))
+    hashes = {name.strip(): digest for name, sign, digest in listed if sign}
+    for name, digest in _hashes(said.get(HASHES, "")).items():
+        kind, sign, lora = name.partition(":")
+        if sign and kind in ("lora", "lyco"):
+            hashes.setdefault(lora, str(digest))
+    return {name: digest.strip().lower() for name, digest in hashes.items()}
+
+
+def _is_of_loras(name: str, value: str) -> bool:
+    """Tell whether a setting only says the hashes of LoRAs, and of the model."""
+    kinds = {each.partition(":")[0] for each in _hashes(value)}
+    is_whole = bool(kinds) and kinds <= {"model", "lora", "lyco"}
+    return plain(name) == OF_LORAS or (plain(name) == HASHES and is_whole)
 
 
 def _hash_of_model(said: dict[str, str]) -> str:

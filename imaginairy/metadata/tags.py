@@ -1,20 +1,27 @@
 """What a picture file is to say, made of everything that made the picture."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from imaginairy.lora import Lora, parse_lora
 from imaginairy.metadata.word_hashes import written_hashes
 from imaginairy.samplers import SAMPLERS
+from imaginairy.sources.from_address import ENDINGS
 
 PARAMETERS = "parameters"
 PARAMETERS_NEED = {
     "height", "model", "model_sha256", "negative_prompt", "prompt_strength",
     "prompt_text", "schedule", "sampler_type", "seed", "software", "steps", "width",
 }  # fmt: skip
+LORA_HASHES = "Lora hashes"
+IS_PLACE = re.compile(r"[/\\]")
+UNTAGGABLE = re.compile(r"[:,<>\n]")
+"""What the web UIs take out of the name of a LoRA, and what would end it."""
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -76,10 +83,11 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         **_vae_of(metadata),
         **_refiner_of(metadata),
         **written_hashes(metadata),
+        **_loras_of(metadata),
         **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
         "Version": metadata["software"],
     }
-    lines = [metadata["prompt_text"]]
+    lines = [metadata["prompt_text"] + _tags_of(metadata)]
     if metadata["negative_prompt"]:
         lines.append(f"Negative prompt: {metadata['negative_prompt']}")
     lines.append(", ".join(f"{name}: {value}" for name, value in settings.items()))
@@ -101,6 +109,38 @@ def _refiner_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     digest = str(metadata.get("refiner_sha256"))[:10]
     return {"Refiner": f"{Path(name).name} [{digest}]", "Refiner switch at": share}
+
+
+def _loras_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the LoRAs that acted with their hashes, as the web UIs do."""
+    hashes = metadata.get("lora_hashes") or {}
+    said = ", ".join(f"{in_tag(name)}: {digest}" for name, digest in hashes.items())
+    return {LORA_HASHES: json.dumps(said, ensure_ascii=False)} if said else {}
+
+
+def _tags_of(metadata: Mapping[str, Any]) -> str:
+    """Return the LoRAs that no prompt names, as prompts of the web UIs do.
+
+    They can say no blocks and no part of the steps, and a prompt of several parts of
+    ours has no place for them.
+    """
+    prompts = metadata.get("prompt")
+    if isinstance(prompts, list) and len(prompts) > 1:
+        return ""
+    loras = map(parse_lora, metadata.get("loras") or ())
+    return "".join(f" {_tag(lora)}" for lora in loras)
+
+
+def _tag(lora: Lora) -> str:
+    name, text, unet = in_tag(lora.name), lora.in_text, lora.in_unet
+    return f"<lora:{name}:{text:g}{f':{unet:g}' if unet != text else ''}>"
+
+
+def in_tag(name: str) -> str:
+    """Return what a LoRA goes by in a prompt: the name of its file."""
+    last = re.split(r"[/\\:]", name)[-1] if IS_PLACE.search(name) else name
+    is_file = last.lower().endswith(ENDINGS)
+    return UNTAGGABLE.sub("", last.rpartition(".")[0] if is_file else last)
 
 
 def _plain_value(value: Any) -> Any:

@@ -10,8 +10,13 @@ from imaginairy.log import log
 from imaginairy.lora import Lora
 from imaginairy.models.training import trigger_words
 from imaginairy.sources import few_steps
-from imaginairy.sources.adapter_facts import CALLED, beside
-from imaginairy.sources.adapters import AdapterRow, fetch_adapter, locate_adapter
+from imaginairy.sources.adapter_facts import beside
+from imaginairy.sources.adapters import (
+    CALLED,
+    AdapterRow,
+    fetch_adapter,
+    locate_adapter,
+)
 from imaginairy.sources.checksum import checksum, checksum_of_tensors
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.rows import HubFile, HubRepo, ModelRow

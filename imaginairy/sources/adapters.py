@@ -82,7 +82,7 @@ def folders(model: Path | None = None) -> list[tuple[Path, bool]]:
     if model is not None:
         home = model if model.is_dir() else model.parent
         found += [(each, True) for at in (home, home.parent) for each in _beside(at)]
-        found.append((home, False))
+        found += [(home, False), (model.parent, False)]
     return [*found, (fetched_folder(), True), (BUNDLED, True)]
 
 
@@ -138,9 +138,11 @@ def locate_adapter(
     """
     if scheme_of(name) in SCHEMES:
         return _at_address(name)
-    if path := named_in_folders(name, model):
-        return AdapterRow(name, LocalPath(path), is_known=True)
-    if path := existing(name):
+    path = existing(name)
+    is_path = path and (name.lower().endswith(ENDINGS) or name[0] in "./~")
+    if not is_path and (found := named_in_folders(name, model)):
+        return AdapterRow(name, LocalPath(found), is_known=True)
+    if path:
         path = path.absolute()
         return AdapterRow(str(path), LocalPath(path))
     if (repo := REPO.fullmatch(name)) and not repo[1].lower().endswith(ENDINGS):
@@ -148,7 +150,7 @@ def locate_adapter(
         place = HubFile(owner, file, revision) if file else HubRepo(owner, revision)
         return AdapterRow(name, place)
     if path := named_inside(name, model):
-        return AdapterRow(path.stem, LocalPath(path), is_known=True)
+        return AdapterRow(name, LocalPath(path), is_known=True)
     raise UnknownModelError(_unknown(name, model, kind))
 
 

@@ -259,7 +259,9 @@ def test_prompts_may_name_one_as_its_header_does(mine: Path) -> None:
     path = save(mine / "pencil_v3-000010.safetensors", ss_output_name="pencil")
     save(mine / "z.safetensors")
     assert named_inside("pencil") == path
-    assert locate_adapter("pencil").name == path.stem
+    assert locate_adapter("pencil") == AdapterRow(
+        "pencil", LocalPath(path), is_known=True
+    )
     assert named_inside("") is named_inside("crayon") is None
 
 
