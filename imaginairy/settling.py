@@ -76,7 +76,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     order = order_of(
         whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
     )
-    order = replace(order, loras=loras)
+    order = replace(order, loras=loras, words=words)
     require_steps(order)
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)

@@ -22,6 +22,7 @@ from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.rows import BUNDLED_FOLDER
+from tests.support.adapters import save_bundled_style
 
 PAGE = Path(__file__).parent.parent / "docs" / "coming-from.md"
 SECTIONS = dict(
@@ -92,6 +93,7 @@ def files(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = load_file(BUNDLED_FOLDER / VAE)
     weights["decoder.conv_out.bias"] = weights["decoder.conv_out.bias"] + 0.5
     save_file(weights, folder / "vae.safetensors")
+    save_bundled_style(folder / "sketch.safetensors")
     (folder / "prompts.txt").write_text("a red fox\na bowl of fruit\n")
     return folder
 
@@ -102,6 +104,7 @@ def place(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "place"
     shutil.copytree(files, folder)
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return folder
 

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from imaginairy.sources.rows import BUNDLED_FOLDER
+
+UNET = "storybook/unet/diffusion_pytorch_model.safetensors"
 ATTENDED = (
     "to_q",
     "to_k",
@@ -76,6 +80,18 @@ def peft(
         down, up = low_rank(shape)
         yield f"{start}{path}.lora_A.weight", down
         yield f"{start}{path}.lora_B.weight", up
+
+
+def save_bundled_style(path: Path) -> Path:
+    """Save a LoRA of the attention of the bundled model's UNet."""
+    torch.manual_seed(5)
+    with safe_open(BUNDLED_FOLDER / UNET, "pt") as opened:
+        shapes = {
+            name.removesuffix(".weight"): tuple(opened.get_slice(name).get_shape())
+            for name in opened.keys()  # noqa: SIM118
+            if name.removesuffix(".weight").endswith(ATTENDED)
+        }
+    return saved(path, dict(kohya("lora_unet_", shapes)))
 
 
 def save_style(pipeline: Any, path: Path, **said: str) -> Path:
