@@ -82,7 +82,7 @@ def folders(model: Path | None = None) -> list[tuple[Path, bool]]:
     if model is not None:
         home = model if model.is_dir() else model.parent
         found += [(each, True) for at in (home, home.parent) for each in _beside(at)]
-        found += [(home, False), (model.parent, False)]
+        found.append((home, False))
     return [*found, (fetched_folder(), True), (BUNDLED, True)]
 
 

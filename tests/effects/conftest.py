@@ -68,6 +68,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     lora = {f"lora_unet_conv_in.{name}": each for name, each in conv_in.items()}
     save_file(lora, folder / "some_lora.safetensors")
     save_style(other, folder / "style.safetensors")
+    (folder / "loras").mkdir()
+    (folder / "loras" / "style.safetensors").symlink_to(folder / "style.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     save_colour_finder(folder / "finder")
