@@ -244,7 +244,7 @@ def _lora_hashes(said: dict[str, str]) -> dict[str, str]:
 def _is_of_loras(name: str, value: str) -> bool:
     """Tell whether a setting only says the hashes of LoRAs, and of the model."""
     kinds = {each.partition(":")[0] for each in _hashes(value)}
-    is_whole = bool(kinds) and kinds <= {"model", "lora", "lyco"}
+    is_whole = bool(kinds) and kinds <= {"model", "lora", "lyco", "embed"}
     return plain(name) == OF_LORAS or (plain(name) == HASHES and is_whole)
 
 
