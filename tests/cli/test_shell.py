@@ -184,10 +184,13 @@ def test_models_stay_loaded(
     folder = shutil.copytree(tiny_folder, Path("model").absolute())
     command = f"imagine 'a fox' --model {folder} {SMALL} -q"
     assert shell.run(command) == 0
+    model = shell.stores.get().get(str(folder)).diffusion
     shutil.rmtree(folder)  # what is drawn from now on is drawn from memory
-    assert shell.run(command) == 0
+    for more in ("", "--steps 2", "--cfg 1 --sampler k_euler", "--seed 3"):
+        assert shell.run(f"{command} {more}") == 0
+        assert shell.stores.get().get(str(folder)).diffusion is model
     assert capsys.readouterr() == ("", "")
-    assert len([*Path("outputs").iterdir()]) == 2
+    assert len([*Path("outputs").iterdir()]) == 5
 
 
 def small_group() -> click.Group:
