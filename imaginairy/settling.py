@@ -23,6 +23,7 @@ from imaginairy.prompt_syntax import remark_on
 from imaginairy.samplers import made_for
 from imaginairy.samplers.prediction import PREDICTED, Prediction
 from imaginairy.schema import ImaginePrompt
+from imaginairy.sizes import GRID
 from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import LocalPath, ModelRow
 from imaginairy.stand_ins import is_at_home, suited
@@ -66,12 +67,8 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         embeddings=tuple(each.given for each in words),
     )
     tell_what_is_passed_over(whole, loaded, store, words)
-    whole = replace(whole, **suited_models(prompt, whole, spec, store))
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store, words))
-    for role, name in companions_needed(whole):
-        store.check(role, name)
-    safety.prepare(whole, store)
-    scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
+    whole, scale = with_companions(prompt, whole, spec, store)
     grid, schedule = loaded.diffusion.grid, loaded.diffusion.schedule
     order = order_of(
         whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
@@ -138,6 +135,39 @@ def require_steps(order: Order) -> None:
             f"LoRA can act for a part of them, as '{parts[0]}' is to; give another "
             "sampler, or the LoRA for all of them."
         )
+
+
+def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:
+    """Return what is drawn for a prompt whose model is not on this machine yet.
+
+    It is by the defaults that are known of that: its files may say others.
+    """
+    safety.safety_mode()
+    load_plugins(prompt)
+    spec = store.locate(prompt.model)
+    whole, scale = with_companions(prompt, filled(prompt, spec), spec, store)
+    steps = {family.name: family.grid.step for family in FAMILIES}
+    return order_of(whole, spec, scale=scale, step=steps.get(spec.family, GRID))
+
+
+def with_companions(
+    prompt: ImaginePrompt, whole: ImaginePrompt, spec: ModelRow, store: ModelStore
+) -> tuple[ImaginePrompt, int]:
+    """Choose and check the models beside the one that draws.
+
+    Args:
+        prompt: as it was given.
+        whole: the same with every default filled in.
+
+    Returns:
+        The latter with their names, and how many times as large its upscaler makes it.
+    """
+    whole = replace(whole, **suited_models(prompt, whole, spec, store))
+    for role, name in companions_needed(whole):
+        store.check(role, name)
+    safety.prepare(whole, store)
+    scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
+    return whole, scale
 
 
 def refiner_beside(

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaginairy.cli.failures import Failures
-from imaginairy.cli.jobs import Job, Plan, save_compilation, save_grid
+from imaginairy.cli.jobs import Job, Plan, save_compilation, save_grid, sized
 from imaginairy.cli.output import Drawing, Needs, Saved
-from imaginairy.cli.size import Size
 from imaginairy.log import log
 from imaginairy.manifest import Manifest, identity
 from imaginairy.metadata.read import read_written
@@ -64,6 +63,11 @@ def draw(
     from imaginairy.batches import Batches
 
     needs.require(store)
+    if needs.drawing.plan:
+        from imaginairy.cli.forecast import tell_plan
+
+        tell_plan(plan, needs.drawing, store)
+        return
     with resumed(needs.drawing) as manifest:
         run = Run(plan, needs.drawing, store, manifest, on_saved)
         batches = Batches(store, run.watching, needs.drawing.batch_size)
@@ -105,6 +109,7 @@ class Run:
         on_saved: Callable[[int, Saved], None] | None = None,
     ) -> None:
         from imaginairy.cli.progress import ProgressBars
+        from imaginairy.cli.rates import Stopwatch
         from imaginairy.observe import Observers
         from imaginairy.outputs import StepRecorder
 
@@ -114,7 +119,9 @@ class Run:
         self.bars = ProgressBars(plan.total, quiet=drawing.quiet)
         self.recorder = StepRecorder()
         steps = drawing.saving.records_steps
-        self.watching = Observers(self.bars, *([self.recorder] if steps else []))
+        self.stopwatch = Stopwatch(store)
+        recorders = [self.recorder] if steps else []
+        self.watching = Observers(self.bars, self.stopwatch, *recorders)
         self._failures = Failures(plan.total)
         self._begun: deque[Begun] = deque()
         self._sheets = Sheets() if drawing.grid or drawing.compilation else None
@@ -216,6 +223,7 @@ class Run:
 
     def finish(self) -> None:
         """Lay the pictures out as was asked for, and sum up what failed."""
+        self.stopwatch.save()
         if self._there:
             log.info(
                 "%d of the %d images were there already and stay as they are.",
@@ -257,11 +265,3 @@ class Sheets:
             save_grid(jobs, paths, drawing.outdir)
         if drawing.compilation and paths:
             save_compilation(paths, drawing.outdir, drawing.compilation)
-
-
-def sized(jobs: Iterable[Job], size: Size | None, store: "ModelStore") -> Iterator[Job]:
-    """Yield the jobs at their size, where one was asked for."""
-    for job in jobs:
-        if size is not None:
-            job = replace(job, prompt=size.applied(job.prompt, store.locate))
-        yield job

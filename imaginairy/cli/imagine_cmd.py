@@ -78,6 +78,11 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     "so that one that ended early can be gone on with.",
 )  # fmt: skip
 @_option(
+    "Output", "--plan", is_flag=True,
+    help="Say what would be loaded, fetched and saved, and how much memory and time it "
+    "takes, and do nothing of it.",
+)  # fmt: skip
+@_option(
     "Output", "--json", "as_json", is_flag=True,
     help="Print one JSON object for each image: its path and everything that made it.",
 )  # fmt: skip

@@ -4,14 +4,15 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imaginairy.animate import contact_sheet, save_animation
 from imaginairy.cli.prompts_file import Asked, Prompts
+from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
@@ -22,6 +23,9 @@ from imaginairy.recorded import pictures as fields_of_pictures
 from imaginairy.schema import MAX_RANDOM_SEED, ImaginePrompt
 from imaginairy.sweeps import Sweep, combinations, parse_schedule, swept
 from imaginairy.whole_files import save_whole
+
+if TYPE_CHECKING:
+    from imaginairy.models.store import ModelStore
 
 MOST_REPEATS = MAX_SEED
 """A seed for each."""
@@ -175,6 +179,14 @@ def planned(
         )
     sweeps = [parse_schedule(schedule) for schedule in schedules]
     return Plan(asked, repeats, sweeps, random.getrandbits(63))
+
+
+def sized(jobs: Iterable[Job], size: Size | None, store: "ModelStore") -> Iterator[Job]:
+    """Yield the jobs at their size, where one was asked for."""
+    for job in jobs:
+        if size is not None:
+            job = replace(job, prompt=size.applied(job.prompt, store.locate))
+        yield job
 
 
 def save_grid(jobs: Sequence[Job], pictures: Sequence[Path], outdir: Path) -> Path:

@@ -14,7 +14,7 @@ from imaginairy.cli.provenance import asked_provenance
 from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
-from imaginairy.lazy_image import LazyLoadingImage
+from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.places import require_places
 from imaginairy.schema import ImaginePrompt
 
@@ -51,6 +51,7 @@ class Drawing:
     batch_size: int | None
     quiet: bool
     resume: bool
+    plan: bool
 
     def __post_init__(self) -> None:
         if self.as_json and self.show:
@@ -130,6 +131,8 @@ class Needs:
     def require(self, store: "ModelStore") -> None:
         """Find all models, import all plug-ins and read all images, before any work.
 
+        Where no more than a plan is asked for, images of the web are not fetched.
+
         Raises:
             BadOptionError: an enhancer of another package, or a folder, cannot be used.
             CannotSaveError: there is too little space.
@@ -150,4 +153,5 @@ class Needs:
         for lora, model in self._loras:
             store.adapters.locate(lora, store.locate(model))
         for image in self._images:
-            image.require_readable()
+            if not (self.drawing.plan and is_of_web(image.address)):
+                image.require_readable()

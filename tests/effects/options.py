@@ -138,6 +138,13 @@ def each_picture_is_one_object(before: Ran, after: Ran) -> None:
     assert said == after.metadata[0]
 
 
+def nothing_is_done_and_all_is_told(before: Ran, after: Ran) -> None:
+    assert before.pictures() and not after.pictures()
+    labels = {line.split()[0] for line in after.stdout.splitlines()}
+    assert labels >= {"images", "model", "memory", "time"}
+    assert "1 image in 'outputs'" in after.stdout
+
+
 def nothing_tells_how_it_was_made(before: Ran, after: Ran) -> None:
     saved = [path for path in after.folder.rglob("*.*") if path.suffix in PICTURES]
     assert len(saved) == len(before.pictures()) > 0
@@ -265,6 +272,7 @@ def _rows(
     yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
     again = (";", *COMMANDS[command], *TINY, "--resume")
     yield ("--resume",), again, alone, the_second_run_leaves_it_as_it_is
+    yield ("--plan",), (), alone, nothing_is_done_and_all_is_told
     yield ("--json",), (), alone, each_picture_is_one_object
     unlikely = ("--seed", "55798823")
     yield ("--no-metadata",), (), unlikely, nothing_tells_how_it_was_made

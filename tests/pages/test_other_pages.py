@@ -79,6 +79,13 @@ def for_scripts(made: Made) -> None:
     assert BOWL not in made.told and night in made.told, "-q says nothing"
 
 
+def foreseen(made: Made) -> None:
+    sizes = "100 of 128x128, saved at 512x512: 20 steps of "
+    assert sizes in " ".join(made.said.split())
+    assert "to save     100 images in 'outputs', as jpg" in made.said
+    assert made.files == []
+
+
 def gone_on_with(made: Made) -> None:
     circle = "a red circle"
     drawn = made.drawn(circle, BOWL, circle, BOWL, outdir="long")
@@ -220,6 +227,7 @@ CHECKS: dict[str, list[Check]] = {
     "commands.md": [
         a_script,
         for_scripts,
+        foreseen,
         gone_on_with,
         an_edit,
         an_inspection,

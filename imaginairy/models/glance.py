@@ -1,0 +1,86 @@
+"""What models say of themselves, read without their weights and never fetched."""
+
+from collections.abc import Collection, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from imaginairy.families.table import FAMILIES
+from imaginairy.models.loading import opened
+from imaginairy.models.store import WITHOUT_WEIGHTS, LoadedModel, ModelStore
+from imaginairy.sizes import USUAL_SCALE
+from imaginairy.sources import hub
+from imaginairy.sources.drawing_rows import VOCABULARIES
+from imaginairy.sources.fetch import on_disk
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import HubFile, HubRepo, ModelRow, WebFile
+
+
+def is_to_fetch(row: ModelRow) -> bool:
+    """Tell whether a model is to be fetched before it can be used."""
+    return isinstance(row.weights, HubFile | HubRepo | WebFile) and not on_disk(row)
+
+
+class Glance(ModelStore):
+    """A store whose models have no weights, and that notes which are asked for.
+
+    What settles a prompt asks it for the models that a picture takes. One beside the
+    model that draws that is not on this machine is taken to be as is usual; one that
+    draws has to be there, see `has`.
+
+    Args:
+        of: the store in whose place it stands.
+    """
+
+    def __init__(self, of: ModelStore) -> None:
+        super().__init__(str(of.device), of.precision)
+        self.rows: dict[tuple[str, str], ModelRow] = {}
+        """What was asked for, by role and name."""
+        self.vocabularies: dict[HubFile, None] = {}
+        """Those that are read beside them and are still to be fetched."""
+
+    def has(self, name: str | None, *, role: str = DRAWS) -> bool:
+        """Note a model; tell whether it is there with all that it is read with."""
+        row = self.locate(name, role=role)
+        self.rows[row.role, row.name] = row
+        if row.over and not self.has(row.over):
+            return False
+        lacking = [file for file in self._vocabularies(row) if not hub.cached(file)]
+        self.vocabularies |= dict.fromkeys(lacking)
+        return not is_to_fetch(row) and not lacking
+
+    def _vocabularies(self, row: ModelRow) -> Iterator[HubFile]:
+        """Yield the public vocabularies that a model is read with."""
+        if row.role != DRAWS or row.over:
+            return  # one over another reads by that one's
+        own: Collection[str] = ()
+        family = next((each for each in FAMILIES if each.name == row.family), None)
+        if not is_to_fetch(row):
+            checkpoint = opened(row, half=self.dtype != torch.float32)
+            family, own = checkpoint.family, checkpoint.vocabularies
+        elif not isinstance(row.weights, HubFile):
+            return  # a repository has its own
+        for text in family.texts if family else ():
+            if text.role not in own and text.usual_vocabulary:
+                yield VOCABULARIES[text.usual_vocabulary]
+
+    def _made(self, row: ModelRow, device: torch.device) -> Any:
+        self.rows[row.role, row.name] = row
+        if is_to_fetch(row):
+            return SimpleNamespace(scale=USUAL_SCALE)
+        return super()._made(row, WITHOUT_WEIGHTS)
+
+    def _with_vae(self, loaded: LoadedModel, vae: str) -> LoadedModel:
+        device, self.device = self.device, WITHOUT_WEIGHTS
+        try:
+            return super()._with_vae(loaded, vae)
+        finally:
+            self.device = device
+
+
+def bytes_of(loaded: LoadedModel) -> int:
+    """Return how much memory the weights of a model take."""
+    networks = loaded.diffusion.networks.values()
+    weights = (weight for network in networks for weight in network.parameters())
+    return sum(weight.numel() * weight.element_size() for weight in weights)

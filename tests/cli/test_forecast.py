@@ -1,0 +1,172 @@
+"""`--plan`: what a run would take, with nothing of it done."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+from PIL import Image
+
+from imaginairy.cli.rates import Kind, Rate
+from tests.support.commands import Run, assert_refused
+
+SMALL = ("-w", "64", "-h", "64")
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_drawn_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def plan_of(run: Run, *words: object) -> dict[str, Any]:
+    ran = run("imagine", *words, "--plan", "--json")
+    assert ran.exit_code == 0, ran.output
+    told: dict[str, Any] = json.loads(ran.stdout)
+    return told
+
+
+def test_what_is_here_is_settled_as_it_would_be_drawn(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    files = (file for file in tiny_folder.rglob("*") if file.is_file())
+    size = sum(file.stat().st_size for file in files)
+    told = plan_of(run, "a fox", "--model", tiny_folder, *SMALL, "--steps", 6)
+    (kind,) = told["kinds"]
+    facts = {
+        "images": 1,
+        "model": str(tiny_folder),
+        "generated_at": "64x64",
+        "saved_at": "64x64",
+        "steps": 6,
+        "sampler_type": "plms",
+    }
+    assert facts.items() <= kind.items()
+    assert 0 < kind["memory_of_models"] <= size and kind["memory_beside"] > 0
+    drawing = next(each for each in told["models"] if each["role"] == "draws")
+    assert (drawing["path"], drawing["size"]) == (str(tiny_folder), size)
+    assert told["memory_free"] > 0 and told["computed_in"] == "float32"
+    assert told["seconds"] is None, "nothing was measured yet"
+    assert [*tmp_path.iterdir()] == [], "nothing is saved, nothing is kept"
+
+
+def test_alike_images_are_told_together(run: Run, tiny_folder: Path) -> None:
+    sweep = ("--arg-schedule", "steps[1,2]", "-r", 1000)
+    told = plan_of(run, "a fox", "a bowl", "--model", tiny_folder, *SMALL, *sweep)
+    assert told["images"] == 4000
+    assert [(each["images"], each["steps"]) for each in told["kinds"]] == [
+        (2000, 1), (2000, 2),
+    ]  # fmt: skip
+
+
+def test_what_is_not_here_is_told_by_what_is_known_of_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("IMAGINAIRY_SAFETY_MODE", "disabled")
+    told = plan_of(run, "a fox", "--model", "sd15", "--steps", 7, "--size", "512x768")
+    (kind,) = told["kinds"]
+    facts = {"generated_at": "512x768", "steps": 7, "sampler_type": "plms"}
+    assert facts.items() <= kind.items() and kind["memory_of_models"] is None
+    model, vocabulary = told["models"]
+    assert model["path"] is None and model["size"] == 4_265_146_304
+    assert model["origin"].startswith("https://huggingface.co/")
+    assert vocabulary["role"] == "vocabulary" and vocabulary["path"] is None
+    assert told["download"] is None or told["download"] > model["size"]
+    assert told["unreachable"], "no test may ask the hub"
+    said = run("imagine", "a fox", "--model", "sd15", "--plan").stdout
+    assert "4.27 GB" in said and "cannot be fetched now" in said
+    assert not (tmp_path / "hub").exists()
+
+
+def test_models_beside_are_named(run: Run) -> None:
+    more = ("--caption", "--fix-faces", "--best-of", 2)
+    told = plan_of(run, "a fox", "--model", "storybook", *more)
+    assert {each["name"] for each in told["models"]} == {
+        "storybook", "storybook-upscaler", "storybook-codeformer", "storybook-faces",
+        "storybook-blip", "storybook-clip",
+    }  # fmt: skip
+    (kind,) = told["kinds"]
+    assert kind["best_of"] == 2 and {"upscale", "caption"} <= {*kind["afterwards"]}
+    assert told["download"] == 0 and told["unreachable"] is None
+
+
+def test_images_of_the_web_are_not_fetched(run: Run, tiny_folder: Path) -> None:
+    address = "http://127.0.0.1:9/a.png"
+    words = ("a fox", "--model", tiny_folder, "--init-image", address)
+    ran = run("imagine", *words, "--plan")
+    assert ran.exit_code == 0, ran.output
+    assert f"{address} is fetched when it is used" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--steps", 0), "steps 0 is out of range"),
+        (("--init-image", "none.png"), "There is no file 'none.png'"),
+        (("--model", "castle"), "There is no model 'castle'"),
+        (("--model", "storybook", "--crop", "1,1"), "reads no crop"),
+        (("--arg-schedule", "steps[1"), "steps[1"),
+        (("--compare-gif",), "--compare-gif needs an --init-image"),
+        (("--sampler", "k_tcd", "--schedule", "karras"), "karras"),
+        (("--refiner", "storybook@2"), "cannot be read"),
+    ],
+)
+def test_nonsense_is_refused_as_when_it_is_drawn(
+    run: Run, more: tuple[object, ...], words: str
+) -> None:
+    usual = () if "--model" in more else ("--model", "storybook")
+    for plan in ((), ("--plan",)):
+        assert_refused(run("imagine", "a fox", *usual, *more, *plan), words)
+
+
+def test_edit_and_again_tell_their_plans_too(run: Run, tiny_folder: Path) -> None:
+    Image.new("RGB", (128, 96), "red").save("red.png")
+    words = ("a fox", "--model", tiny_folder, "--steps", 4, "--seed", 1)
+    ran = run("edit", "red.png", *words, "--plan", "--init-image-strength", "0.5")
+    assert ran.exit_code == 0 and "2 steps of plms" in ran.stdout
+    assert run("imagine", *words, *SMALL).exit_code == 0
+    (picture,) = Path("outputs").iterdir()
+    ran = run("again", picture, "--trust", "--plan", "--steps", 3)
+    assert ran.exit_code == 0 and "3 steps of plms" in ran.stdout
+    assert [*Path("outputs").iterdir()] == [picture]
+
+
+def test_what_former_runs_took_tells_the_time(run: Run, tiny_folder: Path) -> None:
+    words = ("a fox", "--model", tiny_folder, *SMALL)
+    assert run("imagine", *words, "--steps", 3, "-q").exit_code == 0
+    (file,) = Path("cache").rglob("rates.json")
+    (row,) = json.loads(file.read_text())
+    kind, rate = Kind(*row[:-2]), Rate(*row[-2:])
+    assert (kind.model, kind.drawn, kind.guided) == (str(tiny_folder), "64x64", True)
+    seconds = plan_of(run, *words, "--steps", 10)["seconds"]
+    assert seconds == pytest.approx(10 * rate.prediction + rate.around)
+    larger = ("a fox", "--model", tiny_folder, "-w", 128, "-h", 64, "--steps", 10)
+    assert plan_of(run, *larger)["seconds"] == pytest.approx(2 * seconds)
+    twice = plan_of(run, *words, "--steps", 10, "--sampler", "k_heun", "-r", 2)
+    each = 2 * 10 * rate.prediction + rate.around
+    assert twice["seconds"] == pytest.approx(2 * each)
+    assert plan_of(run, *words, "--cfg", 1)["seconds"] is None, "that takes half"
+    assert "as former runs took" in run("imagine", *words, "--plan").stdout
+
+
+@pytest.mark.parametrize("said", ["", "[[1, 2]]", "{", "5", '[["a", "b", 1, "x"]]'])
+def test_what_is_no_record_of_ours_tells_nothing(
+    run: Run, tiny_folder: Path, said: str
+) -> None:
+    file = Path("cache/imaginairy/rates.json")
+    file.parent.mkdir(parents=True)
+    file.write_text(said)
+    words = ("a fox", "--model", tiny_folder, *SMALL, "--steps", 2)
+    assert plan_of(run, *words)["seconds"] is None
+    assert run("imagine", *words, "-q").exit_code == 0
+    assert plan_of(run, *words)["seconds"] > 0
+
+
+def test_a_cache_that_cannot_be_written_to_changes_nothing(
+    run: Run, tiny_folder: Path
+) -> None:
+    Path("cache").write_text("a file")
+    words = ("a fox", "--model", tiny_folder, *SMALL, "--steps", 2, "-q")
+    ran = run("imagine", *words)
+    assert (ran.exit_code, ran.output) == (0, "")
