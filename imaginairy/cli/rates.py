@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from platformdirs import user_cache_path
 
-from imaginairy.enhancers import ENHANCERS
+from imaginairy.enhancers import asked
 from imaginairy.observe import Observer, Step
 from imaginairy.samplers import get_sampler
 from imaginairy.sizes import parse_size
@@ -45,7 +45,7 @@ class Kind(NamedTuple):
             str(store.dtype),
             prompt.prompt_strength != 1,
             prompt.draw_size or saved,
-            " ".join([*afterwards(prompt), saved]),
+            " ".join([*asked(prompt), saved]),
         )
 
     @property
@@ -66,11 +66,6 @@ class Rate(NamedTuple):
     def seconds(self, prompt: "ImaginePrompt", steps: int) -> float:
         """Return how long an image takes that is drawn in so many steps."""
         return steps * _evaluations(prompt) * self.prediction + self.around
-
-
-def afterwards(prompt: "ImaginePrompt") -> list[str]:
-    """Return the names of what is done to an image once it is drawn."""
-    return [each.name for each in ENHANCERS if each.is_asked(prompt)]
 
 
 def _evaluations(prompt: "ImaginePrompt") -> int:

@@ -129,6 +129,11 @@ ENHANCERS: tuple[Enhancer, ...] = (
 """In the order in which they run."""
 
 
+def asked(prompt: "ImaginePrompt") -> list[str]:
+    """Return the names of what is done to an image of a prompt once it is drawn."""
+    return [each.name for each in ENHANCERS if each.is_asked(prompt)]
+
+
 def companions_needed(prompt: "ImaginePrompt") -> Iterator[Companion]:
     """Yield the models that the enhancers of a prompt will use."""
     for enhancer in ENHANCERS:

@@ -1,0 +1,250 @@
+"""What prompts would take, looked up where models lie, with nothing of it done."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import constants
+from PIL import Image
+
+from imaginairy.batches import Batches
+from imaginairy.best_of import require_seeds
+from imaginairy.checks import parse_refiner
+from imaginairy.device import free_bytes
+from imaginairy.embedding import parse_embedding
+from imaginairy.enhancers import asked
+from imaginairy.lazy_image import LazyLoadingImage, is_of_web
+from imaginairy.log import log
+from imaginairy.models.glance import Glance, bytes_of
+from imaginairy.models.store import ModelStore
+from imaginairy.observe import Observer
+from imaginairy.order import Order
+from imaginairy.recorded import pictures
+from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.schema import ImaginePrompt
+from imaginairy.settling import settled, settled_unseen
+from imaginairy.sizes import written
+from imaginairy.sources import hub
+from imaginairy.sources.adapters import adapter_on_disk, adapter_source, locate_adapter
+from imaginairy.sources.fetch import on_disk, size_of, source_of
+from imaginairy.sources.roles import BESIDE, DRAWS, VAE
+from imaginairy.sources.rows import LocalPath
+from imaginairy.steps.experts import experts_of
+
+LOOKED_AT = 200
+"""Images of a run that are settled; the others are taken to be alike."""
+UNKNOWN = (512, 512)
+"""What the size of an image of the web is taken for."""
+
+
+@dataclass
+class Foreseen:
+    """Images that are drawn in the same way."""
+
+    order: Order
+    weights: int | None = None
+    """Bytes of memory that the models that draw take; None where they are not here."""
+    held: int | None = None
+    """Bytes that predictions, or the decoding, take beside them."""
+    together: int = 1
+    """How many of them are generated at once."""
+    images: int = 1
+
+    def facts(self) -> dict[str, Any]:
+        """Return what there is to say of them, as plain values."""
+        order, prompt = self.order, self.order.prompt
+        return {
+            "images": self.images,
+            "model": prompt.model,
+            "vae": prompt.vae,
+            "refiner": prompt.refiner,
+            "generated_at": written(order.drawn),
+            "saved_at": written(order.saved),
+            "steps": order.steps_to_run,
+            "sampler_type": order.sampler.name,
+            "schedule": order.spacing,
+            "prompt_strength": order.guidance,
+            "best_of": prompt.best_of,
+            "afterwards": asked(prompt),
+            "memory_of_models": self.weights,
+            "memory_beside": self.held,
+            "together": self.together,
+        }
+
+
+class Foresight:
+    """What a run would take.
+
+    Args:
+        prompts: what it draws, of which the first are looked at.
+        total: how many there are.
+        store: what would draw them.
+        batch_size: how many at once; None for as many as pay.
+
+    Raises:
+        ImaginairyError: it would be refused.
+    """
+
+    def __init__(
+        self,
+        prompts: Iterable[ImaginePrompt],
+        total: int,
+        store: ModelStore,
+        batch_size: int | None = None,
+    ) -> None:
+        self.total = total
+        self.glance = Glance(store)
+        self._batches = Batches(self.glance, Observer(), batch_size)
+        self._adapters: dict[str, dict[str, Any]] = {}
+        self._kinds: dict[Any, Foreseen] = {}
+        for prompt in islice(prompts, LOOKED_AT):
+            self._look_at(prompt)
+        looked_at = sum(kind.images for kind in self.kinds)
+        for kind in self.kinds:
+            kind.images = kind.images * total // looked_at
+
+    @property
+    def kinds(self) -> list[Foreseen]:
+        """The images, those that are drawn alike together."""
+        return [*self._kinds.values()]
+
+    def _look_at(self, prompt: ImaginePrompt) -> None:
+        prompt = replace(prompt, **unfetched_images(prompt), **self._here(prompt))
+        there = [self.glance.has(name, role=role) for role, name in drawn_by(prompt)]
+        is_here = all(there)
+        order = (settled if is_here else settled_unseen)(prompt, self.glance)
+        require_levels(order, self.glance if is_here else None)
+        for role, name in beside(order.prompt):
+            self.glance.has(name, role=role)
+        if prompt.best_of > 1:
+            require_seeds(prompt)
+        alike = order.kind, order.saved, *asked(order.prompt), prompt.best_of
+        if alike in self._kinds:
+            self._kinds[alike].images += 1
+            return
+        self._kinds[alike] = Foreseen(order)
+        if is_here:
+            self._weigh(self._kinds[alike])
+
+    def _here(self, prompt: ImaginePrompt) -> dict[str, Any]:
+        """Note the adapters of a prompt; return those that are on this machine."""
+        row = self.glance.locate(prompt.model)
+        home = row.weights.path if isinstance(row.weights, LocalPath) else None
+        here: dict[str, list[Any]] = {"embeddings": []}
+        for field, left in here.items():
+            for each in getattr(prompt, field):
+                facts = adapter_facts(parse_embedding(each)[1], home)
+                self._adapters[facts["name"]] = facts
+                if facts["path"] is not None:
+                    left.append(each)
+        return {field: tuple(left) for field, left in here.items()}
+
+    def _weigh(self, kind: Foreseen) -> None:
+        """Note what memory images take."""
+        order = kind.order
+        loaded = [each.loaded for each in experts_of(order, self.glance)]
+        kind.together = min(self.total, self._batches.room(order))
+        at_once = kind.together * (1 + order.is_guided)
+        held = [at_once * each.diffusion.bytes_held(order.drawn) for each in loaded]
+        held.append(loaded[0].diffusion.bytes_of_pixels(order.drawn))
+        kind.weights, kind.held = sum(map(bytes_of, loaded)), max(held)
+
+    def facts(self) -> dict[str, Any]:
+        """Return all that is known of it, as plain values."""
+        models = [*self._models(), *self._adapters.values()]
+        missing = [each for each in models if each["path"] is None and each["origin"]]
+        sizes = [each["size"] for each in missing]
+        return {
+            "images": self.total,
+            "kinds": [each.facts() for each in self.kinds],
+            "models": models,
+            "download": None if None in sizes else sum(sizes),
+            "unreachable": hub.unreachable_reason() if missing else None,
+            "device": str(self.glance.device),
+            "computed_in": str(self.glance.dtype).removeprefix("torch."),
+            "memory_free": free_bytes(self.glance.device),
+        }
+
+    def _models(self) -> Iterator[dict[str, Any]]:
+        """Yield what each model is, and where it lies or is fetched from."""
+        for row in self.glance.rows.values():
+            place = on_disk(row)
+            size = size_of(row, place)
+            yield told_of(row.name, row.role, size, place, source_of(row))
+        for file in self.glance.vocabularies:
+            origin = f"{constants.ENDPOINT}/{file.repo}"
+            yield told_of(file.path, "vocabulary", file.size, None, origin)
+
+
+def drawn_by(prompt: ImaginePrompt) -> Iterator[tuple[str, str | None]]:
+    """Yield the role and the name of each model that has a part in drawing."""
+    yield DRAWS, prompt.model
+    if prompt.vae is not None:
+        yield VAE, prompt.vae
+    if prompt.refiner is not None:
+        yield DRAWS, parse_refiner(prompt.refiner)[0]
+
+
+def beside(prompt: ImaginePrompt) -> Iterator[tuple[str, str]]:
+    """Yield the role and the name of each other model that is used."""
+    for role, row in BESIDE.items():
+        if name := getattr(prompt, row.option or "", None):
+            yield role, name
+
+
+def require_levels(order: Order, glance: Glance | None) -> None:
+    """Check that a sampler has the levels that are asked for.
+
+    Args:
+        glance: has the model; None where it is not here, and taken to be as is usual.
+
+    Raises:
+        BadOptionError: it has not.
+    """
+    schedule = (
+        glance.get(order.model, vae=order.vae).diffusion.schedule
+        if glance
+        else ScheduleConfig().made()
+    )
+    order.sampler.levels(schedule, order.steps, order.spacing)
+
+
+def unfetched_images(prompt: ImaginePrompt) -> dict[str, Any]:
+    """Return blank images in place of those of the web, whose sizes nobody knows."""
+    blank: dict[str, Any] = {}
+    for name in pictures(ImaginePrompt):
+        image = getattr(prompt, name)
+        if isinstance(image, LazyLoadingImage) and is_of_web(image.address):
+            log.warning(
+                "%s is fetched when it is used: its size is taken for %s.",
+                image, written(UNKNOWN),
+            )  # fmt: skip
+            blank[name] = Image.new("RGB", UNKNOWN)
+    return blank
+
+
+def adapter_facts(name: str, home: Path | None) -> dict[str, Any]:
+    """Return what an adapter is, and where it lies or is fetched from.
+
+    Args:
+        home: the file or folder of the model that it is for.
+    """
+    row = locate_adapter(name, home)
+    place = adapter_on_disk(row)
+    size = None if place is None else place.stat().st_size
+    return told_of(row.name, "adapter", size, place, adapter_source(row))
+
+
+def told_of(
+    name: str, role: str, size: int | None, place: Path | None, origin: str
+) -> dict[str, Any]:
+    """Return what is told of a file or a folder, as plain values."""
+    return {
+        "name": name,
+        "role": role,
+        "size": size,
+        "path": None if place is None else str(place),
+        "origin": origin or None,
+    }
