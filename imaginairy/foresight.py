@@ -17,6 +17,7 @@ from imaginairy.embedding import parse_embedding
 from imaginairy.enhancers import asked
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
+from imaginairy.lora import without_loras
 from imaginairy.models.glance import Glance, bytes_of
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
@@ -30,7 +31,6 @@ from imaginairy.sources import hub
 from imaginairy.sources.adapters import adapter_on_disk, adapter_source, locate_adapter
 from imaginairy.sources.fetch import on_disk, size_of, source_of
 from imaginairy.sources.roles import BESIDE, DRAWS, VAE
-from imaginairy.sources.rows import LocalPath
 from imaginairy.steps.experts import experts_of
 
 LOOKED_AT = 200
@@ -129,17 +129,34 @@ class Foresight:
             self._weigh(self._kinds[alike])
 
     def _here(self, prompt: ImaginePrompt) -> dict[str, Any]:
-        """Note the adapters of a prompt; return those that are on this machine."""
-        row = self.glance.locate(prompt.model)
-        home = row.weights.path if isinstance(row.weights, LocalPath) else None
-        here: dict[str, list[Any]] = {"embeddings": []}
-        for field, left in here.items():
-            for each in getattr(prompt, field):
-                facts = adapter_facts(parse_embedding(each)[1], home)
-                self._adapters[facts["name"]] = facts
-                if facts["path"] is not None:
-                    left.append(each)
-        return {field: tuple(left) for field, left in here.items()}
+        """Note the adapters of a prompt; leave those out that are still to be fetched.
+
+        Those that its text names are given as others are then.
+        """
+        loras = [each for each in prompt.all_loras if self._has(each.name, prompt)]
+        words = [
+            each
+            for each in prompt.embeddings
+            if self._has(parse_embedding(each)[1], prompt)
+        ]
+        left: dict[str, Any] = {"embeddings": tuple(words)}
+        if len(loras) < len(prompt.all_loras):
+            left["loras"] = tuple(loras)
+            left["merge_loras"] = prompt.merge_loras and bool(loras)
+            left["prompt"] = [
+                replace(part, text=without_loras(part.text)) for part in prompt.prompts
+            ]
+        return left
+
+    def _has(self, adapter: str, prompt: ImaginePrompt) -> bool:
+        """Note an adapter; tell whether it is on this machine."""
+        row = locate_adapter(adapter, on_disk(self.glance.locate(prompt.model)))
+        place = adapter_on_disk(row)
+        size = None if place is None else place.stat().st_size
+        self._adapters[row.name] = told_of(
+            row.name, "adapter", size, place, adapter_source(row)
+        )
+        return place is not None
 
     def _weigh(self, kind: Foreseen) -> None:
         """Note what memory images take."""
@@ -223,18 +240,6 @@ def unfetched_images(prompt: ImaginePrompt) -> dict[str, Any]:
             )  # fmt: skip
             blank[name] = Image.new("RGB", UNKNOWN)
     return blank
-
-
-def adapter_facts(name: str, home: Path | None) -> dict[str, Any]:
-    """Return what an adapter is, and where it lies or is fetched from.
-
-    Args:
-        home: the file or folder of the model that it is for.
-    """
-    row = locate_adapter(name, home)
-    place = adapter_on_disk(row)
-    size = None if place is None else place.stat().st_size
-    return told_of(row.name, "adapter", size, place, adapter_source(row))
 
 
 def told_of(
