@@ -16,7 +16,7 @@ from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
 from imaginairy.sources.checksum import checksum
-from imaginairy.steps.adapt import adapted, adapters_of
+from imaginairy.steps.adapt import adapted, adapters_of, changed
 from imaginairy.steps.condition import condition
 from imaginairy.steps.decode import decode
 from imaginairy.steps.experts import experts_of, recomputed_by
@@ -72,6 +72,7 @@ def _drawn(
     with (
         experts[0].stages.between(),
         tiled(orders, experts),
+        changed(orders[0], experts),
         adapted(orders[0], experts, adapters) as acting,
     ):
         texts = [condition(orders, each.model, each.stages) for each in experts]
@@ -118,6 +119,9 @@ def finish(
         vae_hash=drawn.vae_hash,
         embedding_hashes=embedding_hashes(drawn.order),
         lora_hashes=drawn.lora_hashes,
+        hypernetwork_hashes={
+            each.name: checksum([each.path]) for each in drawn.order.hypernetworks
+        },
         recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,

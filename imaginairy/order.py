@@ -14,6 +14,7 @@ from PIL import ImageOps
 from imaginairy.checks import parse_margins, parse_refiner
 from imaginairy.embedding import WordFile
 from imaginairy.fields import has_what_it_needs
+from imaginairy.hypernetwork import HyperFile
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
 from imaginairy.lora import Lora
@@ -91,6 +92,8 @@ class Order:
     """Width and height of the saved picture."""
     framing: Framing
     """What the networks may be told of its size beside the text."""
+    hypernetworks: tuple[HyperFile, ...] = ()
+    """The hypernetworks that act on it, in their order."""
     words: tuple[WordFile, ...] = ()
     """The learned words that its texts are read with."""
 
@@ -129,6 +132,7 @@ class Order:
             self.prompt.prediction,
             self.prompt.init_image is not None,
             self.has_mask,
+            self.hypernetworks,
         )
 
 

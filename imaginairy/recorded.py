@@ -24,6 +24,7 @@ def recorded(prompt: Any) -> dict[str, Any]:
     for name in pictures(prompt):
         values[name] = None if values[name] is None else _source(values[name])
     values["enhance"] = list(prompt.enhance)
+    values["hypernetworks"] = list(prompt.hypernetworks)
     values["embeddings"] = list(prompt.embeddings)
     values["loras"] = [str(each) for each in prompt.loras]
     values["prompt"] = [

@@ -53,6 +53,8 @@ class ImagineResult:
         default_factory=dict, repr=False
     )
     """Give the SHA-256 of each LoRA that acted, and that of its tensors, by name."""
+    hypernetwork_hashes: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of the files of hypernetworks, by their names."""
     applied: Mapping[str, Any] = field(default_factory=dict)
     """What each enhancer did, by its name."""
     init_image: Image | None = field(default=None, repr=False)
@@ -121,6 +123,7 @@ class ImagineResult:
             "lora_hashes": {
                 name: get()[1][:12] for name, get in self.lora_hashes.items()
             },
+            "hypernetwork_sha256": dict(self.hypernetwork_hashes),
             "image_type": image_type,
             "applied": dict(self.applied),
             "conditioning": _fingerprint(self.prompt.conditioning),

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from imaginairy.adapters.hypernetworks import hypernetworks_of
 from imaginairy.adapters.word_file import require_suits
 from imaginairy.adapters.words import Reader, read_words, words_of
 from imaginairy.checks import parse_refiner
@@ -13,6 +15,11 @@ from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
 from imaginairy.families.table import FAMILIES, listed
 from imaginairy.fields import options
+from imaginairy.hypernetwork import (
+    HyperFile,
+    hypernetworks_in,
+    without_hypernetworks,
+)
 from imaginairy.lazy_image import as_pillow
 from imaginairy.lora import Lora, without_loras
 from imaginairy.models.adapters import LoadedAdapter
@@ -59,11 +66,13 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         empty_negative=diffusion.empty_negative if chooses else None,
     )
     words = words_read(whole, loaded, store)
+    found, hypernetworks = hypernetworks_found(whole, loaded)
     loras = tuple(lora for _, lora in acting)
     whole = replace(
         whole,
         vae=loaded.vae.name if loaded.vae else None,
         loras=loras[: len(prompt.loras)],
+        hypernetworks=hypernetworks,
         embeddings=tuple(each.given for each in words),
     )
     tell_what_is_passed_over(whole, loaded, store, words)
@@ -73,7 +82,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     order = order_of(
         whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
     )
-    order = replace(order, loras=loras, words=words)
+    order = replace(order, loras=loras, words=words, hypernetworks=found)
     require_steps(order)
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)
@@ -86,14 +95,29 @@ def words_read(
     prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
 ) -> tuple[WordFile, ...]:
     """Return the learned words that a prompt is read with; see `words_of`."""
-    weights = loaded.spec.weights
-    home = weights.path if isinstance(weights, LocalPath) else None
 
     def say(sentence: str) -> None:
         store.say_once(sentence, about=sentence)
 
+    home = home_of(loaded.spec)
     reader = Reader(loaded.diffusion, loaded.spec.name, home, say)
     return words_of(prompt.embeddings, texts_read(prompt), reader)
+
+
+def hypernetworks_found(
+    prompt: ImaginePrompt, loaded: LoadedModel
+) -> tuple[tuple[HyperFile, ...], tuple[str, ...]]:
+    """Return the hypernetworks of a prompt, and how those of its field are recorded."""
+    home, asked = home_of(loaded.spec), prompt.hypernetworks
+    named = [each for part in prompt.prompts for each in hypernetworks_in(part.text)]
+    found = hypernetworks_of((*asked, *named), loaded.diffusion, loaded.spec.name, home)
+    given = tuple(f"{each.name}={each.weight!r}" for each in found[: len(asked)])
+    return found, given
+
+
+def home_of(spec: ModelRow) -> Path | None:
+    """Return the file or folder that a model lies in, where that is the user's."""
+    return spec.weights.path if isinstance(spec.weights, LocalPath) else None
 
 
 def texts_read(prompt: ImaginePrompt) -> tuple[str, ...]:
@@ -267,7 +291,9 @@ def tell_what_is_passed_over(
 ) -> None:
     """Name what of the texts has no part in the picture, once for each prompt."""
     names = [name for file in words for name in file.names]
-    texts = tuple(without_words(text, names) for text in texts_read(prompt))
+    texts = tuple(
+        without_words(without_hypernetworks(text), names) for text in texts_read(prompt)
+    )
     if remark := remark_on(texts):
         said = f"The prompt has syntax of other tools that does nothing here: {remark}."
         store.say_once(said, about=said)

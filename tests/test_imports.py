@@ -77,6 +77,9 @@ MAY_IMPORT = {
     "finite": {"conditioning", "errors"},
     "economy": {"device", "errors", "log", "networks"},
     "embedding": {"checks", "errors"},
+    "hypernetwork": {"checks", "errors"},
+    "adapters.hypernetworks": {"errors", "families", "hypernetwork", "networks"}
+    | {"sources", "weights"},
     "steps": {
         "adapters",
         "checks",
@@ -118,6 +121,7 @@ MAY_IMPORT = {
     "sizes": {"errors"},
     "order": {
         "embedding",
+        "hypernetwork",
         "prompt_fields",
         "checks",
         "fields",
@@ -164,6 +168,7 @@ MAY_IMPORT = {
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
     "prompt_fields": {"checks", "embedding", "fields", "lazy_image", "lora", "needs"}
+    | {"hypernetwork"}
     | {"prompt_fields", "samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
     | {"lora", "sizes", "weighted_prompt"},

@@ -32,6 +32,7 @@ RECORDED = (
     "created",
     "device",
     "embedding_sha256",
+    "hypernetwork_sha256",
     "image_type",
     "lora_hashes",
     "lora_sha256",

@@ -29,6 +29,10 @@ class Change(ABC):
     ) -> tuple[Tensor, Tensor | None]:
         """Return what weights and bias become, which stay as they are."""
 
+    def taken(self, input: Tensor) -> Tensor:
+        """Return what a layer takes in place of what comes in."""
+        return input
+
     def added(self, output: Tensor, input: Tensor, compute: Compute) -> Tensor:
         """Add to what a layer gives, where `thin`; `output` may be overwritten."""
         raise NotImplementedError
@@ -136,6 +140,8 @@ def changed(
 ) -> Tensor:
     """Compute a layer as its changes make it, beside it where that is enough."""
     weight, bias = layer.weight, layer.bias
+    for each in layer.changes:
+        input = each.taken(input)
     thin = all(each.thin for each in layer.changes)
     if not thin:
         for each in layer.changes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from imaginairy import checks
 from imaginairy.embedding import embeddings
 from imaginairy.fields import option
+from imaginairy.hypernetwork import hypernetworks
 from imaginairy.lora import Lora, loras
 
 
@@ -32,7 +33,8 @@ class ModelFields:
         "your folders of adapters (IMAGINAIRY_ADAPTERS), a path, owner/repo[:file] on "
         "the hub or a web address. Those in the folders need not be given: the prompt "
         "says their names. May be given several times.",
-        embeddings, (), section="Model", also=("embedding", "textual_inversion"),
+        embeddings, (), section="Model", called="embedding",
+        also=("embedding", "textual_inversion"),
     )  # fmt: skip
     loras: tuple[Lora, ...] = option(
         "LoRA, or one of its kin (LyCORIS), as FILE or FILE=0.8; FILE is a name in "
@@ -45,4 +47,11 @@ class ModelFields:
         "Merge the LoRAs into a copy of the weights that they change while an image is "
         "generated: faster, for more memory.",
         checks.flag, False, section="Model", also=("merge",),
+    )  # fmt: skip
+    hypernetworks: tuple[str, ...] = option(
+        "Hypernetwork, as FILE or FILE=0.8; FILE is a name in your folders of "
+        "adapters, a path, owner/repo[:file] on the hub or a web address. May be given "
+        "several times.",
+        hypernetworks, (), section="Model", called="hypernetwork",
+        also=("hypernetwork", "hypernet"),
     )  # fmt: skip

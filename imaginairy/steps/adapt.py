@@ -1,9 +1,10 @@
-"""LoRAs and their kin on the model that begins a picture, while it is drawn."""
+"""LoRAs, their kin and hypernetworks on the model that begins a picture."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from imaginairy.adapters.acting import Acting, acting
+from imaginairy.adapters.hypernetworks import entering, read_hypernetwork
 from imaginairy.log import log
 from imaginairy.models.adapters import LoadedAdapter
 from imaginairy.models.store import ModelStore
@@ -37,3 +38,11 @@ def adapted(
         for loaded, lora in zip(adapters, order.loras, strict=True)
     ]
     return acting(first.model, wanted, merged=order.prompt.merge_loras)
+
+
+def changed(order: Order, experts: Sequence[Expert]) -> AbstractContextManager[None]:
+    """Return the scope in which hypernetworks act on the first of the experts."""
+    asked = [
+        (read_hypernetwork(each.path), each.weight) for each in order.hypernetworks
+    ]
+    return entering(experts[0].model, asked)

@@ -24,8 +24,16 @@ WRAPPERS = (
     "state_dict", "params_ema", "params-ema", "params", "module", "model", "net",
 )  # fmt: skip
 """Keys under which checkpoints keep their tensors, the preferred first."""
-COUNTS = ("global_step", "epoch")
-"""Names that Lightning's checkpoints have for how far they were trained."""
+SAYS = {
+    "global_step": int,
+    "epoch": int,
+    "activation_func": str,
+    "activate_output": bool,
+}
+"""What checkpoints say beside their tensors: how far Lightning trained them, and how
+hypernetworks are built."""
+LONGEST = 100
+"""Letters of what they say."""
 MOST_WRAPPERS = 3
 """How many may stand inside each other."""
 
@@ -71,7 +79,7 @@ def unpickle(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the named tensors of a PyTorch checkpoint, on the CPU, and what it says.
 
-    That is how far it was trained, in the words of safetensors' metadata.
+    That is in the words of safetensors' metadata.
 
     Args:
         mapped: leave them on disk until they are used; archives alone can be.
@@ -102,7 +110,7 @@ def unpickle(
             )
     except Exception as error:  # of any kind, where a broken file leads it astray
         raise CheckpointError(_why_refused(path, error)) from error
-    said = _counted(content)
+    said = _said(content)
     for _ in range(MOST_WRAPPERS):
         content = _unwrapped(content)
     found = {k: v for k, v in _items(content) if _is_plain(k, v)}
@@ -122,10 +130,15 @@ def _items(content: Any) -> ItemsView[Any, Any]:
     return dict.items(content if isinstance(content, dict) else {})
 
 
-def _counted(content: Any) -> dict[str, str]:
-    """Return the numbers that say how far a model was trained."""
-    counts = dict(_items(content))
-    return {name: str(counts[name]) for name in COUNTS if type(counts.get(name)) is int}
+def _said(content: Any) -> dict[str, str]:
+    """Return what is said beside the tensors, in words."""
+    held = dict(_items(content))
+    known = {
+        name: held[name]
+        for name, kind in SAYS.items()
+        if name in held and type(held[name]) is kind
+    }
+    return {name: str(value)[:LONGEST] for name, value in known.items()}
 
 
 def _unwrapped(content: Any) -> Any:

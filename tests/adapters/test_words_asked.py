@@ -76,7 +76,7 @@ def given(order: Order) -> tuple[str, ...]:
         ("(easynegative:1.2)", ("easynegative",)),
         ("zorbs of azorb", ()),
         ("a fox", ()),
-        ("<lora:zorb:1>", ()),
+        ("<other:zorb:1>", ()),
     ],
 )
 def test_prompts_say_the_names_of_files(

@@ -45,6 +45,8 @@ SAME = {
     ("--batch-count", "3"): ("--repeats", "3"),
     ("--embedding", "a.pt"): ("--embeddings", "a.pt"),
     ("--textual-inversion", "a.pt"): ("--embeddings", "a.pt"),
+    ("--hypernetwork", "a.pt"): ("--hypernetworks", "a.pt"),
+    ("--hypernet", "a.pt"): ("--hypernetworks", "a.pt"),
     ("--denoising-strength", "0.7"): ("--init-image-strength", "0.3"),
 }
 """What other tools call it, and what we do."""

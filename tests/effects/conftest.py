@@ -72,6 +72,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     (folder / "loras" / "style.safetensors").symlink_to(folder / "style.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
+    pair = ({"linear.0.weight": torch.eye(48)}, {"linear.0.weight": 2 * torch.eye(48)})
+    torch.save({48: pair}, folder / "hyper.pt")
     save_colour_finder(folder / "finder")
     save_tiny_clipseg(folder / "random")
     save_colour_teller(folder / "teller")

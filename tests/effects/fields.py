@@ -90,6 +90,15 @@ def a_learned_word_is_read_in_place_of_its_letters(before: Seen, after: Seen) ->
     assert torch.equal(twice.asked[0].context[1], before.asked[0].context[1])
 
 
+@judges("hypernetworks", ("hyper.pt=0.5",))
+def a_hypernetwork_changes_what_attentions_look_at(before: Seen, after: Seen) -> None:
+    assert torch.equal(before.asked[0].context, after.asked[0].context)
+    first, second = (seen.asked[0].noise for seen in (before, after))
+    assert (first - second).abs().mean() > 1e-3
+    named = after.draw(prompt="a red fox <hypernet:hyper.pt:0.5>", hypernetworks=())
+    assert torch.equal(named.asked[0].noise, second)
+
+
 @judges("conditioning", torch.linspace(-1, 1, 77 * 48).reshape(1, 77, 48))
 def embeddings_are_followed_in_place_of_the_text(before: Seen, after: Seen) -> None:
     avoided, followed = after.asked[0].context

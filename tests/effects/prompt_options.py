@@ -44,6 +44,7 @@ PLAIN: dict[str, Value] = {
     "prediction": ("v", "v"),
     "model": ("other", "other"),
     "vae": ("vae.safetensors", "vae.safetensors"),
+    "hypernetworks": ("hyper.pt=0.5", ["hyper.pt=0.5"]),
     "embeddings": ("fox=zorb.safetensors", ["zorb.safetensors"]),
     "refiner": ("tiny@0.5", "tiny@0.5"),
     "loras": ("style.safetensors=0.5", ["style.safetensors=0.5"]),

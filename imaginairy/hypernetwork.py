@@ -1,0 +1,87 @@
+"""Hypernetworks: how they are asked for, and how prompts name them.
+
+    FILE=0.8                a weight; 1 where none is said
+    <hypernet:name:0.8>     in a prompt, as the web UIs write it
+
+`FILE` is a path, a name, `owner/repo[:file]` on the hub or a web address.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from imaginairy.checks import Number, kind_of, text
+from imaginairy.errors import BadOptionError, shown
+
+WEIGHT = Number(-100, 100)
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+GIVEN = re.compile(rf"(?P<name>.+?)(?:=(?P<weight>{NUMBER}))?", re.DOTALL)
+TAG = re.compile(
+    rf"(?<!\\)<hypernet:(?P<name>[^<>:\n]+)(?::\s*(?P<weight>{NUMBER})\s*)?>",
+    re.IGNORECASE,
+)
+MOST = 20
+"""Hypernetworks of one picture."""
+LONGEST = 4096
+"""Letters of one."""
+
+
+@dataclass(frozen=True)
+class HyperFile:
+    """A hypernetwork that acts on a picture, and where it lies."""
+
+    name: str
+    """As it is recorded."""
+    weight: float
+    path: Path
+
+
+def hypernetworks(name: str, value: Any) -> tuple[str, ...]:
+    """Take hypernetworks: one, or several, each as FILE or FILE=0.8."""
+    if isinstance(value, str | PathLike):
+        value = (value,) if value else ()
+    if not isinstance(value, Sequence) or isinstance(value, bytes):
+        raise BadOptionError(
+            f"{name} are hypernetworks, each as FILE or FILE=0.8, not {kind_of(value)}."
+        )
+    given = tuple(_one(name, each) for each in value if each != "")
+    if len(given) > MOST:
+        raise BadOptionError(
+            f"There are {len(given)} hypernetworks; at most {MOST} can act."
+        )
+    return given
+
+
+def parse_hypernetwork(given: str) -> tuple[str, float]:
+    """Return the file of a hypernetwork and how much of it acts."""
+    read = GIVEN.fullmatch(given)
+    if read is None or read["weight"] is None:
+        return given, 1.0
+    return read["name"].strip(), float(read["weight"])
+
+
+def hypernetworks_in(prompt: str) -> tuple[str, ...]:
+    """Return the hypernetworks that a prompt names, as they are asked for else."""
+    found = TAG.finditer(prompt)
+    return tuple(f"{each['name'].strip()}={each['weight'] or 1}" for each in found)
+
+
+def without_hypernetworks(prompt: str) -> str:
+    """Return a prompt without the hypernetworks that it names."""
+    return TAG.sub("", prompt)
+
+
+def _one(name: str, given: Any) -> str:
+    given = str(given) if isinstance(given, PathLike) else given
+    if not isinstance(given, str) or not given.strip() or len(given) > LONGEST:
+        raise BadOptionError(
+            f"A hypernetwork is given as FILE or FILE=0.8, not {shown(given)}; FILE is "
+            "a name, a path, owner/repo on the hub or a web address."
+        )
+    given = text(name, given).strip()
+    file, weight = parse_hypernetwork(given)
+    WEIGHT(f"The weight of the hypernetwork '{file}'", weight)
+    return given
