@@ -139,6 +139,7 @@ MAY_IMPORT = {
     "pixels": set(),
     "metadata": {
         "embedding",
+        "hypernetwork",
         "lora",
         "errors",
         "formats",

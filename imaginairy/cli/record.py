@@ -9,7 +9,11 @@ from imaginairy import checks
 from imaginairy.cli.options import dashed
 from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.verdict import Verdict, compared
-from imaginairy.cli.words_again import found_again, found_for_others
+from imaginairy.cli.words_again import (
+    found_again,
+    found_for_others,
+    hypernetworks_again,
+)
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
 from imaginairy.lazy_image import is_file, is_of_web
@@ -176,6 +180,10 @@ def read_record(path: Path, changes: dict[str, Any]) -> Record:
         if was.get("embeddings") and "embeddings" not in changes:
             hashes = metadata.get("embedding_sha256")
             was["embeddings"] = found_again(path, was["embeddings"], hashes)
+        if was.get("hypernetworks") and "hypernetworks" not in changes:
+            was["hypernetworks"] = hypernetworks_again(
+                was["hypernetworks"], metadata.get("hypernetwork_sha256")
+            )
         hashes = metadata.get("lora_sha256")
     else:
         foreign = read_foreign(written)

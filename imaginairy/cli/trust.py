@@ -10,7 +10,7 @@ from imaginairy import checks
 from imaginairy.cli.options import dashed
 from imaginairy.cli.record import OPTIONS, Record
 from imaginairy.cli.run import say
-from imaginairy.cli.words_again import words_outside
+from imaginairy.cli.words_again import adapters_outside
 from imaginairy.errors import BadOptionError, UnknownModelError
 from imaginairy.log import shortened
 from imaginairy.lora import loras, loras_in
@@ -99,15 +99,18 @@ def named_outside(
 ) -> Iterator[Named]:
     """Yield what fields name that neither comes with the package nor was fetched.
 
-    Those are images, whatever goes by no name of the catalog, LoRAs that are in none of
-    the user's folders, and enhancers of other packages. What names nothing is passed
-    over: it is refused when it is looked up. None of it is opened here.
+    Those are images, whatever goes by no name of the catalog, LoRAs and others of their
+    kind that are in none of the user's folders, and enhancers of other packages. What
+    names nothing is passed over: it is refused when it is looked up. None of it is
+    opened here.
 
     Args:
         given: fields that are passed over.
         prompt: what may name LoRAs too.
     """
     yield from _loras(fields, given, prompt)
+    for name, adapter, source in adapters_outside(fields, given, prompt):
+        yield Named(name, _quoted(adapter) + (f" from {source}" if source else ""))
     for name in OPTIONS:
         value = fields.get(name)
         if not value or name in given:
@@ -117,9 +120,6 @@ def named_outside(
         elif name in ROLE_OF:
             model = checks.parse_refiner(value)[0] if name == "refiner" else str(value)
             yield from _model(name, model)
-        elif name == "embeddings":
-            for word, source in words_outside(value):
-                yield Named(name, _quoted(word) + (f" from {source}" if source else ""))
         elif name == "enhance":
             for each in [value] if isinstance(value, str) else value:
                 yield Named(name, _quoted(each))

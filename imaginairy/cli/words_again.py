@@ -1,11 +1,17 @@
-"""The learned words of a picture that is drawn again, as this user has them."""
+"""The learned words, and hypernetworks, of a picture that is drawn again, as this user
+has them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from imaginairy.embedding import embeddings, parse_embedding
 from imaginairy.errors import BadOptionError, UnknownModelError
+from imaginairy.hypernetwork import (
+    hypernetworks,
+    hypernetworks_in,
+    parse_hypernetwork,
+)
 from imaginairy.log import log, shortened
 from imaginairy.metadata.word_hashes import called
 from imaginairy.sources.adapters import (
@@ -18,10 +24,10 @@ from imaginairy.sources.adapters import (
 )
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.rows import LocalPath
+from imaginairy.weighted_prompt import PromptText, weighted_prompts
 
-LARGEST = 50_000_000
+LARGEST = 400_000_000
 """Bytes of a file that is looked at for its hash; learned words have thousands."""
-KIND = "learned word"
 
 
 def found_again(path: Path, said: Any, hashes: Any, model: Path | None = None) -> Any:
@@ -94,19 +100,57 @@ def _of_hash(digest: str, model: Path | None) -> Path | None:
     return None
 
 
-def words_outside(said: Any) -> Iterator[tuple[str, str]]:
-    """Yield the words that lie in none of the user's folders, and where they are from.
+def hypernetworks_again(said: Any, hashes: Any) -> Any:
+    """Return the hypernetworks that a picture names, with those of this user where one
+    that is named is not in his folders and he has the same."""
+    known = hashes if isinstance(hashes, Mapping) else {}
+    try:
+        asked = [*map(parse_hypernetwork, hypernetworks("hypernetworks", said))]
+    except BadOptionError:
+        return said  # what is wrong with it is said with all else
+    found = []
+    for name, weight in asked:
+        digest = str(known.get(name, ""))
+        is_hash = HASH.fullmatch(digest) and not named_in_folders(name)
+        same = _of_hash(digest, None) if is_hash else None
+        found.append(f"{same or name}={weight!r}")
+    return tuple(found)
 
-    What names nothing is passed over: it is refused when it is looked up.
+
+def adapters_outside(
+    fields: Mapping[str, Any], given: Collection[str], prompt: PromptText
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the learned words and hypernetworks that lie in none of the user's folders.
+
+    Each with its field, its name and where it is from. What names nothing is passed
+    over: it is refused when it is looked up.
+
+    Args:
+        given: fields that are passed over.
+        prompt: what may name hypernetworks too.
     """
-    for given in embeddings("embeddings", said):
-        _, name = parse_embedding(given)
-        try:
-            row = locate_adapter(name, kind=KIND)
-        except UnknownModelError:
-            continue
-        if not row.is_known and not _lies_in_folders(row):
-            yield name, adapter_source(row)
+    words = embeddings("embeddings", fields.get("embeddings") or ())
+    named = hypernetworks("hypernetworks", fields.get("hypernetworks") or ())
+    in_prompt = weighted_prompts(prompt, allow_blank=True)
+    typed = [] if "prompt" in given else [hypernetworks_in(x.text) for x in in_prompt]
+    asked = {
+        "embeddings": [parse_embedding(each)[1] for each in words],
+        "hypernetworks": [parse_hypernetwork(each)[0] for each in named],
+    }
+    for field, names in asked.items():
+        for name in () if field in given else names:
+            yield from _outside(field, name)
+    for each in (x for several in typed for x in several):
+        yield from _outside("hypernetworks", parse_hypernetwork(each)[0])
+
+
+def _outside(field: str, name: str) -> Iterator[tuple[str, str, str]]:
+    try:
+        row = locate_adapter(name)
+    except UnknownModelError:
+        return
+    if not row.is_known and not _lies_in_folders(row):
+        yield field, name, adapter_source(row)
 
 
 def _lies_in_folders(row: AdapterRow) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.lora import Lora, parse_lora
 from imaginairy.metadata.word_hashes import written_hashes
 from imaginairy.samplers import SAMPLERS
@@ -119,7 +120,7 @@ def _loras_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tags_of(metadata: Mapping[str, Any]) -> str:
-    """Return the LoRAs that no prompt names, as prompts of the web UIs do.
+    """Return the LoRAs and hypernetworks that no prompt names, as prompts of the web UIs do.
 
     They can say no blocks and no part of the steps, and a prompt of several parts of
     ours has no place for them.
@@ -128,7 +129,9 @@ def _tags_of(metadata: Mapping[str, Any]) -> str:
     if isinstance(prompts, list) and len(prompts) > 1:
         return ""
     loras = map(parse_lora, metadata.get("loras") or ())
-    return "".join(f" {_tag(lora)}" for lora in loras)
+    hyper = map(parse_hypernetwork, metadata.get("hypernetworks") or ())
+    tags = [*map(_tag, loras), *(f"<hypernet:{in_tag(n)}:{w:g}>" for n, w in hyper)]
+    return "".join(f" {tag}" for tag in tags)
 
 
 def _tag(lora: Lora) -> str:

@@ -174,3 +174,23 @@ def test_hashes_are_written_as_others_write_them() -> None:
 )
 def test_what_a_word_is_called_for_others(given: str, word: str) -> None:
     assert called(given) == word
+
+
+def test_hypernetworks_are_found_again(tmp_path: Path, sums: dict[str, str]) -> None:
+    other = tmp_path / "mine" / "hyper.pt"
+    other.write_bytes(b"what is in it is not looked at")
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    said = {
+        "hypernetworks": ["/x/its.pt=0.5", "zorb", "/x/unknown.pt"],
+        "hypernetwork_sha256": {"/x/its.pt": digest, "zorb": "ab" * 32},
+    }
+    write_image(Image.new("RGB", (8, 8)), Path("a.png"), {**SAID, **said})
+    record = read_record(Path("a.png"), {})
+    names = (f"{other}=0.5", "zorb=1.0", "/x/unknown.pt=1.0")
+    assert record.asked.fields["hypernetworks"] == names
+
+
+def test_hypernetworks_are_written_as_prompts_name_them() -> None:
+    said = {**ALL_SAID, "hypernetworks": ["/a/anime.pt=0.5", "mine"]}
+    first = parameters_text(said).splitlines()[0]
+    assert first == "a fox <hypernet:anime:0.5> <hypernet:mine:1>"
