@@ -120,7 +120,8 @@ def _loras_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tags_of(metadata: Mapping[str, Any]) -> str:
-    """Return the LoRAs and hypernetworks that no prompt names, as prompts of the web UIs do.
+    """Return the LoRAs and hypernetworks that no prompt names, as prompts of the
+    web UIs do.
 
     They can say no blocks and no part of the steps, and a prompt of several parts of
     ours has no place for them.

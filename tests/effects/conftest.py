@@ -28,7 +28,14 @@ from tests.support.tiny_words import (
 pytest.register_assert_rewrite(
     *(
         f"tests.effects.{name}"
-        for name in ("fields", "told", "prompt_options", "options", "command_options")
+        for name in (
+            "fields",
+            "words",
+            "told",
+            "prompt_options",
+            "options",
+            "command_options",
+        )
     )
 )
 

@@ -9,9 +9,10 @@ from tests.effects.afterwards import AFTERWARDS
 from tests.effects.fields import FIELDS as MOST
 from tests.effects.guidance import GUIDANCE
 from tests.effects.told import TOLD
+from tests.effects.words import WORDS
 from tests.support.effects import Effect, Studio
 
-FIELDS = (*MOST, *GUIDANCE, *TOLD, *AFTERWARDS)
+FIELDS = (*MOST, *GUIDANCE, *TOLD, *WORDS, *AFTERWARDS)
 
 
 @pytest.mark.usefixtures("place")
