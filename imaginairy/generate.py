@@ -16,7 +16,7 @@ from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
 from imaginairy.sources.checksum import checksum
-from imaginairy.steps.adapt import adapted, adapters_of, changed
+from imaginairy.steps.adapt import adapted, adapters_of, bundled_for, changed
 from imaginairy.steps.condition import condition
 from imaginairy.steps.decode import decode
 from imaginairy.steps.experts import experts_of, recomputed_by
@@ -75,7 +75,10 @@ def _drawn(
         changed(orders[0], experts),
         adapted(orders[0], experts, adapters) as acting,
     ):
-        texts = [condition(orders, each.model, each.stages) for each in experts]
+        texts = [
+            condition(orders, each.model, each.stages, bundled_for(each, adapters))
+            for each in experts
+        ]
         begin = start(orders, prepared, experts)
         latents = sample(orders, texts, begin, experts, observer, acting)
         images = decode(latents, experts[0].model, experts[0].stages)

@@ -7,12 +7,13 @@ from typing import Any
 
 from imaginairy.adapters.hypernetworks import hypernetworks_of
 from imaginairy.adapters.word_file import require_suits
-from imaginairy.adapters.words import Reader, read_words, words_of
+from imaginairy.adapters.words import Reader, bundled_in, read_words, words_of
 from imaginairy.checks import parse_refiner
 from imaginairy.embedding import WordFile
 from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
+from imaginairy.families.learned_word import LearnedWord
 from imaginairy.families.table import FAMILIES, listed
 from imaginairy.fields import options
 from imaginairy.hypernetwork import (
@@ -65,7 +66,8 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         clip_skip=diffusion.clip_skip,
         empty_negative=diffusion.empty_negative if chooses else None,
     )
-    words = words_read(whole, loaded, store)
+    bundled = bundled_in(each.adapter for each, _ in acting)
+    words = words_read(whole, loaded, store, bundled)
     found, hypernetworks = hypernetworks_found(whole, loaded)
     loras = tuple(lora for _, lora in acting)
     whole = replace(
@@ -75,7 +77,9 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         hypernetworks=hypernetworks,
         embeddings=tuple(each.given for each in words),
     )
-    tell_what_is_passed_over(whole, loaded, store, words)
+    names = [name for file in words for name in file.names]
+    names += [name for word in bundled for name in word.names]
+    tell_what_is_passed_over(whole, loaded, store, names)
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store, words))
     whole, scale = with_companions(prompt, whole, spec, store)
     grid, schedule = loaded.diffusion.grid, loaded.diffusion.schedule
@@ -92,7 +96,10 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
 
 
 def words_read(
-    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+    prompt: ImaginePrompt,
+    loaded: LoadedModel,
+    store: ModelStore,
+    bundled: Sequence[LearnedWord],
 ) -> tuple[WordFile, ...]:
     """Return the learned words that a prompt is read with; see `words_of`."""
 
@@ -101,7 +108,10 @@ def words_read(
 
     home = home_of(loaded.spec)
     reader = Reader(loaded.diffusion, loaded.spec.name, home, say)
-    return words_of(prompt.embeddings, texts_read(prompt), reader)
+    for word in bundled:
+        name = f"the LoRA's '{word.name}'"
+        require_suits(word, name, loaded.diffusion, loaded.spec.name)
+    return words_of(prompt.embeddings, texts_read(prompt), reader, bundled)
 
 
 def hypernetworks_found(
@@ -287,10 +297,13 @@ def tell_what_is_passed_over(
     prompt: ImaginePrompt,
     loaded: LoadedModel,
     store: ModelStore,
-    words: Sequence[WordFile] = (),
+    names: Sequence[str] = (),
 ) -> None:
-    """Name what of the texts has no part in the picture, once for each prompt."""
-    names = [name for file in words for name in file.names]
+    """Name what of the texts has no part in the picture, once for each prompt.
+
+    Args:
+        names: learned words.
+    """
     texts = tuple(
         without_words(without_hypernetworks(text), names) for text in texts_read(prompt)
     )

@@ -1,11 +1,12 @@
 """The learned words that a prompt is drawn with: those asked for, and those it says."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imaginairy.adapters.word_file import read_word, require_suits
+from imaginairy.adapters.file import Adapter
+from imaginairy.adapters.word_file import read_word, require_suits, word_of
 from imaginairy.embedding import WordFile, parse_embedding
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.learned_word import LearnedWord
@@ -45,8 +46,28 @@ class Reader:
         return any(each.tokenizer.token_to_id(word) is not None for each in known)
 
 
+def bundled_in(adapters: Iterable[Adapter]) -> list[LearnedWord]:
+    """Return the learned words that come with LoRAs.
+
+    Raises:
+        CheckpointError: what stands there is none.
+    """
+    return [
+        word_of(
+            word,
+            {tensor: adapter.tensors.read(name) for tensor, name in named.items()},
+            str(adapter.path),
+        )
+        for adapter in adapters
+        for word, named in adapter.embeddings.items()
+    ]
+
+
 def words_of(
-    given: Sequence[str], texts: Sequence[str], reader: Reader
+    given: Sequence[str],
+    texts: Sequence[str],
+    reader: Reader,
+    bundled: Sequence[LearnedWord] = (),
 ) -> tuple[WordFile, ...]:
     """Return the files of the learned words that texts are read with.
 
@@ -54,6 +75,7 @@ def words_of(
 
     Args:
         given: those that are asked for, as `embeddings` of a prompt.
+        bundled: those that come with LoRAs, which are read too.
 
     Raises:
         UnknownModelError: nothing goes by a name that was given.
@@ -77,12 +99,13 @@ def words_of(
                 "so that learned word does nothing."
             )
     asked = {name.casefold() for text in texts for name in mentioned(text)}
-    for stem, paths in _named_by(texts, reader.home, {*found}):
+    brought = {name.casefold() for word in bundled for name in word.names}
+    for stem, paths in _named_by(texts, reader.home, {*found} | brought):
         if chosen := _chosen(stem, paths, reader, is_asked=stem.casefold() in asked):
             path, word = chosen
             for name in word.names:
                 found.setdefault(name.casefold(), WordFile(word.names, stem, path))
-    _say_what_is_missed(texts, {*found}, reader)
+    _say_what_is_missed(texts, {*found} | brought, reader)
     return tuple(dict.fromkeys(found.values()))
 
 

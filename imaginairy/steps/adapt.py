@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 from imaginairy.adapters.acting import Acting, acting
 from imaginairy.adapters.hypernetworks import entering, read_hypernetwork
+from imaginairy.adapters.words import bundled_in
+from imaginairy.families.learned_word import LearnedWord
 from imaginairy.log import log
 from imaginairy.models.adapters import LoadedAdapter
 from imaginairy.models.store import ModelStore
@@ -46,3 +48,11 @@ def changed(order: Order, experts: Sequence[Expert]) -> AbstractContextManager[N
         (read_hypernetwork(each.path), each.weight) for each in order.hypernetworks
     ]
     return entering(experts[0].model, asked)
+
+
+def bundled_for(expert: Expert, adapters: Sequence[LoadedAdapter]) -> list[LearnedWord]:
+    """Return the learned words that come with LoRAs, as far as an expert reads them."""
+    readers = [e for e in expert.model.encoders.values() if hasattr(e, "words")]
+    widths = [reader.width for reader in readers]
+    found = bundled_in(each.adapter for each in adapters)
+    return [word for word in found if word.suits(*widths)]

@@ -8,6 +8,7 @@ import torch
 
 from imaginairy.adapters.words import read_words
 from imaginairy.conditioning import Conditioning
+from imaginairy.families.learned_word import LearnedWord
 from imaginairy.families.text import Wanted
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
@@ -26,9 +27,18 @@ class Said:
     """Of no prompt at all, where what is avoided is compared with that."""
 
 
-def condition(orders: Sequence[Order], model: DrawingModel, stages: Stages) -> Said:
-    """Read what orders say; the shorter of them are padded."""
-    wanted = [_wanted(order, model) for order in orders]
+def condition(
+    orders: Sequence[Order],
+    model: DrawingModel,
+    stages: Stages,
+    bundled: Sequence[LearnedWord] = (),
+) -> Said:
+    """Read what orders say; the shorter of them are padded.
+
+    Args:
+        bundled: learned words that come with LoRAs.
+    """
+    wanted = [_wanted(order, model, bundled) for order in orders]
     follow, avoid = _read(wanted, model, stages)
     nothing = None
     if orders[0].prompt.perpendicular_negative:
@@ -44,7 +54,9 @@ def condition(orders: Sequence[Order], model: DrawingModel, stages: Stages) -> S
     return Said(follow, avoid, nothing)
 
 
-def _wanted(order: Order, model: DrawingModel) -> Wanted:
+def _wanted(
+    order: Order, model: DrawingModel, bundled: Sequence[LearnedWord]
+) -> Wanted:
     """Return what an order says, as a family reads it."""
     prompt, given = order.prompt, None
     avoids = order.is_guided and not model.reads_guidance
@@ -58,7 +70,7 @@ def _wanted(order: Order, model: DrawingModel) -> Wanted:
         zeros=prompt.empty_negative == "zeros",
         clip_skip=order.clip_skip,
         given=given,
-        words=read_words(order.words),
+        words=[*read_words(order.words), *bundled],
     )
 
 

@@ -274,3 +274,37 @@ def test_what_is_no_word_is_refused(value: Any) -> None:
 )
 def test_a_word_stands_before_its_file(given: str, read: tuple[str, str]) -> None:
     assert parse_embedding(given) == read
+
+
+def test_words_come_with_loras(
+    folder: Path,
+    order: Any,
+    tiny_folder: Path,
+    tiny_store: ModelStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    held = {
+        "lora_unet_conv_in.lora_up.weight": torch.zeros(32, 2, 1, 1),
+        "lora_unet_conv_in.lora_down.weight": torch.zeros(2, 4, 3, 3),
+        "lora_unet_conv_in.alpha": torch.tensor(2.0),
+    }
+    save_file(
+        {**held, "bundle_emb.quux.string_to_param.*": ROWS}, folder / "with.safetensors"
+    )
+    save_file({**held}, folder / "bare.safetensors")
+    save_file({"emb_params": ROWS}, folder / "plain.safetensors")
+    caplog.clear()
+    bundled = order("a quux, embedding:quux", loras="with")
+    assert bundled.words == () and caplog.messages == []
+    model = str(tiny_folder)
+    drawn = [
+        result(tiny_store, text, loras=lora, embeddings=words, model=model)
+        for text, lora, words in (
+            ("a quux", "with", ()),
+            ("a quux", "bare", "quux=plain"),
+            ("a quux", "bare", ()),
+        )
+    ]
+    same, as_file, as_letters = (pixels(each.img).astype(int) for each in drawn)
+    assert abs(same - as_file).max() <= 1
+    assert abs(same - as_letters).max() > 1
