@@ -43,6 +43,8 @@ class Drawn:
     """Give the SHA-256 of each LoRA that acted, and that of its tensors."""
     recomputed: tuple[str, ...] = ()
     """Stages that half precision could not hold."""
+    decoder_hash: Callable[[], str] | None = None
+    """Gives that of the tiny VAE's, where one decodes."""
 
 
 def draw(orders: Sequence[Order], store: ModelStore, observer: Observer) -> list[Drawn]:
@@ -84,10 +86,12 @@ def _drawn(
         images = decode(latents, experts[0].model, experts[0].stages)
     hashes = tuple(each.loaded.weights_sha256 for each in experts)
     vae_hash = experts[0].loaded.vae_sha256
+    decoder_hash = experts[0].loaded.decoder_sha256
     lora_hashes = {each.name: each.hashes for each in adapters}
     recomputed = recomputed_by(experts)
+    said = vae_hash, lora_hashes, recomputed, decoder_hash
     return [
-        Drawn(order, image, each, hashes, vae_hash, lora_hashes, recomputed)
+        Drawn(order, image, each, hashes, *said)
         for order, image, each in zip(orders, images, prepared, strict=True)
     ]
 
@@ -125,6 +129,8 @@ def finish(
         hypernetwork_hashes={
             each.name: checksum([each.path]) for each in drawn.order.hypernetworks
         },
+        decoder=drawn.order.decoder,
+        decoder_hash=drawn.decoder_hash,
         recomputed=drawn.recomputed,
         device=str(store.device),
         precision=store.precision,

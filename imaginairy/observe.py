@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imaginairy.checks import flag
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
@@ -26,6 +28,25 @@ class Step:
     """Turns latents into an image; costs time, so it is done only when called."""
     picture: int = 0
     """Which of the images that are generated together, from 0, as they were begun."""
+    quick: Callable[["Tensor", bool], "Image"] | None = None
+    """Does the same roughly, in little time, given whether it may fetch a tiny VAE."""
+
+    def preview(self, *, fetch: bool = False) -> "Image":
+        """Return about what the image looks like by now, in little time.
+
+        It is decoded by the tiny VAE (TAESD) of the model where there is one on this
+        machine, and else made of the latents' colours, which is blurred.
+
+        Args:
+            fetch: whether the tiny VAE is fetched where it is not on this machine.
+
+        Raises:
+            BadOptionError: fetch is neither True nor False.
+        """
+        fetch = flag("fetch", fetch)
+        if self.quick is None:
+            return self.decode(self.denoised)
+        return self.quick(self.denoised, fetch)
 
 
 class Observer:

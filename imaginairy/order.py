@@ -67,6 +67,8 @@ class Order:
     model: str
     vae: str | None
     """The autoencoder in place of the model's own; None where it has that."""
+    decoder: str | None = None
+    """The tiny VAE that decodes in its place; None where none does."""
     sampler: Sampler
     steps: int
     steps_to_run: int
@@ -117,6 +119,7 @@ class Order:
         return (
             self.model,
             self.vae,
+            self.decoder,
             self.refiner,
             self.loras,
             self.prompt.merge_loras,

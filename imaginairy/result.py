@@ -45,6 +45,10 @@ class ImagineResult:
     """Gives the SHA-256 of the model's weights."""
     vae_hash: Callable[[], str] | None = field(default=None, repr=False)
     """Gives that of the VAE's; None where the model had its own."""
+    decoder: str | None = None
+    """The tiny VAE that decoded it; None where none did."""
+    decoder_hash: Callable[[], str] | None = field(default=None, repr=False)
+    """Gives the SHA-256 of that one's weights."""
     refiner_hash: Callable[[], str] | None = field(default=None, repr=False)
     """Gives that of the refiner's, where there was one."""
     embedding_hashes: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +121,8 @@ class ImagineResult:
             "prompt_text": self.prompt.prompt_text,
             "model_sha256": self.model_hash(),
             "vae_sha256": self.vae_hash and self.vae_hash(),
+            "decoder": self.decoder,
+            "decoder_sha256": self.decoder_hash and self.decoder_hash(),
             "refiner_sha256": self.refiner_hash and self.refiner_hash(),
             "embedding_sha256": dict(self.embedding_hashes),
             "lora_sha256": {name: get()[0] for name, get in self.lora_hashes.items()},

@@ -24,7 +24,9 @@ from imaginairy.hypernetwork import (
 from imaginairy.lazy_image import as_pillow
 from imaginairy.lora import Lora, without_loras
 from imaginairy.models.adapters import LoadedAdapter
-from imaginairy.models.store import LoadedModel, ModelStore
+from imaginairy.models.loaded import LoadedModel
+from imaginairy.models.previews import tiny_vae_of
+from imaginairy.models.store import ModelStore
 from imaginairy.models.words import shortened
 from imaginairy.order import LIMITS, Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
@@ -88,6 +90,8 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     )
     order = replace(order, loras=loras, words=words, hypernetworks=found)
     require_steps(order)
+    if whole.fast_decode:
+        order = replace(order, decoder=fast_decoder(loaded, store))
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)
     if whole.prediction and schedule.kind != "discrete":
@@ -202,6 +206,23 @@ def with_companions(
     safety.prepare(whole, store)
     scale = store.check("upscaler", whole.upscaler).scale if whole.upscale else 1
     return whole, scale
+
+
+def fast_decoder(loaded: LoadedModel, store: ModelStore) -> str:
+    """Return the name of the tiny VAE that decodes for a model, loaded beside it.
+
+    Raises:
+        BadOptionError: none is known for it.
+    """
+    row = tiny_vae_of(loaded)
+    if row is None:
+        raise BadOptionError(
+            f"No tiny VAE is known for the model '{loaded.spec.name}', so nothing "
+            "decodes fast; give one of its own with vae, or leave fast_decode out."
+        )
+    vae = loaded.vae.name if loaded.vae else None
+    store.get(loaded.spec.name, vae=vae, decoder=row.name)
+    return row.name
 
 
 def refiner_beside(

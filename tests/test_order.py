@@ -24,7 +24,7 @@ def order(scale: int = 1, **options: Any) -> Order:
 def test_nothing_is_left_open_and_the_prompt_says_the_same() -> None:
     plain = order()
     unset = [each.name for each in fields(plain) if getattr(plain, each.name) is None]
-    assert unset == ["vae", "variation", "refiner"], "there is none of them"
+    assert unset == ["vae", "decoder", "variation", "refiner"], "there is none of them"
     said = plain.prompt
     assert (said.width, said.height) == plain.saved == plain.drawn == (512, 512)
     assert (said.steps, said.seed, said.prompt_strength, said.sampler_type) == (

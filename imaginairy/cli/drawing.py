@@ -75,7 +75,7 @@ def draw(
             for outcome in outcomes(run.prompts(), batches):
                 run.take(outcome)
         finally:
-            run.bars.close()
+            run.close()
     run.finish()
 
 
@@ -108,6 +108,7 @@ class Run:
         manifest: Manifest | None = None,
         on_saved: Callable[[int, Saved], None] | None = None,
     ) -> None:
+        from imaginairy.cli.preview import PreviewFile
         from imaginairy.cli.progress import ProgressBars
         from imaginairy.cli.rates import Stopwatch
         from imaginairy.observe import Observers
@@ -118,10 +119,11 @@ class Run:
         self.manifest = manifest
         self.bars = ProgressBars(plan.total, quiet=drawing.quiet)
         self.recorder = StepRecorder()
-        steps = drawing.saving.records_steps
         self.stopwatch = Stopwatch(store)
-        recorders = [self.recorder] if steps else []
-        self.watching = Observers(self.bars, self.stopwatch, *recorders)
+        self.preview = PreviewFile(drawing.outdir) if drawing.preview else None
+        recorder = self.recorder if drawing.saving.records_steps else None
+        wanted = filter(None, (self.preview, recorder))
+        self.watching = Observers(self.bars, self.stopwatch, *wanted)
         self._failures = Failures(plan.total)
         self._begun: deque[Begun] = deque()
         self._sheets = Sheets() if drawing.grid or drawing.compilation else None
@@ -220,6 +222,12 @@ class Run:
             self.on_saved(begun.number, saved)
         else:
             self.drawing.tell(saved)
+
+    def close(self) -> None:
+        """Take away what is there only while pictures are drawn."""
+        self.bars.close()
+        if self.preview is not None:
+            self.preview.close()
 
     def finish(self) -> None:
         """Lay the pictures out as was asked for, and sum up what failed."""

@@ -102,6 +102,11 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     help="Also save every step, and the mask, in a folder named steps.",
 )  # fmt: skip
 @_option(
+    "Output", "--preview", is_flag=True,
+    help="While images are generated, also show what they look like by now, in a file "
+    "preview.jpg that is removed at the end; fetches a tiny VAE (TAESD) for that.",
+)  # fmt: skip
+@_option(
     "Output", "--gif", is_flag=True, help="Also save an animation of the steps."
 )  # fmt: skip
 @_option(

@@ -42,6 +42,7 @@ class Drawing:
     grid: bool
     compilation: str | None
     show_work: bool
+    preview: bool
     gif: bool
     compare_gif: bool
     as_json: bool

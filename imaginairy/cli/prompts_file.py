@@ -30,6 +30,8 @@ RECORDED = (
     "computed_in",
     "conditioning",
     "created",
+    "decoder",
+    "decoder_sha256",
     "device",
     "embedding_sha256",
     "hypernetwork_sha256",

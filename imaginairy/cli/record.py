@@ -128,7 +128,7 @@ class Record:
         """Say what is not as it was when the file was drawn."""
         assert self.metadata is not None
         then = self.metadata
-        for kind in ("model", "vae", "refiner"):
+        for kind in ("model", "vae", "decoder", "refiner"):
             was, digest = then.get(f"{kind}_sha256"), now.get(f"{kind}_sha256")
             if was != digest:
                 return (

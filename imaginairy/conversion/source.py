@@ -21,7 +21,7 @@ from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.drawing import usual_latents
 from imaginairy.models.loading import opened, require_grid
 from imaginairy.models.own_defaults import with_own_defaults
-from imaginairy.models.vae import vae_part
+from imaginairy.models.vae import is_tiny, vae_part
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import MODEL_INDEX
@@ -169,6 +169,11 @@ def with_vae(source: Source, name: str) -> Source:
         else usual_latents(source.family)
     )
     part = vae_part(spec, source.family, own, source.row.name)
+    if is_tiny(part):
+        raise CheckpointError(
+            f"'{spec.name}' is a tiny VAE, which no model has in place of its own; "
+            "give a whole one, or generate with --fast-decode."
+        )
     require_grid(spec.name, source.family, part.config)
     checkpoint = replace(source.checkpoint, parts={**parts, AUTOENCODER: part})
     return replace(

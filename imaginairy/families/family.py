@@ -29,6 +29,9 @@ AUTOENCODER = "autoencoder"
 """Role of the network that turns pictures into latents and back, by `latents_of` and
 `pictures_of`; its `config` says the `latent_channels` and the `downsampling`. That of a
 model may be lacking, and another be taken; see `models.vae`."""
+DECODER = "decoder"
+"""Role of a network that turns latents into pictures in place of the autoencoder, by
+the same `pictures_of`; no model has one of its own."""
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,8 @@ WORDS = r"(^|\.)(embed_tokens|token_embd)\.weight$"
 TOKENS = r"(^|\.)text_model\.embeddings\.token_embedding\.weight$"
 CLIPS = {768: "CLIP-L", 1024: "OpenCLIP-H", 1280: "OpenCLIP-bigG"}
 DECODER = r"(^|\.)decoder\.(up\.\d|up_blocks\.\d|mid\.block_1|mid_block\.resnets)"
+TINY = r"^((taesd_)?(encoder|decoder)\.(layers\.)?)?[13]\.conv\.0\.weight$"
+TINY_LATENTS = r"^(decoder\.(layers\.)?0|(taesd_)?decoder\.1|1)\.weight$"
 LATENTS = r"(^|\.)decoder\.conv_in\.weight$"
 PARTS = (
     Kind(
@@ -132,9 +134,13 @@ PARTS = (
     ),
     Kind(
         "tiny autoencoder", "a TAESD, a tiny autoencoder",
-        names(r"^((taesd_)?(encoder|decoder)\.(layers\.)?)?[13]\.conv\.0\.weight$"),
-        widths(r"^(decoder\.(layers\.)?0|decoder\.1|1)\.weight$", 1,
-               {4: f"{SD1}, 2.x or XL", 16: f"{FLUX1} or {SD3}"}),
+        (*names(TINY), Sign(TINY_LATENTS, 1, (4,))),
+        widths(TINY_LATENTS, 1, {4: f"{SD1}, 2.x or XL"}),
+        "a TAESD, a tiny autoencoder, for {}", BESIDE_A_MODEL,
+    ),
+    Kind(
+        "tiny autoencoder", "a TAESD, a tiny autoencoder", names(TINY),
+        widths(TINY_LATENTS, 1, {16: f"{FLUX1} or {SD3}"}),
         "a TAESD, a tiny autoencoder, for {}", ALONE,
     ),
     Kind(

@@ -12,6 +12,7 @@ from imaginairy.conditioning import Conditioning
 from imaginairy.device import computes_in
 from imaginairy.families.family import (
     AUTOENCODER,
+    DECODER,
     DENOISER,
     EmptyNegative,
     Family,
@@ -19,6 +20,7 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.families.text import Condition, Encoders, Wanted
+from imaginairy.networks.colours import fitted
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.schedule import Schedule, SigmaSchedule
@@ -108,15 +110,45 @@ class DrawingModel:
             return self.autoencoder.config
         return usual_latents(self.family)
 
+    @property
+    def decoder(self) -> Any:
+        """The network that turns latents into pictures: the autoencoder, unless another
+        one does that in its place."""
+        return self.networks.get(DECODER) or self.autoencoder
+
+    @cached_property
+    def colours(self) -> nn.Module:
+        """What decodes latents as colours without detail, in next to no time."""
+        with torch.inference_mode():
+            return fitted(self.autoencoder.pictures_of, self.grid.channels, self.device)
+
     def with_autoencoder(self, network: nn.Module, source: Tensors) -> "DrawingModel":
         """Return the same model with another autoencoder; all else is shared.
+
+        One that only decodes leaves encoding to the model's own.
 
         Args:
             source: where its weights lie, as far as they are used from disk.
         """
+        encodes = getattr(network, "encoder", network) is not None
+        return self._with(AUTOENCODER if encodes else DECODER, network, source)
+
+    def with_decoder(
+        self, network: nn.Module, source: Tensors | None = None
+    ) -> "DrawingModel":
+        """Return the same model with another network that decodes; all else is shared.
+
+        Args:
+            source: as of `with_autoencoder`; None where nothing is used from disk.
+        """
+        return self._with(DECODER, network, source)
+
+    def _with(
+        self, role: str, network: nn.Module, source: Tensors | None
+    ) -> "DrawingModel":
         other = copy.copy(self)
-        other.networks = {**self.networks, AUTOENCODER: network}
-        other.sources = [*self.sources, source]
+        other.networks = {**self.networks, role: network}
+        other.sources = [*self.sources, *([source] if source else [])]
         return other
 
     @property
@@ -175,11 +207,16 @@ class DrawingModel:
         number = computes_in(self.network).itemsize
         return int(number * self.network.config.numbers_held(height, width))
 
-    def bytes_of_pixels(self, size: tuple[int, int]) -> int:
-        """Return about how much memory the autoencoder takes for a picture, whole."""
+    def bytes_of_pixels(self, size: tuple[int, int], role: str = AUTOENCODER) -> int:
+        """Return about how much memory the autoencoder takes for a picture, whole.
+
+        Args:
+            role: `DECODER` for the network that decodes, where that is another.
+        """
         width, height = size
-        number = computes_in(self.autoencoder).itemsize
-        return int(number * self.autoencoder.config.numbers_held(height, width))
+        network: Any = self.networks.get(role, self.autoencoder)
+        number = computes_in(network).itemsize
+        return int(number * network.config.numbers_held(height, width))
 
     def size_in(self, size: tuple[int, int], free: int) -> tuple[int, int] | None:
         """Return the largest size that can be drawn in so many bytes.
@@ -244,7 +281,7 @@ class DrawingModel:
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the pictures (batch, 3, h, w), about [-1, 1], of scaled latents."""
-        pictures: Tensor = self.autoencoder.pictures_of(latents)
+        pictures: Tensor = self.decoder.pictures_of(latents)
         return pictures
 
 

@@ -1,19 +1,21 @@
 """What models say of themselves, read without their weights and never fetched."""
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from imaginairy.families.table import FAMILIES
+from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loading import opened
-from imaginairy.models.store import WITHOUT_WEIGHTS, LoadedModel, ModelStore
+from imaginairy.models.store import WITHOUT_WEIGHTS, ModelStore
 from imaginairy.sizes import USUAL_SCALE
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.fetch import on_disk
-from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.roles import DRAWS, VAE
 from imaginairy.sources.rows import HubFile, HubRepo, ModelRow, WebFile
 
 
@@ -72,9 +74,21 @@ class Glance(ModelStore):
         return super()._made(row, WITHOUT_WEIGHTS)
 
     def _with_vae(self, loaded: LoadedModel, vae: str) -> LoadedModel:
+        with self._weightless():
+            return super()._with_vae(loaded, vae)
+
+    def _decoding(self, loaded: LoadedModel, decoder: str | None) -> LoadedModel:
+        if decoder is None or not self.has(decoder, role=VAE):
+            return loaded
+        with self._weightless():
+            return super()._decoding(loaded, decoder)
+
+    @contextmanager
+    def _weightless(self) -> Iterator[None]:
+        """Let what is loaded have no weights."""
         device, self.device = self.device, WITHOUT_WEIGHTS
         try:
-            return super()._with_vae(loaded, vae)
+            yield
         finally:
             self.device = device
 

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cache, partial
 from threading import RLock
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -33,10 +32,11 @@ from imaginairy.families.family import AUTOENCODER, function
 from imaginairy.log import log
 from imaginairy.models.adapters import HeldAdapters
 from imaginairy.models.drawing import DrawingModel
+from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loading import load
 from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
-from imaginairy.models.vae import load_vae
-from imaginairy.models.words import KnownWords, read_words
+from imaginairy.models.vae import load_vae, with_vae
+from imaginairy.models.words import read_words
 from imaginairy.precision import Precision, usual_precision
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.fetch import own_folder
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from imaginairy.models.similarity import Comparer
     from imaginairy.models.upscaler import Upscaler
 
+T = TypeVar("T")
+
 LOADERS = {
     "mask": "imaginairy.models.segmentation:load_segmenter",
     "upscaler": "imaginairy.models.upscaler:load_upscaler",
@@ -66,6 +68,8 @@ LOADERS = {
 """What makes a model for each role beside the drawing out of its row, on a device; most
 pictures need none of them."""
 
+DECODES = "decodes"
+"""Where the tiny VAE is held that decodes in place of a model's own."""
 REFINES = "refines"
 """Where the model that goes on with another's pictures is held."""
 
@@ -74,28 +78,6 @@ WITHOUT_WEIGHTS = torch.device("meta")
 
 ASK_AGAIN_S = 60.0
 """Seconds for which it is remembered whether a published model can be had."""
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model that draws, in memory."""
-
-    spec: ModelRow
-    diffusion: DrawingModel
-    weights_sha256: Callable[[], str]
-    """Gives the SHA-256 of the weights, summed up when it is first asked for."""
-    words: KnownWords | None = None
-    """All that it knows, where its folder says so."""
-    vae: ModelRow | None = None
-    """The autoencoder that it has in place of its own; None where it has its own."""
-    vae_sha256: Callable[[], str] | None = None
-    """Gives the SHA-256 of that autoencoder's weights."""
-
-    @property
-    def title(self) -> str:
-        """What it is called where something goes wrong, but for the outer quotes."""
-        with_vae = f"' with the VAE '{self.vae.name}" if self.vae else ""
-        return f"{self.spec.name}{with_vae}"
 
 
 class ModelStore:
@@ -171,13 +153,16 @@ class ModelStore:
             self._located[key] = self._located.setdefault((role, row.name), row)
         return self._located[key]
 
-    def get(self, name: str | None, *, vae: str | None = None) -> LoadedModel:
+    def get(
+        self, name: str | None, *, vae: str | None = None, decoder: str | None = None
+    ) -> LoadedModel:
         """Return a model that draws, loaded; see `imaginairy.sources.locate`.
 
         All else is let go before another one is loaded, to make room.
 
         Args:
             vae: the autoencoder to give it in place of its own; the rest is shared.
+            decoder: a tiny VAE that decodes in its place.
 
         Raises:
             UnknownModelError: nothing goes by one of the names.
@@ -190,58 +175,58 @@ class ModelStore:
             if _kept(self._held, row) is None and _kept(self._held, row, REFINES):
                 first, second = self._held.pop(DRAWS, None), self._held.pop(REFINES)
                 self._held |= {DRAWS: second, **({REFINES: first} if first else {})}
-                self._held.pop(VAE, None)  # it is made of the one that draws
+                for place in (VAE, DECODES):  # made for the one that draws
+                    self._held.pop(place, None)
             loaded: LoadedModel = self.companion(DRAWS, name)
             if vae is not None:
-                return self._with_vae(loaded, vae)
+                return self._decoding(self._with_vae(loaded, vae), decoder)
             if AUTOENCODER not in loaded.diffusion.networks:
                 raise CheckpointError(
                     f"'{loaded.spec.name}' has no autoencoder (VAE); give one with "
                     "--vae, or a model that has one."
                 )
-            return loaded
+            return self._decoding(loaded, decoder)
 
     def _with_vae(self, loaded: LoadedModel, vae: str) -> LoadedModel:
         """Give the model that is loaded another autoencoder."""
         row = self.locate(vae, role=VAE)
-        made: LoadedModel | None = _kept(self._held, row)
-        if made is None:
-            self._held.pop(VAE, None)  # before another one takes its place
-            model, of = loaded.diffusion, loaded.spec.name
-            with torch.inference_mode(False):
-                network, source = load_vae(row, model, of, self.device, self.dtype)
-            made = replace(
-                loaded,
-                diffusion=model.with_autoencoder(network, source),
-                vae=row,
-                vae_sha256=cache(partial(checksum, source.files)),
-            )
-            self._held[VAE] = row, made
-        return made
+        made = partial(with_vae, loaded, row, self.device, self.dtype)
+        return self._once(VAE, row, made)
+
+    def _decoding(self, loaded: LoadedModel, decoder: str | None) -> LoadedModel:
+        """Let a tiny VAE decode for the model that is loaded, where one is named."""
+        if decoder is None:
+            return loaded
+        row = self.locate(decoder, role=VAE)
+        by = loaded.diffusion, loaded.spec.name, self.device, self.dtype
+        network, source = self._once(DECODES, row, partial(load_vae, row, *by))
+        return loaded.decoding(network, source)
+
+    def _once(self, place: str, row: ModelRow, make: Callable[[], T]) -> T:
+        """Return what was made of a model for a place, made where that is another's."""
+        there: T | None = _kept(self._held, row, place)
+        if there is None:
+            self._held.pop(place, None)  # before another one takes its place
+            with torch.inference_mode(False):  # to be used outside too
+                there = make()
+            self._held[place] = row, there
+        return there
 
     def refiner(self, name: str) -> LoadedModel:
         """Return the model that goes on with another's pictures, loaded beside that."""
         with self.in_use():
             row = self.locate(name)
-            loaded: LoadedModel | None = _kept(self._held, row, REFINES, DRAWS)
-            if loaded is None:
-                self._held.pop(REFINES, None)
-                loaded = self._made(row, self.device)
-                self._held[REFINES] = row, loaded
-            return loaded
+            drawing: LoadedModel | None = _kept(self._held, row)
+            making = partial(self._made, row, self.device)
+            return drawing or self._once(REFINES, row, making)
 
     def companion(self, role: str, name: str | None) -> Any:
         """Return a model of a role, loaded; see `imaginairy.sources.locate`."""
         with self.in_use():
             row = self.locate(name, role=role)
-            model = _kept(self._held, row)
-            if model is None:
-                if role == DRAWS:
-                    self.clear()
-                self._held.pop(role, None)  # before another one takes its place
-                model = self._made(row, self.device)
-                self._held[role] = row, model
-            return model
+            if role == DRAWS and _kept(self._held, row) is None:
+                self.clear()
+            return self._once(role, row, partial(self._made, row, self.device))
 
     def check(self, role: str, name: str | None) -> Any:
         """Return a model of a role without its weights.

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,16 @@ from imaginairy.models.checkpoint import (
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.known import known_as
+from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loading import held_in, require_grid
+from imaginairy.models.tiny_vae import (
+    both_halves,
+    halves_in,
+    is_tiny_config,
+    tiny_part,
+)
 from imaginairy.networks.config import AutoencoderConfig
+from imaginairy.networks.tiny_autoencoder import TinyAutoencoder
 from imaginairy.published.autoencoder import (
     DEVIATIONS,
     MEANS,
@@ -31,7 +40,9 @@ from imaginairy.published.autoencoder import (
     beginning,
     channels_of,
 )
+from imaginairy.published.tiny_autoencoder import is_tiny_autoencoder
 from imaginairy.settings import Settings, shown_value
+from imaginairy.sources.checksum import checksum
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG
 from imaginairy.sources.rows import ModelRow
@@ -58,6 +69,20 @@ class Found:
     """That of the model whose it is, where it lies in one."""
 
 
+def with_vae(
+    loaded: LoadedModel, spec: ModelRow, device: torch.device, dtype: torch.dtype
+) -> LoadedModel:
+    """Return a model with another autoencoder; see `load_vae`."""
+    model = loaded.diffusion
+    network, source = load_vae(spec, model, loaded.spec.name, device, dtype)
+    return replace(
+        loaded,
+        diffusion=model.with_autoencoder(network, source),
+        vae=spec,
+        vae_sha256=cache(partial(checksum, source.files)),
+    )
+
+
 def load_vae(
     spec: ModelRow,
     model: DrawingModel,
@@ -73,6 +98,7 @@ def load_vae(
     half, family = dtype != torch.float32, model.family
     part = vae_part(spec, family, model.latents, model_name, half=half)
     holds = family.part(AUTOENCODER).half or part.settings.get(UPCAST) is False
+    holds = holds or is_tiny(part)
     held = held_in(dtype, half=holds)
     network = part.load(device, held, memory_format=memory_format(device, held))
     return network, part.tensors
@@ -104,8 +130,12 @@ def vae_part(
     known = next((each for each in FAMILIES if each.name == spec.family), None)
     require_kin(spec, known, family, model_name)  # before it is fetched
     found = find_vae(fetch(spec, half=half), row, half=half)
-    require_channels(spec, found.tensors, family, model_name)
     require_kin(spec, found.family, family, model_name)
+    if is_tiny_autoencoder(found.tensors.shapes):
+        part = tiny_part(found.tensors, {**spec.says, **found.settings}, found.said_in)
+        require_grid(spec.name, family, part.config)
+        return part
+    require_channels(spec, found.tensors, family, model_name)
     where = found.said_in
     own, said = usual(latents), {**spec.says, **found.settings}
     said = read_settings(where, family, row, said)
@@ -115,6 +145,11 @@ def vae_part(
     part = read_part(found.path, family, row, found.tensors, settings, where)
     require_grid(spec.name, family, part.config)
     return replace(part, ignored=(*part.ignored, TRAINING))
+
+
+def is_tiny(part: Part) -> bool:
+    """Tell whether an autoencoder is a tiny one, of a design of its own."""
+    return part.network is TinyAutoencoder
 
 
 def usual(own: AutoencoderConfig) -> dict[str, Any]:
@@ -140,6 +175,8 @@ def find_vae(path: Path, row: PartRow, *, half: bool = False) -> Found:
     """
     if not path.is_dir():
         return _in_file(path, row)
+    if halves := halves_in(path):
+        return Found(path, halves)
     folder = ModelFolder(path, half=half)
     if not folder.has_weights(row.folder):
         if folder.index:
@@ -158,6 +195,12 @@ def find_vae(path: Path, row: PartRow, *, half: bool = False) -> Found:
 
 def _in_file(path: Path, row: PartRow) -> Found:
     opened = open_weights(path)
+    if halves := both_halves(path, opened):
+        return Found(path, halves)
+    if is_tiny_autoencoder(opened.shapes):
+        beside = path.parent / CONFIG
+        said = read_json(beside) if beside.is_file() else {}
+        return Found(path, opened, said if is_tiny_config(said) else {}, beside)
     family, whole, _ = family_of_file(opened)
     if family is not None:
         own, said = family.part(AUTOENCODER), said_by_file(path, whole, family)

@@ -150,3 +150,39 @@ class ClipTextConfig:
     """Width that the pooled embedding is projected to; None leaves it as it is."""
     end_token: int = 49407
     """Id of the token that ends a text, at which it is pooled."""
+
+
+@dataclass(frozen=True)
+class TinyAutoencoderConfig:
+    """Size a tiny autoencoder; each level but one halves the picture, or doubles it.
+
+    The defaults are those of TAESD (Ollin Boer Bohan 2023).
+    """
+
+    width: int = 64
+    """Channels of all that it computes."""
+    encoder_blocks: tuple[int, ...] = (1, 3, 3, 3)
+    """Of each level, the finest first; none where there is a decoder alone."""
+    decoder_blocks: tuple[int, ...] = (3, 3, 3, 1)
+    """Of each level, the coarsest first."""
+    image_channels: int = 3
+    latent_channels: int = 4
+    scale_factor: float = 1.0
+    """The diffusion model sees its latents times this: it makes them as that sees
+    those of the autoencoder that it stands in for."""
+
+    @property
+    def downsampling(self) -> int:
+        """Picture pixels per latent pixel, along one side."""
+        return int(2 ** (len(self.decoder_blocks) - 1))
+
+    def numbers_held(self, height: int, width: int) -> int:
+        """Return about how many numbers are held at once for a picture of that size.
+
+        Four maps of the finest level.
+        """
+        return 4 * self.width * height * width
+
+    def numbers_held_in_stripes(self, height: int, width: int) -> int:
+        """Return the same, as it is not computed stripe by stripe."""
+        return self.numbers_held(height, width)

@@ -22,6 +22,11 @@ class ModelFields:
         "on the hub; of a model, its VAE is taken.",
         checks.model, section="Model", follows=("model",),
     )  # fmt: skip
+    fast_decode: bool = option(
+        "Decode the image by a tiny VAE (TAESD) in place of the model's own: in a "
+        "fraction of the time and memory, a little less sharp.",
+        checks.flag, False, section="Model", after="vae", follows=("model",),
+    )  # fmt: skip
     refiner: str | None = option(
         "Refiner: a second model, of the same kind of latents, that takes over behind "
         "the first for the rest of the noise, as sdxl-refiner@0.8: after 80 % of the "

@@ -3,6 +3,25 @@
 from imaginairy.sources.roles import VAE
 from imaginairy.sources.rows import HubRepo, ModelRow
 
+TINY_ROWS: tuple[ModelRow, ...] = (
+    ModelRow(
+        role=VAE,
+        name="taesd",
+        family="sd1",
+        summary="tiny and quick, in place of that of Stable Diffusion 1.x and 2.x",
+        weights=HubRepo("madebyollin/taesd"),
+        licence="MIT",
+    ),
+    ModelRow(
+        role=VAE,
+        name="taesdxl",
+        family="sdxl",
+        summary="tiny and quick, in place of that of Stable Diffusion XL",
+        weights=HubRepo("madebyollin/taesdxl"),
+        licence="MIT",
+    ),
+)
+"""Those by Ollin Boer Bohan, which decode fast, and previews."""
 VAE_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=VAE,
@@ -15,4 +34,5 @@ VAE_ROWS: tuple[ModelRow, ...] = (
         licence="MIT",
         says={"force_upcast": False},
     ),
+    *TINY_ROWS,
 )

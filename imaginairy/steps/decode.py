@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PIL import Image
 from torch import Tensor
 
+from imaginairy.families.family import DECODER
 from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.pixels import tensor_to_image
@@ -25,9 +26,21 @@ def one_by_one(latents: Tensor) -> list[Tensor]:
     return [latents[number : number + 1] for number in range(len(latents))]
 
 
-def preview(model: DrawingModel, stages: Stages, latents: Tensor) -> Image.Image:
+def shown(model: DrawingModel, stages: Stages, latents: Tensor) -> Image.Image:
     """Return the picture that latents (1, channels, h, w) stand for."""
     return _decoded(latents, model, stages.in_memory)
+
+
+def previewed(
+    previews: Callable[..., DrawingModel], stages: Stages, latents: Tensor, fetch: bool
+) -> Image.Image:
+    """Return what latents (1, channels, h, w) look like, roughly and in little time.
+
+    Args:
+        previews: gives what decodes them.
+        fetch: whether what that needs may be fetched.
+    """
+    return _decoded(latents, previews(fetch=fetch), stages.in_memory)
 
 
 def _finished(latents: Tensor, model: DrawingModel, stages: Stages) -> Image.Image:
@@ -40,8 +53,9 @@ def _decoded(
     latents: Tensor, model: DrawingModel, run: Callable[..., Tensor]
 ) -> Image.Image:
     height, width = (side * model.grid.pixels for side in latents.shape[2:])
-    holds, network = model.bytes_of_pixels((width, height)), model.autoencoder
-    pictures = run("the decoder", network, model.decode, latents, holds=holds)
+    holds, network = model.bytes_of_pixels((width, height), DECODER), model.decoder
+    work = "the decoder" if network is model.autoencoder else "the tiny decoder"
+    pictures = run(work, network, model.decode, latents, holds=holds)
     return tensor_to_image(pictures[0])
 
 

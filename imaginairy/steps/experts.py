@@ -5,13 +5,15 @@ Podell et al. 2023, arXiv:2307.01952, section 2.5): all walk one schedule, each 
 where the one before it stops.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
-from imaginairy.models.store import LoadedModel, ModelStore
+from imaginairy.models.loaded import LoadedModel
+from imaginairy.models.previews import previewing
+from imaginairy.models.store import ModelStore
 from imaginairy.order import Order
 from imaginairy.steps.stages import Stages
 
@@ -22,6 +24,8 @@ class Expert:
 
     loaded: LoadedModel
     stages: Stages
+    previews: Callable[..., DrawingModel]
+    """Gives, told whether to `fetch` what is lacking, what decodes previews."""
     begins: float = 0.0
     """The share of the noise schedule that is walked before it takes over."""
 
@@ -45,13 +49,18 @@ def experts_of(
     order: Order, store: ModelStore, *, look_later: bool = False
 ) -> tuple[Expert, ...]:
     """Return who draws an order, in the order in which they do."""
-    first = store.get(order.model, vae=order.vae)
+    first = store.get(order.model, vae=order.vae, decoder=order.decoder)
     loaded = [(first, 0.0)]
     if order.refiner is not None:
         name, begins = order.refiner
         loaded.append((store.refiner(name), begins))
     return tuple(
-        Expert(model, _stages(model, order, store, look_later), begins)
+        Expert(
+            model,
+            _stages(model, order, store, look_later),
+            cache(partial(previewing, first, store)),
+            begins,
+        )
         for model, begins in loaded
     )
 

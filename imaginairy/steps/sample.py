@@ -28,7 +28,7 @@ from imaginairy.samplers.denoiser import (
 from imaginairy.samplers.guidance import Limits, Projection, Threshold, between
 from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
-from imaginairy.steps.decode import one_by_one, preview
+from imaginairy.steps.decode import one_by_one, previewed, shown
 from imaginairy.steps.experts import Expert, legs_of, say_who_draws
 from imaginairy.steps.start import Start
 
@@ -39,8 +39,9 @@ def tiled(
     """Return the scope in which the networks' convolutions wrap around as asked."""
     mode = orders[0].prompt.tile_mode
     networks = [each.model.network for each in experts]
-    autoencoder = experts[0].model.autoencoder
-    return tiling(*networks, autoencoder, x="x" in mode, y="y" in mode)
+    drawn = experts[0].model
+    both = (drawn.autoencoder, drawn.decoder)
+    return tiling(*networks, *both, x="x" in mode, y="y" in mode)
 
 
 def sample(
@@ -65,7 +66,9 @@ def sample(
     if not steps:
         return start.latents
 
-    counted = count()
+    counted, stages = count(), experts[0].stages
+    show = partial(shown, model, stages)
+    quick = partial(previewed, experts[0].previews, stages)
 
     def on_step(_: int, latents: Tensor, denoised: Tensor) -> None:
         index = next(counted)
@@ -73,8 +76,7 @@ def sample(
             acting.at((index + 1) / steps)
         pictures = zip(one_by_one(latents), one_by_one(denoised), strict=True)
         for number, (walked, clean) in enumerate(pictures):
-            show = partial(preview, model, experts[0].stages)
-            observer.on_step(Step(index, walked, clean, show, number))
+            observer.on_step(Step(index, walked, clean, show, number, quick))
 
     latents, legs = start.latents, legs_of(experts, start.levels)
     say_who_draws(experts, legs, order)

@@ -84,7 +84,7 @@ def test_one_that_is_gone_is_asked_for_before_anything_is_drawn(drawn: Path) -> 
     [
         ("nonsense", "There is no VAE 'nonsense'; give one of sdxl-vae-fp16-fix, ", 2),
         ("", "vae", 2),
-        ("a/b/c", "There is no VAE 'a/b/c'; give one of sdxl-vae-fp16-fix, the p", 2),
+        ("a/b/c", "There is no VAE 'a/b/c'; give one of sdxl-vae-fp16-fix, taesd, ", 2),
         ("notes.txt", "'notes.txt' is ", 1),
         (".", "'.' holds no weights.", 1),
         ("sdxl-vae-fp16-fix", "has the VAE of Stable Diffusion XL, whose latents a", 1),

@@ -14,6 +14,7 @@ from tests.support.adapters import save_style
 from tests.support.credentials import save_certificates
 from tests.support.effects import Studio
 from tests.support.packages import bring, enhancer_code
+from tests.support.taesd import save_halves, tiny_taesd
 from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
 from tests.support.tiny_codeformer import save_tiny_codeformer
@@ -31,6 +32,7 @@ pytest.register_assert_rewrite(
         for name in (
             "fields",
             "words",
+            "decoding",
             "told",
             "prompt_options",
             "options",
@@ -77,6 +79,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     save_style(other, folder / "style.safetensors")
     (folder / "loras").mkdir()
     (folder / "loras" / "style.safetensors").symlink_to(folder / "style.safetensors")
+    save_halves(tiny_taesd(), folder, ".safetensors", "decoder")
     tiny_sdxl().save_pretrained(folder / "xl")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     pair = ({"linear.0.weight": torch.eye(48)}, {"linear.0.weight": 2 * torch.eye(48)})

@@ -361,16 +361,6 @@ def another_model_draws_another_picture(before: Seen, after: Seen) -> None:
     assert before.result.model_hash() != after.result.model_hash()
 
 
-@judges("vae", "other")
-def another_vae_turns_the_same_latents_into_another_picture(
-    before: Seen, after: Seen
-) -> None:
-    latents = (seen.steps[-1].latents for seen in (before, after))
-    assert torch.equal(*latents)
-    assert distance(before.image, after.image) > 1
-    assert before.result.vae_hash is None and after.result.vae_hash is not None
-
-
 @judges("refiner", "other@0.3", steps=4)
 def another_model_draws_the_last_steps(before: Seen, after: Seen) -> None:
     assert [each.timestep for each in before.asked] == [751, 501, 251, 1]

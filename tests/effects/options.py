@@ -112,6 +112,13 @@ def each_step_is_saved(before: Ran, after: Ran) -> None:
     ]
 
 
+def it_is_shown_only_while_it_is_drawn(before: Ran, after: Ran) -> None:
+    said = ["preview: outputs/preview.jpg" in ran.stderr for ran in (before, after)]
+    assert said == [False, True]
+    assert before.files == after.files
+    assert np.array_equal(before.pixels(), after.pixels())
+
+
 def the_steps_are_animated(before: Ran, after: Ran) -> None:
     assert not [name for name in before.files if name.endswith(".gif")]
     assert [name for name in after.files if name.endswith(".gif")]
@@ -268,6 +275,7 @@ def _rows(
         all_are_joined_to_one_animation,
     )
     yield ("--show-work",), (), steps, each_step_is_saved
+    yield ("--preview",), (), steps, it_is_shown_only_while_it_is_drawn
     yield ("--gif",), (), steps, the_steps_are_animated
     yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
     again = (";", *COMMANDS[command], *TINY, "--resume")

@@ -46,6 +46,7 @@ PLAIN: dict[str, Value] = {
     "vae": ("vae.safetensors", "vae.safetensors"),
     "hypernetworks": ("hyper.pt=0.5", ["hyper.pt=0.5"]),
     "embeddings": ("fox=zorb.safetensors", ["zorb.safetensors"]),
+    "fast_decode": (None, True),
     "refiner": ("tiny@0.5", "tiny@0.5"),
     "loras": ("style.safetensors=0.5", ["style.safetensors=0.5"]),
     "merge_loras": (None, True),
@@ -216,6 +217,7 @@ def _switches(command: str, base: tuple[str, ...]) -> Iterator[Use]:
         (base, "--fix-faces", "--no-fix-faces", FACES),
         (base, "--caption", "--no-caption", ("--caption-model", "teller")),
         (base, "--upscale", "--no-upscale", ()),
+        (base, "--fast-decode", "--no-fast-decode", ()),
         (masked, "--mask-modify-original", "--no-mask-modify-original", ()),
         (masked, "--no-mask-modify-original", "--mask-modify-original", ()),
         (

@@ -6,6 +6,7 @@ import pytest
 
 from imaginairy import ImaginePrompt
 from tests.effects.afterwards import AFTERWARDS
+from tests.effects.decoding import DECODING
 from tests.effects.fields import FIELDS as MOST
 from tests.effects.guidance import GUIDANCE
 from tests.effects.told import TOLD
@@ -13,6 +14,7 @@ from tests.effects.words import WORDS
 from tests.support.effects import Effect, Studio
 
 FIELDS = (*MOST, *GUIDANCE, *TOLD, *WORDS, *AFTERWARDS)
+FIELDS = (*MOST, *DECODING, *GUIDANCE, *TOLD, *AFTERWARDS)
 
 
 @pytest.mark.usefixtures("place")

@@ -84,9 +84,9 @@ REFUSED: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
         "is no VAE but a LoRA; give a VAE, or a model that has one.",
     ),
     "a TAESD": (
-        {"decoder.layers.0.weight": (64, 4, 3, 3), "decoder.1.conv.0.weight": (1,),
-         "decoder.layers.1.conv.0.weight": (64, 64, 3, 3)},
-        "is no VAE but a TAESD, a tiny autoencoder, for Stable Diffusion 1.x",
+        {"decoder.layers.0.weight": (64, 4, 3, 3),
+         "decoder.layers.2.conv.0.weight": (64, 64, 3, 3)},
+        "cannot be used: its decoder has a first convolution and no last one.",
     ),
     "nothing known": (
         {"lorry.weight": (2,)},

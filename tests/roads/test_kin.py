@@ -14,7 +14,7 @@ import torch
 from diffusers import EulerDiscreteScheduler, LCMScheduler, UNet2DConditionModel
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
-from imaginairy.models.store import LoadedModel
+from imaginairy.models.loaded import LoadedModel
 from tests.support.beside_diffusers import BOWL, FOX, SIZE, Last, prompts, theirs
 from tests.support.golden import relative_error
 from tests.support.tiny import BETAS
