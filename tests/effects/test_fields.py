@@ -13,8 +13,7 @@ from tests.effects.told import TOLD
 from tests.effects.words import WORDS
 from tests.support.effects import Effect, Studio
 
-FIELDS = (*MOST, *GUIDANCE, *TOLD, *WORDS, *AFTERWARDS)
-FIELDS = (*MOST, *DECODING, *GUIDANCE, *TOLD, *AFTERWARDS)
+FIELDS = (*MOST, *DECODING, *GUIDANCE, *TOLD, *WORDS, *AFTERWARDS)
 
 
 @pytest.mark.usefixtures("place")
