@@ -26,6 +26,7 @@ from imaginairy.cli.trust import require_trust
 from imaginairy.cli.verdict import Verdict
 from imaginairy.errors import UnknownModelError
 from imaginairy.log import log
+from imaginairy.lora import loras
 from imaginairy.precision import Precision
 from imaginairy.sources.adapters import with_hash
 from imaginairy.sources.fetch import on_disk
@@ -95,7 +96,8 @@ def again_cmd(
     store = context.ensure_object(Stores).get(device, precision)
     for record in records:
         _require_models(record, store)
-    records = [_with_loras(record, store) for record in records]
+    own = "loras" in changes
+    records = [_with_loras(record, store, own) for record in records]
     asked = [
         replace(record.asked, extension=each.extension)
         for record, each in zip(records, asked, strict=True)
@@ -130,13 +132,20 @@ def _require_models(record: Record, store: Any) -> None:
             ) from error
 
 
-def _with_loras(record: Record, store: Any) -> Record:
-    """Find the LoRAs of a picture: where they were, or else by their hashes."""
+def _with_loras(record: Record, store: Any, own: bool) -> Record:
+    """Find the LoRAs of a picture: where they were, or else by their hashes.
+
+    Args:
+        own: whether those that no prompt names were given by the user.
+    """
+    given = loras("loras", record.asked.fields.get("loras", ())) if own else ()
     model = store.locate(record.asked.fields.get("model"))
     for lora in record.loras:
         try:
             store.adapters.locate(lora.name, model)
         except UnknownModelError as error:
+            if lora in given:
+                raise
             start = record.lora_hashes.get(lora.name, "")
             found = with_hash(start, on_disk(model))
             if found is None:

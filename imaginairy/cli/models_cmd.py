@@ -1,11 +1,13 @@
 """`aimg models`: which models there are, and which is used where none is named."""
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
-from imaginairy.cli.columns import columns, grouped, readable, wrapped
+from imaginairy.cli.columns import columns, grouped, readable, table, wrapped
 from imaginairy.cli.completion import any_model
 from imaginairy.cli.run import reporting_errors, say
 from imaginairy.errors import HubUnreachableError
@@ -19,6 +21,9 @@ from imaginairy.sources.own_default import (
 )
 from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES, VAE
 from imaginairy.sources.rows import BundledFolder, HubRepo, LocalPath, ModelRow
+
+if TYPE_CHECKING:
+    from imaginairy.models.known_adapters import KnownAdapter
 
 ABOUT = "about"
 complete_model = any_model(DRAWS)
@@ -58,7 +63,8 @@ class ModelsGroup(click.Group):
 def models_cmd(context: click.Context, /, as_json: bool) -> None:
     """List the models known by name, by family, and whether they are on disk.
 
-    These are the models that generate, and VAEs for them. With the NAME of a model, its
+    These are the models that generate, VAEs for them, and the adapters (LoRAs, learned
+    words) in your folders. With the NAME of a model, its
     path, or its owner/repo on the hub, say what there is to know of it: what it is,
     where it lies, and, of a model that knows few words, which.
     """
@@ -74,7 +80,9 @@ def models_cmd(context: click.Context, /, as_json: bool) -> None:
             {"family": title, "models": [plain_facts(spec) for spec in specs]}
             for title, specs in families.items()
         ]
-        click.echo(json.dumps({"default": said_default(), "families": listing}))
+        adapters = [each.facts() for each in adapters_here()]
+        said = {"default": said_default(), "families": listing, "adapters": adapters}
+        click.echo(json.dumps(said))
         return
     head = ("NAME", "SIZE", "ON DISK", "WHAT IT IS", "LICENCE")
     rows = {
@@ -86,11 +94,39 @@ def models_cmd(context: click.Context, /, as_json: bool) -> None:
     }
     width = columns()
     say("\n".join(grouped(head, rows, width)))
+    if lines := [*lines_of_adapters(width)]:
+        say("\n".join(["", *lines]))
     click.echo()
     say(wrapped("", f"Without --model: {said_default()}.", width))
     kinds = listed([family.title for family in FAMILIES], "or")
     others = f"Any other {kinds} model works by its path or as owner/repo."
     say(wrapped("", others, width))
+
+
+def adapters_here() -> "list[KnownAdapter]":
+    """Return the adapters in the user's folders, and beside the default model."""
+    from imaginairy.models.known_adapters import known_adapters
+    from imaginairy.sources.locate import existing
+
+    own = own_default()
+    return [*known_adapters(existing(own.name) if own else None)]
+
+
+def lines_of_adapters(width: int | None) -> Iterator[str]:
+    """Yield the lines about the adapters that are found; none where none are."""
+    rows = [
+        (
+            each.name,
+            readable(each.size),
+            each.kind or "not said",
+            each.family or "not said",
+            ", ".join(each.words),
+        )
+        for each in adapters_here()
+    ]
+    if rows:
+        yield "Adapters, for --lora or, learned words, in the prompt:"
+        yield from table([("NAME", "SIZE", "KIND", "FOR", "ANSWERS TO"), *rows], width)
 
 
 def by_family() -> dict[str, list[ModelRow]]:

@@ -8,9 +8,8 @@ from pathlib import Path
 from imaginairy.adapters.file import Adapter, read_adapter
 from imaginairy.log import log
 from imaginairy.lora import Lora
-from imaginairy.models.training import trigger_words
+from imaginairy.models.known_adapters import words_of
 from imaginairy.sources import few_steps
-from imaginairy.sources.adapter_facts import beside
 from imaginairy.sources.adapters import (
     CALLED,
     AdapterRow,
@@ -22,7 +21,7 @@ from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.rows import HubFile, HubRepo, ModelRow
 
 MOST_WORDS = 5
-"""Of those that were only frequent in its training."""
+"""What is said of what an adapter answers to."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class LoadedAdapter:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What it answers to, as files beside it or its header say."""
-        said = trigger_words(self.adapter.said)[:MOST_WORDS]
-        return beside(self.path).words or tuple(said)
+        return words_of(self.path, dict(self.adapter.said))[:MOST_WORDS]
 
     def few_steps(self, family: str) -> few_steps.Told | None:
         """Tell whether it makes of a model of a family one of few steps."""

@@ -36,6 +36,7 @@ from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.training import readable, spoken_of, training
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.sources import hub
+from imaginairy.sources.adapter_facts import beside
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
@@ -279,7 +280,7 @@ def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
         size=sum(file.stat().st_size for file in contents.files),
         licence=said.pop("license", None) or _licence_beside(path),
         missing=verdict.missing,
-        training=training(contents.metadata, contents.shapes),
+        training=training(contents.metadata, contents.shapes) | _words_beside(path),
         metadata=said,
         use=family.use if family else "",
         usable=checkpoint is not None,
@@ -311,6 +312,12 @@ def _parts(verdict: Verdict, folder: bool, counts: Mapping[str, int]) -> dict[st
     }
     sums[BESIDE] = sum(counts.values()) - sum(sums.values())
     return {title: count for title, count in sums.items() if count}
+
+
+def _words_beside(path: Path) -> dict[str, str]:
+    """Return what an adapter answers to, where files beside it say that."""
+    words = ", ".join(map(readable, beside(path).words))
+    return {"trigger words": words} if words else {}
 
 
 def _licence_beside(path: Path) -> str | None:

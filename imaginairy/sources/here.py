@@ -4,13 +4,14 @@ from pathlib import Path
 
 from imaginairy.errors import UnknownModelError
 from imaginairy.sources import hub
+from imaginairy.sources.adapters import named_in_folders
 from imaginairy.sources.catalog import MODELS
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.locate import REPO_NAME, existing
 
 
 def here(name: str) -> tuple[Path, str | None]:
-    """Return the file or folder meant by a model's name, a path or `owner/repo`.
+    """Return the file or folder meant by a name, a path or `owner/repo`.
 
     Nothing is fetched.
 
@@ -29,6 +30,8 @@ def here(name: str) -> tuple[Path, str | None]:
                 "used."
             )
     if path := existing(name):
+        return path, None
+    if path := named_in_folders(name):
         return path, None
     if not REPO_NAME.fullmatch(name):
         raise UnknownModelError(

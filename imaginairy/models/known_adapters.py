@@ -1,0 +1,72 @@
+"""Which adapters there are in the folders, and what each says of itself.
+
+Their headers are read and nothing else; nothing here needs torch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imaginairy.families.adapter_kinds import ADAPTERS
+from imaginairy.families.family import Header
+from imaginairy.families.strangers import stranger
+from imaginairy.models.training import readable, trigger_words
+from imaginairy.sources.adapter_facts import beside, header_of
+from imaginairy.sources.adapters import files
+
+KINDS = {kind.name for kind in ADAPTERS}
+
+
+@dataclass(frozen=True)
+class KnownAdapter:
+    """A file in one of the folders."""
+
+    name: str
+    path: Path
+    kind: str
+    """`LoRA` and so on; nothing where its header does not say."""
+    family: str
+    """The title of the family that it is for; nothing where nothing says that."""
+    words: tuple[str, ...]
+    """What it answers to."""
+    size: int
+    """Bytes on disk."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it, for programs."""
+        return {
+            "name": self.name,
+            "kind": self.kind or None,
+            "family": self.family or None,
+            "words": list(self.words),
+            "size": self.size,
+            "path": str(self.path),
+        }
+
+
+def known_adapters(model: Path | None = None) -> Iterator[KnownAdapter]:
+    """Yield the adapters in the folders; whole models that lie there are left out.
+
+    Args:
+        model: the file or folder of a model, beside which others may lie.
+    """
+    for name, path in files(model):
+        shapes, said = header_of(path)
+        told = stranger(Header(shapes.copy, metadata=said)) if shapes else None
+        if shapes and (told is None or told.kind not in KINDS):
+            continue
+        kept = beside(path)
+        yield KnownAdapter(
+            name=name,
+            path=path,
+            kind=told.kind if told else "",
+            family=(told and told.family) or readable(kept.base),
+            words=words_of(path, said),
+            size=path.stat().st_size,
+        )
+
+
+def words_of(path: Path, said: dict[str, str]) -> tuple[str, ...]:
+    """Return what an adapter answers to: as files beside it say, or its header."""
+    return tuple(map(readable, beside(path).words or trigger_words(said)))
