@@ -20,6 +20,8 @@ from imaginairy.sources.checksum import checksum, checksum_of_tensors
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.rows import HubFile, HubRepo, ModelRow
 
+SIZE = ("width", "height")
+"""What stays the model's own."""
 MOST_WORDS = 5
 """What is said of what an adapter answers to."""
 
@@ -110,7 +112,8 @@ class HeldAdapters:
         for loaded, lora in acting:
             told = loaded.few_steps(family) if lora.in_unet > 0 else None
             if told is not None:
-                spec = replace(spec, defaults=replace(spec.defaults, **told.defaults))
+                usual = {k: v for k, v in told.defaults.items() if k not in SIZE}
+                spec = replace(spec, defaults=replace(spec.defaults, **usual))
                 self._say(
                     f"{loaded.title} makes it {told.kind.title}, as {told.because}: by "
                     f"default {spec.defaults.described}."

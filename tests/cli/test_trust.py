@@ -148,6 +148,31 @@ def test_models_known_by_name_need_none_once_they_are_here(bare: Path) -> None:
     assert named.field == "model"
 
 
+def test_loras_of_ones_own_folders_need_none(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bare.parent / "mine"
+    folder.mkdir()
+    (folder / "own.safetensors").touch()
+    monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(folder))
+    assert not [*named_outside({"loras": ["own=0.5"]}, prompt="a <lora:own:1> fox")]
+    assert not [*named_outside({"loras": ["none"]}, prompt="a <lora:none:1> fox")]
+    listed = {
+        str(each)
+        for each in named_outside(
+            {"loras": [str(folder / "own.safetensors"), "https://a.example/x?token=b"]},
+            prompt="a <lora:me/mine:1> fox",
+        )
+    }
+    assert f"loras '{folder / 'own.safetensors'}'" in listed
+    assert "loras 'me/mine' from https://huggingface.co/me/mine" in listed
+    assert "from https://a.example/x" in " ".join(listed)
+    assert not [*named_outside({"loras": ["me/mine"]}, given=("loras",))]
+    assert not [*named_outside({}, given=("prompt",), prompt="<lora:me/mine:1>")]
+    with pytest.raises(BadOptionError, match=r"yes: loras 'me/mine' .*your own --lora"):
+        require(picture(loras=["me/mine"]))
+
+
 def test_enhancers_of_other_packages_are_given_nothing_unasked() -> None:
     listed = [str(each) for each in named_outside({"enhance": ["a=/etc/passwd", "b"]})]
     assert listed == ["enhance 'a=/etc/passwd'", "enhance 'b'"]

@@ -3,7 +3,13 @@
 import pytest
 
 from imaginairy.samplers import get_sampler
-from imaginairy.sources.few_steps import FEW_STEPS, FewSteps, plain, told
+from imaginairy.sources.few_steps import (
+    FEW_STEPS,
+    FewSteps,
+    plain,
+    told,
+    told_of_adapter,
+)
 
 TURBO, SMALL = "a Turbo model", "a Turbo model of 512 x 512"
 LIGHTNING, HYPER, DMD = "a Lightning model", "a Hyper model", "a DMD2 model"
@@ -53,6 +59,43 @@ def test_by_their_names(family: str, name: str, title: str, steps: int) -> None:
 )
 def test_others_are_left_as_they_are(family: str, name: str) -> None:
     assert told(family, [name]) is None
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "title", "steps", "strength"),
+    [
+        ("sd1", "latent-consistency/lcm-lora-sdv1-5", LCM, 4, 1.5),
+        ("sdxl", "lcm-lora-sdxl", LCM, 4, 1.5),
+        ("sdxl", "sdxl_lightning_4step_lora", LIGHTNING, 4, 1),
+        ("sdxl", "Hyper-SDXL-8steps-lora", HYPER, 8, 1),
+        ("sd1", "Hyper-SD15-12steps-CFG-lora", "a Hyper model that is guided", 12, 5),
+        ("sd1", "TCD-SD15-LoRA", TCD, 4, 1),
+        ("sdxl", "sd_xl_turbo_lora_v1", SMALL, 4, 1),
+        ("sdxl", "dmd2_sdxl_4step_lora_fp16", DMD, 4, 1),
+    ],
+)
+def test_adapters_by_their_names(
+    family: str, name: str, title: str, steps: int, strength: float
+) -> None:
+    found = told_of_adapter(family, ["", name])
+    assert found is not None and found.kind.title == title
+    assert (found.defaults["steps"], found.defaults["prompt_strength"]) == (
+        steps,
+        strength,
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        ("sdxl", "lightning_bolts_style"),
+        ("sdxl", "Turbo Racers XL"),
+        ("sd1", "sdxl_lightning_4step_lora"),
+        ("sdxl", "hyper detailed"),
+    ],
+)
+def test_styles_that_are_called_alike_set_nothing(family: str, name: str) -> None:
+    assert told_of_adapter(family, [name]) is None
 
 
 def test_what_one_says_of_itself_comes_before_its_name() -> None:
