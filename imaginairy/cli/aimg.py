@@ -19,6 +19,7 @@ COMMANDS = Commands(
         "mends it.",
         "edit": "Change PICTURE, a path or a web address, as each PROMPT says "
         "(img2img).",
+        "extract": "Make a LoRA of what the model B differs in from the model A.",
         "fix-faces": "Restore the faces in each FILE, a path or a web address of a "
         "picture.",
         "gallery": "Write index.html beside the images of FOLDER, `outputs` by "

@@ -27,7 +27,11 @@ def layout_of(out: str, layout: Layout | None) -> Layout:
         return "folder" if ends_open else "file"
     if layout is None and Path(out).is_dir():
         return "folder"
-    if layout is None or (layout == "file" and not is_file):
+    if layout == "file" and not is_file:
+        raise BadOptionError(
+            f"'{out}' is not the name of a file; give one that ends in {ENDING}."
+        )
+    if layout is None:
         raise BadOptionError(
             f"'{out}' is the name of neither: give one that ends in {ENDING} for a "
             "file, or in / for a folder in the diffusers layout."

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,7 +63,10 @@ def with_adapters(source: Source, loras: Sequence[Lora]) -> Source:
         role: {name: Uses(each) for name, each in layers.items()}
         for role, layers in uses.items()
     }
-    named = (str(lora.called(_short(a))) for a, lora in zip(opened, loras, strict=True))
+    named = (
+        str(lora.called(adapter.path.stem)).replace(",", " ")
+        for adapter, lora in zip(opened, loras, strict=True)
+    )
     return replace(
         source,
         merges=merges,
@@ -85,11 +87,6 @@ def opened_for(source: Source, lora: Lora) -> Adapter:
             "steps; what is merged acts over all of them: leave the @ away."
         )
     return read_adapter(fetch_adapter(locate_adapter(lora.name, source.path)))
-
-
-def _short(adapter: Adapter) -> str:
-    """Return what an adapter is called in a record."""
-    return Path(adapter.path).stem
 
 
 def hollow_model(source: Source) -> Any:

@@ -121,6 +121,10 @@ class WrittenModel:
     """The same of one whose network sees a mask."""
     index: Mapping[str, Any]
     """What else that file says."""
+    trained_as: str
+    """What kohya's trainers call such a model, as `ss_base_model_version`."""
+    lora_of_file: bool = False
+    """Whether they call layers of the network that draws as single files do."""
 
 
 @dataclass(frozen=True)

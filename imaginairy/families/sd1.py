@@ -64,6 +64,7 @@ SD1 = Family(
         pipeline="StableDiffusionPipeline",
         inpaints="StableDiffusionInpaintPipeline",
         index=NO_CHECKER,
+        trained_as="sd_v1",
     ),
     yaml_targets=yaml_targets("FrozenCLIPEmbedder"),
     yaml_settings=yaml_settings(layer="last", num_head_channels=OneOf((-1,))),

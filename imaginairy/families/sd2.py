@@ -65,6 +65,7 @@ SD2 = Family(
         pipeline="StableDiffusionPipeline",
         inpaints="StableDiffusionInpaintPipeline",
         index=NO_CHECKER,
+        trained_as="sd_v2",
     ),
     implied=(
         ("modelspec.architecture", r".*-768-v", V),

@@ -87,6 +87,8 @@ SDXL = Family(
         pipeline="StableDiffusionXLPipeline",
         inpaints="StableDiffusionXLInpaintPipeline",
         index={"force_zeros_for_empty_prompt": True},
+        trained_as="sdxl_base_v1-0",
+        lora_of_file=True,
     ),
     refused=REFUSED,
     owned=("conditioner.",),

@@ -61,6 +61,8 @@ SDXL_REFINER = replace(
             "requires_aesthetics_score": True,
             "force_zeros_for_empty_prompt": False,
         },
+        trained_as="sdxl_refiner_v1-0",
+        lora_of_file=True,
     ),
     sizes_read=("original_size", "crop"),
     empty_negatives=("text",),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from imaginairy import ModelStore
 from storybook.faces.pictures import fresh_portraits
@@ -25,6 +25,7 @@ from tests.support.tiny_words import (
     save_colour_teller,
     save_tiny_blip,
 )
+from tests.support.written import save_file_of
 
 pytest.register_assert_rewrite(
     *(
@@ -80,6 +81,10 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     (folder / "loras").mkdir()
     (folder / "loras" / "style.safetensors").symlink_to(folder / "style.safetensors")
     save_halves(tiny_taesd(), folder, ".safetensors", "decoder")
+    name = "model.diffusion_model.input_blocks.0.0.weight"
+    save_file_of(tiny_pipeline(), folder / "nearly.safetensors")
+    nearly = load_file(folder / "nearly.safetensors")
+    save_file({**nearly, name: nearly[name] + 0.1}, folder / "nearly.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     pair = ({"linear.0.weight": torch.eye(48)}, {"linear.0.weight": 2 * torch.eye(48)})

@@ -32,6 +32,7 @@ MODEL = (
     "convert {} made.safetensors --yes",
     "convert storybook made/ --vae {} --yes",
     "convert storybook made.safetensors --lora {} --yes",
+    "extract storybook {} made.safetensors --yes",
     "models about {}",
     "describe good.png --caption-model {}",
     "upscale good.png --model {}",

@@ -43,6 +43,8 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
     "c2pa_key": st.sampled_from(SOURCES),
     "device": st.sampled_from(["cpu", "cuda", "cuda:9", "mps", "gpu", ""]),
     "files": st.sampled_from(SOURCES),
+    "model_a": st.sampled_from(SOURCES),
+    "model_b": st.sampled_from(SOURCES),
     "loras": st.sampled_from(SOURCES),
     "folder": st.sampled_from(PLACES),
     "name": st.sampled_from(SOURCES),
