@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "adapters.words": {"adapters", "embedding", "errors", "families", "sources"}
     | {"word_signs"},
     "conversion": {"adapters", "conversion", "errors", "families", "kinds", "lora"}
-    | {"models", "networks.config", "places", "published", "samplers", "settings"}
+    | {"models", "networks", "places", "published", "samplers", "settings"}
     | {"sources", "tokenizer", "weights", "whole_files"},
     "adapters": {"adapters", "device", "errors", "families", "log", "lora", "networks"}
     | {"settings", "weights"},

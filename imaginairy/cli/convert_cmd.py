@@ -13,7 +13,7 @@ from imaginairy.cli.common_options import (
     quiet_option,
     yes_option,
 )
-from imaginairy.cli.completion import any_model, any_of
+from imaginairy.cli.completion import any_adapter, any_model, any_of
 from imaginairy.cli.paths import PlaceName
 from imaginairy.cli.progress import ProgressBar
 from imaginairy.cli.run import reporting_errors, show_log
@@ -33,7 +33,7 @@ NAMES_SHOWN = 3
 @click.argument("out", type=PlaceName(), shell_complete=any_of((), or_file=True))
 @click.option(
     "--lora", "loras", multiple=True, metavar="FILE[=WEIGHT]",
-    shell_complete=any_of((), or_file=True),
+    shell_complete=any_adapter,
     help="Merge a LoRA or another of its kin into the weights, as --lora of imagine "
     "takes it; several are merged one after the other.",
 )  # fmt: skip

@@ -38,6 +38,7 @@ pytest.register_assert_rewrite(
             "prompt_options",
             "options",
             "command_options",
+            "conversions",
         )
     )
 )
