@@ -2,7 +2,8 @@
 
 A word is found where it stands by itself, in any case of letters, as `easynegative` in
 `(easynegative:1.2)`; the longest of several comes first. `embedding:easynegative`, as
-ComfyUI writes it, is the same, with or without the folder and the ending of its file.
+ComfyUI writes it, is the same, with or without the folder and the ending of its file;
+so is `<easynegative>`, as InvokeAI writes it.
 """
 
 import re
@@ -35,7 +36,9 @@ def marked(text: str, words: Sequence[str]) -> str:
     def sign(found: re.Match[str]) -> str:
         if not (word := found["word"]):
             return found[0]
-        return chr(FIRST + numbers[re.sub(r"\\([\\()|])", r"\1", word).casefold()])
+        plain = re.sub(r"\\([\\()|])", r"\1", word).casefold()
+        number = numbers.get(plain)
+        return chr(FIRST + (numbers[plain[1:-1]] if number is None else number))
 
     return _pattern(tuple(words)).sub(sign, re.sub(SIGNS, " ", text))
 
@@ -90,4 +93,5 @@ def _alone(word: str) -> str:
     )
     before = r"(?<!\w)" if re.match(r"\w", word) else ""
     behind = r"(?!\w)" if re.search(r"\w\Z", word) else ""
-    return f"{before}{spelled}{behind}"
+    alone = f"{before}{spelled}{behind}"
+    return alone if word.startswith("<") else f"<{spelled}>|{alone}"

@@ -12,6 +12,7 @@ from typing import Any
 
 import diffusers
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
@@ -42,6 +43,8 @@ BUNDLED = {
 }
 """What each command is given besides, so that it needs no network and little time."""
 VAE = "storybook/vae/diffusion_pytorch_model.safetensors"
+WIDTH = 224
+"""Of the text that the bundled model reads."""
 UNTOLD = {"created", "path", "again"}
 
 
@@ -94,6 +97,9 @@ def files(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights["decoder.conv_out.bias"] = weights["decoder.conv_out.bias"] + 0.5
     save_file(weights, folder / "vae.safetensors")
     save_bundled_style(folder / "sketch.safetensors")
+    save_file({"emb_params": torch.ones(2, WIDTH)}, folder / "easynegative.safetensors")
+    pair = [{"linear.0.weight": torch.eye(WIDTH) * n} for n in (1, 2)]
+    torch.save({WIDTH: tuple(pair)}, folder / "anime.pt")
     (folder / "prompts.txt").write_text("a red fox\na bowl of fruit\n")
     return folder
 

@@ -192,7 +192,8 @@ def _say_what_is_missed(texts: Sequence[str], known: set[str], reader: Reader) -
                 f"embedding:{name} is left out; give its file with --embedding."
             )
     for word in dict.fromkeys(word for text in texts for word in looking_so(text)):
-        if word.casefold() not in known and not reader.knows(word):
+        names = {word.casefold(), word.casefold()[1:-1]}
+        if not names & known and not reader.knows(word):
             reader.say(
                 f"{word} looks like a learned word; no file of that name was found or "
                 "given with --embedding, so it is read as plain text."

@@ -31,7 +31,10 @@ BESIDE = (
     "which works beside a model and is not supported yet; give the model without it"
 )
 
-WITH_LORA = "which works beside a model; give the model, and this with --lora"
+WITH_LORA, WITH_EMBEDDING, WITH_HYPERNETWORK = (
+    f"which works beside a model; give the model, and this with --{option}"
+    for option in ("lora", "embedding", "hypernetwork")
+)
 
 DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
 UP = r"(lora_up|lora_B|lora\.up|_lora\.up|lora_linear_layer\.up)(\.default)?"
@@ -142,13 +145,13 @@ ADAPTERS = (
             *widths(r"^emb_params$|^string_to_param\.|^<[^<>]+>$|^clip_g$", -1,
                     {768: SD1, 1024: SD2, 1280: REFINER}),
         ),
-        "a textual inversion for {}", BESIDE, says_family=True,
+        "a textual inversion for {}", WITH_EMBEDDING, says_family=True,
     ),
     Kind(
         "hypernetwork", "a hypernetwork",
         names(r"^(320|640|768|1024|1280)\.[01]\.linear\.0\.weight$"),
         ((SD1, names(r"^768\.")), (SD2, names(r"^1024\."))),
-        "a hypernetwork for {}", BESIDE,
+        "a hypernetwork for {}", WITH_HYPERNETWORK,
     ),
     Kind(
         "IP-Adapter", "an IP-Adapter", names(r"(^|\.)to_k_ip\.weight$"),

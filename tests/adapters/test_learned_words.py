@@ -225,6 +225,8 @@ def test_nothing_is_left_of_it(reader: TextEncoder) -> None:
         ("a embedding:neg/zorb.safetensors fox", "a zorb fox"),
         ("a embedding:ZORB.pt, fox", "a zorb, fox"),
         ("a <cat-thing> fox", "a zorb fox"),
+        ("a <zorb> fox", "a zorb fox"),
+        ("a (<ZORB>:1.2) fox", "a (zorb:1.2) fox"),
         ("[zorb:fox:0.7]", "zorb"),
         ("[fox:zorb:0.2]", "zorb"),
         ("{zorb|fox}", "zorb"),

@@ -74,6 +74,7 @@ def given(order: Order) -> tuple[str, ...]:
         ("embedding:zorb, bad-hands", ("Bad-Hands", "zorb")),
         ("embedding:negatives/easynegative.safetensors", ("easynegative",)),
         ("(easynegative:1.2)", ("easynegative",)),
+        ("<EasyNegative>", ("easynegative",)),
         ("zorbs of azorb", ()),
         ("a fox", ()),
         ("<other:zorb:1>", ()),
