@@ -26,6 +26,7 @@ from imaginairy.prompt_fields.editing import (
 from imaginairy.prompt_fields.finishing import DEFAULT_FACE_FIDELITY
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.schedule import Spacing
+from imaginairy.samplers.speeds import SPEEDS, Speed, why_exact
 from imaginairy.samplers.table import Sampler, steps_to_run
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import (
@@ -74,6 +75,9 @@ class Order:
     steps_to_run: int
     """Those of the last steps that an init image leaves to run; else all."""
     spacing: Spacing
+    speed: Speed
+    """What of its steps is left out; nothing where that would not do, whatever its
+    prompt says."""
     eta: float
     """How much noise each step adds; 0 where the sampler adds none."""
     guidance: float
@@ -128,6 +132,7 @@ class Order:
             self.steps,
             self.steps_to_run,
             self.spacing,
+            self.speed.name,
             self.eta,
             self.is_guided,
             *(getattr(self.prompt, name) for name in LIMITS),
@@ -228,6 +233,8 @@ def order_of(
         possible = (each for each in sampler.spacings if each in spacings)
         own = (each for each in possible if each == spec.defaults.schedule)
         prompt = replace(prompt, schedule=next(own, None))
+    to_run = steps_to_run(steps, strength)
+    prompt, speed = with_speed(prompt, sampler, to_run)
     return Order(
         prompt=replace(
             prompt, width=saved[0], height=saved[1], draw_size=written(drawn)
@@ -236,7 +243,8 @@ def order_of(
         vae=prompt.vae,
         sampler=sampler,
         steps=steps,
-        steps_to_run=steps_to_run(steps, strength),
+        steps_to_run=to_run,
+        speed=speed,
         spacing=prompt.schedule or sampler.spacing_of(spacings),
         eta=_or(prompt.eta, sampler.options.get("eta", 0.0)),
         guidance=_or(prompt.prompt_strength, spec.defaults.prompt_strength),
@@ -248,6 +256,20 @@ def order_of(
         saved=saved,
         framing=framing_of(prompt, drawn),
     )
+
+
+def with_speed(
+    prompt: ImaginePrompt, sampler: Sampler, to_run: int
+) -> tuple[ImaginePrompt, Speed]:
+    """Return a prompt guided as its speed has it, and what that leaves out.
+
+    Args:
+        to_run: how many steps are.
+    """
+    speed = SPEEDS["exact" if why_exact(sampler, to_run) else prompt.speed]
+    if speed.guidance_interval:
+        prompt = _with_defaults(prompt, guidance_interval=speed.guidance_interval)
+    return prompt, speed
 
 
 def framing_of(prompt: ImaginePrompt, drawn: Size) -> Framing:

@@ -32,6 +32,7 @@ from imaginairy.order import LIMITS, Order, filled, order_of
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.samplers import made_for
 from imaginairy.samplers.prediction import PREDICTED, Prediction
+from imaginairy.samplers.speeds import why_exact
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import GRID
 from imaginairy.sources.roles import BESIDE
@@ -92,6 +93,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     require_steps(order)
     if whole.fast_decode:
         order = replace(order, decoder=fast_decoder(loaded, store))
+    say_where_nothing_is_left_out(order, store)
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)
     if whole.prediction and schedule.kind != "discrete":
@@ -223,6 +225,15 @@ def fast_decoder(loaded: LoadedModel, store: ModelStore) -> str:
     vae = loaded.vae.name if loaded.vae else None
     store.get(loaded.spec.name, vae=vae, decoder=row.name)
     return row.name
+
+
+def say_where_nothing_is_left_out(order: Order, store: ModelStore) -> None:
+    """Say once why a picture that may be computed in part is computed whole."""
+    asked = order.prompt.speed
+    if asked != order.speed.name:
+        why = why_exact(order.sampler, order.steps_to_run)
+        said = f"The speed '{asked}' leaves nothing out here: {why}."
+        store.say_once(said, about=said)
 
 
 def refiner_beside(

@@ -128,6 +128,7 @@ def test_what_is_drawn_in_other_ways_is_as_it_is_alone(
         "perpendicular_negative": 1, "negative_prompt": "fruit",
         "guidance_interval": "0.5:1",
     }  # fmt: skip
+    hasty: dict[str, Any] = {"speed": "fast", "steps": 8}
     inpainting = {"mask_image": left, "model": str(inpainting_folder)}
     for prompts in (
         [ask(seed=seed, tile_mode="x") for seed in (1, 2)],
@@ -135,6 +136,7 @@ def test_what_is_drawn_in_other_ways_is_as_it_is_alone(
         [ask(seed=1, **varied), ask(seed=2)],
         [ask(text, seed=2, **limited) for text in ("a red fox", LONG)],
         [ask(text, seed=3, **perpendicular) for text in ("a red fox", LONG)],
+        [ask(text, seed=4, **hasty) for text in ("a red fox", LONG)],
         edits(ask),
         edits(ask, **fields, mask_image=left),
         edits(ask, outpaint="left16", width=80),
@@ -167,6 +169,8 @@ def test_only_what_is_alike_and_next_to_each_other_is_drawn_at_once(
     kept = ask(init_image=image, init_image_strength=0.6)
     assert sizes(kept, replace(kept, init_image_strength=0.1)) == [1, 1]
     assert sizes(kept, replace(kept, init_image_strength=0.55)) == [2]
+    slow, fast = ask(steps=8), ask(steps=8, speed="fast")
+    assert sizes(slow, fast, fast) == [1, 2]
     adaptive = ask(sampler_type="k_dpm_adaptive", steps=1)
     assert sizes(adaptive, adaptive) == [1, 1]
 

@@ -17,6 +17,7 @@ from imaginairy.device import DEVICES
 from imaginairy.economy import Economy
 from imaginairy.enhancers.upscale import upscale
 from imaginairy.errors import NotEnoughMemoryError
+from imaginairy.kept import Kept
 from imaginairy.sizes import parse_size
 from tests.support.pictures import furthest, noise
 from tests.support.pretend_device import NAME, Pretend, plugged_in
@@ -87,6 +88,33 @@ def test_a_network_takes_as_much_as_it_needs(
             del found
     said = f"{SHORT} the UNet at once; computing it {how}."
     assert caplog.messages == ([said] if how else []), "once"
+
+
+def test_what_steps_share_is_each_pictures_own_where_they_are_asked_one_by_one(
+    narrow: Narrow,
+) -> None:
+    network: Any = narrow.store.get(narrow.name).diffusion.network
+    drawn = [torch.randn(2, 4, 16, 32).to(NAME) for _ in range(2)]
+    times, tokens = torch.tensor([700.0, 700.0]), torch.randn(2, 9, 48)
+
+    def asked_twice() -> list[torch.Tensor]:
+        text = Conditioning(tokens.to(NAME), kept=Kept(2, outer=1))
+        return [
+            narrow.store.economy.computed(
+                "the UNet", network, network, latents, times.to(NAME), text
+            ).cpu()
+            for latents in drawn
+        ]
+
+    with torch.inference_mode():
+        expected = asked_twice()
+        narrow.leave(1.5)
+        asked_twice()  # finds out what it takes
+        deep, whole = counted(network.middle), counted(network)
+        found = asked_twice()
+    assert (len(deep), len(whole)) == (2, 4), "each of two once, and each in each step"
+    for ours, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
 
 
 def counted(network: torch.nn.Module) -> list[int]:

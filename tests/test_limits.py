@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "mask_mode": "replace",
     "mask_modify_original": True,
     "tile_mode": "",
+    "speed": "exact",
     "guidance_rescale": 0.0,
     "perpendicular_negative": 0.0,
     "fix_faces": False,

@@ -10,6 +10,7 @@ from imaginairy.needs import A_NEGATIVE_PROMPT, A_NOISY_SAMPLER, GUIDANCE
 from imaginairy.prompt_fields.shared import SHARE
 from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.schedule import Spacing
+from imaginairy.samplers.speeds import SPEED_NAMES, SpeedName
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
@@ -42,6 +43,12 @@ class SamplingFields:
         "ancestral and the SDE samplers.",
         SHARE, section="Sampling", also=("ddim_eta",), needs=(A_NOISY_SAMPLER,),
     )  # fmt: skip
+    speed: SpeedName = option(
+        "What may be left out: exact computes all; balanced uses some of what one step "
+        "computes in the next, and the image is hardly another; fast does that more "
+        "often, guides nine tenths of the steps only, and stays near.",
+        checks.Choice(SPEED_NAMES), "exact", section="Sampling", after="steps",
+    )  # fmt: skip
     guidance_rescale: float = option(
         "Take back contrast that guidance adds, from 0 (nothing) to 1 (all of it); 0.7 "
         "suits models of v-prediction.",
@@ -50,7 +57,7 @@ class SamplingFields:
     guidance_interval: str | None = option(
         "Guide only a part of the steps, as 0.2:0.8; the others follow the prompt "
         "unguided, in half the time.",
-        checks.interval, section="Sampling", needs=(GUIDANCE,),
+        checks.interval, section="Sampling", needs=(GUIDANCE,), follows=("speed",),
     )  # fmt: skip
     perpendicular_negative: float = option(
         "Avoid only what the negative prompt does not have in common with the prompt "

@@ -86,6 +86,7 @@ _ROWS = (
         paper=_DPM,
         function="dpm:sample_dpm_fast",
         schedules=("discrete", "continuous"),
+        shares=False,
     ),
     Sampler(
         name="k_dpm_adaptive",
@@ -95,6 +96,7 @@ _ROWS = (
         schedules=("discrete", "continuous"),
         evaluations_per_step=3,
         adaptive=True,
+        shares=False,
     ),
     Sampler(
         name="k_dpmpp_2s_a",
@@ -196,6 +198,7 @@ _ROWS = (
         draws_noise=True,
         spacing="lcm",
         spacings=_ALL,
+        shares=False,
     ),
     Sampler(
         name="k_tcd",
@@ -208,6 +211,7 @@ _ROWS = (
         spacing="lcm",
         spacings=("lcm", "trailing"),
         options={"eta": 0.3},
+        shares=False,
     ),
 )
 

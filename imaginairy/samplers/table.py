@@ -54,6 +54,9 @@ class Sampler:
     """Whether it chooses the number of its steps itself and reports as many."""
     draws_noise: bool = False
     """Whether its steps draw noise of their own."""
+    shares: bool = True
+    """Whether its steps are near enough to each other, at levels that are known before,
+    to share some of what is computed; see `speeds`."""
     spacing: Spacing = "normal"
     """The spacing of its levels where the user names none."""
     spacings: tuple[Spacing, ...] = ("normal",)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count
-from math import inf
+from math import ceil, inf
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ from imaginairy.samplers.denoiser import (
     seeing_mask,
 )
 from imaginairy.samplers.guidance import Limits, Projection, Threshold, between
+from imaginairy.samplers.told import Reuse, Told
 from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
 from imaginairy.steps.decode import one_by_one, previewed, shown
@@ -126,12 +127,27 @@ def _denoiser(
     strength = torch.tensor([order.guidance for order in orders], device=model.device)
     said_for_it = None if expert.begins else orders[0].prompt.prediction
     predicts = said_for_it or model.prediction
-    told = NetworkDenoiser(network, model.schedule, predicts, said.follow)
+    told = NetworkDenoiser(
+        network,
+        model.schedule,
+        predicts,
+        said.follow,
+        Told(_reuse(orders[0], start.levels)),
+    )
     limits = _limits(orders[0].prompt, start.levels, said)
     denoiser = guided(told, said.avoid, strength[:, None, None, None], limits)
     if start.keep is None or start.init_latents is None:
         return denoiser
     return Inpainting(denoiser, start.init_latents, start.noise, start.keep)
+
+
+def _reuse(order: Order, levels: list[float]) -> Reuse | None:
+    """Return which steps share what comes from deep in the network, where any do."""
+    speed = order.speed
+    if speed.steps == 1:
+        return None
+    apart = ceil(speed.apart * (len(levels) - 1))
+    return Reuse(levels, speed.steps, speed.outer, apart)
 
 
 def _limits(prompt: ImaginePrompt, levels: list[float], said: Said) -> Limits:

@@ -38,6 +38,16 @@ def the_first_half_is_not_guided(before: Seen, after: Seen) -> None:
     assert torch.equal(after.asked[0].context, before.asked[0].context[1:])
 
 
+@judges("speed", "balanced", steps=10)
+def later_steps_use_what_another_computed(before: Seen, after: Seen) -> None:
+    pairs = list(zip(before.asked, after.asked, strict=True))
+    same = [torch.equal(one.noise, other.noise) for one, other in pairs]
+    assert same == [True] * 4 + [False] * 6
+    exact, shared = pairs[4]
+    assert torch.equal(exact.latents, shared.latents), "of the same it says another"
+    assert (exact.noise - shared.noise).norm() < 0.1 * exact.noise.norm()
+
+
 @judges("perpendicular_negative", 1, steps=1, negative_prompt="a bowl")
 def what_is_asked_for_is_not_avoided(before: Seen, after: Seen) -> None:
     assert len(after.asked[0].context) == 3

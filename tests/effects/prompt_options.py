@@ -35,6 +35,7 @@ PLAIN: dict[str, Value] = {
     "sampler_type": ("k_euler_a", "k_euler_a"),
     "schedule": ("karras", "karras"),
     "eta": ("0.5", 0.5),
+    "speed": ("balanced", "balanced"),
     "guidance_rescale": ("0.7", 0.7),
     "guidance_interval": ("0.5:1", "0.5:1"),
     "perpendicular_negative": ("1", 1),

@@ -299,6 +299,7 @@ def test_what_a_row_can(row: Sampler, schedule: NoiseSchedule) -> None:
         assert row.options == {"eta": USUAL_ETA.get(row.name, 1.0)}
     assert row.draws_noise == (row.name in TAKES_ETA - {"ddim"} | {"k_lcm"})
     assert row.adaptive == (row.name in ADAPTS)
+    assert row.shares == (row.name not in {"k_dpm_fast", *ADAPTS, "k_lcm", "k_tcd"})
     assert row.evaluations_per_step == PREDICTIONS.get(row.name, 1)
     whole = row.name in ("plms", "ddim", "k_tcd")
     assert row.walks == ("timesteps" if whole else "sigmas")
