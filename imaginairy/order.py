@@ -222,18 +222,12 @@ def order_of(
         prompt = replace(prompt, init_image_strength=strength)
     drawn = in_steps(spec, drawn, step)
     steps = _or(prompt.steps, spec.defaults.steps)
-    if strength < 1 and not steps_to_run(steps, strength):
-        log.warning(
-            "An init_image_strength of %g leaves none of %d steps to make: the picture "
-            "stays as it is; take more steps, or a lower strength.",
-            strength, steps,
-        )  # fmt: skip
+    to_run = run_of(steps, strength)
     sampler = get_sampler(_or(prompt.sampler_type, spec.defaults.sampler))
     if prompt.schedule is None:
         possible = (each for each in sampler.spacings if each in spacings)
         own = (each for each in possible if each == spec.defaults.schedule)
         prompt = replace(prompt, schedule=next(own, None))
-    to_run = steps_to_run(steps, strength)
     prompt, speed = with_speed(prompt, sampler, to_run)
     return Order(
         prompt=replace(
@@ -256,6 +250,18 @@ def order_of(
         saved=saved,
         framing=framing_of(prompt, drawn),
     )
+
+
+def run_of(steps: int, strength: float) -> int:
+    """Return how many steps an init image leaves to run; say it where that is none."""
+    to_run = steps_to_run(steps, strength)
+    if strength < 1 and not to_run:
+        log.warning(
+            "An init_image_strength of %g leaves none of %d steps to make: the picture "
+            "stays as it is; take more steps, or a lower strength.",
+            strength, steps,
+        )  # fmt: skip
+    return to_run
 
 
 def with_speed(
