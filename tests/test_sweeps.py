@@ -106,3 +106,10 @@ def test_values_are_checked_like_any_other() -> None:
         next(swept("a fox", {}, [parse_schedule("steps[0,1]")]))
     with pytest.raises(BadOptionError, match="scheduled twice"):
         swept("a fox", {}, [parse_schedule("seed[1]"), parse_schedule("seed[2]")])
+
+
+def test_weights_of_a_loras_parts_are_no_values_of_their_own() -> None:
+    values = ["", "x=0.5,unet=1,in4=2", "y", "z=1@0-0.5"]
+    assert parse_schedule(f"lora[{', '.join(values)}]") == ("loras", values)
+    swept_over = swept("a", {}, [parse_schedule("loras[,x=0.5]")])
+    assert [[*map(str, each.loras)] for each in swept_over] == [[], ["x=0.5"]]

@@ -85,6 +85,10 @@ FEW_STEPS = (
         adapter=r"\bsdxl lightning\b|\blightning\b.*\d ?steps?\b",
     ),
     FewSteps(
+        "a Hyper model of one step", {**TCD, "steps": 1}, ("sd1", "sdxl"),
+        adapter=r"\bhyper ?sd.*(?<!\d)1 ?steps?\b",
+    ),
+    FewSteps(
         "a Hyper model that is guided", {**HYPER, "prompt_strength": 5.0},
         ("sd1", "sdxl"), named=r"\bhyper ?(sd|\d+ ?steps?\b).*\bcfg\b",
     ),

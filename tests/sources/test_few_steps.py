@@ -69,6 +69,7 @@ def test_others_are_left_as_they_are(family: str, name: str) -> None:
         ("sdxl", "sdxl_lightning_4step_lora", LIGHTNING, 4, 1),
         ("sdxl", "Hyper-SDXL-8steps-lora", HYPER, 8, 1),
         ("sd1", "Hyper-SD15-12steps-CFG-lora", "a Hyper model that is guided", 12, 5),
+        ("sdxl", "Hyper-SDXL-1step-lora", "a Hyper model of one step", 1, 1),
         ("sd1", "TCD-SD15-LoRA", TCD, 4, 1),
         ("sdxl", "sd_xl_turbo_lora_v1", SMALL, 4, 1),
         ("sdxl", "dmd2_sdxl_4step_lora_fp16", DMD, 4, 1),
