@@ -198,6 +198,14 @@ def check_together(prompt: Any) -> None:
         saying[says] = name
 
 
+def in_words_of(prompt: Any, name: str) -> str:
+    """Return the value of a field as people read it."""
+    value = prompt.prompt_text if name == "prompt" else getattr(prompt, name)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
 def filled_caption(prompt: Any) -> str:
     """Return the caption with the values of the fields that it names in braces.
 
@@ -213,6 +221,6 @@ def filled_caption(prompt: Any) -> str:
                 f"caption_text names '{{{name}}}', which is no field of a prompt; "
                 f"fields are: {', '.join(names)}." + near_miss(name, names)
             )
-        return prompt.prompt_text if name == "prompt" else str(getattr(prompt, name))
+        return in_words_of(prompt, name)
 
     return re.sub(r"\{(\w+)\}", value_of, prompt.caption_text)

@@ -235,6 +235,10 @@ def test_a_picture_is_drawn_again_with_a_file_of_the_same_hash(
     kept = ("again", path, "--model", tiny_folder, "--json")
     again = run(*kept[:2], "--trust")
     assert again.stdout.endswith("the same picture, pixel for pixel.\n"), again.output
+    same = run("again", path, "--trust", "--lora", "style=0.3")
+    assert "pixel for pixel" in same.stdout, same.output
+    other = run("again", path, "--trust", "--lora", "style=0.4", "--lora", "style=0")
+    assert "with loras style=0.4, style=0 in place of style=0.3." in other.stdout
     moved = style.rename("mine/moved.safetensors")
     again = run("again", path, "--trust")
     assert "pixel for pixel" in again.stdout, again.output

@@ -3,6 +3,7 @@
 import pytest
 
 from imaginairy.errors import BadOptionError
+from imaginairy.fields import in_words_of
 from imaginairy.sweeps import parse_schedule, swept
 
 
@@ -112,4 +113,4 @@ def test_weights_of_a_loras_parts_are_no_values_of_their_own() -> None:
     values = ["", "x=0.5,unet=1,in4=2", "y", "z=1@0-0.5"]
     assert parse_schedule(f"lora[{', '.join(values)}]") == ("loras", values)
     swept_over = swept("a", {}, [parse_schedule("loras[,x=0.5]")])
-    assert [[*map(str, each.loras)] for each in swept_over] == [[], ["x=0.5"]]
+    assert [in_words_of(each, "loras") for each in swept_over] == ["none", "x=0.5"]

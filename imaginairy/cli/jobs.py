@@ -14,6 +14,7 @@ from imaginairy.animate import contact_sheet, save_animation
 from imaginairy.cli.prompts_file import Asked, Prompts
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
+from imaginairy.fields import in_words_of
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.outputs import claimed_number
@@ -102,7 +103,9 @@ class Plan:
         try:
             fields = self._with_images(self._seeded(each, repeat, same))
             for prompt in swept(each.prompt, fields, self.sweeps):
-                values = [f"{name}={getattr(prompt, name)}" for name, _ in self.sweeps]
+                values = [
+                    f"{name}={in_words_of(prompt, name)}" for name, _ in self.sweeps
+                ]
                 repeated = [f"#{repeat + 1}"] if self.repeats > 1 else []
                 along = values[-1:] or repeated
                 down = [

@@ -97,7 +97,7 @@ class Record:
         """
         if self.changed:
             listed = ", ".join(
-                f"{name} {new} in place of {old}"
+                f"{name} {_listed(new)} in place of {_listed(old)}"
                 for name, (old, new) in self.changed.items()
             )
             return Verdict("changed", f"drawn anew, with {listed}.")
@@ -255,6 +255,13 @@ def _leave_out_unsuited(
             log.warning("%s: left out: %s %s, as %s.", path, name, was.pop(name), why)
 
 
+def _listed(value: Any) -> Any:
+    """Return a value, several of them in one text."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return value
+
+
 def _changed(
     was: dict[str, Any], changes: dict[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
@@ -267,7 +274,7 @@ def _changed(
     return {
         name: (was.get(name, "none"), value)
         for name, value in changes.items()
-        if was.get(name) != value
+        if _listed(was.get(name)) != _listed(value)
     }
 
 
