@@ -15,6 +15,7 @@ from imaginairy.checks import parse_refiner
 from imaginairy.device import free_bytes
 from imaginairy.embedding import parse_embedding
 from imaginairy.enhancers import asked
+from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.lora import without_loras
@@ -139,7 +140,15 @@ class Foresight:
             for each in prompt.embeddings
             if self._has(parse_embedding(each)[1], prompt)
         ]
-        left: dict[str, Any] = {"embeddings": tuple(words)}
+        hypernetworks = [
+            each
+            for each in prompt.hypernetworks
+            if self._has(parse_hypernetwork(each)[0], prompt)
+        ]
+        left: dict[str, Any] = {
+            "embeddings": tuple(words),
+            "hypernetworks": tuple(hypernetworks),
+        }
         if len(loras) < len(prompt.all_loras):
             left["loras"] = tuple(loras)
             left["merge_loras"] = prompt.merge_loras and bool(loras)

@@ -7,6 +7,8 @@ import click
 
 from imaginairy import checks
 from imaginairy.checks import Choice
+from imaginairy.embedding import embeddings
+from imaginairy.hypernetwork import hypernetworks
 from imaginairy.lora import loras
 from imaginairy.plugins import plugin_names
 from imaginairy.samplers import SAMPLERS
@@ -89,7 +91,7 @@ def for_field(name: str, check: Any) -> "Complete | None":
         return any_of(lambda: [(each, "") for each in plugin_names()])
     if check is checks.model:
         return any_model_of(name)
-    if check is loras:
+    if check in (loras, embeddings, hypernetworks):
         return any_adapter
     if check is checks.refiner:
         return any_model_of("model")

@@ -13,7 +13,9 @@ from imaginairy.cli.jobs import Plan
 from imaginairy.cli.provenance import asked_provenance
 from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
+from imaginairy.embedding import parse_embedding
 from imaginairy.errors import BadOptionError
+from imaginairy.hypernetwork import hypernetworks_in, parse_hypernetwork
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.places import require_places
 from imaginairy.schema import ImaginePrompt
@@ -111,7 +113,7 @@ class Needs:
         self._models: dict[str | None, None] = {}
         self._enhanced: dict[tuple[str, ...], ImaginePrompt] = {}
         self._images: dict[LazyLoadingImage, None] = {}
-        self._loras: dict[tuple[str, str | None], None] = {}
+        self._adapters: dict[tuple[str, str, str | None], None] = {}
         for job in plan.samples():
             self._add(job.prompt)
 
@@ -123,8 +125,9 @@ class Needs:
         if prompt.refiner is not None:
             self._models[parse_refiner(prompt.refiner)[0]] = None
         self._enhanced.setdefault(prompt.enhance, prompt)
-        for lora in prompt.all_loras:
-            self._loras[lora.name, prompt.model] = None
+        for kind, names in adapters_named(prompt).items():
+            for name in names:
+                self._adapters[kind, name, prompt.model] = None
         for image in (prompt.init_image, prompt.mask_image):
             if isinstance(image, LazyLoadingImage):
                 self._images[image] = None
@@ -137,7 +140,8 @@ class Needs:
         Raises:
             BadOptionError: an enhancer of another package, or a folder, cannot be used.
             CannotSaveError: there is too little space.
-            UnknownModelError: there is no model, or LoRA, of a name that is asked for.
+            UnknownModelError: there is no model, or adapter, of a name that is asked
+                for.
             BadImageError: an image cannot be read.
             DownloadError: one could not be fetched.
         """
@@ -151,8 +155,19 @@ class Needs:
             load_plugins(prompt)
         for name in self._models:
             store.locate(name)
-        for lora, model in self._loras:
-            store.adapters.locate(lora, store.locate(model))
+        for kind, name, model in self._adapters:
+            store.adapters.locate(name, store.locate(model), kind)
         for image in self._images:
             if not (self.drawing.plan and is_of_web(image.address)):
                 image.require_readable()
+
+
+def adapters_named(prompt: ImaginePrompt) -> dict[str, list[str]]:
+    """Return the names of the adapters that a prompt asks for, by their kind."""
+    typed = [each for part in prompt.prompts for each in hypernetworks_in(part.text)]
+    hypernetworks = (*prompt.hypernetworks, *typed)
+    return {
+        "LoRA": [lora.name for lora in prompt.all_loras],
+        "learned word": [parse_embedding(each)[1] for each in prompt.embeddings],
+        "hypernetwork": [parse_hypernetwork(each)[0] for each in hypernetworks],
+    }

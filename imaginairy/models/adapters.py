@@ -69,15 +69,18 @@ class HeldAdapters:
         self._opened: dict[Hashable, LoadedAdapter] = {}
         self._told: set[Hashable] = set()
 
-    def locate(self, name: str, spec: ModelRow) -> AdapterRow:
+    def locate(self, name: str, spec: ModelRow, kind: str = "LoRA") -> AdapterRow:
         """Return the adapter of a name for a model; looked up once.
+
+        Args:
+            kind: what it is called in messages.
 
         Raises:
             UnknownModelError: nothing goes by that name.
         """
         key = name, spec.name
         if key not in self._rows:
-            row = locate_adapter(name, on_disk(spec))
+            row = locate_adapter(name, on_disk(spec), kind)
             self._rows[key] = row
             self._rows[row.name, spec.name] = row
         return self._rows[key]

@@ -309,3 +309,26 @@ def test_words_come_with_loras(
     same, as_file, as_letters = (pixels(each.img).astype(int) for each in drawn)
     assert abs(same - as_file).max() <= 1
     assert abs(same - as_letters).max() > 1
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--embedding", "nowhere"), "There is no learned word 'nowhere'"),
+        (("--hypernetwork", "nowhere=0.5"), "There is no hypernetwork 'nowhere'"),
+        (
+            ("--embedding", "other"),
+            "a learned word for Stable Diffusion 1.x; the model",
+        ),
+        (("--hypernetwork", "zorb"), "holds no hypernetwork, but a textual inversion"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(
+    options: tuple[str, str], says: str, tiny_folder: Path
+) -> None:
+    ran = CliRunner().invoke(
+        imagine_cmd, ["a zorb", "--model", str(tiny_folder), "--steps", "1", *options]
+    )
+    assert ran.exit_code in (1, 2) and says in ran.output
+    assert "Traceback" not in ran.output and not list(Path().rglob("*.jpg"))
