@@ -5,37 +5,23 @@ Called by `python -m benchmarks`; prints how many pictures a second as JSON.
 
 import json
 import sys
-import time
+from functools import partial
 from statistics import median
 
-from imaginairy import ImaginePrompt, ModelStore, imagine
-
-TOGETHER = 4
-STEPS = 10
-
-
-def seconds(store: ModelStore, batch_size: int) -> float:
-    """Return how long it takes to draw `TOGETHER` pictures."""
-    prompts = [
-        ImaginePrompt(
-            "a red fox in a field", seed=seed, steps=STEPS, model="storybook",
-            width=128, height=128, upscale=False,
-        )
-        for seed in range(TOGETHER)
-    ]  # fmt: skip
-    begun = time.perf_counter()
-    list(imagine(prompts, store=store, batch_size=batch_size))
-    return time.perf_counter() - begun
+from imaginairy import ModelStore
+from imaginairy.measuring import TOGETHER, draw_bundled, seconds_of
 
 
 def main(rounds: int) -> None:
     """Print the rates of both, and the median of the ratios of neighbours."""
     store = ModelStore("cpu")
-    seconds(store, TOGETHER)  # loads the model
+    draw_bundled(store, TOGETHER)  # loads the model
     alone, together = [], []
     for _ in range(rounds):
-        alone.append(seconds(store, 1))
-        together.append(seconds(store, TOGETHER))
+        alone.append(seconds_of(partial(draw_bundled, store, 1), store.device))
+        together.append(
+            seconds_of(partial(draw_bundled, store, TOGETHER), store.device)
+        )
     ratio = median(a / b for a, b in zip(alone, together, strict=True))
     rates = {"alone": TOGETHER / median(alone), "together": TOGETHER / median(together)}
     print(json.dumps({**rates, "ratio": ratio}))

@@ -8,14 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.gpu.plan import Cell
-from imaginairy.conditioning import Conditioning
+from imaginairy.measuring import IDS, POOLED, TINY_DOWN, UNETS, Inputs, counted, filled
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig, UNetConfig, mirrored
 from imaginairy.networks.unet import UNet
-
-TOKENS = 77
-XL_DOWN = ((0, 0), (2, 2), (10, 10))
-POOLED, IDS = 1280, 6
 
 
 @dataclass(frozen=True)
@@ -36,16 +32,12 @@ class Size:
 SIZES = {
     "sd15": Size(
         latents=64,
-        unet=UNetConfig(),
+        unet=UNETS["SD 1.5"],
         theirs={"cross_attention_dim": 768, "attention_head_dim": 8},
     ),
     "sdxl": Size(
         latents=128,
-        unet=UNetConfig(
-            channels=(320, 640, 1280), down=XL_DOWN, middle=(10, 0),
-            up=mirrored(XL_DOWN), heads=(5, 10, 20), context_dim=2048,
-            added_dim=POOLED + IDS * 256,
-        ),
+        unet=UNETS["SDXL"],
         theirs={
             "cross_attention_dim": 2048,
             "block_out_channels": (320, 640, 1280),
@@ -61,7 +53,6 @@ SIZES = {
         pooled=POOLED,
     ),
 }  # fmt: skip
-TINY_DOWN = ((0,), (1,))
 TINY = {
     "sd15": Size(
         latents=8,
@@ -104,30 +95,17 @@ TINY = {
 """The same in no time, to see that everything runs."""
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What a UNet is asked, for so many pictures with guidance."""
+def inputs(size: Size, cell: Cell, device: torch.device) -> Inputs:
+    """Make up what a UNet is asked, for so many pictures with guidance."""
+    dtype = getattr(torch, cell.dtype)
+    return Inputs.of(
+        size.unet, 2 * cell.batch, size.latents, device, dtype, laid_as(cell)
+    )
 
-    latents: Tensor
-    timesteps: Tensor
-    text: Conditioning
 
-    @classmethod
-    def of(cls, size: Size, cell: Cell, device: torch.device) -> "Inputs":
-        """Make them up, on the device."""
-        batch, dtype = 2 * cell.batch, getattr(torch, cell.dtype)
-        latents = torch.randn(batch, 4, size.latents, size.latents, device=device)
-        if cell.layout == "nhwc":
-            latents = latents.to(memory_format=torch.channels_last)
-        tokens = torch.randn(
-            batch, TOKENS, size.unet.context_dim, device=device, dtype=dtype
-        )
-        pooled = ids = None
-        if size.pooled:
-            pooled = torch.randn(batch, size.pooled, device=device, dtype=dtype)
-            ids = torch.full((batch, IDS), 512.0, device=device)
-        timesteps = torch.full((batch,), 500.0, device=device)
-        return cls(latents.to(dtype), timesteps, Conditioning(tokens, pooled, ids))
+def laid_as(cell: Cell) -> torch.memory_format:
+    """Return how pictures and weights lie in memory."""
+    return torch.channels_last if cell.layout == "nhwc" else torch.contiguous_format
 
 
 def unet(size: Size, side: str) -> nn.Module:
@@ -172,25 +150,13 @@ def decoder(size: Size, side: str) -> nn.Module:
         ).eval()
 
 
-@torch.no_grad()
-def on_device(network: nn.Module, cell: Cell, device: torch.device) -> nn.Module:
+def on_device(network: nn.Module, cell: Cell, device: torch.device) -> Any:
     """Give a network weights that keep numbers moderate, where it is to run."""
-    network = network.to(getattr(torch, cell.dtype)).to_empty(device=device)
-    for name, weight in network.named_parameters():
-        if weight.ndim > 1:
-            weight.normal_(0, weight[0].numel() ** -0.5)
-        else:
-            weight.fill_(1.0 if name.endswith("weight") else 0.0)
-    laid = torch.channels_last if cell.layout == "nhwc" else torch.contiguous_format
-    return network.to(memory_format=laid).requires_grad_(requires_grad=False)
+    return filled(network, device, getattr(torch, cell.dtype), laid_as(cell))
 
 
 def operations(size: Size, cell: Cell) -> float:
     """Count the floating-point operations of one question, without computing it."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    one = Cell(cell.size, cell.side, cell.way)
-    network = unet(size, "ours").to(torch.float16)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        asked("ours", network, Inputs.of(size, one, torch.device("meta")))()
-    return float(counter.get_total_flops()) * cell.batch
+    one = Cell(cell.size, cell.side, cell.way, dtype="float16")
+    given = inputs(size, one, torch.device("meta"))
+    return 1e12 * counted(unet(size, "ours"), given) * cell.batch

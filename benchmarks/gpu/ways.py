@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.networks import Inputs, Size, asked, decoder, on_device, unet
+from benchmarks.gpu.networks import Size, asked, decoder, inputs, on_device, unet
 from benchmarks.gpu.plan import Cell
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.denoiser import NetworkDenoiser, guided
@@ -22,14 +22,14 @@ Once = Callable[[], Any]
 def eager(cell: Cell, size: Size, device: torch.device) -> Once:
     """Ask the UNet as it is."""
     network = on_device(unet(size, cell.side), cell, device)
-    return asked(cell.side, network, Inputs.of(size, cell, device))
+    return asked(cell.side, network, inputs(size, cell, device))
 
 
 def compiled(cell: Cell, size: Size, device: torch.device) -> Once:
     """Ask what torch.compile makes of it, CUDA graphs included."""
     network = on_device(unet(size, cell.side), cell, device)
     network.compile(mode="max-autotune", dynamic=False)
-    return asked(cell.side, network, Inputs.of(size, cell, device))
+    return asked(cell.side, network, inputs(size, cell, device))
 
 
 def graph(cell: Cell, size: Size, device: torch.device) -> Once:
@@ -50,7 +50,7 @@ def graph(cell: Cell, size: Size, device: torch.device) -> Once:
 def walk(cell: Cell, size: Size, device: torch.device) -> Once:
     """Walk with a sampler and guidance, as the product does it."""
     network = on_device(unet(size, cell.side), cell, device)
-    given = Inputs.of(size, cell, device)
+    given = inputs(size, cell, device)
     schedule, sampler = NoiseSchedule(), get_sampler("k_dpmpp_2m")
     told = NetworkDenoiser(network, schedule, "noise", given.text[: cell.batch])
     strength = torch.full((cell.batch, 1, 1, 1), 7.5, device=device)
@@ -69,7 +69,7 @@ def walk(cell: Cell, size: Size, device: torch.device) -> Once:
 def decode(cell: Cell, size: Size, device: torch.device) -> Once:
     """Turn latents into pictures."""
     network: Any = on_device(decoder(size, cell.side), cell, device)
-    latents = Inputs.of(size, cell, device).latents[: cell.batch]
+    latents = inputs(size, cell, device).latents[: cell.batch]
     if cell.side == "ours":
         return partial(network.decode, latents)
     return lambda: network.decode(latents, return_dict=False)[0]

@@ -19,6 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from benchmarks.gpu.networks import SIZES, TINY, Size, operations
 from benchmarks.gpu.plan import Cell, plan
 from benchmarks.gpu.ways import MATRIX, TINY_MATRIX, WALK_STEPS, WAYS, attention_of
+from imaginairy.measuring import wait
 
 ROUNDS = 5
 KERNELS = {
@@ -49,12 +50,6 @@ def seconds(once: Callable[[], Any], device: torch.device, budget: float) -> flo
     timed(3)  # compiles, records and chooses kernels
     times = max(1, min(1000, int(budget / ROUNDS / max(timed(1), 1e-6))))
     return median(timed(times) for _ in range(ROUNDS))
-
-
-def wait(device: torch.device) -> None:
-    """Wait until the device has computed all that it was asked for."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def measured(

@@ -11,6 +11,8 @@ COMMANDS = Commands(
     {
         "again": "Generate each PICTURE again from its own metadata, changed as "
         "options say.",
+        "benchmark": "Measure how fast this machine generates; nothing is fetched or "
+        "saved.",
         "convert": "Write MODEL to OUT as one safetensors file, or as a folder of "
         "diffusers' layout.",
         "describe": "Say what is in each PICTURE, a path or a web address: one caption "

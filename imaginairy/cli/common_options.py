@@ -8,6 +8,7 @@ from imaginairy.cli.completion import any_model, any_of
 from imaginairy.cli.options import Decorator
 from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.sections import SectionedOption
+from imaginairy.precision import PRECISIONS, VARIABLE
 from imaginairy.urls import ALLOW_PRIVATE
 
 WIDE = {"max_content_width": 100}
@@ -23,6 +24,14 @@ outdir_option = click.option(
 device_option = click.option(
     "--device", cls=SectionedOption, section="Model",
     help="cuda, mps or cpu; the fastest there is by default.",
+)  # fmt: skip
+
+precision_option = click.option(
+    "--precision", cls=SectionedOption, section="Model", default=PRECISIONS[0],
+    show_default=True, envvar=VARIABLE, show_envvar=True,
+    type=click.Choice(PRECISIONS),
+    help="autocast computes in half precision on CUDA (fp16) and on CPUs with units "
+    "for it (bf16), full in float32.",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from imaginairy.cli.common_options import (
     WIDE,
     device_option,
     outdir_option,
+    precision_option,
     private_urls_option,
     quiet_option,
 )
@@ -25,7 +26,7 @@ from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.fields import Section
 from imaginairy.formats import ANIMATIONS
-from imaginairy.precision import PRECISIONS, VARIABLE, Precision
+from imaginairy.precision import Precision
 from imaginairy.version import __version__
 
 SIZES = (*SHAPES, *NAMED)
@@ -116,12 +117,7 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @provenance_options()
 @private_urls_option
 @device_option
-@_option(
-    "Model", "--precision", default=PRECISIONS[0], show_default=True,
-    envvar=VARIABLE, show_envvar=True, type=click.Choice(PRECISIONS),
-    help="autocast computes in half precision on CUDA (fp16) and on CPUs with units "
-    "for it (bf16), full in float32.",
-)  # fmt: skip
+@precision_option
 @_option(
     "Logging and help", "--log-level", default="info", show_default=True,
     type=click.Choice(LOG_LEVELS), help="How much to say.",

@@ -28,6 +28,7 @@ MASK = ("mask", "boxes.png", "red", "--mask-model", "finder")
 LARGER = ("upscale", "face.png", "--model", "x2.safetensors")
 LARGER_FACES = (*LARGER, "--fix-faces")
 INSPECT = ("inspect", "storybook")
+MEASURE = ("benchmark", "--tiny", "--quick")
 DEFAULT = ("models", "default", "sd14", ";", "models", "default")
 
 
@@ -199,6 +200,7 @@ def command_options() -> Iterator[Use]:
     yield from _of("imagine", _imagine())
     yield from _of("edit", _edit())
     yield from _of("again", _again())
+    yield from _of("benchmark", _benchmark())
     yield from _of("convert", convert_options())
     yield from _of("extract", extract_options())
     yield from _of("describe", _describe())
@@ -258,6 +260,17 @@ def _again() -> Iterator[Row]:
     other, own = (*AGAIN[:1], *AGAIN[2:], *TINY[:2]), AGAIN
     yield "--trust", other, own, it_is_drawn_by_its_own_model
     yield "--prompt", AGAIN, (*AGAIN, "--prompt", "a bowl"), it_is_drawn_of_the_text
+
+
+def _benchmark() -> Iterator[Row]:
+    yield "--tiny", ("version",), MEASURE, says_it("64 x 64")
+    yield "--quick", MEASURE[:2], MEASURE, says_it("up to 3 rounds")
+    yield "--xl", MEASURE, (*MEASURE, "--xl"), says_it("SDXL, guided step")
+    yield "--json", MEASURE, (*MEASURE, "--json"), says_it('{"machine": {')
+    device = (*MEASURE, "--device", "abacus")
+    yield "--device", MEASURE, device, refused("Device 'abacus' is not available here")
+    precision = (*MEASURE, "--precision", "abacus")
+    yield "--precision", MEASURE, precision, refused("'abacus' is not one of")
 
 
 def _describe() -> Iterator[Row]:

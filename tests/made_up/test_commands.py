@@ -110,6 +110,8 @@ def typed(draw: st.DrawFn, path: tuple[str, ...]) -> list[str]:
     words = [*path]
     if "steps" in (each.name for each in known):
         words += SMALL
+    if "tiny" in (each.name for each in known):
+        words += ["--tiny", "--device=abacus"]  # so that it is measured now and then
     for parameter in draw(st.lists(st.sampled_from(known), max_size=4)):
         words += draw(given_to(parameter))
     for parameter in known:
