@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from imaginairy.adapters.file import Adapter, Found
 from imaginairy.adapters.kinds import Delta
@@ -17,8 +16,8 @@ from imaginairy.families.family import DENOISER
 from imaginairy.lora import Lora
 from imaginairy.networks.layers import Change, Changes, Compute
 
-MATRIX = 2
-"""Axes of a matrix, where a convolution has four."""
+PICTURES = 4
+"""Axes of feature maps, where tokens have three or two."""
 
 
 class Acts(Change):
@@ -39,10 +38,7 @@ class Acts(Change):
         up, down, scale = self.delta.thin()
         up, down = up.to(input.dtype), down.to(input.dtype)
         hidden = compute(input, down.reshape(-1, *self.shape[1:]), None)
-        scale *= self.strength
-        if len(self.shape) == MATRIX:
-            return _added(output, F.linear(hidden, up), scale)
-        return _added(output, F.conv2d(hidden, up[:, :, None, None]), scale)
+        return _add(output, up, hidden * (scale * self.strength))
 
 
 class Merged(Change):
@@ -61,10 +57,25 @@ class Merged(Change):
         return output
 
 
-def _added(output: Tensor, more: Tensor, scale: float) -> Tensor:
+def _add(output: Tensor, up: Tensor, hidden: Tensor) -> Tensor:
+    """Add what `up`, (out, rank), makes of few channels to what a layer gave.
+
+    That is done in place where nothing is learnt; channels are the last axis of tokens
+    and the second of feature maps.
+    """
+    if output.ndim == PICTURES:
+        rows, few = output.movedim(1, -1), hidden.movedim(1, -1)
+    else:
+        rows, few = output, hidden
     if torch.is_grad_enabled():
-        return output + scale * more
-    return output.add_(more, alpha=scale)
+        more = few @ up.T
+        return output + (more.movedim(-1, 1) if output.ndim == PICTURES else more)
+    if rows.is_contiguous():
+        rows.view(-1, len(up)).addmm_(few.reshape(-1, up.shape[1]), up.T)
+    else:
+        many = up.expand(len(output), -1, -1)
+        output.flatten(2).baddbmm_(many, hidden.flatten(2))
+    return output
 
 
 @dataclass(frozen=True)
