@@ -16,8 +16,8 @@ from imaginairy.families.family import DENOISER
 from imaginairy.lora import Lora
 from imaginairy.networks.layers import Change, Changes, Compute
 
-PICTURES = 4
-"""Axes of feature maps, where tokens have three or two."""
+MAPS = 4
+"""Axes of what convolves feature maps, where matrices have two."""
 
 
 class Acts(Change):
@@ -38,7 +38,8 @@ class Acts(Change):
         up, down, scale = self.delta.thin()
         up, down = up.to(input.dtype), down.to(input.dtype)
         hidden = compute(input, down.reshape(-1, *self.shape[1:]), None)
-        return _add(output, up, hidden * (scale * self.strength))
+        maps = len(self.shape) == MAPS
+        return _add(output, up, hidden * (scale * self.strength), maps=maps)
 
 
 class Merged(Change):
@@ -57,19 +58,19 @@ class Merged(Change):
         return output
 
 
-def _add(output: Tensor, up: Tensor, hidden: Tensor) -> Tensor:
+def _add(output: Tensor, up: Tensor, hidden: Tensor, *, maps: bool) -> Tensor:
     """Add what `up`, (out, rank), makes of few channels to what a layer gave.
 
     That is done in place where nothing is learnt; channels are the last axis of tokens
     and the second of feature maps.
     """
-    if output.ndim == PICTURES:
+    if maps:
         rows, few = output.movedim(1, -1), hidden.movedim(1, -1)
     else:
         rows, few = output, hidden
     if torch.is_grad_enabled():
         more = few @ up.T
-        return output + (more.movedim(-1, 1) if output.ndim == PICTURES else more)
+        return output + (more.movedim(-1, 1) if maps else more)
     if rows.is_contiguous():
         rows.view(-1, len(up)).addmm_(few.reshape(-1, up.shape[1]), up.T)
     else:

@@ -273,6 +273,15 @@ class Delta:
 
     def fits(self, weight: Tensor, bias: Tensor | None) -> bool:
         """Tell whether it is a change of such a weight, of which no number is read."""
+        rows = self.parts * weight.shape[0]
+        most = max(rows, weight.numel() // max(1, weight.shape[0]))
+        for factor in self.factors.by_suffix.values():
+            if not factor.is_floating_point() or not factor.numel():
+                return False
+            if max(factor.shape, default=0) > most:
+                return False  # of a rank that would only fill the memory
+        if self.is_thin and weight.ndim == 1:
+            return False  # what is made for matrices
         weight, bias = weight.to("meta"), None if bias is None else bias.to("meta")
         try:
             changed, moved = self.to("meta").changed(weight, bias, 1.0)
