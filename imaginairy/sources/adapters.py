@@ -111,7 +111,9 @@ def files(model: Path | None = None) -> Iterator[tuple[str, Path]]:
             left -= 1
             if not left:
                 return
-            if path.suffix.lower() in ENDINGS and (real := path.resolve()) not in seen:
+            if path.suffix.lower() not in ENDINGS or not path.is_file():
+                continue  # such as a pipe, which is never opened
+            if (real := path.resolve()) not in seen:
                 seen.add(real)
                 yield path.stem, path
 

@@ -72,6 +72,20 @@ def test_a_name_is_that_of_a_file_in_a_folder_of_ones_own(mine: Path) -> None:
     assert [name for name, _ in files()][:2] == ["Sketch", "sketch"]
 
 
+def test_only_files_are_looked_at_each_once(mine: Path) -> None:
+    sketch = save(mine / "sketch.safetensors")
+    os.mkfifo(mine / "pipe.safetensors")
+    (mine / "gone.safetensors").symlink_to(mine / "nothing")
+    (mine / "folder.safetensors").mkdir()
+    (mine / "twice.safetensors").symlink_to(sketch)
+    (mine / ".hidden").mkdir()
+    save(mine / ".hidden" / "other.safetensors")
+    assert [*files()] == [("sketch", sketch)]
+    for name in ("pipe", "gone", "other"):
+        with pytest.raises(UnknownModelError, match="those found are sketch;"):
+            locate_adapter(name)
+
+
 def test_folders_of_other_tools_beside_the_model_are_searched(home: Path) -> None:
     model = home / "models" / "checkpoints" / "m.safetensors"
     for at in (model.parent, home / "models" / "Lora" / "deep", model.parent / "loras"):
