@@ -82,6 +82,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     )
     names = [name for file in words for name in file.names]
     names += [name for word in bundled for name in word.names]
+    names += [word for each, _ in acting for word in each.all_words]
     tell_what_is_passed_over(whole, loaded, store, names)
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store, words))
     whole, scale = with_companions(prompt, whole, spec, store)
@@ -334,7 +335,7 @@ def tell_what_is_passed_over(
     """Name what of the texts has no part in the picture, once for each prompt.
 
     Args:
-        names: learned words.
+        names: learned words, and those that LoRAs answer to.
     """
     texts = tuple(
         without_words(without_hypernetworks(text), names) for text in texts_read(prompt)

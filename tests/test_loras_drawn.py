@@ -22,7 +22,7 @@ from imaginairy.metadata.foreign import parse_parameters
 from imaginairy.metadata.tags import parameters_text
 from imaginairy.settling import settled
 from imaginairy.sources.adapters import VARIABLE
-from tests.support.adapters import kohya, save_style, saved
+from tests.support.adapters import kohya, save_bundled_style, save_style, saved
 from tests.support.commands import Run, assert_refused, run_here
 from tests.support.pictures import pixels
 from tests.support.tiny import tiny_pipeline
@@ -152,6 +152,16 @@ def test_what_one_answers_to_is_said_once_where_the_prompt_has_none_of_it(
         settled(ask(loras="wordy"), tiny)
     said = [each for each in caplog.messages if "answers" in each]
     assert said == ["wordy answers to: zorb, the blob"]
+
+
+def test_the_bundled_model_is_not_said_to_miss_what_a_lora_knows(
+    store: ModelStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save_bundled_style(tmp_path / "own.safetensors")
+    path.with_suffix(".json").write_text('{"activation text": "zorb blobby"}')
+    with_it = ImaginePrompt("a zorb, a qux", loras=[path], model="storybook")
+    settled(with_it, store)
+    assert "storybook does not know: qux" in caplog.messages
 
 
 def test_what_cannot_act_is_refused(tiny: ModelStore, ask: Ask) -> None:

@@ -54,6 +54,11 @@ class LoadedAdapter:
         """What it answers to, as files beside it or its header say."""
         return words_of(self.path, dict(self.adapter.said))[:MOST_WORDS]
 
+    @property
+    def all_words(self) -> tuple[str, ...]:
+        """The same, and each word of it by itself."""
+        return (*self.words, *(each for said in self.words for each in said.split()))
+
     def few_steps(self, family: str) -> few_steps.Told | None:
         """Tell whether it makes of a model of a family one of few steps."""
         said = self.adapter.said
