@@ -113,7 +113,7 @@ def markers_of(source: Source) -> list[Piece]:
         if not {*pieces} & {*marker.names}:
             pieces |= dict.fromkeys(marker.names, torch.empty(0))
         for name, setting in marker.values.items():
-            pieces[name] = torch.tensor(told[setting])
+            pieces[name] = torch.tensor(told[setting], dtype=torch.float64)
     return [_marker(name, tensor) for name, tensor in pieces.items()]
 
 

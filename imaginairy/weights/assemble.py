@@ -138,6 +138,8 @@ def assemble(
         stays = as_stored and _casts(layer, name) and half
         ours = place.taken(whole).to(device=device, dtype=None if stays else dtype)
         ours = ours.reshape(tensor.shape)
+        if place.turned and not stays:  # so that it computes as those of folders do
+            ours = ours.contiguous()
         if ours.ndim == PICTURES and (not as_stored or ours.shape[1] < FEW):
             ours = ours.contiguous(memory_format=memory_format)
         filled[name] = ours
