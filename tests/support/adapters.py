@@ -122,7 +122,6 @@ def of_kind(kind: str, shape: tuple[int, ...]) -> dict[str, Tensor]:
     """Return what a kind of adapter holds for a weight of a shape, all of it 0."""
     rows, columns, *kernel = shape
     ones = (1,) * len(kernel)
-    half = 2 if rows % 2 == columns % 2 == 0 else 1
     tucker = bool(kernel) and kernel[0] > 1
     if kind == "LoRA":
         return {
@@ -158,6 +157,14 @@ def of_kind(kind: str, shape: tuple[int, ...]) -> dict[str, Tensor]:
             for x in "12"
             for y in "ab"
         }
+    return of_rarer_kind(kind, shape)
+
+
+def of_rarer_kind(kind: str, shape: tuple[int, ...]) -> dict[str, Tensor]:
+    """Return the same of those that hold no two thin matrices."""
+    rows, columns, *kernel = shape
+    ones = (1,) * len(kernel)
+    half = 2 if rows % 2 == columns % 2 == 0 else 1
     if kind == "LoKr":
         second = (rows // half, columns // half, *kernel)
         return {"lokr_w1": zeros(half, half), "lokr_w2": zeros(*second)}
