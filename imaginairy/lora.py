@@ -36,10 +36,29 @@ LAST = re.compile(rf"(?P<value>.*?)(?:{SHARES})?", re.DOTALL)
 Several = TypeVar("Several", bound=Sequence[Any])
 MOST = 100
 """LoRAs of one picture."""
+BASE = "base"
 LONGEST = 4096
 """Letters of one."""
 TAG_NAMES = {"te": "text"}
 """What the web UIs call a part, and we do."""
+
+
+def _places(down: Sequence[int], up: Sequence[int]) -> tuple[str, ...]:
+    return (*(f"in{n}" for n in down), "mid", *(f"out{n}" for n in up))
+
+
+BLOCK_LISTS = {
+    1 + len(places): places
+    for places in (
+        _places((1, 2, 4, 5, 7, 8), range(3, 12)),
+        _places(range(12), range(12)),
+        _places((4, 5, 7, 8), range(6)),
+        _places(range(9), range(9)),
+    )
+}
+"""What the numbers behind `lbw=` are for, by how many they are, as a widespread
+extension of the web UIs counts them: the first is for the text encoders, the others for
+blocks, those that LoRAs of Stable Diffusion 1 or XL change, or all of them."""
 
 
 @dataclass(frozen=True)
@@ -227,13 +246,16 @@ def _of_tag(tag: re.Match[str]) -> Lora:
     values: dict[str, str] = {}
     places = iter(("weight", "unet"))
     for part in (*parts, read["value"]):
+        if part.strip().startswith("lbw="):
+            values |= _listed(part)
+            continue
         named, sign, value = part.strip().rpartition("=")
         name = TAG_NAMES.get(named, named) if sign else next(places, "")
         if part.strip() and (name in values or not re.fullmatch(NUMBER, value)):
             name = ""
         if part.strip():
             values[name] = value
-    known = re.compile(rf"weight|unet|text|{PLACE}")
+    known = re.compile(rf"weight|unet|text|{BASE}|{PLACE}")
     if not tag[1].strip() or not all(map(known.fullmatch, values)):
         raise BadPromptError(
             f"The prompt has {shown(tag[0])}, which cannot be read; write "
@@ -242,15 +264,26 @@ def _of_tag(tag: re.Match[str]) -> Lora:
         )
     numbers = {name: float(value) for name, value in values.items()}
     weight, unet = numbers.pop("weight", 1.0), numbers.pop("unet", None)
+    base = numbers.pop(BASE, 1.0)
+    text = numbers.pop("text", None if base == 1 else weight)
     return Lora(
         _plain_name(tag[1]),
         weight,
         unet=unet,
-        text=numbers.pop("text", None),
+        text=None if text is None else base * text,
         blocks=numbers or None,
         start=_number(read["start"], 0.0),
         end=_number(read["end"], 1.0),
     )
+
+
+def _listed(part: str) -> dict[str, str]:
+    """Read factors of blocks as numbers in a row; give what is none as it is."""
+    numbers = [each.strip() for each in part.partition("=")[2].split(",")]
+    places = BLOCK_LISTS.get(len(numbers), ())
+    if not places or not all(re.fullmatch(NUMBER, each) for each in numbers):
+        return {"": part}
+    return dict(zip((BASE, *places), numbers, strict=True))
 
 
 def _number(said: str | None, usual: float) -> float:

@@ -138,6 +138,25 @@ IN_PROMPTS = {
     "<lora:x:0.8:in=0.5:mid=0>": Lora("x", 0.8, blocks={"in": 0.5, "mid": 0}),
     "<lora:x:0.8@0-0.5>": Lora("x", 0.8, end=0.5),
     "<lora:sub/x:1>": Lora("sub/x"),
+    "<lora:x:0.5:lbw=1,0,0,0,0,0,0,1,1,1,1,1,1,1,1,1,1>": Lora(
+        "x",
+        0.5,
+        blocks={
+            **dict.fromkeys(("in1", "in2", "in4", "in5", "in7", "in8"), 0),
+            "mid": 1,
+            **{f"out{number}": 1 for number in range(3, 12)},
+        },
+    ),
+    "<lora:x:0.5:lbw=0,1,1,1,1,1,0.5,1,1,1,1,1>": Lora(
+        "x",
+        0.5,
+        text=0,
+        blocks={
+            **dict.fromkeys(("in4", "in5", "in7", "in8", "mid", "out1"), 1),
+            "out0": 0.5,
+            **{f"out{number}": 1 for number in range(2, 6)},
+        },
+    ),
     r"<lora:x \(v2\):1>": Lora("x (v2)"),
 }
 
@@ -162,7 +181,8 @@ def test_a_prompt_names_several_or_none() -> None:
         "<lora::1>",
         "<lora:x:a>",
         "<lora:x:1:2:3>",
-        "<lora:x:1:lbw=IN>",
+        "<lora:x:1:lbw=INALL>",
+        "<lora:x:1:lbw=1,0,0>",
         "<lora:x:te=1:te=2>",
     ],
 )
