@@ -77,13 +77,25 @@ def folders(model: Path | None = None) -> list[tuple[Path, bool]]:
     Args:
         model: the file or folder of the model that they are for.
     """
-    said = os.environ.get(VARIABLE, "").split(os.pathsep)
-    found = [(Path(each).expanduser(), True) for each in said if each.strip()]
+    found = [(folder, True) for folder in own_folders()]
     if model is not None:
         home = model if model.is_dir() else model.parent
         found += [(each, True) for at in (home, home.parent) for each in _beside(at)]
         found.append((home, False))
     return [*found, (fetched_folder(), True), (BUNDLED, True)]
+
+
+def own_folders() -> list[Path]:
+    """Return the folders that the user names, whether they are there or not."""
+    said = os.environ.get(VARIABLE, "").split(os.pathsep)
+    return [_expanded(each) for each in said if each.strip()]
+
+
+def _expanded(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:  # of a user who is not there
+        return Path(folder)
 
 
 def fetched_folder() -> Path:
@@ -200,6 +212,8 @@ def _unknown(name: str, model: Path | None, kind: str) -> str:
     listed = ", ".join(names[:MOST_SHOWN])
     listed += f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else ""
     where = f"those found are {listed}" if names else "no folder holds any"
+    if gone := [f"'{each}'" for each in own_folders() if not each.is_dir()]:
+        where += f", and there is no folder {', '.join(gone)}"
     hint = near_miss(name, names) if names else ""
     if ":" in name and not hint and kind == "LoRA":
         hint = " A weight is written NAME=0.8."

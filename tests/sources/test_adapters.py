@@ -82,7 +82,7 @@ def test_only_files_are_looked_at_each_once(mine: Path) -> None:
     save(mine / ".hidden" / "other.safetensors")
     assert [*files()] == [("sketch", sketch)]
     for name in ("pipe", "gone", "other"):
-        with pytest.raises(UnknownModelError, match="those found are sketch;"):
+        with pytest.raises(UnknownModelError, match="those found are sketch, and"):
             locate_adapter(name)
 
 
@@ -159,6 +159,17 @@ def test_a_file_of_the_hub_may_be_given_by_its_page() -> None:
     assert locate_adapter(page.format("blob/v2")).name == "me/mine@v2:sub/a.safetensors"
 
 
+def test_folders_that_are_not_there_are_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, os.pathsep.join(["", str(home), "~nobody.at.all/x"]))
+    save(home / "sketch.safetensors")
+    with pytest.raises(UnknownModelError) as raised:
+        locate_adapter("zorb")
+    said = "those found are sketch, and there is no folder '~nobody.at.all/x'; give"
+    assert said in str(raised.value)
+
+
 def test_what_nothing_goes_by_is_said_with_what_there_is(mine: Path) -> None:
     for number in range(15):
         save(mine / f"style{number:02}.safetensors")
@@ -166,7 +177,8 @@ def test_what_nothing_goes_by_is_said_with_what_there_is(mine: Path) -> None:
         locate_adapter("stile01")
     said = str(raised.value)
     assert said.startswith("There is no LoRA 'stile01': those found are style00, sty")
-    assert "style11 and 3 more; give the path of one, owner/repo or" in said
+    assert "style11 and 3 more, and there is no folder '" in said
+    assert "none'; give the path of one, owner/repo or owner/repo:FILE on" in said
     assert said.endswith(f"yours in {VARIABLE}. Did you mean 'style01'?")
     with pytest.raises(UnknownModelError, match=r"A weight is written NAME=0\.8\."):
         locate_adapter("qqq:0.8")
