@@ -25,6 +25,7 @@ from imaginairy.sources.fetch import fetch
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
+from imaginairy.weights.ahead import read_ahead
 from imaginairy.weights.assemble import PICTURES
 
 MUCH = 0.25
@@ -49,6 +50,9 @@ def load(
     """
     half = dtype != torch.float32
     checkpoint = opened(spec, half=half)
+    free = memory()[0] if free is None else free
+    if device.type != "meta":
+        read_ahead(checkpoint.weight_files, free)
     if AUTOENCODER in checkpoint.parts:
         config = checkpoint.parts[AUTOENCODER].config
         require_grid(spec.name, checkpoint.family, config)
@@ -57,9 +61,7 @@ def load(
         row.role: find_tokenizer(spec, checkpoint, row)
         for row in checkpoint.family.texts
     }
-    as_stored = device.type == "cpu" and stay_as_stored(
-        checkpoint, dtype, memory()[0] if free is None else free
-    )
+    as_stored = device.type == "cpu" and stay_as_stored(checkpoint, dtype, free)
     networks = {
         row.role: checkpoint.parts[row.role].load(
             device,
