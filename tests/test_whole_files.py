@@ -21,7 +21,13 @@ from imaginairy.outputs import claimed_number, save_steps
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sources.own_default import save_default
-from imaginairy.whole_files import hold, whole_file
+from imaginairy.whole_files import (
+    WRITING,
+    clear_abandoned_folders,
+    hold,
+    whole_file,
+    whole_folder,
+)
 from tests.support.limits import files_of_at_most
 
 NOISE = Image.effect_noise((64, 64), 90).convert("RGB")
@@ -241,3 +247,58 @@ def test_what_stands_alone_clears_what_a_killed_run_left_beside_it(
 def test_a_name_is_held_once(tmp_path: Path) -> None:
     with hold(tmp_path / "a"), pytest.raises(FileExistsError):
         hold(tmp_path / "a")
+
+
+# --- folders --------------------------------------------------------------------------
+
+
+def put(folder: Path, text: str) -> None:
+    """Write a folder of two files."""
+    with whole_folder(folder) as place:
+        (place / "inner").mkdir()
+        (place / "inner" / "a.txt").write_text(text)
+        (place / "b.txt").write_text(text)
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    put(folder, "first")
+    (folder / "more.txt").write_text("mine")
+    with pytest.raises(ValueError), whole_folder(folder) as place:
+        (place / "b.txt").write_text("half")
+        assert place.parent == folder.parent
+        raise ValueError
+    assert len(contents(tmp_path)) == 3
+    put(folder, "second")
+    assert contents(tmp_path) == {
+        folder / "inner" / "a.txt": b"second",
+        folder / "b.txt": b"second",
+    }
+    assert [*folder.parent.iterdir()] == [folder]
+
+
+def test_folders_of_runs_that_were_killed_are_cleared_away(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from imaginairy.whole_files import whole_folder
+with whole_folder(Path({str(tmp_path / "a")!r})) as place:
+    (place / "b.txt").write_text("half")
+    print("here", flush=True)
+    sys.stdin.read()
+"""
+    other = tmp_path / ".mine.part"
+    other.mkdir()
+    (other / WRITING).write_text("")
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"here\n"
+        clear_abandoned_folders(tmp_path)
+        assert len([*tmp_path.iterdir()]) == 2, "it is at work"
+        run.kill()
+        run.wait()
+    clear_abandoned_folders(tmp_path)
+    assert [*tmp_path.iterdir()] == [other]
