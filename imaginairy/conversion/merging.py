@@ -13,7 +13,7 @@ from imaginairy.adapters.file import Adapter, read_adapter
 from imaginairy.adapters.kinds import Delta
 from imaginairy.conversion.pieces import Change
 from imaginairy.conversion.source import Source
-from imaginairy.errors import BadOptionError
+from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.family import DENOISER
 from imaginairy.lora import Lora
 from imaginairy.sources.adapters import fetch_adapter, locate_adapter
@@ -53,6 +53,11 @@ def with_adapters(source: Source, loras: Sequence[Lora]) -> Source:
     for adapter, lora in zip(opened, loras, strict=True):
         found = adapter.found_in(hollow)
         found.require_finite()
+        if not found.deltas:
+            raise CheckpointError(
+                f"'{adapter.path}' holds learned words and changes no layer, so there "
+                "is nothing to merge; use it where images are generated."
+            )
         for role, layers in found.deltas.items():
             for name, deltas in layers.items():
                 strength = strength_of(found, lora, role, name)

@@ -309,6 +309,8 @@ def test_nonsense_is_refused_in_a_sentence(
 ) -> None:
     base, out = str(model("sd1", "file")), f"{tmp_path}/out.safetensors"
     (tmp_path / "notes").mkdir()
+    words = lora.parent / "words.safetensors"
+    save_file({"bundle_emb.zorb.string_to_param.*": torch.zeros(2, 48)}, words)
     (tmp_path / "notes" / "a.txt").write_text("mine")
     (tmp_path / "there.safetensors").write_text("mine")
     (tmp_path / "pipe.safetensors").symlink_to("/dev/zero")
@@ -316,6 +318,8 @@ def test_nonsense_is_refused_in_a_sentence(
         (CheckpointError, "a LoRA for Stable Diffusion 1", (str(lora), out)),
         (CheckpointError, "is a LoRA.*; the model is Stable Diffusion XL",
          (str(model("sdxl", "file")), out, {"loras": [Lora(str(lora))]})),
+        (CheckpointError, "learned words and changes no layer, so there is nothing",
+         (base, out, {"loras": [Lora(str(words))]})),
         (BadOptionError, "leave the @ away",
          (base, out, {"loras": [Lora(str(lora), end=0.5)]})),
         (BadOptionError, "is the name of neither", (base, f"{tmp_path}/out.ckpt")),
