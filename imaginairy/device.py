@@ -138,8 +138,14 @@ def memory_format(device: torch.device, dtype: torch.dtype) -> torch.memory_form
 
 
 def computes_in(network: nn.Module) -> torch.dtype:
-    """Return the type that a network computes in, the widest of its weights'."""
-    return max((weight.dtype for weight in network.parameters()), key=_bytes)
+    """Return the type that a network computes in.
+
+    It is the widest of what biases and norms are held in; weights that are multiplied
+    by may lie in any, and are cast.
+    """
+    weights = [*network.parameters()]
+    vectors = [each.dtype for each in weights if each.ndim == 1]
+    return max(vectors or [each.dtype for each in weights], key=_bytes)
 
 
 def _bytes(dtype: torch.dtype) -> int:

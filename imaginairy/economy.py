@@ -23,6 +23,8 @@ T = TypeVar("T")
 FEW_SLICES = 8
 SHARE_OF_MEMORY = 0.5
 """How much of the free memory may be taken where it is known beforehand how much is."""
+LITTLE = 2**30
+"""Bytes that are taken at once at most where little is to be."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,12 @@ class Economy:
 
     Args:
         device: where it is short of memory.
+        most: bytes that it takes at once at most, where that is known beforehand and
+            measures help.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, device: torch.device, most: int | None = None) -> None:
+        self.device, self.most = device, most
         self._taken: dict[Hashable, dict[int, int]] = {}
         """For each work, how many measures it took from a size on."""
         self._settable = WeakKeyDictionary[nn.Module, Collection[str]]()
@@ -132,7 +136,8 @@ class Economy:
 
     def _has_room(self, holds: int) -> bool:
         free = free_bytes(self.device) if holds else None
-        return free is None or holds <= SHARE_OF_MEMORY * free
+        rooms = (self.most, None if free is None else SHARE_OF_MEMORY * free)
+        return all(room is None or holds <= room for room in rooms)
 
     def _keep(self, work: str, size: int, measures: Sequence[Measure]) -> None:
         first = work not in self._taken

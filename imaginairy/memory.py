@@ -1,11 +1,45 @@
-"""How much memory there is, and how much of it is free; nothing here needs torch."""
+"""How much memory there is, how much of it is free, and whether little is to be taken.
+
+Nothing here needs torch.
+"""
 
 import os
 import re
 from pathlib import Path
 
+from imaginairy.errors import BadOptionError, in_words
+
+VARIABLE = "IMAGINAIRY_LOW_MEMORY"
+SAID = {
+    **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
+    **dict.fromkeys(("", "0", "false", "f", "no", "n", "off"), False),
+}
+"""What the environment may say, as the commands read it."""
 MEMINFO = Path("/proc/meminfo")
 """Where Linux tells how much memory is free."""
+
+
+def wants_low_memory(asked: object = None) -> bool:
+    """Tell whether little memory is to be taken.
+
+    Args:
+        asked: whether it is; None does what the environment asks for.
+
+    Raises:
+        BadOptionError: that is neither yes nor no.
+    """
+    if isinstance(asked, bool):
+        return asked
+    if asked is not None:
+        raise BadOptionError(f"low_memory is True or False, not {in_words(asked)}.")
+    given = os.environ.get(VARIABLE, "")
+    said = SAID.get(given.strip().lower())
+    if said is None:
+        raise BadOptionError(
+            f"The environment variable {VARIABLE} '{in_words(given)}' is neither 1 nor "
+            "0; set one of them, or nothing."
+        )
+    return said
 
 
 def memory() -> tuple[int | None, int | None]:

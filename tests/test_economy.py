@@ -234,3 +234,12 @@ def test_other_faults_are_not_tried_again() -> None:
     with pytest.raises(RuntimeError, match="shapes"):
         Economy(torch.device("cpu")).computed("it", Sliced(), compute)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("holds", "slices"), [(10, 1), (11, 64)])
+def test_no_more_is_taken_than_is_to_be(holds: int, slices: int) -> None:
+    seen: list[int] = []
+    network = Sliced()
+    economy = Economy(torch.device("cpu"), most=10)
+    economy.computed("it", network, lambda: seen.append(network.slices), holds=holds)
+    assert seen == [slices]

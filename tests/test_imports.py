@@ -72,7 +72,7 @@ MAY_IMPORT = {
     "weights": {"errors", "kinds", "log", "settings", "sources.layouts", "tokenizer"}
     | {"printable", "weights"},
     "device": {"errors", "memory", "precision"},
-    "memory": set(),
+    "memory": {"errors"},
     "precision": {"errors"},
     "finite": {"conditioning", "errors"},
     "economy": {"device", "errors", "log", "networks"},

@@ -53,6 +53,10 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
         lambda x: [*imaginairy.imagine("a fox", precision=x)],
         (3, "half", [], ""),
     ),
+    "ModelStore, low_memory": (
+        lambda x: imaginairy.ModelStore("cpu", low_memory=x),
+        (3, "yes", [], ""),
+    ),
     "imagine_image_files, outdir": (
         lambda x: imaginairy.imagine_image_files("a fox", x),
         (3, None, b"out"),

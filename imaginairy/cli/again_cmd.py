@@ -68,6 +68,7 @@ def again_cmd(
     schedules: tuple[str, ...],
     device: str | None,
     precision: Precision,
+    low_memory: bool,
     log_level: str,
     size: str | None,
     **options: Any,
@@ -93,7 +94,8 @@ def again_cmd(
         asked = [replace(each, extension=None) for each in asked]
     if context.get_parameter_source("precision") is ParameterSource.DEFAULT:
         precision = _as_then(records)
-    store = context.ensure_object(Stores).get(device, precision)
+    stores = context.ensure_object(Stores)
+    store = stores.get(device, precision, low_memory=low_memory)
     for record in records:
         _require_models(record, store)
     own = "loras" in changes

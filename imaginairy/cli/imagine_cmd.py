@@ -26,6 +26,7 @@ from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.fields import Section
 from imaginairy.formats import ANIMATIONS
+from imaginairy.memory import VARIABLE as LOW_MEMORY
 from imaginairy.precision import Precision
 from imaginairy.version import __version__
 
@@ -119,6 +120,11 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @device_option
 @precision_option
 @_option(
+    "Model", "--low-memory", is_flag=True, envvar=LOW_MEMORY, show_envvar=True,
+    help="Take as little memory as possible, and more time: weights stay where they "
+    "are and are read as they are needed.",
+)  # fmt: skip
+@_option(
     "Logging and help", "--log-level", default="info", show_default=True,
     type=click.Choice(LOG_LEVELS), help="How much to say.",
 )  # fmt: skip
@@ -135,6 +141,7 @@ def imagine_cmd(
     schedules: tuple[str, ...],
     device: str | None,
     precision: Precision,
+    low_memory: bool,
     log_level: str,
     size: str | None,
     **options: Any,
@@ -160,4 +167,5 @@ def imagine_cmd(
     with closing(Prompts(prompts, prompts_file, given(options))) as asked:
         plan = planned(asked, repeats, schedules)
         needs = Needs(plan, drawing)  # said before anything heavy is imported
-        draw(plan, needs, context.ensure_object(Stores).get(device, precision))
+        stores = context.ensure_object(Stores)
+        draw(plan, needs, stores.get(device, precision, low_memory=low_memory))

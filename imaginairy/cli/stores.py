@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from imaginairy.memory import wants_low_memory
 from imaginairy.precision import Precision, usual_precision
 
 if TYPE_CHECKING:
@@ -40,10 +41,14 @@ class Stores:
         self._store: ModelStore | None = None
 
     def get(
-        self, device: str | None = None, precision: Precision | None = None
+        self,
+        device: str | None = None,
+        precision: Precision | None = None,
+        *,
+        low_memory: bool | None = None,
     ) -> "ModelStore":
         """Return the store for a device and a precision, the same one as long as
-        neither changes.
+        nothing of what is asked changes.
 
         Raises:
             BadOptionError: there is no such device here.
@@ -52,10 +57,11 @@ class Stores:
             from imaginairy.models.store import ModelStore
 
         precision = usual_precision() if precision is None else precision
-        if self._store is None or self._asked != (device, precision):
-            store = ModelStore(device, precision)
+        asked = (device, precision, wants_low_memory(low_memory))
+        if self._store is None or self._asked != asked:
+            store = ModelStore(device, precision, low_memory=asked[2])
             self.clear()
-            self._asked, self._store = (device, precision), store
+            self._asked, self._store = asked, store
         return self._store
 
     def clear(self) -> None:

@@ -28,6 +28,7 @@ from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS, VAE
 from imaginairy.sources.rows import ModelRow
+from imaginairy.weights.assemble import HALVES
 from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.weightfile import Tensors
 
@@ -145,7 +146,7 @@ def settled(source: Source) -> Source:
     if checkpoint.says_prediction or not family.unsaid:
         return source
     unet = checkpoint.parts[DENOISER].load(
-        torch.device("cpu"), torch.float32, as_stored=True
+        torch.device("cpu"), torch.float32, as_stored=HALVES
     )
     predicts: Prediction = function(family.unsaid)(unet, family.grid.channels)
     noise: Any = checkpoint.schedule

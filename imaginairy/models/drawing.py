@@ -1,8 +1,9 @@
 """A model that draws: the networks of its family, in memory."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.families.text import Condition, Encoders, Wanted
+from imaginairy.models.placement import Placed, Placement, rest
 from imaginairy.networks.colours import fitted
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.prediction import Prediction
@@ -48,7 +50,9 @@ class DrawingModel:
             family knows how.
         clip_skip: the layer of the text encoders that it was trained with.
         empty_negative: what an empty negative prompt is to it, where it says so.
-        sources: where its weights lie, as far as they are used from disk.
+        sources: where the weights of each lie, as far as they are used from disk.
+        as_stored: types of weights that are used as they lie there.
+        placement: which of them are at hand.
     """
 
     def __init__(
@@ -63,7 +67,9 @@ class DrawingModel:
         says_prediction: bool = True,
         clip_skip: int = 1,
         empty_negative: EmptyNegative | None = None,
-        sources: Sequence[Tensors] = (),
+        sources: Mapping[str, Tensors] = MappingProxyType({}),
+        as_stored: Collection[torch.dtype] = (),
+        placement: Placement = "whole",
     ) -> None:
         self.family = family
         self.networks = networks
@@ -73,7 +79,7 @@ class DrawingModel:
         self.device = device
         self.clip_skip = clip_skip
         self.empty_negative = empty_negative or family.empty_negatives[0]
-        self.sources = sources
+        self.sources, self.as_stored = [*sources.values()], as_stored
         self.latents = self._latents()
         """How it sees those of its own autoencoder: the `config` of that, or, where it
         has none, one that is usual for its family."""
@@ -81,6 +87,16 @@ class DrawingModel:
             {part.role: networks[part.role] for part in family.texts}
         )
         """The text networks, as one."""
+        self.placed = Placed(device, placement)
+        """Where the networks are, those that read text as one."""
+        texts = [row.role for row in family.texts]
+        for network, roles in (
+            (self.readers, texts),
+            *((networks[role], [role]) for role in networks if role not in texts),
+        ):
+            self.placed.add(
+                network, [sources[role] for role in roles if role in sources]
+            )
 
     @property
     def network(self) -> Any:
@@ -148,7 +164,10 @@ class DrawingModel:
     ) -> "DrawingModel":
         other = copy.copy(self)
         other.networks = {**self.networks, role: network}
-        other.sources = [*self.sources, *([source] if source else [])]
+        if source is not None:
+            other.sources = [*self.sources, source]
+        if source is not None and role == AUTOENCODER:
+            self.placed.add(network, [source])
         return other
 
     @property
@@ -252,8 +271,7 @@ class DrawingModel:
         Called between the stages of a picture, so that it never holds the memory of
         all networks at once; what is needed again is mapped in again.
         """
-        for source in self.sources:
-            source.rest()
+        rest(self.sources)
 
     def condition(self, wanted: Wanted) -> tuple[Conditioning, Conditioning | None]:
         """Return what to follow and what to avoid, of one picture.

@@ -36,7 +36,7 @@ class Glance(ModelStore):
     """
 
     def __init__(self, of: ModelStore) -> None:
-        super().__init__(str(of.device), of.precision)
+        super().__init__(str(of.device), of.precision, low_memory=of.low_memory)
         self.rows: dict[tuple[str, str], ModelRow] = {}
         """What was asked for, by role and name."""
         self.vocabularies: dict[HubFile, None] = {}

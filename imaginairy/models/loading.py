@@ -1,10 +1,12 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
+from collections.abc import Collection
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from imaginairy.device import memory_format
 from imaginairy.errors import CheckpointError
@@ -15,6 +17,7 @@ from imaginairy.families.family import (
     PartRow,
     function,
 )
+from imaginairy.log import log
 from imaginairy.memory import memory
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
@@ -26,7 +29,7 @@ from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.ahead import read_ahead
-from imaginairy.weights.assemble import PICTURES
+from imaginairy.weights.assemble import FLOATS, HALVES, PICTURES
 
 MUCH = 0.25
 """The share of the free memory that copies of weights may take."""
@@ -38,18 +41,19 @@ def load(
     dtype: torch.dtype,
     *,
     free: int | None = None,
+    little: bool = False,
 ) -> tuple[DrawingModel, tuple[Path, ...]]:
     """Load a model; return it and the weight files it was made of.
 
     Args:
         free: bytes of memory that may be taken; None for what there is.
+        little: take as little memory as a picture can be made with, and more time.
 
     Raises:
         CheckpointError: the weights are broken, unsafe or of another design.
         DownloadError: they could not be fetched.
     """
-    half = dtype != torch.float32
-    checkpoint = opened(spec, half=half)
+    checkpoint = opened(spec, half=dtype != torch.float32)
     free = memory()[0] if free is None else free
     if device.type != "meta":
         read_ahead(checkpoint.weight_files, free)
@@ -61,8 +65,43 @@ def load(
         row.role: find_tokenizer(spec, checkpoint, row)
         for row in checkpoint.family.texts
     }
-    as_stored = device.type == "cpu" and stay_as_stored(checkpoint, dtype, free)
-    networks = {
+    if little and device.type != "meta":
+        log.info("%s: weights stay on disk and are read as they are needed.", spec.name)
+    as_stored: Collection[torch.dtype] = FLOATS if little else ()
+    if device.type == "cpu" and not little:
+        as_stored = HALVES if stay_as_stored(checkpoint, dtype, free) else ()
+    networks = _networks(checkpoint, device, dtype, as_stored)
+    encoders = {
+        row.role: function(row.encoder)(
+            networks[row.role], tokenizers[row.role], device
+        )
+        for row in checkpoint.family.texts
+    }
+    model = DrawingModel(
+        family=checkpoint.family,
+        networks=networks,
+        encoders=encoders,
+        schedule=checkpoint.schedule.made(),
+        prediction=checkpoint.schedule.predicts,
+        says_prediction=checkpoint.says_prediction,
+        device=device,
+        clip_skip=checkpoint.clip_skip,
+        empty_negative=checkpoint.empty_negative,
+        sources={role: part.tensors for role, part in checkpoint.parts.items()},
+        as_stored=as_stored,
+        placement="streamed" if little else "whole",
+    )
+    return model, checkpoint.weight_files
+
+
+def _networks(
+    checkpoint: Checkpoint,
+    device: torch.device,
+    dtype: torch.dtype,
+    as_stored: Collection[torch.dtype],
+) -> dict[str, nn.Module]:
+    """Load the networks of a model; see `assemble`."""
+    return {
         row.role: checkpoint.parts[row.role].load(
             device,
             held := held_in(dtype, half=row.half),
@@ -72,24 +111,6 @@ def load(
         for row in checkpoint.family.parts
         if row.role in checkpoint.parts
     }
-    model = DrawingModel(
-        family=checkpoint.family,
-        networks=networks,
-        encoders={
-            row.role: function(row.encoder)(
-                networks[row.role], tokenizers[row.role], device
-            )
-            for row in checkpoint.family.texts
-        },
-        schedule=checkpoint.schedule.made(),
-        prediction=checkpoint.schedule.predicts,
-        says_prediction=checkpoint.says_prediction,
-        device=device,
-        clip_skip=checkpoint.clip_skip,
-        empty_negative=checkpoint.empty_negative,
-        sources=[part.tensors for part in checkpoint.parts.values()],
-    )
-    return model, checkpoint.weight_files
 
 
 def held_in(dtype: torch.dtype, *, half: bool) -> torch.dtype:

@@ -18,7 +18,7 @@ from imaginairy.device import (
     is_forked,
     let_go,
 )
-from imaginairy.economy import Economy
+from imaginairy.economy import LITTLE, Economy
 from imaginairy.errors import (
     BadOptionError,
     CheckpointError,
@@ -30,6 +30,7 @@ from imaginairy.errors import (
 )
 from imaginairy.families.family import AUTOENCODER, function
 from imaginairy.log import log
+from imaginairy.memory import wants_low_memory
 from imaginairy.models.adapters import HeldAdapters
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.loaded import LoadedModel
@@ -68,6 +69,7 @@ LOADERS = {
 """What makes a model for each role beside the drawing out of its row, on a device; most
 pictures need none of them."""
 
+Kept = dict[str, tuple[ModelRow, Any]]
 DECODES = "decodes"
 """Where the tiny VAE is held that decodes in place of a model's own."""
 REFINES = "refines"
@@ -90,20 +92,26 @@ class ModelStore:
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         precision: `autocast` computes in what the device is fastest in, `full` in
             float32; None takes what `IMAGINAIRY_PRECISION` says, or else `autocast`.
+        low_memory: take little memory, and time; None asks `IMAGINAIRY_LOW_MEMORY`.
     """
 
     def __init__(
-        self, device: str | None = None, precision: Precision | None = None
+        self,
+        device: str | None = None,
+        precision: Precision | None = None,
+        *,
+        low_memory: bool | None = None,
     ) -> None:
         self.device = choose_device(device)
         self.precision = usual_precision() if precision is None else precision
         self.dtype = choose_dtype(self.device, self.precision)
-        self.economy = Economy(self.device)
         self.adapters = HeldAdapters()
+        self.low_memory = low = wants_low_memory(low_memory)
+        self.economy = Economy(self.device, LITTLE if low else None)
         self._lock, self._lock_of = RLock(), LOADED_IN
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
-        self._held: dict[str, tuple[ModelRow, Any]] = {}
-        self._checked: dict[str, tuple[ModelRow, Any]] = {}
+        self._held: Kept = {}
+        self._checked: Kept = {}
         self._noticed: set[Hashable] = set()
         self._refused: dict[str, str | None] = {}
         self._lacking: dict[str, tuple[float, Missing | None]] = {}
@@ -256,7 +264,7 @@ class ModelStore:
                 )
             if row.role != DRAWS:
                 return function(LOADERS[row.role])(row, device)
-            diffusion, files = load(row, device, self.dtype)
+            diffusion, files = load(row, device, self.dtype, little=self.low_memory)
             row = self._known_better(row, diffusion)
             if row.taken_for:
                 does = row.defaults.described
@@ -367,9 +375,7 @@ class ModelStore:
         let_go(self.device)
 
 
-def _kept(
-    kept: dict[str, tuple[ModelRow, Any]], row: ModelRow, *places: str
-) -> Any | None:
+def _kept(kept: Kept, row: ModelRow, *places: str) -> Any | None:
     """Return the model of a row where it is what is kept for its role.
 
     A name is enough: those of paths are what they lead to, however they are written.

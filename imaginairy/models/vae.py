@@ -100,7 +100,12 @@ def load_vae(
     holds = family.part(AUTOENCODER).half or part.settings.get(UPCAST) is False
     holds = holds or is_tiny(part)
     held = held_in(dtype, half=holds)
-    network = part.load(device, held, memory_format=memory_format(device, held))
+    network = part.load(
+        device,
+        held,
+        as_stored=model.as_stored,
+        memory_format=memory_format(device, held),
+    )
     return network, part.tensors
 
 

@@ -120,6 +120,7 @@ class DecoderLevel(nn.Module):
 class Encoder(nn.Module):
     """Picture to latent statistics."""
 
+    comes_alone = True
     in_stripes = False
     """Whether it works stripe by stripe, which takes longer and less memory."""
 
@@ -156,6 +157,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents to picture."""
 
+    comes_alone = True
     in_stripes = False
     """Whether it works stripe by stripe, which takes longer and less memory."""
 

@@ -28,6 +28,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class Layer(nn.Module):
     """Look back over the words so far, then think about each."""
 
+    comes_alone = True
+
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[config.activation]

@@ -164,6 +164,18 @@ def tiling(*modules: nn.Module, x: bool, y: bool) -> AbstractContextManager[None
     return while_set(*modules, wrap_x=x, wrap_y=y)
 
 
+def blocks_of(network: nn.Module) -> Iterator[nn.Module]:
+    """Yield the parts of a network whose weights may come and go by themselves.
+
+    Their classes say so by `comes_alone`: only their `forward` reads these weights.
+    """
+    for part in network.children():
+        if getattr(part, "comes_alone", False):
+            yield part
+        else:
+            yield from blocks_of(part)
+
+
 @contextmanager
 def while_set(*modules: nn.Module, **values: Any) -> Iterator[None]:
     """Set attributes of all layers in modules that have them while the block runs."""
@@ -212,6 +224,8 @@ def group_norm(groups: int, channels: int, eps: float) -> nn.Module:
 
 class ResidualBlock(nn.Module):
     """Two normalised convolutions beside a shortcut, told the time if there is one."""
+
+    comes_alone = True
 
     def __init__(
         self,

@@ -57,6 +57,8 @@ class FeedForward(nn.Module):
 class TransformerBlock(nn.Module):
     """Attend to the picture, then to the text, then think about each place."""
 
+    comes_alone = True
+
     def __init__(self, width: int, *, heads: int, context_dim: int) -> None:
         super().__init__()
         self.norm1 = LayerNorm(width)

@@ -1,6 +1,6 @@
 """A network filled with the tensors of a file, each where it belongs or refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,14 @@ from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
 from imaginairy.weights.stored import Names, Shape, Stored, stored_as
 from imaginairy.weights.weightfile import Tensors
 
+HALVES = (
+    torch.float16,
+    torch.bfloat16,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+)
+"""Types of weights in half precision, or less."""
+FLOATS = (*HALVES, torch.float32, torch.float64)
 PICTURES = 4
 """Dimensions of a batch of pictures, and of what convolves them."""
 FEW = 32
@@ -50,7 +58,7 @@ class Part:
         device: torch.device,
         dtype: torch.dtype,
         *,
-        as_stored: bool = False,
+        as_stored: Collection[torch.dtype] = (),
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> nn.Module:
         """Build the network around the tensors on disk; see `assemble`."""
@@ -103,7 +111,7 @@ def assemble(
     device: torch.device,
     dtype: torch.dtype,
     *,
-    as_stored: bool = False,
+    as_stored: Collection[torch.dtype] = (),
     memory_format: torch.memory_format = torch.contiguous_format,
 ) -> nn.Module:
     """Fill a network built on the meta device with tensors mapped in from disk.
@@ -111,7 +119,7 @@ def assemble(
     Nothing is initialised, and each tensor is cast and moved once.
 
     Args:
-        as_stored: leaves weights in half precision as they lie on disk where their
+        as_stored: types of weights that are left as they lie on disk where their
             layer casts them as it computes; they then take no memory of their own.
         memory_format: how the weights of convolutions lie in memory, and with them all
             that is computed. Of those left as stored only the first ones do, which
@@ -134,8 +142,7 @@ def assemble(
             mapped = 0
         _refuse_whole_numbers(part, place, whole.dtype)
         layer = network.get_submodule(name.rpartition(".")[0])
-        half = whole.itemsize < torch.float32.itemsize
-        stays = as_stored and _casts(layer, name) and half
+        stays = whole.dtype in as_stored and _casts(layer, name)
         ours = place.taken(whole).to(device=device, dtype=None if stays else dtype)
         ours = ours.reshape(tensor.shape)
         if place.turned and not stays:  # so that it computes as those of folders do

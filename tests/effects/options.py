@@ -212,6 +212,12 @@ def it_is_computed_as_it_is_fastest(before: Ran, after: Ran) -> None:
     assert said == ["full", "autocast"]
 
 
+def its_weights_stay_on_disk(before: Ran, after: Ran) -> None:
+    assert "stay on disk" not in before.stderr
+    assert after.stderr.count(": weights stay on disk and are read as they are") == 1
+    np.testing.assert_allclose(after.pixels(), before.pixels(), atol=1)
+
+
 def nothing_is_said_but_warnings(before: Ran, after: Ran) -> None:
     assert "saved outputs/" in before.stderr
     assert "saved" not in after.stderr
@@ -291,5 +297,6 @@ def _rows(
     private = ("--mask-image", "http://127.0.0.1:9/a.png")
     yield ("--allow-private-urls",), private, red, a_closed_port_is_asked
     yield ("--precision",), ("autocast",), alone, it_is_computed_as_it_is_fastest
+    yield ("--low-memory",), (), alone, its_weights_stay_on_disk
     yield ("--log-level",), ("warning",), lora, nothing_is_said_but_warnings
     yield ("-q", "--quiet"), (), alone, nothing_is_said

@@ -125,6 +125,7 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "precision": st.sampled_from(["autocast", "full"]),
     "prompt": st.just(PROMPT),
     "prompts": PROMPTS | st.lists(PROMPTS, max_size=3) | st.lists(PROMPTS).map(iter),
+    "low_memory": st.none() | SWITCH,
     "record_step_images": SWITCH,
     "result": st.none(),
     "role": st.sampled_from(list(ROLES)),
