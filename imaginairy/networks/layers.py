@@ -210,6 +210,21 @@ def added(fresh: Tensor, x: Tensor) -> Tensor:
     return fresh.add_(x)
 
 
+def multiplied(fresh: Tensor, x: Tensor) -> Tensor:
+    """Multiply a tensor that nothing else uses by `x`; see `added`."""
+    return fresh * x if torch.is_grad_enabled() else fresh.mul_(x)
+
+
+def laid_out_as(x: Tensor, other: Tensor) -> Tensor:
+    """Return another tensor of the shape of `x`, lying in memory as that does.
+
+    Convolutions lay their weights out anew for an input that lies otherwise than they.
+    """
+    if other.stride() == x.stride():
+        return other
+    return torch.empty_like(x, dtype=other.dtype).copy_(other)
+
+
 def norm_silu(norm: nn.Module, x: Tensor) -> Tensor:
     """Normalise and apply SiLU; in place where nothing is learnt."""
     hidden = norm(x)

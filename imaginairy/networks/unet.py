@@ -26,6 +26,8 @@ from imaginairy.networks.layers import (
     computed_in,
     group_norm,
     in_slices,
+    laid_out_as,
+    multiplied,
     norm_silu,
     sinusoid,
 )
@@ -51,7 +53,7 @@ class FeedForward(nn.Module):
     def think(self, x: Tensor) -> Tensor:
         """Map tokens (batch, n, width) to the same, each by itself."""
         value, gate = self.widen(x).chunk(2, dim=-1)
-        return self.narrow(value * F.gelu(gate))
+        return self.narrow(multiplied(F.gelu(gate), value))
 
 
 class TransformerBlock(nn.Module):
@@ -99,7 +101,7 @@ class SpatialTransformer(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, text)  # (batch, h * w, channels)
         picture = tokens.transpose(1, 2).unflatten(2, (height, -1))
-        return added(self.project_out(picture), x)
+        return added(self.project_out(laid_out_as(x, picture)), x)
 
 
 class Block(nn.Module):
