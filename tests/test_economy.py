@@ -68,7 +68,7 @@ def silent(narrow: Narrow) -> Narrow:
     ("room", "how"),
     [
         (4, None),
-        (3.2, "in 8 slices"),
+        (2.6, "in 8 slices"),
         (1.5, "in 8 slices and one by one"),
     ],
 )
