@@ -20,7 +20,8 @@ from statistics import median
 
 import torch
 
-from benchmarks.draw import SIDES
+from benchmarks.draw import OTHERS, SIDES
+from benchmarks.others import save_for_others
 from benchmarks.weights import save_random_sd15, save_random_sdxl
 
 UNITS = {"peak memory": "MB"}
@@ -28,6 +29,9 @@ RATIOS = (
     ("ours", "diffusers"),
     ("ours", "diffusers, bf16"),
     ("ours, full", "diffusers"),
+    ("ours, full", "OpenVINO"),
+    ("ours", "OpenVINO, bf16"),
+    ("ours", "stable-diffusion.cpp, q8_0"),
 )
 """What is set against what."""
 
@@ -38,6 +42,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pixels", type=int, default=512)
     parser.add_argument("--xl", action="store_true", help="Stable Diffusion XL, too")
+    parser.add_argument(
+        "--others", action="store_true", help="OpenVINO and stable-diffusion.cpp, too"
+    )
     asked = parser.parse_args()
     print(
         f"{platform.machine()}, {torch.get_num_threads()} threads, torch "
@@ -47,7 +54,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "sd15"
         saved(save_random_sd15, folder)
-        compare(folder, asked.rounds, asked.pixels, [*SIDES])
+        sides = [*SIDES]
+        if asked.others:
+            saved(save_for_others, folder)
+            sides += OTHERS
+        compare(folder, asked.rounds, asked.pixels, sides)
         print()
         if asked.xl:
             folder = Path(temporary) / "sdxl"

@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks.others import openvino, stable_diffusion_cpp
+
 STEPS = 3
 PROMPT = "a bowl of fruit"
 
@@ -97,8 +99,16 @@ SIDES = {
     "diffusers": partial(diffusers, half=False),
     "diffusers, bf16": partial(diffusers, half=True),
 }
+OTHERS = {
+    "OpenVINO": partial(openvino, half=False),
+    "OpenVINO, bf16": partial(openvino, half=True),
+    "stable-diffusion.cpp, f32": partial(stable_diffusion_cpp, kind="f32"),
+    "stable-diffusion.cpp, bf16": partial(stable_diffusion_cpp, kind="bf16"),
+    "stable-diffusion.cpp, q8_0": partial(stable_diffusion_cpp, kind="q8_0"),
+}
+"""What is measured where it is installed; see `benchmarks.others`."""
 
 if __name__ == "__main__":
     side, folder, pixels = sys.argv[1:]
-    drawn = SIDES[side](Path(folder), int(pixels))
+    drawn = (SIDES | OTHERS)[side](Path(folder), int(pixels))
     print(json.dumps(drawn))
