@@ -18,11 +18,8 @@ from imaginairy.errors import BadOptionError, shown
 
 WEIGHT = Number(-100, 100)
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-GIVEN = re.compile(rf"(?P<name>.+?)(?:=(?P<weight>{NUMBER}))?", re.DOTALL)
-TAG = re.compile(
-    rf"(?<!\\)<hypernet:(?P<name>[^<>:\n]+)(?::\s*(?P<weight>{NUMBER})\s*)?>",
-    re.IGNORECASE,
-)
+GIVEN = rf"(?s)(?P<name>.+?)(?:=(?P<weight>{NUMBER}))?"
+TAG = rf"(?i)(?<!\\)<hypernet:(?P<name>[^<>:\n]+)(?::\s*(?P<weight>{NUMBER})\s*)?>"
 MOST = 20
 """Hypernetworks of one picture."""
 LONGEST = 4096
@@ -57,7 +54,7 @@ def hypernetworks(name: str, value: Any) -> tuple[str, ...]:
 
 def parse_hypernetwork(given: str) -> tuple[str, float]:
     """Return the file of a hypernetwork and how much of it acts."""
-    read = GIVEN.fullmatch(given)
+    read = re.fullmatch(GIVEN, given)
     if read is None or read["weight"] is None:
         return given, 1.0
     return read["name"].strip(), float(read["weight"])
@@ -65,13 +62,13 @@ def parse_hypernetwork(given: str) -> tuple[str, float]:
 
 def hypernetworks_in(prompt: str) -> tuple[str, ...]:
     """Return the hypernetworks that a prompt names, as they are asked for else."""
-    found = TAG.finditer(prompt)
+    found = re.finditer(TAG, prompt)
     return tuple(f"{each['name'].strip()}={each['weight'] or 1}" for each in found)
 
 
 def without_hypernetworks(prompt: str) -> str:
     """Return a prompt without the hypernetworks that it names."""
-    return TAG.sub("", prompt)
+    return re.sub(TAG, "", prompt)
 
 
 def _one(name: str, given: Any) -> str:

@@ -26,13 +26,12 @@ PLACE = r"(?:in|out)\d{0,2}|mid"
 that number, counted as CompVis did, from 0."""
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 SHARES = rf"@(?P<start>{NUMBER})-(?P<end>{NUMBER})"
-GIVEN = re.compile(
-    rf"(?P<name>.+?)(?:=(?P<weight>{NUMBER}))?"
-    rf"(?P<more>(?:,(?:unet|text|{PLACE})={NUMBER})*)(?:{SHARES})?",
-    re.DOTALL,
+GIVEN = (
+    rf"(?s)(?P<name>.+?)(?:=(?P<weight>{NUMBER}))?"
+    rf"(?P<more>(?:,(?:unet|text|{PLACE})={NUMBER})*)(?:{SHARES})?"
 )
-TAG = re.compile(r"(?<!\\)<(?:lora|lyco):([^<>:\n]*)((?::[^<>:\n]*)*)>", re.IGNORECASE)
-LAST = re.compile(rf"(?P<value>.*?)(?:{SHARES})?", re.DOTALL)
+TAG = r"(?i)(?<!\\)<(?:lora|lyco):([^<>:\n]*)((?::[^<>:\n]*)*)>"
+LAST = rf"(?s)(?P<value>.*?)(?:{SHARES})?"
 Several = TypeVar("Several", bound=Sequence[Any])
 MOST = 100
 """LoRAs of one picture."""
@@ -167,7 +166,9 @@ def parse_lora(given: Any) -> Lora:
         return Lora(**given)
     if isinstance(given, PathLike):
         return Lora(str(given))
-    read = isinstance(given, str) and len(given) <= LONGEST and GIVEN.fullmatch(given)
+    read = (
+        isinstance(given, str) and len(given) <= LONGEST and re.fullmatch(GIVEN, given)
+    )
     if not isinstance(given, str) or not read or not read["name"].strip():
         raise BadOptionError(
             f"A LoRA is given as FILE or FILE=0.8, not {shown(given)}; FILE is a name, "
@@ -219,12 +220,12 @@ def loras_in(prompt: str) -> tuple[Lora, ...]:
     Raises:
         BadPromptError: what is said of one cannot be read.
     """
-    return tuple(_of_tag(found) for found in TAG.finditer(prompt))
+    return tuple(_of_tag(found) for found in re.finditer(TAG, prompt))
 
 
 def names_in(prompt: str) -> tuple[str, ...]:
     """Return the names of the LoRAs in a prompt, whatever it says of them."""
-    return tuple(_plain_name(found[1]) for found in TAG.finditer(prompt))
+    return tuple(_plain_name(found[1]) for found in re.finditer(TAG, prompt))
 
 
 def _plain_name(written: str) -> str:
@@ -234,14 +235,14 @@ def _plain_name(written: str) -> str:
 
 def without_loras(prompt: str, name: str | None = None) -> str:
     """Return a prompt without the LoRAs that it names, or without that of a name."""
-    return TAG.sub(
-        lambda tag: "" if name in (None, _plain_name(tag[1])) else tag[0], prompt
+    return re.sub(
+        TAG, lambda tag: "" if name in (None, _plain_name(tag[1])) else tag[0], prompt
     )
 
 
 def _of_tag(tag: re.Match[str]) -> Lora:
     *parts, last = tag[2].split(":")[1:] or [""]
-    read = LAST.fullmatch(last)
+    read = re.fullmatch(LAST, last)
     assert read is not None
     values: dict[str, str] = {}
     places = iter(("weight", "unet"))
