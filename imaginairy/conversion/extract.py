@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from imaginairy.conversion.destination import layout_of, require_free, require_room
-from imaginairy.conversion.low_rank import Thin, thin
+from imaginairy.conversion.low_rank import Thin, energy, thin
 from imaginairy.conversion.metadata import architecture, predicted
 from imaginairy.conversion.source import Source, settled, source_of
 from imaginairy.errors import BadOptionError, CheckpointError
@@ -179,12 +179,19 @@ def _pieces(
                 for part in parts:
                     part.tensors.rest()
             watched(looked, total)
-            if torch.equal(before.float(), after.float()):
+            if is_same(before, after):
                 continue
             if kind != "weight" or not isinstance(layer, Linear | Conv2d):
                 done.others.append(f"{row.role}.{name}")
                 continue
             yield from _layer(first, row, module, (before, after), wanted, done)
+
+
+def is_same(first: Tensor, second: Tensor) -> bool:
+    """Tell whether two tensors hold the same numbers, in whatever types."""
+    if first.dtype != second.dtype:
+        first, second = first.float(), second.float()
+    return torch.equal(first, second)
 
 
 def _layer(
@@ -212,7 +219,7 @@ def _layer(
         done.held += found.held
         yield from _as_pieces(called, found, before.shape, wanted.like)
     else:
-        done.whole += float(difference.double().square().sum())
+        done.whole += energy(difference)
 
 
 def _as_pieces(

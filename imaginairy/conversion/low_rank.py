@@ -39,7 +39,7 @@ def thin(matrix: Tensor, rank: int, keep: float = 1.0) -> Thin:
         keep: the share of the energy for which as few as possible are.
     """
     left, strengths, right = _strongest(matrix, min(rank, *matrix.shape))
-    whole = float(matrix.double().square().sum())
+    whole = energy(matrix)
     energies = strengths.double().square().cumsum(0)
     enough = int((energies < keep * whole * (1 - 1e-6)).sum()) + 1
     count = min(enough, len(strengths))
@@ -50,6 +50,11 @@ def thin(matrix: Tensor, rank: int, keep: float = 1.0) -> Thin:
         whole=whole,
         held=min(whole, float(energies[count - 1])),
     )
+
+
+def energy(matrix: Tensor) -> float:
+    """Return the sum of the squares of the numbers of a matrix."""
+    return float(torch.linalg.vector_norm(matrix, dtype=torch.float64)) ** 2
 
 
 def _strongest(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
