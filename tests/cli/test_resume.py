@@ -236,7 +236,7 @@ def tiny(tiny_folder: Path, stores: Stores) -> Any:
         plan = planned([Asked("a fox", {**fields, "seed": 1})], count, [])
         usual: dict[str, Any] = dict.fromkeys(
             ("grid", "show_work", "gif", "compare_gif", "as_json", "show", "quiet",
-             "plan", "resume"), False,
+             "plan", "preview", "resume"), False,
         )  # fmt: skip
         drawing = Drawing(
             outdir=Path("outputs"), extension="jpg", compilation=None, size=None,

@@ -121,7 +121,7 @@ def test_completion(shell: Shell, line: str, expected: set[str]) -> None:
         ("qu", ["quit"]),
         ("h", ["help"]),
         ("help ", [*sorted(aimg.commands)]),
-        ("help e", ["edit"]),
+        ("help ed", ["edit"]),
         ("exit ", []),
         ("help version ", []),
         ("gallery ", ["folder/", "note.txt", "one.png", "two.png", '"with space.png"']),

@@ -138,6 +138,11 @@ def as_measured(made: Made) -> None:
         assert likeliest(picture.image, *prompts) == picture.says["prompt_text"]
 
 
+def in_low_memory(made: Made) -> None:
+    (picture,) = made.drawn("a bowl of fruit", seed=1)
+    assert likeliest(picture.image, "a bowl of fruit", DOG) == "a bowl of fruit"
+
+
 def without_a_record(made: Made) -> None:
     (dog,) = made.drawn(DOG, outdir=".", name="dog", extension="png", small=None)
     plain = made.picture("plain.png")
@@ -234,7 +239,7 @@ CHECKS: dict[str, list[Check]] = {
         a_conversion,
     ],
     "models.md": [what_is_known],
-    "performance.md": [as_measured],
+    "performance.md": [as_measured, in_low_memory],
     "security.md": [without_a_record],
     "api.md": [kept_loaded],
     "add-a-model.md": [by_its_path, asked_first],
