@@ -80,6 +80,7 @@ WAYS: dict[str, Fields] = {
     "limits": {"guidance_rescale": 0.7, "dynamic_threshold": 0.9, "apg": "0:2"},
     "perpendicular": {"negative_prompt": "fruit", "perpendicular_negative": 1},
     "an interval": {"guidance_interval": "0.5:1"},
+    "steps that share": {"speed": "fast", "steps": 8},
     "noise": {"sampler_type": "k_euler_a", "eta": 0.5},
     "another schedule": {"sampler_type": "k_dpmpp_2m", "schedule": "beta"},
     "an earlier layer": {"clip_skip": 2},
