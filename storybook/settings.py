@@ -13,7 +13,12 @@ from pathlib import Path
 import torch
 
 import imaginairy
-from imaginairy.networks.config import AutoencoderConfig, ClipTextConfig, UNetConfig
+from imaginairy.networks.config import (
+    AutoencoderConfig,
+    ClipTextConfig,
+    TinyAutoencoderConfig,
+    UNetConfig,
+)
 from imaginairy.networks.enhancer_config import (
     CodeFormerConfig,
     FaceFinderConfig,
@@ -217,6 +222,17 @@ MATCHED_PHRASES = 15
 """How many further phrases each place of a picture is compared with."""
 NAMES_WEIGHT = 2.0
 """How much it counts, beside masks, that patches know what they show."""
+
+TINY_DATA = DATA.parent / "storybook_tiny"
+"""Where the finished tiny decoder goes."""
+TINY = TinyAutoencoderConfig(width=24, encoder_blocks=(), decoder_blocks=(3, 2, 2, 1))
+TINY_PICTURES = 6 if REHEARSAL else 2_500
+"""Of the world, whose latents it learns from."""
+TINY_DRAWINGS = 2 if REHEARSAL else 500
+"""Of the model, from whose steps it learns."""
+TRAIN_TINY = schedule(
+    steps=4_800, batch=4, rate=2e-3, warm_up=100, ema=0.995, gpu=(8_000, 48), muon=True
+)
 
 UPSCALER_DATA = DATA.parent / "storybook_upscaler"
 """Where the finished upscaler goes."""

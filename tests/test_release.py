@@ -36,6 +36,7 @@ DATA = {
     " preprocessor_config.json tokenizer_config.json vocab.json",
     "storybook_codeformer": "config.json model.safetensors origin.json",
     "storybook_faces": "config.json model.safetensors origin.json",
+    "storybook_tiny": "config.json diffusion_pytorch_model.safetensors origin.json",
     "storybook_upscaler": "model.safetensors origin.json",
 }
 """What the package holds beside code, by folder of `imaginairy/data`."""

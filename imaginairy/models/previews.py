@@ -20,7 +20,7 @@ from imaginairy.sources.layouts import CONFIG
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import VAE
 from imaginairy.sources.rows import LocalPath, ModelRow
-from imaginairy.sources.vae_rows import TINY_ROWS
+from imaginairy.sources.vae_rows import BUNDLED_TINY, TINY_ROWS
 from imaginairy.weights.folder import ENDINGS
 
 APPROXIMATE = ("vae_approx", "VAE-approx", "VAE-taesd")
@@ -33,7 +33,7 @@ def tiny_vae_of(loaded: LoadedModel) -> ModelRow | None:
     if loaded.vae and isinstance(model.decoder, TinyAutoencoder):
         return loaded.vae
     if spec.defaults.companions == "bundled":
-        return None
+        return BUNDLED_TINY
     row = next((row for row in TINY_ROWS if _is_kin(row, model.family)), None)
     if row is None:
         return None

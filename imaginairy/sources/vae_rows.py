@@ -1,7 +1,7 @@
 """Autoencoders (VAEs) that take the place of that of a model, by name."""
 
 from imaginairy.sources.roles import VAE
-from imaginairy.sources.rows import HubRepo, ModelRow
+from imaginairy.sources.rows import BundledFolder, HubRepo, ModelRow
 
 TINY_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
@@ -22,6 +22,15 @@ TINY_ROWS: tuple[ModelRow, ...] = (
     ),
 )
 """Those by Ollin Boer Bohan, which decode fast, and previews."""
+BUNDLED_TINY = ModelRow(
+    role=VAE,
+    name="storybook-tiny",
+    family="sd1",
+    summary="a tiny decoder of storybook's latents, bundled",
+    weights=BundledFolder("storybook_tiny"),
+    licence="MIT",
+)
+"""The same for the bundled model."""
 VAE_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=VAE,
@@ -35,4 +44,5 @@ VAE_ROWS: tuple[ModelRow, ...] = (
         says={"force_upcast": False},
     ),
     *TINY_ROWS,
+    BUNDLED_TINY,
 )

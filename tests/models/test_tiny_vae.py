@@ -296,6 +296,25 @@ def test_a_preview_is_decoded_by_the_tiny_vae_and_leaves_the_picture_as_it_is(
         assert np.abs(whole - preview).mean() > 1, "that stays exact"
 
 
+def test_the_bundled_model_has_one_that_knows_its_latents(kept: ModelStore) -> None:
+    pairs: list[list[np.ndarray]] = []
+
+    class Both(Observer):
+        def on_step(self, step: Step) -> None:
+            if step.index == 5:
+                both = (step.decode(step.denoised), step.preview())
+                pairs.append([as_numbers(each) for each in both])
+
+    prompt = ImaginePrompt(
+        "a red circle on a blue background", seed=3, steps=6, model="storybook",
+        upscale=False, sampler_type="k_dpmpp_2m",
+    )  # fmt: skip
+    list(imagine(prompt, store=kept, observer=Both()))
+    [(whole, tiny)] = pairs
+    error = ((whole - tiny) ** 2).mean()
+    assert 0 < error < 255**2 / 10**2.5, "25 dB"
+
+
 def test_without_one_a_preview_shows_the_colours_of_the_latents(
     model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
