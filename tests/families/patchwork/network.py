@@ -64,7 +64,11 @@ class Reader(nn.Module):
         self.words = nn.Embedding(config.vocab_size, config.width)
         self.places = nn.Embedding(config.max_tokens, config.width)
 
-    def forward(self, token_ids: Tensor, clip_skip: int = 1) -> Conditioning:
-        words = self.words(token_ids)
+    def forward(
+        self, token_ids: Tensor, clip_skip: int = 1, learned: Tensor | None = None
+    ) -> Conditioning:
+        known = self.words.weight
+        table = known if learned is None else torch.cat([known, learned])
+        words = table[token_ids]
         places = self.places.weight[: token_ids.shape[1]]
         return Conditioning(torch.sin(words + places), words.mean(dim=1))
