@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,53 @@ from imaginairy.precision import Precision, known_precision
 
 LOADED_IN = os.getpid()
 """The process that loaded torch; one that is forked from it has none of its threads."""
+
+
+class Lane:
+    """Copies weights to a device, in turn with what that computes.
+
+    Args:
+        device: where to.
+    """
+
+    is_beside = False
+    """Whether copies run beside what is computed after they were begun."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def copied(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Begin to copy tensors; what comes of that may be used once it `arrived`."""
+        return [sent(tensor, self.device) for tensor in tensors]
+
+    def arrived(self) -> None:
+        """Let what is computed from now on wait for all copies that were begun."""
+
+
+class CudaLane(Lane):
+    """A second stream of a CUDA device, on which copies run beside what is computed.
+
+    Their memory is the first one's, whose order keeps it from being used again too
+    early: the copies wait for what was computed before they were begun, and what is
+    computed once they `arrived` waits for them.
+    """
+
+    is_beside = True
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self.stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def copied(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        copies = [torch.empty_like(each, device=self.device) for each in tensors]
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self.stream):
+            for copy, tensor in zip(copies, tensors, strict=True):
+                copy.copy_(tensor, non_blocking=True)
+        return copies
+
+    def arrived(self) -> None:
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
 
 @dataclass(frozen=True)
@@ -40,6 +88,10 @@ class DeviceKind:
     """Whether the host goes on while it computes, until a result is asked for."""
     receives_ahead: bool = False
     """Whether it can be sent tensors as well before it has computed what came first."""
+    lane: type[Lane] = Lane
+    """What copies weights to it while it computes."""
+    pinned: Callable[[Tensor], Tensor] = lambda tensor: tensor
+    """Gives a tensor of the host where it can be copied from without the host."""
 
 
 def _free_of_cuda(device: torch.device) -> int:
@@ -75,6 +127,8 @@ DEVICES = {
             let_go=lambda: torch.cuda.empty_cache(),
             runs_ahead=True,
             receives_ahead=True,
+            lane=CudaLane,
+            pinned=lambda tensor: tensor.pin_memory(),
         ),
         DeviceKind(
             name="mps",
@@ -166,6 +220,19 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     """Return a tensor on a device, without waiting for it where that can be."""
     kind = DEVICES.get(device.type)
     return tensor.to(device, non_blocking=kind is not None and kind.receives_ahead)
+
+
+def lane_of(device: torch.device) -> Lane:
+    """Return what copies weights to a device while it computes."""
+    return DEVICES[device.type].lane(device)
+
+
+def pinned(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the host from where a device copies it fastest."""
+    try:
+        return DEVICES[device.type].pinned(tensor)
+    except RuntimeError:  # more than the system lets be kept so
+        return tensor
 
 
 def forget(device: torch.device) -> None:

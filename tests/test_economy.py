@@ -58,6 +58,16 @@ def narrow(tiny_folder: Path) -> Iterator[Narrow]:
 
 
 @pytest.fixture
+def streamed(tiny_folder: Path) -> Iterator[Narrow]:
+    """The same with a model of which as little is on the device as can be."""
+    with plugged_in() as device:
+        store = ModelStore(NAME, low_memory=True)
+        store.get(str(tiny_folder))
+        yield Narrow(device, store, str(tiny_folder))
+        store.clear()
+
+
+@pytest.fixture
 def silent(narrow: Narrow) -> Narrow:
     """The same, where nobody says how much memory is free."""
     DEVICES[NAME] = replace(DEVICES[NAME], free=lambda _: None)
@@ -156,10 +166,10 @@ def test_what_is_known_not_to_fit_is_not_tried(narrow: Narrow) -> None:
     assert len(calls) == 1
 
 
-def test_what_would_fit_is_named_and_fits(narrow: Narrow) -> None:
-    narrow.leave(3.5)
+def test_what_would_fit_is_named_and_fits(streamed: Narrow) -> None:
+    streamed.leave(6.5)
     with pytest.raises(NotEnoughMemoryError) as raised:
-        narrow.draw("256x128")
+        streamed.draw("256x128")
     said = re.fullmatch(
         rf"{SHORT} the \w+ of '.*' at 256x128; a picture drawn at (\d+x\d+) would fit, "
         "or the device 'cpu'.",
@@ -169,15 +179,15 @@ def test_what_would_fit_is_named_and_fits(narrow: Narrow) -> None:
     del raised
     width, height = parse_size(said[1]) or (0, 0)
     assert 64 <= height <= width and width * height < 256 * 128
-    assert narrow.draw(said[1]).size == (width, height)
+    assert streamed.draw(said[1]).size == (width, height)
 
 
-def test_where_nothing_fits_that_is_said(narrow: Narrow) -> None:
-    narrow.leave(0.05)
+def test_where_nothing_fits_that_is_said(streamed: Narrow) -> None:
+    streamed.leave(0.05)
     with pytest.raises(NotEnoughMemoryError, match="try a smaller model, or the"):
-        narrow.draw()
+        streamed.draw()
     with pytest.raises(NotEnoughMemoryError, match="weights of 'storybook'; try a sma"):
-        narrow.store.get("storybook")
+        streamed.store.get("storybook")
 
 
 def test_an_upscaler_takes_tiles_that_fit(

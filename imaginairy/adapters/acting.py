@@ -155,12 +155,13 @@ class Acting:
                 layer: Any = model.networks[role].get_submodule(name)
                 if strength == 0:
                     continue
+                place = layer.weight.device if self.merged else model.device
                 if draws:
                     self._draws.add(layer)
                 self._uses.setdefault(layer, []).extend(
                     _Use(
                         number,
-                        Acts(delta.to(model.device), strength, layer.weight.shape),
+                        Acts(delta.to(place), strength, layer.weight.shape),
                     )
                     for delta in deltas
                 )

@@ -21,7 +21,7 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.families.text import Condition, Encoders, Wanted
-from imaginairy.models.placement import Placed, Placement, rest
+from imaginairy.models.placement import Placed, rest
 from imaginairy.networks.colours import fitted
 from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.samplers.prediction import Prediction
@@ -52,7 +52,7 @@ class DrawingModel:
         empty_negative: what an empty negative prompt is to it, where it says so.
         sources: where the weights of each lie, as far as they are used from disk.
         as_stored: types of weights that are used as they lie there.
-        placement: which of them are at hand.
+        placed: what of them is on the device, which is all unless that is said.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DrawingModel:
         empty_negative: EmptyNegative | None = None,
         sources: Mapping[str, Tensors] = MappingProxyType({}),
         as_stored: Collection[torch.dtype] = (),
-        placement: Placement = "whole",
+        placed: Placed | None = None,
     ) -> None:
         self.family = family
         self.networks = networks
@@ -87,8 +87,8 @@ class DrawingModel:
             {part.role: networks[part.role] for part in family.texts}
         )
         """The text networks, as one."""
-        self.placed = Placed(device, placement)
-        """Where the networks are, those that read text as one."""
+        self.placed = placed or Placed(device)
+        """Where the networks are; those that read text come and go as one."""
         texts = [row.role for row in family.texts]
         for network, roles in (
             (self.readers, texts),
@@ -113,6 +113,7 @@ class DrawingModel:
         """What the network that draws says of noised latents."""
         if not self.is_asked:
             return self._usually
+        self.placed.bring(self.network)
         asked: Callable[[Any, int], Prediction] = function(self.family.unsaid)
         return asked(self.network, self.grid.channels)
 
@@ -135,6 +136,7 @@ class DrawingModel:
     @cached_property
     def colours(self) -> nn.Module:
         """What decodes latents as colours without detail, in next to no time."""
+        self.placed.bring(self.autoencoder)
         with torch.inference_mode():
             return fitted(self.autoencoder.pictures_of, self.grid.channels, self.device)
 
@@ -168,6 +170,8 @@ class DrawingModel:
             other.sources = [*self.sources, source]
         if source is not None and role == AUTOENCODER:
             self.placed.add(network, [source])
+        elif role == DECODER:
+            network.to(self.device)  # where it stays, as it is small
         return other
 
     @property
@@ -260,8 +264,10 @@ class DrawingModel:
         drawn, seen = self.network.config, self.autoencoder.config
         sliced = getattr(drawn, "numbers_held_in_slices", drawn.numbers_held)
         return max(
-            computes_in(self.network).itemsize * int(sliced(rows, columns)),
-            computes_in(self.autoencoder).itemsize
+            self.placed.takes(self.network)
+            + computes_in(self.network).itemsize * int(sliced(rows, columns)),
+            self.placed.takes(self.autoencoder)
+            + computes_in(self.autoencoder).itemsize
             * int(seen.numbers_held_in_stripes(height, width)),
         )
 
@@ -271,6 +277,7 @@ class DrawingModel:
         Called between the stages of a picture, so that it never holds the memory of
         all networks at once; what is needed again is mapped in again.
         """
+        self.placed.rest()
         rest(self.sources)
 
     def condition(self, wanted: Wanted) -> tuple[Conditioning, Conditioning | None]:

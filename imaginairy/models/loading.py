@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from imaginairy.device import memory_format
+from imaginairy.device import DEVICES, memory_format
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import (
     AUTOENCODER,
@@ -22,6 +22,16 @@ from imaginairy.memory import memory
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.over import over
+from imaginairy.models.placement import (
+    HOST,
+    HOW,
+    PLACEMENTS,
+    Needs,
+    Placed,
+    Placement,
+    chosen,
+    needs_of,
+)
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.fetch import fetch
@@ -65,12 +75,11 @@ def load(
         row.role: find_tokenizer(spec, checkpoint, row)
         for row in checkpoint.family.texts
     }
-    if little and device.type != "meta":
-        log.info("%s: weights stay on disk and are read as they are needed.", spec.name)
+    placed = _placed(spec, checkpoint, device, dtype, little=little)
     as_stored: Collection[torch.dtype] = FLOATS if little else ()
-    if device.type == "cpu" and not little:
+    if placed.home == HOST and not little:
         as_stored = HALVES if stay_as_stored(checkpoint, dtype, free) else ()
-    networks = _networks(checkpoint, device, dtype, as_stored)
+    networks = _networks(checkpoint, placed.home, dtype, as_stored)
     encoders = {
         row.role: function(row.encoder)(
             networks[row.role], tokenizers[row.role], device
@@ -89,9 +98,63 @@ def load(
         empty_negative=checkpoint.empty_negative,
         sources={role: part.tensors for role, part in checkpoint.parts.items()},
         as_stored=as_stored,
-        placement="streamed" if little else "whole",
+        placed=placed,
     )
     return model, checkpoint.weight_files
+
+
+def _placed(
+    spec: ModelRow,
+    checkpoint: Checkpoint,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    little: bool,
+) -> Placed:
+    """Choose where the networks of a model are to be, and say it in a line.
+
+    Raises:
+        MemoryError: nothing of it fits.
+    """
+    if device.type not in DEVICES:  # there is nothing to place without values
+        return Placed(device)
+    placement: Placement = "streamed" if little else "whole"
+    if device != HOST:
+        fits = chosen(needs(checkpoint, device, dtype), device)
+        placement = max(placement, fits, key=PLACEMENTS.index)
+    if little:
+        log.info("%s: weights stay on disk and are read as they are needed.", spec.name)
+    elif placement != "whole":
+        log.warning(
+            "There is not enough memory on %s for '%s' at once; %s.",
+            device, spec.name, HOW[placement],
+        )  # fmt: skip
+    return Placed(device, placement, little=little)
+
+
+def needs(
+    checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype
+) -> list[Needs]:
+    """Return what the networks of a model take of a device, those of texts as one."""
+    family, parts = checkpoint.family, checkpoint.parts
+    side, together = family.native, 2  # what is followed and what is avoided
+    _, *latents = family.grid.shape((side, side))
+    works = {
+        row.role: config.numbers_held(side, side)
+        if row.role == AUTOENCODER
+        else together * config.numbers_held(*latents)
+        for row in family.parts
+        if row.role in parts and not row.is_text
+        for config in [parts[row.role].config]
+    }
+    ahead = DEVICES[device.type].lane.is_beside
+    found = []
+    for roles in ([row.role for row in family.texts], *([role] for role in works)):
+        number = held_in(dtype, half=family.part(roles[0]).half).itemsize
+        networks = [parts[role].unfilled() for role in roles]
+        numbers = works.get(roles[0], 0)
+        found.append(needs_of(networks, number, number * numbers, ahead=ahead))
+    return found
 
 
 def _networks(

@@ -101,7 +101,7 @@ def load_vae(
     holds = holds or is_tiny(part)
     held = held_in(dtype, half=holds)
     network = part.load(
-        device,
+        model.placed.home if device == model.device else device,
         held,
         as_stored=model.as_stored,
         memory_format=memory_format(device, held),

@@ -68,8 +68,16 @@ def experts_of(
 def _stages(
     loaded: LoadedModel, order: Order, store: ModelStore, later: bool
 ) -> Stages:
-    fits = partial(loaded.diffusion.size_in, order.drawn)
-    return Stages(loaded.title, store.economy, order.drawn, fits, later=later)
+    model = loaded.diffusion
+    fits = partial(model.size_in, order.drawn)
+    return Stages(
+        loaded.title,
+        store.economy,
+        order.drawn,
+        fits,
+        later=later,
+        placed=model.placed,
+    )
 
 
 def legs_of(experts: Sequence[Expert], levels: list[float]) -> list[Leg]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -12,6 +13,7 @@ from imaginairy.economy import Economy
 from imaginairy.errors import NotEnoughMemoryError, NotFiniteError, memory_told
 from imaginairy.finite import Said, capital, in_float32, is_finite, reason
 from imaginairy.log import log
+from imaginairy.models.placement import HOW, Placed
 from imaginairy.sizes import Size, written
 
 T = TypeVar("T", Tensor, Said)
@@ -36,6 +38,7 @@ class Stages:
         size: width and height at which the picture is drawn.
         fits: where memory is short whatever is done, gives the size that is named.
         later: whether what runs often may be looked at later.
+        placed: what of the model's networks is on the device.
     """
 
     def __init__(
@@ -46,8 +49,10 @@ class Stages:
         fits: Fits = lambda free: None,
         *,
         later: bool = False,
+        placed: Placed | None = None,
     ) -> None:
         self.model = model
+        self.placed = placed
         self.later = later
         self.economy, self.size, self.fits = economy, size, fits
         self.recomputed: list[str] = []
@@ -74,7 +79,20 @@ class Stages:
             NotFiniteError: there is NaN or infinity in it.
             NotEnoughMemoryError: it takes more than there is.
         """
-        result = self.in_memory(stage, network, compute, *batch, **memory)
+        finite = partial(self._finite, often=often)
+        return self._where_it_fits(finite, stage, network, compute, *batch, **memory)
+
+    def _finite(
+        self,
+        stage: str,
+        network: nn.Module,
+        compute: Callable[..., T],
+        *batch: Any,
+        often: bool,
+        **memory: Any,
+    ) -> T:
+        """Return what `compute` gives, looked at, and in float32 if need be."""
+        result = self._computed(stage, network, compute, *batch, **memory)
         wait = not (self.later and often) or stage in self.recomputed
         if not wait and stage in self._seen and isinstance(result, Tensor):
             good = result.isfinite().all()
@@ -85,7 +103,7 @@ class Stages:
             return result
         if computes_in(network).itemsize < torch.float32.itemsize:
             with in_float32(network):
-                result = self.in_memory(stage, network, compute, *batch, **memory)
+                result = self._computed(stage, network, compute, *batch, **memory)
             if is_finite(result):
                 self._note(stage)
                 return result
@@ -100,8 +118,7 @@ class Stages:
         network: nn.Module,
         compute: Callable[..., T],
         *batch: Any,
-        holds: int = 0,
-        climbs: bool = True,
+        **memory: Any,
     ) -> T:
         """Return what `compute` gives of a batch, whatever that is.
 
@@ -110,17 +127,49 @@ class Stages:
             network: what it computes with.
             batch: tensors and conditioning for each picture, which may be computed
                 apart; what is of no one picture is bound to `compute`.
-            holds: bytes that it is known to take.
-            climbs: whether it is computed in another order where memory is short.
+            memory: `holds`, bytes that it is known to take, and `climbs`, whether it is
+                computed in another order where memory is short.
 
         Raises:
             NotEnoughMemoryError: it takes more than there is.
         """
+        computed = self._computed
+        return self._where_it_fits(computed, stage, network, compute, *batch, **memory)
+
+    def _where_it_fits(
+        self, run: Callable[..., T], *asked: Any, climbs: bool = True, **more: Any
+    ) -> T:
+        """Run something, with less of the model on the device if that is what it takes.
+
+        That is done when no other order of the computation was enough.
+        """
+        while True:
+            try:
+                return run(*asked, climbs=climbs, **more)
+            except NotEnoughMemoryError:
+                if not (climbs and self.placed and self.placed.can_be_lower):
+                    raise
+            assert self.placed is not None  # and nothing of the attempt is held
+            self.placed.lower()
+            log.warning(
+                "There is not enough memory on %s for '%s' at once; %s.",
+                self.economy.device, self.model, HOW[self.placed.placement],
+            )  # fmt: skip
+
+    def _computed(
+        self,
+        stage: str,
+        network: nn.Module,
+        compute: Callable[..., T],
+        *batch: Any,
+        **memory: Any,
+    ) -> T:
         work = f"{stage} of '{self.model}'"
         try:
-            return self.economy.computed(
-                work, network, compute, *batch, holds=holds, climbs=climbs
-            )
+            if self.placed is not None:
+                with memory_told(NotEnoughMemoryError):
+                    self.placed.bring(network)
+            return self.economy.computed(work, network, compute, *batch, **memory)
         except NotEnoughMemoryError as error:
             raise self._too_large(work) from error
 
@@ -145,6 +194,8 @@ class Stages:
     def _too_large(self, work: str) -> NotEnoughMemoryError:
         """Say that memory is short, and what would fit into it."""
         device = self.economy.device
+        if self.placed is not None:
+            self.placed.rest()
         size = f" at {written(self.size)}" if self.size else ""
         fits = self.fits(free_bytes(device) or 0)
         ways = "try a smaller model"

@@ -11,7 +11,7 @@ from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.conditioning import Conditioning
 from imaginairy.device import computes_in
 from imaginairy.errors import BadOptionError
-from imaginairy.models.placement import Streamed
+from imaginairy.models.placement import Mapped
 from tests.support.pictures import assert_same
 from tests.support.tiny import tiny_pipeline
 from tests.support.vaes import as_folder
@@ -70,7 +70,7 @@ def test_what_a_block_read_is_given_back_when_it_has_run(folder: Path) -> None:
     with torch.inference_mode():
         expected = model.network(*asked, told)
         assert not torch.equal(written(), expected)
-        Streamed(model.network, model.sources, most=1)
+        Mapped(model.network, model.sources, most=1)
         assert torch.equal(written(), expected)
 
 

@@ -11,7 +11,7 @@ import ctypes
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils import backend_registration
 
 import imaginairy
-from imaginairy.device import DEVICES
+from imaginairy.device import DEVICES, Lane
 
 NAME = "pretend"
 ON_CPU, ON_OURS = 1, 12
@@ -256,6 +256,28 @@ for _name in WHOLE:
     _named.impl(_name, partial(_compute, _operation), "PrivateUse1")
 
 
+class LateLane(Lane):
+    """Copies run beside what is computed, and are there no sooner than is asked."""
+
+    is_beside = True
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self.begun: list[tuple[Tensor, Tensor]] = []
+
+    def copied(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        copies = [
+            torch.full_like(each, torch.nan, device=self.device) for each in tensors
+        ]
+        self.begun += zip(copies, tensors, strict=True)
+        return copies
+
+    def arrived(self) -> None:
+        while self.begun:
+            copy, tensor = self.begun.pop()
+            copy.copy_(tensor, non_blocking=True)
+
+
 @contextmanager
 def plugged_in(like: str = "cpu", *, limit: int | None = None) -> Iterator[Pretend]:
     """Let this machine have the device, as its fastest, while the block runs.
@@ -271,6 +293,8 @@ def plugged_in(like: str = "cpu", *, limit: int | None = None) -> Iterator[Prete
         count=lambda: 1,
         free=lambda _: pretend.free(),
         let_go=lambda: None,
+        lane=LateLane if DEVICES[like].lane.is_beside else Lane,
+        pinned=lambda tensor: tensor,
     )
     kinds = dict(DEVICES)
     MODULE.plugged = pretend
