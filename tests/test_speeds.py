@@ -117,7 +117,7 @@ def test_the_picture_stays_near(draw: Draw, sampler: str) -> None:
             "k_lcm makes steps that have too little in common",
         ),
     ],
-    ids=str,
+    ids=("few steps", "few of them to run", "a sampler of few steps"),
 )
 def test_where_it_would_not_do_all_is_computed_and_that_is_said_once(
     tiny_folder: Path,
