@@ -156,7 +156,8 @@ def test_of_pictures_that_are_as_close_the_first_is_kept(
     assert len(set(scores.values())) == 1 and result.prompt.seed == first
     assert any(each.startswith(f"kept seed {first}, ") for each in caplog.messages)
     (alone,) = imagine(result.prompt, store=store)
-    assert pixels(alone.img).tolist() == pixels(result.img).tolist()
+    apart = pixels(alone.img) - pixels(result.img)
+    assert abs(apart).max() <= 1, "but for rounding, as three were drawn together"
 
 
 def test_what_is_tried_is_told(asked: Ask, store: ModelStore) -> None:

@@ -57,7 +57,7 @@ def draw() -> click.Command:
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ("Sampling", "from noise to image. --snow / --no-snow Let it snow. --prompt-"),
+        ("Sampling", "from noise to image. --snow / --no-snow Let it snow. --speed"),
         ("Finishing", "-f, --frost FLOAT How cold it is. [default: 1.0] Also: --ice."),
         ("Size", "Also: --seamless. --tile-x The same as --tile-mode x."),
         ("Size", "--stars INTEGER How many stars. --starry The same as --stars 5."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from imaginairy.kept import Kept
 from imaginairy.networks.layers import Attention
 
 PLAIN = "storybook_plain"
@@ -27,8 +28,12 @@ class PlainAttention(nn.Module):
         *,
         causal: bool = False,
         mask: Tensor | None = None,
+        kept: Kept | None = None,
     ) -> Tensor:
-        """Map (batch, tokens, width) to the same; `causal` hides later tokens."""
+        """Map (batch, tokens, width) to the same; `causal` hides later tokens.
+
+        Nothing is kept: what learns gives other keys and values each time.
+        """
         assert mask is None, "captions are of one length here"
         context = x if context is None else context
         query, key, value = (

@@ -158,9 +158,9 @@ def test_all_that_is_told_of_a_picture() -> None:
             "upscale": "scale 2",
         },
         "command": [
-            "imagine 'a fox'", "--negative-prompt night", "--prompt-strength 5",
-            "--seed 3", "--width 64", "--height 64", "--sampler-type ddim",
-            "--eta 0.5", "--upscale", "--model /models/dream.safetensors",
+            "imagine 'a fox'", "--negative-prompt night", "--seed 3",
+            "--prompt-strength 5", "--sampler-type ddim", "--eta 0.5", "--width 64",
+            "--height 64", "--upscale", "--model /models/dream.safetensors",
         ],
     }  # fmt: skip
     nothing = Entry(Path("/p/a.png"), (8, 8), {"negative_prompt": "", "seed": None})
