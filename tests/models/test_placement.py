@@ -9,9 +9,12 @@ from torch import Tensor
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.conditioning import Conditioning
-from imaginairy.device import computes_in
+from imaginairy.device import computes_in, free_bytes
 from imaginairy.errors import BadOptionError
-from imaginairy.models.placement import Mapped
+from imaginairy.models.loading import needs, opened
+from imaginairy.models.placement import Mapped, Needs, Placed, chosen
+from imaginairy.sources.locate import locate
+from imaginairy.sources.roles import DRAWS
 from tests.support.pictures import assert_same
 from tests.support.tiny import tiny_pipeline
 from tests.support.vaes import as_folder
@@ -82,3 +85,73 @@ def test_the_environment_asks_for_low_memory(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("IMAGINAIRY_LOW_MEMORY", "little")
     with pytest.raises(BadOptionError, match="'little' is neither 1 nor 0; set one of"):
         ModelStore("cpu")
+
+
+CPU = torch.device("cpu")
+
+
+def test_what_networks_need_is_reckoned_from_their_sizes(folder: Path) -> None:
+    """Of the text encoders, of the UNet for two predictions, and of the VAE."""
+    checkpoint = opened(locate(DRAWS, str(folder)))
+    model = ModelStore("cpu", "full").get(str(folder)).diffusion
+    found = needs(checkpoint, CPU, torch.float32)
+    networks = [model.readers, model.network, model.autoencoder]
+    sizes = [sum(w.numel() for w in network.parameters()) for network in networks]
+    assert [each.weights for each in found] == [4 * size for size in sizes]
+    side = model.family.native
+    _, *latents = model.grid.shape((side, side))
+    assert [each.works for each in found] == [
+        0,
+        4 * 2 * model.network.config.numbers_held(*latents),
+        4 * model.autoencoder.config.numbers_held(side, side),
+    ]
+    assert all(0 < each.least <= each.weights for each in found)
+    assert found[1].least < found[1].weights
+    half = needs(checkpoint, CPU, torch.bfloat16)
+    assert [2 * each.weights for each in half] == [each.weights for each in found]
+    assert [2 * each.works for each in half] == [each.works for each in found]
+
+
+@pytest.mark.parametrize(
+    ("weights", "works", "placement"),
+    [
+        ((0.2, 0.2), (0.1, 0.1), "whole"),
+        ((0.2, 0.5), (0.0, 0.3), "staged"),
+        ((0.5, 0.3), (0.1, 0.2), "staged"),
+        ((0.2, 0.5), (0.0, 0.7), "streamed"),
+        ((0.0, 0.5), (0.0, 0.6), "streamed"),
+        ((1.5, 0.1), (0.0, 0.1), "streamed"),
+    ],
+)
+def test_the_first_placement_that_fits_is_chosen(
+    weights: tuple[float, ...], works: tuple[float, ...], placement: str
+) -> None:
+    """Shares of what is free, none of which need be there at once."""
+    free = free_bytes(CPU) or 0
+    takes = [
+        Needs(int(free * weight), 0, int(free * work))
+        for weight, work in zip(weights, works, strict=True)
+    ]
+    assert chosen(takes, CPU) == placement
+
+
+def test_what_has_to_be_there_at_once_has_to_fit() -> None:
+    free = free_bytes(CPU) or 0
+    with pytest.raises(MemoryError):
+        chosen([Needs(0, 0), Needs(4 * free, 2 * free)], CPU)
+
+
+def test_networks_that_come_later_are_read_block_by_block_too(
+    folder: Path, tmp_path: Path
+) -> None:
+    vae = str(as_folder(tiny_pipeline(seed=7).vae.half(), tmp_path))
+    store = ModelStore("cpu", low_memory=True)
+    loaded = store.get(str(folder), vae=vae).diffusion
+    usual = ModelStore("cpu").get(str(folder), vae=vae).diffusion
+    for model, read in ((loaded, True), (usual, False)):
+        for network in (model.autoencoder, model.network):
+            hooks = [len(part._forward_hooks) for part in network.modules()]
+            assert any(hooks) is read
+    assert loaded.placed.placement == "streamed"
+    assert not Placed(CPU).can_be_lower
+    assert usual.placed.placement == "whole" and usual.placed.home == CPU
