@@ -155,3 +155,11 @@ def test_networks_that_come_later_are_read_block_by_block_too(
     assert loaded.placed.placement == "streamed"
     assert not Placed(CPU).can_be_lower
     assert usual.placed.placement == "whole" and usual.placed.home == CPU
+
+
+def test_a_tiny_vae_that_decodes_stays_where_it_is(folder: Path) -> None:
+    model = ModelStore("cpu", low_memory=True).get(str(folder)).diffusion
+    tiny = ModelStore("cpu").get(str(folder)).diffusion.autoencoder
+    other = model.with_decoder(tiny, model.sources[0])
+    assert not any(part._forward_hooks for part in tiny.modules())
+    assert [*other.sources] == [*model.sources, model.sources[0]]
