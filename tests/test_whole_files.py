@@ -133,7 +133,7 @@ def test_ctrl_c_at_any_line_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
 
     def pressed_at(line: int) -> bool:
         """Save while a signal comes at a line; tell whether there are as many."""
-        left = line
+        left, before = line, sys.gettrace()
 
         def trace(frame: FrameType, event: str, _: object) -> Any:
             nonlocal left
@@ -151,7 +151,7 @@ def test_ctrl_c_at_any_line_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
         except KeyboardInterrupt:
             return True
         finally:
-            sys.settrace(None)
+            sys.settrace(before)  # that of `coverage`, where it runs
         return False
 
     for line in itertools.count(1):
