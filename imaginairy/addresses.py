@@ -21,7 +21,7 @@ from urllib.parse import unquote, urljoin
 from urllib.request import getproxies, proxy_bypass
 
 from imaginairy.errors import DownloadError, InvalidUrlError
-from imaginairy.urls import ALLOW_PRIVATE, SCHEMES
+from imaginairy.urls import ALLOW_PRIVATE, SCHEMES, without_secrets
 
 NO = ("", "0", "no", "false", "off")
 MAX_BYTES = 200_000_000
@@ -56,14 +56,19 @@ class _Wanted:
     most_bytes: int
     total_s: float
 
+    @property
+    def shown(self) -> str:
+        """What messages say of the address."""
+        return without_secrets(self.url)
+
     def failed(self, reason: str) -> DownloadError:
         return DownloadError(
-            f"The {self.noun} '{self.url}' could not be fetched ({reason})."
+            f"The {self.noun} '{self.shown}' could not be fetched ({reason})."
         )
 
     def too_large(self) -> DownloadError:
         return DownloadError(
-            f"The {self.noun} '{self.url}' is larger than "
+            f"The {self.noun} '{self.shown}' is larger than "
             f"{self.most_bytes // 1_000_000} MB."
         )
 
@@ -191,8 +196,8 @@ def _answer(at: str, wanted: _Wanted, clock: _Clock) -> Iterator[Any]:
     parts = parse_url(at)
     if parts.scheme not in SCHEMES or not parts.host:
         raise InvalidUrlError(
-            f"'{wanted.url}' leads to '{at}', which is not a web address; those start "
-            "with http:// or https://."
+            f"'{wanted.shown}' leads to '{without_secrets(at)}', which is not a web "
+            "address; those start with http:// or https://."
         )
     headers = {"User-Agent": "imaginairy", "Accept-Encoding": "identity"}
     if parts.auth:
@@ -204,7 +209,7 @@ def _answer(at: str, wanted: _Wanted, clock: _Clock) -> Iterator[Any]:
         "timeout": clock.left(ANSWER_S),
     }  # fmt: skip
     proxy = None if proxy_bypass(str(parts.netloc)) else getproxies().get(parts.scheme)
-    _require_public(wanted.url, host, _in_digits(host))
+    _require_public(wanted.shown, host, _in_digits(host))
     answer = None
     clock.ring_in(clock.left(ANSWER_S))
     try:
@@ -231,7 +236,7 @@ def _direct(
     is_tls = parts.scheme == "https"
     addresses = _looked_up(host, parts.port or (443 if is_tls else 80), clock)
     for address in addresses:
-        _require_public(wanted.url, host, address)
+        _require_public(wanted.shown, host, address)
     headers = {"Host": parts.netloc, **options["headers"]}
     for address in addresses:
         pool = _pool_of(parts.scheme, clock)(

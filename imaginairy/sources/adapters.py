@@ -24,11 +24,10 @@ from imaginairy.sources.from_address import (
     ENDINGS,
     cached_from,
     fetch_from,
-    without_secrets,
 )
 from imaginairy.sources.locate import existing
 from imaginairy.sources.rows import BUNDLED_FOLDER, HubFile, HubRepo, LocalPath
-from imaginairy.urls import SCHEMES
+from imaginairy.urls import SCHEMES, without_secrets
 
 VARIABLE = "IMAGINAIRY_ADAPTERS"
 """The variable that names folders, as many as one likes."""

@@ -8,14 +8,13 @@ import hashlib
 import logging
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from imaginairy.errors import DownloadError
+from imaginairy.urls import without_secrets
 
 logger = logging.getLogger("imaginairy")
 
-SECRETS = {"token", "api_key", "apikey", "key", "access_token", "auth"}
-"""What a query says to show who asks; it is written down nowhere."""
 WEIGHTS = re.compile(rb"[\s\S]{8}\{|PK\x03\x04|\x80[\x02-\x05]")
 """How safetensors, archives of PyTorch's and pickles begin."""
 NAME = re.compile(r"filename\*?=(?:UTF-8'')?\"?([^\";]+)", re.IGNORECASE)
@@ -24,17 +23,6 @@ ENDINGS = (".safetensors", ".pt", ".ckpt", ".bin", ".pth")
 PART, LOCK = ".part", ".lock"
 LONGEST = 100
 """Letters of a file's name."""
-
-
-def without_secrets(url: str) -> str:
-    """Return an address without what shows who asks."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    kept = [(name, value) for name, value in query if name.lower() not in SECRETS]
-    if len(kept) == len(query) and "@" not in parts.netloc:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query=urlencode(kept)).geturl()
 
 
 def cached_from(url: str, folder: Path) -> Path | None:
@@ -94,5 +82,5 @@ def _name(said: str, url: str) -> str:
     found = NAME.search(said)
     name = found[1] if found else urlsplit(url).path.rpartition("/")[2]
     name = unquote(name).replace("\\", "/").rpartition("/")[2]
-    name = UNUSABLE.sub("_", name)[-LONGEST:]
+    name = UNUSABLE.sub("_", name[-LONGEST:])
     return name if name.lower().endswith(ENDINGS) else f"adapter{ENDINGS[0]}"

@@ -24,6 +24,7 @@ from imaginairy.sources.adapters import (
     with_hash,
 )
 from imaginairy.sources.checksum import checksum, checksum_of_tensors
+from imaginairy.sources.from_address import LONGEST
 from imaginairy.sources.rows import HubFile, HubRepo, LocalPath
 from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo
@@ -246,6 +247,39 @@ def test_a_page_is_no_adapter() -> None:
         pytest.raises(DownloadError, match=r"The LoRA 'http.*answered 404 Gone"),
     ):
         fetch_adapter(locate_adapter(server.url))
+
+
+def test_what_shows_who_asks_is_not_said_where_it_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def said(url: str) -> str:
+        with pytest.raises((DownloadError, InvalidUrlError)) as raised:
+            fetch_adapter(AdapterRow("it", Address(url)))
+        return str(raised.value)
+
+    on = b"HTTP/1.1 302 Found\r\nLocation: ftp://a.example/w?key=word\r\n\r\n"
+    with OddServer(on) as server:
+        url = f"{server.url}/w?token=word&type=Model".replace("//", "//me:word@")
+        shown = f"'{server.url}/w?type=Model'"
+        private = said(url)
+        monkeypatch.setenv("IMAGINAIRY_ALLOW_PRIVATE_URLS", "1")
+        odd = said(url)
+    gone = said(url)
+    for each in (private, odd, gone):
+        assert shown in each
+        assert "word" not in each
+    assert "'ftp://a.example/w'" in odd
+
+
+@pytest.mark.usefixtures("private_urls")
+def test_no_file_is_hidden_by_its_name(home: Path) -> None:
+    weights = save(home / "w.safetensors").read_bytes()
+    name = f"ab.{'x' * (LONGEST - 13)}.safetensors"
+    called = f'Content-Disposition: attachment; filename="{name}"'
+    with OddServer(answer(weights, called)) as server:
+        row = locate_adapter(server.url)
+        assert fetch_adapter(row) == fetch_adapter(row)
+        assert len(server.asked) == 1
 
 
 def test_an_address_within_this_machine_is_not_asked() -> None:
