@@ -6,19 +6,17 @@
 `FILE` is a path, a name, `owner/repo[:file]` on the hub or a web address.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from imaginairy.checks import kind_of, text
+from imaginairy.asked_files import asked_file, several
 from imaginairy.errors import BadOptionError, shown
 
 MOST = 100
 """Learned words of one picture."""
-LONGEST, LONGEST_WORD = 4096, 100
-"""Letters of what is given, and of a word."""
+LONGEST_WORD = 100
+"""Letters of a word."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +32,12 @@ class WordFile:
 
 def embeddings(name: str, value: Any) -> tuple[str, ...]:
     """Take files of learned words: one, or several, each as FILE or WORD=FILE."""
-    if isinstance(value, str | PathLike):
-        value = (value,) if value else ()
-    if not isinstance(value, Sequence) or isinstance(value, bytes):
+    given = several(name, value, "files of learned words, each as FILE or WORD=FILE")
+    if len(given) > MOST:
         raise BadOptionError(
-            f"{name} are files of learned words, each as FILE or WORD=FILE, not "
-            f"{kind_of(value)}."
+            f"There are {len(given)} learned words; at most {MOST} can be given."
         )
-    if len(value) > MOST:
-        raise BadOptionError(
-            f"There are {len(value)} learned words; at most {MOST} can be given."
-        )
-    given = (_one(name, each) for each in value if each != "")
-    return tuple(dict.fromkeys(given))
+    return tuple(dict.fromkeys(_one(name, each) for each in given))
 
 
 def parse_embedding(given: str) -> tuple[str, str]:
@@ -59,13 +50,7 @@ def parse_embedding(given: str) -> tuple[str, str]:
 
 
 def _one(name: str, given: Any) -> str:
-    given = str(given) if isinstance(given, PathLike) else given
-    if not isinstance(given, str) or not given.strip() or len(given) > LONGEST:
-        raise BadOptionError(
-            f"A learned word is given as FILE or WORD=FILE, not {shown(given)}; FILE "
-            "is a name, a path, owner/repo on the hub or a web address."
-        )
-    given = text(name, given).strip()
+    given = asked_file(name, given, "A learned word is given as FILE or WORD=FILE")
     word, _ = parse_embedding(given)
     if len(word) > LONGEST_WORD or not word.isprintable():
         raise BadOptionError(

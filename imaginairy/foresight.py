@@ -1,6 +1,6 @@
 """What prompts would take, looked up where models lie, with nothing of it done."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from imaginairy.checks import parse_refiner
 from imaginairy.device import free_bytes
 from imaginairy.embedding import parse_embedding
 from imaginairy.enhancers import asked
-from imaginairy.hypernetwork import parse_hypernetwork
+from imaginairy.hypernetwork import parse_hypernetwork, without_hypernetworks
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.lora import without_loras
@@ -33,6 +33,7 @@ from imaginairy.sources.adapters import adapter_on_disk, adapter_source, locate_
 from imaginairy.sources.fetch import on_disk, size_of, source_of
 from imaginairy.sources.roles import BESIDE, DRAWS, VAE
 from imaginairy.steps.experts import experts_of
+from imaginairy.weighted_prompt import WeightedPrompt
 
 LOOKED_AT = 200
 """Images of a run that are settled; the others are taken to be alike."""
@@ -142,19 +143,17 @@ class Foresight:
         ]
         hypernetworks = [
             each
-            for each in prompt.hypernetworks
+            for each in prompt.all_hypernetworks
             if self._has(parse_hypernetwork(each)[0], prompt)
         ]
-        left: dict[str, Any] = {
-            "embeddings": tuple(words),
-            "hypernetworks": tuple(hypernetworks),
-        }
+        left: dict[str, Any] = {"embeddings": tuple(words), "prompt": prompt.prompts}
         if len(loras) < len(prompt.all_loras):
             left["loras"] = tuple(loras)
             left["merge_loras"] = prompt.merge_loras and bool(loras)
-            left["prompt"] = [
-                replace(part, text=without_loras(part.text)) for part in prompt.prompts
-            ]
+            left["prompt"] = _each(without_loras, left["prompt"])
+        if len(hypernetworks) < len(prompt.all_hypernetworks):
+            left["hypernetworks"] = tuple(hypernetworks)
+            left["prompt"] = _each(without_hypernetworks, left["prompt"])
         return left
 
     def _has(self, adapter: str, prompt: ImaginePrompt) -> bool:
@@ -235,6 +234,12 @@ def require_levels(order: Order, glance: Glance | None) -> None:
         else ScheduleConfig().made()
     )
     order.sampler.levels(schedule, order.steps, order.spacing)
+
+
+def _each(
+    without: Callable[[str], str], parts: Iterable[WeightedPrompt]
+) -> list[WeightedPrompt]:
+    return [replace(part, text=without(part.text)) for part in parts]
 
 
 def unfetched_images(prompt: ImaginePrompt) -> dict[str, Any]:

@@ -7,23 +7,17 @@
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from imaginairy.checks import Number, kind_of, text
-from imaginairy.errors import BadOptionError, shown
+from imaginairy.asked_files import NUMBER, WEIGHT, asked_file, several
+from imaginairy.errors import BadOptionError
 
-WEIGHT = Number(-100, 100)
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 GIVEN = rf"(?s)(?P<name>.+?)(?:=(?P<weight>{NUMBER}))?"
 TAG = rf"(?i)(?<!\\)<hypernet:(?P<name>[^<>:\n]+)(?::\s*(?P<weight>{NUMBER})\s*)?>"
 MOST = 20
 """Hypernetworks of one picture."""
-LONGEST = 4096
-"""Letters of one."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +32,12 @@ class HyperFile:
 
 def hypernetworks(name: str, value: Any) -> tuple[str, ...]:
     """Take hypernetworks: one, or several, each as FILE or FILE=0.8."""
-    if isinstance(value, str | PathLike):
-        value = (value,) if value else ()
-    if not isinstance(value, Sequence) or isinstance(value, bytes):
-        raise BadOptionError(
-            f"{name} are hypernetworks, each as FILE or FILE=0.8, not {kind_of(value)}."
-        )
-    given = tuple(_one(name, each) for each in value if each != "")
+    given = several(name, value, "hypernetworks, each as FILE or FILE=0.8")
     if len(given) > MOST:
         raise BadOptionError(
             f"There are {len(given)} hypernetworks; at most {MOST} can act."
         )
-    return given
+    return tuple(_one(name, each) for each in given)
 
 
 def parse_hypernetwork(given: str) -> tuple[str, float]:
@@ -72,13 +60,7 @@ def without_hypernetworks(prompt: str) -> str:
 
 
 def _one(name: str, given: Any) -> str:
-    given = str(given) if isinstance(given, PathLike) else given
-    if not isinstance(given, str) or not given.strip() or len(given) > LONGEST:
-        raise BadOptionError(
-            f"A hypernetwork is given as FILE or FILE=0.8, not {shown(given)}; FILE is "
-            "a name, a path, owner/repo on the hub or a web address."
-        )
-    given = text(name, given).strip()
+    given = asked_file(name, given, "A hypernetwork is given as FILE or FILE=0.8")
     file, weight = parse_hypernetwork(given)
     WEIGHT(f"The weight of the hypernetwork '{file}'", weight)
     return given

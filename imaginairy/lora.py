@@ -16,15 +16,14 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, TypeAlias, TypeVar
 
-from imaginairy.checks import Number, kind_of, text
+from imaginairy.asked_files import LONGEST, NUMBER, WAYS, WEIGHT, several
+from imaginairy.checks import Number, text
 from imaginairy.errors import BadOptionError, BadPromptError, shown
 
-WEIGHT = Number(-100, 100)
 SHARE = Number(0, 1)
 PLACE = r"(?:in|out)\d{0,2}|mid"
 """Blocks of a UNet: all on its way down, the middle, all on its way up, or the one of
 that number, counted as CompVis did, from 0."""
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 SHARES = rf"@(?P<start>{NUMBER})-(?P<end>{NUMBER})"
 GIVEN = (
     rf"(?s)(?P<name>.+?)(?:=(?P<weight>{NUMBER}))?"
@@ -36,8 +35,6 @@ Several = TypeVar("Several", bound=Sequence[Any])
 MOST = 100
 """LoRAs of one picture."""
 BASE = "base"
-LONGEST = 4096
-"""Letters of one."""
 TAG_NAMES = {"te": "text"}
 """What the web UIs call a part, and we do."""
 
@@ -171,8 +168,7 @@ def parse_lora(given: Any) -> Lora:
     )
     if not isinstance(given, str) or not read or not read["name"].strip():
         raise BadOptionError(
-            f"A LoRA is given as FILE or FILE=0.8, not {shown(given)}; FILE is a name, "
-            "a path, owner/repo on the hub or a web address."
+            f"A LoRA is given as FILE or FILE=0.8, not {shown(given)}; {WAYS}."
         )
     parts = dict(part.split("=") for part in read["more"].split(",") if part)
     if len(parts) < read["more"].count(","):
@@ -194,13 +190,10 @@ FIELDS = tuple(Lora.__dataclass_fields__)
 
 def loras(name: str, value: Any) -> tuple[Lora, ...]:
     """Take LoRAs: one, or several, each as `parse_lora` takes it; none of nothing."""
-    if isinstance(value, str | PathLike | Lora | Mapping):
+    if isinstance(value, Lora | Mapping):
         value = (value,) if value else ()
-    if not isinstance(value, Sequence) or isinstance(value, bytes):
-        raise BadOptionError(
-            f"{name} are LoRAs, each as FILE or FILE=0.8, not {kind_of(value)}."
-        )
-    return tuple(parse_lora(each) for each in require_few(value) if each != "")
+    given = several(name, value, "LoRAs, each as FILE or FILE=0.8")
+    return tuple(parse_lora(each) for each in require_few(given))
 
 
 def require_few(given: Several) -> Several:

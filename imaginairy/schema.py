@@ -9,6 +9,7 @@ from typing import Any
 from imaginairy import checks, sizes
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import check_together, filled_caption, implied, options
+from imaginairy.hypernetwork import hypernetworks, hypernetworks_in
 from imaginairy.lora import Lora, loras_in, require_few
 from imaginairy.prompt_fields.editing import EditingFields
 from imaginairy.prompt_fields.finishing import FinishingFields
@@ -51,6 +52,7 @@ class ImaginePrompt(
         self._set(prompt=weighted_prompts(self.prompt, allow_blank=blank))
         if not require_few(self.all_loras) and self.merge_loras:
             raise BadOptionError("merge_loras needs loras; give one.")
+        hypernetworks("hypernetworks", self.all_hypernetworks)
         if self.seed is None:
             self._set(seed=_random_seed())
         if self.variation_strength and self.variation_seed is None:
@@ -80,6 +82,12 @@ class ImaginePrompt(
         """Those of `loras`, and behind them those that the prompt names."""
         named = (each for part in self.prompts for each in loras_in(part.text))
         return (*self.loras, *named)
+
+    @property
+    def all_hypernetworks(self) -> tuple[str, ...]:
+        """Those of `hypernetworks`, and behind them those that the prompt names."""
+        named = (each for part in self.prompts for each in hypernetworks_in(part.text))
+        return (*self.hypernetworks, *named)
 
     @property
     def drawn(self) -> sizes.Size | None:

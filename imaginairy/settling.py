@@ -16,11 +16,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.families.learned_word import LearnedWord
 from imaginairy.families.table import FAMILIES, listed
 from imaginairy.fields import options
-from imaginairy.hypernetwork import (
-    HyperFile,
-    hypernetworks_in,
-    without_hypernetworks,
-)
+from imaginairy.hypernetwork import HyperFile, without_hypernetworks
 from imaginairy.lazy_image import as_pillow
 from imaginairy.lora import Lora, without_loras
 from imaginairy.models.adapters import LoadedAdapter
@@ -125,11 +121,10 @@ def hypernetworks_found(
     prompt: ImaginePrompt, loaded: LoadedModel
 ) -> tuple[tuple[HyperFile, ...], tuple[str, ...]]:
     """Return the hypernetworks of a prompt, and how those of its field are recorded."""
-    home, asked = home_of(loaded.spec), prompt.hypernetworks
-    named = [each for part in prompt.prompts for each in hypernetworks_in(part.text)]
-    found = hypernetworks_of((*asked, *named), loaded.diffusion, loaded.spec.name, home)
-    given = tuple(f"{each.name}={each.weight!r}" for each in found[: len(asked)])
-    return found, given
+    asked, home = prompt.all_hypernetworks, home_of(loaded.spec)
+    found = hypernetworks_of(asked, loaded.diffusion, loaded.spec.name, home)
+    given = found[: len(prompt.hypernetworks)]
+    return found, tuple(f"{each.name}={each.weight!r}" for each in given)
 
 
 def home_of(spec: ModelRow) -> Path | None:

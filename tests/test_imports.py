@@ -76,8 +76,9 @@ MAY_IMPORT = {
     "precision": {"errors"},
     "finite": {"conditioning", "errors"},
     "economy": {"device", "errors", "log", "networks"},
-    "embedding": {"checks", "errors"},
-    "hypernetwork": {"checks", "errors"},
+    "asked_files": {"checks", "errors"},
+    "embedding": {"asked_files", "errors"},
+    "hypernetwork": {"asked_files", "errors"},
     "adapters.hypernetworks": {"errors", "families", "hypernetwork", "networks"}
     | {"sources", "weights"},
     "steps": {
@@ -172,7 +173,7 @@ MAY_IMPORT = {
     | {"hypernetwork"}
     | {"prompt_fields", "samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
-    | {"lora", "sizes", "weighted_prompt"},
+    | {"hypernetwork", "lora", "sizes", "weighted_prompt"},
     "animate": {"errors", "formats", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
     "sweeps": {"aliases", "checks", "errors", "fields", "lora", "schema"}

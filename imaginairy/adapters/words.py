@@ -10,7 +10,7 @@ from imaginairy.adapters.word_file import read_word, require_suits, word_of
 from imaginairy.embedding import WordFile, parse_embedding
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.learned_word import LearnedWord
-from imaginairy.sources.adapters import fetch_adapter, files, locate_adapter
+from imaginairy.sources.adapters import fetch_adapter, files, is_path, locate_adapter
 from imaginairy.word_signs import looking_so, mentioned, occurs
 
 KIND = "learned word"
@@ -122,7 +122,7 @@ def _given(given: str, reader: Reader) -> WordFile:
     """Find a word that is asked for."""
     word, name = parse_embedding(given)
     wanted = name.casefold()
-    for stem, path in files(reader.home):
+    for stem, path in () if is_path(name) else files(reader.home):
         if wanted in (stem.casefold(), path.name.casefold()):
             try:
                 learned = reader.read(path, word)

@@ -15,7 +15,7 @@ from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.embedding import parse_embedding
 from imaginairy.errors import BadOptionError
-from imaginairy.hypernetwork import hypernetworks_in, parse_hypernetwork
+from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.places import require_places
 from imaginairy.schema import ImaginePrompt
@@ -164,8 +164,7 @@ class Needs:
 
 def adapters_named(prompt: ImaginePrompt) -> dict[str, list[str]]:
     """Return the names of the adapters that a prompt asks for, by their kind."""
-    typed = [each for part in prompt.prompts for each in hypernetworks_in(part.text)]
-    hypernetworks = (*prompt.hypernetworks, *typed)
+    hypernetworks = prompt.all_hypernetworks
     return {
         "LoRA": [lora.name for lora in prompt.all_loras],
         "learned word": [parse_embedding(each)[1] for each in prompt.embeddings],

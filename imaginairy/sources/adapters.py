@@ -151,11 +151,9 @@ def locate_adapter(
     """
     if scheme_of(name) in SCHEMES:
         return _at_address(name)
-    path = existing(name)
-    is_path = path and (name.lower().endswith(ENDINGS) or name[0] in "./~")
-    if not is_path and (found := named_in_folders(name, model)):
+    if not is_path(name) and (found := named_in_folders(name, model)):
         return AdapterRow(name, LocalPath(found), is_known=True)
-    if path:
+    if path := existing(name):
         path = path.absolute()
         return AdapterRow(str(path), LocalPath(path))
     if (repo := REPO.fullmatch(name)) and not repo[1].lower().endswith(ENDINGS):
@@ -165,6 +163,12 @@ def locate_adapter(
     if path := named_inside(name, model):
         return AdapterRow(name, LocalPath(path), is_known=True)
     raise UnknownModelError(_unknown(name, model, kind))
+
+
+def is_path(name: str) -> bool:
+    """Tell whether a name is that of a file or folder before it is one in a folder."""
+    looks_so = name.lower().endswith(ENDINGS) or name.startswith((".", "/", "~"))
+    return looks_so and existing(name) is not None
 
 
 def _at_address(url: str) -> AdapterRow:

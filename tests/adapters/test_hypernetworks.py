@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from imaginairy import ImaginePrompt
 from imaginairy.adapters.hypernetworks import (
     ACTIVATIONS,
     entering,
     read_hypernetwork,
     require_suits,
 )
-from imaginairy.errors import CheckpointError
+from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.family import DENOISER
 from imaginairy.networks.layers import Attention
 from tests.support.golden import relative_error
@@ -264,3 +265,40 @@ def test_it_is_for_models_of_its_text(
     assert "; the model 'm' is of A Family." in str(refusal.value)
     if 768 in widths:
         assert "a hypernetwork for Stable Diffusion 1.x" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("a.pt=0.5", ("a.pt=0.5",)),
+        (Path("a.pt"), ("a.pt",)),
+        (["a.pt", "", " b=-1 "], ("a.pt", "b=-1")),
+        ("", ()),
+    ],
+)
+def test_several_are_given_in_any_form(given: Any, read: tuple[str, ...]) -> None:
+    prompt = ImaginePrompt("a <hypernet:c:2> fox <hypernet:d>", hypernetworks=given)
+    assert prompt.hypernetworks == read
+    assert prompt.all_hypernetworks == (*read, "c=2", "d=1")
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "says"),
+    [
+        ("a", 5, "hypernetworks are hypernetworks, each as FILE or FILE=0.8, not"),
+        ("a", [5], "A hypernetwork is given as FILE or FILE=0.8, not 5; FILE is a"),
+        ("a", "b=101", "The weight of the hypernetwork 'b' 101.0 is out of range"),
+        (
+            "a <hypernet:b:1e400>",
+            (),
+            "The weight of the hypernetwork 'b' must be a number",
+        ),
+        ("a" + "<hypernet:b:1>" * 15, ["c"] * 6, "There are 21 hypernetworks; at most"),
+    ],
+)
+def test_those_of_a_prompt_are_checked_as_others(
+    text: str, given: Any, says: str
+) -> None:
+    with pytest.raises(BadOptionError) as refusal:
+        ImaginePrompt(text, hypernetworks=given)
+    assert says in str(refusal.value)

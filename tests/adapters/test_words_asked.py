@@ -117,6 +117,14 @@ def test_words_are_asked_for(asked: str, names: tuple[str, ...], order: Any) -> 
 
 
 @pytest.mark.usefixtures("folder")
+def test_what_has_an_ending_is_a_path_first(tmp_path: Path, order: Any) -> None:
+    save_file({"emb_params": 2 * ROWS}, tmp_path / "zorb.safetensors")
+    [word] = order("a zorb", embeddings=["zorb.safetensors"]).words
+    assert word.path == tmp_path / "zorb.safetensors"
+    assert word.given == str(word.path)
+
+
+@pytest.mark.usefixtures("folder")
 def test_one_for_the_model_is_chosen_among_those_of_a_name(
     folder: Path, order: Any
 ) -> None:

@@ -103,12 +103,18 @@ def test_adapters_that_are_not_here_are_told_and_left_out(
     run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    words = ("a <lora:some/one:1> fox", "--model", tiny_folder, *SMALL)
+    words = (
+        "a <lora:some/one:1> <hypernet:some/five:1> fox",
+        "--model",
+        tiny_folder,
+        *SMALL,
+    )
     more = ("--lora", "http://127.0.0.1:9/two.safetensors=0.5", "--merge-loras")
     told = plan_of(run, *words, *more, "--embedding", "some/three")
     adapters = [each for each in told["models"] if each["role"] == "adapter"]
     assert {each["name"] for each in adapters} == {
         "some/one", "http://127.0.0.1:9/two.safetensors", "some/three",
+        "some/five",
     }  # fmt: skip
     assert all(each["path"] is None and each["origin"] for each in adapters)
     assert told["download"] is None
