@@ -43,6 +43,7 @@ from imaginairy.models.known import (
     shard,
 )
 from imaginairy.published.naming import OtherDesignError
+from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.settings import Schema, Settings, Whole, read, shown_value
@@ -123,10 +124,8 @@ def _read_as(
     owned = (*prefixes, *family.owned)
     check_leftovers(path, whole.shapes, prefixes, owned, markers)
     said = said_by_file(path, whole, family)
-    if said:
-        pairs = ", ".join(
-            f"{name} {shown_value(value)}" for name, value in said.items()
-        )
+    if news := {k: v for k, v in said.items() if not _is_usual(family, k, v)}:
+        pairs = ", ".join(f"{k} {shown_value(value)}" for k, value in news.items())
         log.info("%s: %s, as it says of itself.", path, pairs)
     known = {**known, **said}
     if "prediction_type" not in known and (hint := said_by_name(path, family)):
@@ -162,6 +161,12 @@ def _read_as(
         weight_files=whole.files,
         vocabularies=places,
     )
+
+
+def _is_usual(family: Family, name: str, value: Any) -> bool:
+    """Tell whether a file says no more than that it predicts what its family does."""
+    usual = [word for word, found in PREDICTIONS.items() if found == family.prediction]
+    return name == "prediction_type" and value in usual
 
 
 def parts_of_file(

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from imaginairy.families.table import FAMILIES
+from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.loaded import LoadedModel
-from imaginairy.models.loading import opened
 from imaginairy.models.store import WITHOUT_WEIGHTS, ModelStore
 from imaginairy.sizes import USUAL_SCALE
 from imaginairy.sources import hub
@@ -41,6 +41,7 @@ class Glance(ModelStore):
         """What was asked for, by role and name."""
         self.vocabularies: dict[HubFile, None] = {}
         """Those that are read beside them and are still to be fetched."""
+        self._open: dict[str, Checkpoint] = {}
 
     def has(self, name: str | None, *, role: str = DRAWS) -> bool:
         """Note a model; tell whether it is there with all that it is read with."""
@@ -59,13 +60,19 @@ class Glance(ModelStore):
         own: Collection[str] = ()
         family = next((each for each in FAMILIES if each.name == row.family), None)
         if not is_to_fetch(row):
-            checkpoint = opened(row, half=self.dtype != torch.float32)
+            checkpoint = self._opened(row)
             family, own = checkpoint.family, checkpoint.vocabularies
         elif not isinstance(row.weights, HubFile):
             return  # a repository has its own
         for text in family.texts if family else ():
             if text.role not in own and text.usual_vocabulary:
                 yield VOCABULARIES[text.usual_vocabulary]
+
+    def _opened(self, row: ModelRow) -> Checkpoint:
+        """Open a model once, however often it is looked at."""
+        if row.name not in self._open:
+            self._open[row.name] = super()._opened(row)
+        return self._open[row.name]
 
     def _made(self, row: ModelRow, device: torch.device) -> Any:
         self.rows[row.role, row.name] = row

@@ -50,12 +50,14 @@ def load(
     device: torch.device,
     dtype: torch.dtype,
     *,
+    checkpoint: Checkpoint | None = None,
     free: int | None = None,
     little: bool = False,
 ) -> tuple[DrawingModel, tuple[Path, ...]]:
     """Load a model; return it and the weight files it was made of.
 
     Args:
+        checkpoint: the same, where it is `opened` already.
         free: bytes of memory that may be taken; None for what there is.
         little: take as little memory as a picture can be made with, and more time.
 
@@ -63,7 +65,7 @@ def load(
         CheckpointError: the weights are broken, unsafe or of another design.
         DownloadError: they could not be fetched.
     """
-    checkpoint = opened(spec, half=dtype != torch.float32)
+    checkpoint = checkpoint or opened(spec, half=dtype != torch.float32)
     free = memory()[0] if free is None else free
     if device.type != "meta":
         read_ahead(checkpoint.weight_files, free)

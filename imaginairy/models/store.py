@@ -32,9 +32,10 @@ from imaginairy.families.family import AUTOENCODER, function
 from imaginairy.log import log
 from imaginairy.memory import wants_low_memory
 from imaginairy.models.adapters import HeldAdapters
+from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.loaded import LoadedModel
-from imaginairy.models.loading import load
+from imaginairy.models.loading import load, opened
 from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
 from imaginairy.models.vae import load_vae, with_vae
 from imaginairy.models.words import read_words
@@ -264,7 +265,10 @@ class ModelStore:
                 )
             if row.role != DRAWS:
                 return function(LOADERS[row.role])(row, device)
-            diffusion, files = load(row, device, self.dtype, little=self.low_memory)
+            diffusion, files = load(
+                row, device, self.dtype,
+                checkpoint=self._opened(row), little=self.low_memory,
+            )  # fmt: skip
             row = self._known_better(row, diffusion)
             if row.taken_for:
                 does = row.defaults.described
@@ -275,6 +279,9 @@ class ModelStore:
             words = read_words(folder) if folder else None
             digest = cache(partial(checksum, files))
             return LoadedModel(row, diffusion, digest, words)
+
+    def _opened(self, row: ModelRow) -> Checkpoint:
+        return opened(row, half=self.dtype != torch.float32)
 
     def _known_better(self, row: ModelRow, model: DrawingModel) -> ModelRow:
         """Return a row with what is known of the model now that it is loaded."""

@@ -1,6 +1,7 @@
 """`--plan`: what a run would take, with nothing of it done."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from huggingface_hub import constants
 from PIL import Image
 
 from imaginairy.cli.rates import Kind, Rate
+from imaginairy.conversion.convert import convert
 from tests.support.commands import Run, assert_refused
 
 SMALL = ("-w", "64", "-h", "64")
@@ -48,6 +50,20 @@ def test_what_is_here_is_settled_as_it_would_be_drawn(
     assert told["memory_free"] > 0 and told["computed_in"] == "float32"
     assert told["seconds"] is None, "nothing was measured yet"
     assert [*tmp_path.iterdir()] == [], "nothing is saved, nothing is kept"
+
+
+def test_a_model_is_opened_once_for_many_prompts(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    folder, file = tmp_path / "v", tmp_path / "v.safetensors"
+    shutil.copytree(tiny_folder, folder)
+    noise = folder / "scheduler" / "scheduler_config.json"
+    v = {"prediction_type": "v_prediction"}
+    noise.write_text(json.dumps({**json.loads(noise.read_text()), **v}))
+    convert(str(folder), str(file))
+    ran = run("imagine", "a fox", "a bowl", "--model", file, *SMALL, "--plan")
+    assert ran.exit_code == 0, ran.output
+    assert ran.output.count("as it says of itself") == 1
 
 
 def test_alike_images_are_told_together(run: Run, tiny_folder: Path) -> None:

@@ -94,6 +94,30 @@ def test_a_single_file(
     assert not [each for each in caplog.records if each.levelname == "WARNING"]
 
 
+@pytest.mark.parametrize(
+    ("way", "news"),
+    [
+        ("modelspec v", "prediction_type v_prediction"),
+        ("kohya's zero terminal SNR", "rescale_betas_zero_snr True"),
+        ("modelspec epsilon before a name", None),
+        ("nothing", None),
+    ],
+)
+def test_what_it_says_of_itself_is_told_where_it_is_not_usual(
+    compvis: Named,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    way: str,
+    news: str | None,
+) -> None:
+    caplog.set_level("INFO")
+    file = written(WAYS[way], compvis, tmp_path)
+    read_checkpoint(file)
+    told = [each for each in caplog.messages if "as it says of itself" in each]
+    assert len(told) == (news is not None)
+    assert all(each.startswith(f"{file}: {news}") for each in told)
+
+
 def test_what_is_near_to_the_user_goes_before_all(
     compvis: Named, tmp_path: Path
 ) -> None:
