@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
@@ -35,7 +35,6 @@ DTYPES: dict[Written, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp32": torch.float32,
 }
-PRECISIONS: tuple[Written, ...] = get_args(Written)
 
 
 @dataclass(frozen=True)

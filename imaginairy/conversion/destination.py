@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from imaginairy.errors import BadOptionError
 from imaginairy.kinds import what_stands_at
@@ -11,7 +11,6 @@ from imaginairy.places import require_places
 from imaginairy.sources.layouts import MODEL_INDEX, has_clip_vocabulary
 
 Layout = Literal["file", "folder"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 ENDING = ".safetensors"
 
 
@@ -56,10 +55,13 @@ def require_free(
         BadOptionError: it is one of these, or something that is not written over.
     """
     for each in read:
-        if _is_in(each, path) or (each.is_dir() and _is_in(path, each)):
-            raise BadOptionError(
-                f"'{path}' is where '{each}' is read; give another place to write to."
-            )
+        if _is_in(each, path):
+            where = f"where '{each}' is read"
+        elif each.is_dir() and _is_in(path, each):
+            where = f"in '{each}', which is read and stays as it is"
+        else:
+            continue
+        raise BadOptionError(f"'{path}' is {where}; give another place to write to.")
     if not path.exists() and not path.is_symlink():
         return
     if layout == "file" and (path.is_dir() or (other := what_stands_at(path))):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,7 +25,6 @@ from imaginairy.weights.writing import Piece, size_written, write_safetensors
 from imaginairy.whole_files import clear_abandoned, whole_file
 
 Like = Literal["kohya", "peft"]
-LIKES: tuple[Like, ...] = get_args(Like)
 ENDS: dict[Like, tuple[str, str]] = {
     "kohya": ("lora_up.weight", "lora_down.weight"),
     "peft": ("lora_B.weight", "lora_A.weight"),
@@ -138,7 +137,6 @@ def require_alike(first: Source, second: Source) -> None:
             f"{both} are of {first.family.title} and of {second.family.title}; give "
             "two models of one family."
         )
-    assert first.written is not None  # raises where there is none
     for row in _drawn_or_read(first):
         if _sizes(first, row) != _sizes(second, row):
             raise BadOptionError(
@@ -234,11 +232,7 @@ def _as_pieces(
     if like == "kohya":
         tensors["alpha"] = torch.tensor(float(rank), dtype=HALF)
     for end, tensor in tensors.items():
-        yield _piece(f"{called}.{end}", tensor)
-
-
-def _piece(name: str, tensor: Tensor) -> Piece:
-    return Piece(name, tuple(tensor.shape), tensor.dtype, lambda: tensor)
+        yield Piece.of(f"{called}.{end}", tensor)
 
 
 def _read(part: Part, name: str) -> Tensor:
@@ -248,7 +242,7 @@ def _read(part: Part, name: str) -> Tensor:
 
 def layer_name(source: Source, row: PartRow, module: str, like: Like) -> str:
     """Return what kohya's trainers, or PEFT, call a layer of a model."""
-    assert row.written is not None  # see `Source.written`
+    assert row.written is not None  # see `source_of`
     draws, texts = row.role == DENOISER, source.family.texts
     as_file = draws and like == "kohya" and source.written.lora_of_file
     naming: Any = function(row.written.file if as_file else row.written.folder)

@@ -66,7 +66,7 @@ def plan_folder(
         part = source.checkpoint.parts.get(row.role)
         if part is None:
             continue
-        assert row.written is not None  # see `Source.written`
+        assert row.written is not None  # see `source_of`
         naming: Any = function(row.written.folder)
         plan = pieces_of(part, naming, dtype, source.merges.get(row.role))
         weights[f"{row.folder}/{row.written.weights}"] = plan.pieces
@@ -112,8 +112,8 @@ def settings_of_part(source: Source, row: PartRow) -> dict[str, Any]:
         settings["sample_size"] = width // source.family.grid.pixels
     if width == height and row.role == AUTOENCODER:
         settings["sample_size"] = width
-    before = source.folder.settings(row.folder) if source.folder else {}
-    return {**{k: v for k, v in before.items() if k not in NOT_KEPT}, **settings}
+    before = source.said_before(row).items()
+    return {**{k: v for k, v in before if k not in NOT_KEPT}, **settings}
 
 
 def settings_of_noise(source: Source) -> dict[str, Any]:

@@ -88,8 +88,7 @@ def pieces_of(
         pieces.append(_announced(prefix + name, hollow, dtype, make))
     for name, tensor in naming.constants(part.config).items():
         if name not in kept:
-            make = partial(torch.clone, tensor)
-            pieces.append(_announced(prefix + name, tensor, None, make))
+            pieces.append(Piece.of(prefix + name, tensor))
     return Plan(pieces, read | kept)
 
 

@@ -81,7 +81,7 @@ def plan_file(
 
 
 def _part_plan(source: Source, row: PartRow, dtype: torch.dtype | None) -> Plan:
-    assert row.written is not None  # see `Source.written`
+    assert row.written is not None  # see `source_of`
     part, changes = source.checkpoint.parts[row.role], source.merges.get(row.role)
     naming: Any = function(row.written.file)
     return pieces_of(part, naming, dtype, changes, prefix=row.prefix)
@@ -96,7 +96,7 @@ def markers_of(source: Source) -> list[Piece]:
     whole = source.checkpoint.parts[next(iter(source.checkpoint.parts))].tensors.root
     named = {name for marker in source.family.markers for name in marker.read}
     if source.path.is_file() and (there := sorted(named & {*whole.shapes})):
-        return [_marker(name, whole.read(name)) for name in there]
+        return [Piece.of(name, whole.read(name)) for name in there]
     told = told_of(source)
     usual = settings_of(read_schedule(source.path, source.family, {}))
     said: dict[str, Any] = {}
@@ -114,11 +114,7 @@ def markers_of(source: Source) -> list[Piece]:
             pieces |= dict.fromkeys(marker.names, torch.empty(0))
         for name, setting in marker.values.items():
             pieces[name] = torch.tensor(told[setting], dtype=torch.float64)
-    return [_marker(name, tensor) for name, tensor in pieces.items()]
-
-
-def _marker(name: str, tensor: Tensor) -> Piece:
-    return Piece(name, tuple(tensor.shape), tensor.dtype, lambda: tensor)
+    return [Piece.of(name, tensor) for name, tensor in pieces.items()]
 
 
 def told_of(source: Source) -> dict[str, Any]:
@@ -132,7 +128,7 @@ def told_of(source: Source) -> dict[str, Any]:
 
 def config_of(row: PartRow, part: Part) -> dict[str, Any]:
     """Return what `config.json` says of a network."""
-    assert row.written is not None  # see `Source.written`
+    assert row.written is not None  # see `source_of`
     said: dict[str, Any] = function(row.written.config)(part)
     return said
 

@@ -14,6 +14,7 @@ from imaginairy.families.family import (
     AUTOENCODER,
     DENOISER,
     Family,
+    PartRow,
     WrittenModel,
     function,
 )
@@ -23,6 +24,7 @@ from imaginairy.models.loading import opened, require_grid
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.vae import is_tiny, vae_part
 from imaginairy.samplers.prediction import Prediction
+from imaginairy.settings import Settings
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.sources.locate import locate
@@ -59,18 +61,10 @@ class Source:
 
     @property
     def written(self) -> WrittenModel:
-        """What models of its family say of themselves where they are written.
-
-        Raises:
-            CheckpointError: such models cannot be written.
-        """
-        family = self.family
-        if family.written is None or not all(row.written for row in family.parts):
-            raise CheckpointError(
-                f"'{self.row.name}' is of {family.title}, models of which cannot be "
-                "converted."
-            )
-        return family.written
+        """What models of its family say of themselves where they are written."""
+        written = self.family.written
+        assert written is not None  # see `source_of`
+        return written
 
     @property
     def title(self) -> str:
@@ -88,6 +82,12 @@ class Source:
         """Its folder, where it lies in one of the diffusers layout."""
         is_whole = (self.path / MODEL_INDEX).is_file()
         return ModelFolder(self.path) if is_whole else None
+
+    def said_before(self, row: PartRow) -> Settings:
+        """Return what `config.json` of a part says, where the part is its own."""
+        own = self.checkpoint.weight_files
+        is_own = {*self.checkpoint.parts[row.role].tensors.files} <= {*own}
+        return self.folder.settings(row.folder) if self.folder and is_own else {}
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -128,11 +128,16 @@ def source_of(name: str | None) -> Source:
 
     Raises:
         UnknownModelError: nothing goes by that name.
-        CheckpointError: it is broken, unsafe, or no model of a family that is known.
+        CheckpointError: it is broken, unsafe, or of no family that can be written.
         DownloadError: it could not be fetched.
     """
     row = locate(DRAWS, name)
     checkpoint = opened(row)
+    family = checkpoint.family
+    if family.written is None or not all(part.written for part in family.parts):
+        raise CheckpointError(
+            f"'{row.name}' is of {family.title}, models of which cannot be converted."
+        )
     row = with_own_defaults(row)
     return Source(row, fetch(row), checkpoint, files=checkpoint.weight_files)
 

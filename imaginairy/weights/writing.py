@@ -44,6 +44,11 @@ class Piece:
         """Its bytes."""
         return prod(self.shape) * self.dtype.itemsize
 
+    @classmethod
+    def of(cls, name: str, tensor: Tensor) -> "Piece":
+        """Return a tensor that is in memory."""
+        return cls(name, tuple(tensor.shape), tensor.dtype, lambda: tensor)
+
 
 def header_of(pieces: Sequence[Piece], metadata: Mapping[str, str]) -> bytes:
     """Return how a file of these tensors begins, in the order of `in_order`."""

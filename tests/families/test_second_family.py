@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
+from imaginairy.conversion.convert import convert
 from imaginairy.device import SeededNoise
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.table import FAMILIES, register
@@ -280,3 +281,11 @@ def test_a_layer_that_one_of_its_text_encoders_lacks_is_refused(tmp_path: Path) 
         else:
             with pytest.raises(CheckpointError, match=said):
                 read_checkpoint(file)
+
+
+@pytest.mark.parametrize("out", ["out.safetensors", "out/"])
+def test_one_that_does_not_say_how_it_is_written_is_not_converted(
+    out: str, file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="of Patchwork, models of which cannot"):
+        convert(str(file), f"{tmp_path}/{out}")
