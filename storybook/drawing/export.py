@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from imaginairy.families.family import AUTOENCODER, DENOISER, function
+from imaginairy.families.sd1 import SD1
 from imaginairy.networks.autoencoder import Autoencoder
-from imaginairy.published import autoencoder as autoencoders
-from imaginairy.published import clip_text, unet
+from imaginairy.sources.layouts import CONFIG
 from imaginairy.tokenizer import END, START
-from imaginairy.weights.stored import Names, as_stored
+from imaginairy.weights.assemble import Part
+from imaginairy.weights.stored import as_stored
+from imaginairy.weights.weightfile import open_weights
 from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.drawing.decoder import load_finished
@@ -37,11 +41,12 @@ def export() -> None:
     painter = load_painter()
     autoencoder = load_finished()
     fold_spread(autoencoder, *load_spread())
-    write_part("unet", painter.unet, unet.DIFFUSERS.names(settings.UNET))
-    names = autoencoders.DIFFUSERS.names(settings.AUTOENCODER)
-    write_part("vae", autoencoder, names)
-    names = clip_text.LEVELLED.names(settings.TEXT)
-    write_part("text_encoder", painter.reader.text, names, file="model")
+    latents = SIZE // settings.AUTOENCODER.downsampling
+    write_part(DENOISER, painter.unet, settings.UNET, sample_size=latents)
+    write_part(AUTOENCODER, autoencoder, settings.AUTOENCODER, sample_size=SIZE)
+    last = settings.TEXT.vocab_size - 1
+    text = replace(settings.TEXT, end_token=last)
+    write_part("text", painter.reader.text, text, pad_token_id=last)
     write_tokenizer()
     write_configs()
     write_origin(settings.DATA, "export", TRAINED)
@@ -63,20 +68,22 @@ def fold_spread(autoencoder: Autoencoder, mean: Tensor, deviation: Tensor) -> No
         outward.weight *= unit[None, :, None, None]
 
 
-def write_part(
-    folder: str,
-    network: nn.Module,
-    names: Names,
-    *,
-    file: str = "diffusion_pytorch_model",
-) -> None:
-    """Write one network's tensors under their published names."""
+def write_part(role: str, network: nn.Module, config: Any, **also: int) -> None:
+    """Write one network's tensors under their published names, and its settings.
+
+    Args:
+        also: what else the settings say.
+    """
+    row = SD1.part(role)
+    names = function(row.written.folder).names(config)
     halves = {name: tensor.half() for name, tensor in network.state_dict().items()}
-    tensors = as_stored(halves, names)
-    path = settings.DATA / folder
-    path.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path / f"{file}.safetensors", metadata={"format": "pt"})
-    (path / f"{file}.safetensors").chmod(0o644)  # the library leaves it to its owner
+    path = settings.DATA / row.folder / row.written.weights
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(as_stored(halves, names), path, metadata={"format": "pt"})
+    path.chmod(0o644)  # the library leaves it to its owner
+    part = Part(type(network), config, open_weights(path), names)
+    said = function(row.written.config)(part)
+    write_json(path.parent / CONFIG, {**said, **also})
 
 
 def write_tokenizer() -> None:
@@ -98,11 +105,8 @@ def write_tokenizer() -> None:
 
 
 def write_configs() -> None:
-    """Write the configuration files that diffusers and transformers look for."""
+    """Write what diffusers looks for beside the networks."""
     root = settings.DATA
-    write_json(root / "unet" / "config.json", unet_config())
-    write_json(root / "vae" / "config.json", autoencoder_config())
-    write_json(root / "text_encoder" / "config.json", text_config())
     schedule = {
         "_class_name": "DDIMScheduler",
         "num_train_timesteps": 1000,
@@ -127,63 +131,3 @@ def write_configs() -> None:
         "requires_safety_checker": False,
     }
     write_json(root / "model_index.json", index)
-
-
-def unet_config() -> dict[str, Any]:
-    """Say the UNet's size as diffusers does."""
-    config = settings.UNET
-    kinds = ["CrossAttn" if any(depths) else "" for depths in config.down]
-    return {
-        "_class_name": "UNet2DConditionModel",
-        "sample_size": SIZE // settings.AUTOENCODER.downsampling,
-        "in_channels": config.in_channels,
-        "out_channels": config.out_channels,
-        "block_out_channels": list(config.channels),
-        "down_block_types": [f"{kind}DownBlock2D" for kind in kinds],
-        "up_block_types": [f"{kind}UpBlock2D" for kind in reversed(kinds)],
-        "layers_per_block": len(config.down[0]),
-        "attention_head_dim": list(config.heads),
-        "cross_attention_dim": config.context_dim,
-        "norm_num_groups": config.norm_groups,
-    }
-
-
-def autoencoder_config() -> dict[str, Any]:
-    """Say the autoencoder's size as diffusers does."""
-    config = settings.AUTOENCODER
-    levels = len(config.channels)
-    return {
-        "_class_name": "AutoencoderKL",
-        "sample_size": SIZE,
-        "in_channels": config.image_channels,
-        "out_channels": config.image_channels,
-        "block_out_channels": list(config.channels),
-        "down_block_types": ["DownEncoderBlock2D"] * levels,
-        "up_block_types": ["UpDecoderBlock2D"] * levels,
-        "layers_per_block": config.blocks_per_level,
-        "latent_channels": config.latent_channels,
-        "norm_num_groups": config.norm_groups,
-        "mid_block_add_attention": config.middle_attention,
-        "scaling_factor": config.scale_factor,
-    }
-
-
-def text_config() -> dict[str, Any]:
-    """Say the text encoder's size as transformers does."""
-    config = settings.TEXT
-    return {
-        "architectures": ["CLIPTextModel"],
-        "model_type": "clip_text_model",
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.width,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "intermediate_size": config.mlp_width,
-        "max_position_embeddings": config.max_tokens,
-        "hidden_act": config.activation,
-        "projection_dim": config.width,
-        "layer_norm_eps": 1e-5,
-        "bos_token_id": config.vocab_size - 2,
-        "eos_token_id": config.vocab_size - 1,
-        "pad_token_id": config.vocab_size - 1,
-    }

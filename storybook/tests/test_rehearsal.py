@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
+from storybook import settings
 from storybook.training.ahead import drawn_ahead
 from storybook.training.origin import sha256
 from tests.support.patience import HANG_GUARD_S
@@ -50,6 +51,12 @@ def test_a_model_made_from_nothing_draws(tmp_path: Path) -> None:
     assert trained == {"autoencoder": 2, "text": 2, "unet": 2} and not told["parents"]
     unet = "unet/diffusion_pytorch_model.safetensors"
     assert len(told["weights"]) == 3 and told["weights"][unet] == sha256(made / unet)
+    for folder in ("unet", "vae", "text_encoder"):
+        ours, bundled = (
+            json.loads((place / folder / "config.json").read_text())
+            for place in (made, settings.BUNDLED / "storybook")
+        )
+        assert bundled.items() <= ours.items(), "it is of the size of the bundled one"
     prompt = ImaginePrompt(
         "a dog", seed=1, steps=2, width=128, height=128, model=str(made), upscale=False
     )

@@ -23,11 +23,7 @@ TENSORS = {
 SAID = {"modelspec.title": 'a "fox"', "größe": "\n{}"}
 
 
-def piece(name: str, tensor: Tensor) -> Piece:
-    return Piece(name, tuple(tensor.shape), tensor.dtype, lambda: tensor)
-
-
-PIECES = [piece(*each) for each in TENSORS.items()]
+PIECES = [Piece.of(*each) for each in TENSORS.items()]
 
 
 def same(first: Tensor, second: Tensor) -> bool:
