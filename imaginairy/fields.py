@@ -1,6 +1,6 @@
 """What is known of a field of a prompt besides its name and type, as data.
 
-It is said once, where the field stands in `ImaginePrompt`. What checks prompts, the
+It is said once, where the field stands in `prompt_fields`. What checks prompts, the
 command line, its help and its completion, prompts files, sweeps and the pages read it.
 """
 

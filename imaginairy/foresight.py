@@ -15,11 +15,13 @@ from imaginairy.checks import parse_refiner
 from imaginairy.device import free_bytes
 from imaginairy.embedding import parse_embedding
 from imaginairy.enhancers import asked
+from imaginairy.families.table import family_named
 from imaginairy.hypernetwork import parse_hypernetwork, without_hypernetworks
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.lora import without_loras
 from imaginairy.models.glance import Glance, bytes_of
+from imaginairy.models.previews import tiny_vae_of, usual_tiny_vae
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
 from imaginairy.order import Order
@@ -84,6 +86,7 @@ class Foresight:
         total: how many there are.
         store: what would draw them.
         batch_size: how many at once; None for as many as pay.
+        previews: whether it shows images while they are generated.
 
     Raises:
         ImaginairyError: it would be refused.
@@ -95,8 +98,10 @@ class Foresight:
         total: int,
         store: ModelStore,
         batch_size: int | None = None,
+        *,
+        previews: bool = False,
     ) -> None:
-        self.total = total
+        self.total, self._previews = total, previews
         self.glance = Glance(store)
         self._batches = Batches(self.glance, Observer(), batch_size)
         self._adapters: dict[str, dict[str, Any]] = {}
@@ -120,6 +125,8 @@ class Foresight:
         require_levels(order, self.glance if is_here else None)
         for role, name in beside(order.prompt):
             self.glance.has(name, role=role)
+        if self._previews or prompt.fast_decode:
+            self._note_tiny_vae(order, is_here=is_here)
         if prompt.best_of > 1:
             require_seeds(prompt)
         alike = order.kind, order.saved, *asked(order.prompt), prompt.best_of
@@ -165,6 +172,20 @@ class Foresight:
             row.name, "adapter", size, place, adapter_source(row)
         )
         return place is not None
+
+    def _note_tiny_vae(self, order: Order, *, is_here: bool) -> None:
+        """Note what decodes in little time.
+
+        Args:
+            is_here: whether the model is; otherwise it is taken to be as is usual.
+        """
+        if is_here:
+            row = tiny_vae_of(self.glance.get(order.model, vae=order.vae))
+        else:
+            family = family_named(self.glance.locate(order.model).family)
+            row = None if family is None else usual_tiny_vae(family)
+        if row is not None:
+            self.glance.has(row.name, role=VAE)
 
     def _weigh(self, kind: Foreseen) -> None:
         """Note what memory images take."""

@@ -1,4 +1,4 @@
-"""What is asked for: every field of a prompt, and all that is known of it, once."""
+"""What is asked for: all fields of a prompt as one, each checked, and together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -9,6 +9,7 @@ import torch
 from imaginairy import ModelStore
 from imaginairy.cli.benchmark_cmd import (
     machine_facts,
+    number,
     part_facts,
     processor,
     row_of,
@@ -104,3 +105,17 @@ def test_what_a_processor_is_called(tmp_path: Path) -> None:
     info.write_text("processor : 0\nmodel name\t: A Chip @ 2 GHz\nmodel name : B\n")
     assert processor(info) == "A Chip @ 2 GHz"
     assert processor(tmp_path / "none") != ""
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.01234, "0.0123"),
+        (99.96, "100"),
+        (999.4, "999"),
+        (999.7, "1000"),
+        (1612, "1612"),
+    ],
+)
+def test_numbers_are_written_out(value: float, said: str) -> None:
+    assert number(value) == said

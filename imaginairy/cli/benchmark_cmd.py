@@ -128,7 +128,7 @@ def rows_of(parts: list["Measured"], ceiling: float) -> Iterator[tuple[str, ...]
     yield "WHAT", "MEDIAN", "SPREAD", "TFLOP/S", "OF THE CEILING"
     for part in parts:
         least, most = number(min(part.values)), number(max(part.values))
-        rate = "" if part.rate is None else f"{part.rate:.3g}"
+        rate = "" if part.rate is None else number(part.rate)
         share = "" if part.rate is None else f"{part.rate / ceiling:.0%}"
         middle = f"{number(median(part.values))} {part.unit}"
         yield part.what, middle, f"{least} to {most}", rate, share
@@ -154,5 +154,5 @@ def row_of(machine: dict[str, str], parts: list["Measured"]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with three digits."""
-    return f"{value:.3g}"
+    """Return a number with three digits, and with all those before the point."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"

@@ -25,7 +25,8 @@ def tell_plan(plan: Plan, drawing: Drawing, store: "ModelStore") -> None:
     from imaginairy.foresight import Foresight
 
     prompts = (job.prompt for job in sized(plan, drawing.size, store))
-    ahead = Foresight(prompts, plan.total, store, drawing.batch_size)
+    batch_size, previews = drawing.batch_size, drawing.preview
+    ahead = Foresight(prompts, plan.total, store, batch_size, previews=previews)
     told = ahead.facts()
     times = [seconds_of(kind, store) for kind in ahead.kinds]
     for kind, seconds in zip(told["kinds"], times, strict=True):

@@ -73,10 +73,11 @@ def memory_line(told: dict[str, Any]) -> str:
     taking = [kind for kind in told["kinds"] if kind["memory_of_models"] is not None]
     if not taking:
         return f"not known before the model is on this machine{room}"
-    weights, beside, at_once = max(
-        (kind["memory_of_models"], kind["memory_beside"], kind["together"])
-        for kind in taking
+    most = max(
+        taking, key=lambda kind: kind["memory_of_models"] + kind["memory_beside"]
     )
+    weights, beside = most["memory_of_models"], most["memory_beside"]
+    at_once = most["together"]
     together = f"{at_once} images at once" if at_once > 1 else "an image"
     short = free is not None and weights + beside > free
     return (
@@ -95,7 +96,7 @@ def time_line(told: dict[str, Any]) -> str:
 
 def in_time(seconds: float) -> str:
     """Return a time as people say it."""
-    if seconds < 100:
+    if seconds < 99.5:  # what is more has three digits
         return f"{seconds:.2g} s"
     if seconds < 6000:
         return f"{seconds / 60:.0f} min"

@@ -20,12 +20,16 @@ SHOWN = 10
 """About how often it is made anew while an image is drawn."""
 USUAL_STEPS = 40
 """Where nobody knows how many there will be."""
+MARK = b"preview of imaginairy"
+"""Is said in the file, by which one that a killed run left behind is known."""
+HEAD = 4096
+"""Bytes at the beginning of a file, in which that stands."""
 
 
 class PreviewFile(Observer):
     """Keeps a file of what the images that are drawn now look like.
 
-    It is always whole, and gone when it is closed.
+    It is always whole, and gone when it is closed. Another file of that name stays.
 
     Args:
         outdir: the folder it lies in.
@@ -60,7 +64,9 @@ class PreviewFile(Observer):
         across = ceil(len(images) ** 0.5)
         sheet = contact_sheet(images, columns=across) if across > 1 else images[0]
         try:
-            save_whole(sheet, self.path, "JPEG", quality=85)
+            if not (self._is_there or is_free(self.path)):
+                raise FileExistsError("another file is called so")
+            save_whole(sheet, self.path, "JPEG", quality=85, comment=MARK)
         except OSError as error:  # no reason to lose the images
             self._failed = True
             log.warning("There is no preview '%s' (%s).", self.path, reason(error))
@@ -74,3 +80,11 @@ class PreviewFile(Observer):
         if self._is_there:
             self.path.unlink(missing_ok=True)
         self._is_there = False
+
+
+def is_free(path: Path) -> bool:
+    """Tell whether a preview may lie at a place: nothing is there, or an old one."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        return MARK in file.read(HEAD)

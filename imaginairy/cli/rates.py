@@ -30,6 +30,8 @@ class Kind(NamedTuple):
     device: str
     computed_in: str
     guided: bool
+    computed: str
+    """What is left out of the work, and whether that is done in little memory."""
     drawn: str
     """As `512x512`."""
     finished: str
@@ -38,14 +40,20 @@ class Kind(NamedTuple):
     @classmethod
     def of(cls, prompt: "ImaginePrompt", store: "ModelStore") -> "Kind":
         """Return that of a prompt whose every default is filled in."""
-        saved = f"{prompt.width}x{prompt.height}"
+        size = f"{prompt.width}x{prompt.height}"
+        ways = (
+            prompt.speed,
+            "fast-decode" if prompt.fast_decode else "",
+            "low-memory" if store.low_memory else "",
+        )
         return cls(
             str(prompt.model),
             str(store.device),
             str(store.dtype),
             prompt.prompt_strength != 1,
-            prompt.draw_size or saved,
-            " ".join([*asked(prompt), saved]),
+            " ".join(filter(None, ways)),
+            prompt.draw_size or size,
+            " ".join([*asked(prompt), size]),
         )
 
     @property
@@ -146,7 +154,8 @@ def rate_of(prompt: "ImaginePrompt", store: "ModelStore") -> Rate | None:
     kind, kept = Kind.of(prompt, store), _kept()
     if kind in kept:
         return kept[kind]
-    alike = [each for each in kept if each[:4] == kind[:4] and each.pixels]
+    others = {"drawn": kind.drawn, "finished": kind.finished}
+    alike = [each for each in kept if each._replace(**others) == kind and each.pixels]
     if not alike or not kind.pixels:
         return None
     near = min(alike, key=lambda each: abs(each.pixels - kind.pixels))

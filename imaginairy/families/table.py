@@ -36,6 +36,11 @@ def family_of(header: Header) -> Family | None:
     return next((row for row in FAMILIES if row.detect(header)), None)
 
 
+def family_named(name: str) -> Family | None:
+    """Return the family of a name; None where there is none."""
+    return next((row for row in FAMILIES if row.name == name), None)
+
+
 def nearest(folders: Collection[str]) -> Family:
     """Return the family that a folder of some folders comes nearest to.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from imaginairy.families.table import FAMILIES
+from imaginairy.families.table import family_named
 from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.store import WITHOUT_WEIGHTS, ModelStore
@@ -58,7 +58,7 @@ class Glance(ModelStore):
         if row.role != DRAWS or row.over:
             return  # one over another reads by that one's
         own: Collection[str] = ()
-        family = next((each for each in FAMILIES if each.name == row.family), None)
+        family = family_named(row.family)
         if not is_to_fetch(row):
             checkpoint = self._opened(row)
             family, own = checkpoint.family, checkpoint.vocabularies

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imaginairy.errors import ImaginairyError
 from imaginairy.families.family import AUTOENCODER, Family
-from imaginairy.families.table import FAMILIES
+from imaginairy.families.table import family_named
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.store import ModelStore
@@ -34,7 +34,7 @@ def tiny_vae_of(loaded: LoadedModel) -> ModelRow | None:
         return loaded.vae
     if spec.defaults.companions == "bundled":
         return BUNDLED_TINY
-    row = next((row for row in TINY_ROWS if _is_kin(row, model.family)), None)
+    row = usual_tiny_vae(model.family)
     if row is None:
         return None
     if isinstance(spec.weights, LocalPath):
@@ -44,6 +44,11 @@ def tiny_vae_of(loaded: LoadedModel) -> ModelRow | None:
     # One of another size than all others of its family has latents of its own.
     usual = getattr(model.latents, "channels", None) == AutoencoderConfig.channels
     return row if usual else None
+
+
+def usual_tiny_vae(family: Family) -> ModelRow | None:
+    """Return the tiny VAE of a family's models; None where none is known."""
+    return next((row for row in TINY_ROWS if _is_kin(row, family)), None)
 
 
 def previewing(
@@ -74,8 +79,8 @@ def previewing(
 
 
 def _is_kin(row: ModelRow, family: Family) -> bool:
-    own = next(each for each in FAMILIES if each.name == row.family)
-    return own.part(AUTOENCODER) == family.part(AUTOENCODER)
+    own = family_named(row.family)
+    return own is not None and own.part(AUTOENCODER) == family.part(AUTOENCODER)
 
 
 def _beside(path: Path, name: str) -> list[Path]:

@@ -12,7 +12,7 @@ from torch import nn
 from imaginairy.device import memory_format
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, Family, Header, PartRow
-from imaginairy.families.table import FAMILIES, family_of
+from imaginairy.families.table import family_named, family_of
 from imaginairy.models.checkpoint import (
     family_of_file,
     header_of_folder,
@@ -132,7 +132,7 @@ def vae_part(
         DownloadError: it could not be fetched.
     """
     row = family.part(AUTOENCODER)
-    known = next((each for each in FAMILIES if each.name == spec.family), None)
+    known = family_named(spec.family)
     require_kin(spec, known, family, model_name)  # before it is fetched
     found = find_vae(fetch(spec, half=half), row, half=half)
     require_kin(spec, found.family, family, model_name)

@@ -25,7 +25,7 @@ class ModelFields:
     fast_decode: bool = option(
         "Decode the image by a tiny VAE (TAESD) in place of the model's own: in a "
         "fraction of the time and memory, a little less sharp.",
-        checks.flag, False, section="Model", after="vae", follows=("model",),
+        checks.flag, False, section="Model", follows=("model",),
     )  # fmt: skip
     refiner: str | None = option(
         "Refiner: a second model, of the same kind of latents, that takes over behind "

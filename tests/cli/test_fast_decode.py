@@ -132,3 +132,32 @@ def test_a_preview_that_cannot_be_saved_costs_no_picture(
     said = f"There is no preview '{tmp_path / 'file' / 'preview.jpg'}' ("
     assert [each.startswith(said) for each in caplog.messages].count(True) == 1
     preview.close()
+
+
+def test_a_file_of_the_users_that_is_called_so_stays(
+    tiny_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = tmp_path / "preview.jpg"
+    Image.new("RGB", (8, 8), "red").save(own)
+    was = own.read_bytes()
+    preview = PreviewFile(tmp_path)
+    list(
+        imagine(asked(tiny_folder, steps=2), store=ModelStore("cpu"), observer=preview)
+    )
+    preview.close()
+    assert own.read_bytes() == was
+    assert (
+        f"There is no preview '{own}' (another file is called so)." in caplog.messages
+    )
+
+
+def test_one_that_a_killed_run_left_is_written_over(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    store, prompt = ModelStore("cpu"), asked(tiny_folder, steps=2)
+    left, preview = PreviewFile(tmp_path), PreviewFile(tmp_path)
+    list(imagine(prompt, store=store, observer=left))
+    assert left.path.exists()
+    list(imagine(prompt, store=store, observer=preview))
+    preview.close()
+    assert not left.path.exists()

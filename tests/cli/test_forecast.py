@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import constants
 from PIL import Image
 
+from imaginairy.cli.forecast_words import in_time, memory_line
 from imaginairy.cli.rates import Kind, Rate
 from imaginairy.conversion.convert import convert
 from tests.support.commands import Run, assert_refused
@@ -93,6 +94,22 @@ def test_what_is_not_here_is_told_by_what_is_known_of_it(
     said = run("imagine", "a fox", "--model", "sd15", "--plan").stdout
     assert "4.27 GB" in said and "cannot be fetched now" in said
     assert not (tmp_path / "hub").exists()
+
+
+@pytest.mark.parametrize("asked", ["--fast-decode", "--preview"])
+@pytest.mark.parametrize(
+    ("model", "tiny", "is_here"),
+    [("sd15", "taesd", False), ("storybook", "storybook-tiny", True)],
+)
+def test_a_tiny_vae_is_told_too(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    model: str, tiny: str, is_here: bool, asked: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("IMAGINAIRY_SAFETY_MODE", "disabled")
+    told = plan_of(run, "a fox", "--model", model, asked)
+    vaes = [each for each in told["models"] if each["role"] == "vae"]
+    assert [(vae["name"], vae["path"] is not None) for vae in vaes] == [(tiny, is_here)]
 
 
 def test_models_beside_are_named(run: Run) -> None:
@@ -185,6 +202,8 @@ def test_what_former_runs_took_tells_the_time(run: Run, tiny_folder: Path) -> No
     each = 2 * 10 * rate.prediction + rate.around
     assert twice["seconds"] == pytest.approx(2 * each)
     assert plan_of(run, *words, "--cfg", 1)["seconds"] is None, "that takes half"
+    assert plan_of(run, *words, "--speed", "fast")["seconds"] is None, "that takes less"
+    assert plan_of(run, *words, "--low-memory")["seconds"] is None, "that takes more"
     assert "as former runs took" in run("imagine", *words, "--plan").stdout
 
 
@@ -208,3 +227,28 @@ def test_a_cache_that_cannot_be_written_to_changes_nothing(
     words = ("a fox", "--model", tiny_folder, *SMALL, "--steps", 2, "-q")
     ran = run("imagine", *words)
     assert (ran.exit_code, ran.output) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.123, "0.12 s"),
+        (99.4, "99 s"),
+        (99.7, "2 min"),
+        (600, "10 min"),
+        (9000, "2.5 h"),
+    ],
+)
+def test_times_are_told_as_people_say_them(seconds: float, said: str) -> None:
+    assert in_time(seconds) == said
+
+
+def test_the_memory_told_is_the_most_that_is_taken() -> None:
+    kinds = [
+        {"memory_of_models": weights, "memory_beside": beside, "together": 1}
+        for weights, beside in ((3 * 10**9, 10**9), (2 * 10**9, 5 * 10**9))
+    ]
+    told = {"kinds": kinds, "memory_free": 6 * 10**9, "device": "cpu"}
+    said = memory_line({**told, "computed_in": "float32"})
+    assert said.startswith("about 2.00 GB for weights in float32 and 5.00 GB for an")
+    assert said.endswith("more slowly")
