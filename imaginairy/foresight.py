@@ -41,6 +41,8 @@ LOOKED_AT = 200
 """Images of a run that are settled; the others are taken to be alike."""
 UNKNOWN = (512, 512)
 """What the size of an image of the web is taken for."""
+UNSAID = "."
+"""What a text is taken for that says nothing but what is to be fetched."""
 
 
 @dataclass
@@ -260,7 +262,7 @@ def require_levels(order: Order, glance: Glance | None) -> None:
 def _each(
     without: Callable[[str], str], parts: Iterable[WeightedPrompt]
 ) -> list[WeightedPrompt]:
-    return [replace(part, text=without(part.text)) for part in parts]
+    return [replace(part, text=without(part.text).strip() or UNSAID) for part in parts]
 
 
 def unfetched_images(prompt: ImaginePrompt) -> dict[str, Any]:

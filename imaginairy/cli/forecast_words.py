@@ -60,10 +60,13 @@ def fetch_line(told: dict[str, Any]) -> str:
     missing = [m for m in told["models"] if m["path"] is None and m["origin"]]
     if not missing:
         return "nothing"
-    known = readable(sum(model["size"] or 0 for model in missing))
-    more = " and what the hub does not say before" if told["download"] is None else ""
+    known = sum(model["size"] or 0 for model in missing)
+    sizes = [readable(known)] if known else []
+    if told["download"] is None:
+        sizes.append("what the hub does not say before")
     now = told["unreachable"]
-    return f"{known}{more}" + (f"; it cannot be fetched now: {now}" if now else "")
+    later = f"; it cannot be fetched now: {now}" if now else ""
+    return " and ".join(sizes) + later
 
 
 def memory_line(told: dict[str, Any]) -> str:

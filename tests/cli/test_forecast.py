@@ -154,6 +154,17 @@ def test_adapters_that_are_not_here_are_told_and_left_out(
     assert_refused(run("imagine", *words, "--lora", "four", "--plan"), "no LoRA 'four'")
 
 
+def test_a_text_may_say_nothing_but_what_is_to_be_fetched(
+    run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    text = "<lora:some/one:1><hypernet:some/two:1>"
+    ran = run("imagine", text, "--model", tiny_folder, *SMALL, "--plan")
+    assert ran.exit_code == 0, ran.output
+    words = " ".join(ran.stdout.split())
+    assert "to fetch what the hub does not say before; it cannot be fetched" in words
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
