@@ -57,6 +57,11 @@ class Kind(NamedTuple):
         )
 
     @property
+    def alike(self) -> tuple[object, ...]:
+        """What it has in common with others that take as long for each pixel."""
+        return self[: self._fields.index("drawn")]
+
+    @property
     def pixels(self) -> int:
         """How many are drawn."""
         width, height = parse_size(self.drawn) or (0, 0)
@@ -154,8 +159,7 @@ def rate_of(prompt: "ImaginePrompt", store: "ModelStore") -> Rate | None:
     kind, kept = Kind.of(prompt, store), _kept()
     if kind in kept:
         return kept[kind]
-    others = {"drawn": kind.drawn, "finished": kind.finished}
-    alike = [each for each in kept if each._replace(**others) == kind and each.pixels]
+    alike = [each for each in kept if each.alike == kind.alike and each.pixels]
     if not alike or not kind.pixels:
         return None
     near = min(alike, key=lambda each: abs(each.pixels - kind.pixels))
