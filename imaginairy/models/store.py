@@ -175,8 +175,8 @@ class ModelStore:
 
         Raises:
             UnknownModelError: nothing goes by one of the names.
-            CheckpointError: the model has no autoencoder and is given none, or that is
-                not for it, or a file is broken.
+            CheckpointError: the model has no autoencoder and is given none or a decoder
+                alone, or that is not for it, or a file is broken.
             DownloadError: one of them could not be fetched.
         """
         with self.in_use():
@@ -188,11 +188,14 @@ class ModelStore:
                     self._held.pop(place, None)
             loaded: LoadedModel = self.companion(DRAWS, name)
             if vae is not None:
-                return self._decoding(self._with_vae(loaded, vae), decoder)
+                loaded = self._with_vae(loaded, vae)
             if AUTOENCODER not in loaded.diffusion.networks:
+                half, one = "", "one"
+                if vae is not None:
+                    half, one = f", and '{vae}' only decodes", "a whole one"
                 raise CheckpointError(
-                    f"'{loaded.spec.name}' has no autoencoder (VAE); give one with "
-                    "--vae, or a model that has one."
+                    f"'{loaded.spec.name}' has no autoencoder (VAE){half}; give {one} "
+                    "with --vae, or a model that has one."
                 )
             return self._decoding(loaded, decoder)
 

@@ -13,6 +13,7 @@ from imaginairy import ModelStore
 from imaginairy.errors import CheckpointError, UnknownModelError
 from imaginairy.models.inspection import inspected
 from tests.support.checkpoints import write_hollow
+from tests.support.taesd import save_halves, tiny_taesd
 from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_kin import save_as_file, tiny_sd2, tiny_sdxl
 from tests.support.vaes import LAYOUTS, asked, pictures, save
@@ -66,6 +67,17 @@ def test_a_model_without_one_draws_with_one_and_is_refused_without(
     )
     with pytest.raises(CheckpointError, match=r" that has no(ne| VAE); give "):
         store.get(str(model), vae=str(model))
+
+
+def test_a_decoder_alone_does_not_do_for_a_model_without_one(tmp_path: Path) -> None:
+    file = save_halves(tiny_taesd(), tmp_path / "half", ".safetensors", "decoder")
+    model = lacking("folder", tmp_path)
+    with pytest.raises(CheckpointError) as refused:
+        pictures(asked(model, vae=str(file)), store=ModelStore("cpu"))
+    assert str(refused.value) == (
+        f"'{model}' has no autoencoder (VAE), and '{file}' only decodes; give a whole "
+        "one with --vae, or a model that has one."
+    )
 
 
 # --- what is refused ------------------------------------------------------------------
