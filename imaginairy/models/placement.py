@@ -1,9 +1,10 @@
 """Where the weights of a model lie: on the device, or what computes and no more."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any, Literal, get_args
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakMethod
 
 import torch
 from torch import Tensor, nn
@@ -52,12 +53,19 @@ def needs_of(
     """
     weights = least = 0
     for network in networks:
-        blocks = [_count(block) for block in blocks_of(network)]
-        whole = _count(network)
-        held = (1 + ahead) * max(blocks, default=0)
-        weights += whole
-        least += min(whole, whole - sum(blocks) + held)
+        weights += _count(network)
+        least += _in_blocks(network, _count, ahead=ahead)
     return Needs(number * weights, number * least, works)
+
+
+def _in_blocks(
+    network: nn.Module, size: Callable[[nn.Module], int], *, ahead: bool
+) -> int:
+    """Return the size of what is there at most where weights come block by block."""
+    blocks = [size(block) for block in blocks_of(network)]
+    whole = size(network)
+    held = (1 + ahead) * max(blocks, default=0)
+    return min(whole, whole - sum(blocks) + held)
 
 
 def _count(module: nn.Module) -> int:
@@ -105,7 +113,7 @@ class Visit:
     def is_of(self, layers: Iterable[nn.Module], device: torch.device) -> bool:
         """Tell whether these are still the weights that layers have elsewhere."""
         found = [kept[name] for kept, name in _elsewhere(layers, device)]
-        return len(found) == len(self.homes) and all(map(_is, found, self.homes))
+        return len(found) == len(self.homes) and all(map(is_, found, self.homes))
 
     def begin(self) -> None:
         """Let layers compute with what is on the device."""
@@ -118,10 +126,6 @@ class Visit:
         for (kept, name), copy, home in each:
             if kept[name] is copy:
                 kept[name] = home
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _weights(layers: Iterable[nn.Module]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -221,12 +225,10 @@ class Placed:
         """Return how many bytes of weights come to the device for a network."""
         if self.home == self.device:
             return 0
-        whole = _bytes(network)
         if self._streams.get(network) is None:
-            return whole
-        blocks = [_bytes(block) for block in blocks_of(network)]
-        held = (1 + DEVICES[self.device.type].lane.is_beside) * max(blocks, default=0)
-        return min(whole, whole - sum(blocks) + held)
+            return _bytes(network)
+        ahead = DEVICES[self.device.type].lane.is_beside
+        return _in_blocks(network, _bytes, ahead=ahead)
 
     def rest(self) -> None:
         """Take off the device what need not be there while nothing computes."""
@@ -268,8 +270,8 @@ class Stream:
         self._visit: Visit | None = None
         self._ahead: tuple[nn.Module, Visit] | None = None
         for block in blocks:
-            block.register_forward_pre_hook(self._before)
-            block.register_forward_hook(self._after, always_call=True)
+            block.register_forward_pre_hook(_unheld(self._before))
+            block.register_forward_hook(_unheld(self._after), always_call=True)
 
     def _before(self, block: nn.Module, *_: Any) -> None:
         self._end()  # of one that was interrupted
@@ -280,9 +282,8 @@ class Stream:
         self._visit = self._copied(block)
         self.lane.arrived()
         self._visit.begin()
-        following = self._next.get(block)
-        if self.lane.is_beside and following not in (None, block):
-            assert following is not None
+        following = self._next.get(block, block)
+        if self.lane.is_beside and following is not block:
             self._ahead = following, Visit(following.modules(), self.lane)
 
     def _copied(self, block: nn.Module) -> Visit:
@@ -306,6 +307,22 @@ class Stream:
         self._end()
         self.lane.arrived()
         self._ahead = self._last = None
+
+
+def _unheld(method: Callable[..., None]) -> Callable[..., None]:
+    """Return a method that does not hold the object it is of.
+
+    Else blocks and what streams them would hold each other, and stay in memory when the
+    model is let go, until Python looks for garbage.
+    """
+    known = WeakMethod(method)
+
+    def call(*given: Any) -> None:
+        found = known()
+        if found is not None:
+            found(*given)
+
+    return call
 
 
 class Mapped:

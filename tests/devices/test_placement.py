@@ -1,15 +1,19 @@
 """Models of which a device holds all, one network, or one block at a time."""
 
 import logging
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy.conditioning import Conditioning
 from imaginairy.errors import NotEnoughMemoryError
 from imaginairy.models.loading import needs, opened
 from imaginairy.models.placement import PLACEMENTS, SHARE, Needs, Placement
+from imaginairy.networks.layers import blocks_of
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from tests.support.pictures import assert_same
@@ -133,6 +137,39 @@ def test_low_memory_is_streamed_whatever_is_free(
     store = ModelStore(precision="full", low_memory=True)
     assert_same(drawn(store, models["1"]), expected["1"])
     assert store.get(models["1"]).diffusion.placed.placement == "streamed"
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_model_that_is_let_go_is_gone_at_once(
+    placement: Placement, device: Pretend, models: dict[str, str]
+) -> None:
+    """Not when Python looks for garbage, as the next one needs the room."""
+    device.limit = room(needed(models["1"]), placement)
+    store = ModelStore(precision="full")
+    network = store.get(models["1"]).diffusion.network
+    blocks = [weakref.ref(block) for block in blocks_of(network)]
+    assert len(blocks) > 9
+    del network
+    store.clear()
+    assert not any(block() for block in blocks)
+
+
+def test_each_block_is_copied_once_a_step(
+    device: Pretend, models: dict[str, str]
+) -> None:
+    """Also where that is begun while the one before it computes."""
+    store = ModelStore(precision="full", low_memory=True)
+    model = store.get(models["1"]).diffusion
+    inside = sum(len([*block.parameters()]) for block in blocks_of(model.network))
+    asked = torch.randn(1, 4, 8, 8), torch.tensor([500.0])
+    given = [each.to(model.device) for each in asked]
+    text = Conditioning(torch.randn(1, 9, 48)).to(model.device)
+    with torch.inference_mode():
+        model.placed.bring(model.network)
+        for _ in range(2):  # the first tells which block follows which
+            device.forget()
+            model.network(*given, text)
+    assert device.traffic["sent", "models/placement.py"] == inside
 
 
 def test_another_vae_comes_and_goes_too(
