@@ -47,16 +47,6 @@ class Merged(Change):
 
     thin = True
 
-    def changed(
-        self, weight: Tensor, bias: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return them as they are."""
-        return weight, bias
-
-    def added(self, output: Tensor, input: Tensor, compute: Compute) -> Tensor:
-        """Add nothing."""
-        return output
-
 
 def _add(output: Tensor, up: Tensor, hidden: Tensor, *, maps: bool) -> Tensor:
     """Add what `up`, (out, rank), makes of few channels to what a layer gave.

@@ -126,16 +126,6 @@ class Enters(Change):
         """Return the input with what the network makes of it, by the strength."""
         return input + self.strength * self.small(input)
 
-    def changed(
-        self, weight: Tensor, bias: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return them as they are."""
-        return weight, bias
-
-    def added(self, output: Tensor, input: Tensor, compute: Any) -> Tensor:
-        """Add nothing."""
-        return output
-
 
 def read_hypernetwork(path: Path) -> Hypernetwork:
     """Read a hypernetwork.

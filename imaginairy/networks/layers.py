@@ -1,6 +1,5 @@
-"""Blocks that the UNet and the autoencoder share."""
+"""Layers and blocks that networks share."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from math import ceil, log
@@ -16,18 +15,21 @@ Compute = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """What a layer computes of an input, a weight and a bias."""
 
 
-class Change(ABC):
-    """What acts on a layer's weights for a while, in its `changes`; see `adapters`."""
+class Change:
+    """What acts on a layer for a while, in its `changes`; see `adapters`.
+
+    Each kind of it overrides what it does; this one does nothing.
+    """
 
     thin = False
-    """Whether what it adds to the weights is a product of thin matrices, so that it is
-    cheaper `added` to what the layer gives."""
+    """Whether what it adds to the weights is nothing or a product of thin matrices, so
+    that it is cheaper `added` to what the layer gives."""
 
-    @abstractmethod
     def changed(
         self, weight: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return what weights and bias become, which stay as they are."""
+        return weight, bias
 
     def taken(self, input: Tensor) -> Tensor:
         """Return what a layer takes in place of what comes in."""
@@ -35,7 +37,7 @@ class Change(ABC):
 
     def added(self, output: Tensor, input: Tensor, compute: Compute) -> Tensor:
         """Add to what a layer gives, where `thin`; `output` may be overwritten."""
-        raise NotImplementedError
+        return output
 
 
 Changes = tuple[Change, ...]
