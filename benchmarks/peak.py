@@ -20,6 +20,7 @@ from benchmarks.weights import save_random_sd15, save_random_sdxl
 
 PRECISIONS = ("autocast", "full")
 PIXELS = 2048
+LOW_MEMORY = ("--low-memory",)
 
 
 def main() -> None:
@@ -45,9 +46,6 @@ def main() -> None:
     for work in ("decode", "encode"):
         for precision in PRECISIONS:
             print(f"| {work} | {precision} | {coded(work, precision)} |", flush=True)
-
-
-LOW_MEMORY = ("--low-memory",)
 
 
 def drawn(folder: Path, precision: str, *options: str) -> str:
