@@ -93,7 +93,7 @@ def receive_weights(url: str, take: Callable[[bytes], Any]) -> str:
 
     Raises what `fetched` does.
     """
-    wanted = _Wanted(url, "LoRA", MAX_BYTES_OF_WEIGHTS, TOTAL_S_OF_WEIGHTS)
+    wanted = _Wanted(url, "adapter", MAX_BYTES_OF_WEIGHTS, TOTAL_S_OF_WEIGHTS)
     return _receive(wanted, take)
 
 

@@ -1,12 +1,11 @@
-r"""What other tools understand in a prompt and nothing here does yet.
+r"""What other tools understand in a prompt and no text encoder reads.
 
 Such syntax would reach the text encoder as if it were words. It is left out, or read as
 the one of its texts that has the most say, and what was done is said; the prompt itself
 stays as it was typed.
 
-    <hypernet:x:1>                              left out
-    <lora:x:0.8>  <lyco:x:1>                    left out where they do not act
-    embedding:x  (embedding:x:1.2)              left out
+    <lora:x:0.8>  <lyco:x:1>  <hypernet:x:1>    left out, whether they act or not
+    embedding:x  (embedding:x:1.2)              left out where no learned word is so
     a cat BREAK a dog, a cat AND a dog          read as `a cat, a dog`
     [cat:dog:0.7]  [cat:dog:0.3]                read as `cat`, as `dog`: what has the
                                                 most of the steps

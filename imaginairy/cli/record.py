@@ -137,13 +137,15 @@ class Record:
                 )
         if _sums_of_words(then) != _sums_of_words(now):
             return "Its learned words are other files than then, by their SHA-256."
-        for name, was in dict(then.get("lora_sha256") or {}).items():
-            digest = now["lora_sha256"].get(name, was)
-            if was != digest:
-                return (
-                    f"The LoRA '{name}' has other weights than then: SHA-256 "
-                    f"{str(digest)[:10]} in place of {str(was)[:10]}."
-                )
+        for kind in ("LoRA", "hypernetwork"):
+            sums = f"{kind.lower()}_sha256"
+            for name, was in _hashes(then.get(sums)).items():
+                digest = now[sums].get(name, was)
+                if was != digest:
+                    return (
+                        f"The {kind} '{name}' has other weights than then: SHA-256 "
+                        f"{digest[:10]} in place of {was[:10]}."
+                    )
         differing = [
             f"{name} is {now[name]} and was {then.get(name)}"
             for name in SURROUNDINGS

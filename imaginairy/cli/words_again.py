@@ -21,6 +21,7 @@ from imaginairy.sources.adapters import (
     files,
     locate_adapter,
     named_in_folders,
+    with_hash,
 )
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.rows import LocalPath
@@ -79,7 +80,7 @@ def _here(path: Path, given: str, digest: str, model: Path | None = None) -> str
         )  # fmt: skip
     if named:
         return given
-    same = _of_hash(digest, model) if digest else None
+    same = _of_hash(digest, model)
     return f"{called(given)}={same}" if same else ""
 
 
@@ -90,14 +91,8 @@ def _is(file: Path, digest: str) -> bool:
         return False
 
 
-def _of_hash(digest: str, model: Path | None) -> Path | None:
-    for _, file in files(model):
-        try:
-            if file.stat().st_size <= LARGEST and _is(file, digest):
-                return file
-        except OSError:
-            continue
-    return None
+def _of_hash(digest: str, model: Path | None = None) -> Path | None:
+    return with_hash(digest, model, largest=LARGEST)
 
 
 def hypernetworks_again(said: Any, hashes: Any) -> Any:
@@ -110,9 +105,8 @@ def hypernetworks_again(said: Any, hashes: Any) -> Any:
         return said  # what is wrong with it is said with all else
     found = []
     for name, weight in asked:
-        digest = str(known.get(name, ""))
-        is_hash = HASH.fullmatch(digest) and not named_in_folders(name)
-        same = _of_hash(digest, None) if is_hash else None
+        is_here = named_in_folders(name) is not None
+        same = None if is_here else _of_hash(str(known.get(name, "")))
         found.append(f"{same or name}={weight!r}")
     return tuple(found)
 

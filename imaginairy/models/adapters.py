@@ -10,6 +10,7 @@ from imaginairy.log import log
 from imaginairy.lora import Lora
 from imaginairy.models.known_adapters import words_of
 from imaginairy.sources import few_steps
+from imaginairy.sources.adapter_facts import beside
 from imaginairy.sources.adapters import (
     CALLED,
     AdapterRow,
@@ -52,7 +53,7 @@ class LoadedAdapter:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What it answers to, as files beside it or its header say."""
-        return words_of(self.path, dict(self.adapter.said))[:MOST_WORDS]
+        return words_of(beside(self.path), dict(self.adapter.said))[:MOST_WORDS]
 
     @property
     def all_words(self) -> tuple[str, ...]:

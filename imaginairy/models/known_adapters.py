@@ -12,7 +12,7 @@ from imaginairy.families.adapter_kinds import ADAPTERS
 from imaginairy.families.family import Header
 from imaginairy.families.strangers import stranger
 from imaginairy.models.training import readable, trigger_words
-from imaginairy.sources.adapter_facts import beside, header_of
+from imaginairy.sources.adapter_facts import Beside, beside, header_of
 from imaginairy.sources.adapters import files
 
 KINDS = {kind.name for kind in ADAPTERS}
@@ -62,11 +62,11 @@ def known_adapters(model: Path | None = None) -> Iterator[KnownAdapter]:
             path=path,
             kind=told.kind if told else "",
             family=(told and told.family) or readable(kept.base),
-            words=words_of(path, said),
+            words=words_of(kept, said),
             size=path.stat().st_size,
         )
 
 
-def words_of(path: Path, said: dict[str, str]) -> tuple[str, ...]:
+def words_of(kept: Beside, said: dict[str, str]) -> tuple[str, ...]:
     """Return what an adapter answers to: as files beside it say, or its header."""
-    return tuple(map(readable, beside(path).words or trigger_words(said)))
+    return tuple(map(readable, kept.words or trigger_words(said)))

@@ -16,7 +16,7 @@ MOST_OF_HEADER = 12_000_000
 MOST_BESIDE = 1_000_000
 """Bytes that are read."""
 METADATA = "__metadata__"
-MOST_WORDS, LONGEST_WORD, MOST_WEIGHT = 20, 200, 100
+MOST_WORDS, LONGEST_WORD = 20, 200
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,6 @@ class Beside:
     """What it answers to."""
     base: str = ""
     """The model that it is for, in their words."""
-    weight: float | None = None
-    """The one that its user prefers."""
 
 
 def header_of(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
@@ -58,13 +56,7 @@ def beside(path: Path) -> Beside:
             :MOST_WORDS
         ],
         base[:LONGEST_WORD] if isinstance(base, str) and base != "Unknown" else "",
-        _weight(own.get("preferred weight")),
     )
-
-
-def _weight(said: Any) -> float | None:
-    is_number = isinstance(said, int | float) and not isinstance(said, bool)
-    return float(said) if is_number and 0 < abs(said) <= MOST_WEIGHT else None
 
 
 def _says(word: Any) -> bool:

@@ -43,7 +43,7 @@ CALLED = "ss_output_name"
 """What it calls the adapter, as do prompts of the web UIs."""
 HASH = re.compile(r"[0-9a-f]{8,64}")
 LARGEST = 2_000_000_000
-"""Bytes; what is larger is no adapter, and is not summed up."""
+"""Bytes; what is larger is no adapter."""
 USUAL = ("pytorch_lora_weights", "adapter_model", "learned_embeds")
 """What the one file of an adapter is called that lies in a folder of its own."""
 REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?(?::([^:]+))?")
@@ -263,7 +263,7 @@ def fetch_adapter(row: AdapterRow) -> Path:
         case Address(url):
             return fetch_from(url, fetched_folder())
         case LocalPath(path):
-            raise UnknownModelError(f"There is no LoRA at '{path}' any more.")
+            raise UnknownModelError(f"There is no adapter at '{path}' any more.")
 
 
 def adapter_source(row: AdapterRow) -> str:
@@ -318,11 +318,14 @@ def named_inside(name: str, model: Path | None = None) -> Path | None:
     return next(called, None) if name else None
 
 
-def with_hash(start: str, model: Path | None = None) -> Path | None:
+def with_hash(
+    start: str, model: Path | None = None, *, largest: int = LARGEST
+) -> Path | None:
     """Return the first adapter in the folders of a hash; None where there is none.
 
     Args:
         start: the first digits of the SHA-256 of the whole file or of its tensors.
+        largest: bytes; of larger files nothing is summed up.
     """
     start = start.lower()
     if not HASH.fullmatch(start):
@@ -331,14 +334,14 @@ def with_hash(start: str, model: Path | None = None) -> Path | None:
     for path in found:
         if header_of(path)[1].get(KNOWN_HASH, "").startswith(start):
             return path
-    return next((path for path in found if _has_hash(path, start)), None)
+    return next((path for path in found if _has_hash(path, start, largest)), None)
 
 
-def _has_hash(path: Path, start: str) -> bool:
+def _has_hash(path: Path, start: str, largest: int) -> bool:
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > largest:
             return False
-        sums = (checksum([path]), checksum_of_tensors(path))
+        whole = checksum([path])
+        return whole.startswith(start) or checksum_of_tensors(path).startswith(start)
     except OSError:
         return False
-    return any(digest.startswith(start) for digest in sums)

@@ -91,6 +91,17 @@ def acts_as(path: Path, name: str, layer: Any, strength: float) -> Any:
 
 
 @torch.no_grad()
+def require_alike(path: Path, layer: Any, module: Any, inputs: Tensor) -> None:
+    """Check that our layer becomes with a file what a module of LyCORIS is."""
+    for strength in STRENGTHS:
+        module.multiplier = strength
+        layer.changes = ()
+        wanted = module(inputs)
+        ours = acts_as(path, "lycoris_it", layer, strength)(inputs)
+        assert relative_error(ours, wanted) < TOLERANCE, strength
+
+
+@torch.no_grad()
 def taught(kind: str, layer: Any, options: Mapping[str, Any]) -> Any:
     """Return a module of LyCORIS with random numbers, as it is loaded from a file."""
     of_kind: Any = getattr(modules, f"{kind}Module")
@@ -117,14 +128,7 @@ def test_a_kind_is_that_of_lycoris(kind: str, shape: str, tmp_path: Path) -> Non
             "lycoris_it.diff": module.weight.data, "lycoris_it.diff_b": module.bias.data
         }  # fmt: skip
     file = saved(tmp_path / "it.safetensors", tensors)
-    inputs = random(*INPUTS[shape], scale=1)
-    for strength in STRENGTHS:
-        module.multiplier = strength
-        with torch.no_grad():
-            layer.changes = ()
-            wanted = module(inputs)
-            ours = acts_as(file, "lycoris_it", layer, strength)(inputs)
-        assert relative_error(ours, wanted) < TOLERANCE, strength
+    require_alike(file, layer, module, random(*INPUTS[shape], scale=1))
 
 
 @pytest.mark.parametrize("shape", OF_NORMS)
@@ -136,14 +140,7 @@ def test_norms_are_changed_as_by_lycoris(shape: str, tmp_path: Path) -> None:
             parameter.copy_(random(*parameter.shape))
     tensors = {f"lycoris_it.{name}": each for name, each in module.state_dict().items()}
     file = saved(tmp_path / "it.safetensors", tensors)
-    inputs = random(*OF_NORMS[shape], scale=1)
-    for strength in STRENGTHS:
-        module.multiplier = strength
-        with torch.no_grad():
-            layer.changes = ()
-            wanted = module(inputs)
-            ours = acts_as(file, "lycoris_it", layer, strength)(inputs)
-        assert relative_error(ours, wanted) < TOLERANCE
+    require_alike(file, layer, module, random(*OF_NORMS[shape], scale=1))
 
 
 class Net(nn.Module):

@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 
+from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.record import Record, read_record
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata.foreign import parse_parameters
@@ -194,3 +195,17 @@ def test_hypernetworks_are_written_as_prompts_name_them() -> None:
     said = {**ALL_SAID, "hypernetworks": ["/a/anime.pt=0.5", "mine"]}
     first = parameters_text(said).splitlines()[0]
     assert first == "a fox <hypernet:anime:0.5> <hypernet:mine:1>"
+
+
+@pytest.mark.parametrize("said", [5, ["a"], {"a": 5}])
+def test_other_adapters_are_named(tmp_path: Path, said: Any) -> None:
+    for name in ("red", "blue"):
+        Image.new("RGB", (8, 8), name).save(tmp_path / f"{name}.png")
+    then = {"lora_sha256": said, "hypernetwork_sha256": {"its": "ab" * 32}}
+    record = Record(tmp_path / "red.png", Asked("a", {}, None), metadata=then)
+    now = {"lora_sha256": {"a": "12" * 32}, "hypernetwork_sha256": {"its": "cd" * 32}}
+    verdict = str(record.verdict(tmp_path / "blue.png", lambda: now))
+    assert "The hypernetwork 'its' has other weights than then: SHA-256 cdcd" in verdict
+    now = {"lora_sha256": {}, "hypernetwork_sha256": {}}
+    verdict = str(record.verdict(tmp_path / "blue.png", lambda: now))
+    assert verdict.endswith("The file itself may have been changed since.")

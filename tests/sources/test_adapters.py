@@ -114,7 +114,7 @@ def test_paths_are_recorded_whole(mine: Path, home: Path) -> None:
     for outside in ("../mine/sketch.safetensors", str(mine / "sketch.safetensors")):
         assert not locate_adapter(outside).is_known
     path.unlink()
-    with pytest.raises(UnknownModelError, match=r"no LoRA at '.*own\.safetensors' any"):
+    with pytest.raises(UnknownModelError, match=r"no adapter at '.*own\.saf.* any"):
         fetch_adapter(row)
 
 
@@ -244,7 +244,7 @@ def test_a_page_is_no_adapter() -> None:
         assert adapter_on_disk(row) is None
     with (
         OddServer(b"HTTP/1.1 404 Gone\r\n\r\n") as server,
-        pytest.raises(DownloadError, match=r"The LoRA 'http.*answered 404 Gone"),
+        pytest.raises(DownloadError, match=r"The adapter 'http.*answered 404 Gone"),
     ):
         fetch_adapter(locate_adapter(server.url))
 
@@ -338,17 +338,17 @@ def test_the_header_is_read_without_the_tensors(mine: Path) -> None:
 
 
 SITE = {"trainedWords": ["pencil sketch", " ", 5], "baseModel": "SD 1.5"}
-NOTED = {"activation text": "a\nsketch,", "preferred weight": 0.7, "sd version": "SDXL"}
+NOTED = {"activation text": "a\nsketch,", "sd version": "SDXL"}
 
 
 @pytest.mark.parametrize(
     ("site", "noted", "expected"),
     [
         (SITE, {}, Beside(("pencil sketch",), "SD 1.5")),
-        (SITE, NOTED, Beside(("a sketch,",), "SDXL", 0.7)),
-        ({}, {**NOTED, "preferred weight": 0}, Beside(("a sketch,",), "SDXL")),
+        (SITE, NOTED, Beside(("a sketch,",), "SDXL")),
+        ({}, NOTED, Beside(("a sketch,",), "SDXL")),
         ({"trainedWords": "x", "baseModel": 5}, [], Beside()),
-        ({}, {"preferred weight": True, "sd version": "Unknown"}, Beside()),
+        ({}, {"sd version": "Unknown"}, Beside()),
     ],
 )
 def test_files_beside_say_more(
