@@ -111,8 +111,11 @@ class Foresight:
         for prompt in islice(prompts, LOOKED_AT):
             self._look_at(prompt)
         looked_at = sum(kind.images for kind in self.kinds)
+        looked_up_to = told = 0
         for kind in self.kinds:
-            kind.images = kind.images * total // looked_at
+            looked_up_to += kind.images
+            kind.images = looked_up_to * total // looked_at - told
+            told += kind.images
 
     @property
     def kinds(self) -> list[Foreseen]:

@@ -74,6 +74,9 @@ def test_alike_images_are_told_together(run: Run, tiny_folder: Path) -> None:
     assert [(each["images"], each["steps"]) for each in told["kinds"]] == [
         (2000, 1), (2000, 2),
     ]  # fmt: skip
+    sweep = ("--arg-schedule", "steps[1,2,3]", "-r", 67)
+    told = plan_of(run, "a fox", "--model", tiny_folder, *SMALL, *sweep)
+    assert sum(each["images"] for each in told["kinds"]) == told["images"] == 201
 
 
 def test_what_is_not_here_is_told_by_what_is_known_of_it(
