@@ -62,6 +62,7 @@ class _Wanted:
         return without_secrets(self.url)
 
     def failed(self, reason: str) -> DownloadError:
+        reason = reason.replace(self.url, self.shown)
         return DownloadError(
             f"The {self.noun} '{self.shown}' could not be fetched ({reason})."
         )
