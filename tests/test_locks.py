@@ -41,6 +41,12 @@ def declared() -> list[Requirement]:
     return [Requirement(text) for text in re.findall(r'"(.+)"', listed[1])]
 
 
+def extras() -> list[Requirement]:
+    listed = re.search(r"^\[project.optional-.*?\]\n(.*?)^\[", PROJECT, re.M | re.S)
+    assert listed
+    return [Requirement(text) for text in re.findall(r'"(.+?)"', listed[1])]
+
+
 def developers() -> list[Requirement]:
     lines = (ROOT / "requirements-dev.in").read_text().splitlines()
     texts = (re.sub(r"\s*#.*", "", line) for line in lines)
@@ -49,7 +55,7 @@ def developers() -> list[Requirement]:
 
 WANTED = {
     "requirements.txt": declared(),
-    "requirements-dev.txt": [*declared(), *developers()],
+    "requirements-dev.txt": [*declared(), *extras(), *developers()],
 }
 
 
