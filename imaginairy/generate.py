@@ -118,7 +118,7 @@ def finish(
     result = ImagineResult(
         prompt=prompt,
         images=dict(work.images),
-        applied=work.applied,
+        applied=dict(work.applied),
         init_image=canvas.picture if canvas else None,
         mask=canvas.keep if canvas else None,
         model_hash=drawn.hashes[0],

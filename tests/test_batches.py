@@ -12,10 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, Observer, imagine
-from imaginairy.api import grouped, imagine_image_files, outcomes
+from imaginairy.api import imagine_image_files
 from imaginairy.batches import Batches
 from imaginairy.errors import BadImageError, BadOptionError, NotFiniteError
 from imaginairy.observe import Step
+from imaginairy.outcomes import grouped, outcomes
 from imaginairy.samplers import SAMPLERS
 from imaginairy.settling import settled
 from tests.support.packages import bring, enhancer_code

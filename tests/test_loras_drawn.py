@@ -14,12 +14,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from imaginairy import ImaginePrompt, Lora, ModelStore, Observer, imagine
-from imaginairy.api import grouped
 from imaginairy.batches import Batches
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError, CheckpointError, UnknownModelError
 from imaginairy.metadata.foreign import parse_parameters
 from imaginairy.metadata.tags import parameters_text
+from imaginairy.outcomes import grouped
 from imaginairy.settling import settled
 from imaginairy.sources.adapters import VARIABLE
 from tests.support.adapters import kohya, save_bundled_style, save_style, saved

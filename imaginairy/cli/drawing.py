@@ -21,8 +21,8 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.whole_files import clear_abandoned, uninterrupted
 
 if TYPE_CHECKING:
-    from imaginairy.api import Outcome
     from imaginairy.models.store import ModelStore
+    from imaginairy.outcomes import Outcome
     from imaginairy.result import ImagineResult
 
 
@@ -59,8 +59,8 @@ def draw(
             before drawing is refused at once, and where nothing can be saved any more,
             that is the end.
     """
-    from imaginairy.api import outcomes
     from imaginairy.batches import Batches
+    from imaginairy.outcomes import outcomes
 
     needs.require(store)
     if needs.drawing.plan:

@@ -17,7 +17,7 @@ from imaginairy.sources.adapters import (
     fetch_adapter,
     locate_adapter,
 )
-from imaginairy.sources.checksum import checksum, checksum_of_tensors
+from imaginairy.sources.checksum import AdapterChecksums
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.rows import HubFile, HubRepo, ModelRow
 
@@ -46,9 +46,10 @@ class LoadedAdapter:
         is_repo = isinstance(self.row.place, HubFile | HubRepo)
         return self.name if is_repo else self.path.stem
 
-    def hashes(self) -> tuple[str, str]:
-        """Return the SHA-256 of its file, and that of its tensors alone."""
-        return checksum([self.path]), checksum_of_tensors(self.path)
+    @property
+    def hashes(self) -> AdapterChecksums:
+        """What gives the SHA-256 of its file, and that of its tensors alone."""
+        return AdapterChecksums(self.path)
 
     @cached_property
     def words(self) -> tuple[str, ...]:

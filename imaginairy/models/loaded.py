@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
 
 from torch import nn
 
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.words import KnownWords
-from imaginairy.sources.checksum import checksum
+from imaginairy.sources.checksum import Checksum
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.weightfile import Tensors
 
@@ -45,5 +44,5 @@ class LoadedModel:
         return replace(
             self,
             diffusion=self.diffusion.with_decoder(network, source),
-            decoder_sha256=cache(partial(checksum, source.files)),
+            decoder_sha256=Checksum(tuple(source.files)),
         )

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +40,7 @@ from imaginairy.models.own_defaults import with_asked_defaults, with_own_default
 from imaginairy.models.vae import load_vae, with_vae
 from imaginairy.models.words import read_words
 from imaginairy.precision import Precision, usual_precision
-from imaginairy.sources.checksum import checksum
+from imaginairy.sources.checksum import Checksum
 from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
@@ -280,7 +280,7 @@ class ModelStore:
                 )
             folder = own_folder(row)
             words = read_words(folder) if folder else None
-            digest = cache(partial(checksum, files))
+            digest = Checksum(files)
             return LoadedModel(row, diffusion, digest, words)
 
     def _opened(self, row: ModelRow) -> Checkpoint:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, partial
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +16,7 @@ from imaginairy.networks.rrdbnet import RRDBNet
 from imaginairy.networks.srvgg import SRVGG
 from imaginairy.published.rrdbnet import GREY
 from imaginairy.published.upscaler import upscaler_part
-from imaginairy.sources.checksum import checksum
+from imaginairy.sources.checksum import Checksum
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.rows import ModelRow, NoWeights
 from imaginairy.weights.weightfile import open_weights
@@ -120,5 +119,5 @@ def load_upscaler(spec: ModelRow, device: torch.device) -> Upscaler:
     tensors = open_weights(Path(path))
     part = upscaler_part(tensors)
     network = cast(RRDBNet | SRVGG, part.load(device, torch.float32))
-    digest = cache(partial(checksum, tensors.files))
+    digest = Checksum(tuple(tensors.files))
     return Upscaler(spec.name, network, digest)

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ from imaginairy.published.autoencoder import (
 )
 from imaginairy.published.tiny_autoencoder import is_tiny_autoencoder
 from imaginairy.settings import Settings, shown_value
-from imaginairy.sources.checksum import checksum
+from imaginairy.sources.checksum import Checksum
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG
 from imaginairy.sources.rows import ModelRow
@@ -79,7 +78,7 @@ def with_vae(
         loaded,
         diffusion=model.with_autoencoder(network, source),
         vae=spec,
-        vae_sha256=cache(partial(checksum, source.files)),
+        vae_sha256=Checksum(tuple(source.files)),
     )
 
 

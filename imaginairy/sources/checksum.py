@@ -3,6 +3,8 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -23,6 +25,35 @@ def checksum(files: Sequence[Path]) -> str:
     if len(sums) == 1:
         return sums[0]
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """Gives the SHA-256 of weight files, which is summed up when it is first asked for.
+
+    It may be sent to another process, which has the files too.
+    """
+
+    files: tuple[Path, ...]
+
+    def __call__(self) -> str:
+        """Return it; see `checksum`."""
+        return self._sum
+
+    @cached_property
+    def _sum(self) -> str:
+        return checksum(self.files)
+
+
+@dataclass(frozen=True)
+class AdapterChecksums:
+    """Gives the SHA-256 of an adapter's file, and that of its tensors alone."""
+
+    path: Path
+
+    def __call__(self) -> tuple[str, str]:
+        """Return both."""
+        return checksum([self.path]), checksum_of_tensors(self.path)
 
 
 def checksum_of_tensors(file: Path) -> str:

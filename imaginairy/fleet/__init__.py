@@ -1,0 +1,1 @@
+"""Many pictures by many processes, on this machine and on others."""
