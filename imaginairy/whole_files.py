@@ -148,22 +148,35 @@ def save_whole(
 ) -> None:
     """Save a picture in a format of Pillow's; see `whole_file`.
 
-    Nothing goes into the file that the options do not name, whatever Pillow noted on
-    the picture where it was read. It is encoded in memory, for Pillow does not notice a
-    disk that is full half-way.
+    It is encoded in memory, for Pillow does not notice a disk that is full half-way.
 
     Args:
         within: see `whole_file`.
         seal: makes of the encoded file what is saved.
         options: Pillow's.
     """
+    whole = encoded(image, kind, seal=seal, **options)
+    with whole_file(path, within=within) as place:
+        place.write_bytes(whole)
+
+
+def encoded(
+    image: "Image", kind: str, *, seal: Seal | None = None, **options: Any
+) -> bytes | memoryview:
+    """Return the file of a picture in a format of Pillow's.
+
+    Nothing goes into it that the options do not name, whatever Pillow noted on the
+    picture where it was read.
+
+    Args:
+        seal: makes of the file what is returned.
+        options: Pillow's.
+    """
     if "append_images" in options:
         options["append_images"] = list(map(_plain, options["append_images"]))
     data = io.BytesIO()
     _plain(image).save(data, kind, **options)
-    whole = data.getbuffer() if seal is None else seal(data.getvalue(), kind)
-    with whole_file(path, within=within) as place:
-        place.write_bytes(whole)
+    return data.getbuffer() if seal is None else seal(data.getvalue(), kind)
 
 
 def _plain(image: "Image") -> "Image":

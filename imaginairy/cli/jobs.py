@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imaginairy.animate import contact_sheet, save_animation
-from imaginairy.cli.prompts_file import Asked, Prompts
+from imaginairy.cli.prompts_file import Prompts
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import in_words_of
+from imaginairy.fleet.lines import Asked
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.outputs import claimed_number

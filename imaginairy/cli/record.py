@@ -7,7 +7,6 @@ from typing import Any
 
 from imaginairy import checks
 from imaginairy.cli.options import dashed
-from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.verdict import Verdict, compared
 from imaginairy.cli.words_again import (
     found_again,
@@ -16,6 +15,7 @@ from imaginairy.cli.words_again import (
 )
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
+from imaginairy.fleet.lines import Asked
 from imaginairy.lazy_image import is_file, is_of_web
 from imaginairy.log import log, shortened
 from imaginairy.lora import Lora, loras, loras_in, without_loras

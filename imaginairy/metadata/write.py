@@ -12,7 +12,7 @@ from imaginairy.formats import FORMATS
 from imaginairy.metadata import xmp
 from imaginairy.metadata.exif_text import encode_comment
 from imaginairy.metadata.tags import Tags, tags_of
-from imaginairy.whole_files import Seal, save_whole
+from imaginairy.whole_files import Seal, encoded, save_whole
 
 JPEG_QUALITY = 95
 MAX_EXIF_BYTES = 65_533
@@ -46,13 +46,37 @@ def write_tagged(
 ) -> None:
     """Save a picture with texts of any length, or with none; see `write_image`."""
     kind = image_format(path)
+    image, save = _as_told(image, kind, tags)
+    save_whole(image, path, kind, seal=seal, **save)
+
+
+def encoded_image(
+    image: Image.Image,
+    extension: str,
+    metadata: Mapping[str, Any] | None,
+    seal: Seal | None = None,
+) -> bytes:
+    """Return the file of a picture, as `write_image` saves it.
+
+    Args:
+        extension: `jpg` or `png`.
+    """
+    kind = FORMATS[f".{extension}"]
+    image, save = _as_told(image, kind, None if metadata is None else tags_of(metadata))
+    return bytes(encoded(image, kind, seal=seal, **save))
+
+
+def _as_told(
+    image: Image.Image, kind: str, tags: Tags | None
+) -> tuple[Image.Image, dict[str, Any]]:
+    """Return a picture as a format can hold it, and how Pillow is told to save it."""
     save: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
     if kind == "JPEG":
         image = image if image.mode == "L" else image.convert("RGB")
         save |= {"quality": JPEG_QUALITY, "subsampling": "4:4:4"}
     if tags is not None:
         save |= _in_jpg(tags) if kind == "JPEG" else _in_png(tags)
-    save_whole(image, path, kind, seal=seal, **save)
+    return image, save
 
 
 def _in_jpg(tags: Tags) -> dict[str, Any]:

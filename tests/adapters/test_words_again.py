@@ -11,9 +11,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 
-from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.record import Record, read_record
 from imaginairy.errors import BadOptionError
+from imaginairy.fleet.lines import Asked
 from imaginairy.metadata.foreign import parse_parameters
 from imaginairy.metadata.tags import parameters_text
 from imaginairy.metadata.word_hashes import called

@@ -20,10 +20,11 @@ from imaginairy import ImaginePrompt
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.cli.options import given
-from imaginairy.cli.prompts_file import FIELDS, RECORDED, Prompts
+from imaginairy.cli.prompts_file import Prompts
 from imaginairy.cli.size import NAMED, SHAPES, parse_size
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import Section
+from imaginairy.fleet.lines import FIELDS, RECORDED
 from imaginairy.metadata.read import read_metadata
 from tests.support.patience import HANG_GUARD_S
 

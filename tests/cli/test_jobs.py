@@ -18,9 +18,10 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt
 from imaginairy.cli.jobs import Job, planned, save_compilation, save_grid
-from imaginairy.cli.prompts_file import Asked, Prompts, hint_at_quotes
+from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
 from imaginairy.cli.size import NAMED, SHAPES, asked_size, parse_size
 from imaginairy.errors import BadOptionError
+from imaginairy.fleet.lines import Asked
 from imaginairy.pictures import read_picture
 from imaginairy.prompt_fields.wording import MAX_SEED
 from imaginairy.sources.catalog import known

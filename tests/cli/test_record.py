@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.record import Record, read_record
 from imaginairy.cli.verdict import compared
 from imaginairy.errors import BadImageError, BadOptionError
+from imaginairy.fleet.lines import Asked
 from imaginairy.metadata.tags import Tags, tags_of
 from imaginairy.metadata.write import write_image, write_tagged
 

@@ -18,9 +18,9 @@ from PIL import Image
 from imaginairy.cli.drawing import draw
 from imaginairy.cli.jobs import planned
 from imaginairy.cli.output import Drawing, Needs, Saved
-from imaginairy.cli.prompts_file import Asked
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import CannotSaveError
+from imaginairy.fleet.lines import Asked
 from imaginairy.manifest import NAME, Manifest
 from imaginairy.metadata.credentials import USUAL
 from imaginairy.metadata.read import read_metadata

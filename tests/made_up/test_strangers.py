@@ -12,11 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from imaginairy import ImaginePrompt
 from imaginairy.cli.aimg import aimg
-from imaginairy.cli.prompts_file import RECORDED
 from imaginairy.cli.shell_lines import Shell
 from imaginairy.cli.shell_words import quoted, split, split_unfinished
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError
+from imaginairy.fleet.lines import RECORDED
 from imaginairy.metadata.read import read_written
 from tests.made_up.conftest import SMALL
 from tests.made_up.test_commands import PATHS, assert_well_ended, typed
