@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.adapters.acting import strength_of
+from imaginairy.adapters.delta import Delta
 from imaginairy.adapters.file import Adapter, read_adapter
-from imaginairy.adapters.kinds import Delta
 from imaginairy.conversion.pieces import Change
 from imaginairy.conversion.source import Source
 from imaginairy.errors import BadOptionError, CheckpointError
