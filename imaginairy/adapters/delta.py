@@ -66,6 +66,11 @@ class Delta:
         return ""
 
     @property
+    def has_bias(self) -> bool:
+        """Whether it adds to the bias, also where there is none."""
+        return not {*BIASES}.isdisjoint(self.factors.by_suffix)
+
+    @property
     def is_added(self) -> bool:
         """Whether it is the same whatever else is made of the weight."""
         return self.kind.changed is None and self._lengths is None
@@ -88,9 +93,11 @@ class Delta:
         weight = weight.float()
         if why := self.mixed(weight):
             raise ValueError(why)
-        return self._weight(weight, strength), self._bias(weight, bias, strength)
+        changed = self.changed_weight(weight, strength)
+        return changed, self.changed_bias(weight, bias, strength)
 
-    def _weight(self, weight: Tensor, strength: float) -> Tensor:
+    def changed_weight(self, weight: Tensor, strength: float) -> Tensor:
+        """Return what a weight in float32 becomes."""
         if self.kind.changed is not None:
             whole = self._among(weight)
             return self._ours(self.kind.changed(self.factors, whole, strength))
@@ -118,9 +125,10 @@ class Delta:
         name = next(found, None)
         return None if name is None else self.factors[name]
 
-    def _bias(
+    def changed_bias(
         self, weight: Tensor, bias: Tensor | None, strength: float
     ) -> Tensor | None:
+        """Return what a bias becomes, for which no number of the weight is read."""
         if self.kind.bias is not None and bias is not None:
             whole = self._among(weight), self._among(bias)
             bias = self._ours(self.kind.bias(self.factors, *whole, strength))
