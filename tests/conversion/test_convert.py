@@ -157,26 +157,6 @@ def test_what_a_network_is_asked_is_written(model: Model, tmp_path: Path) -> Non
     assert says["modelspec.prediction_type"] == "v"
 
 
-def test_an_own_vocabulary_and_empty_negatives_come_through(
-    model: Model, tmp_path: Path
-) -> None:
-    folder, out = tmp_path / "folder", tmp_path / "out.safetensors"
-    shutil.copytree(model("sdxl", "folder"), folder)
-    index = json.loads((folder / "model_index.json").read_text())
-    index["force_zeros_for_empty_prompt"] = False
-    (folder / "model_index.json").write_text(json.dumps(index))
-    done = convert(str(folder), str(out))
-    beside = [tmp_path / f"out.{name}" for name in ("tokenizer", "tokenizer_2")]
-    assert [*done.beside] == beside
-    after = read_checkpoint(out)
-    assert after.empty_negative == "text"
-    assert {*after.vocabularies.values()} == {*beside}
-    moved = tmp_path / "elsewhere" / "out.safetensors"
-    moved.parent.mkdir()
-    shutil.copy(out, moved)
-    assert not read_checkpoint(moved).vocabularies
-
-
 @pytest.mark.parametrize(
     "written", ["[]", "{", '{"unet": 3}', '{"unet": {"norm_num_groups": "many"}}',
                 '{"index": {"force_zeros_for_empty_prompt": 3}}', "[" * 100_000],
