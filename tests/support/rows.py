@@ -1,5 +1,8 @@
 """Rows of prompts, and pictures of them that nobody had to draw."""
 
+from pathlib import Path
+from typing import Any
+
 from imaginairy import ImaginePrompt
 from imaginairy.fleet.rows import PromptRow
 from imaginairy.fleet.sinks import Published
@@ -20,3 +23,11 @@ def published(row: PromptRow, data: bytes = b"a picture") -> Published:
         fingerprint(row.prompt),
         "{}",
     )
+
+
+def small_row(
+    id: str, model: Path, seed: int = 1, *, text: str = "a fox", **fields: Any
+) -> PromptRow:
+    """Return a row that is drawn in an instant, by a tiny model."""
+    usual = {"model": str(model), "steps": 1, "width": 64, "height": 64}
+    return PromptRow(id, ImaginePrompt(text, seed=seed, **(usual | fields)))

@@ -1,0 +1,147 @@
+"""A run on a cluster: one local one for all of these, as it takes seconds to start.
+
+What is decided there is tested without any in `test_dispatch.py`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaginairy.fleet.drawer import Drawer
+from imaginairy.fleet.events import Event, Progress
+from imaginairy.fleet.publisher import Publisher
+from imaginairy.fleet.ray_cluster import connected
+from imaginairy.fleet.ray_run import Asked, RayRun
+from imaginairy.fleet.rows import PromptRow, read_rows
+from imaginairy.fleet.sinks import Sink, open_sink
+from imaginairy.pictures import read_picture
+from tests.support.cluster import small_cluster
+from tests.support.rows import small_row
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with small_cluster() as address:
+        yield address
+
+
+@pytest.fixture
+def row(tiny_folder: Path) -> Callable[..., PromptRow]:
+    """Make a row of a number."""
+    return lambda number, **fields: small_row(
+        f"fox-{number}", tiny_folder, number, **fields
+    )
+
+
+class Told(list[Event]):
+    """What was told of a run, and what is done at that."""
+
+    def __init__(self, on_drawn: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.on_drawn = on_drawn
+
+    def __call__(self, event: Event) -> None:
+        self.append(event)
+        if event["event"] == "drawn":
+            self.on_drawn()
+
+    def of(self, kind: str) -> list[Event]:
+        return [event for event in self if event["event"] == kind]
+
+
+@contextmanager
+def run_of(sink: Sink, told: Told, address: str, workers: int = 1) -> Iterator[RayRun]:
+    with connected(address) as there:
+        publisher = Publisher(Drawer("cpu", batch_size=1), sink)
+        progress = Progress(0, told, workers=0)
+        yield RayRun(there, publisher, progress, Asked(workers=workers, threads=1))
+
+
+def pictures(folder: Path) -> dict[str, Any]:
+    return {path.stem: read_picture(path) for path in folder.glob("*.png")}
+
+
+def test_a_run(cluster: str, row: Callable[..., PromptRow], tmp_path: Path) -> None:
+    """Workers draw what one process draws, and what fails thrice is noted."""
+    rows = [row(number) for number in range(1, 7)]
+    bad = row(7, vae=str(tmp_path))
+    sink = open_sink(tmp_path / "out", extension="png")
+    told = Told()
+    with run_of(sink, told, cluster, workers=2) as run:
+        run.draw([bad, *rows])
+    alone = Drawer("cpu", batch_size=1).draw([each.prompt for each in rows])
+    drawn = pictures(tmp_path / "out")
+    assert drawn.keys() == {each.id for each in rows}
+    for each, result in zip(rows, alone, strict=True):
+        assert drawn[each.id].tobytes() == result.img.tobytes()
+    (failed,) = sink.failures()
+    assert (failed["id"], failed["tries"]) == ("fox-7", 3)
+    assert failed["failed"] == f"'{tmp_path}' holds no weights."
+    assert [event["id"] for event in told.of("failed")] == ["fox-7"]
+    assert all(each.id in sink.done() for each in rows)
+
+
+def test_a_worker_that_is_killed(
+    cluster: str, row: Callable[..., PromptRow], tmp_path: Path
+) -> None:
+    """Another takes its place, and what it was at is drawn again."""
+    rows = [row(number) for number in range(1, 13)]
+    sink = open_sink(tmp_path / "out", extension="png")
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        if not killed:
+            killed.append(run.hands[0].process)
+            os.kill(killed[0], signal.SIGKILL)
+
+    told = Told(kill_one)
+    with run_of(sink, told, cluster) as run:
+        run.draw(rows)
+    assert killed
+    assert pictures(tmp_path / "out").keys() == {each.id for each in rows}
+    assert sorted(event["id"] for event in told.of("drawn")) == sorted(
+        each.id for each in rows
+    )
+    assert told.of("failed") == []
+
+
+DRIVER = """
+import os, signal, sys
+from imaginairy import ImaginePrompt
+from imaginairy.fleet.rows import read_rows
+from tests.fleet.test_on_a_cluster import Told, open_sink, run_of
+
+told = Told(lambda: os.kill(os.getpid(), signal.SIGKILL))
+address, file, out = sys.argv[1:]
+with run_of(open_sink(out, extension="png"), told, address) as run:
+    run.draw(read_rows(file))
+"""
+
+
+def test_a_driver_that_is_killed(
+    cluster: str, row: Callable[..., PromptRow], tmp_path: Path
+) -> None:
+    """Started again, it draws what is not there, and each picture is there once."""
+    rows = [row(number) for number in range(1, 13)]
+    lines = [json.dumps(each.prompt.to_dict() | {"id": each.id}) for each in rows]
+    file, out = tmp_path / "p.jsonl", tmp_path / "out"
+    file.write_text("\n".join(lines))
+    ended = subprocess.run([sys.executable, "-c", DRIVER, cluster, str(file), str(out)])
+    assert ended.returncode == -signal.SIGKILL
+    sink, told = open_sink(out), Told()
+    left = list(sink.done().left(read_rows(file)))
+    assert 0 < len(left) < len(rows)
+    with run_of(sink, told, cluster) as run:
+        run.draw(left)
+    assert pictures(out).keys() == {each.id for each in rows}
+    assert len(told.of("drawn")) == len(left)
+    sink.finish()
+    assert all(each.id in open_sink(out).done() for each in rows)

@@ -1,0 +1,66 @@
+"""Rows to pictures in their place, in one process, and what is told of each."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+
+from imaginairy.errors import ImaginairyError
+from imaginairy.fleet.drawer import Drawer
+from imaginairy.fleet.publisher import HasFailed, IsDrawn, IsThere, Publisher, said
+from imaginairy.fleet.sinks import open_sink
+from imaginairy.pictures import read_picture
+from tests.support.rows import small_row
+
+
+@pytest.fixture(scope="module")
+def drawer() -> Drawer:
+    return Drawer("cpu", batch_size=1)
+
+
+def test_each_row_is_told_of_when_it_is_drawn_and_when_it_is_there(
+    drawer: Drawer, tiny_folder: Path, tmp_path: Path
+) -> None:
+    publisher = Publisher(drawer, open_sink(tmp_path / "out", extension="png"))
+    rows = [small_row(f"fox{n}", tiny_folder, n) for n in (1, 2)]
+    bad = small_row("bad", tiny_folder, vae=str(tmp_path))
+    reports = list(publisher.draw([rows[0], bad, rows[1]]))
+    files = [str(tmp_path / "out" / f"fox{n}.png") for n in (1, 2)]
+    assert reports == [
+        IsDrawn("fox1"),
+        IsThere(["fox1"], files[:1]),
+        HasFailed("bad", f"'{tmp_path}' holds no weights."),
+        IsDrawn("fox2"),
+        IsThere(["fox2"], files[1:]),
+    ]
+    alone = drawer.draw([row.prompt for row in rows])
+    for file, result in zip(files, alone, strict=True):
+        assert read_picture(Path(file)).tobytes() == result.img.tobytes()
+    assert list(publisher.publish()) == []
+
+
+def test_what_cannot_be_saved_is_told_of_as_that(
+    drawer: Drawer, tiny_folder: Path, tmp_path: Path
+) -> None:
+    publisher = Publisher(drawer, open_sink(tmp_path / "out"))
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "out").write_bytes(b"no folder")
+    drawn, failed = publisher.draw([small_row("fox", tiny_folder)])
+    assert drawn == IsDrawn("fox")
+    assert isinstance(failed, HasFailed)
+    assert (failed.id, failed.is_unsaved) == ("fox", True)
+    assert str(tmp_path / "out") in failed.reason
+    assert publisher.held == []
+
+
+def test_it_can_be_sent_to_where_it_draws(drawer: Drawer, tmp_path: Path) -> None:
+    publisher = Publisher(drawer, open_sink(tmp_path / "out", extension="png"))
+    there = pickle.loads(pickle.dumps(publisher))
+    assert there.drawer == drawer
+    assert there.sink.extension == "png"
+
+
+def test_errors_that_are_none_of_ours_are_called_by_their_kind() -> None:
+    assert said(ImaginairyError("There is no fox.")) == "There is no fox."
+    assert said(KeyError("fox")) == "KeyError: 'fox'"
