@@ -33,6 +33,7 @@ COMMANDS = Commands(
         "mask": "Find in PICTURE, a path or a web address, what MASK_PROMPT describes.",
         "models": "List the models known by name, by family, and whether they are on "
         "disk.",
+        "serve": "Generate images over HTTP, with a model kept loaded, until a signal.",
         "upscale": "Upscale each FILE, a path or a web address: make it larger and "
         "sharper.",
         "version": "Say which imaginairy this is, and what it stands on.",

@@ -1,0 +1,160 @@
+"""`aimg serve`: pictures over HTTP."""
+
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from imaginairy.cli.common_options import (
+    WIDE,
+    device_option,
+    precision_option,
+    quiet_option,
+)
+from imaginairy.cli.completion import any_model
+from imaginairy.cli.options import Decorator, dashed
+from imaginairy.cli.run import reporting_errors, say, show_log
+from imaginairy.cli.sections import SectionedCommand, SectionedOption
+from imaginairy.cli.stores import Stores
+from imaginairy.cli.threads import set_threads
+from imaginairy.errors import ImaginairyError
+from imaginairy.fields import Section
+from imaginairy.memory import VARIABLE as LOW_MEMORY
+from imaginairy.precision import Precision
+from imaginairy.serving.limits import Limits
+
+HOST, PORT = "127.0.0.1", 8000
+EXTRA = ("starlette", "uvicorn", "multipart", "prometheus_client")
+"""What the extra `serve` brings."""
+
+
+def _option(section: Section, *names: str, **settings: Any) -> Decorator:
+    return click.option(*names, cls=SectionedOption, section=section, **settings)
+
+
+def limit_options(command: Any) -> Any:
+    """Add an option for each limit."""
+    for each in reversed(fields(Limits)):
+        command = _option(
+            "Sampling", dashed(f"max_{each.name}"), each.name,
+            type=type(each.default), default=each.default, show_default=True,
+            help=each.metadata["help"],
+        )(command)  # fmt: skip
+    return command
+
+
+def require_extra() -> None:
+    """Look whether what is needed is installed, before anything heavy is imported.
+
+    Raises:
+        ImaginairyError: something is not.
+    """
+    from importlib.util import find_spec
+
+    if lacking := [name for name in EXTRA if find_spec(name) is None]:
+        raise ImaginairyError(
+            f"aimg serve needs packages that are not installed ({', '.join(lacking)}); "
+            "install them with: pip install 'imaginairy[serve]'"
+        )
+
+
+@click.command("serve", cls=SectionedCommand, context_settings=WIDE)
+@_option(
+    "Output", "--host", default=HOST, show_default=True,
+    help="Where to listen; other machines reach it only at another host, such as "
+    "0.0.0.0, which needs a key.",
+)  # fmt: skip
+@_option(
+    "Output", "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True,
+    help="Port to listen at; 0 takes any that is free.",
+)  # fmt: skip
+@_option(
+    "Output", "--no-key", is_flag=True,
+    help="Let everybody ask who reaches the server, where IMAGINAIRY_API_KEY names no "
+    "keys.",
+)  # fmt: skip
+@_option(
+    "Output", "--allow-host", "names", multiple=True, metavar="NAME",
+    help="Another name that the server goes by, such as that of a proxy before it; may "
+    "be given several times.",
+)  # fmt: skip
+@_option(
+    "Output", "--allow-origin", "origins", multiple=True, metavar="ORIGIN",
+    help="Let web pages of this origin ask (CORS), as https://example.org; may be "
+    "given several times.",
+)  # fmt: skip
+@_option(
+    "Model", "--model", "models", multiple=True, shell_complete=any_model("draws"),
+    help="Model that requests may name; may be given several times. The first is "
+    "loaded at the start and draws where a request names none.",
+)  # fmt: skip
+@device_option
+@precision_option
+@_option(
+    "Model", "--low-memory", is_flag=True, envvar=LOW_MEMORY, show_envvar=True,
+    help="Take as little memory as possible, and more time.",
+)  # fmt: skip
+@_option(
+    "Sampling", "--batch-size", type=int, metavar="N",
+    help="How many images are generated at once, of whichever requests; by default as "
+    "many as pay and as memory holds.",
+)  # fmt: skip
+@limit_options
+@_option(
+    "Logging and help", "--log-prompts", is_flag=True,
+    help="Also log what is said of prompts, which may quote them.",
+)  # fmt: skip
+@quiet_option()
+@click.pass_context
+@reporting_errors
+def serve_cmd(
+    context: click.Context,
+    /,
+    host: str,
+    port: int,
+    no_key: bool,
+    names: tuple[str, ...],
+    origins: tuple[str, ...],
+    models: tuple[str, ...],
+    device: str | None,
+    precision: Precision,
+    low_memory: bool,
+    batch_size: int | None,
+    log_prompts: bool,
+    quiet: bool,
+    **limits: Any,
+) -> None:
+    """Generate images over HTTP, with a model kept loaded, until a signal.
+
+    POST /v1/prompts takes the fields of a prompt as JSON. By default only this machine
+    can ask; IMAGINAIRY_API_KEY names the keys that requests must come with.
+    """
+    set_threads()
+    require_extra()
+    show_log(quiet=quiet)
+
+    from imaginairy.serving.run import keys_given, listening, require_key
+
+    allowed, keys = Limits(**limits), keys_given()
+    require_key(host, keys, no_key=no_key)
+    bound = listening(host, port)
+    store = context.ensure_object(Stores).get(device, precision, low_memory=low_memory)
+
+    from imaginairy.serving.engine import Engine
+    from imaginairy.serving.run import names_of, serve
+
+    engine = Engine(store, models, allowed, batch_size=batch_size)
+    where, taken = bound.getsockname()[:2]
+    serve(
+        engine,
+        bound,
+        lambda: say(f"Listening at {address(where, taken)}; Ctrl-C stops it."),
+        keys=keys,
+        names=names_of(host, names),
+        origins=origins,
+    )
+
+
+def address(host: str, port: int) -> str:
+    """Return the address of a server."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,0 +1,260 @@
+"""What a request may ask for: fields of a prompt that were each decided on.
+
+Whoever asks over the network may not name a file, a folder, an address or a model that
+is not the server's, nor ask for more than the server does. A field that is not in the
+table here is refused, so that one that comes later is, until somebody decides.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL.Image import Image
+
+from imaginairy.aliases import as_fields
+from imaginairy.embedding import parse_embedding
+from imaginairy.errors import BadOptionError, near_miss, shown
+from imaginairy.fields import written
+from imaginairy.hypernetwork import parse_hypernetwork
+from imaginairy.order import Order, outer_size
+from imaginairy.pictures import opened_picture
+from imaginairy.schema import ImaginePrompt
+from imaginairy.serving.limits import Limits
+from imaginairy.serving.offer import Offer, beside, require_adapter
+from imaginairy.serving.refusals import OverLimitError, RefusedError
+from imaginairy.sizes import Size
+
+Rule = Callable[["Bounds", str, Any], Any]
+"""Takes a field's name and what a request gives for it, and returns what is asked."""
+DATA = r"data:[\w/+.;=-]*;base64,"
+"""How an upload may begin, as pages have it."""
+NAMES = r"\{(\w+)\}"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Turns what a request gives into prompts, or refuses it."""
+
+    offer: Offer
+    limits: Limits
+
+    def prompt(self, values: Any) -> ImaginePrompt:
+        """Return the prompt that a request's fields say, or a text alone.
+
+        Raises:
+            RefusedError: it may not be asked for.
+            BadOptionError: a field has a value that it cannot have.
+        """
+        values = {"prompt": values} if isinstance(values, str) else values
+        if not isinstance(values, Mapping) or "prompt" not in values:
+            raise RefusedError(
+                "A prompt is a text, or an object of fields with a 'prompt' in it, not "
+                f"{shown(values, 60)}."
+            )
+        fields = as_fields(values)
+        for name, value in fields.items():
+            fields[name] = self.value(name, value)
+        fields["model"] = fields.get("model") or self.offer.model("model", None)
+        prompt = ImaginePrompt(**fields)
+        self._require_adapters(prompt)
+        self._require_little(prompt)
+        return prompt
+
+    def value(self, name: str, value: Any) -> Any:
+        """Return what is asked for with the value of a field.
+
+        Raises:
+            RefusedError: there is no such field, or none that a request may set.
+        """
+        rule = RULES.get(name)
+        if rule is None:
+            raise RefusedError(
+                f"A prompt has no field {shown(name)} that a request may set; fields "
+                f"are: {', '.join(ALLOWED)}." + near_miss(name, ALLOWED)
+            )
+        return rule(self, name, value)
+
+    def require_pictures(self, number: int) -> None:
+        """Refuse more pictures than a request may ask for, or none.
+
+        Raises:
+            OverLimitError: it is so.
+        """
+        if not 1 <= number <= self.limits.pictures:
+            raise OverLimitError(
+                f"A request asks for 1 to {self.limits.pictures} pictures, not "
+                f"{number}; send several requests."
+            )
+
+    def _require_adapters(self, prompt: ImaginePrompt) -> None:
+        names = [lora.name for lora in prompt.all_loras]
+        names += [parse_embedding(each)[1] for each in prompt.embeddings]
+        names += [parse_hypernetwork(each)[0] for each in prompt.all_hypernetworks]
+        if names:
+            known = self.offer.adapters(str(prompt.model))
+            for name in names:
+                require_adapter(name, known)
+
+    def _require_little(self, prompt: ImaginePrompt) -> None:
+        """Refuse what is more than is drawn here, as far as the prompt says it."""
+        limits = self.limits
+        if prompt.steps is not None and prompt.steps > limits.steps:
+            raise OverLimitError(
+                f"{prompt.steps} steps are more than the {limits.steps} that this "
+                "server makes; take fewer."
+            )
+        texts = [*(part.text for part in prompt.prompts), prompt.negative_prompt]
+        longest = max(sum(map(len, texts[:-1])), len(texts[-1]))
+        if longest > limits.characters:
+            raise OverLimitError(
+                f"A text of {longest} characters is longer than the "
+                f"{limits.characters} that this server reads; make it shorter."
+            )
+        if prompt.drawn is not None:
+            self.require_pixels("An image of", prompt.drawn, limits.pixels)
+        if prompt.width and prompt.height:
+            asked = prompt.width, prompt.height
+            self.require_pixels("An image of", asked, limits.larger_pixels)
+        if prompt.init_image is not None:
+            outer = outer_size(prompt)
+            self.require_pixels("A canvas of", outer, limits.larger_pixels)
+
+    def require_order(self, order: Order) -> None:
+        """Refuse a picture that turns out to be larger than is drawn.
+
+        Raises:
+            OverLimitError: it is.
+        """
+        limits = self.limits
+        self.require_pixels("Generating", order.drawn, limits.pixels)
+        self.require_pixels("An image of", order.saved, limits.larger_pixels)
+
+    def require_pixels(self, what: str, size: Size, most: int) -> None:
+        """Refuse a size of more pixels than are possible.
+
+        Raises:
+            OverLimitError: it has.
+        """
+        if size[0] * size[1] > most:
+            raise OverLimitError(
+                f"{what} {size[0]}x{size[1]} is {size[0] * size[1]:,} pixels, and this "
+                f"server takes {most:,}; make it smaller."
+            )
+
+    def picture(self, name: str, data: bytes) -> Image:
+        """Read an upload.
+
+        Raises:
+            BadImageError: it is no picture that is read here.
+            OverLimitError: it has too many pixels.
+        """
+        with opened_picture(data, name) as image:
+            self.require_pixels(f"The {name} of", image.size, self.limits.larger_pixels)
+            image.load()
+            return image
+
+
+def _plain(bounds: Bounds, name: str, value: Any) -> Any:
+    """Take what `ImaginePrompt` checks, and what names nothing beyond it."""
+    return value
+
+
+def _upload(bounds: Bounds, name: str, value: Any) -> Image:
+    """Read a picture that comes along as base64."""
+    if not isinstance(value, str):
+        raise RefusedError(f"{name} is a picture as base64, not {shown(value, 60)}.")
+    try:
+        data = base64.b64decode(re.sub(rf"\A{DATA}", "", value), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RefusedError(
+            f"{name} is a picture as base64, and {shown(value, 60)} is none; paths and "
+            "addresses are not read here."
+        ) from error
+    return bounds.picture(name, data)
+
+
+def _model(bounds: Bounds, name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise RefusedError(f"{name} is the name of a model, not {shown(value, 60)}.")
+    return bounds.offer.model(name, value)
+
+
+def _refiner(bounds: Bounds, name: str, value: Any) -> str:
+    return bounds.offer.refiner(name, value)
+
+
+def _beside(role: str) -> Rule:
+    take = beside(role)
+    return lambda _, name, value: take(name, value)
+
+
+def _caption(bounds: Bounds, name: str, value: Any) -> str:
+    """Take a text that names no field whose value is the server's own affair."""
+    if not isinstance(value, str):
+        raise RefusedError(f"{name} is text, not {shown(value, 60)}.")
+    for field in re.findall(NAMES, value):
+        if RULES.get(field) is not _plain:
+            raise RefusedError(f"{name} may not show {shown(field)}; leave it out.")
+    return value
+
+
+def _fields(rule: Rule, *names: str) -> dict[str, Rule]:
+    return dict.fromkeys(names, rule)
+
+
+RULES: Mapping[str, Rule] = {
+    **_fields(
+        _plain,
+        *("prompt", "negative_prompt", "seed", "clip_skip", "empty_negative"),
+        *("best_of", "variation_strength", "variation_seed"),
+        *("prompt_strength", "steps", "sampler_type", "schedule", "eta", "speed"),
+        *("guidance_rescale", "guidance_interval", "perpendicular_negative", "apg"),
+        *("dynamic_threshold", "prediction"),
+        *("width", "height", "draw_size", "original_size", "crop", "target_size"),
+        *("tile_mode", "init_image_strength", "mask_prompt", "mask_mode"),
+        *("mask_modify_original", "outpaint"),
+        *("fix_faces", "fix_faces_fidelity", "upscale", "caption", "fast_decode"),
+        *("merge_loras", "loras", "embeddings", "hypernetworks"),  # looked at later
+    ),
+    **_fields(_upload, "init_image", "mask_image"),
+    "model": _model,
+    "refiner": _refiner,
+    "vae": _beside("vae"),
+    "mask_model": _beside("mask"),
+    "fix_faces_model": _beside("face-restorer"),
+    "fix_faces_detector": _beside("face-detector"),
+    "upscaler": _beside("upscaler"),
+    "caption_model": _beside("captioner"),
+    "similarity_model": _beside("similarity"),
+    "caption_text": _caption,
+}
+"""How each field of a prompt is taken from a request."""
+REFUSED = ("enhance", "conditioning")
+"""Fields that no request may set: what other packages do with values of their own, and
+tensors."""
+ALLOWED = tuple(name for name in written(ImaginePrompt) if name in RULES)
+
+
+def pictures_of(prompts: Iterable[ImaginePrompt]) -> int:
+    """Return how many pictures are drawn for prompts."""
+    return sum(prompt.best_of for prompt in prompts)
+
+
+def number(name: str, value: Any, low: int, high: int) -> int:
+    """Return a whole number in a range, as a request gives it.
+
+    Raises:
+        BadOptionError: it is none.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not low <= value <= high
+    ):
+        raise BadOptionError(
+            f"{name} is a whole number from {low} to {high}, not {shown(value, 60)}."
+        )
+    return value

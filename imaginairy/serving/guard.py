@@ -1,0 +1,242 @@
+"""What every request goes through before anything is done for it.
+
+Keys, the names that the server goes by, pages of elsewhere, and how much arrives in how
+long; and behind it what is counted and logged.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Collection, Iterable, MutableMapping
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imaginairy.errors import shown
+from imaginairy.log import log
+from imaginairy.serving.answers import error_answer, status_of
+from imaginairy.serving.limits import Limits
+from imaginairy.serving.metrics import Metrics
+from imaginairy.serving.offer import Offer
+from imaginairy.serving.refusals import (
+    ForeignOriginError,
+    KeyMissingError,
+    LeftError,
+    TooLargeError,
+    TooSlowError,
+)
+
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+"""The names of a server that only its own machine reaches."""
+CLIENT = "imaginairy.client"
+"""Where a request says who asks."""
+KEY_PATTERN = r"(?i)bearer\s+(\S+)\s*"
+
+
+class Keys:
+    """The keys that requests may come with; none where there are none.
+
+    Args:
+        keys: as they are given; of each only a hash is kept.
+    """
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self._hashes = tuple(_hash(key) for key in keys)
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def client(self, authorization: str) -> str:
+        """Return which key a header has, by its number.
+
+        All are compared, each in a time that does not tell how much of it is right.
+
+        Raises:
+            KeyMissingError: it has none of them.
+        """
+        given = re.fullmatch(KEY_PATTERN, authorization)
+        hashed = _hash(given[1] if given else "")
+        same = [hmac.compare_digest(hashed, each) for each in self._hashes]
+        if given is None or True not in same:
+            raise KeyMissingError(
+                "This server wants a key: send one of its keys as 'Authorization: "
+                "Bearer KEY'."
+            )
+        return f"key {same.index(True) + 1}"
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def require_host(host: str, names: Collection[str] | None) -> None:
+    """Refuse a request under a name that is not the server's.
+
+    A page of elsewhere whose name was made to lead to this machine (DNS rebinding) says
+    that name.
+
+    Args:
+        host: the header, with or without a port.
+        names: None where any will do.
+
+    Raises:
+        ForeignOriginError: it is none of the names.
+    """
+    if names is not None and host_of(host) not in names:
+        raise ForeignOriginError(
+            f"This server does not go by the name {shown(host, 100)}; it goes by "
+            f"{', '.join(sorted(names))}."
+        )
+
+
+def require_origin(origin: str, host: str, origins: Collection[str]) -> None:
+    """Refuse what a page of elsewhere asks for.
+
+    Args:
+        origin: the header that browsers send; nothing where it is missing.
+        host: that of the request.
+        origins: those that are allowed.
+
+    Raises:
+        ForeignOriginError: the page is none of the server's own.
+    """
+    own = urlsplit(origin).netloc.lower() == host.lower() if origin else True
+    if not own and origin not in origins:
+        raise ForeignOriginError(
+            f"Pages of {shown(origin, 100)} may not ask this server; whoever runs it "
+            "can allow them with --allow-origin."
+        )
+
+
+def host_of(host: str) -> str:
+    """Return the name in a header, without its port."""
+    return re.sub(r"\A\[(.*)\](:\d+)?\Z|:\d+\Z", r"\1", host.strip().lower())
+
+
+def bounded(receive: Receive, limits: Limits, length: str | None) -> Receive:
+    """Return what receives a request up to so many bytes, within so much time.
+
+    Args:
+        length: what the request says of its length.
+
+    Raises:
+        TooLargeError: it says more, or more comes.
+        TooSlowError: it is not there in time.
+    """
+    left = limits.body_bytes
+    until = monotonic() + limits.body_seconds
+    is_whole = False
+    large = TooLargeError(
+        f"The request is larger than the {left:,} bytes that this server reads; send "
+        "smaller pictures, or fewer."
+    )
+    if length and length.isascii() and length.isdecimal() and int(length[:20]) > left:
+        raise large
+
+    async def received() -> Message:
+        nonlocal left, is_whole
+        if is_whole:  # what comes is that the client leaves, whenever that is
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), max(0, until - monotonic()))
+        except asyncio.TimeoutError as error:
+            raise TooSlowError(
+                f"The request was not there within {limits.body_seconds:g} seconds; "
+                "send it faster, or less of it."
+            ) from error
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise large
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return received
+
+
+class Guard:
+    """Lets requests through that may come in, and answers what goes wrong within.
+
+    Args:
+        app: what answers the others.
+        offer: what must not be told by its path.
+        keys: None of them means that everybody may ask.
+        names: those that the server goes by; None where any will do.
+        origins: whose pages may ask; `*` allows all.
+        is_open: tells of a path whether no key is needed.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        offer: Offer,
+        limits: Limits,
+        metrics: Metrics,
+        keys: Keys,
+        names: Collection[str] | None,
+        origins: Collection[str],
+        is_open: Callable[[str], bool],
+    ) -> None:
+        self.app, self.offer, self.limits, self.metrics = app, offer, limits, metrics
+        self.keys, self.names, self.origins = keys, names, origins
+        self.is_open = is_open
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and count it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = monotonic(), 0
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        error: Exception | None = None
+        try:
+            self._let_in(scope)
+            headers = Headers(scope=scope)
+            length = headers.get("content-length")
+            await self.app(scope, bounded(receive, self.limits, length), sent)
+        except (ClientDisconnect, LeftError):
+            status = LeftError.status
+        except Exception as raised:
+            error = raised
+            if status_of(error)[0] == 500:
+                log.error("A request failed.", exc_info=error)
+            if not status:
+                answer = error_answer(error, self.offer)
+                answer.headers["Connection"] = "close"  # the rest of it is not read
+                await answer(scope, receive, sent)
+        finally:
+            seconds = monotonic() - began
+            route = route_of(scope)
+            self.metrics.request(route, status, seconds)
+            client = scope.get(CLIENT, "-")
+            log.info(
+                "%s %s %s %d %.3fs", client, scope["method"], route, status, seconds
+            )
+
+    def _let_in(self, scope: MutableMapping[str, Any]) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        require_host(host, self.names)
+        if "*" not in self.origins:
+            require_origin(headers.get("origin", ""), host, self.origins)
+        address = (scope.get("client") or ("unknown",))[0]
+        scope[CLIENT] = address
+        is_asking = scope["method"] == "OPTIONS" and self.origins  # browsers, of CORS
+        if self.keys and not is_asking and not self.is_open(scope["path"]):
+            scope[CLIENT] = self.keys.client(headers.get("authorization", ""))
+
+
+def route_of(scope: MutableMapping[str, Any]) -> str:
+    """Return the route that answered, which tells nothing of what was asked."""
+    route = scope.get("route")
+    return getattr(route, "path", None) or "(none)"

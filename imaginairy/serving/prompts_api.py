@@ -1,0 +1,134 @@
+"""Our own API: prompts with all their fields in, pictures and what made them out."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from imaginairy.checks import Choice, flag
+from imaginairy.result import ImagineResult
+from imaginairy.schema import ImaginePrompt
+from imaginairy.serving.answers import (
+    as_text,
+    error_body,
+    metadata_of,
+    picture_file,
+    preview_file,
+)
+from imaginairy.serving.bodies import object_of
+from imaginairy.serving.bounds import number, pictures_of
+from imaginairy.serving.engine import Engine
+from imaginairy.serving.refusals import RefusedError
+from imaginairy.serving.streams import (
+    Drawing,
+    client_of,
+    event,
+    event_stream,
+    while_there,
+)
+
+MOST_PREVIEWS = 20
+SEVERAL = "prompts"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a request says besides its prompts.
+
+    Raises:
+        BadOptionError: one of them cannot be so.
+    """
+
+    format: Any = "png"
+    """`png` or `jpg`."""
+    metadata: Any = True
+    """Whether the files say how they were made."""
+    stream: Any = False
+    """Whether what happens meanwhile is told, as server-sent events."""
+    previews: Any = 0
+    """How many previews of each picture there are in that."""
+
+    def __post_init__(self) -> None:
+        Choice(("png", "jpg"))("format", self.format)
+        flag("metadata", self.metadata)
+        flag("stream", self.stream)
+        number("previews", self.previews, 0, MOST_PREVIEWS)
+
+
+WISHES = tuple(each.name for each in fields(Wishes))
+
+
+def routes(engine: Engine) -> list[Route]:
+    """Return the routes of this API."""
+
+    async def prompts(request: Request) -> Response:
+        """Draw pictures."""
+        body = await object_of(request, engine)
+        asked, wishes = await engine.aside(_read, engine, body)
+        client = client_of(request)
+        if wishes.stream:
+            drawing = await Drawing.begun(
+                engine, asked, client=client, previews=wishes.previews
+            )
+            return event_stream(_events(engine, drawing, wishes))
+        work = _whole(engine, asked, wishes, client)
+        return JSONResponse(await while_there(request, work))
+
+    return [Route("/v1/prompts", prompts, methods=["POST"])]
+
+
+def _read(engine: Engine, body: dict[str, Any]) -> tuple[list[ImaginePrompt], Wishes]:
+    wishes = Wishes(**{name: body.pop(name) for name in WISHES if name in body})
+    given = body.pop(SEVERAL, None) if SEVERAL in body else [body]
+    if not isinstance(given, list) or (given != [body] and body):
+        raise RefusedError(
+            f"A request has one prompt, with its fields, or a list of them as "
+            f"'{SEVERAL}', and beside that only {', '.join(WISHES)}."
+        )
+    engine.bounds.require_pictures(len(given))
+    prompts = [engine.bounds.prompt(each) for each in given]
+    engine.bounds.require_pictures(pictures_of(prompts))
+    return prompts, wishes
+
+
+async def _whole(
+    engine: Engine, prompts: list[ImaginePrompt], wishes: Wishes, client: str
+) -> dict[str, Any]:
+    results = await engine.draw(prompts, client=client)
+    pictures = [await engine.aside(_said, engine, each, wishes) for each in results]
+    return {"pictures": pictures}
+
+
+async def _events(
+    engine: Engine, drawing: Drawing, wishes: Wishes
+) -> AsyncIterator[str]:
+    try:
+        async for each in drawing.happenings():
+            said: dict[str, Any] = {"picture": each.picture}
+            if each.kind == "step":
+                said |= dict(zip(("step", "steps"), each.what, strict=True))
+            elif each.kind == "preview":
+                data = await engine.aside(preview_file, each.what)
+                said |= {"format": "jpg", "b64": as_text(data)}
+            else:
+                said |= await engine.aside(_said, engine, each.what, wishes)
+            yield event(each.kind, said)
+        yield event("done", {})
+    except Exception as error:
+        yield event("error", error_body(error, engine.offer))
+
+
+def _said(engine: Engine, result: ImagineResult, wishes: Wishes) -> dict[str, Any]:
+    """Return what is answered of a picture."""
+    data = picture_file(result, wishes.format, engine.offer, metadata=wishes.metadata)
+    return {
+        "b64": as_text(data),
+        "format": wishes.format,
+        "width": result.img.width,
+        "height": result.img.height,
+        "is_filtered": result.is_filtered,
+        "metadata": metadata_of(result, engine.offer),
+    }
