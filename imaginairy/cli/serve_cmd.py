@@ -1,5 +1,6 @@
 """`aimg serve`: pictures over HTTP."""
 
+from contextlib import closing
 from dataclasses import fields
 from typing import Any
 
@@ -137,22 +138,23 @@ def serve_cmd(
 
     allowed, keys = Limits(**limits), keys_given()
     require_key(host, keys, no_key=no_key)
-    bound = listening(host, port)
-    store = context.ensure_object(Stores).get(device, precision, low_memory=low_memory)
+    with closing(listening(host, port)) as bound:
+        stores = context.ensure_object(Stores)
+        store = stores.get(device, precision, low_memory=low_memory)
 
-    from imaginairy.serving.engine import Engine
-    from imaginairy.serving.run import names_of, serve
+        from imaginairy.serving.engine import Engine
+        from imaginairy.serving.run import names_of, serve
 
-    engine = Engine(store, models, allowed, batch_size=batch_size)
-    where, taken = bound.getsockname()[:2]
-    serve(
-        engine,
-        bound,
-        lambda: say(f"Listening at {address(where, taken)}; Ctrl-C stops it."),
-        keys=keys,
-        names=names_of(host, names),
-        origins=origins,
-    )
+        engine = Engine(store, models, allowed, batch_size=batch_size)
+        where, taken = bound.getsockname()[:2]
+        serve(
+            engine,
+            bound,
+            lambda: say(f"Listening at {address(where, taken)}; Ctrl-C stops it."),
+            keys=keys,
+            names=names_of(host, names),
+            origins=origins,
+        )
 
 
 def address(host: str, port: int) -> str:

@@ -22,6 +22,7 @@ GRACE_S = 5
 CONNECTIONS_A_REQUEST = 2
 SPARE_CONNECTIONS = 64
 """How many connections there may be for each request that waits, and besides."""
+LOCALHOST, LOOPBACK = "localhost", "127.0.0.1"
 KEY_VARIABLE = "IMAGINAIRY_API_KEY"
 
 
@@ -31,8 +32,8 @@ def keys_given() -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a host that is listened at."""
-    if host.lower() == "localhost":
+    """Tell whether only this machine reaches an address that is listened at."""
+    if host.lower() == LOCALHOST:
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -69,21 +70,19 @@ def listening(host: str, port: int) -> socket.socket:
     """Return a socket that is bound.
 
     Raises:
-        BadOptionError: there is no such host here, or the port is taken.
+        BadOptionError: there is no such address here, or the port is taken.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind)
-    except (OSError, UnicodeError) as error:
+        at = ipaddress.ip_address(LOOPBACK if host.lower() == LOCALHOST else host)
+    except ValueError as error:
         raise BadOptionError(
-            f"There is no host '{host}' to listen at ({error}); give a name or an "
-            "address of this machine."
+            f"'{host}' is no address to listen at; give {LOCALHOST}, an address of "
+            "this machine, or 0.0.0.0 for all of them."
         ) from error
+    bound = socket.socket(socket.AF_INET if at.version == 4 else socket.AF_INET6)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
+        bound.bind((str(at), port))
     except OSError as error:
         bound.close()
         raise BadOptionError(

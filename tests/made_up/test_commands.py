@@ -25,6 +25,8 @@ from tests.support.made_up import PLACES, SOURCES, TEXTS
 
 SMALL = ("--width=64", "--height=64", "--steps=1", "--seed=1", "--device=cpu")
 """What makes pictures small, where a command makes some."""
+NOT_SERVED = ("--model=abacus", "--port=0")
+"""What nothing goes by, so that a server has nothing to wait for."""
 SEARCHED = ("again", "doctor")
 """Commands whose code 1 may tell what they found."""
 NUMERIC = click.types.IntParamType | click.types.FloatParamType
@@ -45,9 +47,13 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
     "files": st.sampled_from(SOURCES),
     "model_a": st.sampled_from(SOURCES),
     "model_b": st.sampled_from(SOURCES),
+    "models": st.sampled_from(SOURCES),
     "loras": st.sampled_from(SOURCES),
     "folder": st.sampled_from(PLACES),
+    "host": st.sampled_from(["localhost", "127.0.0.1", "::1", "0.0.0.0", "1.2.3.4"]),
     "name": st.sampled_from(SOURCES),
+    "names": st.sampled_from(["example.org", "*", ""]),
+    "origins": st.sampled_from(["https://example.org", "*", ""]),
     "out": st.sampled_from(PLACES),
     "outdir": st.sampled_from(PLACES),
     "picture": st.sampled_from(SOURCES),
@@ -110,6 +116,8 @@ def typed(draw: st.DrawFn, path: tuple[str, ...]) -> list[str]:
     words = [*path]
     if "steps" in (each.name for each in known):
         words += SMALL
+    if path == ("serve",):
+        words += NOT_SERVED
     if "tiny" in (each.name for each in known):
         words += ["--tiny", "--device=abacus"]  # so that it is measured now and then
     for parameter in draw(st.lists(st.sampled_from(known), max_size=4)):
@@ -196,6 +204,8 @@ def test_every_option_is_given_something_odd(
     behind = [SUITS.get(str(each.name), "red.png") for each in arguments]
     if any(each.name == "outdir" for each in command.params):
         behind += ["--outdir", "red.png"]  # which is none, and so nothing is drawn
+    if path == ("serve",):
+        behind += NOT_SERVED
     for parameter in command.get_params(click.Context(command)):
         for name in (*parameter.opts, *parameter.secondary_opts):
             values = ODD if isinstance(parameter, click.Option) else ()
