@@ -16,16 +16,16 @@ from imaginairy.best_of import best_of
 from imaginairy.generate import Drawn, finish
 from imaginairy.log import log
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import Observer, Step
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
-from imaginairy.serving.asked import Asked, Picture, Told, shown_at
+from imaginairy.serving.asked import Asked, Picture, Told
 from imaginairy.serving.bounds import Bounds
 from imaginairy.serving.fair_queue import FairQueue
 from imaginairy.serving.limits import Limits
 from imaginairy.serving.offer import Offer
 from imaginairy.serving.refusals import BusyError, UnavailableError
+from imaginairy.serving.watch import NobodyWaits, Watch
 from imaginairy.settling import settled
 
 Asks = ParamSpec("Asks")
@@ -36,10 +36,6 @@ SOON_S = 5.0
 FRESH = 0.2
 """How much the last picture counts in what a picture takes."""
 STOPPING = "The server is stopping and takes no more requests; ask again later."
-
-
-class _LeftError(BaseException):
-    """Nobody waits for what is drawn; no `except Exception` draws it again."""
 
 
 @dataclass
@@ -88,7 +84,7 @@ class Engine:
         """Why the model could not be loaded."""
         self._is_loaded = self._is_closed = self._is_over = False
         self._batch_size = batch_size
-        self._watch = _Watch()
+        self._watch = Watch()
         self._batches = Batches(store, self._watch, batch_size)
         self._kind: Hashable = None
         self._queue: FairQueue[Picture] = FairQueue()
@@ -259,7 +255,7 @@ class Engine:
             self._drawing, began = batch, monotonic()
             try:
                 self._draw(batch)
-            except _LeftError:
+            except NobodyWaits:
                 self._put_back(batch)
             except Exception as error:
                 log.exception("Drawing failed in a way that was not foreseen.")
@@ -388,71 +384,3 @@ def _are_alike(one: Picture, other: Picture) -> bool:
         first.vae,
         first.refiner,
     ) == (second.model, second.vae, second.refiner)
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """A picture that is being drawn."""
-
-    picture: Picture
-    steps: int | None
-    shown: frozenset[int]
-    """Behind which steps it is shown."""
-    is_told: bool
-    """Whether this is the one of several tries whose steps are passed on."""
-
-
-class _Watch(Observer):
-    """Tells those who asked how far their pictures are, and looks who is still there.
-
-    What is drawn together goes on as long as somebody waits for any of it.
-    """
-
-    def __init__(self) -> None:
-        self.is_over = False
-        self._batch: list[Picture] = []
-        self._begun: list[_Begun] = []
-
-    def begin(self, batch: list[Picture]) -> None:
-        """Begin with what is drawn next, which may be nothing."""
-        self._batch, self._begun = batch, []
-
-    def on_batch(self, pictures: int) -> None:
-        """Begin with a part of it."""
-        self._begun = []
-
-    def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
-        """Find out whose picture it is."""
-        picture = next(
-            (
-                each
-                for each in self._batch
-                if each.order and each.order.prompt is prompt
-            ),
-            self._batch[0],  # one of several tries
-        )
-        shown = shown_at(steps, picture.asked.told.previews)
-        is_told = all(each.picture is not picture for each in self._begun)
-        self._begun.append(_Begun(picture, steps, shown, is_told))
-        self._look()
-
-    def on_step(self, step: Step) -> None:
-        """Pass on how far a picture is, and what it looks like."""
-        if step.picture == 0:
-            self._look()
-        begun = self._begun[step.picture]
-        picture, told = begun.picture, begun.picture.asked.told
-        if not begun.is_told or picture.asked.is_left:
-            return
-        picture.tell(told.on_step, step.index + 1, begun.steps)
-        if step.index in begun.shown:
-            picture.tell(told.on_preview, step.preview())
-
-    def on_progress(self, name: str, done: int, total: int) -> None:
-        """Look who is still there."""
-        self._look()
-
-    def _look(self) -> None:
-        pictures = [each.picture for each in self._begun] or self._batch
-        if self.is_over or all(each.asked.is_left for each in pictures):
-            raise _LeftError
