@@ -7,7 +7,7 @@ from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.asked import Picture, shown_at
 
 
-class NobodyWaits(BaseException):  # noqa: N818 - it is no error
+class NobodyWaits(BaseException):
     """Nobody waits for what is drawn; no `except Exception` draws it again."""
 
 
