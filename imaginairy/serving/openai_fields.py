@@ -82,14 +82,15 @@ def told_by_field(given: Mapping[str, Any]) -> Iterator[None]:
 def param_in(message: str, given: Mapping[str, Any]) -> str | None:
     """Return the field that a message is about, of those of a request.
 
-    Messages begin with it, or have it or its value in quotes.
+    Messages begin with it, or have it in quotes, or its value.
     """
     words = re.findall(r"\w+", message)[:2]
     quoted = re.findall(r"'([^']+)'", message)
     likely = [word for word in (*words, *quoted) if word != "prompt"]
     likely += [SAID_BY[word] for word in words if word in SAID_BY]
     likely += [name for name in given if ALIASES.get(name) in words]
-    likely += [name for name, value in given.items() if value in quoted]
+    values = [*quoted, *message.split()]
+    likely += [name for name, it in given.items() if it in values and name != "prompt"]
     return next((each for each in (*likely, *words) if each in given), None)
 
 

@@ -36,8 +36,8 @@ from imaginairy.serving.uploads import form_of, to_paint
 
 GENERATION, EDIT = "image_generation", "image_edit"
 """How the types of events begin."""
-HELD = "held"
-"""The route of images that are fetched by their addresses."""
+HELD, HELD_AT = "held", "/v1/images/held/"
+"""The route of images that are fetched by their addresses, and where they are."""
 SAFE = {
     "Cache-Control": "private, no-store",
     "X-Content-Type-Options": "nosniff",
@@ -81,13 +81,12 @@ class Wanted:
         return encoded(image, self.fields.output_format, quality)
 
 
-def routes(engine: Engine, shelf: Shelf | None = None) -> list[Route]:
+def routes(engine: Engine, shelf: Shelf) -> list[Route]:
     """Return the routes of this API.
 
     Args:
         shelf: where images lie that are fetched by their addresses.
     """
-    shelf = shelf or Shelf()
 
     async def generations(request: Request) -> Response:
         """Draw images of a prompt."""
@@ -116,7 +115,7 @@ def routes(engine: Engine, shelf: Shelf | None = None) -> list[Route]:
         Route("/v1/images/generations", generations, methods=["POST"]),
         Route("/v1/images/edits", edits, methods=["POST"]),
         Route("/v1/images/variations", variations, methods=["POST"]),
-        Route("/v1/images/held/{name}", held, name=HELD),
+        Route(HELD_AT + "{name}", held, name=HELD),
     ]
 
 

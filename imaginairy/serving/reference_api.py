@@ -5,14 +5,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from imaginairy.serving.bounds import ALLOWED
-from imaginairy.serving.engine import Engine
 from imaginairy.serving.openapi import description
 from imaginairy.serving.reference_page import POLICY, reference_page
 
 PATHS = ("/docs", "/openapi.json")
 
 
-def routes(engine: Engine) -> list[Route]:
+def routes() -> list[Route]:
     """Return the routes of this API."""
     described = description(ALLOWED)
     page = reference_page(described)

@@ -191,7 +191,8 @@ OPAQUE = file_of(Image.new("RGB", (64, 64)))
         (generate, {"n": 0}, 400, "n", "n 0 is out of range"),
         (generate, {"size": "65x64"}, 400, "size", "width 65 is not a multiple of 8"),
         (generate, {"size": "9999x64"}, 400, "size", "out of range"),
-        (generate, {"size": "8192x8192"}, 400, "size", "make it smaller"),
+        (generate, {"extra_body": {"draw_size": "4096x2048"}}, 400, "draw_size",
+         "make it smaller"),
         (generate, {"prompt": ""}, 400, "prompt", "The prompt is empty"),
         (generate, {"prompt": "x" * 20_000}, 400, None, "20000 characters"),
         (generate, {"model": "dall-e-3"}, 404, "model", "has no model 'dall-e-3'"),
@@ -210,7 +211,7 @@ OPAQUE = file_of(Image.new("RGB", (64, 64)))
          "is sent as the file 'image' here"),
         (generate, {"extra_body": {"init_image": "/etc/passwd"}}, 400, "init_image",
          "is none; paths and addresses are not read here"),
-        (edit, {"extra_body": {"image_url": "file:///x"}}, 400, "image_url", "as files"),
+        (edit, {"extra_body": {"image_url": "file://x"}}, 400, "image_url", "as files"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_had_raises_what_the_client_has_for_it(

@@ -5,7 +5,21 @@ from typing import Any
 import pytest
 
 from imaginairy import ImaginePrompt
-from imaginairy.serving.openai_fields import OpenAIFields, RefusedFieldError, asked
+from imaginairy.errors import BadImageError, BadOptionError, UnknownModelError
+from imaginairy.serving.openai_fields import (
+    NO_MODEL,
+    OpenAIFields,
+    RefusedFieldError,
+    asked,
+    param_in,
+    told_by_field,
+)
+from imaginairy.serving.refusals import (
+    BusyError,
+    NotOfferedError,
+    OverLimitError,
+    RefusedError,
+)
 
 
 def test_nothing_asked_for_is_one_picture_in_the_answer() -> None:
@@ -84,3 +98,53 @@ def test_what_cannot_be_had_is_refused_by_the_name_of_its_field(
 def test_a_stream_has_pictures_on_the_way() -> None:
     request, _ = asked({"stream": True, "partial_images": 3, "n": 1})
     assert request == OpenAIFields(stream=True, partial_images=3)
+
+
+@pytest.mark.parametrize(
+    ("message", "given", "field"),
+    [
+        ("steps 0 is out of range.", {"prompt": "x", "steps": 0}, "steps"),
+        ("151 steps are more than 150.", {"steps": 151, "n": 1}, "steps"),
+        ("The prompt is empty.", {"prompt": "", "steps": 1}, "prompt"),
+        ("A prompt has no field 'wrong'.", {"prompt": "x", "wrong": 1}, "wrong"),
+        ("There is no model 'm'.", {"model": "m", "prompt": "m"}, "model"),
+        ("width 65 is not a multiple.", {"size": "65x64"}, "size"),
+        ("width 65 is not a multiple.", {"width": 65, "size": "auto"}, "width"),
+        ("speed 'x' is unknown.", {"quality": "low"}, "quality"),
+        ("prompt_strength -1 is out of range.", {"cfg": -1}, "cfg"),
+        ("An image of 9x9 is large.", {"n": 1, "draw_size": "9x9"}, "draw_size"),
+        ("Something else.", {"prompt": "else.", "n": 1}, None),
+    ],
+)
+def test_what_a_message_is_about_is_found(
+    message: str, given: dict[str, Any], field: str | None
+) -> None:
+    assert param_in(message, given) == field
+
+
+def refused_as(error: Exception, given: dict[str, Any]) -> RefusedError:
+    with pytest.raises(RefusedError) as refused, told_by_field(given):
+        raise error
+    return refused.value
+
+
+def test_refusals_have_the_status_of_that_api() -> None:
+    model = {"model": "m"}
+    missing = refused_as(NotOfferedError("There is no model 'm'."), model)
+    assert (missing.status, missing.param, missing.code) == (404, "model", NO_MODEL)
+    other = refused_as(NotOfferedError("There is no adapter 'l'."), {"loras": "l"})
+    assert (other.status, other.param, other.code) == (404, "loras", "not_found")
+    large = refused_as(OverLimitError("151 steps are more."), {"steps": 151})
+    assert (large.status, large.param, large.code) == (400, "steps", "over_limit")
+    for wrong in (BadOptionError, BadImageError, UnknownModelError):
+        bad = refused_as(wrong("steps 0 is out of range."), {"steps": 0})
+        assert (bad.status, bad.param, bad.code) == (400, "steps", "invalid_value")
+    known = RefusedFieldError("said", "field", "code")
+    assert refused_as(known, {"said": 1}) is known and known.param == "field"
+    busy = BusyError("Too much.", 3)
+    assert refused_as(busy, {}) is busy and busy.status == 429
+
+
+def test_other_failures_stay_what_they_are() -> None:
+    with pytest.raises(ZeroDivisionError), told_by_field({}):
+        raise ZeroDivisionError
