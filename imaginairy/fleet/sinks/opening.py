@@ -72,8 +72,10 @@ def open_sink(
 
 def _class_of(kind: str) -> type[Sink]:
     from imaginairy.fleet.sinks.folder import FolderSink
+    from imaginairy.fleet.sinks.parquet import ParquetSink
+    from imaginairy.fleet.sinks.webdataset import WebDatasetSink
 
-    return {"folder": FolderSink}[kind]
+    return {each.kind: each for each in (FolderSink, ParquetSink, WebDatasetSink)}[kind]
 
 
 def _head(files: Files) -> dict[str, Any] | None:
