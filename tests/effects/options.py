@@ -268,11 +268,26 @@ def _published() -> Iterator[Row]:
     yield ("--output-kind", "--output-format"), ("parquet",), there, it_is_a_table
 
 
+def _beside(steps: Words, red: Words) -> Iterator[Row]:
+    """Yield what is made beside the images; `steps` makes some, `red` starts of one."""
+    yield ("--grid",), (), ("-r", "2"), all_lie_on_one_sheet
+    yield (
+        ("--compilation-anim",),
+        ("webp",),
+        ("-r", "2"),
+        all_are_joined_to_one_animation,
+    )
+    yield ("--show-work",), (), steps, each_step_is_saved
+    yield ("--preview",), (), steps, it_is_shown_only_while_it_is_drawn
+    yield ("--gif",), (), steps, the_steps_are_animated
+    yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
+
+
 def _rows(
     command: str,
 ) -> Iterator[Row]:
     """Yield the spellings, what follows them, what else is typed, and the judge."""
-    alone: tuple[str, ...] = ()
+    alone: Words = ()
     red = () if command == "edit" else ("--init-image", "red.png")
     lora = ("--negative-prompt", "<lora:x:1>")
     steps = ("--steps", "2")
@@ -303,17 +318,7 @@ def _rows(
         yield ("--output-file-extension",), ("png",), alone, it_is_a_png
     sweeps = ("steps[1,2]", "--arg-schedule", "prompt_strength[2:3:1]")
     yield ("--arg-schedule",), sweeps, alone, each_value_makes_a_picture
-    yield ("--grid",), (), ("-r", "2"), all_lie_on_one_sheet
-    yield (
-        ("--compilation-anim",),
-        ("webp",),
-        ("-r", "2"),
-        all_are_joined_to_one_animation,
-    )
-    yield ("--show-work",), (), steps, each_step_is_saved
-    yield ("--preview",), (), steps, it_is_shown_only_while_it_is_drawn
-    yield ("--gif",), (), steps, the_steps_are_animated
-    yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
+    yield from _beside(steps, red)
     again = (";", *COMMANDS[command], *TINY, "--resume")
     yield ("--resume",), again, alone, the_second_run_leaves_it_as_it_is
     yield ("--plan",), (), alone, nothing_is_done_and_all_is_told
