@@ -3,7 +3,8 @@
 `imagine` generates images from prompts; `imagine_image_files` saves them; `mask` finds
 in a picture what words describe; `describe` says what is in one, and
 `find_img_text_similarity` which phrase fits it best; `upscale` makes pictures larger,
-and `fix_faces` restores faces. What needs torch is imported when it is first used.
+and `fix_faces` restores faces. `imagine_dataset` generates within a pipeline of Ray
+Data. What needs torch is imported when it is first used.
 """
 
 from importlib import import_module
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from imaginairy.enhancers.mask import mask
     from imaginairy.enhancers.similarity import find_img_text_similarity
     from imaginairy.enhancers.upscale import upscale
+    from imaginairy.fleet.ray_data import imagine_dataset
     from imaginairy.lazy_image import LazyLoadingImage
     from imaginairy.lora import Lora
     from imaginairy.masks.from_text import TextMask
@@ -46,6 +48,7 @@ __all__ = [
     "find_img_text_similarity",
     "fix_faces",
     "imagine",
+    "imagine_dataset",
     "imagine_image_files",
     "mask",
     "upscale",
@@ -66,6 +69,7 @@ _LAZY = {
     "describe": "imaginairy.enhancers.caption",
     "find_img_text_similarity": "imaginairy.enhancers.similarity",
     "imagine": "imaginairy.api",
+    "imagine_dataset": "imaginairy.fleet.ray_data",
     "imagine_image_files": "imaginairy.api",
     "mask": "imaginairy.enhancers.mask",
     "upscale": "imaginairy.enhancers.upscale",

@@ -14,8 +14,7 @@ from imaginairy.log import log
 from imaginairy.sources.roles import DRAWS
 
 if TYPE_CHECKING:
-    from imaginairy.adapters.names import Like
-    from imaginairy.conversion.extract import Extracted
+    from imaginairy.conversion.extract import Extracted, Like
 
 LARGEST_RANK = 1024
 RANK = click.IntRange(1, LARGEST_RANK)

@@ -59,17 +59,14 @@ def ray_package() -> Any:
     Raises:
         BadOptionError: it is not installed.
     """
-    os.environ |= NO_STATISTICS
-    hook = sys.excepthook
-    try:
-        import ray
-    except ImportError as error:
-        raise BadOptionError(
-            "A cluster needs Ray, which is not installed; install it with: "
-            "pip install 'imaginairy[ray]'"
-        ) from error
-    finally:
-        sys.excepthook = hook
+    with unchanged():
+        try:
+            import ray
+        except ImportError as error:
+            raise BadOptionError(
+                "A cluster needs Ray, which is not installed; install it with: "
+                "pip install 'imaginairy[ray]'"
+            ) from error
     return ray
 
 
@@ -94,7 +91,8 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
         return
     asked = settled(address)
     require_answer(asked)
-    with unchanged():
+    with unchanged(), silenced():
+        os.environ |= NO_STATISTICS
         try:
             context = ray.init(**how(asked, workers))
         except Exception as error:
@@ -171,6 +169,20 @@ def unchanged() -> Iterator[None]:
     before, hook = dict(os.environ), sys.excepthook
     is_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM) if is_main else None
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
+        if is_main and handler is not None:
+            signal.signal(signal.SIGTERM, handler)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ |= before
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Let Ray log nothing but errors."""
     log = logging.getLogger("ray")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -178,12 +190,6 @@ def unchanged() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-        sys.excepthook = hook
-        if is_main and handler is not None:
-            signal.signal(signal.SIGTERM, handler)
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ |= before
 
 
 def places(

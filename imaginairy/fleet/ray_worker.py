@@ -33,11 +33,8 @@ class RayWorker:
     def __init__(
         self, publisher: Publisher, environment: Mapping[str, str], threads: int | None
     ) -> None:
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # it is not alone here
-        os.environ |= environment
-        if threads is not None:
-            os.environ["OMP_NUM_THREADS"] = str(threads)
-        self.publisher, self.threads = publisher, threads
+        settle(environment, threads)
+        self.publisher = publisher
 
     def hello(self) -> Hello:
         """Say where this is, and with which versions."""
@@ -45,15 +42,27 @@ class RayWorker:
 
     def draw(self, rows: Sequence[PromptRow]) -> Iterator[Report]:
         """Draw rows and yield what comes of each; see `Publisher`."""
-        if self.threads is not None:
-            import torch
-
-            torch.set_num_threads(self.threads)
         yield from self.publisher.draw(rows)
 
     def publish(self) -> Iterator[Report]:
         """Publish what is held."""
         yield from self.publisher.publish()
+
+
+def settle(variables: Mapping[str, str], threads: int | None) -> None:
+    """Set how a process draws, before anything of that is loaded.
+
+    Args:
+        variables: those by which the user set it.
+        threads: how many compute; None leaves that to the machine.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # it is not alone here
+    os.environ |= variables
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def environment() -> dict[str, str]:

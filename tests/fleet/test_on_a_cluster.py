@@ -15,16 +15,23 @@ from typing import Any
 
 import pytest
 
+from imaginairy import ImaginePrompt
 from imaginairy.fleet.drawer import Drawer
 from imaginairy.fleet.events import Event, Progress
 from imaginairy.fleet.publisher import Publisher
 from imaginairy.fleet.ray_cluster import connected
+from imaginairy.fleet.ray_data import imagine_dataset
 from imaginairy.fleet.ray_run import Asked, RayRun
 from imaginairy.fleet.rows import PromptRow, read_rows
 from imaginairy.fleet.sinks import Sink, open_sink
 from imaginairy.pictures import read_picture
 from tests.support.cluster import small_cluster
 from tests.support.rows import small_row
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]  # what Ray does in this process is not ours to judge
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +152,26 @@ def test_a_driver_that_is_killed(
     assert len(told.of("drawn")) == len(left)
     sink.finish()
     assert all(each.id in open_sink(out).done() for each in rows)
+
+
+def test_a_data_set_of_prompts(cluster: str, tiny_folder: Path) -> None:
+    """Rows of one's own pipeline come out with pictures, and what failed with why."""
+    import ray.data
+
+    small = {"model": str(tiny_folder), "steps": 1, "width": 64, "height": 64}
+    rows = [{"prompt": text, "label": n} for n, text in enumerate(["a fox", "a dog"])]
+    rows.append({"prompt": "", "label": 2})
+    asked = ray.data.from_items(rows).map(lambda row: row | {"seed": row["label"]})
+    drawn = imagine_dataset(asked, fields=small, device="cpu", batch_size=1)
+    bright = drawn.map(lambda row: row | {"size": len(row["image"] or b"")})
+    taken = sorted(bright.take_all(), key=lambda row: row["label"])
+    alone = Drawer("cpu", batch_size=1).draw(
+        ImaginePrompt(row["prompt"], seed=row["label"], **small) for row in rows[:2]
+    )
+    for row, result in zip(taken, alone, strict=False):
+        image = read_picture(row["image"], row["prompt"])
+        assert image.tobytes() == result.img.tobytes()
+        assert json.loads(row["metadata"])["seed"] == row["seed"]
+        assert (row["error"], row["size"]) == (None, len(row["image"]))
+    assert taken[2]["image"] is taken[2]["metadata"] is None
+    assert "prompt" in taken[2]["error"]

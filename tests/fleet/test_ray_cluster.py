@@ -18,6 +18,7 @@ from imaginairy.fleet.ray_cluster import (
     require_answer,
     require_same,
     settled,
+    silenced,
     unchanged,
     versions,
 )
@@ -155,13 +156,18 @@ def test_a_worker_with_another_version_is_refused(
 
 def test_what_ray_changes_of_a_process_is_set_back() -> None:
     before = dict(os.environ), sys.excepthook, signal.getsignal(signal.SIGTERM)
-    level = logging.getLogger("ray").level
     with unchanged():
         os.environ["RAY_OF_THIS_TEST"] = "1"
         os.environ["HOME"] = "/elsewhere"
         sys.excepthook = print
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        assert logging.getLogger("ray").level == logging.ERROR
     after = dict(os.environ), sys.excepthook, signal.getsignal(signal.SIGTERM)
     assert after == before
-    assert logging.getLogger("ray").level == level
+
+
+def test_ray_logs_nothing_but_errors() -> None:
+    log = logging.getLogger("ray")
+    level = log.level
+    with silenced():
+        assert log.level == logging.ERROR
+    assert log.level == level

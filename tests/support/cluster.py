@@ -1,5 +1,6 @@
 """A small Ray cluster of this machine, for all tests that need one."""
 
+import gc
 import logging
 import os
 import shutil
@@ -8,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imaginairy.fleet.ray_cluster import NO_STATISTICS, ray_package, unchanged
+from imaginairy.fleet.ray_cluster import NO_STATISTICS, ray_package, silenced, unchanged
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def small_cluster(**settings: object) -> Iterator[str]:
     This process is connected to it meanwhile.
     """
     ray = ray_package()
-    with warnings.catch_warnings(), unchanged():
+    with warnings.catch_warnings(), unchanged(), silenced():
         warnings.simplefilter("ignore")
         os.environ |= NO_STATISTICS
         folder = tempfile.mkdtemp(prefix="ray-")  # sockets have short paths
@@ -37,5 +38,17 @@ def small_cluster(**settings: object) -> Iterator[str]:
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
-            for name in ("ray", "ray.data"):
-                logging.getLogger(name).handlers.clear()
+            close_logs()
+            gc.collect()  # what Ray left to be closed by that, while nobody minds
+
+
+def close_logs() -> None:
+    """Close the files that Ray has opened for its logs, and leaves open."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "ray":
+            log = logging.getLogger(name)
+            for handler in list(log.handlers):
+                log.removeHandler(handler)
+                for each in (getattr(handler, "_handler", None), handler):
+                    if each is not None:
+                        each.close()

@@ -1,1 +1,0 @@
-"""Adapters of one's own: LoRAs, their kin and words, learnt from a few pictures."""
