@@ -77,6 +77,8 @@ class DeviceKind:
     """Whether one of several is named by its number, as `cuda:1`."""
     autocast: torch.dtype = torch.float32
     """The type to hold weights in by the precision `autocast`."""
+    learns: Callable[[], torch.dtype] = lambda: torch.float32
+    """Tells the same of what is learnt with, whose range is to be that of float32."""
     half_format: torch.memory_format = torch.contiguous_format
     """How pictures and the weights that convolve them lie in memory where that is in
     half precision; as measured."""
@@ -98,6 +100,12 @@ def _free_of_cuda(device: torch.device) -> int:
     free, _ = torch.cuda.mem_get_info(device)
     kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(free + kept)
+
+
+def _bfloat16_of_cuda() -> torch.dtype:
+    """Return bfloat16 where CUDA devices have units for it, and else float32."""
+    has_units = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if has_units else torch.float32
 
 
 def _fastest_on_cpu() -> torch.dtype:
@@ -122,6 +130,7 @@ DEVICES = {
             count=lambda: torch.cuda.device_count() if torch.cuda.is_available() else 0,
             numbered=True,
             autocast=torch.float16,  # which every CUDA device computes
+            learns=lambda: _bfloat16_of_cuda(),
             half_format=torch.channels_last,
             free=_free_of_cuda,
             let_go=lambda: torch.cuda.empty_cache(),
@@ -140,6 +149,7 @@ DEVICES = {
             name="cpu",
             count=lambda: 1,
             autocast=_fastest_on_cpu(),
+            learns=lambda: _fastest_on_cpu(),
             half_format=torch.channels_last,
         ),
     )
@@ -169,15 +179,20 @@ def choose_device(name: str | None = None) -> torch.device:
 
 
 def choose_dtype(
-    device: torch.device, precision: Precision = "autocast"
+    device: torch.device, precision: Precision = "autocast", *, learning: bool = False
 ) -> torch.dtype:
     """Return the type to hold weights in: float32, or by `autocast` what its row says.
+
+    Args:
+        learning: whether something is learnt with them.
 
     Raises:
         BadOptionError: there is no such precision.
     """
-    is_full = known_precision(precision) == "full"
-    return torch.float32 if is_full else DEVICES[device.type].autocast
+    row = DEVICES[device.type]
+    if known_precision(precision) == "full":
+        return torch.float32
+    return row.learns() if learning else row.autocast
 
 
 def memory_format(device: torch.device, dtype: torch.dtype) -> torch.memory_format:

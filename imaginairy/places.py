@@ -48,7 +48,7 @@ def require_places(
 
 
 def saved_elsewhere(
-    ways: Sequence[Callable[[Path], Path]], folder: Path, error: Exception
+    ways: Sequence[Callable[[Path], Path]], folder: Path | str, error: Exception
 ) -> NoReturn:
     """Save in another place what could not be saved, and say where.
 

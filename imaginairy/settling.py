@@ -110,7 +110,8 @@ def words_read(
         store.say_once(sentence, about=sentence)
 
     home = home_of(loaded.spec)
-    reader = Reader(loaded.diffusion, loaded.spec.name, home, say)
+    folders = store.adapters.folders
+    reader = Reader(loaded.diffusion, loaded.spec.name, home, say, folders)
     for word in bundled:
         name = f"the LoRA's '{word.name}'"
         require_suits(word, name, loaded.diffusion, loaded.spec.name)

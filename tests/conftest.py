@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from zlib import crc32
 
 from tests.support import surroundings
@@ -118,3 +119,16 @@ def draw(store: "ModelStore") -> Callable[..., "ImagineResult"]:
         return next(imagine(ImaginePrompt(prompt, **options), store=store))
 
     return draw
+
+
+@pytest.fixture
+def in_memory() -> Iterator[str]:
+    """An address of a file system that is not this machine's."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    name = uuid4().hex
+    yield f"memory://{name}"
+    fs = MemoryFileSystem()
+    if fs.exists(f"/{name}"):
+        fs.rm(f"/{name}", recursive=True)
+    MemoryFileSystem.clear_instance_cache()

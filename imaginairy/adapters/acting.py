@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from imaginairy.adapters.delta import Delta
 from imaginairy.adapters.file import Adapter, Found
-from imaginairy.adapters.kinds import Delta
 from imaginairy.adapters.names import Drawing
 from imaginairy.device import computes_in
 from imaginairy.families.family import DENOISER

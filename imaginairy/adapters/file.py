@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from imaginairy.adapters.kinds import BIASES, MAGNITUDES, Delta, Factors, kind_of
+from imaginairy.adapters.delta import Delta
+from imaginairy.adapters.kinds import BIASES, MAGNITUDES, Factors, kind_of
 from imaginairy.adapters.names import Drawing, Table, is_ignored
 from imaginairy.adapters.scales import Scales, scales_of
 from imaginairy.adapters.suffixes import BUNDLED, parted, refused
@@ -37,6 +38,8 @@ class Found:
     """What the block of a layer may be called, most exact first."""
     unused: Sequence[str]
     """Names in the file that have no place in the model."""
+    why: str = ""
+    """A sentence that says why, where that is known."""
 
     def require_finite(self) -> None:
         """Check that no number is NaN or infinite.
@@ -114,11 +117,12 @@ class Adapter:
             if found.unused:
                 log.warning(
                     "%s: %d of its %d tensors have no place in this model and are not "
-                    "used (%s).",
+                    "used (%s).%s",
                     self.path,
                     len(found.unused),
                     len(self.tensors.shapes),
                     some(found.unused),
+                    found.why,
                 )
         return found
 
@@ -164,6 +168,7 @@ class Adapter:
         deltas: dict[str, dict[str, list[Delta]]] = {}
         used: set[str] = set()
         fits: dict[Hashable, bool] = {}
+        mixed: set[str] = set()
         for layer in self.layers:
             places = table.find(layer)
             found = self.delta(layer) if places else None
@@ -181,14 +186,16 @@ class Adapter:
                     of_role = deltas.setdefault(place.role, {})
                     of_role.setdefault(place.module, []).append(part)
                     used |= {*names}
+                elif why := part.mixed(ours.weight):
+                    mixed.add(why)
         unused = [
             name
             for name in self.tensors.shapes
             if name not in used and not BUNDLED.fullmatch(name) and not is_ignored(name)
         ]
         if not deltas and not self.embeddings:
-            raise CheckpointError(self._why_none(model, unused))
-        return Found(self, deltas, table.blocks, unused)
+            raise CheckpointError(self._why_none(model, unused) + _apart(mixed))
+        return Found(self, deltas, table.blocks, unused, _apart(mixed))
 
     def _why_none(self, model: Drawing, names: Sequence[str]) -> str:
         title = "an adapter" if self.told is None else self.told.title
@@ -196,6 +203,16 @@ class Adapter:
             f"'{self.path}' is {title} and fits no layer of this model, which is "
             f"{model.family.title}: its tensors are {some(names)}."
         )
+
+
+def _apart(mixed: Collection[str]) -> str:
+    """Say why changes of fused layers are not made of their parts; else nothing."""
+    if not mixed:
+        return ""
+    return (
+        " Some change layers that are fused there and several here, each of which "
+        f"needs the others: {' and '.join(sorted(mixed))}."
+    )
 
 
 def read_adapter(path: Path) -> Adapter:

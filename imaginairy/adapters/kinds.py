@@ -6,7 +6,7 @@ LoKr, LoCon and their Tucker forms: Yeh et al. 2023 (arXiv:2309.14859); DoRA: Li
 al. 2023 (arXiv:2306.07967); OFT: Qiu et al. 2023 (arXiv:2306.07280).
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeAlias
@@ -65,6 +65,8 @@ class Kind:
     """What becomes of a weight at a strength, where that is no addition."""
     bias: Callable[[Factors, Tensor, Tensor, float], Tensor] | None = None
     """What becomes of a bias beside a weight, where that is more than an addition."""
+    mixes: Callable[[Factors, int], bool] | None = None
+    """Whether rows of one of so many parts become of rows of others too."""
 
 
 def fitted(change: Tensor, shape: Shape) -> Tensor:
@@ -189,11 +191,14 @@ def _along(numbers: Tensor, weight: Tensor, axis: int) -> Tensor:
 def rotated(factors: Factors, weight: Tensor, strength: float) -> Tensor:
     """Diag-OFT: blocks of outputs turned, by Cayley's transform, and rescaled.
 
-    Alpha, where there is one, says how far they may turn, for each output.
+    Alpha, where it is above 0, is what the trainers (kohya's, LyCORIS) are given as the
+    constraint, which they multiply by the number of outputs: the skew matrices, all
+    together, are no longer than that. So is every file in the wild, and so LyCORIS
+    computes; the bound is not alpha alone.
     """
     blocks = factors["oft_blocks"]
     skew = blocks - blocks.transpose(1, 2)
-    if factors.alpha:
+    if factors.alpha and factors.alpha > 0:
         most, norm = factors.alpha * weight.shape[0], skew.norm()
         skew = torch.where(norm > most, skew * (most / norm), skew)
     one = torch.eye(blocks.shape[1], device=blocks.device)
@@ -204,6 +209,11 @@ def rotated(factors: Factors, weight: Tensor, strength: float) -> Tensor:
     if "rescale" in factors:
         turned = turned * _along(factors["rescale"].flatten(), weight, 0)
     return turned
+
+
+def rotates_across(factors: Factors, parts: int) -> bool:
+    """Tell whether a block reaches from one part of the outputs into another."""
+    return len(factors["oft_blocks"]) % parts > 0
 
 
 def difference(factors: Factors, shape: Shape) -> Tensor:
@@ -228,7 +238,13 @@ KINDS = (
     Kind("LoRA", ("rows_a",), ("rows_a", "rows_b"), low_rank_rows),
     Kind("LoHa", ("hada_w1_a",), HADA, hadamard),
     Kind("LoKr", LOKR, LOKR, kronecker),
-    Kind("OFT", ("oft_blocks",), ("oft_blocks", "rescale"), changed=rotated),
+    Kind(
+        "OFT",
+        ("oft_blocks",),
+        ("oft_blocks", "rescale"),
+        changed=rotated,
+        mixes=rotates_across,
+    ),
     Kind("GLoRA", ("a1", "b1"), ("a1", "a2", "b1", "b2"), changed=generalised),
     Kind("(IA)^3", ("on_input",), ("weight", "on_input"), changed=inhibited),
     Kind(
@@ -249,111 +265,6 @@ def decomposed(
     others = [each for each in range(weight.ndim) if each != axis]
     were = torch.linalg.vector_norm(moved, dim=others, keepdim=True)
     return moved * (1 + strength * (_along(lengths.flatten(), weight, axis) / were - 1))
-
-
-@dataclass(frozen=True, eq=False)
-class Delta:
-    """What an adapter makes of the weight and the bias of one layer."""
-
-    kind: Kind
-    factors: Factors
-    part: int = 0
-    parts: int = 1
-    """How many layers of ours are one in the file; ours is one of them."""
-
-    def to(self, device: torch.device | str) -> "Delta":
-        """Return the same on a device."""
-        return replace(self, factors=self.factors.to(device))
-
-    def form(self) -> Hashable:
-        """Return what tells of which weights it is a change, without its numbers."""
-        tensors = self.factors.by_suffix.items()
-        shapes = tuple((name, tuple(tensor.shape)) for name, tensor in tensors)
-        return self.kind.title, self.parts, self.factors.on_input, shapes
-
-    def fits(self, weight: Tensor, bias: Tensor | None) -> bool:
-        """Tell whether it is a change of such a weight, of which no number is read."""
-        rows = self.parts * weight.shape[0]
-        most = max(rows, weight.numel() // max(1, weight.shape[0]))
-        for factor in self.factors.by_suffix.values():
-            if not factor.is_floating_point() or not factor.numel():
-                return False
-            if max(factor.shape, default=0) > most:
-                return False  # of a rank that would only fill the memory
-        if self.is_thin and weight.ndim == 1:
-            return False  # what is made for matrices
-        weight, bias = weight.to("meta"), None if bias is None else bias.to("meta")
-        try:
-            changed, moved = self.to("meta").changed(weight, bias, 1.0)
-        except (RuntimeError, ValueError, LookupError):
-            return False
-        same = moved is None or moved.shape == weight.shape[:1]
-        return changed.shape == weight.shape and same
-
-    @property
-    def is_added(self) -> bool:
-        """Whether it is the same whatever else is made of the weight."""
-        return self.kind.changed is None and self._lengths is None
-
-    @property
-    def is_thin(self) -> bool:
-        """Whether it is a product of two thin matrices, and nothing else."""
-        others = {"mid", *MAGNITUDES, *BIASES} & {*self.factors.by_suffix}
-        return self.kind.added is low_rank and not others
-
-    def thin(self) -> tuple[Tensor, Tensor, float]:
-        """Return what maps up, (out, rank), what maps down, and their scale."""
-        up, down = (self.factors.by_suffix[name] for name in ("up", "down"))
-        return self._ours(up).flatten(1), down, self.factors.scale(down.shape[0])
-
-    def changed(
-        self, weight: Tensor, bias: Tensor | None, strength: float
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return what a weight and a bias become, in float32 where they are others."""
-        weight = weight.float()
-        return self._weight(weight, strength), self._bias(weight, bias, strength)
-
-    def _weight(self, weight: Tensor, strength: float) -> Tensor:
-        if self.kind.changed is not None:
-            if self.parts > 1:
-                raise ValueError("a part of what cannot be taken apart")
-            return self.kind.changed(self.factors, weight, strength)
-        if self.kind.added is None:
-            return weight
-        rows = self.parts * weight.shape[0]
-        change = self._ours(self.kind.added(self.factors, (rows, *weight.shape[1:])))
-        lengths = self._lengths
-        if lengths is None:
-            return weight + strength * change
-        if "rows_a" in self.factors or "dora_scale" in self.factors:
-            axis = 0 if lengths.shape[0] == rows else 1
-        else:
-            axis = 0
-        lengths = lengths if axis else self._ours(lengths.flatten())
-        return decomposed(weight, change, lengths, axis, strength)
-
-    @property
-    def _lengths(self) -> Tensor | None:
-        """Of the rows or columns of what a DoRA makes."""
-        found = (name for name in MAGNITUDES if name in self.factors)
-        name = next(found, None)
-        return None if name is None else self.factors[name]
-
-    def _bias(
-        self, weight: Tensor, bias: Tensor | None, strength: float
-    ) -> Tensor | None:
-        if self.kind.bias is not None and bias is not None:
-            bias = self.kind.bias(self.factors, weight, bias, strength)
-        for name in BIASES:
-            if name in self.factors:
-                more = strength * self._ours(self.factors[name])
-                if name == "up_bias":
-                    more = more * self.factors.scale(self.factors["down"].shape[0])
-                bias = more if bias is None else bias.float() + more
-        return bias
-
-    def _ours(self, whole: Tensor) -> Tensor:
-        return whole.chunk(self.parts)[self.part] if self.parts > 1 else whole
 
 
 def kind_of(suffixes: set[str]) -> Kind | None:

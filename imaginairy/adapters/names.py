@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
 
-from imaginairy.families.family import DENOISER, Family, PartRow
+from imaginairy.families.family import DENOISER, Family, PartRow, function
 from imaginairy.weights.stored import stored_as
 
+Like = Literal["kohya", "peft"]
+"""Whose names adapters get that are written here."""
 PEFT = "base_model.model."
 """What PEFT puts before the names of whatever it was given."""
 DENOISERS = (
@@ -154,6 +156,27 @@ def _spellings(path: str, starts: Sequence[str]) -> Iterator[str]:
             yield start + path.replace(".", "_")
         else:
             yield from (start + path, PEFT + start + path, start + PEFT + path)
+
+
+def layer_name(
+    family: Family, row: PartRow, config: Any, module: str, like: Like = "kohya"
+) -> str:
+    """Return what kohya's trainers, or PEFT, call a layer of ours.
+
+    Args:
+        row: the network that it is of; its family and it say how they are written.
+        config: the sizes of that network.
+    """
+    assert family.written is not None and row.written is not None  # asked before
+    draws, texts = row.role == DENOISER, family.texts
+    as_file = draws and like == "kohya" and family.written.lora_of_file
+    naming: Any = function(row.written.file if as_file else row.written.folder)
+    path = stored_as(f"{module}.weight", naming.names(config)).name
+    path = path.removesuffix(".weight")
+    if like == "peft":
+        return f"{row.folder}.{path}"
+    number = texts.index(row) + 1 if len(texts) > 1 and not draws else ""
+    return f"lora_{'unet' if draws else f'te{number}'}_{path.replace('.', '_')}"
 
 
 IGNORED = re.compile(r"(lora_te1_|text_encoder\.)text_projection\..*|.*logit_scale.*")

@@ -1,7 +1,7 @@
 """The learned words that a prompt is drawn with: those asked for, and those it says."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from imaginairy.adapters.word_file import read_word, require_suits, word_of
 from imaginairy.embedding import WordFile, parse_embedding
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.learned_word import LearnedWord
-from imaginairy.sources.adapters import fetch_adapter, files, is_path, locate_adapter
+from imaginairy.sources.adapter_folders import Folders
+from imaginairy.sources.adapters import fetch_adapter, is_path, locate_adapter
 from imaginairy.word_signs import looking_so, mentioned, occurs
 
 KIND = "learned word"
@@ -28,6 +29,12 @@ class Reader:
     """The file or folder that it lies in, by which others may lie."""
     say: Callable[[str], None]
     """Says a sentence, once."""
+    folders: Folders = field(default_factory=Folders)
+    """Where words lie by name."""
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Yield the names and paths of files that may be words."""
+        return self.folders.files(self.home)
 
     def read(self, path: Path, word: str = "") -> LearnedWord:
         """Read a word that the model can read.
@@ -100,7 +107,7 @@ def words_of(
             )
     asked = {name.casefold() for text in texts for name in mentioned(text)}
     brought = {name.casefold() for word in bundled for name in word.names}
-    for stem, paths in _named_by(texts, reader.home, {*found} | brought):
+    for stem, paths in _named_by(texts, reader, {*found} | brought):
         if chosen := _chosen(stem, paths, reader, is_asked=stem.casefold() in asked):
             path, word = chosen
             for name in word.names:
@@ -122,7 +129,7 @@ def _given(given: str, reader: Reader) -> WordFile:
     """Find a word that is asked for."""
     word, name = parse_embedding(given)
     wanted = name.casefold()
-    for stem, path in () if is_path(name) else files(reader.home):
+    for stem, path in () if is_path(name) else reader.files():
         if wanted in (stem.casefold(), path.name.casefold()):
             try:
                 learned = reader.read(path, word)
@@ -137,12 +144,12 @@ def _given(given: str, reader: Reader) -> WordFile:
 
 
 def _named_by(
-    texts: Sequence[str], home: Path | None, known: set[str]
+    texts: Sequence[str], reader: Reader, known: set[str]
 ) -> Iterator[tuple[str, list[Path]]]:
     """Yield the names of files that texts say, and all files of that name."""
     whole = "\n".join(texts).casefold()
     named: dict[str, list[Path]] = {}
-    for stem, path in files(home):
+    for stem, path in reader.files():
         if stem.casefold() in whole and stem.casefold() not in known:
             named.setdefault(stem, []).append(path)
     for stem, paths in named.items():

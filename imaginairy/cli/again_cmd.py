@@ -32,12 +32,9 @@ from imaginairy.sources.adapters import with_hash
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import DRAWS, VAE
 
-OF_IMAGINE = [
-    param
-    for param in imagine_cmd.params
-    if param.name not in ("prompts", "prompts_file", "version")
-]
-"""Whatever `imagine` takes, this takes too."""
+NOT_TAKEN = ("prompts", "prompts_file", "output", "output_kind", "version")
+OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAKEN]
+"""Whatever `imagine` takes of single images, this takes too."""
 
 
 @click.command(

@@ -61,7 +61,7 @@ def any_adapter(
     """Offer the adapters in the folders that are searched, and files."""
 
     def found() -> Words:
-        from imaginairy.sources.adapters import files
+        from imaginairy.sources.adapter_folders import files
         from imaginairy.sources.locate import existing
 
         model = context.params.get("model")

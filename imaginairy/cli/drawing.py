@@ -68,6 +68,11 @@ def draw(
 
         tell_plan(plan, needs.drawing, store)
         return
+    if needs.drawing.output is not None:
+        from imaginairy.cli.publishing import publish
+
+        publish(plan, needs.drawing, store)
+        return
     with resumed(needs.drawing) as manifest:
         run = Run(plan, needs.drawing, store, manifest, on_saved)
         batches = Batches(store, run.watching, needs.drawing.batch_size)

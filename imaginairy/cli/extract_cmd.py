@@ -14,7 +14,8 @@ from imaginairy.log import log
 from imaginairy.sources.roles import DRAWS
 
 if TYPE_CHECKING:
-    from imaginairy.conversion.extract import Extracted, Like
+    from imaginairy.adapters.names import Like
+    from imaginairy.conversion.extract import Extracted
 
 LARGEST_RANK = 1024
 RANK = click.IntRange(1, LARGEST_RANK)

@@ -17,7 +17,7 @@ from imaginairy.cli.common_options import (
 )
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.options import Decorator, given, prompt_options
-from imaginairy.cli.paths import NamedPath
+from imaginairy.cli.paths import NamedFile
 from imaginairy.cli.provenance import provenance_options
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
@@ -25,6 +25,7 @@ from imaginairy.cli.size import NAMED, SHAPES, asked_size
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.fields import Section
+from imaginairy.fleet.kinds import KINDS
 from imaginairy.formats import ANIMATIONS
 from imaginairy.memory import VARIABLE as LOW_MEMORY
 from imaginairy.precision import Precision
@@ -42,10 +43,9 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @click.command("imagine", cls=SectionedCommand, context_settings=WIDE)
 @click.argument("prompts", nargs=-1, metavar="PROMPT...")
 @_option(
-    "Prompt", "--prompts-file", metavar="FILE",
-    type=NamedPath(exists=True, dir_okay=False, allow_dash=True),
-    help="Also take prompts from a file: one a line, or in a .jsonl file one JSON "
-    "object of fields a line, which win over the options.",
+    "Prompt", "--prompts-file", metavar="FILE", type=NamedFile(),
+    help="Also take prompts from a file: one a line, or in a .jsonl, .csv or .parquet "
+    "file one a row with any fields, which win over the options.",
 )  # fmt: skip
 @_option(
     "Size", "--size", metavar="SIZE",
@@ -73,6 +73,17 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
 @_option(
     "Output", "--output-file-extension", "extension", default="jpg", show_default=True,
     type=EXTENSIONS, help="File format of the images.",
+)  # fmt: skip
+@_option(
+    "Output", "--output", metavar="ADDRESS",
+    help="Publish the images here in place of --outdir, named for the ids of their "
+    "prompts: a folder, or an address such as s3://bucket/images. The same command "
+    "again draws what is not there.",
+)  # fmt: skip
+@_option(
+    "Output", "--output-kind", also=("--output-format",), type=click.Choice(KINDS),
+    help="How --output holds them: as files of a folder (the default), or as shards "
+    "of many in Parquet or WebDataset.",
 )  # fmt: skip
 @_option(
     "Output", "--resume", is_flag=True,
@@ -136,7 +147,7 @@ def imagine_cmd(
     context: click.Context,
     /,
     prompts: tuple[str, ...],
-    prompts_file: Path | None,
+    prompts_file: Path | str | None,
     repeats: int,
     schedules: tuple[str, ...],
     device: str | None,

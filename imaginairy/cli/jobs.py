@@ -15,7 +15,9 @@ from imaginairy.cli.prompts_file import Prompts
 from imaginairy.cli.size import Size
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import in_words_of
+from imaginairy.fleet.ids import IdMap
 from imaginairy.fleet.lines import Asked
+from imaginairy.fleet.rows import id_of, seed_of
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.outputs import claimed_number
@@ -45,6 +47,10 @@ class Job:
     column: str
     extension: str | None = None
     """How to save it, where that is not the same for all."""
+    id: str = ""
+    """What its picture is called, where pictures go by ids."""
+    place: str = ""
+    """The line of a file that it is from."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class Plan:
     """What seeds are made of that nobody gave."""
     of_web: dict[str, LazyLoadingImage] = field(default_factory=dict)
     """Each is fetched once."""
+    by_id: bool = False
+    """Whether each picture is called by an id, of which seeds are made then."""
 
     @property
     def of_each(self) -> int:
@@ -103,7 +111,9 @@ class Plan:
         """Yield the jobs of a prompt; those of its like before it are counted."""
         try:
             fields = self._with_images(self._seeded(each, repeat, same))
-            for prompt in swept(each.prompt, fields, self.sweeps):
+            id = self._id(each, repeat)
+            prompts = swept(each.prompt, fields, self.sweeps)
+            for number, prompt in enumerate(prompts, start=1):
                 values = [
                     f"{name}={in_words_of(prompt, name)}" for name, _ in self.sweeps
                 ]
@@ -114,7 +124,14 @@ class Plan:
                     *(repeated if values else []),
                     *values[:-1],
                 ]
-                yield Job(prompt, " ".join(down), " ".join(along), each.extension)
+                yield Job(
+                    prompt,
+                    " ".join(down),
+                    " ".join(along),
+                    each.extension,
+                    f"{id}-{number}" if id and values else id,
+                    each.place or "",
+                )
         except BadOptionError as error:
             if each.place is None:
                 raise
@@ -143,17 +160,57 @@ class Plan:
         is_varied += dict(self.sweeps).get("variation_strength", [])
         wanted = ("seed", *(["variation_seed"] if any(is_varied) else []))
         left_open = [name for name in wanted if fields.get(name) is None]
-        if left_open:
+        if left_open and self.by_id:
+            id = self._id(each, repeat)
+            fields |= {name: seed_of(name, id) for name in left_open}
+        elif left_open:
             asked = _fingerprint(each)
             for name in left_open:
                 fields[name] = self._seed(name, asked, same[asked], repeat)
             same[asked] += 1
         return fields
 
+    def _id(self, each: Asked, repeat: int) -> str:
+        """Return the id of what is asked for, before values of the schedules."""
+        if not self.by_id:
+            return ""
+        return f"{id_of(each)}-{repeat + 1}" if self.repeats > 1 else id_of(each)
+
+    def require_unique(self) -> None:
+        """Refuse ids that two pictures would have.
+
+        Raises:
+            BadOptionError: there are such; the message says where.
+        """
+        numbered = self.repeats * self.of_each > 1
+        ids = IdMap()
+        for each in self.asked:
+            if not ids.put(id_of(each)):
+                raise BadOptionError(
+                    f"{each.place}: the id '{each.id}' is that of another row too; "
+                    "give each row one of its own, or none."
+                )
+        for each in self.asked if numbered else ():
+            for base in _repeated(each.id or ""):
+                if base in ids:
+                    raise BadOptionError(
+                        f"{each.place}: the id '{each.id}' could be that of a repeat "
+                        f"of '{base}'; give one of them another id."
+                    )
+
     def _seed(self, *of: object) -> int:
         """Return the seed that something has in this run."""
         drawn = hashlib.sha256(repr((self.chance, *of)).encode()).digest()
         return 1 + int.from_bytes(drawn, "big") % MAX_RANDOM_SEED
+
+
+def _repeated(id: str) -> Iterator[str]:
+    """Yield the ids of which this could be a repeat, or be drawn of a swept value."""
+    for _ in range(2):
+        id, _, number = id.rpartition("-")
+        if not number.isdecimal():
+            return
+        yield id
 
 
 def _fingerprint(asked: Asked) -> int:

@@ -26,6 +26,18 @@ if TYPE_CHECKING:
     from imaginairy.outputs import SaveOptions
 
 
+NOT_PUBLISHED = {
+    "grid": "--grid",
+    "compilation": "--compilation-anim",
+    "show_work": "--show-work",
+    "preview": "--preview",
+    "gif": "--gif",
+    "compare_gif": "--compare-gif",
+    "show": "--show",
+}
+"""What needs the images of a run as files of a folder."""
+
+
 class Saved(NamedTuple):
     """A picture that was saved, now or by an earlier run."""
 
@@ -55,8 +67,12 @@ class Drawing:
     quiet: bool
     resume: bool
     plan: bool
+    output: str | None = None
+    """Where images are published by their ids, in place of `outdir`."""
+    output_kind: str | None = None
 
     def __post_init__(self) -> None:
+        self._require_published_alone()
         if self.as_json and self.show:
             raise BadOptionError(
                 "--json and --show both write to standard output; give one of them."
@@ -70,7 +86,27 @@ class Drawing:
             BadOptionError: it cannot be signed, or not all be printed.
         """
         options = {**options, "provenance": asked_provenance(options)}
-        return cls(**{each.name: options[each.name] for each in fields(cls)})
+        names = [each.name for each in fields(cls) if each.name in options]
+        return cls(**{name: options[name] for name in names})
+
+    def _require_published_alone(self) -> None:
+        """Refuse what cannot be had of images that are published."""
+        if self.output is None:
+            if self.output_kind is not None:
+                raise BadOptionError(
+                    "--output-kind says how --output holds the images; give both."
+                )
+            return
+        for name, value in vars(self).items():
+            if name in NOT_PUBLISHED and value:
+                raise BadOptionError(
+                    f"--output publishes the images and nothing beside them; leave "
+                    f"{NOT_PUBLISHED[name]} out, or give --outdir."
+                )
+        if self.resume:
+            raise BadOptionError(
+                "--output goes on with what is there without --resume; leave it out."
+            )
 
     @property
     def saving(self) -> "SaveOptions":

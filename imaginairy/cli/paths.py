@@ -36,6 +36,23 @@ class PlaceName(NamedPath):
         return str(value)
 
 
+class NamedFile(NamedPath):
+    """A file that is there, or one at an address, looked up when it is read."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, allow_dash=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Take a text as a path, or as an address that it is."""
+        from imaginairy.fleet.addresses import is_address
+
+        if isinstance(value, str) and is_address(value):
+            return value
+        return super().convert(value, param, ctx)
+
+
 def _can_be_a_name(path: str | os.PathLike[str]) -> bool:
     try:
         return b"\0" not in os.fsencode(path)

@@ -1,6 +1,7 @@
 """Prompts from the command line, from files and from standard input."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ class Prompts:
 
     Args:
         prompts: texts; `-` stands for what standard input says.
-        file: one prompt a line; a name in .jsonl has one JSON object a line.
+        file: one prompt a line, or rows of fields; see `fleet.rows`.
         options: the fields given for all of them; a line's own win.
 
     Raises:
@@ -22,14 +23,17 @@ class Prompts:
     """
 
     def __init__(
-        self, prompts: Sequence[str], file: Path | None, options: dict[str, Any]
+        self,
+        prompts: Sequence[str],
+        file: Path | str | None,
+        options: dict[str, Any],
     ) -> None:
         self._parts: list[list[Asked] | Lines] = []
         for prompt in prompts:
             if prompt == STANDARD_INPUT:
                 self._parts.append(read_lines(STANDARD_INPUT, options))
             else:
-                self._parts.append([Asked(prompt, options)])
+                self._parts.append([Asked(prompt, options, number=1)])
         if file is not None:
             self._parts.append(read_lines(file, options))
 
@@ -39,8 +43,13 @@ class Prompts:
         Raises:
             BadOptionError: a line cannot be used; the message says which.
         """
+        before = 0
         for part in self._parts:
-            yield from part
+            number = 0
+            for asked in part:
+                number = asked.number
+                yield replace(asked, number=before + number)
+            before += number
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))

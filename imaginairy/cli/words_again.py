@@ -14,11 +14,11 @@ from imaginairy.hypernetwork import (
 )
 from imaginairy.log import log, shortened
 from imaginairy.metadata.word_hashes import called
+from imaginairy.sources.adapter_folders import files
 from imaginairy.sources.adapters import (
     HASH,
     AdapterRow,
     adapter_source,
-    files,
     locate_adapter,
     named_in_folders,
     with_hash,

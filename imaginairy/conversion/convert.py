@@ -1,5 +1,6 @@
 """A model converted: to a file or a folder, in a precision, with what is merged."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,12 @@ from imaginairy.conversion.folder import plan_folder, write_folder
 from imaginairy.conversion.merging import with_adapters
 from imaginairy.conversion.single_file import plan_file
 from imaginairy.conversion.source import Source, settled, source_of, with_vae
-from imaginairy.conversion.vocabularies import files_of, own_vocabularies
+from imaginairy.conversion.vocabularies import (
+    files_of,
+    left_by,
+    own_vocabularies,
+    require_own_vocabulary,
+)
 from imaginairy.lora import Lora
 from imaginairy.models.checkpoint import vocabulary_beside
 from imaginairy.weights.writing import size_written, write_safetensors
@@ -117,8 +123,10 @@ def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Conv
         vocabulary_beside(path, source.family.part(role)): files_of(folder)
         for role, folder in own_vocabularies(source).items()
     }
-    for folder in beside:
+    left = left_by(path, {*beside})
+    for folder in (*beside, *left):
         require_free(folder, "folder", source.files, yes=asked.yes)
+    require_own_vocabulary(source, path)
     size = size_written(plan.pieces, plan.metadata)
     require_room(path, size, f"'{path.name}'")
     clear_abandoned(path.absolute().parent)
@@ -130,6 +138,8 @@ def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Conv
             with whole_folder(folder) as inner:
                 for name, data in files.items():
                     (inner / name).write_bytes(data)
+        for folder in left:
+            shutil.rmtree(folder)
     return Converted(path, size, plan.unread, tuple(beside))
 
 

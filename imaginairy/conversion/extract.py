@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from imaginairy.adapters.names import Like, layer_name
 from imaginairy.conversion.destination import layout_of, require_free, require_room
 from imaginairy.conversion.low_rank import Thin, energy, thin
 from imaginairy.conversion.metadata import architecture, predicted
 from imaginairy.conversion.source import Source, settled, source_of
 from imaginairy.errors import BadOptionError, CheckpointError
-from imaginairy.families.family import DENOISER, PartRow, function
+from imaginairy.families.family import DENOISER, PartRow
 from imaginairy.models.declared import ARCHITECTURE
 from imaginairy.networks.layers import Conv2d, Linear
 from imaginairy.sources.checksum import checksum
@@ -24,7 +24,6 @@ from imaginairy.weights.stored import stored_as
 from imaginairy.weights.writing import Piece, size_written, write_safetensors
 from imaginairy.whole_files import clear_abandoned, whole_file
 
-Like = Literal["kohya", "peft"]
 ENDS: dict[Like, tuple[str, str]] = {
     "kohya": ("lora_up.weight", "lora_down.weight"),
     "peft": ("lora_B.weight", "lora_A.weight"),
@@ -202,7 +201,8 @@ def _layer(
 ) -> Iterator[Piece]:
     before, after = (each.float() for each in both)
     difference = (after - before).flatten(1)
-    called = layer_name(source, row, module, wanted.like)
+    config = source.checkpoint.parts[row.role].config
+    called = layer_name(source.family, row, config, module, wanted.like)
     if not difference.isfinite().all():
         raise CheckpointError(
             f"The difference of '{called}' is not finite (NaN or infinity), so one of "
@@ -238,20 +238,6 @@ def _as_pieces(
 def _read(part: Part, name: str) -> Tensor:
     place = stored_as(name, part.names)
     return place.taken(part.tensors.read(place.name))
-
-
-def layer_name(source: Source, row: PartRow, module: str, like: Like) -> str:
-    """Return what kohya's trainers, or PEFT, call a layer of a model."""
-    assert row.written is not None  # see `source_of`
-    draws, texts = row.role == DENOISER, source.family.texts
-    as_file = draws and like == "kohya" and source.written.lora_of_file
-    naming: Any = function(row.written.file if as_file else row.written.folder)
-    names = naming.names(source.checkpoint.parts[row.role].config)
-    path = stored_as(f"{module}.weight", names).name.removesuffix(".weight")
-    if like == "peft":
-        return f"{row.folder}.{path}"
-    number = texts.index(row) + 1 if len(texts) > 1 and not draws else ""
-    return f"lora_{'unet' if draws else f'te{number}'}_{path.replace('.', '_')}"
 
 
 def said_of(base: Source, tuned: Source, wanted: Wanted, path: Path) -> dict[str, str]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.adapters.acting import strength_of
+from imaginairy.adapters.delta import Delta
 from imaginairy.adapters.file import Adapter, read_adapter
-from imaginairy.adapters.kinds import Delta
 from imaginairy.conversion.pieces import Change
 from imaginairy.conversion.source import Source
 from imaginairy.errors import BadOptionError, CheckpointError
@@ -24,16 +24,21 @@ class Uses:
     """What adapters make of one layer, each at its strength."""
 
     deltas: Sequence[tuple[Delta, float]]
+    """Those that add come first."""
 
-    def __call__(
-        self, weight: Tensor, bias: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias as they become."""
-        for delta, strength in sorted(
-            self.deltas, key=lambda each: not each[0].is_added
-        ):
-            weight, bias = delta.changed(weight, bias, strength)
-        return weight, bias
+    def weight(self, weight: Tensor) -> Tensor:
+        """Return what becomes of the weight."""
+        for delta, strength in self.deltas:
+            weight = delta.changed_weight(weight, strength)
+        return weight
+
+    def bias(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return what becomes of the bias, for which no weight is computed."""
+        became: Tensor | None = bias
+        for delta, strength in self.deltas:
+            became = delta.changed_bias(weight, became, strength)
+        assert became is not None  # as there was one
+        return became
 
 
 def with_adapters(source: Source, loras: Sequence[Lora]) -> Source:
@@ -62,10 +67,11 @@ def with_adapters(source: Source, loras: Sequence[Lora]) -> Source:
             for name, deltas in layers.items():
                 strength = strength_of(found, lora, role, name)
                 if strength:
+                    require_biases(adapter, hollow.networks[role], name, deltas)
                     each = [(delta, strength) for delta in deltas]
                     uses.setdefault(role, {}).setdefault(name, []).extend(each)
     merges: dict[str, Mapping[str, Change]] = {
-        role: {name: Uses(each) for name, each in layers.items()}
+        role: {name: Uses(in_order(each)) for name, each in layers.items()}
         for role, layers in uses.items()
     }
     named = (
@@ -78,6 +84,28 @@ def with_adapters(source: Source, loras: Sequence[Lora]) -> Source:
         merged=(*source.merged, *named),
         files=(*source.files, *(adapter.path for adapter in opened)),
     )
+
+
+def in_order(uses: Sequence[tuple[Delta, float]]) -> list[tuple[Delta, float]]:
+    """Return changes as they act: those that add come first."""
+    return sorted(uses, key=lambda use: not use[0].is_added)
+
+
+def require_biases(
+    adapter: Adapter, network: nn.Module, layer: str, deltas: Sequence[Delta]
+) -> None:
+    """Check that no layer is given a bias that it has not, as models have no place for.
+
+    Raises:
+        CheckpointError: one is.
+    """
+    ours: Any = network.get_submodule(layer)
+    if getattr(ours, "bias", None) is None and any(each.has_bias for each in deltas):
+        raise CheckpointError(
+            f"'{adapter.path}' gives the layer '{layer}' a bias, and models of that "
+            "kind have none there, so it cannot be merged; use it where images are "
+            "generated."
+        )
 
 
 def opened_for(source: Source, lora: Lora) -> Adapter:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from imaginairy.weights.assemble import Part
 from imaginairy.weights.stored import Stored, stored_as
 from imaginairy.weights.writing import Piece
 
-LAYER = ("weight", "bias")
+WEIGHT, BIAS = "weight", "bias"
 """What the tensors of a layer are called."""
 KEPT = re.compile(
     r".*\.position_ids|logit_scale|text_projection(\.weight)?"
@@ -23,8 +23,18 @@ KEPT = re.compile(
 )
 """What stands in files of text encoders, is not read, and goes from one file into
 another of the same naming."""
-Change = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
-"""What becomes of the weight and the bias of a layer; both float32."""
+
+
+class Change(Protocol):
+    """What becomes of a layer. The two are written apart, so they are asked apart."""
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """Return what becomes of the weight; both float32."""
+
+    def bias(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return what becomes of the bias beside a weight that is still unchanged."""
+
+
 Changes = Mapping[str, Change]
 """By the layers of a network."""
 
@@ -155,10 +165,11 @@ class _Layers:
         change = self.changes.get(module)
         if change is None:
             return self._cast(tensor, self.dtype, name)
-        weight, bias = (self._in_full(f"{module}.{each}") for each in LAYER)
-        assert weight is not None  # without which a layer has no changes
-        both = dict(zip(LAYER, change(weight, bias), strict=True))
-        whole: Any = both[kind]
+        weight = self._in_full(f"{module}.{WEIGHT}")
+        if kind == BIAS:
+            whole = change.bias(weight, self._in_full(ours))
+        else:
+            whole = change.weight(weight)
         return self._cast(whole.reshape(tensor.shape), self.dtype or tensor.dtype, name)
 
     def _taken(self, ours: str, read: Callable[[str], Tensor]) -> Tensor:
@@ -167,10 +178,8 @@ class _Layers:
         taken = source.taken(read(source.name))
         return taken.reshape(shape) if taken.ndim > len(shape) else taken
 
-    def _in_full(self, ours: str) -> Tensor | None:
-        """Return one of ours in float32; None where there is no such tensor."""
-        if ours not in self.shapes:
-            return None
+    def _in_full(self, ours: str) -> Tensor:
+        """Return one of ours in float32."""
         tensor = self._taken(ours, self.tensors.read)
         return tensor.reshape(self.shapes[ours]).float()
 

@@ -1,16 +1,24 @@
 """The vocabularies of text encoders, as they go with a model that is converted."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from imaginairy.conversion.source import Source
+from imaginairy.errors import BadOptionError
 from imaginairy.families.family import PartRow, function
+from imaginairy.families.table import FAMILIES
+from imaginairy.models.checkpoint import vocabularies_read, vocabulary_beside
 from imaginairy.networks.config import ClipTextConfig
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
-from imaginairy.sources.layouts import MERGES, TOKENIZER, VOCABULARY
+from imaginairy.sources.layouts import (
+    MERGES,
+    TOKENIZER,
+    VOCABULARY,
+    has_clip_vocabulary,
+)
 from imaginairy.tokenizer import END, START
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.vocabulary import LONGEST
@@ -45,6 +53,37 @@ def is_public(source: Source, row: PartRow, folder: Path) -> bool:
     ids = {word: tokenizer.tokenizer.token_to_id(word) for word in usual}
     whole = tokenizer.max_tokens == config.max_tokens and ids == usual
     return whole and tokenizer.ids(TOLD) == IDS
+
+
+def left_by(path: Path, written: Collection[Path]) -> list[Path]:
+    """Return the vocabularies that went with another file at a path.
+
+    Args:
+        written: folders that are written in place of some.
+    """
+    texts = [row for family in FAMILIES for row in family.texts if row.vocabulary]
+    beside = dict.fromkeys(vocabulary_beside(path, row) for row in texts)
+    return [f for f in beside if f not in written and has_clip_vocabulary(f)]
+
+
+def require_own_vocabulary(source: Source, path: Path) -> None:
+    """Check that nothing that lies by a file is taken for its vocabulary.
+
+    Raises:
+        BadOptionError: something would be.
+    """
+    own = own_vocabularies(source)
+    for row in source.family.texts:
+        near = [
+            place
+            for place in vocabularies_read(path, row)
+            if place != vocabulary_beside(path, row)
+        ]
+        if near and row.role not in own and not is_public(source, row, near[-1]):
+            raise BadOptionError(
+                f"'{near[-1]}' holds a vocabulary with which '{path}' would be read, "
+                "and which is not that of the model; give a place in another folder."
+            )
 
 
 def vocabulary_files(source: Source, row: PartRow) -> Mapping[str, bytes]:

@@ -5,7 +5,7 @@ from array import array
 from hashlib import sha256
 
 MOST_CHARACTERS = 500
-PLAIN = re.compile(r"[a-z0-9_][a-z0-9_-]{0,99}")
+PLAIN = re.compile(r"[a-z0-9_][a-z0-9_-]{0,89}")
 """Ids that are names of files as they are, wherever those lie: no two that differ in
 capitals only, and no dots, at which WebDataset parts names."""
 MADE = re.compile(r".*-[0-9a-f]{16}")

@@ -1,7 +1,6 @@
 """Tables of prompts, CSV and Parquet, as lines of JSON."""
 
 import csv
-import io
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from imaginairy import checks
 from imaginairy.aliases import ALIASES, OPTIONS
 from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError
-from imaginairy.fleet.lines import ID, LONGEST_LINE
+from imaginairy.fleet.lines import BOM, ID, lines_of
 
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ROWS_READ = 1024
@@ -24,8 +23,7 @@ def csv_lines(file: IO[bytes], name: str) -> Iterator[bytes]:
     Raises:
         BadOptionError: it is no such table.
     """
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    csv.field_size_limit(LONGEST_LINE)
+    text = (line.decode() for line in lines_of(file))
     rows = csv.reader(text, strict=True)
     for number in count():
         try:
@@ -37,7 +35,7 @@ def csv_lines(file: IO[bytes], name: str) -> Iterator[bytes]:
         if cells is None:
             return
         if number == 0:
-            columns = [each.strip() for each in cells]
+            columns = [each.removeprefix(BOM).strip() for each in cells]
             _require_columns(columns, name)
         elif cells and len(cells) != len(columns):
             raise BadOptionError(

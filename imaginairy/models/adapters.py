@@ -11,6 +11,7 @@ from imaginairy.lora import Lora
 from imaginairy.models.known_adapters import words_of
 from imaginairy.sources import few_steps
 from imaginairy.sources.adapter_facts import beside
+from imaginairy.sources.adapter_folders import Folders
 from imaginairy.sources.adapters import (
     CALLED,
     AdapterRow,
@@ -72,6 +73,8 @@ class HeldAdapters:
     """Opens adapters when they are asked for, and keeps them."""
 
     def __init__(self) -> None:
+        self.folders = Folders()
+        """Where they lie by name, as was last read of it."""
         self._rows: dict[tuple[str, str], AdapterRow] = {}
         self._opened: dict[Hashable, LoadedAdapter] = {}
         self._told: set[Hashable] = set()

@@ -140,12 +140,7 @@ def _read_as(
     places = {
         row.role: place
         for row in family.texts
-        for place in (
-            path.parent / str(row.vocabulary),
-            path.parent,
-            vocabulary_beside(path, row),
-        )
-        if has_clip_vocabulary(place)
+        for place in vocabularies_read(path, row)
     }
     return Checkpoint(
         family,
@@ -193,6 +188,12 @@ def parts_of_file(
         for row in family.parts
         if Header(whole.shapes.copy).has(row.prefix)
     }
+
+
+def vocabularies_read(path: Path, row: PartRow) -> list[Path]:
+    """Return the vocabularies that lie by a single file; the last is the one read."""
+    near = path.parent / str(row.vocabulary), path.parent, vocabulary_beside(path, row)
+    return [place for place in near if has_clip_vocabulary(place)]
 
 
 def vocabulary_beside(path: Path, row: PartRow) -> Path:

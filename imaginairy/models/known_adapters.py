@@ -13,7 +13,7 @@ from imaginairy.families.family import Header
 from imaginairy.families.strangers import stranger
 from imaginairy.models.training import readable, trigger_words
 from imaginairy.sources.adapter_facts import Beside, beside, header_of
-from imaginairy.sources.adapters import files
+from imaginairy.sources.adapter_folders import files
 
 KINDS = {kind.name for kind in ADAPTERS}
 

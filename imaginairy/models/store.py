@@ -94,6 +94,8 @@ class ModelStore:
         precision: `autocast` computes in what the device is fastest in, `full` in
             float32; None takes what `IMAGINAIRY_PRECISION` says, or else `autocast`.
         low_memory: take little memory, and time; None asks `IMAGINAIRY_LOW_MEMORY`.
+        learning: whether adapters are learnt with its models, which `autocast` computes
+            in bfloat16 then, or in float32 where the device has no units for it.
     """
 
     def __init__(
@@ -102,10 +104,11 @@ class ModelStore:
         precision: Precision | None = None,
         *,
         low_memory: bool | None = None,
+        learning: bool = False,
     ) -> None:
         self.device = choose_device(device)
         self.precision = usual_precision() if precision is None else precision
-        self.dtype = choose_dtype(self.device, self.precision)
+        self.dtype = choose_dtype(self.device, self.precision, learning=learning)
         self.adapters = HeldAdapters()
         self.low_memory = low = wants_low_memory(low_memory)
         self.economy = Economy(self.device, LITTLE if low else None)

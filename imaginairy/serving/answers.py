@@ -62,7 +62,7 @@ def error_body(error: Exception, offer: Offer) -> dict[str, Any]:
     status, code = status_of(error)
     kind = "invalid_request_error" if status < 500 else "server_error"
     said = {"message": sentence_of(error, offer), "type": kind, "code": code}
-    return {"error": {**said, "param": None}}
+    return {"error": {**said, "param": getattr(error, "param", None)}}
 
 
 def error_answer(error: Exception, offer: Offer) -> JSONResponse:

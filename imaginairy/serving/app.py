@@ -11,18 +11,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from imaginairy.serving import prompts_api
+from imaginairy.serving import (
+    openai_images,
+    openai_models,
+    prompts_api,
+    reference_api,
+)
 from imaginairy.serving.answers import error_answer
 from imaginairy.serving.engine import Engine
 from imaginairy.serving.guard import LOCAL_NAMES, Guard, Keys
 from imaginairy.serving.metrics import Metrics
 from imaginairy.serving.refusals import UnavailableError
+from imaginairy.serving.shelf import Shelf
 from imaginairy.version import __version__
 
-OPEN = frozenset({"/health", "/ready"})
-"""Paths that need no key."""
-APIS: tuple[Callable[[Engine], list[Route]], ...] = (prompts_api.routes,)
-"""Each gives its routes."""
+OPEN = frozenset({"/health", "/ready", *reference_api.PATHS})
+"""Paths that need no key, beside those of images that are held: names that nobody
+guesses are keys."""
 
 
 def application(
@@ -31,6 +36,7 @@ def application(
     keys: Iterable[str] = (),
     names: Collection[str] | None = LOCAL_NAMES,
     origins: Collection[str] = (),
+    shelf: Shelf | None = None,
     when_loaded: Callable[[], None] = lambda: None,
 ) -> Starlette:
     """Return the application, which starts and stops the engine with itself.
@@ -39,6 +45,7 @@ def application(
         keys: those that requests may come with; without any, everybody may ask.
         names: the names that the server goes by; None where any will do.
         origins: pages of which origins may ask it; `*` allows all.
+        shelf: where images lie that are fetched by their addresses.
         when_loaded: called in another thread once the engine is ready, or cannot be.
     """
     metrics = Metrics(engine)
@@ -62,14 +69,25 @@ def application(
         keys=Keys(keys),
         names=names,
         origins=origins,
-        is_open=OPEN.__contains__,
+        is_open=_is_open,
     )
     return Starlette(
-        routes=[*_own(engine, metrics), *(row for api in APIS for row in api(engine))],
+        routes=[
+            *_own(engine, metrics),
+            *prompts_api.routes(engine),
+            *openai_images.routes(engine, shelf or Shelf()),
+            *openai_models.routes(engine),
+            *reference_api.routes(),
+        ],
         middleware=[*_cors(origins), guard],
         exception_handlers={HTTPException: wrong},
         lifespan=lifespan,
     )
+
+
+def _is_open(path: str) -> bool:
+    """Tell whether a path needs no key."""
+    return path in OPEN or path.startswith(openai_images.HELD_AT)
 
 
 def _cors(origins: Collection[str]) -> list[Middleware]:

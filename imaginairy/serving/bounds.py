@@ -163,7 +163,9 @@ def _plain(bounds: Bounds, name: str, value: Any) -> Any:
 
 
 def _upload(bounds: Bounds, name: str, value: Any) -> Image:
-    """Read a picture that comes along as base64."""
+    """Read a picture that comes along as base64, unless that was done."""
+    if isinstance(value, Image):
+        return value
     if not isinstance(value, str):
         raise RefusedError(f"{name} is a picture as base64, not {shown(value, 60)}.")
     try:

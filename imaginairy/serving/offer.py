@@ -11,7 +11,8 @@ from imaginairy.checks import parse_refiner
 from imaginairy.errors import BadOptionError, near_miss, shown
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.refusals import NotOfferedError
-from imaginairy.sources.adapters import files, is_path
+from imaginairy.sources.adapter_folders import files
+from imaginairy.sources.adapters import is_path
 from imaginairy.sources.catalog import models_for
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import ROLES

@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from imaginairy.checks import Choice, flag
+from imaginairy.checks import Choice, Number, flag
+from imaginairy.fields import option, options
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.answers import (
+    Format,
     as_text,
     error_body,
     metadata_of,
@@ -19,7 +21,7 @@ from imaginairy.serving.answers import (
     preview_file,
 )
 from imaginairy.serving.bodies import object_of
-from imaginairy.serving.bounds import number, pictures_of
+from imaginairy.serving.bounds import pictures_of
 from imaginairy.serving.engine import Engine
 from imaginairy.serving.refusals import RefusedError
 from imaginairy.serving.streams import (
@@ -42,20 +44,21 @@ class Wishes:
         BadOptionError: one of them cannot be so.
     """
 
-    format: Any = "png"
-    """`png` or `jpg`."""
-    metadata: Any = True
-    """Whether the files say how they were made."""
-    stream: Any = False
-    """Whether what happens meanwhile is told, as server-sent events."""
-    previews: Any = 0
-    """How many previews of each picture there are in that."""
+    format: Format = option(
+        "What file an image comes as.", Choice(("png", "jpg")), "png"
+    )  # fmt: skip
+    metadata: bool = option("Whether that says how the image was made.", flag, True)
+    stream: bool = option(
+        "Tell what happens meanwhile, as server-sent events.", flag, False
+    )  # fmt: skip
+    previews: int = option(
+        "How many previews of each image there are in that.",
+        Number(0, MOST_PREVIEWS, whole=True), 0,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        Choice(("png", "jpg"))("format", self.format)
-        flag("metadata", self.metadata)
-        flag("stream", self.stream)
-        number("previews", self.previews, 0, MOST_PREVIEWS)
+        for name, row in options(self).items():
+            row.check(name, getattr(self, name))
 
 
 WISHES = tuple(each.name for each in fields(Wishes))

@@ -11,6 +11,8 @@ class RefusedError(ImaginairyError):
     status = 400
     code = "bad_request"
     """What programs tell it by."""
+    param: str | None = None
+    """Which field of the request it is about, where that is known."""
     headers: dict[str, str]
 
     def __init__(self, message: str, **headers: str) -> None:

@@ -1,24 +1,26 @@
 """Where adapters lie, LoRAs and their kin: by name, path, repository or address.
 
 There is no list of them as there is of models, so that a name is that of a file in one
-of a few folders: those that `IMAGINAIRY_ADAPTERS` names, then those beside the model,
-where other tools keep theirs, then what was fetched from addresses, and what comes with
-the package.
+of a few folders; see `adapter_folders`.
 """
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from platformdirs import user_cache_path
-
 from imaginairy.errors import UnknownModelError, near_miss, shown
 from imaginairy.sources import hub
 from imaginairy.sources.adapter_facts import header_of
+from imaginairy.sources.adapter_folders import (
+    VARIABLE,
+    Folders,
+    fetched_folder,
+    files,
+    own_folders,
+)
 from imaginairy.sources.checksum import checksum, checksum_of_tensors
 from imaginairy.sources.from_address import (
     ENDINGS,
@@ -26,16 +28,9 @@ from imaginairy.sources.from_address import (
     fetch_from,
 )
 from imaginairy.sources.locate import existing
-from imaginairy.sources.rows import BUNDLED_FOLDER, HubFile, HubRepo, LocalPath
+from imaginairy.sources.rows import HubFile, HubRepo, LocalPath
 from imaginairy.urls import SCHEMES, without_secrets
 
-VARIABLE = "IMAGINAIRY_ADAPTERS"
-"""The variable that names folders, as many as one likes."""
-BESIDE = ("loras", "lora", "lycoris", "embeddings", "hypernetworks", "adapters")
-"""What other tools call their folders of adapters, in any case."""
-BUNDLED = BUNDLED_FOLDER / "adapters"
-MOST_FILES = 20_000
-"""How many entries of folders are looked at."""
 MOST_SHOWN = 12
 KNOWN_HASH = "sshs_model_hash"
 """What kohya's trainer writes down of the SHA-256 of the tensors."""
@@ -68,71 +63,6 @@ class AdapterRow:
     place: Place
     is_known: bool = False
     """Whether it goes by the name of a file in one of the folders."""
-
-
-def folders(model: Path | None = None) -> list[tuple[Path, bool]]:
-    """Return the folders that are searched, and whether those in them are too.
-
-    Args:
-        model: the file or folder of the model that they are for.
-    """
-    found = [(folder, True) for folder in own_folders()]
-    if model is not None:
-        home = model if model.is_dir() else model.parent
-        found += [(each, True) for at in (home, home.parent) for each in _beside(at)]
-        found.append((home, False))
-    return [*found, (fetched_folder(), True), (BUNDLED, True)]
-
-
-def own_folders() -> list[Path]:
-    """Return the folders that the user names, whether they are there or not."""
-    said = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [_expanded(each) for each in said if each.strip()]
-
-
-def _expanded(folder: str) -> Path:
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError:  # of a user who is not there
-        return Path(folder)
-
-
-def fetched_folder() -> Path:
-    """Return where what came from web addresses is kept."""
-    return user_cache_path("imaginairy") / "adapters"
-
-
-def _beside(home: Path) -> list[Path]:
-    try:
-        return sorted(
-            each
-            for each in home.iterdir()
-            if each.name.lower() in BESIDE and each.is_dir()
-        )
-    except OSError:
-        return []
-
-
-def files(model: Path | None = None) -> Iterator[tuple[str, Path]]:
-    """Yield the names and the paths of files that may be adapters, folder by folder."""
-    seen: set[Path] = set()
-    left = MOST_FILES
-    for folder, is_deep in folders(model):
-        for path in _within(folder, is_deep):
-            left -= 1
-            if not left:
-                return
-            if path.suffix.lower() not in ENDINGS or not path.is_file():
-                continue  # such as a pipe, which is never opened
-            if (real := path.resolve()) not in seen:
-                seen.add(real)
-                yield path.stem, path
-
-
-def _within(folder: Path, is_deep: bool) -> Iterator[Path]:
-    for place, inner, names in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith(".")) * is_deep
-        yield from (Path(place, name) for name in sorted(names))
 
 
 def locate_adapter(
@@ -286,8 +216,8 @@ def chosen_in(path: Path) -> Path | None:
     """
     if not path.is_dir():
         return path if path.exists() else None
-    inside = [file for file in _within(path, is_deep=True) if file.is_file()]
-    names = [file.relative_to(path).as_posix() for file in inside[:MOST_FILES]]
+    inside = Folders().inside(path)
+    names = [file.relative_to(path).as_posix() for file in inside]
     return path / chosen(names, str(path))
 
 

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from imaginairy.adapters.file import Adapter, Found
 from imaginairy.adapters.scales import Scales
+from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family, function
 from imaginairy.families.table import FAMILIES
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.stored import stored_as
-from tests.support.adapters import KINDS, flat, of_kind
+from tests.support.adapters import KINDS, flat, of_kind, zeros
 from tests.support.kin import hollow, kin_text, kin_unet
 from tests.support.renamed import Held, compvis_unet
 
@@ -199,3 +200,24 @@ def test_every_spelling_finds_every_layer(name: str, spelling: str) -> None:
 def test_every_kind_finds_every_layer(name: str, kind: str) -> None:
     texts = "lora_te_" if name == "1.5" else "lora_te1_"
     assert_in_place(model(name), flattened("lora_unet_", texts, "lora_te2_"), kind)
+
+
+def test_what_needs_a_fused_layer_whole_says_so() -> None:
+    """OpenCLIP keeps queries, keys and values in one matrix, and our networks do not.
+
+    Why is said behind what is not used, and where there is nothing else.
+    """
+    start = "text_encoder.transformer.resblocks"
+    across = {f"{start}.0.attn.in_proj.oft_blocks": zeros(2, 1536, 1536)}
+    says = (
+        " Some change layers that are fused there and several here, each of which "
+        "needs the others: the blocks of an OFT turn rows of several into each other."
+    )
+    with pytest.raises(CheckpointError) as caught:
+        found(model("2.1"), across)
+    assert str(caught.value).endswith(says)
+    apart = {f"{start}.1.attn.in_proj.oft_blocks": zeros(6, 512, 512)}
+    result = found(model("2.1"), across | apart)
+    assert result.unused == [*across]
+    assert result.why == says
+    assert len(result.deltas["text"]) == 3

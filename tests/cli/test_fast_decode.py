@@ -121,6 +121,28 @@ def test_it_is_made_anew_about_ten_times(tiny_folder: Path, tmp_path: Path) -> N
     preview.close()
 
 
+def test_two_runs_in_one_folder_have_one_each(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    """Also beside what a run left that was killed."""
+    killed = tmp_path / ".preview.jpg.part"
+    killed.touch()
+    prompt = asked(tiny_folder, steps=1)
+    first, second = PreviewFile(tmp_path), PreviewFile(tmp_path)
+    for each in (first, second):
+        list(imagine(prompt, store=ModelStore("cpu"), observer=each))
+    assert [first.path.name, second.path.name] == ["preview.jpg", "preview_2.jpg"]
+    assert first.path.exists() and second.path.exists()
+    first.close()
+    assert [path.suffix for path in tmp_path.glob("preview*")] == [".jpg"]
+    again = PreviewFile(tmp_path)
+    list(imagine(prompt, store=ModelStore("cpu"), observer=again))
+    assert again.path == first.path
+    for each in (second, again):
+        each.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_preview_that_cannot_be_saved_costs_no_picture(
     tiny_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -157,7 +179,12 @@ def test_one_that_a_killed_run_left_is_written_over(
     store, prompt = ModelStore("cpu"), asked(tiny_folder, steps=2)
     left, preview = PreviewFile(tmp_path), PreviewFile(tmp_path)
     list(imagine(prompt, store=store, observer=left))
-    assert left.path.exists()
+    shown = left.path.read_bytes()
+    left.close()
+    left.path.write_bytes(shown)
+    (tmp_path / ".preview.jpg.part").touch()
     list(imagine(prompt, store=store, observer=preview))
+    assert preview.path == left.path
+    assert preview.path.read_bytes() == shown
     preview.close()
-    assert not left.path.exists()
+    assert list(tmp_path.iterdir()) == []

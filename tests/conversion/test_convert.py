@@ -157,26 +157,6 @@ def test_what_a_network_is_asked_is_written(model: Model, tmp_path: Path) -> Non
     assert says["modelspec.prediction_type"] == "v"
 
 
-def test_an_own_vocabulary_and_empty_negatives_come_through(
-    model: Model, tmp_path: Path
-) -> None:
-    folder, out = tmp_path / "folder", tmp_path / "out.safetensors"
-    shutil.copytree(model("sdxl", "folder"), folder)
-    index = json.loads((folder / "model_index.json").read_text())
-    index["force_zeros_for_empty_prompt"] = False
-    (folder / "model_index.json").write_text(json.dumps(index))
-    done = convert(str(folder), str(out))
-    beside = [tmp_path / f"out.{name}" for name in ("tokenizer", "tokenizer_2")]
-    assert [*done.beside] == beside
-    after = read_checkpoint(out)
-    assert after.empty_negative == "text"
-    assert {*after.vocabularies.values()} == {*beside}
-    moved = tmp_path / "elsewhere" / "out.safetensors"
-    moved.parent.mkdir()
-    shutil.copy(out, moved)
-    assert not read_checkpoint(moved).vocabularies
-
-
 @pytest.mark.parametrize(
     "written", ["[]", "{", '{"unet": 3}', '{"unet": {"norm_num_groups": "many"}}',
                 '{"index": {"force_zeros_for_empty_prompt": 3}}', "[" * 100_000],
@@ -283,6 +263,28 @@ def test_of_two_layers_of_a_file_that_are_one_only_the_changed_third_changes(
     query, key, value = (after[other] - before[other]).chunk(3)
     assert not query.any() and not value.any()
     assert torch.allclose(key, torch.full((40, 40), 0.25), atol=1e-6)
+
+
+MIDDLE = "lora_unet_mid_block_attentions_0_transformer_blocks_0"
+
+
+def test_biases_are_changed_with_their_weights_or_it_is_refused(
+    model: Model, tmp_path: Path
+) -> None:
+    """What makes outputs of a layer stronger changes the bias too, as PEFT has it."""
+    file, out = tmp_path / "l.safetensors", tmp_path / "out.safetensors"
+    place = f"{MIDDLE}_attn1_to_out_0"
+    save_file({f"{place}.ia3_l": torch.full((64, 1), 3.0)}, file)
+    convert(str(model("sd1", "file")), str(out), loras=[Lora(str(file), 0.5)])
+    before, after = load_file(model("sd1", "file")), tensors(out)
+    changed = {name for name in before if not before[name].equal(after[name])}
+    other = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_out.0"
+    assert changed == {f"{other}.weight", f"{other}.bias"}
+    for name in changed:
+        assert torch.allclose(after[name], 2 * before[name])
+    save_file({f"{MIDDLE}_attn1_to_q.diff_b": torch.ones(64)}, file)
+    with pytest.raises(CheckpointError, match="a bias, and models of that kind have"):
+        convert(str(model("sd1", "file")), str(out), loras=[Lora(str(file))], yes=True)
 
 
 # --- refused --------------------------------------------------------------------------

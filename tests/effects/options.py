@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
+from pyarrow import parquet
 
+from imaginairy.metadata.read import read_metadata
 from tests.effects.prompt_options import COMMANDS, TINY
 from tests.support.credentials import EDITED, GENERATED, credentials
 from tests.support.parts import is_bare
@@ -66,6 +68,22 @@ def it_lies_in_the_folder_named(before: Ran, after: Ran) -> None:
     assert len(before.pictures("outputs")) == 1
     assert not after.pictures("outputs")
     assert len(after.pictures("here/and there")) == 1
+
+
+def it_is_published_by_its_id(before: Ran, after: Ran) -> None:
+    (picture,) = before.pictures()
+    assert not after.pictures()
+    (published,) = after.pictures("published")
+    assert re.fullmatch(r"00000001-[0-9a-f]{10}\.jpg", published.name)
+    assert read_metadata(published)["seed"] == read_metadata(picture)["seed"] == 7
+
+
+def it_is_a_table(before: Ran, after: Ran) -> None:
+    assert len(before.pictures("published")) == 1
+    shards = list((after.folder / "published").glob("*.*"))
+    assert [shard.suffix for shard in shards] == [".parquet"]
+    (row,) = parquet.read_table(shards[0]).to_pylist()
+    assert row["seed"] == 7 and row["image"][:3] == b"\xff\xd8\xff"
 
 
 def it_is_a_png(before: Ran, after: Ran) -> None:
@@ -240,11 +258,36 @@ def drawing_options() -> Iterator[Use]:
                 yield Use(command, option, (*base, *without), whole, judge)
 
 
+Row = tuple[Words, Words, Words, Judge]
+
+
+def _published() -> Iterator[Row]:
+    """Yield what only those of many images have."""
+    there = ("--output", "published")
+    yield ("--output",), there[1:], (), it_is_published_by_its_id
+    yield ("--output-kind", "--output-format"), ("parquet",), there, it_is_a_table
+
+
+def _beside(steps: Words, red: Words) -> Iterator[Row]:
+    """Yield what is made beside the images; `steps` makes some, `red` starts of one."""
+    yield ("--grid",), (), ("-r", "2"), all_lie_on_one_sheet
+    yield (
+        ("--compilation-anim",),
+        ("webp",),
+        ("-r", "2"),
+        all_are_joined_to_one_animation,
+    )
+    yield ("--show-work",), (), steps, each_step_is_saved
+    yield ("--preview",), (), steps, it_is_shown_only_while_it_is_drawn
+    yield ("--gif",), (), steps, the_steps_are_animated
+    yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
+
+
 def _rows(
     command: str,
-) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Judge]]:
+) -> Iterator[Row]:
     """Yield the spellings, what follows them, what else is typed, and the judge."""
-    alone: tuple[str, ...] = ()
+    alone: Words = ()
     red = () if command == "edit" else ("--init-image", "red.png")
     lora = ("--negative-prompt", "<lora:x:1>")
     steps = ("--steps", "2")
@@ -267,23 +310,15 @@ def _rows(
         each_is_saved_before_the_next_is_begun,
     )
     yield ("--outdir",), ("here/and there",), alone, it_lies_in_the_folder_named
+    if command != "again":
+        yield from _published()
     if command == "again":  # which saves as the picture was
         yield ("--output-file-extension",), ("jpg",), alone, it_is_a_jpg
     else:
         yield ("--output-file-extension",), ("png",), alone, it_is_a_png
     sweeps = ("steps[1,2]", "--arg-schedule", "prompt_strength[2:3:1]")
     yield ("--arg-schedule",), sweeps, alone, each_value_makes_a_picture
-    yield ("--grid",), (), ("-r", "2"), all_lie_on_one_sheet
-    yield (
-        ("--compilation-anim",),
-        ("webp",),
-        ("-r", "2"),
-        all_are_joined_to_one_animation,
-    )
-    yield ("--show-work",), (), steps, each_step_is_saved
-    yield ("--preview",), (), steps, it_is_shown_only_while_it_is_drawn
-    yield ("--gif",), (), steps, the_steps_are_animated
-    yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
+    yield from _beside(steps, red)
     again = (";", *COMMANDS[command], *TINY, "--resume")
     yield ("--resume",), again, alone, the_second_run_leaves_it_as_it_is
     yield ("--plan",), (), alone, nothing_is_done_and_all_is_told

@@ -7,7 +7,7 @@ import pytest
 from imaginairy.fleet.ids import IdMap, file_stem, id_at, shard_name, subfolder
 
 
-@pytest.mark.parametrize("id", ["fox", "000001-3fa9c2", "a_b-c", "7", "x" * 100])
+@pytest.mark.parametrize("id", ["fox", "000001-3fa9c2", "a_b-c", "7", "x" * 90])
 def test_plain_ids_are_names(id: str) -> None:
     assert file_stem(id) == id
 
@@ -25,7 +25,7 @@ def test_plain_ids_are_names(id: str) -> None:
         ("-x", "x-"),
         ("Füchse", "f-chse-"),
         ("狐", "id-"),
-        ("x" * 101, "x" * 60 + "-"),
+        ("x" * 91, "x" * 60 + "-"),
         ("fox-0123456789abcdef", "fox-0123456789abcdef-"),
     ],
 )

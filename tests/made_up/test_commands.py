@@ -56,6 +56,10 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
     "origins": st.sampled_from(["https://example.org", "*", ""]),
     "out": st.sampled_from(PLACES),
     "outdir": st.sampled_from(PLACES),
+    "output": st.sampled_from(
+        [*PLACES, "nowhere://x", "https://127.0.0.1:9/x", "memory://made-up", "s3:/x",
+         "simplecache::memory://x", "://", "file://", "memory://a\0b"]
+    ),
     "picture": st.sampled_from(SOURCES),
     "pictures": st.sampled_from(SOURCES),
     "prompt": TEXTS,

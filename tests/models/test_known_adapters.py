@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.models.known_adapters import KnownAdapter, known_adapters
-from imaginairy.sources.adapters import VARIABLE
+from imaginairy.sources.adapter_folders import VARIABLE
 from tests.support.adapters import kohya, save_bundled_style, saved
 from tests.support.commands import run_here
 

@@ -21,6 +21,7 @@ OF_OBJECTS = {
     "s3a",
 }  # fmt: skip
 """Protocols whose objects appear when they are whole, so that none has to be moved."""
+READ_ONLY = {"http", "https"}
 
 
 class Files(ABC):
@@ -134,6 +135,11 @@ class FsspecFiles(Files):
     def __init__(self, address: str) -> None:
         self.shown = shown(address).rstrip("/")
         self.fs, self.root = opened(address)
+        if READ_ONLY.intersection(_protocols(self.fs)):
+            raise BadOptionError(
+                f"'{self.shown}' can only be read; give a path, or an address such as "
+                "s3://bucket/images."
+            )
 
     def require_usable(self) -> None:
         name = f"_{uuid4().hex}.tmp"
@@ -225,8 +231,11 @@ def files_at(address: str | Path) -> Files:
 
 
 def _appears_whole(fs: Any) -> bool:
-    protocols = [fs.protocol] if isinstance(fs.protocol, str) else fs.protocol
-    return bool(OF_OBJECTS.intersection(protocols))
+    return bool(OF_OBJECTS.intersection(_protocols(fs)))
+
+
+def _protocols(fs: Any) -> set[str]:
+    return {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
 
 
 def _synced(path: Path) -> None:

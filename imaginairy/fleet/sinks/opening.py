@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy.errors import BadOptionError, in_words, near_miss
+from imaginairy.fleet.kinds import KINDS
 from imaginairy.fleet.sinks.files import Files, files_at
 from imaginairy.fleet.sinks.notes import FOLDER
 from imaginairy.fleet.sinks.sink import Sink
 
-KINDS = ("folder", "parquet", "webdataset")
 HEAD = f"{FOLDER}/output.json"
 VERSION = 1
 MANY = 10_000
@@ -72,8 +72,10 @@ def open_sink(
 
 def _class_of(kind: str) -> type[Sink]:
     from imaginairy.fleet.sinks.folder import FolderSink
+    from imaginairy.fleet.sinks.parquet import ParquetSink
+    from imaginairy.fleet.sinks.webdataset import WebDatasetSink
 
-    return {"folder": FolderSink}[kind]
+    return {each.kind: each for each in (FolderSink, ParquetSink, WebDatasetSink)}[kind]
 
 
 def _head(files: Files) -> dict[str, Any] | None:

@@ -1,0 +1,167 @@
+"""How commands publish: every image of a plan in an output, there exactly once."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imaginairy.cli.jobs import Plan, sized
+from imaginairy.cli.output import Drawing
+from imaginairy.cli.run import BAD_USE, failure_of
+from imaginairy.cli.run_line import RunLine
+from imaginairy.errors import BadOptionError, CannotSaveError, ImaginairyError
+from imaginairy.fleet.events import Progress
+from imaginairy.fleet.rows import PromptRow
+from imaginairy.fleet.sinks import Published, Sink, open_sink
+from imaginairy.fleet.sinks.gathering import Gathering
+from imaginairy.fleet.sinks.notes import fingerprint
+from imaginairy.schema import ImaginePrompt
+from imaginairy.whole_files import uninterrupted
+
+if TYPE_CHECKING:
+    from imaginairy.models.store import ModelStore
+    from imaginairy.outcomes import Outcome
+
+
+def publish(plan: Plan, drawing: Drawing, store: "ModelStore") -> None:
+    """Draw what an output lacks of a plan, and publish it there.
+
+    Raises:
+        BadOptionError: two images have the same id, the output holds another under one
+            of them, or cannot be used.
+        ImaginairyError: images failed; raised when all others are done.
+    """
+    from imaginairy.batches import Batches
+    from imaginairy.cli.rates import Stopwatch
+    from imaginairy.outcomes import outcomes
+
+    plan = replace(plan, by_id=True)
+    plan.require_unique()
+    stopwatch = Stopwatch(store)
+    with opened(drawing, plan.total) as sink:
+        run = PublishedRun(plan, drawing, store, sink)
+        batches = Batches(store, stopwatch, drawing.batch_size)
+        with run.under_way(workers=1):
+            for outcome in outcomes(run.prompts(), batches):
+                run.take(outcome)
+    stopwatch.save()
+    run.report()
+
+
+class PublishedRun:
+    """Goes through the rows of a plan that an output lacks, and publishes each.
+
+    Args:
+        plan: its images go by ids.
+        sink: the output.
+    """
+
+    def __init__(
+        self, plan: Plan, drawing: Drawing, store: "ModelStore", sink: Sink
+    ) -> None:
+        self.drawing, self.sink = drawing, sink
+        self._plan, self._store = plan, store
+        self._done = sink.done()
+        self.line = RunLine(as_json=drawing.as_json, quiet=drawing.quiet)
+        self.progress = Progress(plan.total, self.line, there=self._there())
+        self._gathering = Gathering(sink, self.progress.drawn)
+        self._begun: deque[PromptRow] = deque()
+        self._bad_use = True
+
+    def _there(self) -> int:
+        """Count the images that are there, and refuse what is there of others."""
+        if not len(self._done):
+            return 0
+        return sum(self._done.has(row) for row in self._rows())
+
+    def _rows(self) -> Iterator[PromptRow]:
+        for job in sized(self._plan, self.drawing.size, self._store):
+            yield PromptRow(job.id, job.prompt, job.place)
+
+    def rows(self) -> Iterator[PromptRow]:
+        """Yield the rows whose images are not there, each made when it is its turn."""
+        return self._done.left(self._rows())
+
+    def prompts(self) -> Iterator[ImaginePrompt]:
+        """Yield the prompts of those rows; what comes of each is to be taken."""
+        for row in self.rows():
+            self._begun.append(row)
+            yield row.prompt
+
+    @contextmanager
+    def under_way(self, workers: int) -> Iterator[None]:
+        """Tell that the run begins and ends, and leave nothing unpublished behind."""
+        self.progress.workers = workers
+        self.progress.started(self.sink.files.shown)
+        try:
+            try:
+                yield
+            finally:
+                with uninterrupted():
+                    self._gathering.publish()
+        finally:
+            self.progress.ended()
+
+    def take(self, outcome: "Outcome") -> None:
+        """Publish what came of the first of the rows that were begun, or note why not.
+
+        Raises:
+            CannotSaveError: nothing can be published any more.
+        """
+        if not self._begun and isinstance(outcome, Exception):
+            raise outcome  # of what makes the rows
+        row = self._begun.popleft()
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            provenance = self.drawing.provenance
+            drawn = Published.of(row, outcome, self.sink.extension, provenance)
+        except Exception as error:
+            self._failed(row, error)
+            return
+        with uninterrupted():
+            self._gathering.add(drawn)
+
+    def _failed(self, row: PromptRow, error: Exception) -> None:
+        failure = failure_of(error)
+        if failure is None or isinstance(error, CannotSaveError | OSError):
+            raise error
+        self._bad_use &= isinstance(error, BAD_USE)
+        self.sink.failed(row.id, failure.message, 1, fingerprint(row.prompt))
+        self.progress.failed(row.id, failure.message)
+
+    def report(self) -> None:
+        """Raise an error that sums up what failed, if anything did."""
+        failed, total = self.progress.failed_now, self.progress.total
+        if not failed:
+            return
+        words = (
+            f"{failed} of {total} images could not be generated; what is wrong is said "
+            "above"
+        )
+        if not self.progress.done and self._bad_use:
+            raise BadOptionError(f"{words}.")
+        raise ImaginairyError(
+            f"{words}, and the same command tries them again; the others are published."
+        )
+
+
+@contextmanager
+def opened(drawing: Drawing, pictures: int) -> Iterator[Sink]:
+    """Open the output of a command, and leave it in order.
+
+    Args:
+        pictures: how many there will be.
+    """
+    sink = open_sink(
+        str(drawing.output),
+        drawing.output_kind,
+        extension=drawing.extension,
+        pictures=pictures,
+    )
+    try:
+        yield sink
+    finally:
+        with uninterrupted():
+            sink.finish()

@@ -1,0 +1,91 @@
+"""Pictures that wait until there are enough of them for a shard."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import NoReturn
+
+from imaginairy.errors import CannotSaveError
+from imaginairy.fleet.ids import file_stem
+from imaginairy.fleet.sinks.published import Published
+from imaginairy.fleet.sinks.sink import Sink
+from imaginairy.places import saved_elsewhere
+from imaginairy.whole_files import whole_file
+
+MOST_BYTES = 1 << 27
+"""Of pictures that wait."""
+MOST_WAIT_S = 600.0
+"""How long a picture waits while others come; what waits is lost with the process."""
+
+
+class Gathering:
+    """Publishes pictures as soon as there are enough of them for a file of the sink.
+
+    Args:
+        sink: where they go.
+        on_published: told of each picture that is there, and of its file.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        on_published: Callable[[str, str], None],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._sink, self._on_published, self._clock = sink, on_published, clock
+        self._waiting: list[Published] = []
+        self._since = 0.0
+
+    def add(self, drawn: Published) -> None:
+        """Take a picture; publish those that wait where that is enough.
+
+        Raises:
+            CannotSaveError: they cannot be published; they lie elsewhere now.
+        """
+        if not self._waiting:
+            self._since = self._clock()
+        self._waiting.append(drawn)
+        if (
+            len(self._waiting) >= self._sink.pictures_together
+            or sum(len(each.data) for each in self._waiting) >= MOST_BYTES
+            or self._clock() - self._since >= MOST_WAIT_S
+        ):
+            self.publish()
+
+    def publish(self) -> None:
+        """Publish all that wait; see `add`."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        try:
+            files = self._sink.publish(waiting)
+        except Exception as error:  # whatever it is, the pictures are kept
+            _rescue(waiting, self._sink.files.shown, error)
+        for each, file in zip(waiting, files, strict=True):
+            self._on_published(each.id, file)
+
+
+def _rescue(drawn: Sequence[Published], place: str, error: Exception) -> NoReturn:
+    """Save pictures in a folder elsewhere, and say where.
+
+    Raises:
+        CannotSaveError: always.
+    """
+
+    def save(folder: Path) -> Path:
+        for each in drawn:
+            path = folder / f"{file_stem(each.id)}.{each.extension}"
+            with whole_file(path) as file:
+                file.write_bytes(each.data)
+        return path
+
+    try:
+        saved_elsewhere([save], place, error)
+    except CannotSaveError as told:
+        if len(drawn) > 1 and told.path is not None:
+            raise CannotSaveError(
+                f"{len(drawn)} pictures could not be saved in '{place}'; they were "
+                f"saved in '{told.path.parent}' instead."
+            ) from error
+        raise

@@ -1,0 +1,106 @@
+"""Pictures as shards: files of many, each named for the pictures in it.
+
+Before a shard appears it is noted which pictures are in it. So what is there is known
+by the shards that lie there, and one that a killed process was at is drawn anew.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from imaginairy.fleet.ids import IdMap, shard_name
+from imaginairy.fleet.sinks import notes
+from imaginairy.fleet.sinks.published import Published
+from imaginairy.fleet.sinks.sink import Done, Sink
+
+MOST_BYTES = 1 << 27
+"""Of the pictures in a shard, however few those are."""
+
+
+class ShardSink(Sink):
+    """What all kinds of shards have in common; see its module."""
+
+    ending: str
+    pictures_together = 256
+
+    @abstractmethod
+    def packed(self, drawn: Sequence[Published]) -> bytes:
+        """Return the file of a shard, the same for the same pictures."""
+
+    @abstractmethod
+    def unpacked(self, data: bytes) -> list[Published]:
+        """Return the pictures in the file of a shard."""
+
+    def publish(self, drawn: Sequence[Published]) -> list[str]:
+        """Let pictures appear together, in one shard unless they are too large."""
+        shards: dict[str, str] = {}
+        for group in _groups(list({each.id: each for each in drawn}.values())):
+            rows = [(each.id, each.prompt) for each in group]
+            name = f"{shard_name([id for id, _ in rows])}.{self.ending}"
+            self._part.note([notes.shard_note(name, rows)])
+            self.files.write(name, self.packed(group))
+            shards.update((id, self.files.address(name)) for id, _ in rows)
+        return [shards[each.id] for each in drawn]
+
+    def done(self) -> Done:
+        """Return which pictures are in the shards that are there."""
+        self.files.clear()
+        ids = IdMap()
+        for _, rows in self._shards():
+            for id, prompt in rows:
+                ids.put(id, prompt)
+        return Done(ids)
+
+    def finish(self) -> None:
+        """Take pictures out that are there twice, and the manifest together.
+
+        That is so where a worker that was taken for dead published after the one that
+        took its place.
+        """
+        seen = IdMap()
+        there_twice = []
+        for name, rows in self._shards():
+            again = {id for id, _ in rows if not seen.put(id)}
+            if again:
+                there_twice.append((name, {k: v for k, v in rows if k not in again}))
+        for name, prompts in there_twice:
+            self._keep(name, prompts)
+        super().finish()
+
+    def _keep(self, name: str, prompts: Mapping[str, int]) -> None:
+        """Put a shard in the place of another that holds these of its pictures."""
+        if prompts:
+            drawn = self.unpacked(self.files.read(name) or b"")
+            kept = [
+                replace(each, prompt=prompts[each.id])
+                for each in drawn
+                if each.id in prompts
+            ]
+            self.publish(kept)
+        self.files.remove(name)
+
+    def _shards(self) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+        """Yield the shards that are there, with the ids and prompts in them."""
+        there = {name for name in self.files.names() if name.endswith(self.ending)}
+        for note in notes.notes(self.files):
+            name = str(note.get("shard"))
+            if name in there:
+                there.remove(name)
+                yield name, list(notes.rows_of(note))
+
+
+def _groups(drawn: Sequence[Published]) -> Iterator[list[Published]]:
+    """Yield the pictures of each shard: as many as it holds, at least one."""
+    group: list[Published] = []
+    size = 0
+    for each in drawn:
+        if group and (
+            size + len(each.data) > MOST_BYTES
+            or len(group) == ShardSink.pictures_together
+        ):
+            yield group
+            group, size = [], 0
+        group.append(each)
+        size += len(each.data)
+    if group:
+        yield group
