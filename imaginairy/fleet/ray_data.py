@@ -86,27 +86,27 @@ def imagine_dataset(
     Raises:
         BadOptionError: an argument is not as it should be.
     """
-    data = sys.modules.get("ray.data")  # imported by whoever has a data set
-    if data is None or not isinstance(dataset, data.Dataset):
-        raise BadOptionError(
-            "imagine_dataset takes a ray.data.Dataset (of Ray, which "
-            f"pip install 'imaginairy[ray]' brings), not {kind_of(dataset)}."
-        )
-    for name, value in (("workers", workers), ("threads", threads)):
-        if value is not None:
-            Number(1, MOST_WORKERS, whole=True)(name, value)
-    ray = ray_package()
-    is_cpu = str(device or "").startswith("cpu")
-    place = room_for(ray.nodes(), is_cpu=is_cpu, workers=workers, threads=threads)
     settings: dict[str, Any] = {
         "fields": fields,
         "image": image,
         "device": device,
         "precision": precision,
         "batch_size": batch_size,
-        "threads": None if place.gpus else max(1, place.cpus),
     }
     ImagineRows(**settings)  # refused here and not on the cluster
+    for name, value in (("workers", workers), ("threads", threads)):
+        if value is not None:
+            Number(1, MOST_WORKERS, whole=True)(name, value)
+    data = sys.modules.get("ray.data")  # imported by whoever has a data set
+    if data is None or not isinstance(dataset, data.Dataset):
+        raise BadOptionError(
+            "imagine_dataset takes a ray.data.Dataset (of Ray, which "
+            f"pip install 'imaginairy[ray]' brings), not {kind_of(dataset)}."
+        )
+    is_cpu = str(device or "").startswith("cpu")
+    nodes = ray_package().nodes()
+    place = room_for(nodes, is_cpu=is_cpu, workers=workers, threads=threads)
+    settings["threads"] = None if place.gpus else max(1, place.cpus)
     settings |= {"variables": environment(), "versions": versions()}
     return dataset.map_batches(
         ImagineRows,

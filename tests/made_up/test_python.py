@@ -95,12 +95,14 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "beams": st.none() | st.integers(1, 3),
     "certificate": FOLDERS | st.sampled_from(SOURCES),
     "consequence": TEXTS,
+    "dataset": st.lists(st.just({"prompt": "a fox"}), max_size=1),
     "decoder": MODELS,
     "detector": MODELS,
     "end": st.floats(0.5, 1),
     "device": st.none() | st.sampled_from(["cpu", "cuda", "cuda:1", "mps", "cpu:0"]),
     "done": NUMBERS,
     "fetch": SWITCH,
+    "fields": st.none() | st.dictionaries(st.sampled_from(FIELDS), TEXTS, max_size=2),
     "fidelity": st.none() | st.floats(0, 1),
     "filepath": st.none() | st.sampled_from(SOURCES),
     "image": PICTURES,
@@ -138,6 +140,7 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "steps": NUMBERS,
     "store": st.just(None),
     "text": TEXTS,
+    "threads": st.none() | NUMBERS,
     "total": NUMBERS,
     "unet": st.none() | NUMBERS,
     "url": st.none() | st.sampled_from(SOURCES),
@@ -147,6 +150,7 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(FIELDS), VALUES.map(lambda made: made.value)
     ),
     "weight": NUMBERS,
+    "workers": st.none() | NUMBERS,
 }
 """What may be given for a parameter, by its name. None as a store means the test's."""
 MADE_BY_US = (ImaginairyError, ImagineResult, Step, TextMask)
