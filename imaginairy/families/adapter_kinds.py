@@ -21,12 +21,15 @@ from imaginairy.families.signs import (
     SD3,
     SDXL,
     ZIMAGE,
+    Absent,
     Kind,
     Sign,
     names,
     widths,
 )
 
+SD1_OR_2 = f"{SD1} or 2.x"
+"""What has names that only these two have, and no width of a text."""
 BESIDE = (
     "which works beside a model and is not supported yet; give the model without it"
 )
@@ -39,8 +42,12 @@ WITH_LORA, WITH_EMBEDDING, WITH_HYPERNETWORK = (
 DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
 UP = r"(lora_up|lora_B|lora\.up|_lora\.up|lora_linear_layer\.up)(\.default)?"
 DIT = r"(layers|noise_refiner|context_refiner)[._]\d+[._](attention|feed_forward)"
-TAKES_IN = rf"({DOWN}|\.hada_w[12]_b$|\.diff$|\.a[12]\.weight$)"
+TAKES_IN = rf"({DOWN}|\.hada_w[12]_b$|\.(diff|set_weight)$|\.a[12]\.weight$)"
 """Matrices of which the second axis is as wide as what a layer takes in."""
+COMPVIS = r"lora_unet_(input_blocks|output_blocks|middle_block)_"
+OUTER = r"lora_unet_(input_blocks_([12]_1|9|10|11)|output_blocks_([678]_1|9|10|11))_"
+"""What UNets with attention on every level have, and XL has not, the only one for which
+trainers write such names."""
 TO_TEXT = r"attn2[._](processor[._])?to_[kv]"
 
 
@@ -77,13 +84,14 @@ OF_ADAPTERS = (
     *widths(rf"{TO_TEXT}\.weight$", 0, {768: SD1, 1024: SD2, 2048: SDXL}),
     (SDXL, names(r"lora_te2_|text_encoder_2\.")),
     (SDXL, names(r"blocks?[._].*transformer_blocks[._][1-9]")),
-    (SDXL, names(r"lora_unet_(input_blocks|output_blocks|middle_block)_")),
+    (SDXL, (*names(COMPVIS), Absent(OUTER))),
     *widths(
         rf"(lora_te_|text_encoder\.).*self_attn[._][qkv]_proj.*{DOWN}", 1,
         {768: SD1, 1024: SD2, 1280: REFINER},
     ),
     (SD1, (Sign(rf"proj_(in|out)\.{DOWN}", 2, (1,)),)),
     (SD2, names(rf"(down_blocks[._]0|up_blocks[._]3)[._]att.*proj_(in|out)\.{DOWN}")),
+    (SD1_OR_2, names(rf"down_blocks[._](0[._]attentions|3)|up_blocks[._]3|{OUTER}")),
 )  # fmt: skip
 """Told by what an adapter's matrices take in, and by where they belong."""
 SAID = (
@@ -134,8 +142,8 @@ ADAPTERS = (
     lora("GLoRA", "a GLoRA, a kind of LoRA,", r"\.b2\.weight$"),
     lora(
         "LoRA", "a LoRA", rf"(^|\.|_)({DOWN}|{UP})\.?", r"\.dora_scale$",
-        r"^(lora_(unet|te\d?|transformer)|lycoris)_.*\.(diff|diff_b|alpha|set_weight)$",
-        r"\.[wb]_norm$",
+        r"^(lora_(unet|te\d?|transformer)|lycoris)_.*\.alpha$",
+        r"\.(diff|diff_b|set_weight|[wb]_norm)$",
     ),
     Kind(
         "textual inversion", "a textual inversion",
@@ -184,10 +192,13 @@ def family_said(metadata: Mapping[str, str]) -> str | None:
     return None
 
 
-ROWS = {SD1: "sd1", SD2: "sd2", SDXL: "sdxl", REFINER: "sdxl-refiner"}
+ROWS = {
+    SD1: ("sd1",), SD2: ("sd2",), SD1_OR_2: ("sd1", "sd2"), SDXL: ("sdxl",),
+    REFINER: ("sdxl-refiner",),
+}  # fmt: skip
 """What the families that adapters are told to be of are called in the table."""
 
 
 def is_family(told: str, family: Family) -> bool:
     """Tell whether a family is what an adapter was told to be for."""
-    return ROWS.get(told, told) in (family.name, family.title)
+    return family.name in ROWS.get(told, ()) or told == family.title

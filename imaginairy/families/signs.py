@@ -37,6 +37,15 @@ class Sign:
         )
 
 
+@dataclass(frozen=True)
+class Absent(Sign):
+    """A tensor that is not there."""
+
+    def is_in(self, shapes: Mapping[str, Shape]) -> bool:
+        """Tell whether there is no such tensor."""
+        return not super().is_in(shapes)
+
+
 Signs = tuple[Sign, ...]
 """Tensors that are all there."""
 

@@ -4,6 +4,7 @@ They are made by rule of the names that diffusers and transformers have, at a lo
 nothing but names and shapes is there.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -202,6 +203,31 @@ def test_every_kind_finds_every_layer(name: str, kind: str) -> None:
     assert_in_place(model(name), flattened("lora_unet_", texts, "lora_te2_"), kind)
 
 
+@pytest.mark.parametrize(
+    ("spelling", "kind"),
+    [
+        ("kohya", "(IA)^3"),
+        ("kohya of XL, the other way", "OFT"),
+        ("bare", "set weight"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "other", "family"),
+    [("1.5", "XL", "Stable Diffusion 1.x"), ("XL", "1.5", "Stable Diffusion XL")],
+)
+def test_one_that_shows_no_width_of_a_text_is_told_by_its_names(
+    name: str, other: str, family: str, spelling: str, kind: str
+) -> None:
+    whole = model(name)
+    tensors = {
+        f"{spelled}.{suffix}": tensor
+        for role, path, spelled in SPELLINGS[spelling](whole)
+        for suffix, tensor in of_kind(kind, whole.layers[role][path]).items()
+    }
+    with pytest.raises(CheckpointError, match=re.escape(f" for {family}")):
+        found(model(other), tensors)
+
+
 def test_what_needs_a_fused_layer_whole_says_so() -> None:
     """OpenCLIP keeps queries, keys and values in one matrix, and our networks do not.
 
@@ -221,3 +247,8 @@ def test_what_needs_a_fused_layer_whole_says_so() -> None:
     assert result.unused == [*across]
     assert result.why == says
     assert len(result.deltas["text"]) == 3
+
+
+@pytest.mark.parametrize("kind", ["(IA)^3", "set weight"])
+def test_names_as_kohya_has_for_xl_alone_may_be_of_others(kind: str) -> None:
+    assert_in_place(model("1.5"), SPELLINGS["kohya of XL, the other way"], kind)
