@@ -234,6 +234,12 @@ TRAIN_TINY = schedule(
     steps=4_800, batch=4, rate=2e-3, warm_up=100, ema=0.995, gpu=(8_000, 48), muon=True
 )
 
+ADAPTER_DATA = DATA.parent / "adapters"
+"""Where what changes the model that draws goes."""
+TRAIN_LCM = schedule(
+    steps=600, batch=16, rate=1e-3, warm_up=50, ema=0.99, gpu=(4_000, 64)
+)
+
 UPSCALER_DATA = DATA.parent / "storybook_upscaler"
 """Where the finished upscaler goes."""
 UPSCALER = SRVGGConfig(scale=4, channels=64, layers=14)

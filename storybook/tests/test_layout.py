@@ -14,11 +14,12 @@ STANDS_ON = {
     "world": "",
     "training": "world",
     "drawing": "world training",
+    "adapters": "world training drawing",
     "masks": "world training drawing",
     "words": "world training drawing masks",
     "upscaler": "world training drawing",
     "faces": "world training drawing upscaler",
-    "reports": "world training drawing masks words upscaler faces",
+    "reports": "world training drawing adapters masks words upscaler faces",
 }
 """Which folders each may import; nothing imports what stands above it."""
 

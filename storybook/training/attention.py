@@ -32,9 +32,9 @@ class PlainAttention(nn.Module):
     ) -> Tensor:
         """Map (batch, tokens, width) to the same; `causal` hides later tokens.
 
+        What `mask` does not see of the context is hidden as well.
         Nothing is kept: what learns gives other keys and values each time.
         """
-        assert mask is None, "captions are of one length here"
         context = x if context is None else context
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -44,6 +44,9 @@ class PlainAttention(nn.Module):
         if causal:
             sides = query.shape[2], key.shape[2]
             hidden = torch.full(sides, -1e4, dtype=query.dtype, device=x.device).triu(1)
+        if mask is not None:
+            unseen = torch.zeros(mask.shape, dtype=query.dtype, device=x.device)
+            hidden = unseen.masked_fill(~mask, -1e4)[:, None, None]
         scale = query.shape[-1] ** -0.5
         mixed, _ = plain_attention(self, query, key, value, hidden, scale)
         return self.out(mixed.flatten(2))

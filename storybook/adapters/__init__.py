@@ -1,0 +1,1 @@
+"""Adapters for the model that draws: styles, a word and fewer steps."""
