@@ -22,7 +22,9 @@ Section: TypeAlias = Literal[
     "Editing",
     "Finishing",
     "Output",
+    "Server",
     "Model",
+    "Limits",
     "Logging and help",
 ]
 """The sections of `--help`, in the order shown."""

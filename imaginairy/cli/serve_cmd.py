@@ -1,5 +1,6 @@
 """`aimg serve`: pictures over HTTP."""
 
+import json
 from contextlib import closing
 from dataclasses import fields
 from typing import Any
@@ -20,9 +21,11 @@ from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
 from imaginairy.errors import ImaginairyError
 from imaginairy.fields import Section
+from imaginairy.log import log
 from imaginairy.memory import VARIABLE as LOW_MEMORY
 from imaginairy.precision import Precision
 from imaginairy.serving.limits import Limits
+from imaginairy.serving.said import said
 
 HOST, PORT = "127.0.0.1", 8000
 EXTRA = ("starlette", "uvicorn", "multipart", "prometheus_client")
@@ -37,7 +40,7 @@ def limit_options(command: Any) -> Any:
     """Add an option for each limit."""
     for each in reversed(fields(Limits)):
         command = _option(
-            "Sampling", dashed(f"max_{each.name}"), each.name,
+            "Limits", dashed(f"max_{each.name}"), each.name,
             type=type(each.default), default=each.default, show_default=True,
             help=each.metadata["help"],
         )(command)  # fmt: skip
@@ -61,26 +64,30 @@ def require_extra() -> None:
 
 @click.command("serve", cls=SectionedCommand, context_settings=WIDE)
 @_option(
-    "Output", "--host", default=HOST, show_default=True,
+    "Server", "--host", default=HOST, show_default=True,
     help="Where to listen; other machines reach it only at another host, such as "
     "0.0.0.0, which needs a key.",
 )  # fmt: skip
 @_option(
-    "Output", "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True,
+    "Server", "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True,
     help="Port to listen at; 0 takes any that is free.",
 )  # fmt: skip
 @_option(
-    "Output", "--no-key", is_flag=True,
+    "Server", "--check", is_flag=True,
+    help="Look whether all is there, print what would be served as JSON, and end.",
+)  # fmt: skip
+@_option(
+    "Server", "--no-key", is_flag=True,
     help="Let everybody ask who reaches the server, where IMAGINAIRY_API_KEY names no "
     "keys.",
 )  # fmt: skip
 @_option(
-    "Output", "--allow-host", "names", multiple=True, metavar="NAME",
+    "Server", "--allow-host", "names", multiple=True, metavar="NAME",
     help="Another name that the server goes by, such as that of a proxy before it; may "
     "be given several times.",
 )  # fmt: skip
 @_option(
-    "Output", "--allow-origin", "origins", multiple=True, metavar="ORIGIN",
+    "Server", "--allow-origin", "origins", multiple=True, metavar="ORIGIN",
     help="Let web pages of this origin ask (CORS), as https://example.org; may be "
     "given several times.",
 )  # fmt: skip
@@ -96,7 +103,7 @@ def require_extra() -> None:
     help="Take as little memory as possible, and more time.",
 )  # fmt: skip
 @_option(
-    "Sampling", "--batch-size", type=int, metavar="N",
+    "Model", "--batch-size", type=int, metavar="N",
     help="How many images are generated at once, of whichever requests; by default as "
     "many as pay and as memory holds.",
 )  # fmt: skip
@@ -113,6 +120,7 @@ def serve_cmd(
     /,
     host: str,
     port: int,
+    check: bool,
     no_key: bool,
     names: tuple[str, ...],
     origins: tuple[str, ...],
@@ -134,29 +142,27 @@ def serve_cmd(
     require_extra()
     show_log(quiet=quiet)
 
-    from imaginairy.serving.run import keys_given, listening, require_key
+    from imaginairy.serving.listening import Listening
 
-    allowed, keys = Limits(**limits), keys_given()
-    require_key(host, keys, no_key=no_key)
-    with closing(listening(host, port)) as bound:
+    allowed = Limits(**limits)
+    with closing(Listening.asked(host, port, names, origins, no_key=no_key)) as at:
         stores = context.ensure_object(Stores)
         store = stores.get(device, precision, low_memory=low_memory)
 
         from imaginairy.serving.engine import Engine
-        from imaginairy.serving.run import names_of, serve
+        from imaginairy.serving.run import serve
 
         engine = Engine(store, models, allowed, batch_size=batch_size)
-        where, taken = bound.getsockname()[:2]
-        serve(
-            engine,
-            bound,
-            lambda: say(f"Listening at {address(where, taken)}; Ctrl-C stops it."),
-            keys=keys,
-            names=names_of(host, names),
-            origins=origins,
-        )
+        if check:
+            asked = {"no_key": no_key, "log_prompts": log_prompts}
+            say(json.dumps({**at.told(), **engine.told(), **asked}))
+            log.info("All of it is there; without --check it is served.")
+            return
+        serve(engine, at, when_loaded=lambda: hush(log_prompts, quiet))
 
 
-def address(host: str, port: int) -> str:
-    """Return the address of a server."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+def hush(log_prompts: bool, quiet: bool) -> None:
+    """Let only the server's own log be shown, which does not quote prompts."""
+    said.setLevel("ERROR" if quiet else "INFO")
+    if not log_prompts:
+        log.setLevel("ERROR")

@@ -78,7 +78,8 @@ REFINES = "refines"
 
 WITHOUT_WEIGHTS = torch.device("meta")
 """Where tensors have a shape and a type, and no values that would take memory."""
-
+MOST_NOTICED = 1000
+"""How many of the things said last are not said again."""
 ASK_AGAIN_S = 60.0
 """Seconds for which it is remembered whether a published model can be had."""
 
@@ -116,7 +117,7 @@ class ModelStore:
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
         self._held: Kept = {}
         self._checked: Kept = {}
-        self._noticed: set[Hashable] = set()
+        self._noticed: dict[Hashable, None] = {}
         self._refused: dict[str, str | None] = {}
         self._lacking: dict[str, tuple[float, Missing | None]] = {}
 
@@ -325,7 +326,9 @@ class ModelStore:
             raise BadOptionError(f"about is something hashable, not {kind}.") from error
         if is_new:
             log.warning("%s", in_words(sentence))
-            self._noticed.add(about)
+            self._noticed[about] = None
+            for oldest in [*self._noticed][:-MOST_NOTICED]:
+                del self._noticed[oldest]
 
     def segmenter(self, name: str | None) -> "Segmenter":
         """Return a mask model, loaded."""

@@ -11,6 +11,7 @@ from PIL.Image import Image
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
+from imaginairy.serving.bounds import bytes_held
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Asked:
     ) -> None:
         self.client, self.told = client, told
         self.pictures = [Picture(self, n, each) for n, each in enumerate(prompts)]
+        self.bytes_held = bytes_held(prompts)
         self.is_left = False
         """Whether nobody waits any more; read by the thread that computes."""
         self.loop = asyncio.get_running_loop()

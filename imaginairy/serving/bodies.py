@@ -30,7 +30,12 @@ async def object_of(request: Request, engine: Engine) -> dict[str, Any]:
             f"The request is {shown(given or 'of no type', 60)}; send JSON, with "
             f"'Content-Type: {JSON}'."
         )
-    return await engine.aside(_object, await request.body())
+    return await engine.aside(_object, await body_of(request))
+
+
+async def body_of(request: Request) -> bytes:
+    """Return the body of a request, which does not keep it for as long as it is."""
+    return b"".join([part async for part in request.stream()])
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from imaginairy.errors import BadOptionError, near_miss, shown
 from imaginairy.fields import written
 from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.order import Order, outer_size
-from imaginairy.pictures import opened_picture
+from imaginairy.pictures import BYTES_A_PIXEL, opened_picture
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.limits import Limits
 from imaginairy.serving.offer import Offer, beside, require_adapter
@@ -207,6 +207,7 @@ def _fields(rule: Rule, *names: str) -> dict[str, Rule]:
     return dict.fromkeys(names, rule)
 
 
+UPLOADS = ("init_image", "mask_image")
 RULES: Mapping[str, Rule] = {
     **_fields(
         _plain,
@@ -221,7 +222,7 @@ RULES: Mapping[str, Rule] = {
         *("fix_faces", "fix_faces_fidelity", "upscale", "caption", "fast_decode"),
         *("merge_loras", "loras", "embeddings", "hypernetworks"),  # looked at later
     ),
-    **_fields(_upload, "init_image", "mask_image"),
+    **_fields(_upload, *UPLOADS),
     "model": _model,
     "refiner": _refiner,
     "vae": _beside("vae"),
@@ -238,6 +239,13 @@ REFUSED = ("enhance", "conditioning")
 """Fields that no request may set: what other packages do with values of their own, and
 tensors."""
 ALLOWED = tuple(name for name in written(ImaginePrompt) if name in RULES)
+
+
+def bytes_held(prompts: Iterable[ImaginePrompt]) -> int:
+    """Return how much memory the pixels take that came along with prompts."""
+    uploads = (getattr(prompt, name) for prompt in prompts for name in UPLOADS)
+    there = (each for each in uploads if isinstance(each, Image))
+    return sum(BYTES_A_PIXEL * each.width * each.height for each in there)
 
 
 def pictures_of(prompts: Iterable[ImaginePrompt]) -> int:

@@ -3,54 +3,41 @@
 import asyncio
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import partial
 from threading import Condition, Thread
 from time import monotonic
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from PIL.Image import Image
 
 from imaginairy.batches import Batches
 from imaginairy.best_of import best_of
 from imaginairy.generate import Drawn, finish
-from imaginairy.log import log
 from imaginairy.models.store import ModelStore
 from imaginairy.order import Order
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.asked import Asked, Picture, Told
 from imaginairy.serving.bounds import Bounds
+from imaginairy.serving.counts import Counts
 from imaginairy.serving.fair_queue import FairQueue
 from imaginairy.serving.limits import Limits
 from imaginairy.serving.offer import Offer
 from imaginairy.serving.refusals import BusyError, UnavailableError
+from imaginairy.serving.said import said
 from imaginairy.serving.watch import NobodyWaits, Watch
 from imaginairy.settling import settled
+from imaginairy.sources.roles import DRAWS
 
 Asks = ParamSpec("Asks")
 Gives = TypeVar("Gives")
 
 SOON_S = 5.0
 """When to ask again of a server that is not ready, or that drew nothing yet."""
-FRESH = 0.2
-"""How much the last picture counts in what a picture takes."""
+LAST_STEP_S = 20.0
+"""How long a step may take that is under way when all is given up."""
 STOPPING = "The server is stopping and takes no more requests; ask again later."
-
-
-@dataclass
-class Counts:
-    """What an engine did so far."""
-
-    pictures: int = 0
-    failed: int = 0
-    left: int = 0
-    """Requests that were given up, by who asked or for taking too long."""
-    batches: int = 0
-    seconds: float = 0.0
-    """In which it was computing."""
-    seconds_a_picture: float = 0.0
-    """Of late."""
 
 
 class Engine:
@@ -102,6 +89,20 @@ class Engine:
         """
         self._when_loaded = when_loaded
         self._thread.start()
+
+    def told(self) -> dict[str, Any]:
+        """Return what there is to know of it, with its models looked at."""
+        for row in self.offer.models.values():
+            self.store.check(DRAWS, row.name)
+        store = self.store
+        return {
+            "models": list(self.offer.models),
+            "device": str(store.device),
+            "precision": store.precision,
+            "low_memory": store.low_memory,
+            "batch_size": self._batch_size,
+            "limits": asdict(self.limits),
+        }
 
     @property
     def is_alive(self) -> bool:
@@ -187,6 +188,14 @@ class Engine:
                     "this server lets wait; ask again later.",
                     self.retry_after_s(),
                 )
+            held = sum(each.bytes_held for each in (asked, *self._asked))
+            if held > self.limits.held_bytes:
+                raise BusyError(
+                    "The pictures of all requests that wait would take more than the "
+                    f"{self.limits.held_bytes:,} bytes that this server has for them; "
+                    "ask again later.",
+                    self.retry_after_s(),
+                )
             for picture in asked.pictures:
                 self._queue.add(asked.client, picture)
             self._wakes.notify()
@@ -228,8 +237,7 @@ class Engine:
             most = self.limits.stop_seconds if seconds is None else seconds
             await asyncio.wait(waiting, timeout=most)
         self.give_up()
-        if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join)
+        await self.aside(self.joined)
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     def give_up(self) -> None:
@@ -239,6 +247,12 @@ class Engine:
             asked.answer(0, UnavailableError(STOPPING))
         with self._wakes:
             self._wakes.notify()
+
+    def joined(self, seconds: float = LAST_STEP_S) -> bool:
+        """Wait for the thread that computes; say whether it has ended."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     # What follows runs in the thread that computes.
 
@@ -258,10 +272,10 @@ class Engine:
             except NobodyWaits:
                 self._put_back(batch)
             except Exception as error:
-                log.exception("Drawing failed in a way that was not foreseen.")
+                said.exception("Drawing failed in a way that was not foreseen.")
                 for picture in batch:
                     picture.answer(error)
-            self._count(batch, monotonic() - began)
+            self.counts.add_batch(len(batch), monotonic() - began)
             self._drawing = batch = []
             self._watch.begin(batch)
 
@@ -367,13 +381,6 @@ class Engine:
             for picture in reversed(batch):
                 if not picture.is_done and not picture.asked.is_left:
                     self._queue.back(picture)
-
-    def _count(self, batch: list[Picture], seconds: float) -> None:
-        counts, each = self.counts, seconds / len(batch)
-        counts.batches += 1
-        counts.seconds += seconds
-        before = counts.seconds_a_picture or each
-        counts.seconds_a_picture = before + FRESH * (each - before)
 
 
 def _are_alike(one: Picture, other: Picture) -> bool:

@@ -18,19 +18,23 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imaginairy.errors import shown
-from imaginairy.log import log
+from imaginairy.log import shortened
 from imaginairy.serving.answers import error_answer, status_of
 from imaginairy.serving.limits import Limits
 from imaginairy.serving.metrics import Metrics
 from imaginairy.serving.offer import Offer
 from imaginairy.serving.refusals import (
+    BusyError,
     ForeignOriginError,
     KeyMissingError,
     LeftError,
     TooLargeError,
     TooSlowError,
 )
+from imaginairy.serving.said import said
 
+LATER_S = 5.0
+"""When to ask again where too much is here."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """The names of a server that only its own machine reaches."""
 CLIENT = "imaginairy.client"
@@ -118,44 +122,79 @@ def host_of(host: str) -> str:
     return re.sub(r"\A\[(.*)\](:\d+)?\Z|:\d+\Z", r"\1", host.strip().lower())
 
 
-def bounded(receive: Receive, limits: Limits, length: str | None) -> Receive:
-    """Return what receives a request up to so many bytes, within so much time.
-
-    Args:
-        length: what the request says of its length.
-
-    Raises:
-        TooLargeError: it says more, or more comes.
-        TooSlowError: it is not there in time.
+class Arriving:
+    """What arrives: each request up to so many bytes within so much time, and all that
+    are there at once up to so many.
     """
-    left = limits.body_bytes
-    until = monotonic() + limits.body_seconds
-    is_whole = False
-    large = TooLargeError(
-        f"The request is larger than the {left:,} bytes that this server reads; send "
-        "smaller pictures, or fewer."
-    )
-    if length and length.isascii() and length.isdecimal() and int(length[:20]) > left:
-        raise large
 
-    async def received() -> Message:
-        nonlocal left, is_whole
-        if is_whole:  # what comes is that the client leaves, whenever that is
-            return await receive()
-        try:
-            message = await asyncio.wait_for(receive(), max(0, until - monotonic()))
-        except asyncio.TimeoutError as error:
-            raise TooSlowError(
-                f"The request was not there within {limits.body_seconds:g} seconds; "
-                "send it faster, or less of it."
-            ) from error
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise large
-        is_whole = not message.get("more_body", False)
-        return message
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.held = 0
+        """Bytes of the requests that are not answered yet."""
 
-    return received
+    def require_little(self, length: str) -> None:
+        """Refuse a request that says itself that it is too large.
+
+        Args:
+            length: what it says; nothing where it does not.
+
+        Raises:
+            TooLargeError: it is.
+        """
+        said = int(length[:20]) if length.isascii() and length.isdecimal() else 0
+        if said > self.limits.body_bytes:
+            raise self._too_large()
+
+    def bounded(self, receive: Receive, holds: list[int]) -> Receive:
+        """Return what receives a request.
+
+        Args:
+            holds: gets the length of each part, to be let go with the request.
+
+        Raises:
+            TooLargeError: more comes than is read.
+            TooSlowError: it is not there in time.
+            BusyError: there is too much of others.
+        """
+        limits, until = self.limits, monotonic() + self.limits.body_seconds
+        is_whole = False
+
+        async def received() -> Message:
+            nonlocal is_whole
+            if is_whole:  # what comes is that the client leaves, whenever that is
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), max(0, until - monotonic()))
+            except asyncio.TimeoutError as error:
+                raise TooSlowError(
+                    f"The request was not there within {limits.body_seconds:g} "
+                    "seconds; send it faster, or less of it."
+                ) from error
+            length = len(message.get("body", b""))
+            holds.append(length)
+            self.held += length
+            if sum(holds) > limits.body_bytes:
+                raise self._too_large()
+            if self.held > limits.held_bytes:
+                raise BusyError(
+                    f"More than {limits.held_bytes:,} bytes of requests are here, "
+                    "which is all that this server takes at once; ask again later.",
+                    LATER_S,
+                )
+            is_whole = not message.get("more_body", False)
+            return message
+
+        return received
+
+    def let_go(self, holds: list[int]) -> None:
+        """Count a request no more that is answered."""
+        self.held -= sum(holds)
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(
+            f"The request is larger than the {self.limits.body_bytes:,} bytes that "
+            "this server reads; send smaller pictures, or fewer."
+        )
 
 
 class Guard:
@@ -182,7 +221,8 @@ class Guard:
         origins: Collection[str],
         is_open: Callable[[str], bool],
     ) -> None:
-        self.app, self.offer, self.limits, self.metrics = app, offer, limits, metrics
+        self.app, self.offer, self.metrics = app, offer, metrics
+        self.arriving = Arriving(limits)
         self.keys, self.names, self.origins = keys, names, origins
         self.is_open = is_open
 
@@ -198,33 +238,29 @@ class Guard:
             status = message.get("status", status)
             await send(message)
 
-        error: Exception | None = None
+        holds: list[int] = []
         try:
             self._let_in(scope)
-            headers = Headers(scope=scope)
-            length = headers.get("content-length")
-            await self.app(scope, bounded(receive, self.limits, length), sent)
+            await self.app(scope, self.arriving.bounded(receive, holds), sent)
         except (ClientDisconnect, LeftError):
             status = LeftError.status
-        except Exception as raised:
-            error = raised
+        except Exception as error:
             if status_of(error)[0] == 500:
-                log.error("A request failed.", exc_info=error)
+                said.error("A request failed.", exc_info=error)
             if not status:
                 answer = error_answer(error, self.offer)
                 answer.headers["Connection"] = "close"  # the rest of it is not read
                 await answer(scope, receive, sent)
         finally:
-            seconds = monotonic() - began
-            route = route_of(scope)
+            self.arriving.let_go(holds)
+            seconds, route = monotonic() - began, route_of(scope)
             self.metrics.request(route, status, seconds)
-            client = scope.get(CLIENT, "-")
-            log.info(
-                "%s %s %s %d %.3fs", client, scope["method"], route, status, seconds
-            )
+            asked = scope.get(CLIENT, "-"), shortened(scope["method"], 10), route
+            said.info("%s %s %s %d %.3fs", *asked, status, seconds)
 
     def _let_in(self, scope: MutableMapping[str, Any]) -> None:
         headers = Headers(scope=scope)
+        self.arriving.require_little(headers.get("content-length", ""))
         host = headers.get("host", "")
         require_host(host, self.names)
         if "*" not in self.origins:

@@ -24,14 +24,18 @@ class Limits:
 
     waiting: int = limit(128, "Requests that may wait for their turn.")
     pictures: int = limit(10, "Images that one request may ask for.")
-    pixels: int = limit(
-        4_194_304,
-        "Pixels at which an image may be generated; one that is enlarged, and an "
-        "upload, may have sixteen times as many.",
+    pixels: int = limit(4_194_304, "Pixels at which an image may be generated.")
+    larger_pixels: int = limit(
+        16_777_216, "Pixels of an image that is enlarged, and of an upload."
     )
     steps: int = limit(150, "Steps of an image.")
     characters: int = limit(10_000, "Characters of a prompt, and of what to avoid.")
     body_bytes: int = limit(32_000_000, "Bytes of a request, uploads included.")
+    held_bytes: int = limit(
+        1_000_000_000,
+        "Bytes of all requests that are there at once, and of the pixels of their "
+        "uploads.",
+    )
     body_seconds: float = limit(
         60.0, "Seconds in which a request must have arrived whole.", SECONDS
     )
@@ -48,8 +52,3 @@ class Limits:
         for name, row in self.__dataclass_fields__.items():
             value = row.metadata["check"](name, getattr(self, name))
             object.__setattr__(self, name, value)
-
-    @property
-    def larger_pixels(self) -> int:
-        """Pixels of an upload, and of an image that is made larger."""
-        return 16 * self.pixels

@@ -1,20 +1,21 @@
 """The server itself: it listens, and ends in order when it is told to."""
 
-import ipaddress
+import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
-from imaginairy.errors import BadOptionError, ImaginairyError
+from imaginairy.errors import ImaginairyError
 from imaginairy.serving.app import application
-from imaginairy.serving.engine import Engine
-from imaginairy.serving.guard import LOCAL_NAMES
+from imaginairy.serving.engine import LAST_STEP_S, Engine
+from imaginairy.serving.listening import Listening
+from imaginairy.serving.said import said
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 5
@@ -22,74 +23,6 @@ GRACE_S = 5
 CONNECTIONS_A_REQUEST = 2
 SPARE_CONNECTIONS = 64
 """How many connections there may be for each request that waits, and besides."""
-LOCALHOST, LOOPBACK = "localhost", "127.0.0.1"
-KEY_VARIABLE = "IMAGINAIRY_API_KEY"
-
-
-def keys_given() -> list[str]:
-    """Return the keys that the environment names, apart by commas or blanks."""
-    return os.environ.get(KEY_VARIABLE, "").replace(",", " ").split()
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address that is listened at."""
-    if host.lower() == LOCALHOST:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def require_key(host: str, keys: Collection[str], *, no_key: bool) -> None:
-    """Refuse to listen to other machines without a key, unless that is asked for.
-
-    Raises:
-        BadOptionError: there is none.
-    """
-    if not (keys or no_key or is_loopback(host)):
-        raise BadOptionError(
-            f"Other machines reach '{host}', so a key is needed: set {KEY_VARIABLE} to "
-            "one or several, or say --no-key so that everybody may ask."
-        )
-
-
-def names_of(host: str, also: Collection[str]) -> Collection[str] | None:
-    """Return the names that a server goes by; None where that is not known.
-
-    Args:
-        host: where it listens.
-        also: names that its owner adds.
-    """
-    if is_loopback(host):
-        return LOCAL_NAMES | {host.lower(), *also}
-    return frozenset(also) or None
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound.
-
-    Raises:
-        BadOptionError: there is no such address here, or the port is taken.
-    """
-    try:
-        at = ipaddress.ip_address(LOOPBACK if host.lower() == LOCALHOST else host)
-    except ValueError as error:
-        raise BadOptionError(
-            f"'{host}' is no address to listen at; give {LOCALHOST}, an address of "
-            "this machine, or 0.0.0.0 for all of them."
-        ) from error
-    bound = socket.socket(socket.AF_INET if at.version == 4 else socket.AF_INET6)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((str(at), port))
-    except OSError as error:
-        bound.close()
-        raise BadOptionError(
-            f"'{host}' port {port} cannot be listened at ({error.strerror}); give "
-            "another --port, or 0 for any that is free."
-        ) from error
-    return bound
 
 
 class Server(uvicorn.Server):
@@ -97,11 +30,14 @@ class Server(uvicorn.Server):
 
     Args:
         engine: draws.
+        when_loaded: called in another thread once the engine is ready, or cannot be.
         options: see `imaginairy.serving.app.application`.
     """
 
-    def __init__(self, engine: Engine, **options: Any) -> None:
-        self.engine = engine
+    def __init__(
+        self, engine: Engine, when_loaded: Callable[[], None], **options: Any
+    ) -> None:
+        self.engine, self.when_loaded = engine, when_loaded
         app = application(engine, when_loaded=self._loaded, **options)
         waiting = engine.limits.waiting
         super().__init__(
@@ -111,6 +47,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 lifespan="on",
                 server_header=False,
+                proxy_headers=False,
                 ws="none",
                 limit_concurrency=CONNECTIONS_A_REQUEST * waiting + SPARE_CONNECTIONS,
                 timeout_graceful_shutdown=int(engine.limits.stop_seconds) + GRACE_S,
@@ -120,6 +57,9 @@ class Server(uvicorn.Server):
     def _loaded(self) -> None:
         if self.engine.failure is not None:
             self.should_exit = True
+        else:
+            said.info("ready: %s", ", ".join(self.engine.offer.models))
+        self.when_loaded()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -131,6 +71,12 @@ class Server(uvicorn.Server):
             for each, handler in before.items():
                 signal.signal(each, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what was accepted within the time that it has."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.engine.limits.stop_seconds, self.engine.give_up)
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take no more work at a first signal, and end at once at a second."""
         self.force_exit = self.should_exit
@@ -139,26 +85,28 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    engine: Engine,
-    bound: socket.socket,
-    when_listening: Callable[[], None] = lambda: None,
-    **options: Any,
+    engine: Engine, at: Listening, when_loaded: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until a signal.
 
     Args:
-        bound: see `listening`.
-        when_listening: called once somebody may connect.
-        options: see `imaginairy.serving.app.application`.
+        when_loaded: called in another thread once the engine is ready, or cannot be.
 
     Raises:
         ImaginairyError: the model could not be loaded, or not all was ended.
     """
-    server = Server(engine, **options)
-    when_listening()
-    server.run(sockets=[bound])
+    server = Server(
+        engine, when_loaded, keys=at.keys, names=at.names, origins=at.origins
+    )
+    said.info("Listening at %s; Ctrl-C stops it.", at.address)
+    server.run(sockets=[at.socket])
     if engine.failure is not None:
         raise engine.failure
-    if server.force_exit:
+    is_forced = server.force_exit
+    if is_forced:
         engine.give_up()
+    if not engine.joined(0 if is_forced else LAST_STEP_S):
+        said.error("Stopped within a step; what was asked for last is not drawn.")
+        os._exit(1)  # as nothing ends a thread that computes
+    if is_forced:
         raise ImaginairyError("Stopped at once; what was asked for last is not drawn.")

@@ -39,6 +39,7 @@ pytest.register_assert_rewrite(
             "options",
             "command_options",
             "conversions",
+            "serving",
         )
     )
 )

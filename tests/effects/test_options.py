@@ -10,9 +10,15 @@ from imaginairy.cli.aimg import aimg
 from tests.effects.command_options import command_options
 from tests.effects.options import drawing_options
 from tests.effects.prompt_options import prompt_options
+from tests.effects.serving import serve_options
 from tests.support.runs import Runner, Use
 
-USES = [*prompt_options(), *drawing_options(), *command_options()]
+USES = [
+    *prompt_options(),
+    *drawing_options(),
+    *command_options(),
+    *serve_options(),
+]
 
 
 @pytest.fixture(scope="module")
