@@ -2,14 +2,41 @@
 
 import logging
 import time
+from collections.abc import Hashable
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from imaginairy.errors import BadOptionError
 from imaginairy.log import log
 from imaginairy.whole_files import clear_abandoned, whole_file
 
+MOST_TOLD = 1000
+"""How many of the things that were told last are not told again."""
 AGAIN_AFTER_S = 24 * 60 * 60
+
+
+class Told:
+    """What somebody was told, as far as it is to be known; the oldest is forgotten."""
+
+    def __init__(self) -> None:
+        self._about: dict[Hashable, None] = {}
+
+    def is_new(self, about: Hashable) -> bool:
+        """Tell whether something was not told yet, and take it as told from now on.
+
+        Raises:
+            BadOptionError: it cannot be told from other things.
+        """
+        try:
+            is_new = about not in self._about
+        except TypeError as error:
+            kind = type(about).__name__
+            raise BadOptionError(f"about is something hashable, not {kind}.") from error
+        self._about[about] = None
+        for oldest in [*self._about][:-MOST_TOLD]:
+            del self._about[oldest]
+        return is_new
 
 
 def warn_daily(about: str, sentence: str) -> None:

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "networks": {"networks", "conditioning", "kept"},
     "samplers": {"samplers", "conditioning", "errors", "kept"},
     "whole_files": set(),
-    "said": {"log", "whole_files"},
+    "said": {"errors", "log", "whole_files"},
     "sources.own_default": {"whole_files"},
     "sources": {"addresses", "errors", "families", "kinds", "said", "sources", "urls"}
     | {"whole_files"},

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.said import AGAIN_AFTER_S, all_is_well, warn_daily
+from imaginairy.said import (
+    AGAIN_AFTER_S,
+    MOST_TOLD,
+    Told,
+    all_is_well,
+    warn_daily,
+)
 
 MINUTE = 60.0
 
@@ -85,3 +91,12 @@ def test_a_cache_that_cannot_be_used_costs_repetition_only(
         (cache / "weather").write_bytes(content)
     assert said(caplog) == 1
     all_is_well("weather")
+
+
+def test_what_was_told_long_ago_is_forgotten() -> None:
+    told = Told()
+    assert [told.is_new("first"), told.is_new("first")] == [True, False]
+    for number in range(MOST_TOLD - 1):
+        assert told.is_new(number)
+    assert not told.is_new("first")
+    assert told.is_new("another") and told.is_new("first")

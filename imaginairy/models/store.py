@@ -40,6 +40,7 @@ from imaginairy.models.own_defaults import with_asked_defaults, with_own_default
 from imaginairy.models.vae import load_vae, with_vae
 from imaginairy.models.words import read_words
 from imaginairy.precision import Precision, usual_precision
+from imaginairy.said import Told
 from imaginairy.sources.checksum import Checksum
 from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
@@ -78,8 +79,6 @@ REFINES = "refines"
 
 WITHOUT_WEIGHTS = torch.device("meta")
 """Where tensors have a shape and a type, and no values that would take memory."""
-MOST_NOTICED = 1000
-"""How many of the things said last are not said again."""
 ASK_AGAIN_S = 60.0
 """Seconds for which it is remembered whether a published model can be had."""
 
@@ -117,7 +116,7 @@ class ModelStore:
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
         self._held: Kept = {}
         self._checked: Kept = {}
-        self._noticed: dict[Hashable, None] = {}
+        self._told = Told()
         self._refused: dict[str, str | None] = {}
         self._lacking: dict[str, tuple[float, Missing | None]] = {}
 
@@ -319,16 +318,8 @@ class ModelStore:
         Raises:
             BadOptionError: what it is about cannot be told from other things.
         """
-        try:
-            is_new = about not in self._noticed
-        except TypeError as error:
-            kind = type(about).__name__
-            raise BadOptionError(f"about is something hashable, not {kind}.") from error
-        if is_new:
+        if self._told.is_new(about):
             log.warning("%s", in_words(sentence))
-            self._noticed[about] = None
-            for oldest in [*self._noticed][:-MOST_NOTICED]:
-                del self._noticed[oldest]
 
     def segmenter(self, name: str | None) -> "Segmenter":
         """Return a mask model, loaded."""

@@ -18,6 +18,7 @@ from imaginairy.embedding import embeddings, parse_embedding
 from imaginairy.enhancers.safety import UNCHECKED
 from imaginairy.errors import BadOptionError, CheckpointError, UnknownModelError
 from imaginairy.order import Order
+from imaginairy.said import Told
 from imaginairy.settling import settled
 from tests.support.pictures import pixels
 
@@ -56,7 +57,7 @@ def order(tiny_folder: Path, tiny_store: ModelStore) -> Any:
 
     def order(prompt: Any, **fields: Any) -> Order:
         fields = {"model": str(tiny_folder), "seed": 1, "steps": 1, **fields}
-        tiny_store._noticed.clear()
+        tiny_store._told = Told()
         return settled(ImaginePrompt(prompt, **fields), tiny_store)
 
     return order
