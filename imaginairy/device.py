@@ -3,7 +3,8 @@
 import gc
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,31 @@ class CudaLane(Lane):
         torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
 
+Graph = Callable[[Callable[[], Tensor], torch.device], Callable[[], Tensor]]
+"""Records all that is launched while something is computed once, and gives what
+launches it again, from the same tensors into the same one."""
+
+
+def _graph_of_cuda(
+    compute: Callable[[], Tensor], device: torch.device
+) -> Callable[[], Tensor]:
+    torch.cuda.synchronize(device)
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    with torch.cuda.stream(stream):
+        # what other threads do meanwhile is not recorded, and does no harm
+        graph.capture_begin(capture_error_mode="thread_local")
+        try:
+            result = compute()
+        finally:
+            graph.capture_end()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay
+
+
 @dataclass(frozen=True)
 class DeviceKind:
     """A kind of device, and what there is to know of its like."""
@@ -94,6 +120,8 @@ class DeviceKind:
     """What copies weights to it while it computes."""
     pinned: Callable[[Tensor], Tensor] = lambda tensor: tensor
     """Gives a tensor of the host where it can be copied from without the host."""
+    graph: Graph | None = None
+    """Records what is computed, where that is launched kernel by kernel."""
 
 
 def _free_of_cuda(device: torch.device) -> int:
@@ -138,6 +166,7 @@ DEVICES = {
             receives_ahead=True,
             lane=CudaLane,
             pinned=lambda tensor: tensor.pin_memory(),
+            graph=_graph_of_cuda,
         ),
         DeviceKind(
             name="mps",
@@ -259,6 +288,21 @@ def forget(device: torch.device) -> None:
 def let_go(device: torch.device) -> None:
     """Give back the memory of a device that torch keeps for later."""
     DEVICES[device.type].let_go()
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Let what is convolved in float32 be multiplied in float32, as on a CPU.
+
+    CUDA's library of convolutions otherwise keeps 10 bits of the 23 (TF32).
+    """
+    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def is_forked() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from imaginairy.device import runs_ahead
+from imaginairy.device import exact_float32, runs_ahead
 from imaginairy.errors import NotFiniteError
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer
@@ -65,6 +65,7 @@ def draw(orders: Sequence[Order], store: ModelStore, observer: Observer) -> list
 
 
 @torch.inference_mode()
+@exact_float32()
 def _drawn(
     orders: Sequence[Order], store: ModelStore, observer: Observer, *, look_later: bool
 ) -> list[Drawn]:
@@ -102,6 +103,7 @@ def embedding_hashes(order: Order) -> dict[str, str]:
 
 
 @torch.inference_mode()
+@exact_float32()
 def finish(
     drawn: Drawn,
     store: ModelStore,

@@ -25,7 +25,7 @@ CELLS = (
 )
 
 
-@pytest.mark.parametrize("way", ["eager", "walk", "decode"])
+@pytest.mark.parametrize("way", ["eager", "walk", "streamed", "decode"])
 @pytest.mark.parametrize("size", TINY)
 def test_our_networks_are_measured(way: str, size: str) -> None:
     """On a strict device; none of what they are asked lies elsewhere."""

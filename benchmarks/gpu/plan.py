@@ -16,9 +16,9 @@ class Cell:
     side: str
     way: str
     """`eager`; `graph`, replayed as a CUDA graph; `compiled` by torch.compile with
-    max-autotune; `walk`, steps of a sampler with guidance as the product takes them;
-    `decode`, one picture of each latents; `matmul` and `attention`, what torch reaches
-    alone."""
+    max-autotune; `walk`, steps of a sampler with guidance as the product takes them,
+    recording included; `streamed`, with weights on the host; `decode`, one picture of
+    each latents; `matmul` and `attention`, what torch reaches alone."""
     batch: int = 1
     """Pictures; guidance doubles them."""
     dtype: str = "float16"
@@ -46,10 +46,16 @@ def eager(size: str, side: str) -> Group:
     if side == "ours":
         cells += [Cell(size, side, "graph", batch) for batch in BATCHES]
         cells += [
-            Cell(size, side, "walk"),
             Cell(size, side, "eager", 16, layout="nchw"),
         ]
     return Group(f"{size} {side} eager", 90, tuple(cells))
+
+
+def walked(size: str) -> Group:
+    """Measure what the product does with our networks."""
+    cells = [Cell(size, "ours", "walk", batch) for batch in BATCHES]
+    cells += [Cell(size, "ours", "streamed", batch) for batch in BATCHES]
+    return Group(f"{size} ours walked", 60, tuple(cells))
 
 
 def compiled(size: str, side: str, *batches: int) -> Group:
@@ -67,6 +73,7 @@ def plan() -> list[Group]:
     alone += [Cell(size, "torch", "attention") for size in SIZES]
     groups = [Group("torch alone", 60, tuple(alone))]
     groups += [eager(size, side) for size in SIZES for side in SIDES]
+    groups += [walked(size) for size in SIZES]
     groups += [compiled(size, side, 1) for size in SIZES for side in SIDES]
     groups += [compiled(size, side, 16, 4) for size in SIZES for side in SIDES]
     return groups

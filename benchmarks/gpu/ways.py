@@ -9,13 +9,15 @@ from torch import Tensor
 
 from benchmarks.gpu.networks import Size, asked, decoder, inputs, on_device, unet
 from benchmarks.gpu.plan import Cell
+from imaginairy.models.placement import Placed
+from imaginairy.replayed import Replayed
 from imaginairy.samplers import get_sampler
 from imaginairy.samplers.denoiser import NetworkDenoiser, guided
 from imaginairy.samplers.discrete import NoiseSchedule
 
 MATRIX = 8192
 TINY_MATRIX = 64
-WALK_STEPS = 10
+WALK_STEPS = 20
 Once = Callable[[], Any]
 
 
@@ -47,23 +49,41 @@ def graph(cell: Cell, size: Size, device: torch.device) -> Once:
     return recorded.replay
 
 
+def streamed(cell: Cell, size: Size, device: torch.device) -> Once:
+    """Ask the UNet, whose blocks are copied from the host as they compute."""
+    network = on_device(unet(size, cell.side), cell, torch.device("cpu"))
+    placed = Placed(device, "streamed")
+    placed.add(network, [])
+    once = asked(cell.side, network, inputs(size, cell, device))
+
+    def brought() -> Any:
+        placed.bring(network)
+        return once()
+
+    return brought
+
+
 def walk(cell: Cell, size: Size, device: torch.device) -> Once:
     """Walk with a sampler and guidance, as the product does it."""
     network = on_device(unet(size, cell.side), cell, device)
     given = inputs(size, cell, device)
     schedule, sampler = NoiseSchedule(), get_sampler("k_dpmpp_2m")
-    told = NetworkDenoiser(network, schedule, "noise", given.text[: cell.batch])
+    text = given.text[: cell.batch]
     strength = torch.full((cell.batch, 1, 1, 1), 7.5, device=device)
-    denoiser = guided(told, given.text[cell.batch :], strength)
-    latents = given.latents[: cell.batch].float()
-    return partial(
-        sampler.walk,
-        denoiser,
-        latents,
-        sampler.levels(schedule, WALK_STEPS),
-        draw_noise=lambda: torch.randn_like(latents),
-        on_step=lambda *_: None,
-    )
+    avoid, latents = given.text[cell.batch :], given.latents[: cell.batch].float()
+
+    def walked() -> Tensor:  # as one picture: what is recorded is of it alone
+        computing = Replayed(network, device)
+        told = NetworkDenoiser(computing, schedule, "noise", text)
+        return sampler.walk(
+            guided(told, avoid, strength),
+            latents,
+            sampler.levels(schedule, WALK_STEPS),
+            draw_noise=lambda: torch.randn_like(latents),
+            on_step=lambda *_: None,
+        )
+
+    return walked
 
 
 def decode(cell: Cell, size: Size, device: torch.device) -> Once:
@@ -89,6 +109,7 @@ WAYS: dict[str, Callable[[Cell, Size, torch.device], Once]] = {
     "eager": eager,
     "compiled": compiled,
     "graph": graph,
+    "streamed": streamed,
     "walk": walk,
     "decode": decode,
     "matmul": matmul,

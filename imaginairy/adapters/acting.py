@@ -106,7 +106,8 @@ class Acting:
         self._before = {
             layer: (layer.changes, dict(layer._parameters)) for layer in self._uses
         }
-        self._now: frozenset[int] | None = None
+        self.now: frozenset[int] | None = None
+        """The numbers of those that act."""
 
     def at(self, share: float) -> None:
         """Let those act that do at a share of the steps, from 0 to 1.
@@ -118,10 +119,10 @@ class Acting:
             for number, each in enumerate(self.loras)
             if each.start <= share and (share < each.end or each.end == 1)
         )
-        begins = self._now is None
-        if now == self._now:
+        begins = self.now is None
+        if now == self.now:
             return
-        self._now = now
+        self.now = now
         first = {n for n, each in enumerate(self.loras) if each.start == 0}
         for layer, uses in self._uses.items():
             draws = layer in self._draws

@@ -12,11 +12,13 @@ from torch import Tensor
 from imaginairy.adapters.acting import Acting
 from imaginairy.checks import parse_interval, parse_projection, parse_threshold
 from imaginairy.conditioning import Conditioning
+from imaginairy.device import DEVICES
 from imaginairy.errors import NotFiniteError
 from imaginairy.finite import is_finite
 from imaginairy.networks.layers import tiling
 from imaginairy.observe import Observer, Step
 from imaginairy.order import Order
+from imaginairy.replayed import LEAST_STEPS, Replayed
 from imaginairy.samplers.denoiser import (
     Denoiser,
     Inpainting,
@@ -84,7 +86,7 @@ def sample(
     for leg in legs:
         expert = experts[leg.number]
         latents = sampler.walk(
-            _denoiser(orders, texts[leg.number], start, expert),
+            _denoiser(orders, texts[leg.number], start, expert, acting),
             latents,
             leg.levels,
             draw_noise=start.draw_noise,
@@ -106,16 +108,21 @@ def sample(
 
 
 def _denoiser(
-    orders: Sequence[Order], said: Said, start: Start, expert: Expert
+    orders: Sequence[Order],
+    said: Said,
+    start: Start,
+    expert: Expert,
+    acting: Acting | None,
 ) -> Denoiser:
     """Wrap guidance and, where there is one, the mask around the network."""
     model, stages = expert.model, expert.stages
     alone = len(orders) == 1  # else fewer of them are tried first; see `Batches`
+    compute = _computing(orders[0], expert, acting)
 
     def draws(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
         network, asked = model.network, (latents, timesteps, text)
         return stages.run(
-            f"the {model.title}", network, network, *asked, often=True, climbs=alone
+            f"the {model.title}", network, compute, *asked, often=True, climbs=alone
         )
 
     network: Network = draws
@@ -139,6 +146,21 @@ def _denoiser(
     if start.keep is None or start.init_latents is None:
         return denoiser
     return Inpainting(denoiser, start.init_latents, start.noise, start.keep)
+
+
+def _computing(order: Order, expert: Expert, acting: Acting | None) -> Network:
+    """Return the network, which a device may record where every step is alike."""
+    network, device = expert.model.network, expert.model.device
+    placed = expert.model.placed
+    few = order.steps_to_run < LEAST_STEPS
+    if few or DEVICES[device.type].graph is None or order.speed.steps > 1:
+        return network
+    return Replayed(
+        network,
+        device,
+        state=lambda: acting and acting.now,
+        may=lambda: placed.home == device,
+    )
 
 
 def _reuse(order: Order, levels: list[float]) -> Reuse | None:

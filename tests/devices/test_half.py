@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, Observer, imagine
 from imaginairy.errors import NotFiniteError
+from imaginairy.observe import Step
 from tests.support.pictures import assert_same, distance
 from tests.support.pretend_device import NAME, Pretend, plugged_in
 
@@ -57,6 +58,29 @@ def test_full_precision_is_the_cpu_s(
 ) -> None:
     with plugged_in(like):
         assert_same(drawn(ModelStore(precision="full"), models["1"]).img, single.img)
+
+
+class Convolved(Observer):
+    """Notes how CUDA's convolutions in float32 are computed."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def on_step(self, step: Step) -> None:
+        self.seen.add(torch.backends.cudnn.conv.fp32_precision)
+
+    def on_result(self, result: ImagineResult) -> None:
+        self.seen.add(torch.backends.cudnn.conv.fp32_precision)
+
+
+def test_convolutions_in_float32_are_not_rounded_meanwhile(
+    models: dict[str, str],
+) -> None:
+    before, seen = torch.backends.cudnn.conv.fp32_precision, Convolved()
+    prompt = ImaginePrompt("a fox", model=models["1"], width=64, height=64, steps=2)
+    for _ in imagine(prompt, store=ModelStore("cpu", "full"), observer=seen):
+        assert torch.backends.cudnn.conv.fp32_precision == before != "ieee"
+    assert seen.seen == {"ieee"}
 
 
 def overflow(network: nn.Module, below: float) -> list[torch.dtype]:

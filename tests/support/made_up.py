@@ -81,7 +81,7 @@ OBJECTS: tuple[Any, ...] = (
     object(), Unspeakable(), nested(3), Endless(), {"prompt": "a"}, {1: 2},
     set("ab"), frozenset(), memoryview(b"a"), bytearray(b"a"), range(3), ..., len, int,
     Path("a\0b"), Path("\ud800"), Path("~nobody"), np.zeros(3), np.zeros((8, 8, 3)),
-    np.str_("a"), np.datetime64("NaT"), Image.new("RGB", (0, 8)),
+    np.str_("a"), np.datetime64("NaT", "s"), Image.new("RGB", (0, 8)),
     Image.new("F", (8, 8)), ValueError("a"),
 )  # fmt: skip
 VALUES: st.SearchStrategy[Made] = st.one_of(

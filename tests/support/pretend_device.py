@@ -65,6 +65,9 @@ class Pretend:
     traffic: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often the host waited for what (`to host`, `item` ...), and how often it
     brought something (`to device`), by the file of the package that asked for it."""
+    records: bool = True
+    recorded: int = 0
+    replayed: int = 0
 
     def forget(self) -> None:
         """Count from nothing."""
@@ -103,6 +106,22 @@ class Pretend:
 
     def _freed(self, size: int) -> None:
         self.held -= size
+
+    def graph(
+        self, compute: Callable[[], Tensor], _: torch.device
+    ) -> Callable[[], Tensor]:
+        """Record what is computed: the same again, from and into the same tensors."""
+        result = compute()
+        result.fill_(torch.nan)  # what is recorded is not computed yet
+        if not self.records:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        self.recorded += 1
+
+        def replay() -> Tensor:
+            self.replayed += 1
+            return result.copy_(compute())
+
+        return replay
 
 
 class _Module:
@@ -295,6 +314,7 @@ def plugged_in(like: str = "cpu", *, limit: int | None = None) -> Iterator[Prete
         let_go=lambda: None,
         lane=LateLane if DEVICES[like].lane.is_beside else Lane,
         pinned=lambda tensor: tensor,
+        graph=pretend.graph if DEVICES[like].graph else None,
     )
     kinds = dict(DEVICES)
     MODULE.plugged = pretend
