@@ -30,8 +30,8 @@ class Replayed:
     Args:
         network: its weights lie on the device while it is asked.
         device: a kind of device that records.
-        state: gives what of the network changes between two times that it is asked;
-            each state is recorded apart.
+        state: gives what is another each time that something of the network changes;
+            each is recorded apart.
         may: whether it may be recorded, as weights stay where they are.
     """
 
@@ -45,6 +45,7 @@ class Replayed:
     ) -> None:
         self.network, self.device, self.state, self.may = network, device, state, may
         self._graph = DEVICES[device.type].graph
+        self._dtype = self._held_in()
         self._ways: dict[Hashable, tuple[Conditioning, Recording | None]] = {}
 
     def __call__(
@@ -54,9 +55,9 @@ class Replayed:
         if self._graph is None or not self.may() or places(latents) > MOST_PLACES:
             self._give_up()
             return self._asked(latents, timesteps, conditioning)
-        weight = next(self.network.parameters())
-        told, changed = id(conditioning), self.state()
-        way = (latents.shape, latents.dtype, weight.dtype, told, changed)
+        if self._held_in() != self._dtype:  # by weights that are soon gone
+            return self._asked(latents, timesteps, conditioning)
+        way = (latents.shape, latents.dtype, id(conditioning), self.state())
         if way not in self._ways:
             if len(self._ways) == MOST_WAYS:
                 self._give_up()
@@ -75,6 +76,9 @@ class Replayed:
                 return self._asked(latents, timesteps, conditioning)
             self._ways[way] = conditioning, recording
         return recording(latents, timesteps)
+
+    def _held_in(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
 
     def _asked(self, *asked: Tensor | Conditioning) -> Tensor:
         predicted: Tensor = self.network(*asked)

@@ -106,8 +106,9 @@ class Acting:
         self._before = {
             layer: (layer.changes, dict(layer._parameters)) for layer in self._uses
         }
-        self.now: frozenset[int] | None = None
-        """The numbers of those that act."""
+        self._now: frozenset[int] | None = None
+        self.changes = 0
+        """How often others began to act."""
 
     def at(self, share: float) -> None:
         """Let those act that do at a share of the steps, from 0 to 1.
@@ -119,10 +120,11 @@ class Acting:
             for number, each in enumerate(self.loras)
             if each.start <= share and (share < each.end or each.end == 1)
         )
-        begins = self.now is None
-        if now == self.now:
+        begins = self._now is None
+        if now == self._now:
             return
-        self.now = now
+        self._now = now
+        self.changes += 1
         first = {n for n, each in enumerate(self.loras) if each.start == 0}
         for layer, uses in self._uses.items():
             draws = layer in self._draws

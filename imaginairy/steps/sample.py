@@ -158,7 +158,7 @@ def _computing(order: Order, expert: Expert, acting: Acting | None) -> Network:
     return Replayed(
         network,
         device,
-        state=lambda: acting and acting.now,
+        state=lambda: acting and acting.changes,
         may=lambda: placed.home == device,
     )
 

@@ -90,6 +90,7 @@ def test_what_overflows_is_not_taken_from_what_was_recorded_in_halves(
     network.register_forward_hook(spoil)
     image = drawn(store, models["1"])
     assert device.replayed
+    assert device.recorded == 2, "what overflows late is drawn twice"
     assert distance(image, drawn(ModelStore("cpu", "full"), models["1"])) < 3
 
 
