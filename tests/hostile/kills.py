@@ -30,12 +30,15 @@ from PIL import Image, ImageSequence  # noqa: E402
 
 from imaginairy.cli.aimg import aimg  # noqa: E402
 from imaginairy.cli.stores import Stores  # noqa: E402
+from imaginairy.fleet.sinks import open_sink  # noqa: E402
+from imaginairy.fleet.sinks.shards import ShardSink  # noqa: E402
 from tests.hostile.doors import FEW  # noqa: E402
 from tests.hostile.warmed import warmed  # noqa: E402
 from tests.hostile.watched import CHANGING, WRITES  # noqa: E402
 
 SETTINGS = surroundings.HOME / "config"
 DRAW = f"imagine fruit --model storybook {FEW}"
+LIST = f"imagine --prompts-file words.txt --model storybook {FEW}"
 COMMANDS = {
     "imagine": f"{DRAW} -r 3",
     "png": f"{DRAW} -r 3 --output-file-extension png",
@@ -44,6 +47,9 @@ COMMANDS = {
     "webp": f"{DRAW} -r 2 --compilation-anim webp",
     "mp4": f"{DRAW} -r 2 --compilation-anim mp4",
     "resume": f"imagine --prompts-file words.txt --resume --model storybook {FEW}",
+    "published": f"{LIST} --output out",
+    "parquet": f"{LIST} --output out --output-kind parquet",
+    "webdataset": f"{LIST} --output out --output-kind webdataset",
     "edit": f"edit good.png fruit --model storybook --mask-prompt fruit {FEW}",
     "again": "again good.png --model storybook --seed 3",
     "upscale": "upscale good.png --model lanczos",
@@ -203,7 +209,23 @@ def killed(
     wrong += [f"still there: {each}" for each in hidden(folder)]
     if name == "resume" and (there := len([*(folder / "outputs").glob("0*.jpg")])) != 3:
         wrong.append(f"{there} pictures of 3")
+    if name in ("published", "parquet", "webdataset"):
+        wrong += not_once(folder / "out")
     return code == -signal.SIGKILL, left, [f"{moment}: {each}" for each in wrong]
+
+
+def not_once(output: Path) -> list[str]:
+    """Say what of the three prompts is not published exactly once."""
+    sink = open_sink(output)
+    published = [sink.files.read(name) for name in sink.files.names() if "." in name]
+    if isinstance(sink, ShardSink):
+        ids = [each.id for shard in published for each in sink.unpacked(shard or b"")]
+    else:
+        ids = [name for name in sink.files.names() if "." in name]
+    known = len(sink.done())
+    if len(ids) == len({*ids}) == known == len(WORDS.splitlines()):
+        return []
+    return [f"{sorted(ids)} are published, and {known} are known"]
 
 
 def main() -> int:

@@ -57,15 +57,18 @@ class ShardSink(Sink):
         That is so where a worker that was taken for dead published after the one that
         took its place.
         """
-        seen = IdMap()
-        there_twice = []
-        for name, rows in self._shards():
-            again = {id for id, _ in rows if not seen.put(id)}
-            if again:
-                there_twice.append((name, {k: v for k, v in rows if k not in again}))
-        for name, prompts in there_twice:
-            self._keep(name, prompts)
+        while (found := self._there_twice()) is not None:
+            self._keep(*found)
         super().finish()
+
+    def _there_twice(self) -> tuple[str, dict[str, int]] | None:
+        """Return a shard with pictures that another has too, and what only it has."""
+        seen = IdMap()
+        for name, rows in self._shards():
+            own = {id: prompt for id, prompt in rows if seen.put(id)}
+            if len(own) < len(rows):
+                return name, own
+        return None
 
     def _keep(self, name: str, prompts: Mapping[str, int]) -> None:
         """Put a shard in the place of another that holds these of its pictures."""
