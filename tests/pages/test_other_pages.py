@@ -2,6 +2,7 @@
 
 import json
 import re
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,26 @@ def by_its_path(made: Made) -> None:
     assert bowl.says["model"] == str(made.session["folder"])
 
 
+# --- cluster.md -----------------------------------------------------------------------
+
+
+def published(made: Made) -> None:
+    made.take("list.csv")
+    circle = made.picture("pictures/circle.jpg")
+    bowl = made.picture("pictures/bowl.jpg")
+    assert share(circle.image, "red") > 0.05 and circle.says["seed"] == 1
+    assert likeliest(bowl.image, BOWL, CAT) == BOWL
+    (shard,) = made.take("shards/*.tar")
+    with tarfile.open(shard) as tar:
+        names = [f"{id}.{ending}" for id in ("circle", "bowl") for ending in
+                 ("jpg", "json", "txt")]  # fmt: skip
+        assert tar.getnames() == names
+    *_, last = map(json.loads, made.said.splitlines())
+    assert (last["event"], last["done"], last["drawn"]) == ("ended", 2, 0)
+    for name in ("pictures", "shards"):
+        made.take(f"{name}/_manifest/*.json*", 2)
+
+
 # --- add-a-sampler.md -----------------------------------------------------------------
 
 
@@ -239,6 +260,7 @@ CHECKS: dict[str, list[Check]] = {
         a_conversion,
     ],
     "models.md": [what_is_known],
+    "cluster.md": [published],
     "performance.md": [as_measured, in_low_memory],
     "security.md": [without_a_record],
     "api.md": [kept_loaded],
