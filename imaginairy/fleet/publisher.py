@@ -5,13 +5,16 @@ told of each.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from imaginairy.errors import CannotSaveError, ImaginairyError, in_words
 from imaginairy.fleet.drawer import Drawer
 from imaginairy.fleet.rows import PromptRow
 from imaginairy.fleet.sinks import Published, Sink
+from imaginairy.fleet.sinks.gathering import Gathering
+from imaginairy.fleet.sinks.opening import HEAD
 from imaginairy.metadata.credentials import USUAL, Provenance
 from imaginairy.observe import Observer
 
@@ -51,7 +54,15 @@ class Publisher:
     drawer: Drawer
     sink: Sink
     provenance: Provenance = USUAL
-    held: list[Published] = field(default_factory=list)
+
+    @cached_property
+    def _gathering(self) -> Gathering:
+        return Gathering(self.sink, lambda _, file: None)
+
+    @property
+    def sees_output(self) -> bool:
+        """Whether the output that was begun is the one that can be seen from here."""
+        return self.sink.files.read(HEAD) is not None
 
     def draw(
         self, rows: Sequence[PromptRow], observer: Observer | None = None
@@ -68,17 +79,18 @@ class Publisher:
                 if isinstance(outcome, Exception):
                     raise outcome
                 extension = self.sink.extension
-                self.held.append(Published.of(row, outcome, extension, self.provenance))
+                drawn = Published.of(row, outcome, extension, self.provenance)
             except Exception as error:
                 yield HasFailed(row.id, said(error))
                 continue
+            self._gathering.hold(drawn)
             yield IsDrawn(row.id)
-            if len(self.held) >= self.sink.pictures_together:
+            if self._gathering.is_enough:
                 yield from self.publish()
 
     def publish(self) -> Iterable[Report]:
         """Publish what is held."""
-        held, self.held = self.held, []
+        held = self._gathering.taken()
         if not held:
             return []
         try:

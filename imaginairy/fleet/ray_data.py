@@ -28,8 +28,8 @@ from imaginairy.fleet.ray_cluster import (
     require_same,
     versions,
 )
-from imaginairy.fleet.ray_worker import environment, settle
 from imaginairy.fleet.rows import seed_of
+from imaginairy.fleet.surroundings import Surroundings
 from imaginairy.metadata.tags import as_json
 from imaginairy.metadata.write import encoded_image
 from imaginairy.pictures import read_picture
@@ -106,8 +106,8 @@ def imagine_dataset(
     is_cpu = str(device or "").startswith("cpu")
     nodes = ray_package().nodes()
     place = room_for(nodes, is_cpu=is_cpu, workers=workers, threads=threads)
-    settings["threads"] = None if place.gpus else max(1, place.cpus)
-    settings |= {"variables": environment(), "versions": versions()}
+    here = Surroundings.here(None if place.gpus else max(1, place.cpus))
+    settings |= {"surroundings": here, "versions": versions()}
     return dataset.map_batches(
         ImagineRows,
         fn_constructor_kwargs=settings,
@@ -126,7 +126,7 @@ class ImagineRows:
     those of `imagine_dataset`; models stay loaded from batch to batch.
 
     Args:
-        variables: set in the process, before anything is loaded.
+        surroundings: those of whoever asks for it.
         versions: what is installed where it is asked for; another is refused.
     """
 
@@ -138,8 +138,7 @@ class ImagineRows:
         device: str | None = None,
         precision: Precision | None = None,
         batch_size: int | None = None,
-        threads: int | None = None,
-        variables: Mapping[str, str] | None = None,
+        surroundings: Surroundings | None = None,
         versions: Mapping[str, str] | None = None,
     ) -> None:
         if image not in AS:
@@ -159,13 +158,13 @@ class ImagineRows:
             )
         if versions is not None:
             require_same(versions, "another machine")
-        self._unsettled: list[Any] = [(variables or {}, threads)]
+        self._unsettled = [surroundings] if surroundings else []
         self.drawer = Drawer(device, precision, batch_size)
 
     def __call__(self, table: Any) -> Any:
         """Return a table with what came of each row."""
         while self._unsettled:
-            settle(*self._unsettled.pop())
+            self._unsettled.pop().settle()
         rows = table.to_pylist()
         made = self.made(rows)
         for name in MADE:

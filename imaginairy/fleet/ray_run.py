@@ -1,11 +1,16 @@
 """A run on a Ray cluster: rows to pictures, whatever becomes of its workers."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from imaginairy.errors import CannotSaveError, ImaginairyError, in_words
+from imaginairy.errors import (
+    BadOptionError,
+    CannotSaveError,
+    ImaginairyError,
+    in_words,
+)
 from imaginairy.fleet.dispatch import MOST_TOGETHER, TRIES, Dispatch, GivenUp
 from imaginairy.fleet.events import Progress
 from imaginairy.fleet.publisher import (
@@ -17,9 +22,10 @@ from imaginairy.fleet.publisher import (
     said,
 )
 from imaginairy.fleet.ray_cluster import Cluster, Place, places, require_same
-from imaginairy.fleet.ray_worker import RayWorker, environment
+from imaginairy.fleet.ray_worker import RayWorker
 from imaginairy.fleet.rows import PromptRow
 from imaginairy.fleet.sinks.notes import fingerprint
+from imaginairy.fleet.surroundings import Surroundings
 from imaginairy.log import log
 
 LOOK_EVERY_S = 5.0
@@ -44,6 +50,8 @@ class Asked:
     """Prompts that a worker is given at once."""
     tries: int = TRIES
     """How often a prompt may fail."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Set in the workers' processes, besides those of ours that are set here."""
 
 
 @dataclass(eq=False)
@@ -126,10 +134,11 @@ class RayRun:
     def _started(self) -> Hand:
         place = self._place
         threads = None if place.gpus else place.cpus
+        here = Surroundings.here(threads, **self.asked.variables)
         kind = self.ray.remote(RayWorker).options(
             num_cpus=place.cpus, num_gpus=place.gpus, max_restarts=0
         )
-        actor = kind.remote(self.publisher, environment(), threads)
+        actor = kind.remote(self.publisher, here)
         return Hand(actor, actor.hello.remote())
 
     def _hand_out(self) -> None:
@@ -176,6 +185,12 @@ class RayRun:
 
     def _greet(self, hand: Hand, hello: Any) -> None:
         require_same(hello.versions, hello.host)
+        if not hello.sees_output:
+            raise BadOptionError(
+                f"The worker on {hello.host} does not see the output "
+                f"'{self.publisher.sink.files.shown}'; give a folder that all machines "
+                "of the cluster share, or an address such as s3://bucket/images."
+            )
         hand.host, hand.process, hand.awaited = hello.host, hello.process, None
         self._false_starts = 0
 

@@ -8,9 +8,7 @@ from typing import NamedTuple
 from imaginairy.fleet.publisher import Publisher, Report
 from imaginairy.fleet.ray_cluster import versions
 from imaginairy.fleet.rows import PromptRow
-
-OURS = "IMAGINAIRY_"
-SECRETS = ("IMAGINAIRY_API_KEY",)
+from imaginairy.fleet.surroundings import Surroundings
 
 
 class Hello(NamedTuple):
@@ -19,6 +17,8 @@ class Hello(NamedTuple):
     host: str
     process: int
     versions: Mapping[str, str]
+    sees_output: bool
+    """Whether what it publishes goes where it is asked to."""
 
 
 class RayWorker:
@@ -26,19 +26,17 @@ class RayWorker:
 
     Args:
         publisher: draws, and publishes what it drew.
-        environment: variables by which the user set how pictures are drawn.
-        threads: how many compute; None leaves that to the machine.
+        surroundings: those of whoever asked for it.
     """
 
-    def __init__(
-        self, publisher: Publisher, environment: Mapping[str, str], threads: int | None
-    ) -> None:
-        settle(environment, threads)
+    def __init__(self, publisher: Publisher, surroundings: Surroundings) -> None:
+        surroundings.settle()
         self.publisher = publisher
 
     def hello(self) -> Hello:
-        """Say where this is, and with which versions."""
-        return Hello(socket.gethostname(), os.getpid(), versions())
+        """Say where this is, and with what."""
+        host, sees_output = socket.gethostname(), self.publisher.sees_output
+        return Hello(host, os.getpid(), versions(), sees_output)
 
     def draw(self, rows: Sequence[PromptRow]) -> Iterator[Report]:
         """Draw rows and yield what comes of each; see `Publisher`."""
@@ -47,28 +45,3 @@ class RayWorker:
     def publish(self) -> Iterator[Report]:
         """Publish what is held."""
         yield from self.publisher.publish()
-
-
-def settle(variables: Mapping[str, str], threads: int | None) -> None:
-    """Set how a process draws, before anything of that is loaded.
-
-    Args:
-        variables: those by which the user set it.
-        threads: how many compute; None leaves that to the machine.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # it is not alone here
-    os.environ |= variables
-    if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(threads)
-        import torch
-
-        torch.set_num_threads(threads)
-
-
-def environment() -> dict[str, str]:
-    """Return the variables by which a user sets how pictures are drawn."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(OURS) and name not in SECRETS
-    }

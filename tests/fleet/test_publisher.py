@@ -51,7 +51,7 @@ def test_what_cannot_be_saved_is_told_of_as_that(
     assert isinstance(failed, HasFailed)
     assert (failed.id, failed.is_unsaved) == ("fox", True)
     assert str(tmp_path / "out") in failed.reason
-    assert publisher.held == []
+    assert list(publisher.publish()) == []
 
 
 def test_it_can_be_sent_to_where_it_draws(drawer: Drawer, tmp_path: Path) -> None:
@@ -59,6 +59,9 @@ def test_it_can_be_sent_to_where_it_draws(drawer: Drawer, tmp_path: Path) -> Non
     there = pickle.loads(pickle.dumps(publisher))
     assert there.drawer == drawer
     assert there.sink.extension == "png"
+    assert there.sees_output
+    shutil.rmtree(tmp_path / "out")
+    assert not there.sees_output
 
 
 def test_errors_that_are_none_of_ours_are_called_by_their_kind() -> None:

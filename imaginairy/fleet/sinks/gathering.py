@@ -43,19 +43,33 @@ class Gathering:
         Raises:
             CannotSaveError: they cannot be published; they lie elsewhere now.
         """
+        self.hold(drawn)
+        if self.is_enough:
+            self.publish()
+
+    def hold(self, drawn: Published) -> None:
+        """Take a picture, and publish nothing."""
         if not self._waiting:
             self._since = self._clock()
         self._waiting.append(drawn)
-        if (
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether what waits is enough for a file of the sink, or waits for long."""
+        return bool(self._waiting) and (
             len(self._waiting) >= self._sink.pictures_together
             or sum(len(each.data) for each in self._waiting) >= MOST_BYTES
             or self._clock() - self._since >= MOST_WAIT_S
-        ):
-            self.publish()
+        )
+
+    def taken(self) -> list[Published]:
+        """Return all that wait, which wait no more."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
     def publish(self) -> None:
         """Publish all that wait; see `add`."""
-        waiting, self._waiting = self._waiting, []
+        waiting = self.taken()
         if not waiting:
             return
         try:
