@@ -94,29 +94,42 @@ def imagine_dataset(
         "batch_size": batch_size,
     }
     ImagineRows(**settings)  # refused here and not on the cluster
-    for name, value in (("workers", workers), ("threads", threads)):
-        if value is not None:
-            Number(1, MOST_WORKERS, whole=True)(name, value)
-    data = sys.modules.get("ray.data")  # imported by whoever has a data set
-    if data is None or not isinstance(dataset, data.Dataset):
-        raise BadOptionError(
-            "imagine_dataset takes a ray.data.Dataset (of Ray, which "
-            f"pip install 'imaginairy[ray]' brings), not {kind_of(dataset)}."
-        )
+    _require_counts(workers=workers, threads=threads)
+    data = _package_of(dataset)
     is_cpu = str(device or "").startswith("cpu")
     nodes = ray_package().nodes()
     place = room_for(nodes, is_cpu=is_cpu, workers=workers, threads=threads)
     here = Surroundings.here(None if place.gpus else max(1, place.cpus))
-    settings |= {"surroundings": here, "versions": versions()}
     return dataset.map_batches(
         ImagineRows,
-        fn_constructor_kwargs=settings,
+        fn_constructor_kwargs=settings | {"surroundings": here, "versions": versions()},
         compute=data.ActorPoolStrategy(size=max(1, place.workers)),
         batch_size=MOST_TOGETHER,
         batch_format="pyarrow",
         num_cpus=place.cpus,
         num_gpus=place.gpus,
     )
+
+
+def _require_counts(**counts: object) -> None:
+    for name, count in counts.items():
+        if count is not None:
+            Number(1, MOST_WORKERS, whole=True)(name, count)
+
+
+def _package_of(dataset: Any) -> Any:
+    """Return Ray Data, of which a data set is.
+
+    Raises:
+        BadOptionError: it is none.
+    """
+    data = sys.modules.get("ray.data")  # imported by whoever has a data set
+    if data is None or not isinstance(dataset, data.Dataset):
+        raise BadOptionError(
+            "imagine_dataset takes a ray.data.Dataset (of Ray, which "
+            f"pip install 'imaginairy[ray]' brings), not {kind_of(dataset)}."
+        )
+    return data
 
 
 class ImagineRows:
