@@ -1,6 +1,6 @@
 """How many pictures are drawn together, and what is done where that fails."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from imaginairy.checks import Number
 from imaginairy.device import forget, free_bytes
@@ -27,18 +27,25 @@ class Batches:
         store: owns the models and knows the device.
         observer: told of the start of each picture and of each step.
         size: how many at once; None means as many as pay and as memory holds.
+        free: tells how many bytes of the device's memory may be taken; None looks.
 
     Raises:
         BadOptionError: the size is no whole number from 1 on.
     """
 
     def __init__(
-        self, store: ModelStore, observer: Observer, size: int | None = None
+        self,
+        store: ModelStore,
+        observer: Observer,
+        size: int | None = None,
+        *,
+        free: Callable[[], int | None] | None = None,
     ) -> None:
         if size is not None:
             size = int(Number(1, 1000, whole=True)("batch_size", size))
         self.store, self.observer, self.size = store, observer, size
         self._held = MOST if size is None else size
+        self._free = free
 
     def room(self, order: Order) -> int:
         """Return how many pictures like this are drawn together."""
@@ -52,7 +59,7 @@ class Batches:
         """Return how many are worth drawing together, and fit into memory."""
         models = [each.model for each in experts_of(order, self.store)]
         device = self.store.device
-        most, free = MOST, free_bytes(device)
+        most, free = MOST, self._free() if self._free else free_bytes(device)
         _, height, width = models[0].grid.shape(order.drawn)
         latents = height * width
         if device.type == "cpu":

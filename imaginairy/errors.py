@@ -12,6 +12,7 @@ ImaginairyError
 ├── DeviceError                     a device cannot be used by this process
 ├── CannotSaveError (OSError)       a picture cannot be saved in its place
 ├── NotEnoughMemoryError (MemoryError)  a picture needs more than there is
+├── WorkerLostError                 a process that drew ended before it was done
 ├── NotFiniteError                  a network computed NaN or infinity
 └── DownloadError                   weights could not be fetched
     └── HubUnreachableError         the hub, or another server, did not answer at all
@@ -115,6 +116,10 @@ class NotEnoughMemoryError(ImaginairyError, MemoryError):
 
 class NotFiniteError(ImaginairyError):
     """A network computed numbers that are not finite, of which no image can come."""
+
+
+class WorkerLostError(ImaginairyError):
+    """A process that was to draw ended before it was done."""
 
 
 class DownloadError(ImaginairyError):

@@ -20,9 +20,10 @@ from imaginairy.hypernetwork import parse_hypernetwork, without_hypernetworks
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.lora import without_loras
-from imaginairy.models.glance import Glance, bytes_of
+from imaginairy.models.glance import Glance
 from imaginairy.models.previews import tiny_vae_of, usual_tiny_vae
 from imaginairy.models.store import ModelStore
+from imaginairy.models.weightless import bytes_of
 from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.recorded import pictures

@@ -58,18 +58,26 @@ class Drawer:
         return list(self.drawn(prompts, observer))
 
     def drawn(
-        self, prompts: "Iterable[str | ImaginePrompt]", observer: Observer | None = None
+        self,
+        prompts: "Iterable[str | ImaginePrompt]",
+        observer: Observer | None = None,
+        *,
+        batch_size: int | None = None,
     ) -> "Iterator[Outcome]":
         """Yield what comes of each prompt as soon as it is finished; see `draw`.
 
         Prompts of one kind, next to each other, are drawn together, as
         `imaginairy.imagine` does; one that fails takes no other with it. All that comes
         can be sent to another process.
+
+        Args:
+            batch_size: for this once, in place of its own.
         """
         from imaginairy.batches import Batches
         from imaginairy.outcomes import outcomes
 
-        batches = Batches(self.store, observer or Observer(), self.batch_size)
+        size = self.batch_size if batch_size is None else batch_size
+        batches = Batches(self.store, observer or Observer(), size)
         for outcome in outcomes(prompts, batches):
             yield sendable(outcome) if isinstance(outcome, Exception) else outcome
 

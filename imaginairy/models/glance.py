@@ -1,7 +1,6 @@
 """What models say of themselves, read without their weights and never fetched."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +9,8 @@ import torch
 from imaginairy.families.table import family_named
 from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.loaded import LoadedModel
-from imaginairy.models.store import WITHOUT_WEIGHTS, ModelStore
+from imaginairy.models.store import ModelStore
+from imaginairy.models.weightless import Weightless
 from imaginairy.sizes import USUAL_SCALE
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
@@ -24,7 +24,7 @@ def is_to_fetch(row: ModelRow) -> bool:
     return isinstance(row.weights, HubFile | HubRepo | WebFile) and not on_disk(row)
 
 
-class Glance(ModelStore):
+class Glance(Weightless):
     """A store whose models have no weights, and that notes which are asked for.
 
     What settles a prompt asks it for the models that a picture takes. One beside the
@@ -36,7 +36,7 @@ class Glance(ModelStore):
     """
 
     def __init__(self, of: ModelStore) -> None:
-        super().__init__(str(of.device), of.precision, low_memory=of.low_memory)
+        super().__init__(of)
         self.rows: dict[tuple[str, str], ModelRow] = {}
         """What was asked for, by role and name."""
         self.vocabularies: dict[HubFile, None] = {}
@@ -78,30 +78,9 @@ class Glance(ModelStore):
         self.rows[row.role, row.name] = row
         if is_to_fetch(row):
             return SimpleNamespace(scale=USUAL_SCALE)
-        return super()._made(row, WITHOUT_WEIGHTS)
-
-    def _with_vae(self, loaded: LoadedModel, vae: str) -> LoadedModel:
-        with self._weightless():
-            return super()._with_vae(loaded, vae)
+        return super()._made(row, device)
 
     def _decoding(self, loaded: LoadedModel, decoder: str | None) -> LoadedModel:
         if decoder is None or not self.has(decoder, role=VAE):
             return loaded
-        with self._weightless():
-            return super()._decoding(loaded, decoder)
-
-    @contextmanager
-    def _weightless(self) -> Iterator[None]:
-        """Let what is loaded have no weights."""
-        device, self.device = self.device, WITHOUT_WEIGHTS
-        try:
-            yield
-        finally:
-            self.device = device
-
-
-def bytes_of(loaded: LoadedModel) -> int:
-    """Return how much memory the weights of a model take."""
-    networks = loaded.diffusion.networks.values()
-    weights = (weight for network in networks for weight in network.parameters())
-    return sum(weight.numel() * weight.element_size() for weight in weights)
+        return super()._decoding(loaded, decoder)

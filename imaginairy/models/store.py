@@ -112,6 +112,7 @@ class ModelStore:
         self.adapters = HeldAdapters()
         self.low_memory = low = wants_low_memory(low_memory)
         self.economy = Economy(self.device, LITTLE if low else None)
+        self.free: int | None = None  # bytes, where others take their share too
         self._lock, self._lock_of = RLock(), LOADED_IN
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
         self._held: Kept = {}
@@ -273,7 +274,7 @@ class ModelStore:
                 return function(LOADERS[row.role])(row, device)
             diffusion, files = load(
                 row, device, self.dtype,
-                checkpoint=self._opened(row), little=self.low_memory,
+                checkpoint=self._opened(row), free=self.free, little=self.low_memory,
             )  # fmt: skip
             row = self._known_better(row, diffusion)
             if row.taken_for:
