@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from imaginairy.batches import Batches
 from imaginairy.checks import flag, kind_of
 from imaginairy.errors import BadOptionError, BadPromptError, in_words
+from imaginairy.fleet.places import workers_on
+from imaginairy.fleet.processes import outcomes_of
 from imaginairy.metadata.credentials import C2paSigner, Provenance
 from imaginairy.metadata.write import image_format
 from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
 from imaginairy.observe import Observer, Observers
-from imaginairy.outcomes import outcomes
+from imaginairy.outcomes import Outcome, outcomes
 from imaginairy.outputs import (
     SaveOptions,
     StepRecorder,
@@ -35,6 +38,7 @@ def imagine(
     batch_size: int | None = None,
     observer: Observer | None = None,
     store: ModelStore | None = None,
+    workers: int | Literal["auto"] = 1,
 ) -> Iterator[ImagineResult]:
     """Generate images in the order of their prompts, yielding each when it is done.
 
@@ -52,9 +56,30 @@ def imagine(
         observer: told what happens while it happens.
         store: keeps models loaded from one call to the next; `device` and `precision`
             are its own then. Threads that share one wait for each other's images.
+        workers: how many processes of this machine generate images at once, each with
+            models of its own; `auto` is one on each GPU. Images and their order are
+            those of one. More prompts are taken ahead then, and the observer is told
+            of each image when it is its turn, and of no steps.
 
     Raises:
         ImaginairyError: a prompt, a model or the device is not as it should be.
+    """
+    store = store_given(store, device, precision)
+    yield from _imagined(prompts, store, batch_size, observer, workers)
+
+
+def _imagined(
+    prompts: Prompts,
+    store: ModelStore,
+    batch_size: int | None,
+    observer: Observer | None,
+    workers: int | Literal["auto"],
+    steps: StepRecorder | None = None,
+) -> Iterator[ImagineResult]:
+    """Generate images; see `imagine`.
+
+    Args:
+        steps: given those of each image right before it comes.
     """
     wanted = [prompts] if isinstance(prompts, str | ImaginePrompt) else prompts
     if not isinstance(wanted, Iterable) or isinstance(wanted, bytes | Mapping):
@@ -64,9 +89,14 @@ def imagine(
         )
     if batch_size is None and not isinstance(wanted, Sequence):
         batch_size = 1
-    store = store_given(store, device, precision)
-    batches = Batches(store, _observer_given(observer), batch_size)
-    for outcome in outcomes(wanted, batches):
+    number, watching = workers_on(store.device, workers), _observer_given(observer)
+    drawn: Iterator[Outcome]
+    if number > 1:
+        drawn = outcomes_of(wanted, store, number, batch_size, watching, steps)
+    else:
+        observers = filter(None, (watching, steps))
+        drawn = outcomes(wanted, Batches(store, Observers(*observers), batch_size))
+    for outcome in drawn:
         if isinstance(outcome, Exception):
             raise outcome
         yield outcome
@@ -94,6 +124,7 @@ def imagine_image_files(
     batch_size: int | None = None,
     observer: Observer | None = None,
     store: ModelStore | None = None,
+    workers: int | Literal["auto"] = 1,
 ) -> list[Path]:
     """Generate images and save each, with its metadata, as soon as it is done.
 
@@ -125,16 +156,9 @@ def imagine_image_files(
     image_format(Path(f"picture.{options.extension}"))  # refused before any work
     require_savable(prompts, Path(outdir), options)
     recorder = StepRecorder()
-    recorders = [recorder] if options.records_steps else []
-    watching = Observers(_observer_given(observer), *recorders)
-    results = imagine(
-        prompts,
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        observer=watching,
-        store=store,
-    )
+    store = store_given(store, device, precision)
+    steps = recorder if options.records_steps else None
+    results = _imagined(prompts, store, batch_size, observer, workers, steps)
     return _saved(results, Path(outdir), options, recorder)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -59,9 +59,6 @@ def draw(
             before drawing is refused at once, and where nothing can be saved any more,
             that is the end.
     """
-    from imaginairy.batches import Batches
-    from imaginairy.outcomes import outcomes
-
     needs.require(store)
     if needs.drawing.plan:
         from imaginairy.cli.forecast import tell_plan
@@ -75,10 +72,10 @@ def draw(
         return
     with resumed(needs.drawing) as manifest:
         run = Run(plan, needs.drawing, store, manifest, on_saved)
-        batches = Batches(store, run.watching, needs.drawing.batch_size)
         try:
-            for outcome in outcomes(run.prompts(), batches):
-                run.take(outcome)
+            with closing(run.outcomes()) as outcomes:
+                for outcome in outcomes:
+                    run.take(outcome)
         finally:
             run.close()
     run.finish()
@@ -114,15 +111,19 @@ class Run:
         on_saved: Callable[[int, Saved], None] | None = None,
     ) -> None:
         from imaginairy.cli.preview import PreviewFile
-        from imaginairy.cli.progress import ProgressBars
+        from imaginairy.cli.progress import ImageBar, ProgressBars
         from imaginairy.cli.rates import Stopwatch
+        from imaginairy.fleet.places import workers_on
         from imaginairy.observe import Observers
         from imaginairy.outputs import StepRecorder
 
         self.plan = replace(plan, chance=manifest.chance) if manifest else plan
         self.drawing, self.store, self.on_saved = drawing, store, on_saved
         self.manifest = manifest
+        self.workers = min(workers_on(store.device, drawing.workers), plan.total)
         self.bars = ProgressBars(plan.total, quiet=drawing.quiet)
+        if self.workers > 1:
+            self.bars = ImageBar(plan.total, self.workers, quiet=drawing.quiet)
         self.recorder = StepRecorder()
         self.stopwatch = Stopwatch(store)
         self.preview = PreviewFile(drawing.outdir) if drawing.preview else None
@@ -136,6 +137,22 @@ class Run:
         self._tells = bool(drawing.as_json or on_saved or self._sheets)
         self._has_saved = False
         self._there = 0
+
+    def outcomes(self) -> "Generator[Outcome]":
+        """Yield what comes of the jobs that are to be drawn, in their order."""
+        if self.workers > 1:
+            from imaginairy.fleet.processes import outcomes_of
+
+            steps = self.recorder if self.drawing.saving.records_steps else None
+            how = self.workers, self.drawing.batch_size, self.watching, steps
+            yield from outcomes_of(self.prompts(), self.store, *how)
+            return
+
+        from imaginairy.batches import Batches
+        from imaginairy.outcomes import outcomes
+
+        batches = Batches(self.store, self.watching, self.drawing.batch_size)
+        yield from outcomes(self.prompts(), batches)
 
     def prompts(self) -> Iterator[ImaginePrompt]:
         """Yield the prompts of the jobs that are to be drawn."""
@@ -230,7 +247,7 @@ class Run:
 
     def close(self) -> None:
         """Take away what is there only while pictures are drawn."""
-        self.bars.close()
+        self.bars.finish()
         if self.preview is not None:
             self.preview.close()
 

@@ -65,6 +65,11 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     "alone; by default as many as pay and as memory holds.",
 )  # fmt: skip
 @_option(
+    "Sampling", "--workers", metavar="N|auto", default="1", show_default=True,
+    help="How many processes of this machine generate images at once, each with models "
+    "of its own; auto is one on each GPU. The images are the same.",
+)  # fmt: skip
+@_option(
     "Prompt", "--arg-schedule", "schedules", multiple=True, metavar="FIELD[VALUES]",
     help="Sweep over values of a field (X/Y/Z plot): prompt_strength[2:8:0.5] or "
     "seed[1,2,3]. Several are combined.",

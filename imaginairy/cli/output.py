@@ -15,6 +15,7 @@ from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.embedding import parse_embedding
 from imaginairy.errors import BadOptionError
+from imaginairy.fleet.places import workers_asked
 from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.places import require_places
@@ -67,6 +68,7 @@ class Drawing:
     quiet: bool
     resume: bool
     plan: bool
+    workers: str = "1"
     output: str | None = None
     """Where images are published by their ids, in place of `outdir`."""
     output_kind: str | None = None
@@ -76,6 +78,11 @@ class Drawing:
         if self.as_json and self.show:
             raise BadOptionError(
                 "--json and --show both write to standard output; give one of them."
+            )
+        if workers_asked(self.workers) != 1 and self.preview:
+            raise BadOptionError(
+                "--preview shows the image that is generated, and --workers generates "
+                "several at once; give one of them."
             )
 
     @classmethod

@@ -93,6 +93,9 @@ class ProgressBars(Observer):
             prompt.model,
             f" vae:{prompt.vae}" if prompt.vae else "",
         )
+        self._begin(steps)
+
+    def _begin(self, steps: int | None) -> None:
         self.bar = tqdm(
             desc=f"{self.together} images" if self.together > 1 else self.tried.strip(),
             total=steps,
@@ -127,6 +130,41 @@ class ProgressBars(Observer):
         for bar in (self.bar, *self.parts.values()):
             if bar is not None:
                 bar.close()
+
+    def finish(self) -> None:
+        """Take all bars away at the end."""
+        self.close()
+
+
+class ImageBar(ProgressBars):
+    """A line for each picture, and one bar for all that several workers draw."""
+
+    def __init__(self, pictures: int, workers: int, *, quiet: bool = False) -> None:
+        super().__init__(pictures, quiet=quiet)
+        self.all: Any = tqdm(
+            desc=f"{workers} workers",
+            total=pictures,
+            unit="image",
+            leave=False,
+            disable=self.hidden,
+            smoothing=0.05,
+        )
+
+    def _begin(self, steps: int | None) -> None:
+        """Show nothing of one picture, as others are drawn beside it."""
+
+    def on_progress(self, name: str, done: int, total: int) -> None:
+        """Show nothing of what is done to one."""
+
+    def next_picture(self) -> None:
+        """Count a picture, whatever came of it."""
+        super().next_picture()
+        self.all.update()
+
+    def finish(self) -> None:
+        """Take the bar away."""
+        self.close()
+        self.all.close()
 
 
 def _sizes(prompt: ImaginePrompt) -> str:

@@ -78,6 +78,15 @@ def environments(
     ]
 
 
+def described(device: "torch.device", workers: int) -> str:
+    """Say who draws, and on what."""
+    devices = devices_of(device)
+    if devices > 1:
+        used = min(devices, workers)
+        return f"{workers} workers on {used} of {devices} devices ({device.type})"
+    return f"{workers} workers on {device}"
+
+
 def share_of(device: "torch.device", workers: int) -> int:
     """Return how many workers have one device's memory together, at most."""
     return -(-workers // devices_of(device))

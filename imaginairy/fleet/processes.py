@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from threading import Condition
 from types import TracebackType
 from typing import Any
@@ -13,7 +13,7 @@ from imaginairy.errors import WorkerLostError
 from imaginairy.fleet.drawer import Drawer
 from imaginairy.fleet.line import Line
 from imaginairy.fleet.messages import Came, Ready, Said, Settings, Told, Unfit
-from imaginairy.fleet.places import environments, share_of
+from imaginairy.fleet.places import described, environments, share_of
 from imaginairy.fleet.process import Lost, Process
 from imaginairy.log import log
 from imaginairy.models.store import ModelStore
@@ -41,7 +41,7 @@ class Processes:
             something for it to do.
         batch_size: how many images are generated together; None for as many as pay.
         observer: told what happens.
-        recorder: given the steps of each image, right before it comes.
+        steps: given those of each image, decoded, right before it comes.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class Processes:
         batch_size: int | None = None,
         *,
         observer: Observer | None = None,
-        recorder: StepRecorder | None = None,
+        steps: StepRecorder | None = None,
     ) -> None:
-        self.store, self.observer, self.recorder = store, observer, recorder
+        self.store, self.observer, self.steps = store, observer, steps
         self._share = share_of(store.device, workers)
         self._settings = Settings(
             Drawer(str(store.device), store.precision, low_memory=store.low_memory),
             self._share,
             log.getEffectiveLevel(),
-            recorder is not None,
+            steps is not None,
         )
         self._environments = environments(store.device, workers)
         self._processes: dict[int, Process] = {}
@@ -77,8 +77,15 @@ class Processes:
             self._weightless, Observer(), batch_size, free=self._free_there
         )
 
+    @property
+    def numbers(self) -> list[int]:
+        """What the system calls the processes that there are now."""
+        with self._changed:
+            return [each.number for each in self._processes.values()]
+
     def __enter__(self) -> "Processes":
         log.addHandler(self._heard)
+        log.info("%s", described(self.store.device, self._line.workers))
         return self
 
     def __exit__(
@@ -234,10 +241,10 @@ class Processes:
             if came.trace:
                 outcome.__cause__ = RuntimeError(f"\n{came.trace}")
             return outcome
-        if self.recorder is not None:
-            self.recorder.frames = [*came.steps]
         if self.observer is not None:
             self.observer.on_result(outcome)
+        if self.steps is not None:
+            self.steps.frames = [*came.steps]
         return outcome
 
     def _free_there(self) -> int | None:
@@ -254,6 +261,24 @@ class Processes:
                 self._changed.wait(WAKING_S)
         taken = self._weightless.bytes_of_weights
         return None if self._free is None else max(0, self._free - taken)
+
+
+def outcomes_of(
+    prompts: Iterable[str | ImaginePrompt],
+    store: ModelStore,
+    workers: int,
+    batch_size: int | None,
+    observer: Observer,
+    steps: StepRecorder | None = None,
+) -> Generator[Outcome]:
+    """Yield what comes of prompts that processes draw, which end with it.
+
+    The arguments are those of `Processes`.
+    """
+    with Processes(
+        store, workers, batch_size, observer=observer, steps=steps
+    ) as processes:
+        yield from processes.outcomes(prompts)
 
 
 class Heard(logging.Handler):

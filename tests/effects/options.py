@@ -58,6 +58,23 @@ def each_is_saved_before_the_next_is_begun(before: Ran, after: Ran) -> None:
         assert difference.mean() < 0.2
 
 
+def two_processes_draw_the_same(before: Ran, after: Ran) -> None:
+    """What differs is when it was done, and that it is said who does it."""
+    assert "2 workers on cpu" in after.stderr
+    assert [path.name for path in before.pictures()] == [
+        path.name for path in after.pictures()
+    ]
+    for number, told in enumerate(zip(before.metadata, after.metadata, strict=True)):
+        one, two = ({**each, "created": None} for each in told)
+        assert one == two
+        assert (before.pixels(number) == after.pixels(number)).all()
+
+
+def no_such_number_of_processes(before: Ran, after: Ran) -> None:
+    assert (before.code, after.code) == (0, 2)
+    assert "or 'auto' for one on each GPU, not 'all'" in after.stderr
+
+
 def the_second_run_leaves_it_as_it_is(before: Ran, after: Ran) -> None:
     assert "1 of the 1 images were there already" in after.stderr
     assert len(before.pictures()) == len(after.pictures()) == 1
@@ -259,6 +276,7 @@ def drawing_options() -> Iterator[Use]:
 
 
 Row = tuple[Words, Words, Words, Judge]
+"""The spellings, what follows them, what else is typed, and the judge."""
 
 
 def _published() -> Iterator[Row]:
@@ -283,20 +301,9 @@ def _beside(steps: Words, red: Words) -> Iterator[Row]:
     yield ("--compare-gif",), (), red, the_init_image_and_the_result_take_turns
 
 
-def _rows(
-    command: str,
-) -> Iterator[Row]:
-    """Yield the spellings, what follows them, what else is typed, and the judge."""
+def _several(command: str) -> Iterator[Row]:
+    """Yield what is about several images."""
     alone: Words = ()
-    red = () if command == "edit" else ("--init-image", "red.png")
-    lora = ("--negative-prompt", "<lora:x:1>")
-    steps = ("--steps", "2")
-    if command == "edit":  # where fewer are run
-        steps = (*steps, "--init-image-strength", "0")
-    if command == "edit":  # a square stays one
-        yield ("--size",), ("72",), alone, it_is_72_wide_and_high
-    else:
-        yield ("--size",), ("72x96",), alone, it_is_72_wide_and_96_high
     yield (
         ("-r", "--repeats", "--batch-count"),
         ("3",),
@@ -309,6 +316,26 @@ def _rows(
         ("-r", "2"),
         each_is_saved_before_the_next_is_begun,
     )
+    if command == "imagine":  # as the others do, which takes seconds
+        both = ("-r", "2", "--batch-size", "1")
+        yield ("--workers",), ("2",), both, two_processes_draw_the_same
+    else:
+        yield ("--workers",), ("all",), alone, no_such_number_of_processes
+
+
+def _rows(command: str) -> Iterator[Row]:
+    """Yield what is about one as well."""
+    alone: tuple[str, ...] = ()
+    red = () if command == "edit" else ("--init-image", "red.png")
+    lora = ("--negative-prompt", "<lora:x:1>")
+    steps = ("--steps", "2")
+    if command == "edit":  # where fewer are run
+        steps = (*steps, "--init-image-strength", "0")
+    if command == "edit":  # a square stays one
+        yield ("--size",), ("72",), alone, it_is_72_wide_and_high
+    else:
+        yield ("--size",), ("72x96",), alone, it_is_72_wide_and_96_high
+    yield from _several(command)
     yield ("--outdir",), ("here/and there",), alone, it_lies_in_the_folder_named
     if command != "again":
         yield from _published()

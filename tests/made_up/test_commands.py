@@ -54,6 +54,7 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
     "name": st.sampled_from(SOURCES),
     "names": st.sampled_from(["example.org", "*", ""]),
     "origins": st.sampled_from(["https://example.org", "*", ""]),
+    "workers": st.sampled_from(["1", "auto", "0", "-1", "", "x", "1.5", "9" * 5000]),
     "out": st.sampled_from(PLACES),
     "outdir": st.sampled_from(PLACES),
     "output": st.sampled_from(

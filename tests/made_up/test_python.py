@@ -28,6 +28,7 @@ from imaginairy import (
 )
 from imaginairy.checks import Choice, Number
 from imaginairy.fields import options
+from imaginairy.fleet.places import workers_asked
 from imaginairy.sources.roles import ROLES
 from tests.made_up.conftest import SMALL
 from tests.support.made_up import (
@@ -91,6 +92,7 @@ IMPATIENT = st.builds(Impatient, waits=st.integers(0, 9).map(lambda n: n == 5))
 SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "about": TEXTS,
     "batch_size": st.none() | st.integers(1, 3),
+    "workers": st.sampled_from([1, "auto"]),  # which is one on a CPU
     "blocks": st.none() | st.dictionaries(st.sampled_from(["in", "out4"]), NUMBERS),
     "beams": st.none() | st.integers(1, 3),
     "certificate": FOLDERS | st.sampled_from(SOURCES),
@@ -254,8 +256,17 @@ def arguments(draw: st.DrawFn, call: Callable[..., Any]) -> dict[str, Made]:
         if is_open and left_out and name not in ("store", "observer"):
             continue
         odd = draw(st.integers(0, 3)) == 0
-        given[name] = draw(VALUES if odd else suitable(call, name).map(Made))
+        values = VALUES if name != "workers" else VALUES.filter(starts_nothing)
+        given[name] = draw(values if odd else suitable(call, name).map(Made))
     return given
+
+
+def starts_nothing(made: Made) -> bool:
+    """Tell whether a number of workers is refused, or one: others take seconds."""
+    try:
+        return workers_asked(made.value) in (None, 1)
+    except ImaginairyError:
+        return True
 
 
 def called(call: Callable[..., Any], given: dict[str, Made], store: ModelStore) -> None:
