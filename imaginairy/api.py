@@ -5,7 +5,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from imaginairy.batches import Batches
 from imaginairy.checks import flag, kind_of
 from imaginairy.errors import BadOptionError, BadPromptError, in_words
 from imaginairy.fleet.places import workers_on
@@ -14,8 +13,7 @@ from imaginairy.metadata.credentials import C2paSigner, Provenance
 from imaginairy.metadata.write import image_format
 from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
-from imaginairy.observe import Observer, Observers
-from imaginairy.outcomes import Outcome, outcomes
+from imaginairy.observe import Observer
 from imaginairy.outputs import (
     SaveOptions,
     StepRecorder,
@@ -90,13 +88,8 @@ def _imagined(
     if batch_size is None and not isinstance(wanted, Sequence):
         batch_size = 1
     number, watching = workers_on(store.device, workers), _observer_given(observer)
-    drawn: Iterator[Outcome]
-    if number > 1:
-        drawn = outcomes_of(wanted, store, number, batch_size, watching, steps)
-    else:
-        observers = filter(None, (watching, steps))
-        drawn = outcomes(wanted, Batches(store, Observers(*observers), batch_size))
-    for outcome in drawn:
+    how = number, batch_size, watching, steps
+    for outcome in outcomes_of(wanted, store, *how):
         if isinstance(outcome, Exception):
             raise outcome
         yield outcome

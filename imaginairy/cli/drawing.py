@@ -120,15 +120,14 @@ class Run:
         self.plan = replace(plan, chance=manifest.chance) if manifest else plan
         self.drawing, self.store, self.on_saved = drawing, store, on_saved
         self.manifest = manifest
-        self.workers = min(workers_on(store.device, drawing.workers), plan.total)
+        self.workers = workers_on(store.device, drawing.workers, plan.total)
         self.bars = ProgressBars(plan.total, quiet=drawing.quiet)
         if self.workers > 1:
             self.bars = ImageBar(plan.total, self.workers, quiet=drawing.quiet)
         self.recorder = StepRecorder()
         self.stopwatch = Stopwatch(store)
         self.preview = PreviewFile(drawing.outdir) if drawing.preview else None
-        recorder = self.recorder if drawing.saving.records_steps else None
-        wanted = filter(None, (self.preview, recorder))
+        wanted = filter(None, (self.preview,))
         self.watching = Observers(self.bars, self.stopwatch, *wanted)
         self._failures = Failures(plan.total)
         self._begun: deque[Begun] = deque()
@@ -140,19 +139,11 @@ class Run:
 
     def outcomes(self) -> "Generator[Outcome]":
         """Yield what comes of the jobs that are to be drawn, in their order."""
-        if self.workers > 1:
-            from imaginairy.fleet.processes import outcomes_of
+        from imaginairy.fleet.processes import outcomes_of
 
-            steps = self.recorder if self.drawing.saving.records_steps else None
-            how = self.workers, self.drawing.batch_size, self.watching, steps
-            yield from outcomes_of(self.prompts(), self.store, *how)
-            return
-
-        from imaginairy.batches import Batches
-        from imaginairy.outcomes import outcomes
-
-        batches = Batches(self.store, self.watching, self.drawing.batch_size)
-        yield from outcomes(self.prompts(), batches)
+        steps = self.recorder if self.drawing.saving.records_steps else None
+        how = self.workers, self.drawing.batch_size, self.watching, steps
+        return outcomes_of(self.prompts(), self.store, *how)
 
     def prompts(self) -> Iterator[ImaginePrompt]:
         """Yield the prompts of the jobs that are to be drawn."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,18 +32,22 @@ def publish(plan: Plan, drawing: Drawing, store: "ModelStore") -> None:
             of them, or cannot be used.
         ImaginairyError: images failed; raised when all others are done.
     """
-    from imaginairy.batches import Batches
     from imaginairy.cli.rates import Stopwatch
-    from imaginairy.outcomes import outcomes
+    from imaginairy.fleet.places import workers_on
+    from imaginairy.fleet.processes import outcomes_of
 
     plan = replace(plan, by_id=True)
     plan.require_unique()
     stopwatch = Stopwatch(store)
     with opened(drawing, plan.total) as sink:
         run = PublishedRun(plan, drawing, store, sink)
-        batches = Batches(store, stopwatch, drawing.batch_size)
-        with run.under_way(workers=1):
-            for outcome in outcomes(run.prompts(), batches):
+        workers = workers_on(store.device, drawing.workers, plan.total)
+        how = workers, drawing.batch_size, stopwatch
+        with (
+            run.under_way(workers),
+            closing(outcomes_of(run.prompts(), store, *how)) as outcomes,
+        ):
+            for outcome in outcomes:
                 run.take(outcome)
     stopwatch.save()
     run.report()

@@ -34,17 +34,23 @@ def workers_asked(asked: object) -> int | None:
         ) from error
 
 
-def workers_on(device: "torch.device", asked: object) -> int:
+def workers_on(
+    device: "torch.device", asked: object, pictures: int | None = None
+) -> int:
     """Return how many workers draw on a device, or on all of its kind.
 
     `auto` is one on each, where the device is no certain one of them; on a CPU that is
     one, whose threads use all of it.
 
+    Args:
+        pictures: how many there are to draw, where that is known: no more are needed.
+
     Raises:
         BadOptionError: see `workers_asked`.
     """
     number = workers_asked(asked)
-    return devices_of(device) if number is None else number
+    number = devices_of(device) if number is None else number
+    return number if pictures is None else max(1, min(number, pictures))
 
 
 def devices_of(device: "torch.device") -> int:

@@ -18,8 +18,8 @@ from imaginairy.fleet.process import Lost, Process
 from imaginairy.log import log
 from imaginairy.models.store import ModelStore
 from imaginairy.models.weightless import Weightless
-from imaginairy.observe import Observer
-from imaginairy.outcomes import Outcome, grouped
+from imaginairy.observe import Observer, Observers
+from imaginairy.outcomes import Outcome, grouped, outcomes
 from imaginairy.outputs import StepRecorder
 from imaginairy.schema import ImaginePrompt
 
@@ -271,10 +271,14 @@ def outcomes_of(
     observer: Observer,
     steps: StepRecorder | None = None,
 ) -> Generator[Outcome]:
-    """Yield what comes of prompts that processes draw, which end with it.
+    """Yield what comes of prompts: drawn here by one worker, by processes for several.
 
-    The arguments are those of `Processes`.
+    The processes end with it. The arguments are those of `Processes`.
     """
+    if workers == 1:
+        watching = Observers(observer, steps) if steps else observer
+        yield from outcomes(prompts, Batches(store, watching, batch_size))
+        return
     with Processes(
         store, workers, batch_size, observer=observer, steps=steps
     ) as processes:

@@ -42,6 +42,7 @@ def test_others_are_refused_in_a_sentence(asked: Any) -> None:
 
 def test_on_a_cpu_auto_is_one_whose_threads_use_all_of_it() -> None:
     assert (workers_on(CPU, "auto"), workers_on(CPU, 3)) == (1, 3)
+    assert [workers_on(CPU, 3, pictures) for pictures in (0, 1, 2, 9)] == [1, 1, 2, 3]
 
 
 @pytest.mark.usefixtures("four_gpus")

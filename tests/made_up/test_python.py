@@ -152,7 +152,6 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(FIELDS), VALUES.map(lambda made: made.value)
     ),
     "weight": NUMBERS,
-    "workers": st.none() | NUMBERS,
 }
 """What may be given for a parameter, by its name. None as a store means the test's."""
 MADE_BY_US = (ImaginairyError, ImagineResult, Step, TextMask)
