@@ -20,10 +20,9 @@ class Counts:
     seconds_a_picture: float = 0.0
     """Of late."""
 
-    def add_batch(self, pictures: int, seconds: float) -> None:
-        """Count a batch that was drawn, or left."""
+    def add_time(self, pictures: int, seconds: float) -> None:
+        """Count the time of a batch that was drawn, or left."""
         each = seconds / pictures
-        self.batches += 1
         self.seconds += seconds
         before = self.seconds_a_picture or each
         self.seconds_a_picture = before + FRESH * (each - before)

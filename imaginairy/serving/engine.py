@@ -237,7 +237,7 @@ class Engine:
             most = self.limits.stop_seconds if seconds is None else seconds
             await asyncio.wait(waiting, timeout=most)
         self.give_up()
-        await self.aside(self.joined)
+        await asyncio.to_thread(self.joined)
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     def give_up(self) -> None:
@@ -267,6 +267,7 @@ class Engine:
         self._when_loaded()
         while self.failure is None and (batch := self._next()):
             self._drawing, began = batch, monotonic()
+            self.counts.batches += 1
             try:
                 self._draw(batch)
             except NobodyWaits:
@@ -275,7 +276,7 @@ class Engine:
                 said.exception("Drawing failed in a way that was not foreseen.")
                 for picture in batch:
                     picture.answer(error)
-            self.counts.add_batch(len(batch), monotonic() - began)
+            self.counts.add_time(len(batch), monotonic() - began)
             self._drawing = batch = []
             self._watch.begin(batch)
 
@@ -356,11 +357,11 @@ class Engine:
                         drawn = finish(drawn, self.store, self._watch)
                 except Exception as error:
                     drawn = error
-            picture.answer(drawn)
             if isinstance(drawn, Exception):
                 self.counts.failed += 1
             else:
                 self.counts.pictures += 1
+            picture.answer(drawn)
 
     def _drawn(
         self, batch: list[Picture]

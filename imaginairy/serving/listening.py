@@ -75,8 +75,18 @@ class Listening:
 
 
 def keys_given() -> list[str]:
-    """Return the keys that the environment names, apart by commas or blanks."""
-    return os.environ.get(KEY_VARIABLE, "").replace(",", " ").split()
+    """Return the keys that the environment names, apart by commas or blanks.
+
+    Raises:
+        BadOptionError: one has characters that no header can have.
+    """
+    keys = os.environ.get(KEY_VARIABLE, "").replace(",", " ").split()
+    if not all(key.isascii() and key.isprintable() for key in keys):
+        raise BadOptionError(
+            f"A key in {KEY_VARIABLE} has characters that no request can send; make "
+            "it of letters, digits and signs of ASCII."
+        )
+    return keys
 
 
 def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
