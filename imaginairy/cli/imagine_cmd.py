@@ -65,9 +65,14 @@ def _option(section: Section, *names: str, **settings: Any) -> Decorator:
     "alone; by default as many as pay and as memory holds.",
 )  # fmt: skip
 @_option(
-    "Sampling", "--workers", metavar="N|auto", default="1", show_default=True,
+    "Sampling", "--workers", metavar="N|auto", show_default="1, or auto with --ray",
     help="How many processes of this machine generate images at once, each with models "
     "of its own; auto is one on each GPU. The images are the same.",
+)  # fmt: skip
+@_option(
+    "Sampling", "--ray", metavar="ADDRESS",
+    help="Generate them on a Ray cluster, into --output: local starts one of this "
+    "machine, auto is the one that it is part of, HOST:PORT that of this head.",
 )  # fmt: skip
 @_option(
     "Prompt", "--arg-schedule", "schedules", multiple=True, metavar="FIELD[VALUES]",
@@ -178,7 +183,8 @@ def imagine_cmd(
     from imaginairy.cli.output import Drawing, Needs
     from imaginairy.cli.prompts_file import Prompts, hint_at_quotes
 
-    drawing = Drawing.asked({**options, "size": asked_size(size, options)})
+    options |= {"size": asked_size(size, options), "device": device}
+    drawing = Drawing.asked(options)
     hint_at_quotes(prompts)
     with closing(Prompts(prompts, prompts_file, given(options))) as asked:
         plan = planned(asked, repeats, schedules)

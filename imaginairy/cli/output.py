@@ -15,7 +15,7 @@ from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.embedding import parse_embedding
 from imaginairy.errors import BadOptionError
-from imaginairy.fleet.places import workers_asked
+from imaginairy.fleet.places import AUTO, workers_asked
 from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.places import require_places
@@ -72,9 +72,13 @@ class Drawing:
     output: str | None = None
     """Where images are published by their ids, in place of `outdir`."""
     output_kind: str | None = None
+    ray: str | None = None
+    """The cluster on which they are generated; None for this machine."""
+    device: str | None = None
 
     def __post_init__(self) -> None:
         self._require_published_alone()
+        self._require_cluster()
         if self.as_json and self.show:
             raise BadOptionError(
                 "--json and --show both write to standard output; give one of them."
@@ -92,9 +96,32 @@ class Drawing:
         Raises:
             BadOptionError: it cannot be signed, or not all be printed.
         """
-        options = {**options, "provenance": asked_provenance(options)}
+        usual = AUTO if options.get("ray") else "1"
+        options = {
+            **options,
+            "provenance": asked_provenance(options),
+            "workers": options.get("workers") or usual,
+        }
         names = [each.name for each in fields(cls) if each.name in options]
         return cls(**{name: options[name] for name in names})
+
+    def _require_cluster(self) -> None:
+        """Refuse what cannot be had of a cluster."""
+        if self.ray is None:
+            return
+
+        from imaginairy.fleet.ray_cluster import settled
+
+        settled(self.ray)
+        if self.output is None:
+            raise BadOptionError(
+                "--ray generates where many machines publish; give --output too."
+            )
+        if self.device is not None and ":" in self.device:
+            raise BadOptionError(
+                f"--ray gives each worker a device of its own, not '{self.device}'; "
+                "leave the number out."
+            )
 
     def _require_published_alone(self) -> None:
         """Refuse what cannot be had of images that are published."""

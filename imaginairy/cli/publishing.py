@@ -16,6 +16,7 @@ from imaginairy.fleet.rows import PromptRow
 from imaginairy.fleet.sinks import Published, Sink, open_sink
 from imaginairy.fleet.sinks.gathering import Gathering
 from imaginairy.fleet.sinks.notes import fingerprint
+from imaginairy.log import log
 from imaginairy.schema import ImaginePrompt
 from imaginairy.whole_files import uninterrupted
 
@@ -32,25 +33,64 @@ def publish(plan: Plan, drawing: Drawing, store: "ModelStore") -> None:
             of them, or cannot be used.
         ImaginairyError: images failed; raised when all others are done.
     """
+    plan = replace(plan, by_id=True)
+    plan.require_unique()
+    with opened(drawing, plan.total) as sink:
+        run = PublishedRun(plan, drawing, store, sink)
+        if drawing.ray is None:
+            _draw_here(run, store)
+        else:
+            _draw_on_ray(run, drawing.ray, store)
+    run.report()
+
+
+def _draw_here(run: "PublishedRun", store: "ModelStore") -> None:
+    """Draw what is lacking in processes of this machine."""
     from imaginairy.cli.rates import Stopwatch
     from imaginairy.fleet.places import workers_on
     from imaginairy.fleet.processes import outcomes_of
 
-    plan = replace(plan, by_id=True)
-    plan.require_unique()
-    stopwatch = Stopwatch(store)
-    with opened(drawing, plan.total) as sink:
-        run = PublishedRun(plan, drawing, store, sink)
-        workers = workers_on(store.device, drawing.workers, plan.total)
-        how = workers, drawing.batch_size, stopwatch
-        with (
-            run.under_way(workers),
-            closing(outcomes_of(run.prompts(), store, *how)) as outcomes,
-        ):
-            for outcome in outcomes:
-                run.take(outcome)
+    drawing, stopwatch = run.drawing, Stopwatch(store)
+    workers = workers_on(store.device, drawing.workers, run.progress.total)
+    how = workers, drawing.batch_size, stopwatch
+    with (
+        run.under_way(workers),
+        closing(outcomes_of(run.prompts(), store, *how)) as outcomes,
+    ):
+        for outcome in outcomes:
+            run.take(outcome)
     stopwatch.save()
-    run.report()
+
+
+def _draw_on_ray(run: "PublishedRun", address: str, store: "ModelStore") -> None:
+    """Draw what is lacking on the workers of a cluster, which publish themselves."""
+    from imaginairy.fleet.dispatch import MOST_TOGETHER
+    from imaginairy.fleet.drawer import Drawer
+    from imaginairy.fleet.places import workers_asked
+    from imaginairy.fleet.publisher import Publisher
+    from imaginairy.fleet.ray_cluster import connected
+    from imaginairy.fleet.ray_run import Asked, RayRun
+    from imaginairy.sources.own_default import VARIABLE
+
+    if run.progress.there == run.progress.total:
+        with run.under_way(workers=0):
+            return
+    drawing, workers = run.drawing, workers_asked(run.drawing.workers)
+    drawer = Drawer(
+        drawing.device, store.precision, drawing.batch_size, store.low_memory
+    )
+    asked = Asked(
+        workers,
+        is_cpu=drawing.device == "cpu",
+        together=max(MOST_TOGETHER, drawing.batch_size or 1),
+        variables={VARIABLE: store.locate(None).name},  # on all machines
+    )
+    publisher = Publisher(drawer, run.sink, drawing.provenance)
+    with connected(address, workers) as cluster, run.under_way(workers=0):
+        if cluster.dashboard:
+            log.info("The Ray dashboard is at %s", cluster.dashboard)
+        run.bad_use = False  # what failed there is told in words alone
+        RayRun(cluster, publisher, run.progress, asked).draw(run.rows())
 
 
 class PublishedRun:
@@ -71,7 +111,7 @@ class PublishedRun:
         self.progress = Progress(plan.total, self.line, there=self._there())
         self._gathering = Gathering(sink, self.progress.drawn)
         self._begun: deque[PromptRow] = deque()
-        self._bad_use = True
+        self.bad_use = True
 
     def _there(self) -> int:
         """Count the images that are there, and refuse what is there of others."""
@@ -131,7 +171,7 @@ class PublishedRun:
         failure = failure_of(error)
         if failure is None or isinstance(error, CannotSaveError | OSError):
             raise error
-        self._bad_use &= isinstance(error, BAD_USE)
+        self.bad_use &= isinstance(error, BAD_USE)
         self.sink.failed(row.id, failure.message, 1, fingerprint(row.prompt))
         self.progress.failed(row.id, failure.message)
 
@@ -144,7 +184,7 @@ class PublishedRun:
             f"{failed} of {total} images could not be generated; what is wrong is said "
             "above"
         )
-        if not self.progress.done and self._bad_use:
+        if not self.progress.done and self.bad_use:
             raise BadOptionError(f"{words}.")
         raise ImaginairyError(
             f"{words}, and the same command tries them again; the others are published."

@@ -96,6 +96,11 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
         try:
             context = ray.init(**how(asked, workers))
         except Exception as error:
+            if asked == AUTO:
+                raise ImaginairyError(
+                    "This machine is part of no Ray cluster; start one with 'ray start "
+                    f"--head', or give '{LOCAL}'."
+                ) from error
             raise ImaginairyError(
                 f"There is no Ray cluster at '{address}' that lets this machine in: "
                 f"{in_words(error).strip().partition(chr(10))[0].rstrip('.')}."

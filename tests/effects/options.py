@@ -70,6 +70,12 @@ def two_processes_draw_the_same(before: Ran, after: Ran) -> None:
         assert (before.pixels(number) == after.pixels(number)).all()
 
 
+def there_is_no_such_cluster(before: Ran, after: Ran) -> None:
+    """What comes of one that is there, see `tests/fleet/test_on_a_cluster.py`."""
+    assert (before.code, after.code) == (0, 2)
+    assert "'nowhere:0' is no address of a Ray cluster" in after.stderr
+
+
 def no_such_number_of_processes(before: Ran, after: Ran) -> None:
     assert (before.code, after.code) == (0, 2)
     assert "or 'auto' for one on each GPU, not 'all'" in after.stderr
@@ -284,6 +290,7 @@ def _published() -> Iterator[Row]:
     there = ("--output", "published")
     yield ("--output",), there[1:], (), it_is_published_by_its_id
     yield ("--output-kind", "--output-format"), ("parquet",), there, it_is_a_table
+    yield ("--ray",), ("nowhere:0",), there, there_is_no_such_cluster
 
 
 def _beside(steps: Words, red: Words) -> Iterator[Row]:

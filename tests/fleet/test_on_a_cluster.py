@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from imaginairy import ImaginePrompt
+from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.fleet.drawer import Drawer
 from imaginairy.fleet.events import Event, Progress
 from imaginairy.fleet.publisher import Publisher
@@ -76,24 +78,40 @@ def pictures(folder: Path) -> dict[str, Any]:
     return {path.stem: read_picture(path) for path in folder.glob("*.png")}
 
 
+def written(rows: list[PromptRow], file: Path) -> Path:
+    """Write rows into a file of prompts."""
+    lines = [json.dumps({**row.prompt.to_dict(), "id": row.id}) for row in rows]
+    file.write_text("\n".join(lines))
+    return file
+
+
+def asked(file: Path, address: str, out: Path) -> list[str]:
+    words = ["--prompts-file", str(file), "--ray", address, "--output", str(out)]
+    words += ["--output-file-extension", "png", "--workers", "2", "--batch-size", "1"]
+    return [*words, "--json"]
+
+
 def test_a_run(cluster: str, row: Callable[..., PromptRow], tmp_path: Path) -> None:
     """Workers draw what one process draws, and what fails thrice is noted."""
     rows = [row(number) for number in range(1, 7)]
     bad = row(7, vae=str(tmp_path))
-    sink = open_sink(tmp_path / "out", extension="png")
-    told = Told()
-    with run_of(sink, told, cluster, workers=2) as run:
-        run.draw([bad, *rows])
+    file, out = written([bad, *rows], tmp_path / "p.jsonl"), tmp_path / "out"
+    ran = CliRunner().invoke(imagine_cmd, asked(file, cluster, out))
+    assert ran.exit_code == 1
+    assert "1 of 7 images could not be generated" in ran.stderr
     alone = Drawer("cpu", batch_size=1).draw([each.prompt for each in rows])
-    drawn = pictures(tmp_path / "out")
+    drawn = pictures(out)
     assert drawn.keys() == {each.id for each in rows}
     for each, result in zip(rows, alone, strict=True):
         assert drawn[each.id].tobytes() == result.img.tobytes()
+    sink = open_sink(out)
     (failed,) = sink.failures()
     assert (failed["id"], failed["tries"]) == ("fox-7", 3)
     assert failed["failed"] == f"'{tmp_path}' holds no weights."
-    assert [event["id"] for event in told.of("failed")] == ["fox-7"]
     assert all(each.id in sink.done() for each in rows)
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert events[0]["workers"] == 0 and events[-2]["workers"] in (1, 2)
+    assert events[-1]["drawn"] == 6
 
 
 def test_a_worker_that_is_killed(
@@ -122,9 +140,7 @@ def test_a_worker_that_is_killed(
 
 DRIVER = """
 import os, signal, sys
-from imaginairy import ImaginePrompt
-from imaginairy.fleet.rows import read_rows
-from tests.fleet.test_on_a_cluster import Told, open_sink, run_of
+from tests.fleet.test_on_a_cluster import Told, open_sink, read_rows, run_of
 
 told = Told(lambda: os.kill(os.getpid(), signal.SIGKILL))
 address, file, out = sys.argv[1:]
@@ -138,11 +154,11 @@ def test_a_driver_that_is_killed(
 ) -> None:
     """Started again, it draws what is not there, and each picture is there once."""
     rows = [row(number) for number in range(1, 13)]
-    lines = [json.dumps(each.prompt.to_dict() | {"id": each.id}) for each in rows]
-    file, out = tmp_path / "p.jsonl", tmp_path / "out"
-    file.write_text("\n".join(lines))
-    ended = subprocess.run([sys.executable, "-c", DRIVER, cluster, str(file), str(out)])
-    assert ended.returncode == -signal.SIGKILL
+    file, out = written(rows, tmp_path / "p.jsonl"), tmp_path / "out"
+    driver = subprocess.run(
+        [sys.executable, "-c", DRIVER, cluster, str(file), str(out)]
+    )
+    assert driver.returncode == -signal.SIGKILL
     sink, told = open_sink(out), Told()
     left = list(sink.done().left(read_rows(file)))
     assert 0 < len(left) < len(rows)
