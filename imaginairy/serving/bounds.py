@@ -151,10 +151,12 @@ class Bounds:
             BadImageError: it is no picture that is read here.
             OverLimitError: it has too many pixels.
         """
+        most = self.limits.larger_pixels
         with opened_picture(data, name) as image:
-            self.require_pixels(f"The {name} of", image.size, self.limits.larger_pixels)
-            image.load()
-            return image
+            if image.width * image.height <= most:
+                image.load()
+        self.require_pixels(f"The {name} of", image.size, most)
+        return image
 
 
 def _plain(bounds: Bounds, name: str, value: Any) -> Any:

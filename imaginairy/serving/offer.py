@@ -127,9 +127,9 @@ def _beside(role: str, field: str, name: Any) -> str:
         for row in models_for(role)
         if isinstance(row.weights, NoWeights) or on_disk(row)
     }
-    if name not in there:
+    if not isinstance(name, str) or name not in there:
         raise _not_offered(ROLES[role].noun, name, sorted(there))
-    return str(name)
+    return name
 
 
 def require_adapter(name: str, known: Sequence[str]) -> None:

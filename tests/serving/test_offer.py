@@ -1,0 +1,122 @@
+"""What a server has goes by names that tell no path."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaginairy import ImaginePrompt, ModelStore
+from imaginairy.errors import BadOptionError
+from imaginairy.serving.offer import Offer, beside, require_adapter
+from imaginairy.serving.refusals import NotOfferedError
+from imaginairy.sources.catalog import known
+from imaginairy.sources.rows import LocalPath, ModelRow
+
+
+def row(path: str) -> ModelRow:
+    """Return the row of a model of somebody's own."""
+    return ModelRow(
+        role="draws", name=path, summary="", weights=LocalPath(Path(path)), licence=""
+    )
+
+
+ROWS = {
+    None: known("draws", "storybook"),
+    "mine": row("/home/me/models/mine.v2.safetensors"),
+    "mine2": row("/srv/mine.v2.ckpt"),
+}
+OFFER = Offer.of([None, "mine"], ROWS.__getitem__)
+
+
+def test_models_go_by_their_names_or_the_last_part_of_their_paths() -> None:
+    assert list(OFFER.models) == ["storybook", "mine.v2"]
+    assert OFFER.usual == "storybook"
+    assert (
+        OFFER.model("model", None) == OFFER.model("model", "storybook") == "storybook"
+    )
+    assert OFFER.model("model", "mine.v2") == "/home/me/models/mine.v2.safetensors"
+    assert OFFER.refiner("refiner", "storybook@0.7") == "storybook@0.7"
+
+
+def test_without_a_name_the_usual_model_is_offered() -> None:
+    assert list(Offer.of([], ROWS.__getitem__).models) == ["storybook"]
+
+
+def test_a_folder_goes_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "model.v1").mkdir()
+    offer = Offer.of(["here"], {"here": row(str(tmp_path / "model.v1"))}.__getitem__)
+    assert list(offer.models) == ["model.v1"]
+
+
+def test_two_models_of_one_name_are_refused_and_one_twice_is_one() -> None:
+    with pytest.raises(BadOptionError, match=r"Two models would go by 'mine\.v2'"):
+        Offer.of(["mine", "mine2"], ROWS.__getitem__)
+    assert len(Offer.of(["mine", "mine"], ROWS.__getitem__).models) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["/home/me/models/mine.v2.safetensors", "mine", "sd15", "Storybook", ""]
+)
+def test_what_is_not_offered_is_refused_by_what_is(name: str) -> None:
+    with pytest.raises(NotOfferedError, match=r"it has storybook, mine\.v2"):
+        OFFER.model("model", name)
+    with pytest.raises(NotOfferedError):
+        OFFER.refiner("refiner", f"{name or '/'}@0.5")
+
+
+def test_models_beside_are_those_on_this_machine() -> None:
+    assert beside("upscaler")("upscaler", "lanczos") == "lanczos"
+    assert beside("captioner")("caption_model", "storybook-blip") == "storybook-blip"
+    for name in (
+        "realesrgan-x4plus",
+        "/etc/passwd",
+        "owner/repo",
+        5,
+        None,
+        ["lanczos"],
+    ):
+        with pytest.raises(NotOfferedError, match="This server has no upscaler"):
+            beside("upscaler")("upscaler", name)
+
+
+def test_adapters_are_those_of_the_servers_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("style.safetensors", "style.pt", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(tmp_path))
+    names = OFFER.adapters("storybook")
+    assert "style" in names and names.count("style") == 1 and "notes" not in names
+    require_adapter("style", names)
+    for name in (str(tmp_path / "style.safetensors"), "style.safetensors", "../style"):
+        with pytest.raises(NotOfferedError, match="This server has no adapter"):
+            require_adapter(name, names)
+
+
+def test_prompts_name_models_as_requests_do() -> None:
+    path = "/home/me/models/mine.v2.safetensors"
+    said = OFFER.public(ImaginePrompt("a fox", model=path, refiner=f"{path}@0.5"))
+    assert (said.model, said.refiner) == ("mine.v2", "mine.v2@0.5")
+    other = ImaginePrompt("a fox", model="storybook", seed=1)
+    assert OFFER.public(other) == other
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("'/home/me/models/mine.v2.safetensors' is broken", "'mine.v2' is broken"),
+        ("The file '/srv/x/y.pt' is none.", "The file 'y.pt' is none."),
+        ("~/.cache/hub/model.bin, C:\\Users\\me\\m.pt", "model.bin, m.pt"),
+        ("a/b of owner/repo and 1/2", "a/b of owner/repo and 1/2"),
+        ("see https://example.org/a/b", "see https://example.org/a/b"),
+        ({"a": ["/srv/x/y.pt", 5], "b": None}, {"a": ["y.pt", 5], "b": None}),
+        (("/srv/x/y.pt",), ["y.pt"]),
+        (True, True),
+    ],
+)
+def test_folders_are_not_told(said: Any, shown: Any) -> None:
+    assert OFFER.hidden(said) == shown
+
+
+def test_the_store_finds_what_is_offered(store: ModelStore) -> None:
+    assert list(Offer.of(["storybook"], store.locate).models) == ["storybook"]
