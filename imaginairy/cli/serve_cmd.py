@@ -1,6 +1,7 @@
 """`aimg serve`: pictures over HTTP."""
 
 import json
+import os
 from contextlib import closing
 from dataclasses import fields
 from typing import Any
@@ -158,7 +159,13 @@ def serve_cmd(
             say(json.dumps({**at.told(), **engine.told(), **asked}))
             log.info("All of it is there; without --check it is served.")
             return
-        serve(engine, at, when_loaded=lambda: hush(log_prompts, quiet))
+        try:
+            serve(engine, at, when_loaded=lambda: hush(log_prompts, quiet))
+        except ImaginairyError as error:
+            if engine.is_alive:  # nothing else ends a thread that computes
+                say(f"Error: {error}", err=True)
+                os._exit(1)
+            raise
 
 
 def hush(log_prompts: bool, quiet: bool) -> None:

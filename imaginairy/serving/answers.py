@@ -19,6 +19,7 @@ from imaginairy.metadata.write import encoded_image
 from imaginairy.result import ImagineResult
 from imaginairy.serving.offer import Offer
 from imaginairy.serving.refusals import RefusedError
+from imaginairy.serving.said import said as log
 
 Format = Literal["png", "jpg"]
 PREVIEW_QUALITY = 80
@@ -58,8 +59,13 @@ def sentence_of(error: Exception, offer: Offer) -> str:
 
 
 def error_body(error: Exception, offer: Offer) -> dict[str, Any]:
-    """Return an error as JSON: its sentence, its kind and its code."""
+    """Return an error as JSON: its sentence, its kind and its code.
+
+    What was not foreseen is logged.
+    """
     status, code = status_of(error)
+    if status == 500:
+        log.error("A request failed.", exc_info=error)
     kind = "invalid_request_error" if status < 500 else "server_error"
     said = {"message": sentence_of(error, offer), "type": kind, "code": code}
     return {"error": {**said, "param": getattr(error, "param", None)}}

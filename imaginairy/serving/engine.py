@@ -114,7 +114,8 @@ class Engine:
         if self._is_closed:
             return STOPPING
         if self.failure is not None:
-            return f"The model could not be loaded: {self.failure}"
+            why = self.offer.hidden(str(self.failure))
+            return f"The model could not be loaded: {why}"
         return None if self._is_loaded else "The model is being loaded; ask again soon."
 
     @property

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imaginairy.errors import shown
 from imaginairy.log import shortened
-from imaginairy.serving.answers import error_answer, status_of
+from imaginairy.serving.answers import error_answer
 from imaginairy.serving.limits import Limits
 from imaginairy.serving.metrics import Metrics
 from imaginairy.serving.offer import Offer
@@ -245,12 +245,12 @@ class Guard:
         except (ClientDisconnect, LeftError):
             status = LeftError.status
         except Exception as error:
-            if status_of(error)[0] == 500:
-                said.error("A request failed.", exc_info=error)
-            if not status:
-                answer = error_answer(error, self.offer)
-                answer.headers["Connection"] = "close"  # the rest of it is not read
-                await answer(scope, receive, sent)
+            if status:
+                said.error("An answer broke off.", exc_info=error)
+                raise
+            answer = error_answer(error, self.offer)
+            answer.headers["Connection"] = "close"  # the rest of it is not read
+            await answer(scope, receive, sent)
         finally:
             self.arriving.let_go(holds)
             seconds, route = monotonic() - began, route_of(scope)

@@ -57,8 +57,7 @@ class Listening:
     @property
     def address(self) -> str:
         """What it is asked at."""
-        host, port = self.socket.getsockname()[:2]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return web_address(*self.socket.getsockname()[:2])
 
     def told(self) -> dict[str, Any]:
         """Return what there is to know, without the keys."""
@@ -72,6 +71,11 @@ class Listening:
     def close(self) -> None:
         """Let go of the place."""
         self.socket.close()
+
+
+def web_address(host: str, port: int) -> str:
+    """Return how something at a host and a port is asked by HTTP."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def keys_given() -> list[str]:

@@ -1,9 +1,9 @@
 """The server itself: it listens, and ends in order when it is told to."""
 
 import asyncio
-import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,6 +20,8 @@ from imaginairy.serving.said import said
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 5
 """Seconds that answers have to get out once the engine has given up what is left."""
+AT_ONCE_S = 1.0
+"""Seconds that a step has that is under way at a second signal."""
 CONNECTIONS_A_REQUEST = 2
 SPARE_CONNECTIONS = 64
 """How many connections there may be for each request that waits, and besides."""
@@ -45,6 +47,7 @@ class Server(uvicorn.Server):
                 app,
                 access_log=False,
                 log_config=None,
+                log_level="critical",  # what goes wrong is said by the guard
                 lifespan="on",
                 server_header=False,
                 proxy_headers=False,
@@ -63,7 +66,13 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take signals as long as the server runs; they end nothing else."""
+        """Take signals as long as the server runs; they end nothing else.
+
+        Only the main thread of a program can take any.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {each: signal.signal(each, self.handle_exit) for each in SIGNALS}
         try:
             yield
@@ -98,15 +107,18 @@ def serve(
     server = Server(
         engine, when_loaded, keys=at.keys, names=at.names, origins=at.origins
     )
+    serve_until_told(server, at)
+
+
+def serve_until_told(server: Server, at: Listening) -> None:
+    """Run a server until it is told to end; see `serve`."""
+    engine = server.engine
     said.info("Listening at %s; Ctrl-C stops it.", at.address)
     server.run(sockets=[at.socket])
     if engine.failure is not None:
         raise engine.failure
-    is_forced = server.force_exit
-    if is_forced:
+    if server.force_exit:
         engine.give_up()
-    if not engine.joined(0 if is_forced else LAST_STEP_S):
-        said.error("Stopped within a step; what was asked for last is not drawn.")
-        os._exit(1)  # as nothing ends a thread that computes
-    if is_forced:
+    has_ended = engine.joined(AT_ONCE_S if server.force_exit else LAST_STEP_S)
+    if server.force_exit or not has_ended:
         raise ImaginairyError("Stopped at once; what was asked for last is not drawn.")
