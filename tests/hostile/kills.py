@@ -14,6 +14,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ os.environ["TMPDIR"] = str(surroundings.HOME / "tmp")
 
 import cv2  # noqa: E402
 from PIL import Image, ImageSequence  # noqa: E402
+from pyarrow import parquet  # noqa: E402
 
 from imaginairy.cli.aimg import aimg  # noqa: E402
 from imaginairy.cli.stores import Stores  # noqa: E402
@@ -171,6 +173,11 @@ def _read(path: Path) -> None:
             assert data.endswith(ends.get(path.suffix, b"")), "cut short"
         case ".html":
             assert data.rstrip().endswith(b"</html>"), "cut short"
+        case ".parquet":
+            parquet.read_table(path)
+        case ".tar":
+            with tarfile.open(path) as tar:
+                assert len(tar.getnames()) % 3 == 0
         case ".jsonl":
             assert all(isinstance(json.loads(line), dict) for line in data.splitlines())
         case _:

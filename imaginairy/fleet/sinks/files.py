@@ -5,7 +5,7 @@ A file appears under its name only when it is whole.
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ class Files(ABC):
             CannotSaveError: it cannot be put.
         """
 
+    def settle(self, names: Iterable[str]) -> None:  # noqa: B027
+        """Wait until files stay where they are, even if the machine goes off."""
+
     @abstractmethod
     def read(self, name: str) -> bytes | None:
         """Return what a file holds; None where there is none."""
@@ -86,7 +89,15 @@ class LocalFiles(Files):
         path = self.folder / name
         with _told(self.address(name)), whole_file(path) as place:
             place.write_bytes(data)
-            _synced(place)
+
+    def settle(self, names: Iterable[str]) -> None:
+        for name in names:
+            with (
+                _told(self.address(name)),
+                (self.folder / name).open("rb") as file,
+                suppress(OSError),  # of a file system that cannot be told to
+            ):
+                os.fsync(file.fileno())
 
     def read(self, name: str) -> bytes | None:
         with _told(self.address(name)):
@@ -236,11 +247,6 @@ def _appears_whole(fs: Any) -> bool:
 
 def _protocols(fs: Any) -> set[str]:
     return {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
-
-
-def _synced(path: Path) -> None:
-    with path.open("rb") as file, suppress(OSError):
-        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -19,6 +19,7 @@ class FolderSink(Sink):
         for each in drawn:
             names.append(self._name(each.id, each.extension))
             self.files.write(names[-1], each.data)
+        self.files.settle(names)
         self._part.note(
             [
                 notes.drawn_note(each.id, name, each.prompt)

@@ -55,7 +55,7 @@ def open_sink(
             "extension": extension or "jpg",
             "in_subfolders": pictures > MANY,
         }
-        files.write(HEAD, json.dumps(head).encode())
+        files.write(HEAD, json.dumps(head).encode() + b"\n")
     for name, asked in (("kind", kind), ("extension", extension)):
         if asked not in (None, head[name]):
             raise BadOptionError(

@@ -39,6 +39,7 @@ class ShardSink(Sink):
             name = f"{shard_name([id for id, _ in rows])}.{self.ending}"
             self._part.note([notes.shard_note(name, rows)])
             self.files.write(name, self.packed(group))
+            self.files.settle([name])
             shards.update((id, self.files.address(name)) for id, _ in rows)
         return [shards[each.id] for each in drawn]
 
