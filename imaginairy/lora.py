@@ -57,6 +57,17 @@ extension of the web UIs counts them: the first is for the text encoders, the ot
 blocks, those that LoRAs of Stable Diffusion 1 or XL change, or all of them."""
 
 
+NAMED_LISTS = {
+    "NONE": "0" * 17, "ALL": "1" * 17, "INS": "11110000000000000",
+    "IND": "10001110000000000", "INALL": "11111110000000000",
+    "MIDD": "10001111111100000", "OUTD": "10000000111100000",
+    "OUTS": "10000000000011111", "OUTALL": "10000000111111111",
+}  # fmt: skip
+"""The lists of that extension that have names, as long as nobody gives them others."""
+HALVES = "ALL0.5"
+"""The one with other numbers."""
+
+
 @dataclass(frozen=True)
 class Lora:
     """A LoRA, or another of its kin, and how much of it acts where and when.
@@ -273,7 +284,13 @@ def _of_tag(tag: re.Match[str]) -> Lora:
 
 def _listed(part: str) -> dict[str, str]:
     """Read factors of blocks as numbers in a row; give what is none as it is."""
-    numbers = [each.strip() for each in part.partition("=")[2].split(",")]
+    said = part.partition("=")[2].strip()
+    if said in NAMED_LISTS:
+        numbers = [*NAMED_LISTS[said]]
+    elif said == HALVES:
+        numbers = ["0.5"] * 17
+    else:
+        numbers = [each.strip() for each in said.split(",")]
     places = BLOCK_LISTS.get(len(numbers), ())
     if not places or not all(re.fullmatch(NUMBER, each) for each in numbers):
         return {"": part}

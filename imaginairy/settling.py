@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from imaginairy.adapters.acting import blocks_lacking
 from imaginairy.adapters.hypernetworks import hypernetworks_of
 from imaginairy.adapters.word_file import require_suits
 from imaginairy.adapters.words import Reader, bundled_in, read_words, words_of
@@ -153,7 +154,9 @@ def adapters_for(
     found = []
     for lora in prompt.all_loras:
         adapter = store.adapters.get(lora.name, loaded.spec)
-        adapter.adapter.found_in(loaded.diffusion)
+        places = adapter.adapter.found_in(loaded.diffusion)
+        if lacking := blocks_lacking(places, lora):
+            store.say_once(lacking, about=lacking)
         store.adapters.tell(adapter, [part.text for part in prompt.prompts])
         found.append((adapter, lora.called(adapter.name)))
     return found

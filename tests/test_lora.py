@@ -167,6 +167,20 @@ def test_a_prompt_names_one(tag: str) -> None:
     assert without_loras(f"a fox{tag} outside") == "a fox outside"
 
 
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("ALL", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"),
+        ("INS", "1,1,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0"),
+        ("OUTALL", "1,0,0,0,0,0,0,0,1,1,1,1,1,1,1,1,1"),
+        ("ALL0.5", ",".join(["0.5"] * 17)),
+    ],
+)
+def test_lists_of_blocks_have_names(name: str, numbers: str) -> None:
+    named, listed = (f"<lora:x:0.8:lbw={said}>" for said in (name, numbers))
+    assert loras_in(named) == loras_in(listed)
+
+
 def test_a_prompt_names_several_or_none() -> None:
     named = loras_in("<lora:x:1>a<lyco:y:0.5>, <lora:x:1>")
     assert [each.name for each in named] == ["x", "y", "x"]
@@ -181,7 +195,7 @@ def test_a_prompt_names_several_or_none() -> None:
         "<lora::1>",
         "<lora:x:a>",
         "<lora:x:1:2:3>",
-        "<lora:x:1:lbw=INALL>",
+        "<lora:x:1:lbw=MINE>",
         "<lora:x:1:lbw=1,0,0>",
         "<lora:x:te=1:te=2>",
     ],

@@ -15,6 +15,7 @@ from imaginairy.device import computes_in
 from imaginairy.families.family import DENOISER
 from imaginairy.lora import Lora
 from imaginairy.networks.layers import Change, Changes, Compute
+from imaginairy.weights.leftovers import some
 
 MAPS = 4
 """Axes of what convolves feature maps, where matrices have two."""
@@ -182,6 +183,25 @@ def strength_of(found: Found, lora: Lora, role: str, layer: str) -> float:
     blocks = {_unpadded(name): f for name, f in (lora.blocks or {}).items()}
     called = found.blocks.get((role, layer), ())
     return much * next((blocks[each] for each in called if each in blocks), 1.0)
+
+
+def blocks_lacking(found: Found, lora: Lora) -> str:
+    """Say which blocks of the UNet have factors and are not there; nothing if none."""
+    there = {name for names in found.blocks.values() for name in names}
+    asked = dict.fromkeys(map(_unpadded, lora.blocks or {}))
+    lacking = [name for name in asked if name not in there]
+    if not lacking:
+        return ""
+    return (
+        f"The LoRA '{lora.name}' has factors for {some(lacking)}, which are no blocks "
+        f"of this model, so they do nothing; there are "
+        f"{', '.join(sorted(there, key=_in_order))}."
+    )
+
+
+def _in_order(block: str) -> tuple[str, int]:
+    side = block.rstrip("0123456789")
+    return side, int(block[len(side) :] or -1)
 
 
 def _unpadded(block: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from imaginairy.adapters.acting import acting
+from imaginairy.adapters.acting import acting, blocks_lacking
 from imaginairy.adapters.file import Adapter
 from imaginairy.conditioning import Conditioning
 from imaginairy.finite import in_float32
@@ -183,6 +183,19 @@ def test_blocks_have_factors(
     wanted = drawn(changed(model, *each))
     with acting(model, [(made(tensors), Lora("it", 0.5, blocks=blocks))]):
         assert relative_error(drawn(model), wanted) < TOLERANCE
+
+
+def test_blocks_that_are_none_are_named(model: DrawingModel, made: Made) -> None:
+    found = made(lora(model)).found_in(model)
+    there = {"in": 1.0, "mid": 0.0, "out": 0.5, "in01": 1.0, "out5": 2.0, "in0": 1.0}
+    said = blocks_lacking(found, Lora("it", blocks=there | {"in12": 0.0}))
+    assert said.startswith(
+        "The LoRA 'it' has factors for in12, which are no blocks of this model, so "
+        "they do nothing; there are in, in0, in1, in2, in3, "
+    )
+    assert said.endswith(", mid, out, out0, out1, out2, out3, out4, out5.")
+    assert blocks_lacking(found, Lora("it", blocks=there)) == ""
+    assert blocks_lacking(found, Lora("it")) == ""
 
 
 @pytest.mark.parametrize("merged", [False, True])
