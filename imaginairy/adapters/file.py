@@ -14,7 +14,7 @@ from imaginairy.adapters.names import Drawing, Table, is_ignored
 from imaginairy.adapters.scales import Scales, scales_of
 from imaginairy.adapters.suffixes import BUNDLED, parted, refused
 from imaginairy.errors import CheckpointError
-from imaginairy.families.adapter_kinds import is_family
+from imaginairy.families.adapter_kinds import instead, is_family, is_kin
 from imaginairy.families.family import Header
 from imaginairy.families.signs import Stranger
 from imaginairy.families.strangers import stranger
@@ -135,7 +135,8 @@ class Adapter:
         if told is None or told.family is None or is_family(told.family, model.family):
             return
         by_shapes = stranger(Header(self.tensors.shapes.copy))
-        if by_shapes and is_family(by_shapes.family or "", model.family):
+        family = (by_shapes and by_shapes.family) or ""
+        if is_family(family, model.family, alone=True):
             return  # whoever wrote what it says of itself was mistaken
         raise CheckpointError(
             f"'{self.path}' is {told.title}; the model is {model.family.title}."
@@ -230,10 +231,18 @@ def read_adapter(path: Path) -> Adapter:
     if not adapter.embeddings and not any(
         kind_of({*names}) for names in adapter.layers.values()
     ):
-        told = adapter.told
-        title = f"holds {some(tensors.shapes)}" if told is None else f"is {told.title}"
-        raise CheckpointError(f"'{path}' {title}, which is no LoRA or one of its kin.")
+        raise CheckpointError(f"'{path}' {_what_else(adapter)}.")
     return adapter
+
+
+def _what_else(adapter: Adapter) -> str:
+    """Say what a file is of which no layer is changed, in words."""
+    told, held = adapter.told, some(adapter.tensors.shapes)
+    if told is None:
+        return f"holds {held}, which is no LoRA or one of its kin"
+    if is_kin(told):
+        return f"is {told.title.rstrip(',')} and holds no whole change: only {held}"
+    return f"is {told.title}, which is no LoRA or one of its kin{instead(told)}"
 
 
 def _number(tensor: Tensor | None) -> float | None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
+from imaginairy.families.adapter_kinds import instead
 from imaginairy.families.family import DENOISER, Header
 from imaginairy.families.signs import SD1, SD2
 from imaginairy.families.strangers import stranger
@@ -139,7 +140,9 @@ def read_hypernetwork(path: Path) -> Hypernetwork:
     found = stranger(Header(tensors.shapes.copy, metadata=tensors.metadata))
     if not names or not all(names.values()):
         what = found.title.rstrip(",") if found else "something else"
-        raise CheckpointError(f"'{path}' holds no hypernetwork, but {what}.")
+        raise CheckpointError(
+            f"'{path}' holds no hypernetwork, but {what}{instead(found)}."
+        )
     said = tensors.metadata.get("activation_func", "linear").lower()
     if said not in ACTIVATIONS:
         raise CheckpointError(

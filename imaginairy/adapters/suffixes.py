@@ -38,6 +38,7 @@ REFUSED = {
     ".lambda_layer": "a T-LoRA, whose rank depends on the time step",
     ".reshape_weight": "a LoRA that makes layers larger, as a control LoRA does",
     ".boft_": "a BOFT",
+    ".oft_diag": "an OFT as early versions of LyCORIS stored it",
     ".oft_R": "an OFT as PEFT stores it",
     ".oft_r": "an OFT as PEFT stores it",
     ".vera_": "a VeRA",

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
+from imaginairy.families.adapter_kinds import instead
 from imaginairy.families.family import Header
 from imaginairy.families.learned_word import LearnedWord
 from imaginairy.families.signs import REFINER, SD1, SD2, SDXL
@@ -51,7 +52,8 @@ def read_word(path: Path, word: str = "") -> LearnedWord:
         found = stranger(Header(tensors.shapes.copy, metadata=tensors.metadata))
         what = found.title.rstrip(",") if found else "something else"
         raise CheckpointError(
-            f"'{path}' holds no learned word (textual inversion), but {what}."
+            f"'{path}' holds no learned word (textual inversion), but {what}"
+            f"{instead(found)}."
         )
     held = {name: tensors.read(name) for name in wanted}
     called = [name for name in held if len(held) == 1 and not ALONE.fullmatch(name)]

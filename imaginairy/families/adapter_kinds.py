@@ -24,6 +24,7 @@ from imaginairy.families.signs import (
     Absent,
     Kind,
     Sign,
+    Stranger,
     names,
     widths,
 )
@@ -192,6 +193,24 @@ def family_said(metadata: Mapping[str, str]) -> str | None:
     return None
 
 
+OPTIONS = {
+    "textual inversion": "--embedding", "hypernetwork": "--hypernetwork",
+    **dict.fromkeys(("LoRA", "LoHa", "LoKr", "OFT", "(IA)^3", "GLoRA"), "--lora"),
+}  # fmt: skip
+"""With which option what changes a model is given."""
+
+
+def is_kin(told: Stranger | None) -> bool:
+    """Tell whether it was told that something is a LoRA or one of its kin."""
+    return told is not None and OPTIONS.get(told.kind) == "--lora"
+
+
+def instead(told: Stranger | None) -> str:
+    """Say with which option another adapter is given; nothing where there is none."""
+    option = OPTIONS.get(told.kind) if told else None
+    return f"; give it with {option}" if option else ""
+
+
 ROWS = {
     SD1: ("sd1",), SD2: ("sd2",), SD1_OR_2: ("sd1", "sd2"), SDXL: ("sdxl",),
     REFINER: ("sdxl-refiner",),
@@ -199,6 +218,11 @@ ROWS = {
 """What the families that adapters are told to be of are called in the table."""
 
 
-def is_family(told: str, family: Family) -> bool:
-    """Tell whether a family is what an adapter was told to be for."""
-    return family.name in ROWS.get(told, ()) or told == family.title
+def is_family(told: str, family: Family, *, alone: bool = False) -> bool:
+    """Tell whether a family is what an adapter was told to be for.
+
+    Args:
+        alone: whether it was to be told of no other.
+    """
+    rows = ROWS.get(told, ())
+    return told == family.title or (family.name in rows and not (alone and rows[1:]))

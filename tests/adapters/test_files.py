@@ -183,7 +183,12 @@ def test_what_is_no_adapter_is_refused(tmp_path: Path, made: Made) -> None:
         "holds layer.weight, which is no LoRA or one of its kin."
     )
     word = refusal(made, {"emb_params": torch.zeros(2, 768)})
-    assert "is a textual inversion for Stable Diffusion 1.x" in word
+    assert word.endswith(
+        "is a textual inversion for Stable Diffusion 1.x, which is no LoRA or one of "
+        "its kin; give it with --embedding."
+    )
+    rest = refusal(made, {"lora_te_it.alpha": torch.zeros(())})
+    assert rest.endswith("is a LoRA and holds no whole change: only lora_te_it.alpha.")
     text = tmp_path / "text.safetensors"
     text.write_text("words")
     assert str(text) in refusal(read_adapter, text)

@@ -121,7 +121,7 @@ def test_words_that_come_with_a_lora_are_read() -> None:
         (
             {"lora_unet_conv_in.lora_up.weight": torch.ones(320, 4),
              "lora_unet_conv_in.lora_down.weight": torch.ones(4, 4, 3, 3)},
-            "holds no learned word (textual inversion), but a LoRA",
+            "but a LoRA; give it with --lora.",
         ),
         ({"a": torch.ones(2, 2, 2)}, "holds no learned word (textual inversion), but"),
         ({"emb_params": torch.ones(1001, 8)}, "it takes 1 to 1000 vectors of numbers"),
