@@ -74,15 +74,18 @@ class _Wanted:
         )
 
 
-def fetched(url: str) -> bytes:
+def fetched(url: str, noun: str = "picture") -> bytes:
     """Return the picture that lies at an address.
+
+    Args:
+        noun: what messages call it, where it is something else.
 
     Raises:
         InvalidUrlError: it is no address of the web, or leads to none of a public host.
         DownloadError: it could not be fetched.
     """
     data = bytearray()
-    _receive(_Wanted(url, "picture", MAX_BYTES, TOTAL_S), data.extend)
+    _receive(_Wanted(url, noun, MAX_BYTES, TOTAL_S), data.extend)
     return bytes(data)
 
 

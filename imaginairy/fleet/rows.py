@@ -1,5 +1,6 @@
 """Rows of prompts, each with the id that its picture is called by."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from imaginairy.errors import BadOptionError, in_words
 from imaginairy.fleet.addresses import is_address, opened, said_by, shown
@@ -161,9 +163,14 @@ class _RemoteLines(Lines):
 
     @classmethod
     def read(cls, address: str, options: dict[str, Any]) -> Lines:
-        fs, path = opened(address)
         name = f"'{shown(address)}'"
-        suffix = Path(path.partition("?")[0]).suffix
+        if is_of_web(address):
+            from imaginairy.addresses import fetched  # of public hosts only, as images
+
+            file = io.BytesIO(fetched(address, "file of prompts"))
+            return _read(file, Path(urlsplit(address).path).suffix, name, options, cls)
+        fs, path = opened(address)
+        suffix = Path(path).suffix
         try:
             with fs.open(path, "rb") as file:
                 return _read(file, suffix, name, options, cls)

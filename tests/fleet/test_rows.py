@@ -169,8 +169,10 @@ def test_rows_from_elsewhere_name_no_files_of_this_machine(
         ("nothing.jsonl", "There is no file 'nothing.jsonl' to read prompts of."),
         (".", "'.' is a folder, not a file of prompts"),
         ("memory://none/p.jsonl", "'memory://none/p.jsonl' cannot be read ("),
+        ("http://127.0.0.1:9/p.csv", "leads to 127.0.0.1, which is not a public"),
         ("nowhere://me:secret@x/p.csv?token=t", "'nowhere://x/p.csv' cannot be opened"),
     ],
+    ids=["no file", "folder", "nothing there", "this machine", "no such system"],
 )
 def test_what_cannot_be_read_is_said(address: str, words: str) -> None:
     with pytest.raises(BadOptionError) as refused:

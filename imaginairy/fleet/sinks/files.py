@@ -144,7 +144,9 @@ class FsspecFiles(Files):
     """
 
     def __init__(self, address: str) -> None:
-        self.shown = shown(address).rstrip("/")
+        self.shown = shown(address)
+        if not self.shown.endswith("://"):
+            self.shown = self.shown.rstrip("/")
         self.fs, self.root = opened(address)
         if READ_ONLY.intersection(_protocols(self.fs)):
             raise BadOptionError(
@@ -219,7 +221,8 @@ class FsspecFiles(Files):
             self.fs.rm_file(self._path(name))
 
     def address(self, name: str) -> str:
-        return f"{self.shown}/{name}"
+        between = "" if self.shown.endswith("/") else "/"
+        return f"{self.shown}{between}{name}"
 
     def _path(self, name: str) -> str:
         return f"{self.root.rstrip('/')}/{name}"
