@@ -3,8 +3,9 @@
 `imagine` generates images from prompts; `imagine_image_files` saves them; `mask` finds
 in a picture what words describe; `describe` says what is in one, and
 `find_img_text_similarity` which phrase fits it best; `upscale` makes pictures larger,
-and `fix_faces` restores faces. `imagine_dataset` generates within a pipeline of Ray
-Data. What needs torch is imported when it is first used.
+`fix_faces` restores faces, and `learn` learns adapters from pictures of one's own.
+`imagine_dataset` generates within a pipeline of Ray Data. What needs torch is imported
+when it is first used.
 """
 
 from importlib import import_module
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from imaginairy.enhancers.upscale import upscale
     from imaginairy.fleet.ray_data import imagine_dataset
     from imaginairy.lazy_image import LazyLoadingImage
+    from imaginairy.learning.learn import learn
     from imaginairy.lora import Lora
     from imaginairy.masks.from_text import TextMask
     from imaginairy.metadata.credentials import C2paSigner
@@ -50,6 +52,7 @@ __all__ = [
     "imagine",
     "imagine_dataset",
     "imagine_image_files",
+    "learn",
     "mask",
     "upscale",
 ]
@@ -69,6 +72,7 @@ _LAZY = {
     "describe": "imaginairy.enhancers.caption",
     "find_img_text_similarity": "imaginairy.enhancers.similarity",
     "imagine": "imaginairy.api",
+    "learn": "imaginairy.learning.learn",
     "imagine_dataset": "imaginairy.fleet.ray_data",
     "imagine_image_files": "imaginairy.api",
     "mask": "imaginairy.enhancers.mask",

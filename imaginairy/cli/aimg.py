@@ -30,6 +30,8 @@ COMMANDS = Commands(
         "input.",
         "inspect": "Say what a file of weights is: a model, a LoRA, a VAE, and for "
         "which family.",
+        "learn": "Learn a LoRA or a word from the pictures in FOLDER, 5 to 30 of them "
+        "usually.",
         "mask": "Find in PICTURE, a path or a web address, what MASK_PROMPT describes.",
         "models": "List the models known by name, by family, and whether they are on "
         "disk.",

@@ -64,6 +64,21 @@ class Stores:
             self._asked, self._store = asked, store
         return self._store
 
+    def learning(
+        self, device: str | None = None, precision: Precision | None = None
+    ) -> "ModelStore":
+        """Return the same store, or, where its numbers are of too small a range to
+        learn in, another one.
+
+        Raises:
+            BadOptionError: there is no such device here.
+        """
+        store = self.get(device, precision)
+        if store.can_learn:
+            return store
+        self.clear()
+        return type(store)(device, precision, learning=True)
+
     def clear(self) -> None:
         """Let go of what is loaded."""
         if self._store is not None:

@@ -1,21 +1,22 @@
 """How something is learnt: what kind, how large, how long and how fast."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from imaginairy.checks import Choice, Number, flag
-from imaginairy.learning.kinds import KINDS, LAYERS, Kind, Layers
-
-Decay = Literal["constant", "cosine"]
-DECAYS: tuple[Decay, ...] = get_args(Decay)
-"""How the learning rate goes on: as it is, or down to 0 along a cosine."""
-Learnt = Kind | Literal["word"]
-WORD: Literal["word"] = "word"
-ALL_KINDS: tuple[Learnt, ...] = (*KINDS, WORD)
-LARGEST_RANK = 1024
-LONGEST = 1_000_000
-RATE, WORD_RATE = 1e-4, 5e-3
-"""Usual learning rates, of adapters and of words."""
+from imaginairy.learning.kinds import (
+    ALL_KINDS,
+    DECAYS,
+    LARGEST_RANK,
+    LAYERS,
+    LONGEST,
+    RATE,
+    STEPS,
+    WORD,
+    WORD_RATE,
+    Decay,
+    Layers,
+    Learnt,
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Course:
     """Whether the text encoders learn, too."""
     vectors: int = 1
     """Of a word: how many tokens it is."""
-    steps: int = 1000
+    steps: int = STEPS
     batch_size: int = 1
     """Pictures of a step."""
     learning_rate: float | None = None

@@ -16,6 +16,7 @@ from imaginairy.errors import BadOptionError, DeviceError
 from imaginairy.families.learned_word import LearnedWord
 from imaginairy.learning.course import Course
 from imaginairy.learning.fresh import fresh_tensors, require_written
+from imaginairy.learning.kinds import NOTHING
 from imaginairy.lora import Lora
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.prompt_language import Fragment
@@ -23,8 +24,6 @@ from imaginairy.prompt_language import Fragment
 ALONE = "emb_params"
 """What the vectors of a word are called that one text encoder reads."""
 ALPHA = ".alpha"
-NOTHING = "picture"
-"""What a word begins as where nothing is said."""
 
 
 @dataclass(frozen=True, eq=False)

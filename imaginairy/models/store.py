@@ -146,6 +146,11 @@ class ModelStore:
             yield
 
     @property
+    def can_learn(self) -> bool:
+        """Whether its numbers are of a range that adapters can be learnt in."""
+        return self.dtype != torch.float16
+
+    @property
     def loaded_roles(self) -> frozenset[str]:
         """What the models are for that are in memory now."""
         return frozenset(self._held)

@@ -1,8 +1,8 @@
 """The folders in which adapters are looked for by name, and the files in them.
 
 Those that `IMAGINAIRY_ADAPTERS` names come first, then those by the model, where other
-tools keep theirs, then what was fetched from addresses, then what comes with the
-package.
+tools keep theirs, then what was learnt here, then what was fetched from addresses, then
+what comes with the package.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 from imaginairy.sources.from_address import ENDINGS
 from imaginairy.sources.rows import BUNDLED_FOLDER
@@ -76,7 +76,8 @@ class Folders:
             near = around(model)
             found += [(each, True) for at in near for each in self._beside(at)]
             found.append((near[0], False))
-        return [*found, (fetched_folder(), True), (BUNDLED, True)]
+        others = (learnt_folder(), fetched_folder(), BUNDLED)
+        return [*found, *((folder, True) for folder in others)]
 
     def _found(
         self, folders: Iterable[tuple[Path, bool]]
@@ -176,3 +177,8 @@ def _expanded(folder: str) -> Path:
 def fetched_folder() -> Path:
     """Return where what came from web addresses is kept."""
     return user_cache_path("imaginairy") / "adapters"
+
+
+def learnt_folder() -> Path:
+    """Return where what is learnt goes unless another place is named."""
+    return user_data_path("imaginairy") / "adapters"

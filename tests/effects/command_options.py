@@ -7,6 +7,7 @@ from PIL import Image
 
 from imaginairy.version import __version__
 from tests.effects.conversions import convert_options, extract_options
+from tests.effects.lessons import learn_options
 from tests.effects.options import (
     Judge,
     a_closed_port_is_asked,
@@ -203,6 +204,7 @@ def command_options() -> Iterator[Use]:
     yield from _of("benchmark", _benchmark())
     yield from _of("convert", convert_options())
     yield from _of("extract", extract_options())
+    yield from _of("learn", learn_options())
     yield from _of("describe", _describe())
     yield from _of("fix-faces", _fix_faces())
     yield from _of("mask", _mask())

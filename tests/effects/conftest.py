@@ -40,6 +40,7 @@ pytest.register_assert_rewrite(
             "command_options",
             "conversions",
             "serving",
+            "lessons",
         )
     )
 )
@@ -65,6 +66,18 @@ def save_pictures(folder: Path) -> None:
         half = Image.new("L", (64, 64))
         ImageDraw.Draw(half).rectangle(box, fill=255)
         half.save(folder / f"{name}.png")
+
+
+def save_zorbs(folder: Path) -> None:
+    """Save pictures to learn from, with what they show, in two folders."""
+    (folder / "zorbs").mkdir()
+    (folder / "others").mkdir()
+    for name, size in (("red", (64, 64)), ("blue", (96, 64))):
+        picture = Image.new("RGB", size, name)
+        ImageDraw.Draw(picture).rectangle((0, 0, 20, 40), fill="white")
+        picture.save(folder / "zorbs" / f"{name}.png")
+        (folder / "zorbs" / f"{name}.txt").write_text(f"a {name} fox")
+        (folder / "others" / f"{name}.png").symlink_to(folder / f"{name}.png")
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +116,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     save_pictures(folder)
     (folder / "list.txt").write_text("a fruit\n\na red bowl\n")
     save_certificates(folder)
+    save_zorbs(folder)
     (folder / "packages").mkdir()
     bring(folder / "packages", "negatives", "negative",
           enhancer_code("negative", NEGATIVE))  # fmt: skip
