@@ -80,6 +80,9 @@ class Observer:
     def on_result(self, result: "ImagineResult") -> None:
         """Be told that an image is ready."""
 
+    def on_lesson(self, step: int, steps: int, loss: float) -> None:
+        """Be told that `learn` took a step, of how many, and the mean loss of late."""
+
 
 class Observers(Observer):
     """Passes on what it is told to several others."""
@@ -116,3 +119,8 @@ class Observers(Observer):
         """Pass on that a picture is ready."""
         for observer in self.observers:
             observer.on_result(result)
+
+    def on_lesson(self, step: int, steps: int, loss: float) -> None:
+        """Pass on that something was learnt."""
+        for observer in self.observers:
+            observer.on_lesson(step, steps, loss)

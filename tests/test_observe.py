@@ -15,6 +15,7 @@ TOLD: dict[str, tuple[Any, ...]] = {
     "on_step": ("the step",),
     "on_progress": ("upscale", 1, 4),
     "on_result": ("the result",),
+    "on_lesson": (1, 10, 0.5),
 }
 
 

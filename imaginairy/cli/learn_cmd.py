@@ -31,12 +31,11 @@ from imaginairy.learning.kinds import (
     STEPS,
 )
 from imaginairy.log import log
+from imaginairy.observe import Observer
 from imaginairy.sources.roles import DRAWS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from imaginairy.learning.train import Progress
 
 POSITIVE = click.IntRange(1, 1_000_000)
 COUNT = click.IntRange(0, 1_000_000)
@@ -177,14 +176,14 @@ def learn_cmd(
     store = context.ensure_object(Stores).learning(device, precision)
     bar = LearnBar(quiet=quiet)
     try:
-        path = learn(folder, store=store, overwrite=yes, watched=bar, **said)
+        path = learn(folder, store=store, overwrite=yes, observer=bar, **said)
     finally:
         bar.close()
     way = "--embedding" if said["kind"] == "word" else "--lora"
     log.info("saved %s; give it as %s %s", path, way, path.stem)
 
 
-class LearnBar:
+class LearnBar(Observer):
     """Shows how far learning is, with the loss and the time that is left.
 
     On a terminal that is a bar, and else a line now and then.
@@ -202,28 +201,26 @@ class LearnBar:
         self.begun: tuple[float, int] | None = None
         self.said = 0.0
 
-    def __call__(self, progress: "Progress") -> None:
+    def on_lesson(self, step: int, steps: int, loss: float) -> None:
         """Show how far it is."""
         if self.quiet:
             return
         if sys.stderr.isatty():
-            self._move(progress)
+            self._move(step, steps, loss)
             return
         now = self.clock()
         if self.begun is None:
-            self.begun, self.said = (now, progress.step), now
-        if now - self.said >= SAID_EVERY_S or progress.step == progress.steps:
+            self.begun, self.said = (now, step), now
+        if now - self.said >= SAID_EVERY_S or step == steps:
             self.said = now
-            log.info("%s", in_words(progress, now - self.begun[0], self.begun[1]))
+            begun, first = self.begun
+            log.info("%s", in_words(step, steps, loss, now - begun, first))
 
-    def _move(self, progress: "Progress") -> None:
+    def _move(self, step: int, steps: int, loss: float) -> None:
         if self.bar is None:
-            first = progress.step - 1
-            self.bar = tqdm(
-                total=progress.steps, initial=first, unit="step", leave=False
-            )
-        self.bar.set_postfix_str(f"loss {progress.loss:.4f}", refresh=False)
-        self.bar.update(progress.step - self.bar.n)
+            self.bar = tqdm(total=steps, initial=step - 1, unit="step", leave=False)
+        self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+        self.bar.update(step - self.bar.n)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -231,14 +228,14 @@ class LearnBar:
             self.bar.close()
 
 
-def in_words(progress: "Progress", seconds: float, first: int) -> str:
+def in_words(step: int, steps: int, loss: float, seconds: float, first: int) -> str:
     """Say how far learning is.
 
     Args:
         seconds: since the step `first`.
     """
-    said = f"step {progress.step}/{progress.steps}, loss {progress.loss:.4f}"
-    taken, left = progress.step - first, progress.steps - progress.step
+    said = f"step {step}/{steps}, loss {loss:.4f}"
+    taken, left = step - first, steps - step
     if not taken or not left:
         return said
     each = seconds / taken

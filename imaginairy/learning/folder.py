@@ -7,6 +7,7 @@ diffusers do.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -86,27 +87,21 @@ def pictures_in(folder: Path, captions: Captions = "auto") -> list[Found]:
 
 
 def _paths(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        what = "a file" if folder.exists() else "not there"
+    if not os.path.isdir(folder):  # noqa: PTH112  # never raises
+        what = "a file" if os.path.exists(folder) else "not there"  # noqa: PTH110
         raise MissingFileError(
             f"'{folder}' is {what}; give a folder of pictures to learn from, {USUAL} "
             "are usual."
         )
-    paths = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in PICTURES
-        and not path.name.startswith(".")
-        and path.is_file()
-    )
+    try:
+        paths = _in(folder)
+    except OSError as error:
+        raise BadOptionError(
+            f"'{folder}' cannot be read ({error.strerror}); give another folder."
+        ) from error
     if not paths:
-        inner = sorted(
-            each.name
-            for each in folder.iterdir()
-            if each.is_dir()
-            and any(p.suffix.lower() in PICTURES for p in each.iterdir())
-        )
-        hint = f"; there are some in '{folder / inner[0]}'" if inner else ""
+        inner = [each for each in sorted(folder.iterdir()) if _has_pictures(each)]
+        hint = f"; there are some in '{inner[0]}'" if inner else ""
         raise BadOptionError(
             f"There are no pictures in '{folder}'{hint}; give a folder of pictures to "
             f"learn from, {USUAL} are usual."
@@ -117,6 +112,23 @@ def _paths(folder: Path) -> list[Path]:
             f"and {USUAL} usual."
         )
     return paths
+
+
+def _in(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in PICTURES
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
+
+
+def _has_pictures(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and bool(_in(folder))
+    except OSError:
+        return False
 
 
 def _beside(path: Path) -> str | None:

@@ -11,9 +11,9 @@ from imaginairy.learning.course import Course
 from imaginairy.learning.folder import require_word
 from imaginairy.learning.kinds import NOTHING, STEPS, Captions, Decay, Layers, Learnt
 from imaginairy.learning.lesson import Learner, Lesson, place_of, require_free
-from imaginairy.learning.train import Watched
 from imaginairy.models.given import store_given
 from imaginairy.models.store import ModelStore
+from imaginairy.observe import Observer
 from imaginairy.precision import Precision
 
 
@@ -50,7 +50,7 @@ def learn(
     device: str | None = None,
     precision: Precision | None = None,
     store: ModelStore | None = None,
-    watched: Watched = lambda progress: None,
+    observer: Observer | None = None,
 ) -> Path:
     """Learn a LoRA, one of its kin or a word from pictures, 5 to 30 of them usually.
 
@@ -98,7 +98,7 @@ def learn(
             `full` in float32. What is learnt is float32 either way.
         store: keeps models loaded; `device` and `precision` are its own then. Its
             models are not float16, so give `ModelStore(learning=True)` on CUDA.
-        watched: told of the `Progress` after each step.
+        observer: told after each step by `on_lesson`, and of samples as always.
 
     Returns:
         The file, which `--lora` or, of a word, `--embedding` takes.
@@ -115,8 +115,8 @@ def learn(
             f"sample_prompts are several texts, not {kind_of(sample_prompts)}."
         )
     prompts = tuple(text("sample_prompts", each) for each in sample_prompts)
-    if not callable(watched):
-        raise BadOptionError(f"watched is a function, not {kind_of(watched)}.")
+    if observer is not None and not isinstance(observer, Observer):
+        raise BadOptionError(f"observer is an Observer, not {kind_of(observer)}.")
     course = Course(
         kind=kind, rank=rank, alpha=alpha, layers=layers, text=text_encoder,
         vectors=vectors, steps=steps, batch_size=batch_size,
@@ -133,7 +133,7 @@ def learn(
     require_free(lesson, yes=flag("overwrite", overwrite))
     store = store_given(store, device, precision, learning=True)
     with store.in_use():
-        return Learner(lesson, store, watched).learn()
+        return Learner(lesson, store, observer or Observer()).learn()
 
 
 def path_given(name: str, value: object) -> Path:

@@ -30,11 +30,12 @@ from imaginairy.learning.kinds import CAPTIONS, NOTHING, Captions
 from imaginairy.learning.saved import About, save
 from imaginairy.learning.state import ENDING, State, read_state, write_state
 from imaginairy.learning.subject import Subject, fresh_subject
-from imaginairy.learning.train import Training, Watched
+from imaginairy.learning.train import Training
 from imaginairy.log import log
 from imaginairy.lora import Lora
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.store import ModelStore
+from imaginairy.observe import Observer
 from imaginairy.places import require_places
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import Size, drawable, parse_size, written
@@ -129,11 +130,11 @@ class Learner:
     """Learns a lesson, and keeps what is learnt in its files.
 
     Args:
-        watched: told after each step.
+        observer: told after each step, and of the samples.
     """
 
-    def __init__(self, lesson: Lesson, store: ModelStore, watched: Watched) -> None:
-        self.lesson, self.store, self.watched = lesson, store, watched
+    def __init__(self, lesson: Lesson, store: ModelStore, observer: Observer) -> None:
+        self.lesson, self.store, self.observer = lesson, store, observer
         state: State | None = None
         before: dict[str, Any] = {}
         if lesson.resume:
@@ -224,7 +225,7 @@ class Learner:
         saved = training.step
         try:
             for stop in self._stops():
-                training.run(stop, self.watched)
+                training.run(stop, self.observer.on_lesson)
                 self.save()
                 saved = training.step
                 if stop in self._sampled():
@@ -233,9 +234,10 @@ class Learner:
             if training.step > saved:
                 self.save()
             if training.step:
+                many = training.step
                 log.info(
-                    "%d steps are kept in %s; --resume goes on from there",
-                    training.step, lesson.state_file,
+                    "%d step%s kept in %s; --resume goes on from there",
+                    many, "s are" if many > 1 else " is", lesson.state_file,
                 )  # fmt: skip
             raise
         return lesson.out
@@ -265,7 +267,8 @@ class Learner:
         lesson = self.lesson
         texts = lesson.sample_prompts or ((self.found[0].caption or ""),)
         lesson.samples.mkdir(parents=True, exist_ok=True)
-        drawn = imagine([self._prompt(text) for text in texts], store=self.store)
+        prompts = [self._prompt(text) for text in texts]
+        drawn = imagine(prompts, store=self.store, observer=self.observer)
         for number, result in enumerate(drawn, 1):
             name = f"{self.training.step:06d}-{number}.png"
             result.save(lesson.samples / name)

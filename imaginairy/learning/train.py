@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from math import cos, isfinite, pi
 from typing import Any
@@ -32,19 +31,9 @@ SHARES = 2.0**-24
 """The least share of the schedule that is drawn."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far learning is, as whoever watches is told after each step."""
-
-    step: int
-    """How many steps were taken."""
-    steps: int
-    """How many there are to be."""
-    loss: float
-    """The mean of the last ones, about."""
-
-
-Watched = Callable[[Progress], None]
+Watched = Callable[[int, int, float], object]
+"""Told after each step how many were taken, of how many, and about the mean loss of the
+last ones."""
 
 
 class Training:
@@ -91,7 +80,9 @@ class Training:
         learnt = self.subject.learnt
         return State(self.step, self.loss, learnt, moments_of(self._optimizer, learnt))
 
-    def run(self, steps: int, watched: Watched = lambda progress: None) -> None:
+    def run(
+        self, steps: int, watched: Watched = lambda step, steps, loss: None
+    ) -> None:
         """Learn until so many steps were taken in all.
 
         It may be interrupted between any two steps, or within one, which is not taken
@@ -112,7 +103,7 @@ class Training:
         ):
             while self.step < steps:
                 self._take([*learnt.values()])
-                watched(Progress(self.step, self.course.steps, self.loss))
+                watched(self.step, self.course.steps, self.loss)
         model.rest()
 
     def _take(self, learnt: list[Tensor]) -> None:

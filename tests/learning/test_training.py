@@ -12,7 +12,7 @@ from imaginairy.learning.examples import Example, batches_of
 from imaginairy.learning.kinds import KINDS
 from imaginairy.learning.loss import weight_of
 from imaginairy.learning.state import read_state, write_state
-from imaginairy.learning.train import Progress, Training, checkpointed, rate_at
+from imaginairy.learning.train import Training, checkpointed, rate_at
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.samplers.discrete import NoiseSchedule
 
@@ -22,9 +22,9 @@ LEARNT = (*KINDS, "word")
 
 def losses(training: Training, steps: int) -> list[float]:
     """Learn, and return the mean loss after each step."""
-    seen: list[Progress] = []
-    training.run(steps, seen.append)
-    return [each.loss for each in seen]
+    seen: list[float] = []
+    training.run(steps, lambda step, of, loss: seen.append(loss))
+    return seen
 
 
 def same(first: Training, second: Training) -> bool:
@@ -79,8 +79,8 @@ def test_a_step_that_is_interrupted_is_not_taken(begun: Begun) -> None:
     whole, stopped = begun(), begun()
     whole.run(3)
 
-    def stop(progress: Progress) -> None:
-        if progress.step == 2:
+    def stop(step: int, steps: int, loss: float) -> None:
+        if step == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -27,6 +27,8 @@ SMALL = ("--width=64", "--height=64", "--steps=1", "--seed=1", "--device=cpu")
 """What makes pictures small, where a command makes some."""
 NOT_SERVED = ("--model=abacus", "--port=0")
 """What nothing goes by, so that a server has nothing to wait for."""
+SOON_LEARNT = ("--size=64x64", "--steps=1", "--device=cpu")
+"""What makes learning short, should it come to that."""
 SEARCHED = ("again", "doctor")
 """Commands whose code 1 may tell what they found."""
 NUMERIC = click.types.IntParamType | click.types.FloatParamType
@@ -40,6 +42,7 @@ NUMBERS = st.sampled_from(
 FEW = NUMBERS.filter(lambda text: text != "64")
 WORDS: dict[str, st.SearchStrategy[str]] = {
     "batch_size": FEW,
+    "begins_as": TEXTS,
     "best_of": FEW,
     "c2pa_cert": st.sampled_from(SOURCES),
     "c2pa_key": st.sampled_from(SOURCES),
@@ -70,7 +73,10 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
         ["steps[1:2:1]", "seed[1,2]", "cfg[3]", "steps[1:inf:1]", "seed[0:1e30:1]",
          "prompt_strength[1:2:1e-99]", "prompt[a,\ud800]", "width[64:128:64]"]
     ),
+    "rank": FEW,
     "repeats": FEW,
+    "sample_prompts": TEXTS,
+    "word": TEXTS,
     "size": st.sampled_from(["64", "64x72", "square", "4k", "9" * 5000, "1x1", "x"]),
 }  # fmt: skip
 """What suits parameters for which their type says too little, by their names."""
@@ -123,6 +129,8 @@ def typed(draw: st.DrawFn, path: tuple[str, ...]) -> list[str]:
         words += SMALL
     if path == ("serve",):
         words += NOT_SERVED
+    if path == ("learn",):
+        words = [*path, *SOON_LEARNT]
     if "tiny" in (each.name for each in known):
         words += ["--tiny", "--device=abacus"]  # so that it is measured now and then
     for parameter in draw(st.lists(st.sampled_from(known), max_size=4)):

@@ -60,6 +60,10 @@ class Impatient(Observer):
     def __init__(self, *, waits: bool) -> None:
         self.waits = waits
 
+    def on_lesson(self, step: int, steps: int, loss: float) -> None:
+        """Learn one step and no more."""
+        raise Left
+
     def on_start(self, prompt: ImaginePrompt, steps: int | None) -> None:
         """Look at what is begun."""
         width, height = prompt.drawn or (0, 0)
@@ -89,8 +93,35 @@ PROMPTS = st.builds(prompt_of, st.sampled_from(FIELDS), VALUES) | TEXTS
 BARE = VALUES.map(lambda made: made.value)
 SWITCH = st.booleans()
 IMPATIENT = st.builds(Impatient, waits=st.integers(0, 9).map(lambda n: n == 5))
+SEVERAL = st.lists(TEXTS, max_size=2)
 SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "about": TEXTS,
+    "alpha": st.none() | st.floats(0.1, 8),
+    "begins_as": TEXTS,
+    "caption_dropout": st.floats(0, 1),
+    "captions": st.sampled_from(["auto", "files", "word"]),
+    "checkpointing": SWITCH,
+    "decay": st.sampled_from(["constant", "cosine"]),
+    "flip": SWITCH,
+    "folder": st.sampled_from(PLACES),
+    "keep_shape": SWITCH,
+    "kind": st.sampled_from(["lora", "loha", "word"]),
+    "layers": st.none() | st.sampled_from(["attention", "all"]),
+    "learning": SWITCH,
+    "learning_rate": st.none() | st.floats(1e-5, 1),
+    "output": FILES,
+    "overwrite": SWITCH,
+    "rank": st.integers(1, 4),
+    "resume": SWITCH,
+    "sample_every": st.just(0),
+    "sample_prompts": SEVERAL,
+    "save_every": st.integers(1, 3),
+    "seed": st.integers(0, 3),
+    "size": st.just("64x64"),
+    "snr_gamma": st.none() | st.floats(1, 9),
+    "text_encoder": SWITCH,
+    "vectors": st.integers(1, 3),
+    "word": st.sampled_from(["zorb", "a zorb"]) | TEXTS,
     "batch_size": st.none() | st.integers(1, 3),
     "workers": st.sampled_from([1, "auto"]),  # which is one on a CPU
     "blocks": st.none() | st.dictionaries(st.sampled_from(["in", "out4"]), NUMBERS),
@@ -110,6 +141,7 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "image": PICTURES,
     "image_type": st.none() | st.sampled_from(["generated", "upscaled"]),
     "key": FOLDERS | st.sampled_from(SOURCES),
+    "loss": NUMBERS,
     "make_compare_gif": SWITCH,
     "make_gif": SWITCH,
     "mask_model": MODELS,
