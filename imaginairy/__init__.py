@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imaginairy.fleet.ray_data import imagine_dataset
     from imaginairy.lazy_image import LazyLoadingImage
     from imaginairy.learning.learn import learn
+    from imaginairy.learning.lesson import Lesson
     from imaginairy.lora import Lora
     from imaginairy.masks.from_text import TextMask
     from imaginairy.metadata.credentials import C2paSigner
@@ -39,6 +40,7 @@ __all__ = [
     "ImaginePrompt",
     "ImagineResult",
     "LazyLoadingImage",
+    "Lesson",
     "Lora",
     "ModelStore",
     "Observer",
@@ -62,6 +64,7 @@ _LAZY = {
     "ImaginePrompt": "imaginairy.schema",
     "ImagineResult": "imaginairy.result",
     "LazyLoadingImage": "imaginairy.lazy_image",
+    "Lesson": "imaginairy.learning.lesson",
     "Lora": "imaginairy.lora",
     "ModelStore": "imaginairy.models.store",
     "Observer": "imaginairy.observe",

@@ -29,6 +29,7 @@ from imaginairy.learning.kinds import (
     LAYERS,
     NOTHING,
     STEPS,
+    WORD,
 )
 from imaginairy.log import log
 from imaginairy.observe import Observer
@@ -157,6 +158,7 @@ def learn_cmd(
     context: click.Context,
     /,
     folder: "Path",
+    resume: bool,
     yes: bool,
     quiet: bool,
     device: str | None,
@@ -172,14 +174,16 @@ def learn_cmd(
     show_log(quiet=quiet)
 
     from imaginairy.learning.learn import learn
+    from imaginairy.learning.lesson import Lesson
 
+    lesson = Lesson(folder, **said)
     store = context.ensure_object(Stores).learning(device, precision)
     bar = LearnBar(quiet=quiet)
     try:
-        path = learn(folder, store=store, overwrite=yes, observer=bar, **said)
+        path = learn(lesson, resume=resume, overwrite=yes, store=store, observer=bar)
     finally:
         bar.close()
-    way = "--embedding" if said["kind"] == "word" else "--lora"
+    way = "--embedding" if lesson.kind == WORD else "--lora"
     log.info("saved %s; give it as %s %s", path, way, path.stem)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from imaginairy.checks import MAX_TEXT_BYTES
-from imaginairy.errors import BadOptionError, MissingFileError, shown
+from imaginairy.errors import BadOptionError, MissingFileError
 from imaginairy.images import upright_rgb
 from imaginairy.learning.examples import Picture
 from imaginairy.learning.kinds import Captions
@@ -259,18 +259,3 @@ def cropped(image: Image.Image, size: Size) -> tuple[Image.Image, Framing]:
     resized = image.resize((whole[0], whole[1]), Image.Resampling.LANCZOS)
     cut = resized.crop((left, top, left + size[0], top + size[1]))
     return cut, Framing(image.size, (top, left), size)
-
-
-def require_word(word: str) -> str:
-    """Take the word that something goes by.
-
-    Raises:
-        BadOptionError: nothing can go by it.
-    """
-    plain = " ".join(word.split())
-    if not plain or len(plain) > 100 or set(plain) & set("<>:()[]{}|\\/=\"'"):
-        raise BadOptionError(
-            f"The word {shown(word, 40)} is none that something can go by; give up to "
-            "100 letters, such as zorb."
-        )
-    return plain

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from imaginairy.errors import CheckpointError
+from imaginairy.learning.lesson import STATE
 from imaginairy.weights.weightfile import open_weights
 from imaginairy.weights.writing import Piece, write_safetensors
 from imaginairy.whole_files import clear_abandoned, whole_file
 
-ENDING = ".learning"
-"""How files of it are called, which are no adapters yet."""
 SAID = "imaginairy.learning"
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What the optimizer keeps of each tensor."""
@@ -68,7 +67,7 @@ def read_state(path: Path) -> tuple[State, dict[str, Any]]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"'{path}' does not say how far something was learnt; give the file of "
-            f"that name that learning left, which ends in {ENDING}, or begin anew."
+            f"that name that learning left, which ends in {STATE}, or begin anew."
         ) from error
     tensors: dict[str, Tensor] = {}
     moments: dict[str, dict[str, Tensor]] = {}

@@ -12,11 +12,11 @@ from imaginairy.learning.folder import (
     cropped,
     pictures_in,
     read_pictures,
-    require_word,
     shaped,
     with_captions,
     with_word,
 )
+from imaginairy.learning.lesson import require_word
 
 NAMES = ("1.png", "2.jpg", "3.webp", "4.bmp", "5.gif", "6.png")
 

@@ -12,18 +12,20 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from imaginairy import ImaginePrompt, ModelStore, Observer, imagine, learn
+from imaginairy import ImaginePrompt, Lesson, ModelStore, Observer, imagine, learn
 from imaginairy.adapters.file import read_adapter
 from imaginairy.adapters.word_file import read_word
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.learn_cmd import LearnBar, in_words
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import BadOptionError, CheckpointError, ForeignPictureError
-from imaginairy.learning.lesson import place_of
 from imaginairy.sources.adapter_folders import learnt_folder
 from imaginairy.sources.adapters import locate_adapter
 
 SHORT: dict[str, Any] = {"rank": 2, "steps": 4, "size": "64x64", "learning_rate": 0.01}
+
+
+RUN = ("resume", "overwrite", "observer")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,9 @@ def taught(pictures: Path, tmp_path: Path, tiny_folder: Path, store: ModelStore)
 
     def taught(name: str = "zorb", **said: Any) -> Path:
         place = {"output": tmp_path / f"{name}.safetensors", "model": str(tiny_folder)}
-        return learn(pictures, "zorb", store=store, **{**SHORT, **place, **said})
+        how = {each: said.pop(each) for each in (*said,) if each in RUN}
+        lesson = Lesson(pictures, "zorb", **{**SHORT, **place, **said})
+        return learn(lesson, store=store, **how)
 
     return taught
 
@@ -216,7 +220,6 @@ def test_pictures_of_which_nothing_is_said_are_learnt_by_the_word(
         ({"size": "500x500"}, "cannot be drawn"),
         ({"captions": "none"}, "captions 'none' is unknown"),
         ({"sample_prompts": "zorb"}, "sample_prompts are several texts"),
-        ({"observer": print}, "observer is an Observer"),
         ({"save_every": 0}, "save_every 0 is out of range"),
     ],
 )
@@ -224,21 +227,28 @@ def test_what_cannot_be_learnt_is_said_before_anything_is_read(
     said: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(BadOptionError, match=problem):
-        learn(**{"folder": "nowhere", "word": "zorb", **said})
+        Lesson(**{"folder": "nowhere", "word": "zorb", **said})
+
+
+def test_what_is_given_to_learn_is_a_lesson() -> None:
+    with pytest.raises(BadOptionError, match="learn takes a Lesson, not"):
+        learn("zorbs")  # type: ignore[arg-type]
+    with pytest.raises(BadOptionError, match="observer is an Observer"):
+        learn(Lesson("zorbs"), observer=print)  # type: ignore[arg-type]
 
 
 def test_it_goes_where_adapters_are_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    place = place_of(None, Path("pictures"), "zorb style")
+    place = Lesson("pictures", "zorb style").out
     assert place == learnt_folder() / "zorb-style.safetensors"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"")
     assert locate_adapter("zorb-style").place.path == place  # type: ignore[union-attr]
-    assert place_of(None, Path("pictures"), None).name == "pictures.safetensors"
+    assert Lesson("pictures").out.name == "pictures.safetensors"
     monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(tmp_path / "own"))
-    assert place_of(None, Path("p"), "zorb") == tmp_path / "own" / "zorb.safetensors"
+    assert Lesson("p", "zorb").out == tmp_path / "own" / "zorb.safetensors"
 
 
 def test_the_command_ends_by_ctrl_c_as_others_do(

@@ -18,6 +18,7 @@ from imaginairy import (
     ImaginePrompt,
     ImagineResult,
     LazyLoadingImage,
+    Lesson,
     Lora,
     ModelStore,
     Observer,
@@ -45,6 +46,7 @@ from tests.support.made_up import (
 RED = Image.new("RGB", (16, 16), "red")
 GREY = Image.new("L", (16, 16), 128)
 PROMPT = ImaginePrompt(**SMALL)
+LESSON = Lesson("out", "zorb", steps=1, size="64x64")
 LATENTS = torch.zeros(1, 4, 8, 8)
 LARGEST = 100 * 100
 """Pixels of a picture that is still drawn, here."""
@@ -141,6 +143,9 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "image": PICTURES,
     "image_type": st.none() | st.sampled_from(["generated", "upscaled"]),
     "key": FOLDERS | st.sampled_from(SOURCES),
+    "lesson": st.sampled_from([".", "out", "red.png"]).map(
+        lambda folder: Lesson(folder, "zorb", output="out/zorb.safetensors", steps=1)
+    ),
     "loss": NUMBERS,
     "make_compare_gif": SWITCH,
     "make_gif": SWITCH,
@@ -200,6 +205,7 @@ OBJECTS_OF: dict[type, Callable[[ModelStore], Any]] = {
     ImaginePrompt: lambda store: PROMPT,
     ImagineResult: lambda store: results(),
     LazyLoadingImage: lambda store: LazyLoadingImage(filepath="red.png"),
+    Lesson: lambda store: LESSON,
     Lora: lambda store: Lora("sketch", 0.5),
     ModelStore: lambda store: store,
     Observer: lambda store: Observer(),
