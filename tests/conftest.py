@@ -79,6 +79,7 @@ def log_as_a_library_has_it() -> None:
     log = logging.getLogger("imaginairy")
     log.handlers, log.propagate = [], True
     log.setLevel(logging.NOTSET)
+    logging.getLogger("imaginairy.serving").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ from imaginairy.serving.limits import Limits
 from imaginairy.serving.said import said
 
 HOST, PORT = "127.0.0.1", 8000
-EXTRA = ("starlette", "uvicorn", "multipart", "prometheus_client")
+EXTRA = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 """What the extra `serve` brings."""
 
 

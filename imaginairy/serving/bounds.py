@@ -75,6 +75,8 @@ class Bounds:
                 f"A prompt has no field {shown(name)} that a request may set; fields "
                 f"are: {', '.join(ALLOWED)}." + near_miss(name, ALLOWED)
             )
+        if name not in UPLOADS:
+            self._require_short(name, value)
         return rule(self, name, value)
 
     def require_pictures(self, number: int) -> None:
@@ -98,6 +100,15 @@ class Bounds:
             for name in names:
                 require_adapter(name, known)
 
+    def _require_short(self, name: str, value: Any) -> None:
+        """Refuse texts that take long to read, before anything is read of them."""
+        length = letters(value)
+        if length > self.limits.characters:
+            raise OverLimitError(
+                f"The {name} of {length} characters is longer than the "
+                f"{self.limits.characters} that this server reads; make it shorter."
+            )
+
     def _require_little(self, prompt: ImaginePrompt) -> None:
         """Refuse what is more than is drawn here, as far as the prompt says it."""
         limits = self.limits
@@ -105,13 +116,6 @@ class Bounds:
             raise OverLimitError(
                 f"{prompt.steps} steps are more than the {limits.steps} that this "
                 "server makes; take fewer."
-            )
-        texts = [*(part.text for part in prompt.prompts), prompt.negative_prompt]
-        longest = max(sum(map(len, texts[:-1])), len(texts[-1]))
-        if longest > limits.characters:
-            raise OverLimitError(
-                f"A text of {longest} characters is longer than the "
-                f"{limits.characters} that this server reads; make it shorter."
             )
         if prompt.drawn is not None:
             self.require_pixels("An image of", prompt.drawn, limits.pixels)
@@ -248,6 +252,20 @@ def bytes_held(prompts: Iterable[ImaginePrompt]) -> int:
     uploads = (getattr(prompt, name) for prompt in prompts for name in UPLOADS)
     there = (each for each in uploads if isinstance(each, Image))
     return sum(BYTES_A_PIXEL * each.width * each.height for each in there)
+
+
+def letters(value: Any) -> int:
+    """Return how many characters there are in a value of JSON, however deep."""
+    left, count = [value], 0
+    while left:
+        match left.pop():
+            case str() as text:
+                count += len(text)
+            case list() as several:
+                left += several
+            case dict() as named:
+                left += [*named, *named.values()]
+    return count
 
 
 def pictures_of(prompts: Iterable[ImaginePrompt]) -> int:

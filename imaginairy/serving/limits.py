@@ -29,7 +29,7 @@ class Limits:
         16_777_216, "Pixels of an image that is enlarged, and of an upload."
     )
     steps: int = limit(150, "Steps of an image.")
-    characters: int = limit(10_000, "Characters of a prompt, and of what to avoid.")
+    characters: int = limit(10_000, "Characters of a prompt, and of any other text.")
     body_bytes: int = limit(32_000_000, "Bytes of a request, uploads included.")
     held_bytes: int = limit(
         1_000_000_000,
