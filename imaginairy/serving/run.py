@@ -18,7 +18,7 @@ from imaginairy.serving.listening import Listening
 from imaginairy.serving.said import said
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE_S = 5
+GRACE_S = 20
 """Seconds that answers have to get out once the engine has given up what is left."""
 AT_ONCE_S = 1.0
 """Seconds that a step has that is under way at a second signal."""

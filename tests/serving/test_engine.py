@@ -17,6 +17,7 @@ from imaginairy.serving.refusals import (
     UnavailableError,
 )
 from tests.support.engines import begun, driven, little
+from tests.support.patience import HANG_GUARD_S
 from tests.support.pictures import assert_same, is_same
 
 LONG = 900
@@ -218,7 +219,7 @@ def test_it_stops_once_what_was_accepted_is_done(store: ModelStore) -> None:
         engine.close()
         with pytest.raises(UnavailableError, match="is stopping"):
             await engine.draw([little()])
-        await engine.stop()
+        await engine.stop(HANG_GUARD_S)
         assert not engine.is_alive and task.done()
         return await task
 

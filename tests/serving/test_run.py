@@ -31,15 +31,16 @@ from tests.support.engines import LITTLE
 from tests.support.patience import HANG_GUARD_S, wait_until
 
 AIMG = str(Path(sys.executable).with_name("aimg"))
-LONG = 150
+LONG = 1000
 """Steps that take longer than what is done meanwhile."""
 
 
 @contextmanager
-def serving(folder: Path, *words: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+def serving(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     """Run `aimg serve`, and give it and its port once it is ready."""
     said = folder / "said.txt"
-    command = [AIMG, "serve", "--port", "0", "--model", "storybook", *words]
+    words = ("--port", "0", "--model", "storybook", "--max-steps", str(LONG))
+    command = [AIMG, "serve", *words, "--max-stop-seconds", str(HANG_GUARD_S)]
     with (
         said.open("w") as err,
         subprocess.Popen(
@@ -106,7 +107,7 @@ def test_it_ends_in_order_once_all_left_or_are_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("signals", [1, 2])
 def test_what_does_not_end_is_given_up(store: ModelStore, signals: int) -> None:
     """After the time that it has, or at once at a second signal."""
-    limits = Limits(stop_seconds=600 if signals == 2 else 0.1)
+    limits = Limits(steps=LONG, stop_seconds=600 if signals == 2 else 0.1)
     engine, loaded = Engine(store, ["storybook"], limits), threading.Event()
     failed: list[Exception] = []
     with closing(Listening.asked("127.0.0.1", 0)) as at:
