@@ -14,6 +14,7 @@ import base64
 import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,12 +62,15 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--images", type=int, default=16, help="of each client")
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument(
+        "--options", default="", help="of aimg serve, such as '--ray local'"
+    )
     asked = parser.parse_args()
     number = asked.clients * asked.images
     with ProcessPoolExecutor(1, get_context("spawn")) as own:
         alone = own.submit(plain_loop, number, asked.steps, 1).result()
         together = own.submit(plain_loop, number, asked.steps, None).result()
-    with serving(asked.clients) as (address, process):
+    with serving(asked) as (address, process):
         served = asyncio.run(load(address, process, asked))
     print("| | images a second | processor time an image |\n|---|---|---|")
     row("`imagine`, one by one", alone, number)
@@ -103,10 +107,20 @@ def fields(number: int, steps: int) -> dict[str, object]:
 
 
 @contextmanager
-def serving(clients: int) -> Iterator[tuple[str, int]]:
+def serving(asked: argparse.Namespace) -> Iterator[tuple[str, int]]:
     """Run the server within; give its address and the number of its process."""
-    command = [sys.executable, "-c", SERVE, "serve", "--port", "0", "--model", MODEL]
-    command += ["--most-waiting", str(2 * clients)]
+    command = [
+        sys.executable,
+        "-c",
+        SERVE,
+        "serve",
+        "--port",
+        "0",
+        "-q",
+        "--model",
+        MODEL,
+    ]
+    command += ["--max-waiting", str(2 * asked.clients), *shlex.split(asked.options)]
     surroundings = os.environ | {"IMAGINAIRY_API_KEY": KEY}
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, env=surroundings, text=True
@@ -130,8 +144,8 @@ async def load(address: str, process: int, asked: argparse.Namespace) -> Load:
     async with AsyncOpenAI(
         base_url=f"{address}/v1", api_key=KEY, max_retries=0, timeout=3600
     ) as client:
-        await answered(client, served, 0, asked.steps)  # once the model is loaded
-        served = Load()
+        patient = client.with_options(max_retries=100)
+        await answered(patient, Load(), 0, asked.steps)  # once the model is loaded
         began, worked = perf_counter(), processor_seconds(process)
 
         async def one(first: int) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,13 +21,18 @@ from imaginairy.cli.run import reporting_errors, say, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
 from imaginairy.cli.stores import Stores
 from imaginairy.cli.threads import set_threads
-from imaginairy.errors import ImaginairyError
+from imaginairy.errors import BadOptionError, ImaginairyError
 from imaginairy.fields import Section
 from imaginairy.log import log
 from imaginairy.memory import VARIABLE as LOW_MEMORY
 from imaginairy.precision import Precision
 from imaginairy.serving.limits import Limits
 from imaginairy.serving.said import said
+
+if TYPE_CHECKING:
+    from imaginairy.serving.engine import Engine
+    from imaginairy.serving.listening import Listening
+    from imaginairy.serving.replicas import Replicas
 
 HOST, PORT = "127.0.0.1", 8000
 EXTRA = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
@@ -72,6 +78,16 @@ def require_extra() -> None:
 @_option(
     "Server", "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True,
     help="Port to listen at; 0 takes any that is free.",
+)  # fmt: skip
+@_option(
+    "Server", "--ray", metavar="ADDRESS",
+    help="Serve on a Ray cluster: local for one of this machine, auto on a machine of "
+    "one, or the HOST:PORT of its head.",
+)  # fmt: skip
+@_option(
+    "Server", "--replicas", metavar="N|N-M", default="1", show_default=True,
+    help="Copies of the server on that cluster, or the least and the most, as 1-4, "
+    "between which there are as many as what is asked for needs.",
 )  # fmt: skip
 @_option(
     "Server", "--check", is_flag=True,
@@ -121,6 +137,8 @@ def serve_cmd(
     /,
     host: str,
     port: int,
+    ray: str | None,
+    replicas: str,
     check: bool,
     no_key: bool,
     names: tuple[str, ...],
@@ -136,8 +154,9 @@ def serve_cmd(
 ) -> None:
     """Generate images over HTTP, with a model kept loaded, until a signal.
 
-    POST /v1/prompts takes the fields of a prompt as JSON. By default only this machine
-    can ask; IMAGINAIRY_API_KEY names the keys that requests must come with.
+    It answers OpenAI's images API, and POST /v1/prompts takes the fields of a prompt as
+    JSON; /docs shows all of it. By default only this machine can ask;
+    IMAGINAIRY_API_KEY names the keys that requests must come with.
     """
     set_threads()
     require_extra()
@@ -145,7 +164,7 @@ def serve_cmd(
 
     from imaginairy.serving.listening import Listening
 
-    allowed = Limits(**limits)
+    allowed, copies = Limits(**limits), copies_asked(ray, replicas)
     with closing(Listening.asked(host, port, names, origins, no_key=no_key)) as at:
         stores = context.ensure_object(Stores)
         store = stores.get(device, precision, low_memory=low_memory)
@@ -159,6 +178,9 @@ def serve_cmd(
             say(json.dumps({**at.told(), **engine.told(), **asked}))
             log.info("All of it is there; without --check it is served.")
             return
+        if copies is not None:
+            serve_copies(engine, at, copies, context.params)
+            return
         try:
             serve(engine, at, when_loaded=lambda: hush(log_prompts, quiet))
         except ImaginairyError as error:
@@ -166,6 +188,37 @@ def serve_cmd(
                 say(f"Error: {error}", err=True)
                 os._exit(1)
             raise
+
+
+def copies_asked(ray: str | None, replicas: str) -> "Replicas | None":
+    """Return how many copies there are on a cluster; None where none is asked for.
+
+    Raises:
+        BadOptionError: an address or a number cannot be read.
+    """
+    from imaginairy.fleet.ray_cluster import settled
+    from imaginairy.serving.replicas import Replicas
+
+    copies = Replicas.read(replicas)
+    if ray is None:
+        if copies != Replicas():
+            raise BadOptionError("--replicas needs --ray; say which cluster.")
+        return None
+    settled(ray)
+    return copies
+
+
+def serve_copies(
+    engine: "Engine", at: "Listening", copies: "Replicas", asked: Mapping[str, Any]
+) -> None:
+    """Serve on a cluster what an engine would serve here, which only looked at it."""
+    from imaginairy.serving.ray_serve import serve_on_ray
+    from imaginairy.serving.replicas import Settings
+
+    settings = Settings.of(engine, at, models=asked["models"], device=asked["device"])
+    place = at.place
+    at.close()  # it was looked whether it is free
+    serve_on_ray(asked["ray"], place, copies, settings)
 
 
 def hush(log_prompts: bool, quiet: bool) -> None:

@@ -70,7 +70,7 @@ class Engine:
         self.failure: Exception | None = None
         """Why the model could not be loaded."""
         self._is_loaded = self._is_closed = self._is_over = False
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._watch = Watch()
         self._batches = Batches(store, self._watch, batch_size)
         self._kind: Hashable = None
@@ -100,7 +100,7 @@ class Engine:
             "device": str(store.device),
             "precision": store.precision,
             "low_memory": store.low_memory,
-            "batch_size": self._batch_size,
+            "batch_size": self.batch_size,
             "limits": asdict(self.limits),
         }
 
@@ -323,7 +323,7 @@ class Engine:
         """
         if order.kind != self._kind:
             self._kind = order.kind
-            self._batches = Batches(self.store, self._watch, self._batch_size)
+            self._batches = Batches(self.store, self._watch, self.batch_size)
         try:
             with self.store.in_use():
                 return self._batches.room(order)

@@ -55,9 +55,15 @@ class Listening:
         return cls(bound(host, port), keys, where, frozenset(origins))
 
     @property
+    def place(self) -> tuple[str, int]:
+        """Its host and its port."""
+        host, port = self.socket.getsockname()[:2]
+        return str(host), int(port)
+
+    @property
     def address(self) -> str:
         """What it is asked at."""
-        return web_address(*self.socket.getsockname()[:2])
+        return web_address(*self.place)
 
     def told(self) -> dict[str, Any]:
         """Return what there is to know, without the keys."""

@@ -38,6 +38,7 @@ GENERATION, EDIT = "image_generation", "image_edit"
 """How the types of events begin."""
 HELD, HELD_AT = "held", "/v1/images/held/"
 """The route of images that are fetched by their addresses, and where they are."""
+PROXY_HEADER = "x-forwarded-proto"
 SAFE = {
     "Cache-Control": "private, no-store",
     "X-Content-Type-Options": "nosniff",
@@ -196,7 +197,17 @@ async def _sent(
         return {"b64_json": as_text(file), **seed}
     form = fields.output_format
     name = await shelf.put(file, MEDIA_TYPES[form], form)
-    return {"url": str(request.url_for(HELD, name=name)), **seed}
+    return {"url": _address(request, name), **seed}
+
+
+def _address(request: Request, name: str) -> str:
+    """Return where an image is fetched, as whoever asks has named this server.
+
+    A proxy that speaks TLS says so. Whoever says it without one harms only himself.
+    """
+    url = request.url_for(HELD, name=name)
+    is_secure = request.headers.get(PROXY_HEADER, "").strip().lower() == "https"
+    return str(url.replace(scheme="https") if is_secure else url)
 
 
 def _said(wanted: Wanted, image: Image.Image) -> dict[str, Any]:
