@@ -19,6 +19,7 @@ RUN_ELSEWHERE = {
     "README.md": "tests/pages/test_readme.py",
     "features.md": "tests/pages/test_features.py",
     "enhancers.md": "tests/enhancers/test_from_outside.py",  # installed, as a package
+    "serve.md": "tests/serving/test_serve_page.py",  # of a server that runs beside
 }
 
 

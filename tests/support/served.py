@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -40,11 +40,13 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served(store: ModelStore, limits: Limits | None = None) -> Iterator[Served]:
+def served(
+    store: ModelStore, limits: Limits | None = None, keys: Sequence[str] = (KEY,)
+) -> Iterator[Served]:
     """Run a server within, with the bundled model and a key."""
     engine = Engine(store, ["storybook"], limits)
     loaded = threading.Event()
-    app = application(engine, keys=[KEY], when_loaded=loaded.set)
+    app = application(engine, keys=keys, when_loaded=loaded.set)
     config = uvicorn.Config(app, log_config=None, lifespan="on", ws="none")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as bound:
