@@ -46,7 +46,9 @@ def its_seed(folder: Path, said: str) -> None:
 
 
 def on_the_way(folder: Path, said: str) -> None:
-    assert share(read_picture(folder / "image_generation.completed.png"), "orange") > 0.05
+    assert (
+        share(read_picture(folder / "image_generation.completed.png"), "orange") > 0.05
+    )
     partial = read_picture(folder / "image_generation.partial_image.png")
     assert partial.size == (128, 128)
 
