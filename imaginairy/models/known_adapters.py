@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imaginairy.families.adapter_kinds import ADAPTERS
+from imaginairy.families.adapter_kinds import ADAPTERS, SD1_OR_2
 from imaginairy.families.family import Header
 from imaginairy.families.strangers import stranger
 from imaginairy.models.training import readable, trigger_words
@@ -56,12 +56,14 @@ def known_adapters(model: Path | None = None) -> Iterator[KnownAdapter]:
         told = stranger(Header(shapes.copy, metadata=said)) if shapes else None
         if shapes and (told is None or told.kind not in KINDS):
             continue
-        kept = beside(path)
+        kept, family = beside(path), (told and told.family) or ""
+        if family in ("", SD1_OR_2):
+            family = readable(kept.base) or family
         yield KnownAdapter(
             name=name,
             path=path,
             kind=told.kind if told else "",
-            family=(told and told.family) or readable(kept.base),
+            family=family,
             words=words_of(kept, said),
             size=path.stat().st_size,
         )
