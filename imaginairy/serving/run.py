@@ -82,6 +82,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what was accepted within the time that it has."""
+        said.info("Stopping once all is answered; a second signal stops at once.")
         loop = asyncio.get_running_loop()
         loop.call_later(self.engine.limits.stop_seconds, self.engine.give_up)
         await super().shutdown(sockets)
@@ -122,3 +123,4 @@ def serve_until_told(server: Server, at: Listening) -> None:
     has_ended = engine.joined(AT_ONCE_S if server.force_exit else LAST_STEP_S)
     if server.force_exit or not has_ended:
         raise ImaginairyError("Stopped at once; what was asked for last is not drawn.")
+    said.info("Stopped.")
