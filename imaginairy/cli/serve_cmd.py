@@ -175,7 +175,8 @@ def serve_cmd(
         engine = Engine(store, models, allowed, batch_size=batch_size)
         if check:
             asked = {"no_key": no_key, "log_prompts": log_prompts}
-            say(json.dumps({**at.told(), **engine.told(), **asked}))
+            cluster = {"ray": ray, "replicas": replicas}
+            say(json.dumps({**at.told(), **engine.told(), **asked, **cluster}))
             log.info("All of it is there; without --check it is served.")
             return
         if copies is not None:

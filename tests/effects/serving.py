@@ -92,6 +92,9 @@ def serve_options() -> Iterator[Use]:
     yield _use("--low-memory", (), tells("low_memory", False, True))
     yield _use("--batch-size", ("3",), tells("batch_size", None, 3))
     yield _use("--log-prompts", (), tells("log_prompts", False, True))
+    yield _use("--ray", ("local",), tells("ray", None, "local"))
+    copies, judge = (*CHECK, "--ray", "local"), tells("replicas", "1", "2-3")
+    yield Use("serve", "--replicas", copies, (*copies, "--replicas", "2-3"), judge)
     for option in ("-q", "--quiet"):
         yield _use(option, (), nothing_but_what_is_asked_for_is_said)
 
