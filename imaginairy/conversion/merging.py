@@ -15,8 +15,10 @@ from imaginairy.conversion.pieces import Change
 from imaginairy.conversion.source import Source
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.family import DENOISER
+from imaginairy.log import log
 from imaginairy.lora import Lora
 from imaginairy.sources.adapters import fetch_adapter, locate_adapter
+from imaginairy.weights.leftovers import some
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ def with_adapters(source: Source, loras: Sequence[Lora]) -> Source:
                 f"'{adapter.path}' holds learned words and changes no layer, so there "
                 "is nothing to merge; use it where images are generated."
             )
+        if adapter.embeddings:
+            log.warning(
+                "%s: its learned words (%s) do not go into the model, which reads them "
+                "as plain text.",
+                adapter.path, some(adapter.embeddings),
+            )  # fmt: skip
         for role, layers in found.deltas.items():
             for name, deltas in layers.items():
                 strength = strength_of(found, lora, role, name)

@@ -269,13 +269,18 @@ MIDDLE = "lora_unet_mid_block_attentions_0_transformer_blocks_0"
 
 
 def test_biases_are_changed_with_their_weights_or_it_is_refused(
-    model: Model, tmp_path: Path
+    model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What makes outputs of a layer stronger changes the bias too, as PEFT has it."""
     file, out = tmp_path / "l.safetensors", tmp_path / "out.safetensors"
     place = f"{MIDDLE}_attn1_to_out_0"
-    save_file({f"{place}.ia3_l": torch.full((64, 1), 3.0)}, file)
+    word = {"bundle_emb.zorb.string_to_param.*": torch.ones(1, 48)}
+    save_file({f"{place}.ia3_l": torch.full((64, 1), 3.0), **word}, file)
     convert(str(model("sd1", "file")), str(out), loras=[Lora(str(file), 0.5)])
+    assert caplog.messages == [
+        f"{file}: its learned words (zorb) do not go into the model, which reads them "
+        "as plain text."
+    ]
     before, after = load_file(model("sd1", "file")), tensors(out)
     changed = {name for name in before if not before[name].equal(after[name])}
     other = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_out.0"
