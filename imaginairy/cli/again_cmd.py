@@ -32,7 +32,7 @@ from imaginairy.sources.adapters import with_hash
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import DRAWS, VAE
 
-NOT_TAKEN = ("prompts", "prompts_file", "output", "output_kind", "version")
+NOT_TAKEN = ("prompts", "prompts_file", "output", "output_kind", "ray", "version")
 OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAKEN]
 """Whatever `imagine` takes of single images, this takes too."""
 

@@ -369,7 +369,7 @@ def test_a_picture_that_another_tool_drew_from_one(run: Run) -> None:
 def test_it_takes_what_imagine_takes() -> None:
     again = {param.name for param in again_cmd.params}
     imagine = {param.name for param in imagine_cmd.params}
-    published = {"output", "output_kind"}
+    published = {"output", "output_kind", "ray"}
     assert imagine - again == {"prompts", "prompts_file", "version", *published}
     assert again - imagine == {"pictures", "prompt", "trust"}
 
