@@ -58,8 +58,8 @@ MAY_IMPORT = {
     },
     "adapters.words": {"adapters", "embedding", "errors", "families", "sources"}
     | {"word_signs"},
-    "conversion": {"adapters", "conversion", "errors", "families", "kinds", "lora"}
-    | {"models", "networks", "places", "published", "samplers", "settings"}
+    "conversion": {"adapters", "conversion", "errors", "families", "kinds", "log"}
+    | {"lora", "models", "networks", "places", "published", "samplers", "settings"}
     | {"sources", "tokenizer", "weights", "whole_files"},
     "adapters": {"adapters", "device", "errors", "families", "log", "lora", "networks"}
     | {"settings", "weights"},
