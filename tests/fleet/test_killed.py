@@ -19,6 +19,7 @@ from imaginairy.fleet.sinks.sink import Sink
 from tests.support.patience import HANG_GUARD_S
 from tests.support.rows import published, row
 
+ROOT = Path(__file__).parents[2]
 ROWS = [row(f"id-{number}", seed=number) for number in range(5)]
 
 
@@ -117,7 +118,7 @@ def test_a_process_that_is_killed_leaves_nothing_half(tmp_path: Path) -> None:
     for at in (7, 40, None):
         moment = [] if at is None else [str(at)]
         command = [sys.executable, "-m", "tests.support.publishes", tmp_path, "9"]
-        ran = subprocess.run([*command, *moment], timeout=HANG_GUARD_S)
+        ran = subprocess.run([*command, *moment], timeout=HANG_GUARD_S, cwd=ROOT)
         assert ran.returncode == (0 if at is None else -signal.SIGKILL)
         for kind in KINDS:
             if (tmp_path / kind / HEAD).exists():
