@@ -45,6 +45,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http="h11",  # which is there wherever uvicorn is
                 access_log=False,
                 log_config=None,
                 log_level="critical",  # what goes wrong is said by the guard
