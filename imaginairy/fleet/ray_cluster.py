@@ -27,6 +27,8 @@ USUAL_PORT = 6379
 NO_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
 OBJECT_STORE_BYTES = 128 << 20
 """Of a cluster of ours; pictures do not travel through it."""
+PRINTS, SHOWS = "ray._private.worker", "_worker_logs_enabled"
+"""What Ray prints by, and the switch that its own debugger turns that off with."""
 CONNECT_S = 10.0
 MOST_THREADS = 4
 """CPUs of a worker without a GPU, where that is not said."""
@@ -187,14 +189,21 @@ def unchanged() -> Iterator[None]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Let Ray log nothing but errors."""
-    log = logging.getLogger("ray")
-    level = log.level
+    """Let Ray log nothing but errors, and print nothing.
+
+    It prints of each worker that died on standard output, where our events are.
+    """
+    log, prints = logging.getLogger("ray"), sys.modules.get(PRINTS)
+    level, shows = log.level, getattr(prints, SHOWS, None)
     log.setLevel(logging.ERROR)
+    if shows is not None:
+        setattr(prints, SHOWS, False)
     try:
         yield
     finally:
         log.setLevel(level)
+        if shows is not None:
+            setattr(prints, SHOWS, shows)
 
 
 def places(

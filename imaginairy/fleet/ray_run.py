@@ -32,6 +32,8 @@ LOOK_EVERY_S = 5.0
 """How often it is looked how large the cluster is by now."""
 PATIENCE_S = 30.0
 """After how long it is said that no worker has come."""
+CLOSE_S = 60.0
+"""How long workers may take to end."""
 FALSE_STARTS = 3
 """How many workers in a row may fail to start."""
 
@@ -111,10 +113,17 @@ class RayRun:
                 self._engage()
                 self._hand_out()
                 self._hear()
+            self._close()
         finally:
             for hand in self.hands:
                 self.ray.kill(hand.actor)
             self.hands = []
+
+    def _close(self) -> None:
+        """Let the workers let go of their parts of the manifest."""
+        closing = [hand.actor.close.remote() for hand in self.hands if hand.is_there]
+        if closing:
+            self.ray.wait(closing, num_returns=len(closing), timeout=CLOSE_S)
 
     def _engage(self) -> None:
         """Start as many workers as there is room for."""

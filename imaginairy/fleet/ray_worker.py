@@ -45,3 +45,7 @@ class RayWorker:
     def publish(self) -> Iterator[Report]:
         """Publish what is held."""
         yield from self.publisher.publish()
+
+    def close(self) -> None:
+        """Let go of what is noted of what was published."""
+        self.publisher.sink.close()

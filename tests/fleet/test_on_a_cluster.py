@@ -109,6 +109,7 @@ def test_a_run(cluster: str, row: Callable[..., PromptRow], tmp_path: Path) -> N
     assert (failed["id"], failed["tries"]) == ("fox-7", 3)
     assert failed["failed"] == f"'{tmp_path}' holds no weights."
     assert all(each.id in sink.done() for each in rows)
+    assert len(list((out / "_manifest").glob("*.jsonl"))) == 1, "they have let go"
     events = [json.loads(line) for line in ran.stdout.splitlines()]
     assert events[0]["workers"] == 0 and events[-2]["workers"] in (1, 2)
     assert events[-1]["drawn"] == 6

@@ -12,9 +12,11 @@ import pytest
 from imaginairy.errors import BadOptionError, ImaginairyError
 from imaginairy.fleet import ray_cluster
 from imaginairy.fleet.ray_cluster import (
+    PRINTS,
     connected,
     how,
     places,
+    ray_package,
     require_answer,
     require_same,
     settled,
@@ -165,9 +167,16 @@ def test_what_ray_changes_of_a_process_is_set_back() -> None:
     assert after == before
 
 
-def test_ray_logs_nothing_but_errors() -> None:
+def test_ray_says_nothing_but_errors(capfd: pytest.CaptureFixture[str]) -> None:
+    ray_package()
+    prints = sys.modules[PRINTS]
+    told = {"lines": ["a worker died"], "pid": "raylet", "is_err": False}
     log = logging.getLogger("ray")
     level = log.level
     with silenced():
         assert log.level == logging.ERROR
+        prints.print_worker_logs(told, sys.stdout)
     assert log.level == level
+    assert capfd.readouterr().out == ""
+    prints.print_worker_logs(told, sys.stdout)
+    assert "a worker died" in capfd.readouterr().out
