@@ -44,8 +44,9 @@ SEARCHED = (
 )
 """The words of the trade that somebody would type into the search of the pages."""
 BLOCK_OF = "<!-- from: samplers -->"
-LANGUAGES = {"bash", "python", "text", "toml"}
-"""Of blocks: the first two are run, the others show what is said or written."""
+LANGUAGES = {"bash", "python", "text", "toml", "sh", "py"}
+"""Of blocks: the first two are run, the next two show what is said or written, and the
+last two are run on a cluster, by `tests/fleet/test_on_a_cluster.py`."""
 
 
 def run(*arguments: str, cwd: Path = ROOT, **more: str) -> str:

@@ -5,6 +5,8 @@ What is decided there is tested without any in `test_dispatch.py`.
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,16 +18,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from imaginairy import ImaginePrompt
 from imaginairy.cli.imagine_cmd import imagine_cmd
 from imaginairy.fleet.drawer import Drawer
 from imaginairy.fleet.events import Event, Progress
 from imaginairy.fleet.publisher import Publisher
 from imaginairy.fleet.ray_cluster import connected
-from imaginairy.fleet.ray_data import imagine_dataset
 from imaginairy.fleet.ray_run import Asked, RayRun
 from imaginairy.fleet.rows import PromptRow, read_rows
 from imaginairy.fleet.sinks import Sink, open_sink
+from imaginairy.metadata.read import read_metadata
 from imaginairy.pictures import read_picture
 from tests.support.cluster import small_cluster
 from tests.support.rows import small_row
@@ -171,24 +172,36 @@ def test_a_driver_that_is_killed(
     assert all(each.id in open_sink(out).done() for each in rows)
 
 
-def test_a_data_set_of_prompts(cluster: str, tiny_folder: Path) -> None:
-    """Rows of one's own pipeline come out with pictures, and what failed with why."""
-    import ray.data
+def example(language: str) -> str:
+    """Return the example of the page about clusters in a language."""
+    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text()
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", page, re.M | re.S)
+    return found
 
-    small = {"model": str(tiny_folder), "steps": 1, "width": 64, "height": 64}
-    rows = [{"prompt": text, "label": n} for n, text in enumerate(["a fox", "a dog"])]
-    rows.append({"prompt": "", "label": 2})
-    asked = ray.data.from_items(rows).map(lambda row: row | {"seed": row["label"]})
-    drawn = imagine_dataset(asked, fields=small, device="cpu", batch_size=1)
-    bright = drawn.map(lambda row: row | {"size": len(row["image"] or b"")})
-    taken = sorted(bright.take_all(), key=lambda row: row["label"])
-    alone = Drawer("cpu", batch_size=1).draw(
-        ImaginePrompt(row["prompt"], seed=row["label"], **small) for row in rows[:2]
-    )
-    for row, result in zip(taken, alone, strict=False):
+
+def test_the_example_of_the_page(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its two lines are typed as they stand there; the cluster is the one of tests."""
+    monkeypatch.chdir(tmp_path)
+    first, second = example("sh").splitlines()
+    subprocess.run(["bash", "-euc", first], check=True)
+    command, *words = shlex.split(second)
+    assert command == "imagine" and "--ray" in words
+    ran = CliRunner().invoke(imagine_cmd, words)
+    assert ran.exit_code == 0, ran.output
+    for name in ("circle", "bowl"):
+        says = read_metadata(tmp_path / "pictures" / f"{name}.jpg")
+        assert (says["model"], name in says["prompt_text"]) == ("storybook", True)
+
+
+def test_the_pipeline_of_the_page(cluster: str) -> None:
+    session: dict[str, Any] = {}
+    exec(compile(example("py"), "docs/cluster.md", "exec"), session)
+    rows = session["made"]
+    assert sorted(row["label"] for row in rows) == [0, 1]
+    for row in rows:
         image = read_picture(row["image"], row["prompt"])
-        assert image.tobytes() == result.img.tobytes()
-        assert json.loads(row["metadata"])["seed"] == row["seed"]
-        assert (row["error"], row["size"]) == (None, len(row["image"]))
-    assert taken[2]["image"] is taken[2]["metadata"] is None
-    assert "prompt" in taken[2]["error"]
+        says = json.loads(row["metadata"])
+        assert (row["error"], says["prompt_text"]) == (None, row["prompt"])
+        assert image.size == (says["width"], says["height"])
