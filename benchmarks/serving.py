@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Thread
 from time import perf_counter, process_time
 
 import numpy as np
@@ -109,17 +110,7 @@ def fields(number: int, steps: int) -> dict[str, object]:
 @contextmanager
 def serving(asked: argparse.Namespace) -> Iterator[tuple[str, int]]:
     """Run the server within; give its address and the number of its process."""
-    command = [
-        sys.executable,
-        "-c",
-        SERVE,
-        "serve",
-        "--port",
-        "0",
-        "-q",
-        "--model",
-        MODEL,
-    ]
+    command = [sys.executable, "-c", SERVE, "serve", "--port", "0", "--model", MODEL]
     command += ["--max-waiting", str(2 * asked.clients), *shlex.split(asked.options)]
     surroundings = os.environ | {"IMAGINAIRY_API_KEY": KEY}
     with subprocess.Popen(
@@ -131,11 +122,14 @@ def serving(asked: argparse.Namespace) -> Iterator[tuple[str, int]]:
                 break
         else:
             sys.exit("The server did not start.")
+        drain = Thread(target=running.stderr.read)
+        drain.start()  # as a full pipe would hold up its log
         try:
             yield found[0], running.pid
         finally:
             running.send_signal(signal.SIGINT)
-            running.communicate()
+            running.wait()
+            drain.join()
 
 
 async def load(address: str, process: int, asked: argparse.Namespace) -> Load:

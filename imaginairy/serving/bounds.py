@@ -16,7 +16,7 @@ from PIL.Image import Image
 
 from imaginairy.aliases import as_fields
 from imaginairy.embedding import parse_embedding
-from imaginairy.errors import BadOptionError, near_miss, shown
+from imaginairy.errors import near_miss, shown
 from imaginairy.fields import written
 from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.order import Order, outer_size
@@ -271,20 +271,3 @@ def letters(value: Any) -> int:
 def pictures_of(prompts: Iterable[ImaginePrompt]) -> int:
     """Return how many pictures are drawn for prompts."""
     return sum(prompt.best_of for prompt in prompts)
-
-
-def number(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number in a range, as a request gives it.
-
-    Raises:
-        BadOptionError: it is none.
-    """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int)
-        or not low <= value <= high
-    ):
-        raise BadOptionError(
-            f"{name} is a whole number from {low} to {high}, not {shown(value, 60)}."
-        )
-    return value

@@ -17,7 +17,6 @@ from imaginairy.serving.bounds import (
     RULES,
     Bounds,
     bytes_held,
-    number,
     pictures_of,
 )
 from imaginairy.serving.limits import Limits
@@ -220,13 +219,6 @@ def test_a_request_asks_for_some_pictures() -> None:
             bounds.require_pictures(count)
     prompts = [ImaginePrompt("a", best_of=3), ImaginePrompt("b")]
     assert pictures_of(prompts) == 4
-
-
-@pytest.mark.parametrize("value", [0, 6, 2.0, "2", None, True])
-def test_numbers_of_a_request_are_whole_and_in_range(value: Any) -> None:
-    assert number("previews", 5, 1, 5) == 5
-    with pytest.raises(BadOptionError, match="previews is a whole number from 1 to 5"):
-        number("previews", value, 1, 5)
 
 
 def test_limits_are_checked() -> None:
