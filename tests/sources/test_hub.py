@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -297,3 +298,18 @@ def test_a_full_disk_of_any_kind_is_no_room(
     message = client.error("DownloadError", "fetch", WEIGHTS_FILE)
     assert "There is no room for" in message
     assert f"({os.strerror(reason).lower()})" in message
+
+
+def test_processes_that_want_the_same_files_fetch_each_of_them_once(
+    server: HubServer, client: Client
+) -> None:
+    """As the workers of a machine do that begin together."""
+    paths = sorted(FILES)
+    with ThreadPoolExecutor(3) as pool:
+        wanted = [("fetch_many", REPO, paths)] * 3
+        answers = list(pool.map(client.call_in_process, wanted))
+    assert {answer["value"] for (answer,) in answers} == {
+        str(client.home / "hub" / f"models--{REPO.replace('/', '--')}" / "snapshots")
+        + f"/{server.repos[REPO].commit}"
+    }
+    assert sorted(server.downloads()) == paths
