@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from benchmarks.learning import model_of
 from imaginairy.adapters.acting import acting
 from imaginairy.adapters.held import held_adapter
 from imaginairy.conditioning import Conditioning
@@ -97,6 +98,19 @@ def test_layers_are_those_that_attend_all_of_transformers_or_all(
     outside = names["all"] - names["transformers"]
     assert any(name.endswith("downsamplers_0_conv") for name in outside)
     assert not any("time_embedding" in name for name in outside)
+
+
+@pytest.mark.parametrize(
+    ("size", "unet", "text"), [("sd15", 192, 72), ("sdxl", 722, 72 + 192)]
+)
+def test_models_of_real_size_get_as_many_as_kohya_gives_them(
+    size: str, unet: int, text: int
+) -> None:
+    model = model_of(size, torch.device("meta"), torch.float32, tiny=False)
+    fresh = fresh_tensors("lora", model, rank=1, text=True)
+    layers = {name.partition(".")[0] for name in fresh}
+    assert sum(name.startswith("lora_unet_") for name in layers) == unet
+    assert sum(name.startswith("lora_te") for name in layers) == text
 
 
 @pytest.mark.parametrize(

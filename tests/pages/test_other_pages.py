@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imaginairy import ImaginePrompt
 from imaginairy.version import __version__
@@ -193,6 +194,35 @@ def published(made: Made) -> None:
         made.take(f"{name}/_manifest/*.json*", 2)
 
 
+# --- adapters.md ----------------------------------------------------------------------
+
+SHADOW, LIGHT = ((0, 0, 128), (255, 228, 181))
+"""The colours between which all of a duotone is."""
+
+
+def astray(picture: Image.Image) -> float:
+    """Return how far colours of a picture are from those of the duotones, in levels."""
+    dark, light = (np.array(each, dtype=float) for each in (SHADOW, LIGHT))
+    seen, way = np.asarray(picture.convert("RGB"), dtype=float) - dark, light - dark
+    along = (seen @ way)[..., None] / (way @ way) * way
+    return float(np.linalg.norm(seen - along, axis=2).mean())
+
+
+def to_learn_from(made: Made) -> None:
+    assert all(astray(each.image) < 3 for each in made.pictures("duotones/*.png", 6))
+    made.take("duotones/*.txt", 6)
+
+
+def a_style(made: Made) -> None:
+    """What was learnt of six pictures is there in the picture of something else."""
+    made.take("inky.safetensors")
+    made.take("inky.learning")
+    cats = made.drawn(*["inky, photo of a cat"] * 2, seed=5)
+    assert [len(cat.says["loras"]) for cat in cats] == [0, 1]
+    without, with_it = (astray(cat.image) for cat in cats)
+    assert with_it < 0.75 * without
+
+
 # --- add-a-sampler.md -----------------------------------------------------------------
 
 
@@ -261,6 +291,7 @@ CHECKS: dict[str, list[Check]] = {
         a_conversion,
     ],
     "models.md": [what_is_known],
+    "adapters.md": [to_learn_from, a_style],
     "cluster.md": [published],
     "performance.md": [as_measured, in_low_memory],
     "security.md": [without_a_record],
