@@ -180,6 +180,8 @@ class Processes:
         free = set(range(self._line.workers)) - self._processes.keys()
         if not free or self._error or self._is_over:
             return False
+        if self._failed_starts >= MOST_FAILED_STARTS:
+            return False  # as long as others draw, one of which may have to be enough
         place = min(free)
         environment = self._environments[place]
         self._processes[place] = Process(self._settings, environment, self._hear)
@@ -199,6 +201,7 @@ class Processes:
                 case Lost():
                     self._lose(process, message)
                 case _:
+                    self._failed_starts = 0
                     self._line.take(process, message)
             self._hand_out()
             self._changed.notify_all()
@@ -210,7 +213,8 @@ class Processes:
         self._left.append(process)
         self._line.lost(process, str(lost))
         self._failed_starts += not process.is_ready
-        if self._failed_starts >= MOST_FAILED_STARTS and not self._error:
+        may_start = self._failed_starts < MOST_FAILED_STARTS
+        if not (may_start or self._processes or self._error):
             self._error = WorkerLostError(
                 f"{MOST_FAILED_STARTS} workers ended before they could begin ({lost}); "
                 "draw with one."
