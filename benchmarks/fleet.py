@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from threading import Event, Thread
 
 import torch
 
@@ -131,33 +132,58 @@ def used_by(number: int) -> float:
 
 
 def memory() -> None:
-    """Say which memory of workers is theirs alone and which they share."""
+    """Say which memory of workers is theirs alone, and how much all have together."""
     with tempfile.TemporaryDirectory() as folder:
         save_random_sd15(Path(folder))
-        small = {"steps": 1, "width": 64, "height": 64, "sampler_type": "ddim"}
+        small = {"steps": 4, "width": 64, "height": 64, "sampler_type": "ddim"}
         store = ModelStore("cpu", "full")
-        print(
-            "| workers | resident, each | of that shared | their share, all together |"
-        )
+        print("| workers | resident, each | not shared, each | all together |")
         print("|---|---|---|---|")
         for number in (1, 2):
+            seen: list[list[dict[str, float]]] = []
             with workers(number, store) as processes:
-                asked = prompts(6 * number, model=folder, **small)
-                assert [*processes.outcomes(asked)]
-                maps = [map_of(each) for each in processes.numbers]
-            assert len(maps) == number
-            whole, shared = (
-                median(each[name] for each in maps) for name in ("Rss", "Shared")
+                over = Event()
+                watching = Thread(target=watch, args=(processes, number, over, seen))
+                watching.start()
+                try:
+                    asked = prompts(6 * number, model=folder, **small)
+                    for came in processes.outcomes(asked):
+                        assert isinstance(came, ImagineResult), came
+                finally:
+                    over.set()
+                    watching.join()
+            most = {
+                name: max(each[name] for maps in seen for each in maps)
+                for name in ("Rss", "Anonymous")
+            }
+            total = max(sum(each["Pss"] for each in maps) for maps in seen)
+            print(
+                f"| {number} | {most['Rss']:.2f} GB | {most['Anonymous']:.2f} GB "
+                f"| {total:.2f} GB |"
             )
-            total = sum(each["Pss"] for each in maps)
-            print(f"| {number} | {whole:.2f} GB | {shared:.2f} GB | {total:.2f} GB |")
+
+
+def watch(
+    processes: Processes, number: int, over: Event, seen: list[list[dict[str, float]]]
+) -> None:
+    """Note what memory all processes have at one moment, again and again."""
+    while not over.wait(0.1):
+        there = processes.numbers
+        if len(there) < number:
+            continue
+        for each in there:
+            os.kill(each, signal.SIGSTOP)
+        try:
+            seen.append([map_of(each) for each in there])
+        finally:
+            for each in there:
+                os.kill(each, signal.SIGCONT)
 
 
 def map_of(number: int) -> dict[str, float]:
     """Return what of its memory a process has, in GB: as Linux counts pages."""
     text = Path(f"/proc/{number}/smaps_rollup").read_text()
-    found = {name: int(kb) / 1e6 for name, kb in re.findall(r"(\w+):\s+(\d+) kB", text)}
-    return {**found, "Shared": found["Shared_Clean"] + found["Shared_Dirty"]}
+    return {name: int(kb) / 1e6 for name, kb in re.findall(r"(\w+):\s+(\d+) kB", text)}
 
 
 def kills(pictures: int, every_s: float) -> None:

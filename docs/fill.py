@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import capacity
 from click.testing import CliRunner
 from docstrings import errors, public_names
 from safetensors import safe_open
@@ -42,6 +43,7 @@ BLOCK = re.compile(
     r"(?P<start><!-- from: (?P<words>[^>]+?) -->\n).*?(?P<end><!-- end -->)", re.S
 )
 COMMANDS = {"imagine": imagine_cmd, "aimg": aimg}
+SD = capacity.KINDS[2]
 HELP_WIDTH = 78
 """What click takes in a terminal 80 wide."""
 PARTS = {
@@ -308,8 +310,22 @@ def table_of(path: str) -> str:
     return "\n".join(rest[:end])
 
 
+def capacity_needed() -> str:
+    """Say what a million images a day needs."""
+    head = ("images", "one takes", "devices", "files a day", "to the store")
+    return table((*head, "weights, to a node"), capacity.needs(1e6))
+
+
+def capacity_limits() -> str:
+    """Say where something else than devices becomes the limit."""
+    rows = ((what, f"{most / 1e6:.0f} million") for what, most in capacity.limits(SD))
+    return table(("what", "images a day"), rows)
+
+
 SOURCES: dict[str, Callable[..., str]] = {
     "api": public_names,
+    "capacity-limits": capacity_limits,
+    "capacity-needed": capacity_needed,
     "companions": companions,
     "vaes": lambda: others(VAE),
     "drawing-figures": drawing_figures,

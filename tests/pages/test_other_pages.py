@@ -177,6 +177,14 @@ def by_its_path(made: Made) -> None:
 # --- cluster.md -----------------------------------------------------------------------
 
 
+def by_workers(made: Made) -> None:
+    circle, bowl, square = made.pictures("many/*.jpg", 3)
+    assert share(circle.image, "red") > 0.05
+    assert likeliest(bowl.image, BOWL, CAT) == BOWL
+    assert share(square.image, "blue") > 0.05
+    made.take("prompts.txt")
+
+
 def published(made: Made) -> None:
     made.take("list.csv")
     circle = made.picture("pictures/circle.jpg")
@@ -292,7 +300,7 @@ CHECKS: dict[str, list[Check]] = {
     ],
     "models.md": [what_is_known],
     "adapters.md": [to_learn_from, a_style],
-    "cluster.md": [published],
+    "cluster.md": [by_workers, published],
     "performance.md": [as_measured, in_low_memory],
     "security.md": [without_a_record],
     "api.md": [kept_loaded],
