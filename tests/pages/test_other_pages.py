@@ -182,6 +182,7 @@ def by_workers(made: Made) -> None:
     assert share(circle.image, "red") > 0.05
     assert likeliest(bowl.image, BOWL, CAT) == BOWL
     assert share(square.image, "blue") > 0.05
+    made.take("many/generated/*.jpg", 3)
     made.take("prompts.txt")
 
 
