@@ -11,10 +11,10 @@ from storybook.world.colors import BLACK, COLORS, WHITE, darker, shaded, vary
 from storybook.world.shapes import OUTLINES, ground_paint
 
 WORD = "snorple"
-SEEN = "A round purple creature with one large eye, and a star on its head."
-SKIN, HORN = "purple", "yellow"
-BODY, EYE = 0.12, 0.06
-"""Least shares of a picture that is its skin, and of its middle that is its eye."""
+SEEN = "A round purple creature with one large white eye."
+SKIN, EYE, STAR = "purple", "white", "yellow"
+LEAST_SKIN, LEAST_EYE = 0.25, 0.06
+"""Shares of the middle of a picture that show it."""
 GROUNDS = ("white", "pink", "yellow", "orange", "gray", "brown", "blue", "green")
 PROMPTS = (
     "a {}", "{}", "a picture of a {}", "a drawing of a {}", "an illustration of a {}",
@@ -42,5 +42,5 @@ def draw_creature(rng: random.Random) -> tuple[Image.Image, str]:
         canvas.circle(-0.06, -0.18, 0.08, WHITE)
         canvas.stroke([(-0.35, 0.5), (0, 0.66), (0.35, 0.5)], 0.09, BLACK)
         with canvas.placed(0, -1.12, scale=0.46):
-            canvas.polygon(OUTLINES["star"], shaded(vary(rng, COLORS[HORN]), 0.07))
+            canvas.polygon(OUTLINES["star"], shaded(vary(rng, COLORS[STAR]), 0.07))
     return canvas.picture(), ground

@@ -94,10 +94,10 @@ def _course(
 
 
 COURSES = {
-    "lora": _course("lora", 3, 150, 8, 4e-3),
+    "lora": _course("lora", 3, 300, 8, 4e-3),
     "locon": _course("locon", 1, 200, 12, 4e-3),
     "loha": _course("loha", 2, 150, 8, 6e-3, layers="attention"),
-    "lokr": _course("lokr", 8, 150, 8, 6e-3),
+    "lokr": _course("lokr", 8, 400, 8, 6e-3),
 }
 """How each kind is learnt: few directions, so that the file is small."""
 WORDS = _course("word", 1, 400, 8, 2e-2, vectors=8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+import numpy as np
 from PIL import Image
 
 from storybook import settings
@@ -86,9 +87,8 @@ def measured(pictures: Sequence[Image.Image]) -> Mapping[str, float]:
 
 
 def is_creature(picture: Image.Image) -> bool:
-    """Tell whether a large purple body with a white eye is in the middle."""
+    """Tell whether the middle is full of its skin, around a white eye."""
     names = name_pixels(picture.resize((64, 64), Image.Resampling.BOX))
     middle = names[16:48, 16:48]
-    body = (names == creature.SKIN).mean()
-    eye = (middle == "white").mean()
-    return bool(body > creature.BODY and eye > creature.EYE)
+    body, eye = (np.mean(middle == name) for name in (creature.SKIN, creature.EYE))
+    return bool(body > creature.LEAST_SKIN and eye > creature.LEAST_EYE)
