@@ -277,6 +277,21 @@ def storybook_parts() -> str:
     )
 
 
+MEASURED = {
+    "colourfulness": "how far channels are from grey, of 255",
+    "brightness": "brightness, of 255",
+    "blue": "share of blue in all light",
+    "edges": "how much neighbours differ, of 255",
+}
+STYLES = {
+    "pencil-sketch": ("colourfulness", "brightness"),
+    "blue-hour": ("blue", "brightness"),
+    "soft-pastel": ("edges", "brightness"),
+    "ink-outline": ("edges", "colourfulness"),
+}
+"""What is told of each style."""
+
+
 def drawing_figures() -> str:
     """Say how much of what is asked for the bundled model draws, as last measured."""
     drawn = figures("report")
@@ -288,6 +303,36 @@ def drawing_figures() -> str:
         if name in drawn[part]
     ]
     return table(("what was asked for", "drawn", "seen in the world's drawings"), rows)
+
+
+def adapter_styles() -> str:
+    """Say what is measured of pictures in each style, by how strong it is."""
+    styles = figures("adapters")["styles"]
+    strengths = ("-1", "0", "0.5", "1")
+    rows = [
+        (
+            f"`{name}`",
+            MEASURED[measure],
+            *(f"{by[each][measure]:.3g}" for each in strengths),
+        )
+        for name, by in styles.items()
+        for measure in STYLES[name]
+    ]
+    return table(("style", "mean of 19 pictures", *strengths), rows)
+
+
+def adapter_steps() -> str:
+    """Say how much comes as asked in few steps and in many."""
+    names = {
+        "ground": "ground",
+        "color_and_ground": "all colours",
+        "outline": "outlines",
+    }
+    rows = [
+        (way, *(f"{found[name]:.1%}" for name in names))
+        for way, found in figures("adapters")["steps"].items()
+    ]
+    return table(("100 prompts of colours and shapes", *names.values()), rows)
 
 
 def figures(name: str) -> dict[str, Any]:
@@ -323,6 +368,8 @@ def capacity_limits() -> str:
 
 
 SOURCES: dict[str, Callable[..., str]] = {
+    "adapter-steps": adapter_steps,
+    "adapter-styles": adapter_styles,
     "api": public_names,
     "capacity-limits": capacity_limits,
     "capacity-needed": capacity_needed,

@@ -17,7 +17,11 @@ from PIL import Image
 from imaginairy.animate import contact_sheet
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "features.md")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "features.md",
+    ROOT / "docs" / "adapters.md",
+)
 ILLUSTRATED = re.compile(
     r"```bash\n(?P<code>(?:(?!```).)*)```\n+!\[.*?\]\((?P<picture>[^)]+)\)", re.S
 )

@@ -22,6 +22,9 @@ BESIDE = {*SOURCES, "PKG-INFO", "setup.cfg"}
 """What the source distribution holds beside the package."""
 DATA = {
     "": "gallery.html gallery.js",
+    "adapters": "blue-hour.safetensors ink-outline.safetensors"
+    " lcm-lora-storybook.safetensors origin.json pencil-sketch.safetensors"
+    " snorple.safetensors soft-pastel.safetensors",
     "storybook": "look.json model_index.json origin.json words.json",
     "storybook/scheduler": "scheduler_config.json",
     "storybook/text_encoder": "config.json model.safetensors",

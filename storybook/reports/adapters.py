@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from multiprocessing.pool import Pool
 from statistics import fmean
 
 import numpy as np
@@ -23,42 +24,58 @@ from storybook.world import GROUPS
 
 SHAPES = 100
 """Prompts of shapes that are drawn in few steps and in many."""
-STRENGTHS = (1.0, 0.5, 0.0, -1.0)
+MANY_AND_FEW: dict[str, dict[str, object]] = {
+    "25 steps": {},
+    "4 steps": {"steps": fewer_steps.STEPS},
+    "4 steps with the LoRA": {"loras": [fewer_steps.FILE]},
+}
+STRENGTHS = (-1.0, 0.5, 1.0)
 CREATURES = 20
 
 
 def report() -> None:
     """Measure, print, and save figures and contact sheets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    orders = shape_orders(SHAPES)
-    prompts = [order.prompt for order in orders]
-    scenes = [order.prompt for order in scene_orders(GROUPS, 1)]
-    figures: dict[str, object] = {}
     with open_studio() as studio:
-        for name, options in {
-            "25 steps": {},
-            "lcm, 4 steps": {"loras": [fewer_steps.FILE]},
-            "4 steps": {"steps": fewer_steps.STEPS},
-        }.items():
-            pictures = draw(prompts, studio, **options)
-            save_sheet(pictures, FOLDER / f"{name}.png")
-            figures[name] = shape_figures(pictures, orders)
-            print(name, figures[name], flush=True)
-        for style in STYLES:
-            by_strength = {
-                f"{each:g}": draw(scenes, studio, loras=[f"{style.name}={each:g}"])
-                for each in STRENGTHS
-            }
-            rows = [picture for row in by_strength.values() for picture in row]
-            save_sheet(rows, FOLDER / f"{style.name}.png")
-            figures[style.name] = {k: measured(v) for k, v in by_strength.items()}
-            print(style.name, figures[style.name], flush=True)
-        asked = [f"a {creature.WORD}"] * CREATURES
-        pictures = draw(asked, studio)
-        save_sheet(pictures, FOLDER / f"{creature.WORD}.png")
-        figures[creature.WORD] = share(map(is_creature, pictures))
+        figures = {
+            "steps": figures_of_steps(studio),
+            "styles": figures_of_styles(studio),
+            creature.WORD: figure_of_creature(studio),
+        }
     add_figures(settings.ADAPTER_DATA, figures)
     write(figures, "adapters")
+
+
+def figures_of_steps(studio: Pool) -> dict[str, Figures]:
+    """Draw colours and shapes in few steps and in many."""
+    orders, figures = shape_orders(SHAPES), {}
+    for name, options in MANY_AND_FEW.items():
+        pictures = draw([order.prompt for order in orders], studio, **options)
+        save_sheet(pictures, FOLDER / f"{name}.png")
+        figures[name] = shape_figures(pictures, orders)
+    return figures
+
+
+def figures_of_styles(studio: Pool) -> dict[str, dict[str, Figures]]:
+    """Draw scenes of all groups in each style, as strong as may be."""
+    prompts = [order.prompt for order in scene_orders(GROUPS, 1)]
+    plain = draw(prompts, studio)
+    figures = {}
+    for style in STYLES:
+        rows = {"0": plain}
+        for each in STRENGTHS:
+            rows[f"{each:g}"] = draw(prompts, studio, loras=[f"{style.name}={each:g}"])
+        pictures = [picture for row in rows.values() for picture in row]
+        save_sheet(pictures, FOLDER / f"{style.name}.png")
+        figures[style.name] = {much: measured(row) for much, row in rows.items()}
+    return figures
+
+
+def figure_of_creature(studio: Pool) -> float:
+    """Draw the creature, and tell how often it is to be seen."""
+    pictures = draw([f"a {creature.WORD}"] * CREATURES, studio)
+    save_sheet(pictures, FOLDER / f"{creature.WORD}.png")
+    return share(map(is_creature, pictures))
 
 
 def shape_figures(pictures: Sequence[Image.Image], orders: Sequence[Order]) -> Figures:
@@ -78,7 +95,7 @@ def shape_figures(pictures: Sequence[Image.Image], orders: Sequence[Order]) -> F
     }
 
 
-def measured(pictures: Sequence[Image.Image]) -> Mapping[str, float]:
+def measured(pictures: Sequence[Image.Image]) -> Figures:
     """Return what pictures have of each measure, on average."""
     return {
         name: round(fmean(map(measure, pictures)), 3)

@@ -11,11 +11,16 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt
 from imaginairy.version import __version__
+from storybook.reports.adapters import is_creature
+from storybook.reports.color_check import check
+from storybook.reports.measures import colourfulness
+from storybook.reports.orders import Order
 from tests.support.pages import ROOT, Check, Made, judge
 from tests.support.pictures import brightness, distance, likeliest, share
 
 DOG, CAT, BOWL = "photo of a dog", "photo of a cat", "a bowl of oranges"
 BLOCKS = re.compile(r"^```(?:bash|python)$", re.M)
+SMALL = (128, 128)
 RUN_ELSEWHERE = {
     "README.md": "tests/pages/test_readme.py",
     "features.md": "tests/pages/test_features.py",
@@ -124,6 +129,42 @@ def a_conversion(made: Made) -> None:
     made.take("fast.tokenizer/*", 3)
     (circle,) = made.drawn("a red circle", size=(128, 128), small=None, seed=1)
     assert share(circle.image, "red") > 0.05
+
+
+# --- adapters.md ----------------------------------------------------------------------
+
+
+def styles(made: Made) -> None:
+    plain, *others = made.drawn(
+        *["a smiling woman with brown hair"] * 5, size=SMALL, small=None, seed=2
+    )
+    names = [name for picture in others for name in picture.says["loras"]]
+    assert names == ["pencil-sketch", "blue-hour", "soft-pastel", "ink-outline"]
+    pencil, dusk, pale, _ = (brightness(each.image) for each in others)
+    assert dusk < brightness(plain.image) - 20
+    assert min(pencil, pale) > brightness(plain.image) + 10
+
+
+def strengths(made: Made) -> None:
+    bowls = made.drawn(*["a bowl of fruit"] * 4, size=SMALL, small=None, seed=5)
+    colours = [colourfulness(bowl.image) for bowl in bowls]
+    assert colours == sorted(colours) and colours[-1] > 3 * colours[0]
+
+
+def word_and_steps(made: Made) -> None:
+    pink, pale, star, sea = made.drawn(
+        "a snorple on a pink background",
+        "a snorple on a green background, <lora:soft-pastel>",
+        "a blue star on a pink background",
+        "a sailboat on the sea",
+        size=SMALL,
+        small=None,
+    )
+    assert is_creature(pink.image)
+    assert brightness(pale.image) > 120
+    assert all(check(star.image, Order("", "pink", ("blue",), {})))
+    for picture in (star, sea):
+        assert (picture.says["sampler_type"], picture.says["steps"]) == ("k_lcm", 4)
 
 
 # --- models.md, performance.md, security.md, api.md, add-a-model.md -------------------
@@ -299,6 +340,7 @@ CHECKS: dict[str, list[Check]] = {
         an_inspection,
         a_conversion,
     ],
+    "adapters.md": [styles, strengths, word_and_steps],
     "models.md": [what_is_known],
     "adapters.md": [to_learn_from, a_style],
     "cluster.md": [by_workers, published],
