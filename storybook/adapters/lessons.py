@@ -12,9 +12,10 @@ from typing import Any
 from imaginairy import ModelStore
 from imaginairy.learning.course import Course, Learnt
 from imaginairy.learning.examples import Picture, encoded
-from imaginairy.learning.state import ENDING, read_state, write_state
+from imaginairy.learning.lesson import STATE
+from imaginairy.learning.state import read_state, write_state
 from imaginairy.learning.subject import fresh_subject
-from imaginairy.learning.train import Progress, Training
+from imaginairy.learning.train import Training
 from storybook import settings
 from storybook.adapters.creature import PROMPTS, SEEN, WORD, draw_creature
 from storybook.adapters.styles import STYLES, Style
@@ -67,7 +68,7 @@ class Lesson:
 
     def state(self) -> Path:
         """Return where it is kept how far it was learnt."""
-        return settings.STATE / f"{self.name}{ENDING}"
+        return settings.STATE / f"{self.name}{STATE}"
 
 
 def _of_creature(rng: random.Random) -> Picture:
@@ -132,12 +133,11 @@ def learn_one(lesson: Lesson) -> None:
     training = Training(model, examples, subject, course, before)
     saved = time.monotonic()
 
-    def watched(progress: Progress) -> None:
+    def watched(step: int, steps: int, loss: float) -> None:
         nonlocal saved
-        ended = progress.step == progress.steps
-        if progress.step % LOG_EVERY == 0 or ended:
-            print(lesson.name, progress.step, f"{progress.loss:.5f}", flush=True)
-        if ended or time.monotonic() - saved > settings.SAVE_EVERY_S:
+        if step % LOG_EVERY == 0 or step == steps:
+            print(lesson.name, step, f"{loss:.5f}", flush=True)
+        if step == steps or time.monotonic() - saved > settings.SAVE_EVERY_S:
             write_state(path, training.state, {})
             saved = time.monotonic()
 
