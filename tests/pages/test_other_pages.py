@@ -131,42 +131,6 @@ def a_conversion(made: Made) -> None:
     assert share(circle.image, "red") > 0.05
 
 
-# --- adapters.md ----------------------------------------------------------------------
-
-
-def styles(made: Made) -> None:
-    plain, *others = made.drawn(
-        *["a smiling woman with brown hair"] * 5, size=SMALL, small=None, seed=2
-    )
-    names = [name for picture in others for name in picture.says["loras"]]
-    assert names == ["pencil-sketch", "blue-hour", "soft-pastel", "ink-outline"]
-    pencil, dusk, pale, _ = (brightness(each.image) for each in others)
-    assert dusk < brightness(plain.image) - 20
-    assert min(pencil, pale) > brightness(plain.image) + 10
-
-
-def strengths(made: Made) -> None:
-    bowls = made.drawn(*["a bowl of fruit"] * 4, size=SMALL, small=None, seed=5)
-    colours = [colourfulness(bowl.image) for bowl in bowls]
-    assert colours == sorted(colours) and colours[-1] > 3 * colours[0]
-
-
-def word_and_steps(made: Made) -> None:
-    pink, pale, star, sea = made.drawn(
-        "a snorple on a pink background",
-        "a snorple on a green background, <lora:soft-pastel>",
-        "a blue star on a pink background",
-        "a sailboat on the sea",
-        size=SMALL,
-        small=None,
-    )
-    assert is_creature(pink.image)
-    assert brightness(pale.image) > 120
-    assert all(check(star.image, Order("", "pink", ("blue",), {})))
-    for picture in (star, sea):
-        assert (picture.says["sampler_type"], picture.says["steps"]) == ("k_lcm", 4)
-
-
 # --- models.md, performance.md, security.md, api.md, add-a-model.md -------------------
 
 
@@ -245,6 +209,40 @@ def published(made: Made) -> None:
 
 
 # --- adapters.md ----------------------------------------------------------------------
+
+
+def styles(made: Made) -> None:
+    plain, *others = made.drawn(
+        *["a smiling woman with brown hair"] * 5, size=SMALL, small=None, seed=2
+    )
+    names = [name for picture in others for name in picture.says["loras"]]
+    assert names == ["pencil-sketch", "blue-hour", "soft-pastel", "ink-outline"]
+    pencil, dusk, pale, _ = (brightness(each.image) for each in others)
+    assert dusk < brightness(plain.image) - 20
+    assert min(pencil, pale) > brightness(plain.image) + 10
+
+
+def strengths(made: Made) -> None:
+    bowls = made.drawn(*["a bowl of fruit"] * 4, size=SMALL, small=None, seed=5)
+    colours = [colourfulness(bowl.image) for bowl in bowls]
+    assert colours == sorted(colours) and colours[-1] > 3 * colours[0]
+
+
+def word_and_steps(made: Made) -> None:
+    pink, pale, star, sea = made.drawn(
+        "a snorple on a pink background",
+        "a snorple on a green background, <lora:soft-pastel>",
+        "a blue star on a pink background",
+        "a sailboat on the sea",
+        size=SMALL,
+        small=None,
+    )
+    assert is_creature(pink.image)
+    assert brightness(pale.image) > 120
+    assert all(check(star.image, Order("", "pink", ("blue",), {})))
+    for picture in (star, sea):
+        assert (picture.says["sampler_type"], picture.says["steps"]) == ("k_lcm", 4)
+
 
 SHADOW, LIGHT = ((0, 0, 128), (255, 228, 181))
 """The colours between which all of a duotone is."""
@@ -340,9 +338,8 @@ CHECKS: dict[str, list[Check]] = {
         an_inspection,
         a_conversion,
     ],
-    "adapters.md": [styles, strengths, word_and_steps],
     "models.md": [what_is_known],
-    "adapters.md": [to_learn_from, a_style],
+    "adapters.md": [styles, strengths, word_and_steps, to_learn_from, a_style],
     "cluster.md": [by_workers, published],
     "performance.md": [as_measured, in_low_memory],
     "security.md": [without_a_record],
