@@ -199,7 +199,8 @@ def with_captions(
         caption = each.caption
         if caption is None and describe is not None:
             caption = describe(read_picture(each.path))
-            log.info("%s: %s", each.path.name, caption)
+            if caption:
+                log.info("%s: %s", each.path.name, caption)
         captioned.append(replace(each, caption=with_word(caption or "", word)))
     return captioned
 

@@ -78,6 +78,7 @@ class Learner:
         before: dict[str, Any] = {}
         if resume:
             state, before = read_state(lesson.state_file)
+        store.locate(lesson.model)  # before captions are written, which takes long
         self.found = self._captioned(before)
         loaded = store.get(lesson.model)
         size = parse_size(lesson.size) if lesson.size else None

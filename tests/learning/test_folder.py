@@ -119,6 +119,16 @@ def test_the_word_is_put_into_captions_that_do_not_have_it(folder: Path) -> None
     assert captions(with_captions(found, "zorb", None)) == ["zorb, a fox", "zorb"]
 
 
+def test_what_is_written_of_a_picture_is_said(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "imaginairy")
+    found = [Found(folder / name, "", None) for name in NAMES[:2]]
+    texts = iter(["a fox", ""])
+    with_captions(found, "zorb", lambda image: next(texts))
+    assert caplog.messages == ["1.png: a fox"]
+
+
 @pytest.mark.parametrize("word", ["", " ", "a" * 101, "a(b", "<zorb>", "a:1", "a|b"])
 def test_a_word_is_something_that_prompts_can_say(word: str) -> None:
     with pytest.raises(BadOptionError, match="is none that something can go by"):

@@ -18,7 +18,12 @@ from imaginairy.adapters.word_file import read_word
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.learn_cmd import LearnBar, in_words
 from imaginairy.cli.stores import Stores
-from imaginairy.errors import BadOptionError, CheckpointError, ForeignPictureError
+from imaginairy.errors import (
+    BadOptionError,
+    CheckpointError,
+    ForeignPictureError,
+    UnknownModelError,
+)
 from imaginairy.sources.adapter_folders import learnt_folder
 from imaginairy.sources.adapters import locate_adapter
 
@@ -228,6 +233,15 @@ def test_what_cannot_be_learnt_is_said_before_anything_is_read(
 ) -> None:
     with pytest.raises(BadOptionError, match=problem):
         Lesson(**{"folder": "nowhere", "word": "zorb", **said})
+
+
+def test_a_model_that_is_not_there_is_said_before_captions_are_written(
+    taught: Any, pictures: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pictures / "0.txt").unlink()
+    with pytest.raises(UnknownModelError, match="There is no model 'nothere'"):
+        taught(model="nothere")
+    assert not caplog.messages
 
 
 def test_what_is_given_to_learn_is_a_lesson() -> None:
