@@ -111,6 +111,9 @@ def measured(
     """Learn for a few steps, and return what that took."""
     dtype = choose_dtype(device, learning=True)
     model = model_of(row.size, device, dtype, tiny=tiny)
+    if device.type == "cuda":  # what making them took is not counted
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     side = 64 if tiny else SIDES[row.size]
     shape = model.latent_shape((side, side))
     examples = [Example("", (side, side), torch.randn(shape)) for _ in range(row.batch)]
