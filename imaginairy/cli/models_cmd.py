@@ -125,7 +125,8 @@ def lines_of_adapters(width: int | None) -> Iterator[str]:
         for each in adapters_here()
     ]
     if rows:
-        yield "Adapters, for --lora or, learned words, in the prompt:"
+        title = "Adapters, for --lora or, learned words, in the prompt:"
+        yield wrapped("", title, width)
         yield from table([("NAME", "SIZE", "KIND", "FOR", "ANSWERS TO"), *rows], width)
 
 
