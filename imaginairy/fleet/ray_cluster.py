@@ -29,6 +29,8 @@ OBJECT_STORE_BYTES = 128 << 20
 """Of a cluster of ours; pictures do not travel through it."""
 PRINTS, SHOWS = "ray._private.worker", "_worker_logs_enabled"
 """What Ray prints by, and the switch that its own debugger turns that off with."""
+TERMINATED = 128 + signal.SIGTERM
+"""The exit code that shells know for it."""
 CONNECT_S = 10.0
 MOST_THREADS = 4
 """CPUs of a worker without a GPU, where that is not said."""
@@ -107,6 +109,7 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
                 f"There is no Ray cluster at '{address}' that lets this machine in: "
                 f"{in_words(error).strip().partition(chr(10))[0].rstrip('.')}."
             ) from error
+        end_at_sigterm()
         try:
             page = getattr(context, "dashboard_url", None)
             yield Cluster(ray, f"http://{page}" if page else None)
@@ -185,6 +188,19 @@ def unchanged() -> Iterator[None]:
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
         os.environ |= before
+
+
+def end_at_sigterm() -> None:
+    """Let SIGTERM end this process in order, as Ctrl-C does, and without Ray's report.
+
+    `unchanged` sets it back.
+    """
+
+    def end(*_: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
 
 
 @contextmanager

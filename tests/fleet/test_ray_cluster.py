@@ -14,6 +14,7 @@ from imaginairy.fleet import ray_cluster
 from imaginairy.fleet.ray_cluster import (
     PRINTS,
     connected,
+    end_at_sigterm,
     how,
     places,
     ray_package,
@@ -165,6 +166,16 @@ def test_what_ray_changes_of_a_process_is_set_back() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     after = dict(os.environ), sys.excepthook, signal.getsignal(signal.SIGTERM)
     assert after == before
+
+
+def test_sigterm_ends_a_process_in_order() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with unchanged():
+        end_at_sigterm()
+        with pytest.raises(SystemExit) as ended:
+            signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_ray_says_nothing_but_errors(capfd: pytest.CaptureFixture[str]) -> None:
