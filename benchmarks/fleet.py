@@ -135,7 +135,7 @@ def memory() -> None:
     """Say which memory of workers is theirs alone, and how much all have together."""
     with tempfile.TemporaryDirectory() as folder:
         save_random_sd15(Path(folder))
-        small = {"steps": 4, "width": 64, "height": 64, "sampler_type": "ddim"}
+        small = {"steps": 2, "width": 64, "height": 64, "sampler_type": "ddim"}
         store = ModelStore("cpu", "full")
         print("| workers | resident, each | not shared, each | all together |")
         print("|---|---|---|---|")
@@ -146,7 +146,7 @@ def memory() -> None:
                 watching = Thread(target=watch, args=(processes, number, over, seen))
                 watching.start()
                 try:
-                    asked = prompts(6 * number, model=folder, **small)
+                    asked = prompts(3 * number, model=folder, **small)
                     for came in processes.outcomes(asked):
                         assert isinstance(came, ImagineResult), came
                 finally:
@@ -159,7 +159,8 @@ def memory() -> None:
             total = max(sum(each["Pss"] for each in maps) for maps in seen)
             print(
                 f"| {number} | {most['Rss']:.2f} GB | {most['Anonymous']:.2f} GB "
-                f"| {total:.2f} GB |"
+                f"| {total:.2f} GB |",
+                flush=True,
             )
 
 
