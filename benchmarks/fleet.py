@@ -168,7 +168,7 @@ def watch(
     processes: Processes, number: int, over: Event, seen: list[list[dict[str, float]]]
 ) -> None:
     """Note what memory all processes have at one moment, again and again."""
-    while not over.wait(0.1):
+    while not over.wait(0.5):
         there = processes.numbers
         if len(there) < number:
             continue
