@@ -293,8 +293,9 @@ def arguments(draw: st.DrawFn, call: Callable[..., Any]) -> dict[str, Made]:
         if is_open and left_out and name not in ("store", "observer"):
             continue
         odd = draw(st.integers(0, 3)) == 0
-        values = VALUES if name != "workers" else VALUES.filter(starts_nothing)
-        given[name] = draw(values if odd else suitable(call, name).map(Made))
+        made = draw(VALUES if odd else suitable(call, name).map(Made))
+        starts = name == "workers" and not starts_nothing(made)
+        given[name] = Made(1) if starts else made
     return given
 
 
