@@ -184,12 +184,13 @@ def kills(count: int, steps: int, every: float, out: Path) -> None:
     report(count, out, killed, monotonic() - begun)
 
 
-def driver(count: int, steps: int, every: float, out: Path, again: bool) -> None:
+def driver(
+    count: int, steps: int, every: float, out: Path, address: str, again: bool
+) -> None:
     """Be one run: kill a worker now and then, and once, half-way, this process."""
     import ray
 
     os.environ |= NO_STATISTICS
-    address = sys.argv[6]
     ray.init(address=address, log_to_driver=False, configure_logging=False)
     sink = open_sink(out)
     left = list(sink.done().left(rows_of(count, steps)))
@@ -249,8 +250,9 @@ def report(count: int, out: Path, killed: Counter[str], seconds: float) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["driver"]:
-        count, steps, every, out, _, again = sys.argv[2:]
-        driver(int(count), int(steps), float(every), Path(out), again == "1")
+        count, steps, every, out, address, again = sys.argv[2:]
+        numbers = int(count), int(steps), float(every)
+        driver(*numbers, Path(out), address, again == "1")
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["speed", "kills"])

@@ -59,6 +59,11 @@ LIMITS = (
 """Fields of a prompt that limit its guidance."""
 
 
+def models_of(prompt: ImaginePrompt) -> tuple[str | None, ...]:
+    """Return what the models that draw a prompt are called."""
+    return prompt.model, prompt.vae, prompt.refiner
+
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """One picture to draw, settled to the last field."""

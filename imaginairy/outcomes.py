@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from imaginairy.batches import Batches
 from imaginairy.generate import Drawn, finish
-from imaginairy.order import Order
+from imaginairy.order import Order, models_of
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.settling import settled
@@ -42,7 +42,8 @@ def grouped(
     waiting: list[Order] = []
     models: tuple[str | None, ...] = ()
     for prompt in _read(prompts):
-        if waiting and _models(prompt) != models:
+        asked = () if isinstance(prompt, Exception) else models_of(prompt)
+        if waiting and asked != models:
             yield waiting  # while its models are loaded
             waiting = []
         each = _settled(prompt, batches)
@@ -50,7 +51,7 @@ def grouped(
             yield waiting
             waiting = []
         if isinstance(each, Order):
-            waiting, models = [*waiting, each], _models(prompt)
+            waiting, models = [*waiting, each], asked
             if len(waiting) >= batches.room(each):
                 yield waiting
                 waiting = []
@@ -71,13 +72,6 @@ def _read(
             yield prompt
     except Exception as error:
         yield error
-
-
-def _models(prompt: ImaginePrompt | Exception) -> tuple[str | None, ...]:
-    """Return what the models that draw a prompt are called."""
-    if isinstance(prompt, Exception):
-        return ()
-    return prompt.model, prompt.vae, prompt.refiner
 
 
 def _settled(

@@ -207,6 +207,14 @@ def hold(path: Path) -> IO[bytes]:
     return file
 
 
+def remove_unused(path: Path) -> None:
+    """Remove a file that was made by `hold`, unless it is in use."""
+    with suppress(OSError), path.open("r+b") as file:
+        lock(file)
+        if is_at(file, path):
+            path.unlink()
+
+
 def clear_abandoned(folder: Path, names: re.Pattern[str] = TEMPORARY) -> None:
     """Remove what runs that were killed left in a folder and in those right below it.
 
@@ -219,10 +227,7 @@ def clear_abandoned(folder: Path, names: re.Pattern[str] = TEMPORARY) -> None:
         found += folder.glob("*/.*")
     for path in found:
         if names.fullmatch(path.name):
-            with suppress(OSError), path.open("r+b") as file:
-                lock(file)
-                if is_at(file, path):
-                    path.unlink()
+            remove_unused(path)
 
 
 def clear_abandoned_folders(folder: Path) -> None:

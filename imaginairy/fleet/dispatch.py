@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from imaginairy.fleet.rows import PromptRow
+from imaginairy.order import models_of
 from imaginairy.schema import ImaginePrompt
 
 MOST_TOGETHER = 8
@@ -77,7 +78,7 @@ class Dispatch:
         task = self._once_more(worker, workers) or self._next(worker, len(workers))
         if task:
             self._tasks[worker] = {row.id: row for row in task}
-            self._loaded[worker] = weights_of(task[-1].prompt)
+            self._loaded[worker] = models_of(task[-1].prompt)
         return task
 
     def drawn(self, worker: Worker, id: str) -> None:
@@ -203,15 +204,10 @@ def share(left: int, workers: int, most: int) -> int:
     return max(1, min(most, left // (2 * workers)))
 
 
-def weights_of(prompt: ImaginePrompt) -> tuple[str | None, ...]:
-    """Return what the models that draw a prompt are called."""
-    return prompt.model, prompt.vae, prompt.refiner
-
-
 def kind_of(prompt: ImaginePrompt) -> Kind:
     """Return what prompts have in common that can mostly be drawn together."""
     return (
-        weights_of(prompt),
+        models_of(prompt),
         (prompt.all_loras, prompt.all_hypernetworks),
         (prompt.width, prompt.height, prompt.draw_size),
         (prompt.sampler_type, prompt.steps, prompt.schedule, prompt.speed),

@@ -88,11 +88,6 @@ class IdMap:
         self._values[slot] |= MASK + 1
         return True
 
-    def is_marked(self, id: str) -> bool:
-        """Tell whether an id is there and marked."""
-        slot = self._slot(_key(id))
-        return bool(self._keys[slot]) and self._values[slot] > MASK
-
     @property
     def bytes(self) -> int:
         """How much memory it takes."""

@@ -13,10 +13,9 @@ from imaginairy.errors import CannotSaveError, ImaginairyError, in_words
 from imaginairy.fleet.drawer import Drawer
 from imaginairy.fleet.rows import PromptRow
 from imaginairy.fleet.sinks import Published, Sink
-from imaginairy.fleet.sinks.gathering import Gathering
+from imaginairy.fleet.sinks.gathering import Waiting
 from imaginairy.fleet.sinks.opening import HEAD
 from imaginairy.metadata.credentials import USUAL, Provenance
-from imaginairy.observe import Observer
 
 
 class IsDrawn(NamedTuple):
@@ -56,25 +55,25 @@ class Publisher:
     provenance: Provenance = USUAL
 
     @cached_property
-    def _gathering(self) -> Gathering:
-        return Gathering(self.sink, lambda _, file: None)
+    def _waiting(self) -> Waiting:
+        return Waiting(self.sink)
 
     @property
     def sees_output(self) -> bool:
         """Whether the output that was begun is the one that can be seen from here."""
-        return self.sink.files.read(HEAD) is not None
+        try:
+            return self.sink.files.read(HEAD) is not None
+        except CannotSaveError:
+            return False
 
-    def draw(
-        self, rows: Sequence[PromptRow], observer: Observer | None = None
-    ) -> Iterator[Report]:
+    def draw(self, rows: Sequence[PromptRow]) -> Iterator[Report]:
         """Draw rows, and publish as soon as there are enough; yield what comes of it.
 
         Raises:
             BadOptionError: the settings cannot be drawn with here.
         """
         prompts = (row.prompt for row in rows)
-        outcomes = self.drawer.drawn(prompts, observer)
-        for row, outcome in zip(rows, outcomes, strict=True):
+        for row, outcome in zip(rows, self.drawer.drawn(prompts), strict=True):
             try:
                 if isinstance(outcome, Exception):
                     raise outcome
@@ -83,20 +82,20 @@ class Publisher:
             except Exception as error:
                 yield HasFailed(row.id, said(error))
                 continue
-            self._gathering.hold(drawn)
+            self._waiting.hold(drawn)
             yield IsDrawn(row.id)
-            if self._gathering.is_enough:
+            if self._waiting.is_enough:
                 yield from self.publish()
 
     def publish(self) -> Iterable[Report]:
         """Publish what is held."""
-        held = self._gathering.taken()
+        held = self._waiting.taken()
         if not held:
             return []
         try:
             files = self.sink.publish(held)
-        except CannotSaveError as error:
-            return [HasFailed(each.id, str(error), is_unsaved=True) for each in held]
+        except Exception as error:  # whatever it is, nobody holds them any more
+            return [HasFailed(each.id, said(error), is_unsaved=True) for each in held]
         return [IsThere([each.id for each in held], files)]
 
 

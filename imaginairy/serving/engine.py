@@ -15,7 +15,7 @@ from imaginairy.batches import Batches
 from imaginairy.best_of import best_of
 from imaginairy.generate import Drawn, finish
 from imaginairy.models.store import ModelStore
-from imaginairy.order import Order
+from imaginairy.order import Order, models_of
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.asked import Asked, Picture, Told
@@ -388,8 +388,5 @@ class Engine:
 def _are_alike(one: Picture, other: Picture) -> bool:
     """Tell whether two pictures may share a batch, by what is known of them at once."""
     first, second = one.prompt, other.prompt
-    return first.best_of == second.best_of == 1 and (
-        first.model,
-        first.vae,
-        first.refiner,
-    ) == (second.model, second.vae, second.refiner)
+    is_one_each = first.best_of == second.best_of == 1
+    return is_one_each and models_of(first) == models_of(second)

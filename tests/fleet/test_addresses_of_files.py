@@ -77,6 +77,23 @@ def test_where_files_are_moved_none_appears_half(tmp_path: Path) -> None:
         moving.told.clear()
 
 
+class Refusing(LocalFileSystem):
+    """Says nothing of what it holds, and lets nothing go."""
+
+    def ls(self, path: str, **more: object) -> list[str]:
+        raise RuntimeError("no answer from s3://key:secret@bucket")
+
+    rm_file = ls
+
+
+def test_what_is_refused_at_an_address_is_a_sentence(tmp_path: Path) -> None:
+    files = FsspecFiles("memory://x")
+    files.fs, files.root = Refusing(skip_instance_cache=True), str(tmp_path)
+    for ask in (lambda: [*files.names("ab")], lambda: files.remove("ab")):
+        with pytest.raises(CannotSaveError, match=r"x/ab' could not be .* s3://bucket"):
+            ask()
+
+
 def test_a_file_system_without_objects_is_published_in(tmp_path: Path) -> None:
     sink = open_sink(f"dir::file://{tmp_path}/out")
     fox = row("fox")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.errors import ImaginairyError
+from imaginairy.errors import CannotSaveError, ImaginairyError
 from imaginairy.fleet.drawer import Drawer
 from imaginairy.fleet.publisher import HasFailed, IsDrawn, IsThere, Publisher, said
 from imaginairy.fleet.sinks import open_sink
@@ -52,6 +52,32 @@ def test_what_cannot_be_saved_is_told_of_as_that(
     assert (failed.id, failed.is_unsaved) == ("fox", True)
     assert str(tmp_path / "out") in failed.reason
     assert list(publisher.publish()) == []
+
+
+def test_whatever_keeps_pictures_from_their_place_is_told_of_as_that(
+    drawer: Drawer, tiny_folder: Path, tmp_path: Path
+) -> None:
+    """Also what is no error of ours: who asked may not wait for them for ever."""
+    publisher = Publisher(drawer, open_sink(tmp_path / "out"))
+    shutil.rmtree(tmp_path / "out/_manifest")
+    (tmp_path / "out/_manifest").write_bytes(b"no folder")
+    drawn, failed = publisher.draw([small_row("fox", tiny_folder)])
+    assert drawn == IsDrawn("fox")
+    assert isinstance(failed, HasFailed)
+    assert (failed.id, failed.is_unsaved) == ("fox", True)
+    assert failed.reason.startswith("FileExistsError: ")
+
+
+def test_an_output_that_cannot_be_read_is_not_seen(
+    drawer: Drawer, tmp_path: Path
+) -> None:
+    publisher = Publisher(drawer, open_sink(tmp_path / "out"))
+    head = tmp_path / "out/_manifest/output.json"
+    head.unlink()
+    head.mkdir()
+    with pytest.raises(CannotSaveError):
+        publisher.sink.files.read("_manifest/output.json")
+    assert not publisher.sees_output
 
 
 def test_it_can_be_sent_to_where_it_draws(drawer: Drawer, tmp_path: Path) -> None:

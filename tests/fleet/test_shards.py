@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from PIL import Image
 from pyarrow import parquet
 
 from imaginairy import ImaginePrompt, ImagineResult
+from imaginairy.errors import BadOptionError
 from imaginairy.fleet.rows import PromptRow
 from imaginairy.fleet.sinks import Published, open_sink
+from imaginairy.fleet.sinks.gathering import Gathering
 from imaginairy.fleet.sinks.shards import ShardSink
 from imaginairy.metadata.read import read_metadata
 from tests.support.rows import published, row
@@ -67,9 +70,31 @@ def test_a_shard_ends_where_it_is_full(
     monkeypatch.setattr("imaginairy.fleet.sinks.shards.MOST_BYTES", 100)
     sink = open_sink(in_memory, kind)
     big = published(CAT, b"x" * 150)
-    files = sink.publish([published(FOX), published(HEN), published(DOG), big])
+    files = sink.publish([published(FOX), published(HEN), big, published(DOG)])
     assert len({*files}) == 3 and files[0] == files[1] != files[2] != files[3]
     assert len(sink.done()) == 4
+
+
+def test_what_is_enough_for_a_shard_is_one_shard(
+    in_memory: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is left over whose shard would hold it alone."""
+    for module in ("shards", "gathering"):
+        monkeypatch.setattr(f"imaginairy.fleet.sinks.{module}.MOST_BYTES", 100)
+    files: dict[str, str] = {}
+    gathering = Gathering(open_sink(in_memory, kind), files.__setitem__)
+    for each in (FOX, HEN, DOG):
+        gathering.add(published(each, b"x" * 40))
+    assert files.keys() == {"fox", "hen", "dog"} and len({*files.values()}) == 1
+
+
+def test_a_table_is_not_begun_where_none_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(BadOptionError, match="pyarrow, which is not installed; inst"):
+        open_sink(tmp_path / "out", "parquet")
+    assert open_sink(tmp_path / "out", "webdataset").done().left([FOX])
 
 
 def test_what_two_workers_published_is_there_once_in_the_end(

@@ -14,7 +14,7 @@ from uuid import uuid4
 from imaginairy.errors import BadOptionError, CannotSaveError, in_words
 from imaginairy.fleet.addresses import LOCAL, is_address, opened, said_by, shown
 from imaginairy.places import require_places
-from imaginairy.whole_files import clear_abandoned, is_at, lock, whole_file
+from imaginairy.whole_files import clear_abandoned, whole_file
 
 OF_OBJECTS = {
     "abfs", "abfss", "adl", "az", "gcs", "gs", "hf", "memory", "oci", "oss", "r2", "s3",
@@ -121,14 +121,6 @@ class LocalFiles(Files):
     def remove(self, name: str) -> None:
         (self.folder / name).unlink(missing_ok=True)
 
-    def remove_unused(self, name: str) -> None:
-        """Remove a file unless a process that lives holds it."""
-        path = self.folder / name
-        with suppress(OSError), path.open("r+b") as file:
-            lock(file)
-            if is_at(file, path):
-                path.unlink()
-
     def address(self, name: str) -> str:
         return str(self.folder / name)
 
@@ -205,19 +197,20 @@ class FsspecFiles(Files):
 
     def names(self, folder: str = "") -> Iterator[str]:
         path = self._path(folder).rstrip("/")
-        try:
-            found = self.fs.ls(path, detail=True, refresh=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except TypeError:  # a system that keeps no listings
-            found = self.fs.ls(path, detail=True)
+        with _told(self.address(folder)):
+            try:
+                found = self.fs.ls(path, detail=True, refresh=True)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            except TypeError:  # a system that keeps no listings
+                found = self.fs.ls(path, detail=True)
         for each in found:
             name = each["name"].rstrip("/").rpartition("/")[2]
             if name and each["name"].rstrip("/") != path:
                 yield f"{name}/" if each["type"] == "directory" else name
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
+        with _told(self.address(name)), suppress(FileNotFoundError):
             self.fs.rm_file(self._path(name))
 
     def address(self, name: str) -> str:

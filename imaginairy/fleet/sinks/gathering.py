@@ -8,47 +8,29 @@ from typing import NoReturn
 from imaginairy.errors import CannotSaveError
 from imaginairy.fleet.ids import file_stem
 from imaginairy.fleet.sinks.published import Published
-from imaginairy.fleet.sinks.sink import Sink
+from imaginairy.fleet.sinks.sink import MOST_BYTES, Sink
 from imaginairy.places import saved_elsewhere
 from imaginairy.whole_files import whole_file
 
-MOST_BYTES = 1 << 27
-"""Of pictures that wait."""
 MOST_WAIT_S = 600.0
 """How long a picture waits while others come; what waits is lost with the process."""
 
 
-class Gathering:
-    """Publishes pictures as soon as there are enough of them for a file of the sink.
+class Waiting:
+    """Pictures that wait for others.
 
     Args:
         sink: where they go.
-        on_published: told of each picture that is there, and of its file.
         clock: gives seconds.
     """
 
-    def __init__(
-        self,
-        sink: Sink,
-        on_published: Callable[[str, str], None],
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
-        self._sink, self._on_published, self._clock = sink, on_published, clock
+    def __init__(self, sink: Sink, clock: Callable[[], float] = monotonic) -> None:
+        self._sink, self._clock = sink, clock
         self._waiting: list[Published] = []
         self._since = 0.0
 
-    def add(self, drawn: Published) -> None:
-        """Take a picture; publish those that wait where that is enough.
-
-        Raises:
-            CannotSaveError: they cannot be published; they lie elsewhere now.
-        """
-        self.hold(drawn)
-        if self.is_enough:
-            self.publish()
-
     def hold(self, drawn: Published) -> None:
-        """Take a picture, and publish nothing."""
+        """Take a picture."""
         if not self._waiting:
             self._since = self._clock()
         self._waiting.append(drawn)
@@ -66,6 +48,35 @@ class Gathering:
         """Return all that wait, which wait no more."""
         waiting, self._waiting = self._waiting, []
         return waiting
+
+
+class Gathering(Waiting):
+    """Publishes pictures as soon as there are enough of them for a file of the sink.
+
+    Args:
+        sink: where they go.
+        on_published: told of each picture that is there, and of its file.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        on_published: Callable[[str, str], None],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(sink, clock)
+        self._on_published = on_published
+
+    def add(self, drawn: Published) -> None:
+        """Take a picture; publish those that wait where that is enough.
+
+        Raises:
+            CannotSaveError: they cannot be published; they lie elsewhere now.
+        """
+        self.hold(drawn)
+        if self.is_enough:
+            self.publish()
 
     def publish(self) -> None:
         """Publish all that wait; see `add`."""

@@ -17,7 +17,7 @@ from imaginairy.fleet.ids import MASK, IdMap
 from imaginairy.fleet.sinks.files import Files, LocalFiles
 from imaginairy.manifest import identity
 from imaginairy.schema import ImaginePrompt
-from imaginairy.whole_files import hold, whole_file
+from imaginairy.whole_files import hold, remove_unused, whole_file
 
 FOLDER = "_manifest"
 ENDING = ".jsonl"
@@ -156,7 +156,7 @@ def compact(files: Files) -> None:
             f.flush()
             os.fsync(f.fileno())
         for each in set(names) - {name}:
-            files.remove_unused(each)
+            remove_unused(files.folder / each)
     else:
         files.write(name, b"".join(_each_once(files, names)))
         for each in set(names) - {name}:

@@ -35,8 +35,8 @@ def open_sink(
             new, that decides whether it has subfolders.
 
     Raises:
-        BadOptionError: there is no such kind, something else lies there, or nothing can
-            be written.
+        BadOptionError: there is no such kind, something else lies there, nothing can be
+            written, or a package for that is not installed.
         CannotSaveError: there is too little space, or the place does not answer.
     """
     if kind is not None and kind not in KINDS:
@@ -46,7 +46,7 @@ def open_sink(
         )
     files = files_at(address)
     head = _head(files)
-    if head is None:
+    if is_new := head is None:
         files.require_usable()
         _require_empty(files)
         head = {
@@ -55,19 +55,22 @@ def open_sink(
             "extension": extension or "jpg",
             "in_subfolders": pictures > MANY,
         }
-        files.write(HEAD, json.dumps(head).encode() + b"\n")
     for name, asked in (("kind", kind), ("extension", extension)):
         if asked not in (None, head[name]):
             raise BadOptionError(
                 f"'{files.shown}' was begun with the {name} {head[name]}, not {asked}; "
                 "go on with that, or give another output."
             )
-    return _class_of(head["kind"])(
+    sink = _class_of(head["kind"])(
         str(address),
         head["extension"],
         in_subfolders=head["in_subfolders"],
         files=files,
     )
+    sink.require_packages()
+    if is_new:
+        files.write(HEAD, json.dumps(head).encode() + b"\n")
+    return sink
 
 
 def _class_of(kind: str) -> type[Sink]:

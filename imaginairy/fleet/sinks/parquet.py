@@ -35,6 +35,10 @@ class ParquetSink(ShardSink):
     kind = "parquet"
     ending = "parquet"
 
+    def require_packages(self) -> None:
+        """Refuse to begin without pyarrow."""
+        _pyarrow()
+
     def packed(self, drawn: Sequence[Published]) -> bytes:
         """Return the file of a table."""
         pa, parquet = _pyarrow()

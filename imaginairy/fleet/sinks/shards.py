@@ -11,10 +11,7 @@ from dataclasses import replace
 from imaginairy.fleet.ids import IdMap, shard_name
 from imaginairy.fleet.sinks import notes
 from imaginairy.fleet.sinks.published import Published
-from imaginairy.fleet.sinks.sink import Done, Sink
-
-MOST_BYTES = 1 << 27
-"""Of the pictures in a shard, however few those are."""
+from imaginairy.fleet.sinks.sink import MOST_BYTES, Done, Sink
 
 
 class ShardSink(Sink):
@@ -94,17 +91,14 @@ class ShardSink(Sink):
 
 
 def _groups(drawn: Sequence[Published]) -> Iterator[list[Published]]:
-    """Yield the pictures of each shard: as many as it holds, at least one."""
+    """Yield the pictures of each shard; the last takes it over its bytes."""
     group: list[Published] = []
     size = 0
     for each in drawn:
-        if group and (
-            size + len(each.data) > MOST_BYTES
-            or len(group) == ShardSink.pictures_together
-        ):
-            yield group
-            group, size = [], 0
         group.append(each)
         size += len(each.data)
+        if size >= MOST_BYTES or len(group) >= ShardSink.pictures_together:
+            yield group
+            group, size = [], 0
     if group:
         yield group

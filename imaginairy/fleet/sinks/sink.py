@@ -12,6 +12,9 @@ from imaginairy.fleet.sinks.files import Files, files_at
 from imaginairy.fleet.sinks.notes import Part, fingerprint
 from imaginairy.fleet.sinks.published import Published
 
+MOST_BYTES = 1 << 27
+"""Of pictures: where so many are together, no more are waited for."""
+
 
 class Done:
     """The pictures that are there, in 16 bytes a picture."""
@@ -81,6 +84,13 @@ class Sink(ABC):
 
     def __repr__(self) -> str:
         return f"<{self.kind} sink of '{self.files.shown}'>"
+
+    def require_packages(self) -> None:  # noqa: B027  # most kinds need none
+        """Refuse a kind that needs what is not installed here.
+
+        Raises:
+            BadOptionError: it does.
+        """
 
     @abstractmethod
     def publish(self, drawn: Sequence[Published]) -> list[str]:
