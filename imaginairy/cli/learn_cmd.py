@@ -20,6 +20,7 @@ from imaginairy.cli.completion import any_of
 from imaginairy.cli.paths import NamedPath
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.run_line import duration
+from imaginairy.cli.shell_words import quoted
 from imaginairy.cli.stores import Stores
 from imaginairy.learning.kinds import (
     ALL_KINDS,
@@ -33,10 +34,13 @@ from imaginairy.learning.kinds import (
 )
 from imaginairy.log import log
 from imaginairy.observe import Observer
+from imaginairy.prompt_fields.wording import MAX_SEED
 from imaginairy.sources.roles import DRAWS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from imaginairy.learning.lesson import Lesson
 
 POSITIVE = click.IntRange(1, 1_000_000)
 COUNT = click.IntRange(0, 1_000_000)
@@ -127,7 +131,7 @@ SAID_EVERY_S = 10.0
     help="How often a picture is seen without its caption, such as 0.1.",
 )  # fmt: skip
 @click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True,
+    "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True,
     help="Of all that is drawn by chance.",
 )  # fmt: skip
 @click.option("--checkpointing", is_flag=True, help="Take less memory, and more time.")
@@ -183,8 +187,25 @@ def learn_cmd(
         path = learn(lesson, resume=resume, overwrite=yes, store=store, observer=bar)
     finally:
         bar.close()
-    way = "--embedding" if lesson.kind == WORD else "--lora"
-    log.info("saved %s; give it as %s %s", path, way, path.stem)
+    log.info("saved %s; give it as %s", path, given_as(lesson, path))
+
+
+def given_as(lesson: "Lesson", path: "Path") -> str:
+    """Return the option that draws with what was learnt.
+
+    It names the file where that name finds it, and else says where it lies; a word
+    whose file is called otherwise is said with it.
+    """
+    from imaginairy.sources.adapters import named_in_folders
+
+    found = named_in_folders(path.stem)
+    name = path.stem if found and found.samefile(path) else str(path)
+    if lesson.kind != WORD:
+        return f"--lora {quoted(name)}"
+    word = lesson.word or ""
+    if word.casefold() != path.stem.casefold():
+        name = f"{word}={name}"
+    return f"--embedding {quoted(name)}"
 
 
 class LearnBar(Observer):

@@ -119,14 +119,15 @@ def convert(
 
 def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:
     plan = plan_file(source, path, asked.dtype, asked.precision)
+    own = own_vocabularies(source)
     beside = {
         vocabulary_beside(path, source.family.part(role)): files_of(folder)
-        for role, folder in own_vocabularies(source).items()
+        for role, folder in own.items()
     }
     left = left_by(path, {*beside})
     for folder in (*beside, *left):
         require_free(folder, "folder", source.files, yes=asked.yes)
-    require_own_vocabulary(source, path)
+    require_own_vocabulary(source, path, own)
     size = size_written(plan.pieces, plan.metadata)
     require_room(path, size, f"'{path.name}'")
     clear_abandoned(path.absolute().parent)

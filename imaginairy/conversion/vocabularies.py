@@ -66,13 +66,15 @@ def left_by(path: Path, written: Collection[Path]) -> list[Path]:
     return [f for f in beside if f not in written and has_clip_vocabulary(f)]
 
 
-def require_own_vocabulary(source: Source, path: Path) -> None:
+def require_own_vocabulary(source: Source, path: Path, own: Collection[str]) -> None:
     """Check that nothing that lies by a file is taken for its vocabulary.
+
+    Args:
+        own: the roles of text encoders whose vocabularies are written with it.
 
     Raises:
         BadOptionError: something would be.
     """
-    own = own_vocabularies(source)
     for row in source.family.texts:
         near = [
             place

@@ -17,6 +17,7 @@ from imaginairy.learning.kinds import (
     Layers,
     Learnt,
 )
+from imaginairy.prompt_fields.wording import SEED
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Course:
         Number(1, 100, whole=True)("vectors", self.vectors)
         Number(1, LONGEST, whole=True)("steps", self.steps)
         Number(1, 1000, whole=True)("batch_size", self.batch_size)
-        Number(0, 2**64 - 1, whole=True)("seed", self.seed)
+        SEED("seed", self.seed)
         Number(0, 1)("caption_dropout", self.caption_dropout)
         flag("text", self.text)
         flag("flip", self.flip)

@@ -29,7 +29,8 @@ def learn(
     Args:
         lesson: what is learnt, from what and how.
         resume: go on where it was interrupted, or on to more steps; it comes to the
-            same, to the bit, as if it had never stopped.
+            same, to the bit, as if it had never stopped, unless a cosine goes down to
+            0 over more steps now.
         overwrite: write over what was learnt before.
         device: `cuda`, `cuda:1`, `mps` or `cpu`; None takes the fastest there is.
         precision: `autocast` computes in bfloat16 where the device is fast in it,

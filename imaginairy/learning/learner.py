@@ -84,7 +84,7 @@ class Learner:
         size = parse_size(lesson.size) if lesson.size else None
         self.size: Size = size or loaded.spec.defaults.native_size
         self.said = self._said(loaded)
-        if before:
+        if resume:
             require_same(lesson, before, self.said)
         self.about = About(
             loaded, lesson.word, self.size, [each.sha256 for each in self.found]

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from imaginairy.learning.kinds import (
     CAPTIONS,
     NOTHING,
     STEPS,
+    WORD,
     Captions,
     Decay,
     Layers,
@@ -25,6 +26,9 @@ from imaginairy.sources.adapter_folders import learnt_folder, own_folders
 WEIGHTS, STATE = ".safetensors", ".learning"
 """How files of what was learnt end, and those of how far it is."""
 LONGEST_WORD = 100
+OF_WORDS = ("vectors", "begins_as")
+NOT_OF_WORDS = ("rank", "alpha", "layers", "text_encoder")
+"""What is asked of a lesson in words alone, and in all kinds but them."""
 MEANT = set("<>:()[]{}|\\/=\"'")
 """Signs that mean something in prompts and in names of files."""
 
@@ -119,6 +123,7 @@ class Lesson:
         flag("keep_shape", self.keep_shape)
         if self.size is not None:
             drawable("size", self.size)
+        require_of_use(self)
         if self.word is None and (course.is_word or self.captions == "word"):
             raise BadOptionError(
                 "There is no word that what is learnt goes by; give one, such as zorb."
@@ -159,6 +164,23 @@ def course_of(lesson: Lesson) -> Course:
         snr_gamma=lesson.snr_gamma, seed=lesson.seed,
         checkpointing=lesson.checkpointing,
     )  # fmt: skip
+
+
+def require_of_use(lesson: Lesson) -> None:
+    """Check that nothing is asked for that would do nothing.
+
+    Raises:
+        BadOptionError: something would.
+    """
+    idle = NOT_OF_WORDS if lesson.kind == WORD else OF_WORDS
+    for each in fields(lesson):
+        if each.name in idle and getattr(lesson, each.name) != each.default:
+            raise BadOptionError(
+                f"{each.name} does nothing for the kind '{lesson.kind}'; leave it out, "
+                "or give another kind."
+            )
+    if lesson.sample_prompts and not lesson.sample_every:
+        raise BadOptionError("sample_prompts needs sample_every; give 1 or more.")
 
 
 def require_word(word: object) -> str:

@@ -13,9 +13,9 @@ from tests.support.runs import Ran
 Row = tuple[str, tuple[str, ...], tuple[str, ...], Judge]
 MADE = "made.safetensors"
 SHORT = ("--model", "tiny", "--output", MADE, "--size", "64x64", "--steps", "1",
-         "--learning-rate", "0.01", "--rank", "2")  # fmt: skip
-LEARN = ("learn", "zorbs", "--word", "zorb", *SHORT)
-WORD = (*LEARN, "--kind", "word")
+         "--learning-rate", "0.01")  # fmt: skip
+LEARN = ("learn", "zorbs", "--word", "zorb", *SHORT, "--rank", "2")
+WORD = ("learn", "zorbs", "--word", "zorb", *SHORT, "--kind", "word")
 SAMPLED = (*LEARN, "--sample-every", "1")
 QUERY = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
 
@@ -137,7 +137,7 @@ def learn_options() -> Iterator[Row]:
     )
     yield (
         "--word",
-        (LEARN[0], LEARN[1], *SHORT),
+        ("learn", "zorbs", *SHORT),
         LEARN,
         says("modelspec.trigger_phrase", "zorb"),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 from safetensors import safe_open
@@ -16,7 +17,7 @@ from imaginairy import ImaginePrompt, Lesson, ModelStore, Observer, imagine, lea
 from imaginairy.adapters.file import read_adapter
 from imaginairy.adapters.word_file import read_word
 from imaginairy.cli.aimg import aimg
-from imaginairy.cli.learn_cmd import LearnBar, in_words
+from imaginairy.cli.learn_cmd import LearnBar, given_as, in_words
 from imaginairy.cli.stores import Stores
 from imaginairy.errors import (
     BadOptionError,
@@ -24,6 +25,8 @@ from imaginairy.errors import (
     ForeignPictureError,
     UnknownModelError,
 )
+from imaginairy.learning.state import State, write_state
+from imaginairy.prompt_fields.wording import MAX_SEED
 from imaginairy.sources.adapter_folders import learnt_folder
 from imaginairy.sources.adapters import locate_adapter
 
@@ -59,7 +62,8 @@ def taught(pictures: Path, tmp_path: Path, tiny_folder: Path, store: ModelStore)
     def taught(name: str = "zorb", **said: Any) -> Path:
         place = {"output": tmp_path / f"{name}.safetensors", "model": str(tiny_folder)}
         how = {each: said.pop(each) for each in (*said,) if each in RUN}
-        lesson = Lesson(pictures, "zorb", **{**SHORT, **place, **said})
+        word = {"rank": 16} if said.get("kind") == "word" else {}
+        lesson = Lesson(pictures, "zorb", **{**SHORT, **word, **place, **said})
         return learn(lesson, store=store, **how)
 
     return taught
@@ -190,6 +194,38 @@ def test_another_file_is_no_place_to_go_on_from(taught: Any, tmp_path: Path) -> 
         taught(resume=True)
 
 
+def test_a_state_that_says_nothing_of_a_lesson_is_of_another(
+    taught: Any, tmp_path: Path
+) -> None:
+    state = State(tensors={"emb_params": torch.zeros(1, 48)})
+    write_state(tmp_path / "zorb.learning", state, {})
+    with pytest.raises(BadOptionError, match="was begun with the kind None, not"):
+        taught(resume=True)
+
+
+def test_the_last_of_all_seeds_draws_samples_too(taught: Any, tmp_path: Path) -> None:
+    taught(seed=MAX_SEED, steps=1, sample_every=1)
+    assert (tmp_path / "zorb-samples" / "000001-1.png").is_file()
+
+
+def test_the_option_that_is_told_finds_what_was_learnt(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(tmp_path / "own"))
+    elsewhere, own = (
+        tmp_path / "a zorb.safetensors",
+        tmp_path / "own" / "inky.safetensors",
+    )
+    own.parent.mkdir()
+    for path in (elsewhere, own):
+        path.touch()
+    lora, word = Lesson("p", "Inky"), Lesson("p", "Inky", kind="word")
+    assert given_as(lora, own) == "--lora inky"
+    assert given_as(word, own) == "--embedding inky"
+    assert given_as(lora, elsewhere) == f'--lora "{elsewhere}"'
+    assert given_as(word, elsewhere) == f'--embedding "Inky={elsewhere}"'
+
+
 def test_pictures_are_drawn_meanwhile(taught: Any, tmp_path: Path) -> None:
     taught(sample_every=3, sample_prompts=["a bowl", "zorb"])
     names = sorted(each.name for each in (tmp_path / "zorb-samples").iterdir())
@@ -226,6 +262,14 @@ def test_pictures_of_which_nothing_is_said_are_learnt_by_the_word(
         ({"captions": "none"}, "captions 'none' is unknown"),
         ({"sample_prompts": "zorb"}, "sample_prompts are several texts"),
         ({"save_every": 0}, "save_every 0 is out of range"),
+        ({"seed": 2**63}, f"seed {2**63} is out of range"),
+        ({"sample_prompts": ["a zorb"]}, "sample_prompts needs sample_every"),
+        ({"vectors": 2}, "vectors does nothing for the kind 'lora'"),
+        ({"kind": "locon", "begins_as": "fox"}, "begins_as does nothing for the kind"),
+        ({"kind": "word", "rank": 2}, "rank does nothing for the kind 'word'"),
+        ({"kind": "word", "alpha": 1}, "alpha does nothing"),
+        ({"kind": "word", "layers": "all"}, "layers does nothing"),
+        ({"kind": "word", "text_encoder": True}, "text_encoder does nothing"),
     ],
 )
 def test_what_cannot_be_learnt_is_said_before_anything_is_read(
