@@ -10,6 +10,7 @@ from imaginairy.cli.jobs import Plan, sized
 from imaginairy.cli.output import Drawing
 from imaginairy.cli.rates import rate_of
 from imaginairy.cli.run import say
+from imaginairy.fleet.addresses import shown
 
 if TYPE_CHECKING:
     from imaginairy.foresight import Foreseen
@@ -29,11 +30,12 @@ def tell_plan(plan: Plan, drawing: Drawing, store: "ModelStore") -> None:
     ahead = Foresight(prompts, plan.total, store, batch_size, previews=previews)
     told = ahead.facts()
     times = [seconds_of(kind, store) for kind in ahead.kinds]
+    place = str(drawing.outdir) if drawing.output is None else shown(drawing.output)
     for kind, seconds in zip(told["kinds"], times, strict=True):
         kind["seconds"] = seconds
     told |= {
         "seconds": None if None in times else sum(filter(None, times)),
-        "outdir": str(drawing.outdir),
+        "outdir": place,
         "extension": drawing.extension,
     }
     tell(told, as_json=drawing.as_json)

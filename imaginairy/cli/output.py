@@ -220,7 +220,8 @@ class Needs:
         outdir, drawing = self.drawing.outdir, self.drawing
         sheets = {"grids": drawing.grid, "compilations": drawing.compilation}
         require_places(outdir / kind for kind, wanted in sheets.items() if wanted)
-        self._room.require()
+        if drawing.output is None:
+            self._room.require()
         for prompt in self._enhanced.values():
             load_plugins(prompt)
         for name in self._models:

@@ -208,9 +208,20 @@ def test_another_prompt_under_an_id_is_refused_before_anything(
 
 
 def test_a_plan_makes_no_output(publish: Publish) -> None:
-    ran = publish("--plan")
+    ran = publish("--plan", to="memory://user:secret@out")
     assert ran.exit_code == 0, ran.output
+    assert "2 images in 'memory://out', as jpg" in " ".join(ran.stdout.split())
+    ran = publish("--plan", "--json")
+    assert json.loads(ran.stdout)["outdir"] == "out"
     assert not Path("out").exists()
+
+
+def test_nothing_is_wanted_of_a_folder_in_which_nothing_is_saved(
+    publish: Publish,
+) -> None:
+    ran = publish("--outdir", "list.jsonl/x")
+    assert ran.exit_code == 0, ran.output
+    assert len(names()) == 2
 
 
 @pytest.mark.parametrize(
