@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 OURS = "IMAGINAIRY_"
-SECRETS = ("IMAGINAIRY_API_KEY",)
+KEY_VARIABLE = "IMAGINAIRY_API_KEY"
+"""Names the keys that requests to a server must come with."""
+SECRETS = (KEY_VARIABLE,)
 """Variables of ours that are nobody else's business."""
 
 

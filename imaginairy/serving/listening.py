@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from imaginairy.errors import BadOptionError
+from imaginairy.fleet.surroundings import KEY_VARIABLE
 from imaginairy.serving.guard import LOCAL_NAMES
 
 LOCALHOST, LOOPBACK = "localhost", "127.0.0.1"
-KEY_VARIABLE = "IMAGINAIRY_API_KEY"
 
 
 @dataclass(frozen=True)

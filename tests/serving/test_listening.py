@@ -5,9 +5,9 @@ from contextlib import closing
 import pytest
 
 from imaginairy.errors import BadOptionError
+from imaginairy.fleet.surroundings import KEY_VARIABLE
 from imaginairy.serving.guard import LOCAL_NAMES
 from imaginairy.serving.listening import (
-    KEY_VARIABLE,
     Listening,
     bound,
     keys_given,
