@@ -190,4 +190,5 @@ def imagine_cmd(
         plan = planned(asked, repeats, schedules)
         needs = Needs(plan, drawing)  # said before anything heavy is imported
         stores = context.ensure_object(Stores)
-        draw(plan, needs, stores.get(device, precision, low_memory=low_memory))
+        here = drawing.device_here
+        draw(plan, needs, stores.get(here, precision, low_memory=low_memory))

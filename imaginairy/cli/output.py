@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from imaginairy.checks import parse_refiner
+from imaginairy.checks import Choice, parse_refiner
 from imaginairy.cli.jobs import Plan
 from imaginairy.cli.provenance import asked_provenance
 from imaginairy.cli.show import show_picture
 from imaginairy.cli.size import Size
 from imaginairy.embedding import parse_embedding
 from imaginairy.errors import BadOptionError
-from imaginairy.fleet.places import AUTO, workers_asked
+from imaginairy.fleet.places import AUTO, DEVICE_KINDS, workers_asked
 from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.places import require_places
@@ -117,11 +117,20 @@ class Drawing:
             raise BadOptionError(
                 "--ray generates where many machines publish; give --output too."
             )
-        if self.device is not None and ":" in self.device:
+        if self.device is None:
+            return
+        kind, number, _ = self.device.partition(":")
+        if number:
             raise BadOptionError(
                 f"--ray gives each worker a device of its own, not '{self.device}'; "
                 "leave the number out."
             )
+        Choice(DEVICE_KINDS)("device", kind)
+
+    @property
+    def device_here(self) -> str | None:
+        """The device of this machine; None for any, where others generate."""
+        return self.device if self.ray in (None, "local") else None
 
     def _require_published_alone(self) -> None:
         """Refuse what cannot be had of images that are published."""

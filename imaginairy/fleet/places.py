@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import torch
 
 AUTO = "auto"
+DEVICE_KINDS = ("cuda", "mps", "cpu")
+"""Kinds of devices by name; what is on other machines is not known here."""
 MOST = 256
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")

@@ -161,6 +161,8 @@ def test_what_fails_is_noted_and_tried_again(
         (["--output", "nowhere://a:b@c"], "'nowhere://c' cannot be opened ("),
         (["--output", "https://x.invalid/a"], "'https://x.invalid/a' can only be re"),
         (["--output", ""], "'' is no place to save in; give a folder."),
+        (["--ray", "1.2.3.4:5", "--device", "cuda:1"], "leave the number out."),
+        (["--ray", "1.2.3.4:5", "--device", "gpu"], "device 'gpu' is unknown; choose"),
     ],
     ids=lambda words: words[0] if isinstance(words, list) else "",
 )  # fmt: skip
@@ -169,6 +171,13 @@ def test_bad_use(publish: Publish, words: list[str], said: str) -> None:
     assert ran.exit_code == 2, ran.output
     assert said in ran.stderr and len(ran.stderr.splitlines()) == 1
     assert not Path("out").exists() and not Path("outputs").exists()
+
+
+def test_a_device_of_a_cluster_need_not_be_here(publish: Publish) -> None:
+    ran = publish("--ray", "127.0.0.1:9", "--device", "cuda")
+    assert "answers at '127.0.0.1:9'" in ran.stderr
+    ran = publish("--ray", "local", "--device", "cuda")
+    assert "Device 'cuda' is not available here" in ran.stderr
 
 
 def test_a_kind_needs_an_output(publish: Publish) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from imaginairy.device import DEVICES
 from imaginairy.errors import BadOptionError
 from imaginairy.fleet.places import (
+    DEVICE_KINDS,
     described,
     environments,
     share_of,
@@ -89,3 +91,7 @@ def test_threads_are_divided(
     assert environments(CPU, 1, {}) == [{"OMP_NUM_THREADS": "6"}]
     assert share_of(CPU, workers) == workers
     assert re.fullmatch(r"\d workers on cpu", described(CPU, workers))
+
+
+def test_devices_of_other_machines_go_by_the_same_names() -> None:
+    assert set(DEVICES) >= set(DEVICE_KINDS) >= {"cuda", "mps", "cpu"}
