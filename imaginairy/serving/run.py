@@ -13,6 +13,7 @@ import uvicorn
 
 from imaginairy.errors import ImaginairyError
 from imaginairy.serving.app import application
+from imaginairy.serving.connections import connections
 from imaginairy.serving.engine import LAST_STEP_S, Engine
 from imaginairy.serving.listening import Listening
 from imaginairy.serving.said import said
@@ -45,7 +46,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",  # which is there wherever uvicorn is
+                http=connections(engine.limits),
                 access_log=False,
                 log_config=None,
                 log_level="critical",  # what goes wrong is said by the guard
