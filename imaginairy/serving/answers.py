@@ -15,7 +15,6 @@ from imaginairy.errors import (
     UnknownModelError,
     is_short_of_memory,
 )
-from imaginairy.metadata.write import encoded_image
 from imaginairy.result import ImagineResult
 from imaginairy.serving.offer import Offer
 from imaginairy.serving.refusals import RefusedError
@@ -23,6 +22,8 @@ from imaginairy.serving.said import said as log
 
 Format = Literal["png", "jpg"]
 PREVIEW_QUALITY = 80
+TEXTS = ("prompt", "prompt_text", "negative_prompt", "mask_prompt", "caption_text")
+"""What metadata says of a picture in the words of whoever asked for it."""
 UNFORESEEN = (
     "Something went wrong in the server that was not foreseen; its log says it."
 )
@@ -78,22 +79,14 @@ def error_answer(error: Exception, offer: Offer) -> JSONResponse:
     return JSONResponse(body, status_of(error)[0], headers=headers)
 
 
-def picture_file(
-    result: ImagineResult, kind: Format, offer: Offer, *, metadata: bool = True
-) -> bytes:
-    """Return a picture as a file, which says how it was made unless that is not to be.
-
-    What it says names models as requests do.
-    """
-    said = metadata_of(result, offer) if metadata else None
-    return encoded_image(result.img, kind, said)
-
-
 def metadata_of(result: ImagineResult, offer: Offer) -> dict[str, Any]:
-    """Return all that made a picture, without paths of the server."""
+    """Return all that made a picture, without paths of the server.
+
+    It names models as requests do. Texts that were asked for stay as they are.
+    """
     said = result.metadata_dict() | offer.public(result.prompt).to_dict()
     hidden: dict[str, Any] = offer.hidden(said)
-    return hidden
+    return hidden | {name: said[name] for name in TEXTS}
 
 
 def preview_file(image: Any) -> bytes:

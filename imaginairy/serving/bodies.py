@@ -1,15 +1,23 @@
 """The bodies of requests: JSON, which is read as such and as nothing else."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
 from imaginairy.errors import shown
 from imaginairy.serving.engine import Engine
-from imaginairy.serving.refusals import RefusedError, WrongTypeError
+from imaginairy.serving.refusals import (
+    RefusedError,
+    TooLargeError,
+    WrongTypeError,
+)
 
+Gives = TypeVar("Gives")
 JSON = "application/json"
+MOST_VALUES = 100_000
+"""In a request: each takes many times the memory of what it is written with."""
 
 
 def media_type(request: Request) -> str:
@@ -17,11 +25,16 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def object_of(request: Request, engine: Engine) -> dict[str, Any]:
-    """Return the JSON object that a request sends.
+async def read_object(
+    request: Request, engine: Engine, read: Callable[[Engine, dict[str, Any]], Gives]
+) -> Gives:
+    """Return what a function reads off the JSON object that a request sends.
+
+    Both are done at once, so that few objects are there that nobody has looked at.
 
     Raises:
         WrongTypeError: it does not say that it is JSON.
+        TooLargeError: it has too many values.
         RefusedError: it is none, or no object.
     """
     given = media_type(request)
@@ -30,7 +43,8 @@ async def object_of(request: Request, engine: Engine) -> dict[str, Any]:
             f"The request is {shown(given or 'of no type', 60)}; send JSON, with "
             f"'Content-Type: {JSON}'."
         )
-    return await engine.aside(_object, await body_of(request))
+    body = await body_of(request)
+    return await engine.aside(lambda: read(engine, _object(body)))
 
 
 async def body_of(request: Request) -> bytes:
@@ -39,6 +53,11 @@ async def body_of(request: Request) -> bytes:
 
 
 def _object(body: bytes) -> dict[str, Any]:
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise TooLargeError(
+            f"The request has more than the {MOST_VALUES:,} values that this server "
+            "reads; send fewer."
+        )
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:

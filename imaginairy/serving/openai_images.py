@@ -13,7 +13,7 @@ from starlette.routing import Route
 from imaginairy.result import MODIFIED_ORIGINAL, ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.answers import as_text, error_body
-from imaginairy.serving.bodies import object_of
+from imaginairy.serving.bodies import read_object
 from imaginairy.serving.bounds import pictures_of
 from imaginairy.serving.encoded import MEDIA_TYPES, encoded
 from imaginairy.serving.engine import Engine
@@ -91,8 +91,7 @@ def routes(engine: Engine, shelf: Shelf) -> list[Route]:
 
     async def generations(request: Request) -> Response:
         """Draw images of a prompt."""
-        given = await object_of(request, engine)
-        wanted = await engine.aside(_generation, engine, given)
+        wanted = await read_object(request, engine, _generation)
         return await _answered(engine, shelf, request, wanted)
 
     async def edits(request: Request) -> Response:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from imaginairy.checks import Choice, Number, flag
 from imaginairy.fields import option, options
+from imaginairy.metadata.write import encoded_image
 from imaginairy.result import ImagineResult
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.answers import (
@@ -17,10 +18,9 @@ from imaginairy.serving.answers import (
     as_text,
     error_body,
     metadata_of,
-    picture_file,
     preview_file,
 )
-from imaginairy.serving.bodies import object_of
+from imaginairy.serving.bodies import read_object
 from imaginairy.serving.bounds import pictures_of
 from imaginairy.serving.engine import Engine
 from imaginairy.serving.refusals import RefusedError
@@ -69,8 +69,7 @@ def routes(engine: Engine) -> list[Route]:
 
     async def prompts(request: Request) -> Response:
         """Draw pictures."""
-        body = await object_of(request, engine)
-        asked, wishes = await engine.aside(_read, engine, body)
+        asked, wishes = await read_object(request, engine, _read)
         client = client_of(request)
         if wishes.stream:
             drawing = await Drawing.begun(
@@ -126,12 +125,13 @@ async def _events(
 
 def _said(engine: Engine, result: ImagineResult, wishes: Wishes) -> dict[str, Any]:
     """Return what is answered of a picture."""
-    data = picture_file(result, wishes.format, engine.offer, metadata=wishes.metadata)
+    told = metadata_of(result, engine.offer)
+    data = encoded_image(result.img, wishes.format, told if wishes.metadata else None)
     return {
         "b64": as_text(data),
         "format": wishes.format,
         "width": result.img.width,
         "height": result.img.height,
         "is_filtered": result.is_filtered,
-        "metadata": metadata_of(result, engine.offer),
+        "metadata": told,
     }

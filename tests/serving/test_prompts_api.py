@@ -62,6 +62,14 @@ def test_a_prompt_gives_its_picture_and_what_made_it(
     assert picture["metadata"]["model"] == "storybook"
 
 
+def test_what_made_it_has_the_words_that_were_asked_for(client: TestClient) -> None:
+    texts = {"prompt": "a sign of /r/pics/ on a wall", "negative_prompt": "/a/b/c"}
+    (picture,) = asked(client, {**LITTLE, **texts})
+    assert picture["metadata"]["prompt_text"] == texts["prompt"]
+    assert picture["metadata"]["prompt"] == [{"text": texts["prompt"], "weight": 1.0}]
+    assert picture["metadata"]["negative_prompt"] == texts["negative_prompt"]
+
+
 def test_several_prompts_give_several_pictures(client: TestClient) -> None:
     prompts = [{**LITTLE, "prompt": "a fox", "seed": seed} for seed in (1, 2, 3)]
     pictures = asked(client, {"prompts": prompts, "format": "jpg", "metadata": False})

@@ -255,6 +255,8 @@ def test_forms_that_are_none_are_refused(
         (b'{"prompt": "a fox", "seed": ' + b"9" * 5000 + b"}", 400),
         (b'{"prompt": "\\ud800"}', 400),
         (b"[" * 100_000, 400),
+        (b'{"prompt": "a fox", "x": [' + b"[]," * 50_000 + b"[]]}", 413),
+        (b'{"prompt": "a fox", "x": [' + b"{}," * 50_000 + b"{}]}", 413),
         (b'{"prompt": ' + b"[" * 5000 + b"]" * 5000 + b"}", 400),
     ],
 )
