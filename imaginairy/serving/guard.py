@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, MutableMapping
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -109,8 +108,8 @@ def require_origin(origin: str, host: str, origins: Collection[str]) -> None:
     Raises:
         ForeignOriginError: the page is none of the server's own.
     """
-    own = urlsplit(origin).netloc.lower() == host.lower() if origin else True
-    if not own and origin not in origins:
+    is_own = origin.lower().partition(":")[2] == f"//{host.lower()}"
+    if origin and not is_own and origin not in origins:
         raise ForeignOriginError(
             f"Pages of {shown(origin, 100)} may not ask this server; whoever runs it "
             "can allow them with --allow-origin."
@@ -157,10 +156,10 @@ class Arriving:
             BusyError: there is too much of others.
         """
         limits, until = self.limits, monotonic() + self.limits.body_seconds
-        is_whole = False
+        is_whole, arrived = False, 0
 
         async def received() -> Message:
-            nonlocal is_whole
+            nonlocal is_whole, arrived
             if is_whole:  # what comes is that the client leaves, whenever that is
                 return await receive()
             try:
@@ -173,7 +172,8 @@ class Arriving:
             length = len(message.get("body", b""))
             holds.append(length)
             self.held += length
-            if sum(holds) > limits.body_bytes:
+            arrived += length
+            if arrived > limits.body_bytes:
                 raise self._too_large()
             if self.held > limits.held_bytes:
                 raise BusyError(
