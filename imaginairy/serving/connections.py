@@ -1,6 +1,7 @@
 """Connections that nobody holds for longer than a request and its answer may take.
 
-The server itself waits without end for a request to begin, and for an answer to be read.
+Uvicorn waits without end for a request to begin, and for an answer to be read. Its h11
+is there wherever it is.
 """
 
 from asyncio import BaseTransport, TimerHandle
@@ -14,7 +15,7 @@ def connections(limits: Limits) -> type[H11Protocol]:
     """Return what speaks HTTP on each connection, within such limits."""
 
     class Connection(H11Protocol):
-        """Ends a connection on which no request comes, or no answer is read, in time."""
+        """Ends where no request comes, or no answer is read, in time."""
 
         ending: TimerHandle | None = None
 

@@ -138,6 +138,18 @@ def test_what_does_not_end_is_given_up(store: ModelStore, signals: int) -> None:
         assert "Stopped at once" in str(failed[0])
 
 
+def test_a_connection_on_which_nobody_asks_is_ended(store: ModelStore) -> None:
+    engine = Engine(store, ["storybook"], Limits(body_seconds=0.1))
+    with closing(Listening.asked("127.0.0.1", 0)) as at:
+        server = Server(engine, lambda: None, keys=(), names=None, origins=())
+        thread = threading.Thread(target=serve_until_told, args=(server, at))
+        thread.start()
+        with socket.create_connection(at.place, timeout=HANG_GUARD_S) as silent:
+            assert silent.recv(1) == b""
+        server.handle_exit(signal.SIGTERM, None)
+        thread.join()
+
+
 def test_a_model_that_cannot_be_loaded_ends_it_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
