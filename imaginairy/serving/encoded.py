@@ -5,11 +5,11 @@ from typing import Any
 
 from PIL import Image
 
+from imaginairy.metadata.write import JPEG_QUALITY
+
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 """What pictures can be sent as, and how the web calls it."""
 LOSSY = ("jpeg", "webp")
-QUALITY = 95
-"""Of those, where nothing is said; of a saved jpg too."""
 
 
 def encoded(image: Image.Image, form: str, quality: int | None = None) -> bytes:
@@ -23,7 +23,7 @@ def encoded(image: Image.Image, form: str, quality: int | None = None) -> bytes:
     """
     save: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
     if form in LOSSY:
-        save["quality"] = QUALITY if quality is None else quality
+        save["quality"] = JPEG_QUALITY if quality is None else quality
     if form == "jpeg":
         image = image if image.mode == "L" else image.convert("RGB")
         save["subsampling"] = "4:4:4"

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+from imaginairy.serving.bodies import JSON
 from imaginairy.serving.encoded import MEDIA_TYPES
 from imaginairy.serving.json_schemas import Schema
 from imaginairy.serving.openapi_schemas import FILE, WORDS, at, schemas
+from imaginairy.serving.uploads import FORM
 from imaginairy.version import __version__
 
-JSON = "application/json"
-FORM = "multipart/form-data"
 EVENTS = "text/event-stream"
 PLAIN = "text/plain"
 HTML = "text/html"

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from imaginairy.schema import ImaginePrompt
+from imaginairy.serving.bounds import UPLOADS
 from imaginairy.serving.json_schemas import TEXT, Schema, fields_schema
 from imaginairy.serving.openai_fields import OpenAIFields
+from imaginairy.serving.openai_images import EDIT, GENERATION
 from imaginairy.serving.prompts_api import SEVERAL, Wishes
 
 WORDS: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}
 FILE: Schema = {"type": "string", "format": "binary"}
-UPLOADS = ("init_image", "mask_image")
-"""Fields of a prompt that a form sends as files, under OpenAI's names."""
 
 
 def schemas(names: Iterable[str]) -> dict[str, Schema]:
@@ -78,7 +78,7 @@ ALIKE: dict[str, Schema] = {
 """What is said of all images alike."""
 EVENT_TYPES = [
     f"{kind}.{what}"
-    for kind in ("image_generation", "image_edit")
+    for kind in (GENERATION, EDIT)
     for what in ("partial_image", "completed")
 ]
 ANSWERS: dict[str, Schema] = {

@@ -9,10 +9,9 @@ from jsonschema import Draft202012Validator
 
 from imaginairy.fields import written
 from imaginairy.schema import ImaginePrompt
-from imaginairy.serving.bounds import ALLOWED, REFUSED
+from imaginairy.serving.bounds import ALLOWED, REFUSED, UPLOADS
 from imaginairy.serving.openai_fields import NAMES
 from imaginairy.serving.openapi import description
-from imaginairy.serving.openapi_schemas import UPLOADS
 from imaginairy.serving.reference_page import resolved
 
 DESCRIBED = description(ALLOWED)
