@@ -115,7 +115,7 @@ class Runner:
 
     def _stores(self, words: tuple[str, ...]) -> Stores:
         """Return models that are not let go for those of other words."""
-        if {*words} & {"--device", "--precision", "--log-level"}:
+        if {*words} & {"--device", "--precision", "--log-level", "--low-memory"}:
             return Stores()  # of other models, or one that has said nothing yet
         (kind,) = {*words} & {"other", "xl", "storybook"} or {"tiny"}
         return self.stores.setdefault(kind, Stores())
