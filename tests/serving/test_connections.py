@@ -14,7 +14,7 @@ from tests.support.patience import HANG_GUARD_S
 
 LATE = HANG_GUARD_S
 ASKING = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-MUCH = 32 << 20
+MUCH = 8 << 20
 """More bytes than a system takes that nobody reads."""
 
 
@@ -47,12 +47,12 @@ def held(limits: Limits, sent: bytes, body: bytes, *, is_read: bool = True) -> b
             theirs.setblocking(False)
             await loop.connect_accepted_socket(lambda: Seen(config, state, {}), ours)
             await loop.sock_sendall(theirs, sent)
-            came = b""
+            came = bytearray()
             while is_read and (part := await loop.sock_recv(theirs, 1 << 16)):
                 came += part
             await asyncio.wait_for(is_over.wait(), HANG_GUARD_S)
             assert not state.connections
-            return came
+            return bytes(came)
 
     return asyncio.run(run())
 
