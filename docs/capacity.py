@@ -42,7 +42,7 @@ class Kind:
 
 
 KINDS = (
-    Kind("storybook, 512 x 512, 25 steps", "CPU core", 0.81, 60e3, 40e6),
+    Kind("storybook, 512 x 512, 25 steps", "CPU core", 0.75, 60e3, 40e6),
     Kind("storybook, 512 x 512, 25 steps", "H100", 1 / 9.8, 60e3, 40e6),
     Kind("SD 1.5, 512 x 512, 20 steps", "H100", 20 * 0.0291 / 4 + 0.0279, 150e3, 2.1e9),
     Kind("SDXL, 1024 x 1024, 20 steps", "H100", 20 * 0.1604 / 4 + 0.1417, 600e3, 6.9e9),
