@@ -61,7 +61,7 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        where = " ".join(str(error).split())[:100]
+        where = " ".join(str(error).split())
         raise RefusedError(
             f"The request is not JSON that can be read ({where})."
         ) from error

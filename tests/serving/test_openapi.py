@@ -50,6 +50,7 @@ def test_every_operation_says_what_it_takes_and_answers() -> None:
             given = told.get("parameters", [])
             assert {each["name"] for each in given} == named
             assert all(each["in"] == "path" and each["required"] for each in given)
+            assert told.get("requestBody", {"required": True})["required"] is True
             for answer in told["responses"].values():
                 assert resolved(answer, DESCRIBED)["description"]
 
