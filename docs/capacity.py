@@ -21,10 +21,6 @@ SHARD = 256
 """Images in a shard."""
 LINK_BYTES_S = 10e9 / 8
 """Of a network of 10 Gbit/s."""
-NOTE_BYTES = 150
-"""About what the manifest has of an image."""
-ID_BYTES = 16
-"""What a run remembers of each id in memory."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +74,3 @@ def limits(kind: Kind) -> Iterator[tuple[str, float]]:
     yield "an object store, a file each, below one prefix", DAY_S * PUTS_A_SECOND
     yield f"the same, in shards of {SHARD} images", DAY_S * PUTS_A_SECOND * SHARD
     yield "a network of 10 Gbit/s to the store", DAY_S * LINK_BYTES_S / kind.file_bytes
-
-
-def bookkeeping(images: float) -> tuple[float, float]:
-    """Return the bytes of the manifest of so many images, and those in memory."""
-    return images * NOTE_BYTES, images * ID_BYTES

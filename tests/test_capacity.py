@@ -2,7 +2,7 @@
 
 import pytest
 
-from docs.capacity import DAY_S, KINDS, Kind, bookkeeping, devices, limits, needs
+from docs.capacity import DAY_S, KINDS, Kind, devices, limits, needs
 
 PLAIN = Kind("plain", "GPU", 1.0, 1e6, 1e9)
 
@@ -32,7 +32,3 @@ def test_limits_grow_with_what_is_sent_less() -> None:
     saves, hears, *_ = said.values()
     assert saves == pytest.approx(DAY_S / 0.0073)
     assert hears == pytest.approx(DAY_S / 0.00025)
-
-
-def test_what_is_kept_of_images() -> None:
-    assert bookkeeping(1e6) == (150e6, 16e6)

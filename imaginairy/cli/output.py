@@ -110,8 +110,9 @@ class Drawing:
         if self.ray is None:
             return
 
-        from imaginairy.fleet.ray_cluster import settled
+        from imaginairy.fleet.ray_cluster import require_package, settled
 
+        require_package()
         settled(self.ray)
         if self.output is None:
             raise BadOptionError(

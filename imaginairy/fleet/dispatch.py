@@ -12,12 +12,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from imaginairy.fleet.rows import PromptRow
+from imaginairy.fleet.tries import TRIES
 from imaginairy.order import models_of
 from imaginairy.schema import ImaginePrompt
 
 MOST_TOGETHER = 8
 """Prompts of a task: as many as are drawn at once where there is room."""
-TRIES = 3
 READ_AHEAD = 16
 """Tasks for each worker that are read ahead, to lay together what is alike."""
 MOST_AHEAD = 10_000

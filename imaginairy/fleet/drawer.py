@@ -44,19 +44,6 @@ class Drawer:
 
         return ModelStore(self.device, self.precision, low_memory=self.low_memory)
 
-    def draw(
-        self, prompts: "Iterable[str | ImaginePrompt]", observer: Observer | None = None
-    ) -> "list[Outcome]":
-        """Return what came of each prompt, in order: a result, or what it failed of.
-
-        Args:
-            observer: told what happens while it happens.
-
-        Raises:
-            BadOptionError: the settings cannot be drawn with here.
-        """
-        return list(self.drawn(prompts, observer))
-
     def drawn(
         self,
         prompts: "Iterable[str | ImaginePrompt]",
@@ -64,14 +51,18 @@ class Drawer:
         *,
         batch_size: int | None = None,
     ) -> "Iterator[Outcome]":
-        """Yield what comes of each prompt as soon as it is finished; see `draw`.
+        """Yield what comes of each prompt as soon as it is finished, in order.
 
-        Prompts of one kind, next to each other, are drawn together, as
-        `imaginairy.imagine` does; one that fails takes no other with it. All that comes
-        can be sent to another process.
+        That is a result, or what it failed of. Prompts of one kind, next to each other,
+        are drawn together, as `imaginairy.imagine` does; one that fails takes no other
+        with it. All that comes can be sent to another process.
 
         Args:
+            observer: told what happens while it happens.
             batch_size: for this once, in place of its own.
+
+        Raises:
+            BadOptionError: the settings cannot be drawn with here.
         """
         from imaginairy.batches import Batches
         from imaginairy.outcomes import outcomes

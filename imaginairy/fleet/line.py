@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from imaginairy.errors import NotEnoughMemoryError, WorkerLostError
 from imaginairy.fleet.messages import Came, Done, Task, Told
+from imaginairy.fleet.tries import TRIES
 
 if TYPE_CHECKING:
     from imaginairy.outcomes import Outcome
     from imaginairy.schema import ImaginePrompt
 
-MOST_TRIES = 3
-"""How many workers may end over a prompt before it is given up."""
 AHEAD = 3
 """How many tasks for each worker are begun, or wait, before the first is told of."""
 
@@ -185,9 +184,9 @@ class Line:
             return
         entry = self._entries[number]
         entry.losses += 1
-        if entry.losses >= MOST_TRIES and entry.missing:
+        if entry.losses >= TRIES and entry.missing:
             self._give_up(number, entry.missing[:1], _lost(how))
-        entry.is_apart |= entry.losses >= MOST_TRIES - 1
+        entry.is_apart |= entry.losses >= TRIES - 1
         entry.is_done = not entry.missing
         if not entry.is_done:
             self._waiting.appendleft(number)
@@ -218,7 +217,7 @@ class Line:
 
 def _lost(how: str) -> WorkerLostError:
     return WorkerLostError(
-        f"Each of {MOST_TRIES} workers that were to draw it ended before it was done "
+        f"Each of {TRIES} workers that were to draw it ended before it was done "
         f"({how}); where memory is short, give fewer workers or a smaller size."
     )
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from imaginairy.errors import BadOptionError, ImaginairyError, in_words
@@ -63,15 +64,23 @@ def ray_package() -> Any:
     Raises:
         BadOptionError: it is not installed.
     """
+    require_package()
     with unchanged():
-        try:
-            import ray
-        except ImportError as error:
-            raise BadOptionError(
-                "A cluster needs Ray, which is not installed; install it with: "
-                "pip install 'imaginairy[ray]'"
-            ) from error
+        import ray
     return ray
+
+
+def require_package() -> None:
+    """Refuse a cluster where Ray is not installed, before anything else is done.
+
+    Raises:
+        BadOptionError: it is not.
+    """
+    if find_spec("ray") is None:
+        raise BadOptionError(
+            "A cluster needs Ray, which is not installed; install it with: "
+            "pip install 'imaginairy[ray]'"
+        )
 
 
 @contextmanager

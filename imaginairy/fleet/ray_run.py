@@ -11,7 +11,7 @@ from imaginairy.errors import (
     ImaginairyError,
     in_words,
 )
-from imaginairy.fleet.dispatch import MOST_TOGETHER, TRIES, Dispatch, GivenUp
+from imaginairy.fleet.dispatch import MOST_TOGETHER, Dispatch, GivenUp
 from imaginairy.fleet.events import Progress
 from imaginairy.fleet.publisher import (
     HasFailed,
@@ -26,6 +26,7 @@ from imaginairy.fleet.ray_worker import RayWorker
 from imaginairy.fleet.rows import PromptRow
 from imaginairy.fleet.sinks.notes import fingerprint
 from imaginairy.fleet.surroundings import Surroundings
+from imaginairy.fleet.tries import TRIES
 from imaginairy.log import log
 
 LOOK_EVERY_S = 5.0

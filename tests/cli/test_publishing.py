@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
@@ -178,6 +179,15 @@ def test_a_device_of_a_cluster_need_not_be_here(publish: Publish) -> None:
     assert "answers at '127.0.0.1:9'" in ran.stderr
     ran = publish("--ray", "local", "--device", "cuda")
     assert "Device 'cuda' is not available here" in ran.stderr
+
+
+def test_a_cluster_that_cannot_be_leaves_nothing_behind(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ran = publish("--ray", "local")
+    assert ran.exit_code == 2 and "A cluster needs Ray" in ran.stderr
+    assert not Path("out").exists()
 
 
 def test_a_kind_needs_an_output(publish: Publish) -> None:

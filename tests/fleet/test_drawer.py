@@ -37,7 +37,7 @@ def test_it_draws_as_one_does_and_each_failure_stands_in_its_place(
         ImaginePrompt("a fox", model="nobody-has-this", **SMALL),
         ImaginePrompt("a bowl", model=str(tiny_folder), **SMALL),
     ]
-    first, refused, last = drawer.draw(prompts)
+    first, refused, last = drawer.drawn(prompts)
     assert isinstance(refused, UnknownModelError)
     wanted = list(imagine([prompts[0], prompts[2]], device="cpu", batch_size=1))
     for made, alone in zip((first, last), wanted, strict=True):
@@ -64,7 +64,7 @@ def test_a_result_can_be_sent_with_all_that_it_says(
         loras=[str(lora)],
         **SMALL,
     )
-    (result,) = drawer.draw([prompt])
+    (result,) = drawer.drawn([prompt])
     assert isinstance(result, ImagineResult)
     there = pickle.loads(pickle.dumps(result))
     assert there.metadata_dict() == result.metadata_dict()
@@ -106,4 +106,4 @@ def test_an_error_that_cannot_be_sent_is_told_of() -> None:
 
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(BadOptionError, match="Device 'cuda:99' is not available"):
-        Drawer("cuda:99").draw(["a fox"])
+        list(Drawer("cuda:99").drawn(["a fox"]))

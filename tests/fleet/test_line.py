@@ -10,8 +10,9 @@ import pytest
 
 from imaginairy import ImaginePrompt
 from imaginairy.errors import NotEnoughMemoryError, NotFiniteError, WorkerLostError
-from imaginairy.fleet.line import AHEAD, MOST_TRIES, Line
+from imaginairy.fleet.line import AHEAD, Line
 from imaginairy.fleet.messages import Came, Done, Task, Told
+from imaginairy.fleet.tries import TRIES
 
 ONE, TWO = "one", "two"
 
@@ -133,7 +134,7 @@ def test_an_observer_is_told_the_rest_where_a_worker_was_lost_in_between() -> No
 
 def test_the_prompt_that_ends_its_workers_is_given_up_alone() -> None:
     line = line_of("abc", "d")
-    for _ in range(MOST_TRIES - 1):
+    for _ in range(TRIES - 1):
         begun(line, ONE)
         line.lost(ONE, "the last by the signal SIGSEGV")
     apart = begun(line, ONE)
@@ -156,7 +157,7 @@ def test_the_prompt_that_ends_its_workers_is_given_up_alone() -> None:
 
 def test_a_prompt_alone_is_given_up_at_the_third_time() -> None:
     line = line_of("a", "b", workers=1)
-    for number in range(MOST_TRIES):
+    for number in range(TRIES):
         assert texts(begun(line, ONE)) == "a", number
         line.lost(ONE, "")
     assert isinstance(told(line)[0], WorkerLostError)
@@ -166,7 +167,7 @@ def test_a_prompt_alone_is_given_up_at_the_third_time() -> None:
 def test_what_is_drawn_apart_has_all_memory() -> None:
     line = line_of("a", "b", "c", workers=3)
     first = begun(line, TWO)
-    for _ in range(MOST_TRIES - 1):
+    for _ in range(TRIES - 1):
         assert texts(begun(line, ONE)) == "b"
         line.lost(ONE, "")
     line.lost("nobody", "")

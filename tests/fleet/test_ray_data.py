@@ -51,7 +51,7 @@ def test_each_row_comes_out_with_its_picture_or_with_why_there_is_none(
     a, b, c = made.to_pylist()
     seeds = [json.loads(row["metadata"])["seed"] for row in (a, c)]
     assert seeds[0] == 2**62 - 1
-    (alone,) = Drawer("cpu").draw([ImaginePrompt("a hen", seed=seeds[1], **small)])
+    (alone,) = Drawer("cpu").drawn([ImaginePrompt("a hen", seed=seeds[1], **small)])
     assert read_picture(c["image"], "c").tobytes() == alone.img.tobytes()
     assert (a["error"], c["error"]) == (None, None)
     assert (b["image"], b["metadata"]) == (None, None)
@@ -62,7 +62,7 @@ def test_pictures_come_as_arrays_too(small: dict[str, Any]) -> None:
     table = pyarrow.table({"prompt": ["a fox", ""], "seed": [1, 1]})
     made = ImagineRows(fields=small, image="array", device="cpu")(table)
     fox, nothing = made.column("image").to_pylist()
-    (alone,) = Drawer("cpu").draw([ImaginePrompt("a fox", seed=1, **small)])
+    (alone,) = Drawer("cpu").drawn([ImaginePrompt("a fox", seed=1, **small)])
     assert np.array_equal(fox, np.asarray(alone.img))
     assert (fox.shape, fox.dtype) == ((64, 64, 3), np.uint8)
     assert nothing.shape == (0, 0, 3)
