@@ -100,7 +100,7 @@ def test_a_run(cluster: str, row: Callable[..., PromptRow], tmp_path: Path) -> N
     ran = CliRunner().invoke(imagine_cmd, asked(file, cluster, out))
     assert ran.exit_code == 1
     assert "1 of 7 images could not be generated" in ran.stderr
-    alone = Drawer("cpu", batch_size=1).draw([each.prompt for each in rows])
+    alone = Drawer("cpu", batch_size=1).drawn([each.prompt for each in rows])
     drawn = pictures(out)
     assert drawn.keys() == {each.id for each in rows}
     for each, result in zip(rows, alone, strict=True):

@@ -34,7 +34,7 @@ def test_each_row_is_told_of_when_it_is_drawn_and_when_it_is_there(
         IsDrawn("fox2"),
         IsThere(["fox2"], files[1:]),
     ]
-    alone = drawer.draw([row.prompt for row in rows])
+    alone = drawer.drawn([row.prompt for row in rows])
     for file, result in zip(files, alone, strict=True):
         assert read_picture(Path(file)).tobytes() == result.img.tobytes()
     assert list(publisher.publish()) == []
