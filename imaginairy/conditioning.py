@@ -29,6 +29,10 @@ class Conditioning:
     """Which tokens are read, (batch, n) of bool; None where all are."""
     guidance: Tensor | None = None
     """The guidance scale, (batch,), for networks that read it; 1 is none."""
+    residuals: Sequence[Tensor] | None = None
+    """What controls add to each feature map that the way down of a UNet leaves for the
+    way up, and last to what comes of the middle, (batch, channels, h, w) each. They are
+    of one prediction, and not laid along the batch with others."""
     kept: Kept | None = None
     """What predictions leave for those that follow, where these are of the same
     pictures, told the same; it is not laid along the batch with that of others."""
@@ -97,7 +101,8 @@ class Conditioning:
         moved = self._mapped(lambda part: part.to(device))
         pooled = None if moved.pooled is None else moved.pooled.to(dtype)
         tokens = moved.tokens.to(dtype)
-        return replace(moved, tokens=tokens, pooled=pooled, kept=self.kept)
+        moved = replace(moved, tokens=tokens, pooled=pooled)
+        return replace(moved, residuals=self.residuals, kept=self.kept)
 
     def read(self) -> Tensor:
         """Return the mask, written out where all tokens are read."""

@@ -290,8 +290,9 @@ def guidance_waves(weights: Tensor, dim: int) -> Tensor:
     return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, dim % 2))
 
 
-class UNet(nn.Module):
-    """Predict the noise in noised latents, given the timestep and the text."""
+class WayDown(nn.Module):
+    """The part of a UNet that looks: what is told beside the text, and all the levels
+    down to the middle."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -312,6 +313,25 @@ class UNet(nn.Module):
         self.conv_in = Conv2d(config.in_channels, base, 3, padding=1)
         self.down = nn.ModuleList(DownLevel(level, config) for level in levels)
         self.middle = Middle(config)
+
+    def moment(self, timesteps: Tensor, text: Conditioning) -> Tensor:
+        """Embed the timestep and what is told beside the tokens, (batch, dim)."""
+        dtype = text.tokens.dtype
+        time = sinusoid(timesteps, self.config.channels[0]).to(dtype)
+        if self.guidance_in is not None:
+            time = time + self.guidance_in(text, dtype)
+        time = self.time_out(F.silu(self.time_in(time)))
+        if self.beside_text is not None:
+            time = time + self.beside_text(text)
+        return time
+
+
+class UNet(WayDown):
+    """Predict the noise in noised latents, given the timestep and the text."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__(config)
+        base, levels = config.channels[0], range(len(config.channels))
         skips = skip_channels(config)
         blocks = sum(len(level) for level in config.up)
         if blocks != len(skips):
@@ -340,18 +360,15 @@ class UNet(nn.Module):
         """
         dtype = computed_in(self.conv_in)
         text = conditioning.to(dtype=dtype)
-        time = sinusoid(timesteps, self.config.channels[0]).to(dtype)
-        if self.guidance_in is not None:
-            time = time + self.guidance_in(text, dtype)
-        time = self.time_out(F.silu(self.time_in(time)))
-        if self.beside_text is not None:
-            time = time + self.beside_text(text)
-        time = F.silu(time)  # which every residual block starts with, done once
+        # which every residual block starts with, done once
+        time = F.silu(self.moment(timesteps, text))
 
         skips = [self.conv_in(latents.to(dtype))]
         outer = text.kept.outer if text.kept else 0
         skips += self.down[0](skips[-1], time, text, stop=max(0, outer - 1))
         x = self.deep(skips, time, text)
+        if text.residuals is not None:
+            skips = [*map(torch.add, skips, text.residuals)]
         x = self.up[-1](x, skips, time, text)
         return self.conv_out(norm_silu(self.norm_out, x)).to(latents.dtype)
 
@@ -372,6 +389,9 @@ class UNet(nn.Module):
         for level, down in enumerate(self.down):
             skips += down(skips[-1], time, text, start=0 if level else near - 1)
         x = self.middle(skips[-1], time, text)
+        if text.residuals is not None:
+            *beside, below = text.residuals
+            skips, x = [*map(torch.add, skips, beside)], x + below
         for up in self.up:
             x = up(x, skips, time, text, leave=near)
         if kept is not None:
