@@ -33,6 +33,9 @@ class Conditioning:
     """What controls add to each feature map that the way down of a UNet leaves for the
     way up, and last to what comes of the middle, (batch, channels, h, w) each. They are
     of one prediction, and not laid along the batch with others."""
+    features: Sequence[Tensor] | None = None
+    """What controls add to the feature maps themselves where a level of the way down of
+    a UNet ends, finest first, (batch, channels, h, w) each; laid along no batch."""
     kept: Kept | None = None
     """What predictions leave for those that follow, where these are of the same
     pictures, told the same; it is not laid along the batch with that of others."""
@@ -102,7 +105,9 @@ class Conditioning:
         pooled = None if moved.pooled is None else moved.pooled.to(dtype)
         tokens = moved.tokens.to(dtype)
         moved = replace(moved, tokens=tokens, pooled=pooled)
-        return replace(moved, residuals=self.residuals, kept=self.kept)
+        return replace(
+            moved, residuals=self.residuals, features=self.features, kept=self.kept
+        )
 
     def read(self) -> Tensor:
         """Return the mask, written out where all tokens are read."""

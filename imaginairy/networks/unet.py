@@ -137,6 +137,7 @@ class DownLevel(nn.Module):
             for index, depth in enumerate(config.down[level])
         )
         last = level == len(config.channels) - 1
+        self.attends = any(config.down[level])
         self.downsample = (
             None if last else Conv2d(channels, channels, 3, stride=2, padding=1)
         )
@@ -148,19 +149,28 @@ class DownLevel(nn.Module):
         text: Conditioning,
         start: int = 0,
         stop: int | None = None,
+        feature: Tensor | None = None,
     ) -> list[Tensor]:
         """Return the output of every block and of the halving, in order.
 
         Args:
             start: how many of the blocks it went through before.
             stop: how many of them are enough for now; None for all and the halving.
+            feature: what is added where it ends: to the last block if that attends to
+                the text, else to what comes last.
         """
         outputs = []
         for block in islice(self.blocks, start, stop):
             x = block(x, time, text)
             outputs.append(x)
-        if self.downsample is not None and stop is None:
+        if stop is not None:
+            return outputs
+        if feature is not None and self.attends and outputs:
+            outputs[-1] = x = x + feature
+        if self.downsample is not None:
             outputs.append(self.downsample(x))
+        if feature is not None and not self.attends:
+            outputs[-1] = outputs[-1] + feature
         return outputs
 
 
@@ -364,7 +374,7 @@ class UNet(WayDown):
         time = F.silu(self.moment(timesteps, text))
 
         skips = [self.conv_in(latents.to(dtype))]
-        outer = text.kept.outer if text.kept else 0
+        outer = text.kept.outer if text.kept and text.features is None else 0
         skips += self.down[0](skips[-1], time, text, stop=max(0, outer - 1))
         x = self.deep(skips, time, text)
         if text.residuals is not None:
@@ -381,14 +391,19 @@ class UNet(WayDown):
         Args:
             skips: what these blocks gave on the way down.
         """
-        kept = text.kept if text.kept and text.kept.outer else None
+        keeps = text.kept and text.kept.outer and text.features is None
+        kept = text.kept if keeps else None
         before = None if kept is None else kept.get(DEEP)
         if before is not None and before.dtype == time.dtype:
             return before
         near, skips = len(skips), [*skips]
+        features = [*(text.features or ())]
         for level, down in enumerate(self.down):
-            skips += down(skips[-1], time, text, start=0 if level else near - 1)
+            start, feature = 0 if level else near - 1, next_of(features)
+            skips += down(skips[-1], time, text, start=start, feature=feature)
         x = self.middle(skips[-1], time, text)
+        if features:  # of a network with fewer levels
+            x = x + features.pop(0)
         if text.residuals is not None:
             *beside, below = text.residuals
             skips, x = [*map(torch.add, skips, beside)], x + below
@@ -397,6 +412,11 @@ class UNet(WayDown):
         if kept is not None:
             kept.keep(DEEP, x)
         return x
+
+
+def next_of(features: list[Tensor]) -> Tensor | None:
+    """Take the first of what is left."""
+    return features.pop(0) if features else None
 
 
 def skip_channels(config: UNetConfig) -> list[int]:
