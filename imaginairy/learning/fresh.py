@@ -18,7 +18,7 @@ from imaginairy.errors import BadOptionError
 from imaginairy.families.family import DENOISER
 from imaginairy.learning.kinds import USUAL, Kind, Layers
 from imaginairy.networks.layers import Attention, Conv2d, Linear
-from imaginairy.networks.unet import SpatialTransformer
+from imaginairy.networks.unet_levels import SpatialTransformer
 
 INNER = ("down.", "middle.", "up.")
 """What names of layers begin with that are in the blocks of a UNet."""
