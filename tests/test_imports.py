@@ -121,6 +121,7 @@ MAY_IMPORT = {
     "prompt_syntax": {"prompt_language", "word_signs"},
     "word_signs": set(),
     "masks": {"errors", "images", "log", "masks", "sizes"},
+    "hints": {"errors", "hints", "images"},
     "sizes": {"errors"},
     "order": {
         "embedding",
@@ -205,7 +206,7 @@ KNOWS_NOTHING_OF = {
 }
 """What each module or folder of ours may not import of ours."""
 
-WITHOUT_TORCH = ("cli", "masks", "order", "plugins", "schema", "sources")
+WITHOUT_TORCH = ("cli", "hints", "masks", "order", "plugins", "schema", "sources")
 """Modules and folders that import nothing heavy, by themselves or through others."""
 
 HELP = """

@@ -1,0 +1,1 @@
+"""Hints: pictures that steer what is drawn, made of other pictures."""

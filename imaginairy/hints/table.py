@@ -1,0 +1,139 @@
+"""The kinds of hints, one row each; nothing here needs torch or OpenCV."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from imaginairy.errors import BadOptionError, near_miss
+from imaginairy.hints import colours, lines
+
+
+@dataclass(frozen=True)
+class HintOption:
+    """A number that a kind of hint takes."""
+
+    default: int | float
+    low: int | float
+    high: int | float
+    whole: bool = False
+    """Whether fractions are refused."""
+
+
+@dataclass(frozen=True)
+class HintKind:
+    """A kind of hint: what is seen in a picture, and how it is found."""
+
+    name: str
+    says: str
+    """What the hint shows, in one sentence."""
+    make: Callable[..., lines.Pixels]
+    """Takes the pixels (height, width, 3), 0 to 255, and `options` by name."""
+    also: tuple[str, ...] = ()
+    """Other names that it goes by."""
+    role: str | None = None
+    """The role of the model that finds it, or None where none is needed."""
+    options: Mapping[str, HintOption] = field(default_factory=dict)
+
+
+def _edges(low: float, high: float) -> dict[str, HintOption]:
+    return {"low": HintOption(low, 0, 1000), "high": HintOption(high, 0, 1000)}
+
+
+HINTS: dict[str, HintKind] = {
+    kind.name: kind
+    for kind in (
+        HintKind(
+            "canny",
+            "Edges, one pixel wide, white on black.",
+            lines.canny,
+            ("edges", "edge"),
+            options=_edges(100, 200),
+        ),
+        HintKind(
+            "lines",
+            "What is darker than its surroundings, as drawn lines are, white on black.",
+            lines.lines,
+            ("lineart", "line"),
+        ),
+        HintKind(
+            "scribble",
+            "The main edges in a broad stroke, white on black.",
+            lines.scribble,
+            ("sketch",),
+            options=_edges(40, 80),
+        ),
+        HintKind(
+            "blur",
+            "The picture, blurred.",
+            colours.blur,
+            ("gaussian",),
+            options={"sigma": HintOption(8.0, 0.1, 200)},
+        ),
+        HintKind("tile", "The picture itself, whose details are new.", colours.tile),
+        HintKind(
+            "colours",
+            "A grid of squares of the picture's mean colours.",
+            colours.colours,
+            ("colors", "color", "colour"),
+            options={"cell": HintOption(64, 2, 1024, whole=True)},
+        ),
+        HintKind(
+            "shuffle",
+            "The picture's colours, moved about by chance.",
+            colours.shuffle,
+            options={"seed": HintOption(0, 0, 2**32 - 1, whole=True)},
+        ),
+        HintKind(
+            "invert",
+            "The picture with light and dark exchanged, for black lines on white.",
+            colours.invert,
+            ("inverted",),
+        ),
+    )
+}
+"""Every kind of hint that is made of a picture alone; one for inpainting needs a mask,
+and `inpainting` makes it."""
+
+_BY_NAME = {name: kind for kind in HINTS.values() for name in (kind.name, *kind.also)}
+
+
+def hint_kind(name: str) -> HintKind:
+    """Return the row of a kind, by its name or another that it goes by.
+
+    Raises:
+        BadOptionError: no kind goes by that name.
+    """
+    kind = _BY_NAME.get(name.strip().lower())
+    if kind is None:
+        raise BadOptionError(
+            f"'{name}' is no kind of hint; there are {', '.join(HINTS)}."
+            f"{near_miss(name, _BY_NAME)}"
+        )
+    return kind
+
+
+def filled_options(kind: HintKind, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options of a kind, those that were not given by default.
+
+    Raises:
+        BadOptionError: one is not the kind's, no number, or out of its bounds.
+    """
+    for name, value in given.items():
+        option = kind.options.get(name)
+        if option is None:
+            takes = ", ".join(kind.options) or "none"
+            raise BadOptionError(
+                f"The hint {kind.name} has no option '{name}'; its options: {takes}."
+            )
+        allowed = (int,) if option.whole else (int, float)
+        if (
+            not isinstance(value, allowed)
+            or isinstance(value, bool)
+            or not option.low <= value <= option.high
+        ):
+            number = "a whole number" if option.whole else "a number"
+            raise BadOptionError(
+                f"{name} of the hint {kind.name} is {value!r}; give {number} from "
+                f"{option.low:g} to {option.high:g}."
+            )
+    return {name: given.get(name, row.default) for name, row in kind.options.items()}
