@@ -29,6 +29,9 @@ class Conditioning:
     """Which tokens are read, (batch, n) of bool; None where all are."""
     guidance: Tensor | None = None
     """The guidance scale, (batch,), for networks that read it; 1 is none."""
+    control: Tensor | None = None
+    """How much of each of the controls acts on it, (batch, controls), where they do not
+    act on all alike; 0 is nothing."""
     residuals: Sequence[Tensor] | None = None
     """What controls add to each feature map that the way down of a UNet leaves for the
     way up, and last to what comes of the middle, (batch, channels, h, w) each. They are
@@ -69,6 +72,7 @@ class Conditioning:
             _laid([each.ids for each in padded], "ids"),
             torch.cat([each.read() for each in padded]) if masked else None,
             _laid([each.guidance for each in padded], "guidance"),
+            _laid([each.control for each in padded], "control"),
         )
 
     def beside(self, other: Conditioning) -> Conditioning:
@@ -118,11 +122,17 @@ class Conditioning:
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Conditioning:
         """Do the same to every part that there is."""
-        pooled, ids, mask, guidance = (
+        pooled, ids, mask, guidance, control = (
             None if part is None else change(part)
-            for part in (self.pooled, self.ids, self.mask, self.guidance)
+            for part in (
+                self.pooled,
+                self.ids,
+                self.mask,
+                self.guidance,
+                self.control,
+            )
         )
-        return Conditioning(change(self.tokens), pooled, ids, mask, guidance)
+        return Conditioning(change(self.tokens), pooled, ids, mask, guidance, control)
 
 
 def _laid(parts: Sequence[Tensor | None], name: str) -> Tensor | None:

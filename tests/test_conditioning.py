@@ -22,11 +22,12 @@ def whole(seed: int, batch: int, tokens: int) -> Conditioning:
         noise(seed, batch, 3),
         noise(seed, batch, 2),
         read,
+        control=noise(seed, batch, 2),
     )
 
 
 def assert_same(ours: Conditioning, wanted: Conditioning) -> None:
-    for name in ("tokens", "pooled", "ids", "mask"):
+    for name in ("tokens", "pooled", "ids", "mask", "control"):
         one, other = getattr(ours, name), getattr(wanted, name)
         assert (one is None) == (other is None), name
         if one is not None:
