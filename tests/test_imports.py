@@ -78,6 +78,7 @@ MAY_IMPORT = {
     "replayed": {"conditioning", "device", "log"},
     "economy": {"device", "errors", "log", "networks"},
     "asked_files": {"checks", "errors"},
+    "control": {"asked_files", "checks", "errors", "lazy_image"},
     "embedding": {"asked_files", "errors"},
     "hypernetwork": {"asked_files", "errors"},
     "adapters.hypernetworks": {"errors", "families", "hypernetwork", "networks"}
