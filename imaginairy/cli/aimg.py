@@ -26,6 +26,8 @@ COMMANDS = Commands(
         "picture.",
         "gallery": "Write index.html beside the images of FOLDER, `outputs` by "
         "default.",
+        "hint": "Make hints of each FILE, a path or a web address: pictures that "
+        "steer others.",
         "imagine": "Generate an image of each PROMPT and save it; - reads standard "
         "input.",
         "inspect": "Say what a file of weights is: a model, a LoRA, a VAE, and for "

@@ -1,6 +1,6 @@
 """The kinds of hints, one row each; nothing here needs torch or OpenCV."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,4 +136,30 @@ def filled_options(kind: HintKind, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{name} of the hint {kind.name} is {value!r}; give {number} from "
                 f"{option.low:g} to {option.high:g}."
             )
-    return {name: given.get(name, row.default) for name, row in kind.options.items()}
+    filled = {name: given.get(name, row.default) for name, row in kind.options.items()}
+    if {"low", "high"} <= filled.keys() and filled["low"] > filled["high"]:
+        raise BadOptionError(
+            f"low of the hint {kind.name} is {filled['low']:g} and high is "
+            f"{filled['high']:g}; low can be no more than high."
+        )
+    return filled
+
+
+def shared_options(
+    names: Iterable[str], given: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return for each kind all its options, from numbers that are given once for all.
+
+    Raises:
+        BadOptionError: a kind is none, no kind takes an option, or one is wrong.
+    """
+    kinds = [hint_kind(name) for name in names]
+    for name in given:
+        if not any(name in kind.options for kind in kinds):
+            filled_options(kinds[0], {name: given[name]})
+    return {
+        kind.name: filled_options(
+            kind, {name: given[name] for name in kind.options if name in given}
+        )
+        for kind in kinds
+    }

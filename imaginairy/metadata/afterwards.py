@@ -20,7 +20,7 @@ from imaginairy.version import __version__
 
 KEY = "afterwards"
 """The entry of the metadata, and of a Pillow picture's `info`, that lists the steps."""
-UPSCALE, FIX_FACES, MASK = "upscale", "fix_faces", "mask"
+UPSCALE, FIX_FACES, MASK, HINT = "upscale", "fix_faces", "mask", "hint"
 Step = Mapping[str, Any]
 
 
@@ -45,8 +45,8 @@ def steps_of(written: Written) -> list[Step]:
 
 
 def is_mask(steps: Sequence[Step]) -> bool:
-    """Tell by its steps whether a picture only shows where another has something."""
-    return any(step.get("done") == MASK for step in steps)
+    """Tell by its steps whether a picture only shows what is where in another."""
+    return any(step.get("done") in (MASK, HINT) for step in steps)
 
 
 def changes(steps: Sequence[Step]) -> list[str]:
@@ -67,6 +67,8 @@ def changes(steps: Sequence[Step]) -> list[str]:
                     told.append(f"had its faces restored{by}")
             case "mask":
                 told.append(f"became a mask of '{step.get('mask_prompt')}'")
+            case "hint":
+                told.append(f"became a hint, {step.get('kind')}")
             case other:
                 told.append(f"went through '{other}'{by}")
     return told

@@ -86,7 +86,7 @@ def test_private_addresses_are_allowed_to_one_command_only(words: str) -> None:
 def test_every_command_is_under_the_one_name() -> None:
     assert set(aimg.commands) == {
         "again", "benchmark", "convert", "describe", "doctor", "edit", "extract",
-        "fix-faces", "gallery", "imagine", "inspect", "learn", "mask", "models",
+        "fix-faces", "gallery", "hint", "imagine", "inspect", "learn", "mask", "models",
         "serve", "upscale", "version",
     }  # fmt: skip
     said = CliRunner().invoke(aimg, ["--help"]).output

@@ -23,6 +23,7 @@ COMMANDS = (
     "upscale {}",
     "fix-faces {}",
     "mask {} fruit",
+    "hint {} canny",
     "again {}",
     "edit {} fruit --model storybook",
     "imagine fruit --model storybook --init-image {}",

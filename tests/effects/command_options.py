@@ -25,6 +25,7 @@ AGAIN = ("again", "--trust", "drawn.png")
 DESCRIBE = ("describe", "red.png", "--caption-model", "teller")
 AT_HOME = ("describe", "home.png")
 FACES = ("fix-faces", "face.png", "--model", "restorer", "--detector", "storybook")
+HINT = ("hint", "boxes.png", "canny")
 MASK = ("mask", "boxes.png", "red", "--mask-model", "finder")
 LARGER = ("upscale", "face.png", "--model", "x2.safetensors")
 LARGER_FACES = (*LARGER, "--fix-faces")
@@ -64,6 +65,21 @@ def refused(words: str) -> Judge:
         assert (before.code, after.code) == (0, 2)
         assert words in after.stderr
         assert not [name for name in after.files if name.startswith("outputs/")]
+
+    return judge
+
+
+def the_hint_is_of_that_kind(before: Ran, after: Ran) -> None:
+    assert [ran.done("hint")["kind"] for ran in (before, after)] == ["canny", "invert"]
+    assert differ(before, after)
+
+
+def the_hint_is_another(option: str, value: str) -> Judge:
+    """Return a judge that the option is noted, and that the hint is another."""
+
+    def judge(before: Ran, after: Ran) -> None:
+        assert str(after.done("hint")[option[2:]]).removesuffix(".0") == value
+        assert differ(before, after)
 
     return judge
 
@@ -207,6 +223,7 @@ def command_options() -> Iterator[Use]:
     yield from _of("learn", learn_options())
     yield from _of("describe", _describe())
     yield from _of("fix-faces", _fix_faces())
+    yield from _of("hint", _hint())
     yield from _of("mask", _mask())
     yield from _of("upscale", _upscale())
     yield Use("gallery", "folder", (*DRAW, ";", "gallery"),
@@ -294,6 +311,22 @@ def _fix_faces() -> Iterator[Row]:
     yield "--detector", (*FACES[:2], *restorer), finder, no_face_is_found
     yield from _files(FACES)
     yield from _device_and_quiet(FACES)
+
+
+def _hint() -> Iterator[Row]:
+    yield "files", HINT, ("hint", "red.png", "canny"), the_named_file_is_done
+    yield "kinds", HINT, (*HINT[:2], "invert"), the_hint_is_of_that_kind
+    for option, kind, value in (
+        ("--low", "canny", "1"),
+        ("--high", "canny", "1000"),
+        ("--sigma", "blur", "30"),
+        ("--cell", "colours", "8"),
+        ("--seed", "shuffle", "3"),
+    ):
+        base = ("hint", "face.png", kind)
+        yield option, base, (*base, option, value), the_hint_is_another(option, value)
+    yield from _files(HINT)
+    yield "--quiet", HINT, (*HINT, "--quiet"), less_is_said
 
 
 def _mask() -> Iterator[Row]:

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from imaginairy.errors import BadOptionError
 from imaginairy.hints.inpainting import masked_picture, masked_values
 from imaginairy.hints.make import make_hint
-from imaginairy.hints.table import HINTS, HintOption, hint_kind
+from imaginairy.hints.table import HINTS, HintOption, hint_kind, shared_options
 
 SIZE = (96, 64)
 BOX = (30, 20, 60, 45)
@@ -170,6 +170,8 @@ def test_a_kind_that_is_none_is_refused() -> None:
         ("canny", {"low": float("nan")}, "is nan; give a number"),
         ("canny", {"low": True}, "is True; give a number"),
         ("canny", {"high": "9"}, "is '9'; give a number"),
+        ("canny", {"low": 201}, "low of .* is 201 and high is 200; low can be no more"),
+        ("scribble", {"high": 39.5}, "is 40 and high is 39.5; low can be no more"),
         ("colours", {"cell": 2.5}, "is 2.5; give a whole number from 2 to 1024"),
         ("colours", {"cell": 1}, "is 1; give a whole number"),
         ("shuffle", {"seed": 2**32}, "give a whole number from 0 to"),
@@ -191,4 +193,12 @@ def test_options_work_at_their_bounds(
 ) -> None:
     assert option.low <= option.default <= option.high
     for value in (option.low, option.high):
-        assert make_hint(kind, room, SIZE, **{name: value}).size == SIZE
+        other = {"low": {"high": 1000}, "high": {"low": 0}}.get(name, {})
+        assert make_hint(kind, room, SIZE, **{name: value}, **other).size == SIZE
+
+
+def test_options_given_once_go_to_the_kinds_that_take_them() -> None:
+    asked = shared_options(["canny", "Edges", "blur"], {"low": 5, "sigma": 2})
+    assert asked == {"canny": {"low": 5, "high": 200}, "blur": {"sigma": 2}}
+    with pytest.raises(BadOptionError, match="hint blur has no option 'seed'"):
+        shared_options(["blur", "tile"], {"seed": 1})

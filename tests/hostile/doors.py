@@ -9,6 +9,7 @@ PICTURE = (
     "upscale {} --model lanczos --scale 1",
     "fix-faces {}",
     "mask {} fruit",
+    "hint {} canny,lines,shuffle",
     "again {} --steps 1",
     f"edit {{}} fruit --model storybook {FEW}",
     f"{DRAW} --init-image {{}}",

@@ -117,6 +117,14 @@ def an_edit(made: Made) -> None:
     assert distance(whole.image, dog.image) > 3
 
 
+def hints_of_a_dog(made: Made) -> None:
+    edges = made.picture("hints/000001_*_canny.jpg").image
+    coarse = made.picture("hints/000002_*_colours.jpg").image
+    assert edges.size == coarse.size == (512, 512)
+    assert 0.001 < np.mean(np.asarray(edges.convert("L")) > 128) < 0.2
+    assert np.asarray(coarse).reshape(16, 32, 16, 32, 3).std(axis=(1, 3)).mean() < 3
+
+
 def an_inspection(made: Made) -> None:
     text, said = made.said.rsplit("\n{", 1)
     assert "a model of Stable Diffusion 1.x" in text
@@ -335,6 +343,7 @@ CHECKS: dict[str, list[Check]] = {
         foreseen,
         gone_on_with,
         an_edit,
+        hints_of_a_dog,
         an_inspection,
         a_conversion,
     ],
