@@ -326,7 +326,7 @@ def _hint() -> Iterator[Row]:
         base = ("hint", "face.png", kind)
         yield option, base, (*base, option, value), the_hint_is_another(option, value)
     yield from _files(HINT)
-    yield "--quiet", HINT, (*HINT, "--quiet"), less_is_said
+    yield from _private_and_quiet(HINT)
 
 
 def _mask() -> Iterator[Row]:
@@ -365,6 +365,10 @@ def _files(base: tuple[str, ...]) -> Iterator[Row]:
 def _device_and_quiet(base: tuple[str, ...]) -> Iterator[Row]:
     no_device = refused("Error: Device 'abacus' is not available here")
     yield "--device", base, (*base, "--device", "abacus"), no_device
+    yield from _private_and_quiet(base)
+
+
+def _private_and_quiet(base: tuple[str, ...]) -> Iterator[Row]:
     private = (base[0], "http://127.0.0.1:9/a.png", *base[2:])
     given = (*private, "--allow-private-urls")
     yield "--allow-private-urls", base, given, a_closed_port_is_asked

@@ -48,6 +48,7 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
     "c2pa_key": st.sampled_from(SOURCES),
     "device": st.sampled_from(["cpu", "cuda", "cuda:9", "mps", "gpu", ""]),
     "files": st.sampled_from(SOURCES),
+    "kinds": st.sampled_from(["canny", "tile,blur", "cany", "", ",", "é"]),
     "model_a": st.sampled_from(SOURCES),
     "model_b": st.sampled_from(SOURCES),
     "models": st.sampled_from(SOURCES),
