@@ -119,7 +119,7 @@ def test_completion(shell: Shell, line: str, expected: set[str]) -> None:
     ("line", "offered"),
     [
         ("qu", ["quit"]),
-        ("h", ["help"]),
+        ("h", ["help", "hint"]),
         ("help ", [*sorted(aimg.commands)]),
         ("help ed", ["edit"]),
         ("exit ", []),
