@@ -125,8 +125,11 @@ def read_entries(folder: Path) -> Iterator[Entry]:
             continue  # a file that only goes by the name of a picture
         steps = afterwards.steps_of(written)
         metadata = written.metadata
-        if afterwards.is_mask(steps) or (metadata or {}).get("image_type") in MASKS:
-            continue  # it only shows where another picture has something
+        if (
+            afterwards.is_mask_or_hint(steps)
+            or (metadata or {}).get("image_type") in MASKS
+        ):
+            continue  # it only says something of another picture
         if metadata is None:
             foreign = read_foreign(written)
             metadata = {} if foreign is None else dict(foreign.fields)

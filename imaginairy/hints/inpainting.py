@@ -25,9 +25,3 @@ def masked_values(image: Image.Image, mask: Image.Image) -> npt.NDArray[np.float
     values = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
     values[np.asarray(mask.convert("L")) >= HALF] = HIDDEN
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
-
-
-def masked_picture(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """Return the same to look at, RGB: black where `masked_values` is -1."""
-    values = masked_values(image, mask)[0].transpose(1, 2, 0)
-    return Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8))

@@ -44,8 +44,8 @@ def steps_of(written: Written) -> list[Step]:
     return [step for step in given if isinstance(step, dict)]
 
 
-def is_mask(steps: Sequence[Step]) -> bool:
-    """Tell by its steps whether a picture only shows what is where in another."""
+def is_mask_or_hint(steps: Sequence[Step]) -> bool:
+    """Tell by its steps whether a picture was only made to say something of another."""
     return any(step.get("done") in (MASK, HINT) for step in steps)
 
 

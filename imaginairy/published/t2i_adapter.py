@@ -48,6 +48,17 @@ def _sized(
     )
 
 
+def _by_stage(config: T2IAdapterConfig, stages: str, blocks: str) -> Names:
+    """Name what is numbered by feature map, in it by blocks."""
+    names: Names = {}
+    for stage, _ in enumerate(config.channels):
+        ours, theirs = f"stages.{stage}", f"{stages}.{stage}"
+        names |= at(ours, theirs, {"conv_in": "in_conv", "conv_out": "out_conv"})
+        for block in range(config.blocks):
+            names |= at(f"{ours}.blocks.{block}", f"{theirs}.{blocks}.{block}", BLOCK)
+    return names
+
+
 def diffusers_config(shapes: Shapes, settings: Settings) -> T2IAdapterConfig:
     """Size one whose blocks are numbered by feature map."""
     light = "adapter.conv_in.weight" not in shapes
@@ -61,14 +72,7 @@ def diffusers_config(shapes: Shapes, settings: Settings) -> T2IAdapterConfig:
 
 def diffusers_names(config: T2IAdapterConfig) -> Names:
     """Name one as diffusers' T2IAdapter does."""
-    names = {"conv_in": "adapter.conv_in"}
-    for stage, _ in enumerate(config.channels):
-        ours, theirs = f"stages.{stage}", f"adapter.body.{stage}"
-        names |= {f"{ours}.conv_in": f"{theirs}.in_conv"}
-        names |= {f"{ours}.conv_out": f"{theirs}.out_conv"}
-        for block in range(config.blocks):
-            names |= at(f"{ours}.blocks.{block}", f"{theirs}.resnets.{block}", BLOCK)
-    return names
+    return {"conv_in": "adapter.conv_in"} | _by_stage(config, "adapter.body", "resnets")
 
 
 def light_config(shapes: Shapes, settings: Settings) -> T2IAdapterConfig:
@@ -81,14 +85,7 @@ def light_config(shapes: Shapes, settings: Settings) -> T2IAdapterConfig:
 
 def light_names(config: T2IAdapterConfig) -> Names:
     """Name a narrow one as its authors do."""
-    names: Names = {}
-    for stage, _ in enumerate(config.channels):
-        ours, theirs = f"stages.{stage}", f"body.{stage}"
-        names |= {f"{ours}.conv_in": f"{theirs}.in_conv"}
-        names |= {f"{ours}.conv_out": f"{theirs}.out_conv"}
-        for block in range(config.blocks):
-            names |= at(f"{ours}.blocks.{block}", f"{theirs}.body.{block}", BLOCK)
-    return names
+    return _by_stage(config, "body", "body")
 
 
 def row_config(shapes: Shapes, settings: Settings) -> T2IAdapterConfig:

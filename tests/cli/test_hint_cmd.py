@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from imaginairy.cli.aimg import aimg
 from imaginairy.hints.make import make_hint
 from imaginairy.hints.table import HINTS
-from imaginairy.metadata.afterwards import is_mask, steps_of
+from imaginairy.metadata.afterwards import is_mask_or_hint, steps_of
 from imaginairy.metadata.read import read_written
 
 Run = Callable[..., Result]
@@ -55,7 +55,7 @@ def test_it_says_what_was_done(run: Run) -> None:
     (step,) = steps_of(written)
     said = {name: step[name] for name in ("done", "kind", "low", "high")}
     assert said == {"done": "hint", "kind": "canny", "low": 30, "high": 200}
-    assert is_mask([step])
+    assert is_mask_or_hint([step])
 
 
 @pytest.mark.parametrize(

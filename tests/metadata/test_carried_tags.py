@@ -11,7 +11,7 @@ from imaginairy.metadata.afterwards import (
     KEY,
     carried_tags,
     changes,
-    is_mask,
+    is_mask_or_hint,
     noted,
     steps_of,
     with_step,
@@ -65,8 +65,8 @@ def test_what_was_done_in_words(step: dict[str, Any], words: str) -> None:
 
 
 def test_a_mask_is_told_by_any_of_its_steps() -> None:
-    assert is_mask([STEP, {"done": "mask"}])
-    assert not is_mask([STEP]) and not is_mask([])
+    assert is_mask_or_hint([STEP, {"done": "mask"}])
+    assert not is_mask_or_hint([STEP]) and not is_mask_or_hint([])
 
 
 def test_steps_are_noted_one_after_the_other_on_a_picture() -> None:
