@@ -90,7 +90,7 @@ class _Completed(Tensors):
             change = self.file.read(name)
         if name not in self.added:
             return change
-        own = self._own(name).float()
+        own = self._own(name).cpu().float()
         return (own + change.float().reshape(own.shape)).to(self.types[name])
 
     def rest(self) -> None:
@@ -98,7 +98,7 @@ class _Completed(Tensors):
 
     def _own(self, name: str) -> Tensor:
         """Return the UNet's tensor; of what sees more than latents, what sees these."""
-        own = self.unet[name].cpu()
+        own = self.unet[name]
         return own[:, : self.shapes[name][1]] if name == FIRST else own
 
     def _require(self, name: str) -> None:
