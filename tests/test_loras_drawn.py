@@ -21,7 +21,7 @@ from imaginairy.metadata.foreign import parse_parameters
 from imaginairy.metadata.tags import parameters_text
 from imaginairy.outcomes import grouped
 from imaginairy.settling import settled
-from imaginairy.sources.adapters import VARIABLE
+from imaginairy.sources.shelves import ADAPTERS
 from tests.support.adapters import kohya, save_bundled_style, save_style, saved
 from tests.support.commands import Run, assert_refused, run_here
 from tests.support.pictures import pixels
@@ -46,7 +46,7 @@ def loras(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _found(loras: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, str(loras))
+    monkeypatch.setenv(ADAPTERS.variable, str(loras))
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def run(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `aimg` in a folder of its own, with its own LoRAs."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
+    monkeypatch.setenv(ADAPTERS.variable, str(tmp_path / "mine"))
 
     def run(*words: object) -> Any:
         stores.clear()  # what was looked up once stays the same

@@ -21,7 +21,8 @@ from imaginairy.learning.kinds import (
     Learnt,
 )
 from imaginairy.sizes import drawable
-from imaginairy.sources.adapter_folders import learnt_folder, own_folders
+from imaginairy.sources.adapter_folders import own_folders
+from imaginairy.sources.shelves import ADAPTERS
 
 WEIGHTS, STATE = ".safetensors", ".learning"
 """How files of what was learnt end, and those of how far it is."""
@@ -136,7 +137,7 @@ class Lesson:
             return Path(self.output)
         name = re.sub(r"[^\w.-]+", "-", self.word or Path(self.folder).resolve().name)
         homes = own_folders()
-        home = homes[0] if homes else learnt_folder()
+        home = homes[0] if homes else ADAPTERS.learnt
         return home / f"{name.strip('-.') or 'learnt'}{WEIGHTS}"
 
     @property

@@ -1,31 +1,21 @@
 """The folders in which adapters are looked for by name, and the files in them.
 
-Those that `IMAGINAIRY_ADAPTERS` names come first, then those by the model, where other
-tools keep theirs, then what was learnt here, then what was fetched from addresses, then
-what comes with the package.
+Those that a variable names come first, then those by the model, where other tools keep
+theirs, then what was learnt here, then what was fetched from addresses, then what comes
+with the package. Which these are is said by a `Shelf`, one for each kind of files.
 """
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path, user_data_path
-
 from imaginairy.sources.from_address import ENDINGS
-from imaginairy.sources.rows import BUNDLED_FOLDER
+from imaginairy.sources.shelves import ADAPTERS, Shelf
 
-VARIABLE = "IMAGINAIRY_ADAPTERS"
-"""The variable that names folders, as many as one likes."""
-BESIDE = (
-    "loras", "lora", "lycoris", "embeddings", "embedding", "hypernetworks",
-    "hypernetwork", "adapters",
-)  # fmt: skip
-"""What other tools call their folders of adapters, in any case."""
 ROOT, DEEPEST = "models", 5
 """The folder in which other tools keep all that, and how far above a model it is."""
-BUNDLED = BUNDLED_FOLDER / "adapters"
 MOST_FILES = 20_000
 """How many entries of folders are looked at."""
 SETTLED_NS = 2_000_000_000
@@ -48,9 +38,14 @@ class _Entries:
 
 
 class Folders:
-    """Folders as they were last read; only what was changed since is read again."""
+    """Folders as they were last read; only what was changed since is read again.
 
-    def __init__(self) -> None:
+    Args:
+        shelf: the kind of files that is looked for.
+    """
+
+    def __init__(self, shelf: Shelf = ADAPTERS) -> None:
+        self.shelf = shelf
         self._read: dict[Path, _Entries] = {}
 
     def files(self, model: Path | None = None) -> Iterator[tuple[str, Path]]:
@@ -63,7 +58,7 @@ class Folders:
         for path, real in self._found(self.searched(model)):
             if real not in seen:
                 seen.add(real)
-                yield path.stem, path
+                yield self.shelf.name_of(path), path
 
     def inside(self, folder: Path) -> list[Path]:
         """Return the files that may be adapters in a folder, and in those in it."""
@@ -71,12 +66,12 @@ class Folders:
 
     def searched(self, model: Path | None = None) -> list[tuple[Path, bool]]:
         """Return the folders that are searched, and whether those in them are too."""
-        found = [(folder, True) for folder in own_folders()]
+        found = [(folder, True) for folder in own_folders(self.shelf)]
         if model is not None:
             near = around(model)
             found += [(each, True) for at in near for each in self._beside(at)]
             found.append((near[0], False))
-        others = (learnt_folder(), fetched_folder(), BUNDLED)
+        others = (self.shelf.learnt, self.shelf.fetched, self.shelf.bundled)
         return [*found, *((folder, True) for folder in others)]
 
     def _found(
@@ -96,9 +91,17 @@ class Folders:
                     return
 
     def _beside(self, home: Path) -> list[Path]:
+        ways = [way.split("/") for way in self.shelf.beside]
+        return sorted({each for way in ways for each in self._down(home, way)})
+
+    def _down(self, home: Path, way: Sequence[str]) -> list[Path]:
+        """Return the folders at the end of a way of names, in any case."""
+        if not way:
+            return [home]
         entries = self._entries(home)
         folders = entries.folders if entries else ()
-        return [each for each in folders if each.name.lower() in BESIDE]
+        named = [each for each in folders if each.name.lower() == way[0]]
+        return [deep for each in named for deep in self._down(each, way[1:])]
 
     def _within(
         self, folder: Path, is_deep: bool, above: set[tuple[int, int]]
@@ -143,9 +146,11 @@ def _read(folder: Path, changed: int) -> _Entries:
     return _Entries(changed, is_settled, tuple(files), tuple(folders), len(entries))
 
 
-def files(model: Path | None = None) -> Iterator[tuple[str, Path]]:
+def files(
+    model: Path | None = None, shelf: Shelf = ADAPTERS
+) -> Iterator[tuple[str, Path]]:
     """Yield the names and paths of files that may be adapters; see `Folders.files`."""
-    return Folders().files(model)
+    return Folders(shelf).files(model)
 
 
 def around(model: Path) -> list[Path]:
@@ -161,9 +166,9 @@ def around(model: Path) -> list[Path]:
     return above[: highest + 2]
 
 
-def own_folders() -> list[Path]:
+def own_folders(shelf: Shelf = ADAPTERS) -> list[Path]:
     """Return the folders that the user names, whether they are there or not."""
-    said = os.environ.get(VARIABLE, "").split(os.pathsep)
+    said = os.environ.get(shelf.variable, "").split(os.pathsep)
     return [_expanded(each) for each in said if each.strip()]
 
 
@@ -172,13 +177,3 @@ def _expanded(folder: str) -> Path:
         return Path(folder).expanduser()
     except RuntimeError:  # of a user who is not there
         return Path(folder)
-
-
-def fetched_folder() -> Path:
-    """Return where what came from web addresses is kept."""
-    return user_cache_path("imaginairy") / "adapters"
-
-
-def learnt_folder() -> Path:
-    """Return where what is learnt goes unless another place is named."""
-    return user_data_path("imaginairy") / "adapters"

@@ -1,7 +1,8 @@
 """Where adapters lie, LoRAs and their kin: by name, path, repository or address.
 
 There is no list of them as there is of models, so that a name is that of a file in one
-of a few folders; see `adapter_folders`.
+of a few folders; see `adapter_folders`. What else goes beside models and lies in
+folders of its own is found the same way: each kind has its shelf, see `shelves`.
 """
 
 import re
@@ -14,13 +15,7 @@ from urllib.parse import urlsplit
 from imaginairy.errors import UnknownModelError, near_miss, shown
 from imaginairy.sources import hub
 from imaginairy.sources.adapter_facts import header_of
-from imaginairy.sources.adapter_folders import (
-    VARIABLE,
-    Folders,
-    fetched_folder,
-    files,
-    own_folders,
-)
+from imaginairy.sources.adapter_folders import Folders, files, own_folders
 from imaginairy.sources.checksum import checksum, checksum_of_tensors
 from imaginairy.sources.from_address import (
     ENDINGS,
@@ -28,7 +23,9 @@ from imaginairy.sources.from_address import (
     fetch_from,
 )
 from imaginairy.sources.locate import existing
+from imaginairy.sources.repo_names import leads_out, repo_of
 from imaginairy.sources.rows import HubFile, HubRepo, LocalPath
+from imaginairy.sources.shelves import ADAPTERS, Shelf
 from imaginairy.urls import SCHEMES, without_secrets
 
 MOST_SHOWN = 12
@@ -39,9 +36,6 @@ CALLED = "ss_output_name"
 HASH = re.compile(r"[0-9a-f]{8,64}")
 LARGEST = 2_000_000_000
 """Bytes; what is larger is no adapter."""
-USUAL = ("pytorch_lora_weights", "adapter_model", "learned_embeds")
-"""What the one file of an adapter is called that lies in a folder of its own."""
-REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?(?::([^:]+))?")
 
 
 @dataclass(frozen=True)
@@ -63,10 +57,15 @@ class AdapterRow:
     place: Place
     is_known: bool = False
     """Whether it goes by the name of a file in one of the folders."""
+    shelf: Shelf = ADAPTERS
+    """What kind of file it is."""
 
 
 def locate_adapter(
-    name: str, model: Path | None = None, kind: str = "LoRA"
+    name: str,
+    model: Path | None = None,
+    kind: str | None = None,
+    shelf: Shelf = ADAPTERS,
 ) -> AdapterRow:
     """Return the adapter meant by a name; nothing is fetched or opened.
 
@@ -74,25 +73,25 @@ def locate_adapter(
         name: that of a file in one of the folders, without its ending, a path,
             `owner/repo[@revision][:file]` or a web address.
         model: the file or folder of the model that it is for.
-        kind: what it is called in messages.
+        kind: what it is called in messages, where that is not as the shelf says.
+        shelf: which kind of files is meant, and so in which folders they are.
 
     Raises:
         UnknownModelError: nothing goes by that name.
     """
     if scheme_of(name) in SCHEMES:
-        return _at_address(name)
-    if not is_path(name) and (found := named_in_folders(name, model)):
-        return AdapterRow(name, LocalPath(found), is_known=True)
+        recorded, place = _at_address(name)
+        return AdapterRow(recorded, place, shelf=shelf)
+    if not is_path(name) and (found := named_in_folders(name, model, shelf)):
+        return AdapterRow(name, LocalPath(found), is_known=True, shelf=shelf)
     if path := existing(name):
         path = path.absolute()
-        return AdapterRow(str(path), LocalPath(path))
-    if (repo := REPO.fullmatch(name)) and not repo[1].lower().endswith(ENDINGS):
-        owner, revision, file = repo[1], repo[2] or "main", repo[3]
-        place = HubFile(owner, file, revision) if file else HubRepo(owner, revision)
-        return AdapterRow(name, place)
-    if path := named_inside(name, model):
-        return AdapterRow(name, LocalPath(path), is_known=True)
-    raise UnknownModelError(_unknown(name, model, kind))
+        return AdapterRow(str(path), LocalPath(path), shelf=shelf)
+    if (repo := repo_of(name)) and not repo.repo.lower().endswith(ENDINGS):
+        return AdapterRow(name, repo, shelf=shelf)
+    if path := named_inside(name, model, shelf):
+        return AdapterRow(name, LocalPath(path), is_known=True, shelf=shelf)
+    raise UnknownModelError(unknown(name, model, kind, shelf))
 
 
 def is_path(name: str) -> bool:
@@ -101,18 +100,22 @@ def is_path(name: str) -> bool:
     return looks_so and existing(name) is not None
 
 
-def _at_address(url: str) -> AdapterRow:
-    """Return what lies at an address; a file of the hub's is asked of the hub."""
+def _at_address(url: str) -> tuple[str, HubFile | Address]:
+    """Return what lies at an address is recorded as, and where it lies.
+
+    A file of the hub's is asked of the hub.
+    """
     from huggingface_hub import constants
 
     start = rf"(?:{re.escape(constants.ENDPOINT)}|https://huggingface\.co)"
-    if page := re.match(
+    page = re.match(
         rf"{start}/([\w.-]+/[\w.-]+)/(?:resolve|blob)/([^/]+)/([^?#]+)", url
-    ):
+    )
+    if page and not any(map(leads_out, page.groups())):
         repo, revision, file = page.groups()
         at = "" if revision == "main" else f"@{revision}"
-        return AdapterRow(f"{repo}{at}:{file}", HubFile(repo, file, revision))
-    return AdapterRow(without_secrets(url), Address(url))
+        return f"{repo}{at}:{file}", HubFile(repo, file, revision)
+    return without_secrets(url), Address(url)
 
 
 def scheme_of(name: str) -> str:
@@ -123,13 +126,15 @@ def scheme_of(name: str) -> str:
         return ""
 
 
-def named_in_folders(name: str, model: Path | None = None) -> Path | None:
+def named_in_folders(
+    name: str, model: Path | None = None, shelf: Shelf = ADAPTERS
+) -> Path | None:
     """Return the first file of a name, with or without its folder and its ending."""
     parts = Path(name).parts
     if not parts or {"..", "~", Path(name).anchor} & {*parts}:
         return None
     same, alike = [], []
-    for stem, path in files(model):
+    for stem, path in files(model, shelf):
         if tuple(path.parts[-len(parts) :])[:-1] != parts[:-1]:
             continue
         if parts[-1] in (stem, path.name):
@@ -140,20 +145,27 @@ def named_in_folders(name: str, model: Path | None = None) -> Path | None:
     return next(iter([*same, *alike]), None)
 
 
-def _unknown(name: str, model: Path | None, kind: str) -> str:
-    names = list(dict.fromkeys(stem for stem, _ in files(model)))
+def unknown(
+    name: str,
+    model: Path | None = None,
+    kind: str | None = None,
+    shelf: Shelf = ADAPTERS,
+) -> str:
+    """Say that nothing goes by a name, and what there is."""
+    kind = kind or shelf.noun
+    names = list(dict.fromkeys(stem for stem, _ in files(model, shelf)))
     listed = ", ".join(names[:MOST_SHOWN])
     listed += f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else ""
     where = f"those found are {listed}" if names else "no folder holds any"
-    if gone := [f"'{each}'" for each in own_folders() if not each.is_dir()]:
+    if gone := [f"'{each}'" for each in own_folders(shelf) if not each.is_dir()]:
         where += f", and there is no folder {', '.join(gone)}"
     hint = near_miss(name, names) if names else ""
-    if ":" in name and not hint and kind == "LoRA":
-        hint = " A weight is written NAME=0.8."
+    if ":" in name and not hint and kind == shelf.noun:
+        hint = shelf.example
     return (
         f"There is no {kind} {shown(name)}: {where}; give the path of one, owner/repo "
         "or owner/repo:FILE on the hub, or a web address, or name the folders of yours "
-        f"in {VARIABLE}.{hint}"
+        f"in {shelf.variable}.{hint}"
     )
 
 
@@ -161,17 +173,17 @@ def adapter_on_disk(row: AdapterRow) -> Path | None:
     """Return where an adapter lies on this machine; None where it is to be fetched."""
     match row.place:
         case LocalPath(path):
-            return chosen_in(path)
+            return chosen_in(path, row.shelf)
         case HubFile() as file:
             return hub.cached(file)
         case HubRepo(repo, revision):
             snapshot = hub.cached_snapshot(repo, revision)
             try:
-                return chosen_in(snapshot) if snapshot else None
+                return chosen_in(snapshot, row.shelf) if snapshot else None
             except UnknownModelError:
                 return None
         case Address(url):
-            return cached_from(url, fetched_folder())
+            return cached_from(url, row.shelf.fetched)
 
 
 def fetch_adapter(row: AdapterRow) -> Path:
@@ -188,10 +200,10 @@ def fetch_adapter(row: AdapterRow) -> Path:
         case HubFile() as file:
             return hub.fetch(file)
         case HubRepo(repo, revision):
-            wanted = chosen(hub.repo_files(repo, revision), repo)
+            wanted = chosen(hub.repo_files(repo, revision), repo, row.shelf)
             return hub.fetch(HubFile(repo, wanted, revision))
         case Address(url):
-            return fetch_from(url, fetched_folder())
+            return fetch_from(url, row.shelf.fetched)
         case LocalPath(path):
             raise UnknownModelError(f"There is no adapter at '{path}' any more.")
 
@@ -208,7 +220,7 @@ def adapter_source(row: AdapterRow) -> str:
     return ""
 
 
-def chosen_in(path: Path) -> Path | None:
+def chosen_in(path: Path, shelf: Shelf = ADAPTERS) -> Path | None:
     """Return a file, or the one adapter in a folder; None where nothing is there.
 
     Raises:
@@ -216,12 +228,12 @@ def chosen_in(path: Path) -> Path | None:
     """
     if not path.is_dir():
         return path if path.exists() else None
-    inside = Folders().inside(path)
+    inside = Folders(shelf).inside(path)
     names = [file.relative_to(path).as_posix() for file in inside]
-    return path / chosen(names, str(path))
+    return path / chosen(names, str(path), shelf)
 
 
-def chosen(names: Sequence[str], origin: str) -> str:
+def chosen(names: Sequence[str], origin: str, shelf: Shelf = ADAPTERS) -> str:
     """Choose the one adapter among the files of a folder or a repository.
 
     Raises:
@@ -229,7 +241,7 @@ def chosen(names: Sequence[str], origin: str) -> str:
     """
     weights = [name for name in names if name.lower().endswith(ENDINGS)]
     safe = [name for name in weights if name.lower().endswith(".safetensors")]
-    usual = [name for name in safe or weights if Path(name).stem in USUAL]
+    usual = [name for name in safe or weights if Path(name).stem in shelf.usual]
     for few in (usual, safe, weights):
         if len(few) == 1:
             return few[0]
@@ -241,9 +253,11 @@ def chosen(names: Sequence[str], origin: str) -> str:
     )
 
 
-def named_inside(name: str, model: Path | None = None) -> Path | None:
+def named_inside(
+    name: str, model: Path | None = None, shelf: Shelf = ADAPTERS
+) -> Path | None:
     """Return the first adapter in the folders that calls itself so in its header."""
-    found = (path for _, path in files(model))
+    found = (path for _, path in files(model, shelf))
     called = (path for path in found if header_of(path)[1].get(CALLED) == name)
     return next(called, None) if name else None
 

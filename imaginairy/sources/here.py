@@ -7,7 +7,8 @@ from imaginairy.sources import hub
 from imaginairy.sources.adapters import named_in_folders
 from imaginairy.sources.catalog import MODELS
 from imaginairy.sources.fetch import on_disk
-from imaginairy.sources.locate import REPO_NAME, existing
+from imaginairy.sources.locate import existing
+from imaginairy.sources.repo_names import REPO_NAME
 
 
 def here(name: str) -> tuple[Path, str | None]:

@@ -1,6 +1,5 @@
 """Which model a name means: a row, a path, a repository, or none."""
 
-import re
 from os import PathLike
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from imaginairy.sources.catalog import find, known
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.layouts import CHECKPOINT_ENDINGS
 from imaginairy.sources.own_default import OwnDefault, own_default
+from imaginairy.sources.repo_names import REPO_NAME
 from imaginairy.sources.roles import BUNDLED_MODEL, DEFAULT_MODEL, DRAWS, role_named
 from imaginairy.sources.rows import HubFile, HubRepo, LocalPath, ModelRow
 
 OVER = "+"
 """What stands between the file of a network alone and the model with the others."""
-REPO_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 def locate(role: str, name: str | None) -> ModelRow:

@@ -13,7 +13,7 @@ from PIL import Image
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import ImaginairyError
 from imaginairy.models.known_adapters import known_adapters
-from imaginairy.sources.adapter_folders import BUNDLED
+from imaginairy.sources.shelves import ADAPTERS
 from imaginairy.weights.weightfile import open_weights
 from storybook.reports.adapters import is_creature
 from storybook.reports.color_check import check
@@ -98,7 +98,7 @@ def test_at_no_strength_and_afterwards_nothing_of_a_style_is_left(
     store: ModelStore,
 ) -> None:
     before = pixels(alone(store))
-    names = (each.stem for each in BUNDLED.glob("*.safetensors"))
+    names = (each.stem for each in ADAPTERS.bundled.glob("*.safetensors"))
     none = [f"{name}=0" for name in sorted(names) if name != "snorple"]
     assert (pixels(alone(store, *none)) == before).all()
     assert (pixels(alone(store, "ink-outline", "blue-hour")) != before).any()
@@ -126,7 +126,7 @@ def test_a_learned_word_draws_what_the_world_does_not_have(
     texts = ("a snorple", "a snorple on a pink background", "a drawing of a snorple")
     prompts = [prompt(text, seed) for seed, text in enumerate(texts, start=1)]
     assert all(is_creature(each.img) for each in imagine(prompts, store=store))
-    monkeypatch.setattr("imaginairy.sources.adapter_folders.BUNDLED", tmp_path)
+    monkeypatch.setattr("imaginairy.sources.shelves.BUNDLED_FOLDER", tmp_path)
     assert not any(is_creature(each.img) for each in imagine(prompts, store=store))
 
 
@@ -166,7 +166,9 @@ def test_four_steps_are_enough_with_the_lora_for_them(
 
 def test_they_are_small_and_say_what_they_are() -> None:
     there = {
-        each.name: each for each in known_adapters() if each.path.parent == BUNDLED
+        each.name: each
+        for each in known_adapters()
+        if each.path.parent == ADAPTERS.bundled
     }
     words = {name: each.words for name, each in there.items()}
     assert words == {
@@ -177,7 +179,7 @@ def test_they_are_small_and_say_what_they_are() -> None:
         "snorple": (),
         "soft-pastel": ("soft pastel",),
     }
-    assert sum(each.stat().st_size for each in BUNDLED.iterdir()) < LARGEST
+    assert sum(each.stat().st_size for each in ADAPTERS.bundled.iterdir()) < LARGEST
     for each in there.values():
         held = open_weights(each.path)
         assert {*held.types.values()} == {torch.float16}

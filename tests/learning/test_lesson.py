@@ -27,8 +27,8 @@ from imaginairy.errors import (
 )
 from imaginairy.learning.state import State, write_state
 from imaginairy.prompt_fields.wording import MAX_SEED
-from imaginairy.sources.adapter_folders import learnt_folder
 from imaginairy.sources.adapters import locate_adapter
+from imaginairy.sources.shelves import ADAPTERS
 
 SHORT: dict[str, Any] = {"rank": 2, "steps": 4, "size": "64x64", "learning_rate": 0.01}
 
@@ -300,7 +300,7 @@ def test_it_goes_where_adapters_are_found(
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     place = Lesson("pictures", "zorb style").out
-    assert place == learnt_folder() / "zorb-style.safetensors"
+    assert place == ADAPTERS.learnt / "zorb-style.safetensors"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"")
     assert locate_adapter("zorb-style").place.path == place  # type: ignore[union-attr]

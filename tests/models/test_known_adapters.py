@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.models.known_adapters import KnownAdapter, known_adapters
-from imaginairy.sources.adapter_folders import VARIABLE
+from imaginairy.sources.shelves import ADAPTERS
 from tests.support.adapters import kohya, save_bundled_style, saved
 from tests.support.commands import run_here
 
@@ -19,7 +19,7 @@ from tests.support.commands import run_here
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of adapters, with what is none among them."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
+    monkeypatch.setenv(ADAPTERS.variable, str(tmp_path / "mine"))
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "mine"
     folder.mkdir()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imaginairy.sources.adapter_folders import BUNDLED, VARIABLE, Folders, files
+from imaginairy.sources.adapter_folders import Folders, files
+from imaginairy.sources.shelves import ADAPTERS, CONTROLS
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def mine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one's own."""
-    monkeypatch.setenv(VARIABLE, str(home / "mine"))
+    monkeypatch.setenv(ADAPTERS.variable, str(home / "mine"))
     return home / "mine"
 
 
@@ -33,7 +34,7 @@ def save(path: Path) -> Path:
 
 def own(found: Iterable[tuple[str, Path]]) -> list[tuple[str, Path]]:
     """Return what was found but for what comes with the package."""
-    return [each for each in found if each[1].parent != BUNDLED]
+    return [each for each in found if each[1].parent != ADAPTERS.bundled]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,37 @@ def test_trees_of_other_tools_are_searched(
     (home / model).mkdir(parents=True) if not Path(model).suffix else save(home / model)
     found = [path for name, path in files(home / model) if name == "it"]
     assert found == [it] * (adapter is not None)
+
+
+CANNY = "canny/diffusion_pytorch_model.fp16.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("model", "control"),
+    [
+        ("webui/models/Stable-diffusion/m.ckpt", "webui/models/ControlNet/canny.pth"),
+        (
+            "webui/models/Stable-diffusion/1.5/m.ckpt",
+            "webui/extensions/sd-webui-controlnet/models/canny.pth",
+        ),
+        ("forge/models/Stable-diffusion/m.ckpt", f"forge/models/ControlNet/{CANNY}"),
+        ("ComfyUI/models/checkpoints/m.ckpt", "ComfyUI/models/controlnet/canny.pth"),
+        ("ComfyUI/models/unet/m.ckpt", "ComfyUI/models/t2i_adapter/1.5/canny.pth"),
+        ("invokeai/models/sd-1/main/m", f"invokeai/models/sd-1/controlnet/{CANNY}"),
+        ("invokeai/models/sdxl/main/m", f"invokeai/models/sdxl/t2i_adapter/{CANNY}"),
+        ("Swarm/Models/Stable-Diffusion/m.ckpt", f"Swarm/Models/controlnet/{CANNY}"),
+        ("webui/models/Stable-diffusion/m.ckpt", None),
+    ],
+)
+def test_so_are_those_of_their_controls(
+    model: str, control: str | None, home: Path
+) -> None:
+    """Of one in a folder of its own, that gives the name."""
+    it = save(home / (control or "webui/extensions/other/models/canny.pth"))
+    save(home / "webui/models/Lora/canny.safetensors")
+    (home / model).mkdir(parents=True) if not Path(model).suffix else save(home / model)
+    found = [path for name, path in files(home / model, CONTROLS) if name == "canny"]
+    assert found == [it] * (control is not None)
 
 
 def test_folders_are_read_again_when_they_change(mine: Path) -> None:

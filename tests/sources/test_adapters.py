@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from imaginairy.errors import DownloadError, InvalidUrlError, UnknownModelError
 from imaginairy.sources.adapter_facts import Beside, beside, header_of
-from imaginairy.sources.adapter_folders import BUNDLED, VARIABLE, files
+from imaginairy.sources.adapter_folders import files
 from imaginairy.sources.adapters import (
     AdapterRow,
     Address,
@@ -25,11 +25,12 @@ from imaginairy.sources.adapters import (
 from imaginairy.sources.checksum import checksum, checksum_of_tensors
 from imaginairy.sources.from_address import LONGEST
 from imaginairy.sources.rows import HubFile, HubRepo, LocalPath
+from imaginairy.sources.shelves import ADAPTERS, CONTROLS, Shelf
 from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo
 from tests.support.odd_server import OddServer
 
-BUNDLED_COUNT = len([*BUNDLED.glob("*.safetensors")])
+BUNDLED_COUNT = len([*ADAPTERS.bundled.glob("*.safetensors")])
 """How many come with the package, which are found behind those of one's own."""
 
 
@@ -53,7 +54,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def mine(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one's own, the second of two."""
     folders = (home / "none", home / "mine")
-    monkeypatch.setenv(VARIABLE, os.pathsep.join(map(str, folders)))
+    monkeypatch.setenv(ADAPTERS.variable, os.pathsep.join(map(str, folders)))
     return home / "mine"
 
 
@@ -83,7 +84,7 @@ def test_only_files_are_looked_at_each_once(mine: Path) -> None:
     (mine / "twice.safetensors").symlink_to(sketch)
     (mine / ".hidden").mkdir()
     save(mine / ".hidden" / "other.safetensors")
-    assert [each for each in files() if each[1].parent != BUNDLED] == [
+    assert [each for each in files() if each[1].parent != ADAPTERS.bundled] == [
         ("sketch", sketch)
     ]
     for name in ("pipe", "gone", "other"):
@@ -161,18 +162,36 @@ def test_a_file_of_the_hub_may_be_given_by_its_page() -> None:
     expected = AdapterRow("me/mine:sub/a.safetensors", file)
     assert locate_adapter(page.format("resolve/main")) == expected
     assert locate_adapter(page.format("blob/v2")).name == "me/mine@v2:sub/a.safetensors"
+    out = "https://huggingface.co/me/mine/resolve/main/../../a.safetensors"
+    assert locate_adapter(out).place == Address(out)
 
 
 def test_folders_that_are_not_there_are_named(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, os.pathsep.join(["", str(home), "~nobody.at.all/x"]))
+    monkeypatch.setenv(
+        ADAPTERS.variable, os.pathsep.join(["", str(home), "~nobody.at.all/x"])
+    )
     save(home / "sketch.safetensors")
     with pytest.raises(UnknownModelError) as raised:
         locate_adapter("zorb")
     said = str(raised.value)
     assert "those found are sketch, blue-hour, " in said
     assert ", and there is no folder '~nobody.at.all/x'; give" in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../no", "./no", "a/..", "me/..no", "me/mine@../main:a.pt", "~/no",
+        "me/mine:../a.safetensors", "me/mine:/etc/a.pt", "me/mine:C:\\a.pt",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("shelf", [ADAPTERS, CONTROLS])
+def test_a_name_leads_out_of_no_folder(name: str, shelf: Shelf, mine: Path) -> None:
+    save(mine.parent / "no.safetensors")
+    with pytest.raises(UnknownModelError, match=f"^There is no {shelf.noun} '"):
+        locate_adapter(name, shelf=shelf)
 
 
 def test_what_nothing_goes_by_is_said_with_what_there_is(mine: Path) -> None:
@@ -184,7 +203,7 @@ def test_what_nothing_goes_by_is_said_with_what_there_is(mine: Path) -> None:
     assert said.startswith("There is no LoRA 'stile01': those found are style00, sty")
     assert f"style11 and {3 + BUNDLED_COUNT} more, and there is no folder '" in said
     assert "none'; give the path of one, owner/repo or owner/repo:FILE on" in said
-    assert said.endswith(f"yours in {VARIABLE}. Did you mean 'style01'?")
+    assert said.endswith(f"yours in {ADAPTERS.variable}. Did you mean 'style01'?")
     with pytest.raises(UnknownModelError, match=r"A weight is written NAME=0\.8\."):
         locate_adapter("qqq:0.8")
 

@@ -83,7 +83,7 @@ def test_a_repository_is_that_of_its_revision(
 
 @pytest.mark.parametrize(
     "name",
-    ["a/b/c", "owner/", "owner/my model", "a/b.safetensors", "a/b.ckpt", "sd155"],
+    ["a/b/c", "owner/", "a/my model", "a/b.safetensors", "a/b.ckpt", "../no", "sd155"],
 )
 def test_other_names_are_refused_with_what_there_is(name: str) -> None:
     with pytest.raises(UnknownModelError) as refused:
