@@ -24,7 +24,7 @@ from imaginairy.sources.from_address import (
 )
 from imaginairy.sources.locate import existing
 from imaginairy.sources.repo_names import leads_out, repo_of
-from imaginairy.sources.rows import HubFile, HubRepo, LocalPath
+from imaginairy.sources.rows import Address, HubFile, HubRepo, LocalPath
 from imaginairy.sources.shelves import ADAPTERS, Shelf
 from imaginairy.urls import SCHEMES, without_secrets
 
@@ -36,13 +36,6 @@ CALLED = "ss_output_name"
 HASH = re.compile(r"[0-9a-f]{8,64}")
 LARGEST = 2_000_000_000
 """Bytes; what is larger is no adapter."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """A file at a web address."""
-
-    url: str
 
 
 Place: TypeAlias = LocalPath | HubFile | HubRepo | Address

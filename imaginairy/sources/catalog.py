@@ -2,12 +2,18 @@
 
 from imaginairy.errors import UnknownModelError, near_miss
 from imaginairy.sources.beside_rows import BESIDE_ROWS
+from imaginairy.sources.control_rows import CONTROL_ROWS
 from imaginairy.sources.drawing_rows import DRAWING_ROWS
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
 from imaginairy.sources.vae_rows import VAE_ROWS
 
-MODELS: tuple[ModelRow, ...] = (*DRAWING_ROWS, *VAE_ROWS, *BESIDE_ROWS)
+MODELS: tuple[ModelRow, ...] = (
+    *DRAWING_ROWS,
+    *VAE_ROWS,
+    *CONTROL_ROWS,
+    *BESIDE_ROWS,
+)
 
 
 def models_for(role: str) -> tuple[ModelRow, ...]:

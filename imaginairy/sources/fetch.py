@@ -4,9 +4,11 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError, UnknownModelError
 from imaginairy.sources import hub, web
+from imaginairy.sources.from_address import cached_from, fetch_from
 from imaginairy.sources.layouts import BUNDLED_WEIGHTS, CONFIG, MODEL_INDEX
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import (
+    Address,
     BundledFolder,
     HubFile,
     HubRepo,
@@ -15,6 +17,8 @@ from imaginairy.sources.rows import (
     NoWeights,
     WebFile,
 )
+from imaginairy.sources.shelves import OF_ROLE
+from imaginairy.urls import without_secrets
 
 
 def on_disk(row: ModelRow) -> Path | None:
@@ -29,6 +33,8 @@ def on_disk(row: ModelRow) -> Path | None:
             return hub.cached(file)
         case WebFile() as file:
             return web.cached(file)
+        case Address(url):
+            return cached_from(url, OF_ROLE[row.role].fetched)
         case NoWeights():
             return None
         case BundledFolder() | LocalPath() as place:
@@ -63,6 +69,8 @@ def fetch(row: ModelRow, *, half: bool = False) -> Path:
             return hub.fetch(file)
         case WebFile() as file:
             return web.fetch(file)
+        case Address(url):
+            return fetch_from(url, OF_ROLE[row.role].fetched)
         case BundledFolder() as place:
             raise CheckpointError(
                 f"The bundled {role.noun} '{row.name}' is not part of this "
@@ -100,6 +108,8 @@ def source_of(row: ModelRow) -> str:
     match row.weights:
         case WebFile() as file:
             return file.url
+        case Address(url):
+            return without_secrets(url)
         case HubFile() | HubRepo() as there:
             return f"{constants.ENDPOINT}/{there.repo}"
     return ""

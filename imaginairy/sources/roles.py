@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from imaginairy.errors import BadOptionError, in_words, near_miss
 from imaginairy.sources.checkpoints import checkpoint_files, vae_files
+from imaginairy.sources.control_files import control_files
 from imaginairy.sources.layouts import Choose, folder_files
 
 DRAWS = "draws"
 """The role of the models that draw pictures; all others go beside one of these."""
 VAE = "vae"
 """The role of autoencoders that take the place of that of a model that draws."""
+CONTROL = "control"
+"""The role of what steers a model that draws by hints: ControlNets, T2I-Adapters."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ ROLES: dict[str, Role] = {
         bundled=None,
         paths="a file or folder that is a VAE or has one",
         files=vae_files,
+    ),
+    CONTROL: Role(
+        noun="control",
+        option=None,
+        published="sd15-canny",
+        bundled=None,
+        paths="a ControlNet or T2I-Adapter",
+        files=control_files,
     ),
     "mask": Role(
         noun="mask model",
@@ -104,7 +115,9 @@ ROLES: dict[str, Role] = {
     ),
 }
 
-BESIDE = {name: role for name, role in ROLES.items() if name not in (DRAWS, VAE)}
+BESIDE = {
+    name: role for name, role in ROLES.items() if name not in (DRAWS, VAE, CONTROL)
+}
 """What works on pictures, before they are drawn or afterwards."""
 DEFAULT_MODEL = ROLES[DRAWS].published
 BUNDLED_MODEL = "storybook"

@@ -53,6 +53,13 @@ class WebFile:
 
 
 @dataclass(frozen=True)
+class Address:
+    """A file at a web address, of which nothing is known."""
+
+    url: str
+
+
+@dataclass(frozen=True)
 class LocalPath:
     """A checkpoint file or folder of the user's own."""
 
@@ -76,7 +83,9 @@ class NoWeights:
     """Nothing: a formula, which learnt nothing and lies nowhere."""
 
 
-Place: TypeAlias = HubFile | HubRepo | WebFile | LocalPath | BundledFolder | NoWeights
+Place: TypeAlias = (
+    HubFile | HubRepo | WebFile | Address | LocalPath | BundledFolder | NoWeights
+)
 
 
 @dataclass(frozen=True)
@@ -145,3 +154,23 @@ class ModelRow:
         """Bytes that are fetched, where that is known."""
         file = self.weights
         return file.size if isinstance(file, HubFile | WebFile) else None
+
+
+@dataclass(frozen=True)
+class ControlRow(ModelRow):
+    """A control: a network that steers what a model draws by a hint, or by several."""
+
+    design: str = ""
+    """`ControlNet`, `Control-LoRA` or `T2I-Adapter`; nothing where its file says it."""
+    hints: tuple[str, ...] = ()
+    """Kinds of hints that it was made for, the usual one first; see `imaginairy.hints`.
+    Nothing where that is not known."""
+    is_union: bool = False
+    """Whether it has to be told which of its kinds a hint is."""
+    is_known: bool = True
+    """Whether it goes by a name of the catalog, or of a file in the user's folders."""
+
+    @property
+    def hint(self) -> str | None:
+        """The kind of hint that is meant where none is said; None where none is."""
+        return self.hints[0] if self.hints and not self.is_union else None

@@ -78,3 +78,5 @@ CONTROLS = Shelf(
     example=" A strength is written NAME=0.8, an image behind a colon.",
 )  # fmt: skip
 """ControlNets and T2I-Adapters."""
+OF_ROLE = {"control": CONTROLS}
+"""The shelf of each role whose models may come from any web address."""

@@ -14,7 +14,6 @@ from imaginairy.sources.adapter_facts import Beside, beside, header_of
 from imaginairy.sources.adapter_folders import files
 from imaginairy.sources.adapters import (
     AdapterRow,
-    Address,
     adapter_on_disk,
     adapter_source,
     fetch_adapter,
@@ -24,7 +23,7 @@ from imaginairy.sources.adapters import (
 )
 from imaginairy.sources.checksum import checksum, checksum_of_tensors
 from imaginairy.sources.from_address import LONGEST
-from imaginairy.sources.rows import HubFile, HubRepo, LocalPath
+from imaginairy.sources.rows import Address, HubFile, HubRepo, LocalPath
 from imaginairy.sources.shelves import ADAPTERS, CONTROLS, Shelf
 from tests.support.hub_environment import hub_environment
 from tests.support.hub_server import HubServer, Repo

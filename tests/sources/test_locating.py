@@ -13,7 +13,7 @@ from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.locate import default_model, locate
 from imaginairy.sources.own_default import VARIABLE
-from imaginairy.sources.roles import DRAWS, VAE
+from imaginairy.sources.roles import CONTROL, DRAWS, VAE
 from imaginairy.sources.rows import (
     BUNDLED_FOLDER,
     BundledFolder,
@@ -102,9 +102,9 @@ def test_other_roles_are_refused_with_what_there_is() -> None:
     with pytest.raises(BadOptionError) as refused:
         locate("upscalar", None)
     assert str(refused.value) == (
-        "Models have no role 'upscalar'; roles are: draws, vae, mask, upscaler, "
-        "face-detector, face-restorer, captioner, similarity, safety. Did you mean "
-        "'upscaler'?"
+        "Models have no role 'upscalar'; roles are: draws, vae, control, mask, "
+        "upscaler, face-detector, face-restorer, captioner, similarity, safety. Did "
+        "you mean 'upscaler'?"
     )
 
 
@@ -197,9 +197,10 @@ def test_some_rows_are_folders_of_the_hub(name: str, repo: str) -> None:
 def test_rows_that_draw_are_of_a_family_that_there_is() -> None:
     families = {family.name for family in FAMILIES}
     assert {row.family for row in models_for(DRAWS)} == families
-    of_none = (row.family for row in MODELS if row.role not in (DRAWS, VAE))
+    of_none = (row.family for row in MODELS if row.role not in (DRAWS, VAE, CONTROL))
     assert not any(of_none)
-    assert {row.family for row in models_for(VAE)} <= families
+    for role in (VAE, CONTROL):
+        assert {row.family for row in models_for(role)} <= families
 
 
 def test_a_file_of_the_web_goes_by_its_own_name() -> None:
