@@ -22,7 +22,7 @@ from imaginairy.precision import VARIABLE, usual_precision
 from imaginairy.printable import printable
 from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.own_default import own_default
-from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES
+from imaginairy.sources.roles import CONTROL, DEFAULT_MODEL, DRAWS, ROLES
 from imaginairy.sources.rows import BundledFolder, HubFile, LocalPath, NoWeights
 from imaginairy.version import __version__
 
@@ -247,6 +247,8 @@ def models_check() -> Iterator[Finding]:
     for spec in MODELS:
         match spec.weights:
             case NoWeights():
+                pass
+            case _ if spec.role == CONTROL and not on_disk(spec):
                 pass
             case BundledFolder() as bundled if (
                 spec.role != DRAWS and not bundled.path.is_dir()

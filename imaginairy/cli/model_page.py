@@ -8,11 +8,11 @@ from typing import Any
 
 from imaginairy.cli.columns import readable
 from imaginairy.families.table import FAMILIES
-from imaginairy.sources.catalog import MODELS
+from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.fetch import on_disk, own_folder, size_of, source_of
 from imaginairy.sources.locate import locate
-from imaginairy.sources.roles import DRAWS, ROLES
-from imaginairy.sources.rows import ModelRow, NoWeights
+from imaginairy.sources.roles import CONTROL, DRAWS, ROLES
+from imaginairy.sources.rows import BundledFolder, ControlRow, ModelRow, NoWeights
 
 WIDEST = 88
 LABEL = 14
@@ -48,7 +48,8 @@ def meant(name: str) -> ModelRow:
     from imaginairy.models.own_defaults import with_own_defaults
 
     listed = (row for row in MODELS if row.name == name.lower())
-    return next(listed, None) or with_own_defaults(locate(DRAWS, name))
+    row = next(listed, None) or find(CONTROL, name)
+    return row or with_own_defaults(locate(DRAWS, name))
 
 
 def plain_facts(spec: ModelRow) -> dict[str, Any]:
@@ -74,6 +75,8 @@ def plain_facts(spec: ModelRow) -> dict[str, Any]:
             "schedule": does.schedule,
             "prompt_strength": does.prompt_strength,
         }
+    if isinstance(spec, ControlRow):
+        facts |= control_facts(spec)
     return facts
 
 
@@ -118,8 +121,23 @@ def facts_of(spec: ModelRow) -> dict[str, str]:
         }
     else:
         facts["what it is"] = f"{ROLES[spec.role].noun}: {spec.summary}"
+    if isinstance(spec, ControlRow):
+        facts["hints"] = ", ".join(spec.hints)
     origin = "" if place is None else source_of(spec)
     return {**facts, "where it lies": where(spec, place), "origin": origin}
+
+
+def size_and_place(spec: ModelRow) -> tuple[str, str]:
+    """Return how large a model is, and whether it is on this machine."""
+    place = on_disk(spec)
+    size = size_of(spec, place)
+    here = "bundled" if isinstance(spec.weights, BundledFolder) else "yes"
+    return readable(size) if size else "?", here if place else "no"
+
+
+def control_facts(row: ControlRow) -> dict[str, Any]:
+    """Return what there is to know of a control beside what is known of any model."""
+    return {"design": row.design, "hints": list(row.hints), "union": row.is_union}
 
 
 def where(spec: ModelRow, place: Path | None) -> str:

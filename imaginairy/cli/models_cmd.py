@@ -9,6 +9,12 @@ from click.shell_completion import CompletionItem
 
 from imaginairy.cli.columns import columns, grouped, readable, table, wrapped
 from imaginairy.cli.completion import any_model
+from imaginairy.cli.listed_controls import (
+    controls_by_family,
+    controls_found,
+    lines_of_controls,
+)
+from imaginairy.cli.model_page import size_and_place
 from imaginairy.cli.run import reporting_errors, say
 from imaginairy.errors import HubUnreachableError
 from imaginairy.families.table import FAMILIES, listed
@@ -20,7 +26,7 @@ from imaginairy.sources.own_default import (
     saved_default,
 )
 from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES, VAE
-from imaginairy.sources.rows import BundledFolder, HubRepo, LocalPath, ModelRow
+from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 
 if TYPE_CHECKING:
     from imaginairy.models.known_adapters import KnownAdapter
@@ -63,10 +69,11 @@ class ModelsGroup(click.Group):
 def models_cmd(context: click.Context, /, as_json: bool) -> None:
     """List the models known by name, by family, and whether they are on disk.
 
-    These are the models that generate, VAEs for them, and the adapters (LoRAs, learned
-    words) in your folders. With the NAME of a model, its
-    path, or its owner/repo on the hub, say what there is to know of it: what it is,
-    where it lies, and, of a model that knows few words, which.
+    These are the models that generate, VAEs for them, controls (ControlNets,
+    T2I-Adapters), and the adapters (LoRAs, learned words) and controls in your folders.
+    With the NAME of a model, its path, or its owner/repo on the hub, say what there is
+    to know of it: what it is, where it lies, and, of a model that knows few words,
+    which.
     """
     if context.invoked_subcommand is not None:
         if as_json and context.invoked_subcommand != ABOUT:
@@ -80,8 +87,17 @@ def models_cmd(context: click.Context, /, as_json: bool) -> None:
             {"family": title, "models": [plain_facts(spec) for spec in specs]}
             for title, specs in families.items()
         ]
-        adapters = [each.facts() for each in adapters_here()]
-        said = {"default": said_default(), "families": listing, "adapters": adapters}
+        controls = [
+            {"family": title, "controls": [plain_facts(row) for row in rows]}
+            for title, rows in controls_by_family().items()
+        ]
+        said = {
+            "default": said_default(),
+            "families": listing,
+            "adapters": [each.facts() for each in adapters_here()],
+            "controls": controls,
+            "controls_found": [each.facts() for each in controls_found()],
+        }
         click.echo(json.dumps(said))
         return
     head = ("NAME", "SIZE", "ON DISK", "WHAT IT IS", "LICENCE")
@@ -94,6 +110,7 @@ def models_cmd(context: click.Context, /, as_json: bool) -> None:
     }
     width = columns()
     say("\n".join(grouped(head, rows, width)))
+    say("\n".join(["", *lines_of_controls(width)]))
     if lines := [*lines_of_adapters(width)]:
         say("\n".join(["", *lines]))
     click.echo()
@@ -215,13 +232,3 @@ def checked(name: str) -> str:
             except HubUnreachableError:
                 pass  # it can only be asked for when it is used
     return spec.name
-
-
-def size_and_place(spec: ModelRow) -> tuple[str, str]:
-    """Return how large a model is, and whether it is on this machine."""
-    from imaginairy.sources.fetch import on_disk, size_of
-
-    place = on_disk(spec)
-    size = size_of(spec, place)
-    here = "bundled" if isinstance(spec.weights, BundledFolder) else "yes"
-    return readable(size) if size else "?", here if place else "no"

@@ -12,10 +12,16 @@ from imaginairy.families.adapter_kinds import ADAPTERS, SD1_OR_2
 from imaginairy.families.family import Header
 from imaginairy.families.strangers import stranger
 from imaginairy.models.training import readable, trigger_words
+from imaginairy.sources import shelves
 from imaginairy.sources.adapter_facts import Beside, beside, header_of
 from imaginairy.sources.adapter_folders import files
 
-KINDS = {kind.name for kind in ADAPTERS}
+STEERS = {"ControlNet", "T2I-Adapter"}
+KINDS = {
+    shelves.ADAPTERS: {kind.name for kind in ADAPTERS},
+    shelves.CONTROLS: STEERS,
+}
+"""What may lie in the folders of each shelf."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +51,19 @@ class KnownAdapter:
         }
 
 
-def known_adapters(model: Path | None = None) -> Iterator[KnownAdapter]:
+def known_adapters(
+    model: Path | None = None, shelf: shelves.Shelf = shelves.ADAPTERS
+) -> Iterator[KnownAdapter]:
     """Yield the adapters in the folders; whole models that lie there are left out.
 
     Args:
         model: the file or folder of a model, beside which others may lie.
+        shelf: which kind of files is meant.
     """
-    for name, path in files(model):
+    for name, path in files(model, shelf):
         shapes, said = header_of(path)
         told = stranger(Header(shapes.copy, metadata=said)) if shapes else None
-        if shapes and (told is None or told.kind not in KINDS):
+        if shapes and (told is None or told.kind not in KINDS[shelf]):
             continue
         kept, family = beside(path), (told and told.family) or ""
         if family in ("", SD1_OR_2):

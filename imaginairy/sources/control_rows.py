@@ -166,7 +166,7 @@ CONTROL_ROWS: tuple[ControlRow, ...] = (
         name="sdxl-union-promax",
         family="sdxl",
         aliases=("sdxl-promax", "controlnet-union-sdxl-1.0-promax"),
-        summary="ControlNet Union ProMax, hints of eight kinds, several at once",
+        summary="ControlNet Union ProMax, one for many kinds, several at once",
         weights=HubFile(
             repo="xinsir/controlnet-union-sdxl-1.0",
             path="diffusion_pytorch_model_promax.safetensors",
@@ -183,7 +183,7 @@ CONTROL_ROWS: tuple[ControlRow, ...] = (
         name="sdxl-union",
         family="sdxl",
         aliases=("controlnet-union-sdxl-1.0",),
-        summary="ControlNet Union, hints of six kinds, several at once",
+        summary="ControlNet Union, the same without tile and inpaint",
         weights=HubFile(
             "xinsir/controlnet-union-sdxl-1.0", "diffusion_pytorch_model.safetensors"
         ),

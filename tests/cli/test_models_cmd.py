@@ -9,8 +9,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from platformdirs import user_cache_path
+from safetensors.torch import save_file
 
 from imaginairy import ImaginePrompt, ModelStore
 from imaginairy.cli.aimg import aimg
@@ -19,10 +21,12 @@ from imaginairy.cli.stores import Stores
 from imaginairy.errors import UnknownModelError
 from imaginairy.families.table import FAMILIES
 from imaginairy.sources.catalog import MODELS, known, models_for
+from imaginairy.sources.control_rows import CONTROL_ROWS
 from imaginairy.sources.locate import locate
 from imaginairy.sources.own_default import VARIABLE, save_default
 from imaginairy.sources.roles import BUNDLED_MODEL, CONTROL, DRAWS, VAE
 from imaginairy.sources.rows import BundledFolder
+from imaginairy.sources.shelves import CONTROLS
 
 Run = Callable[..., Result]
 
@@ -213,6 +217,40 @@ def test_the_list_for_programs(run: Run) -> None:
     assert json.loads(run("models", "clipseg", "--json").stdout)["role"] == "mask"
     ran = run("models", "--json", "default")
     assert ran.exit_code == 2 and "--json goes with the list, or" in ran.stderr
+
+
+def test_controls_are_listed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the catalog by family, and those in the folders by what they are."""
+    monkeypatch.setenv(CONTROLS.variable, str(tmp_path / "mine"))
+    (tmp_path / "mine").mkdir()
+    hint = {"input_hint_block.0.weight": torch.zeros(16, 3, 3, 3)}
+    reads = {"middle_block.1.transformer_blocks.0.attn2.to_k.weight": (1280, 768)}
+    tensors = hint | {name: torch.zeros(shape) for name, shape in reads.items()}
+    save_file(tensors, tmp_path / "mine" / "mine.safetensors")
+    save_file(
+        {"x.lora_down.weight": torch.zeros(4, 4)}, tmp_path / "mine/l.safetensors"
+    )
+    lines = run("models").output.splitlines()
+    for row in CONTROL_ROWS:
+        (line,) = [each for each in lines if each.split()[:1] == [row.name]]
+        assert row.summary in line
+        assert (row.hint or f"{len(row.hints)} kinds") in line
+    found = lines.index("Controls in your folders:")
+    assert lines[found + 2].split() == [
+        "mine", "3,934", "kB", "ControlNet", *["Stable", "Diffusion", "1.x"]
+    ]  # fmt: skip
+    said = json.loads(run("models", "--json").stdout)
+    listed = {row["name"] for each in said["controls"] for row in each["controls"]}
+    assert listed == {row.name for row in CONTROL_ROWS}
+    (mine,) = said["controls_found"]
+    assert (mine["name"], mine["kind"]) == ("mine", "ControlNet")
+    union = json.loads(run("models", "sdxl-promax", "--json").stdout)
+    assert (union["union"], union["hints"][:2]) == (True, ["pose", "depth"])
+    page = run("models", "sd15-canny").output
+    assert "fetched when it is first used, from" in page
+    assert "lllyasviel/control_v11p_sd15_canny" in page
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
