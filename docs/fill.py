@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import beside
 import capacity
 from click.testing import CliRunner
 from docstrings import errors, public_names
@@ -26,15 +27,13 @@ from imaginairy.families.strangers import MODELS as STRANGERS
 from imaginairy.families.strangers import PARTS as ALONE
 from imaginairy.families.table import FAMILIES
 from imaginairy.samplers import SAMPLERS
-from imaginairy.sources.catalog import MODELS, known, models_for
-from imaginairy.sources.roles import BESIDE, DEFAULT_MODEL, DRAWS, ROLES, VAE
+from imaginairy.sources.catalog import known, models_for
+from imaginairy.sources.roles import BESIDE, DEFAULT_MODEL, DRAWS, VAE
 from imaginairy.sources.rows import (
     BundledFolder,
     DrawingDefaults,
     HubFile,
     HubRepo,
-    NoWeights,
-    WebFile,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -212,22 +211,7 @@ def companions() -> str:
 
 def others(*roles: str) -> str:
     """List models of roles, and where they are from."""
-    rows = []
-    for spec in MODELS:
-        if spec.role not in roles:
-            continue
-        match spec.weights:
-            case HubFile() | HubRepo() as place:
-                origin = f"`{place.repo}`"
-            case WebFile() as file:
-                origin = f"<{file.url}>"
-            case NoWeights():
-                origin = "computed"
-            case _:
-                origin = "comes with the package"
-        noun = ROLES[spec.role].noun
-        rows.append((noun, f"`{spec.name}`", spec.summary, spec.licence, origin))
-    return table(("for", "name", "what it is", "licence", "from"), rows)
+    return table(beside.HEAD, beside.others(*roles))
 
 
 def samplers() -> str:
@@ -374,6 +358,7 @@ SOURCES: dict[str, Callable[..., str]] = {
     "capacity-limits": capacity_limits,
     "capacity-needed": capacity_needed,
     "companions": companions,
+    "controls": lambda: table(beside.CONTROLS_HEAD, beside.controls()),
     "vaes": lambda: others(VAE),
     "drawing-figures": drawing_figures,
     "errors": errors,
