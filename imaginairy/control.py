@@ -11,8 +11,8 @@
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -97,6 +97,42 @@ class Control:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
+    @property
+    def kind(self) -> Hashable:
+        """What it has in common with those that act the same on other images."""
+        numbers = self.strength, self.start, self.end
+        return self.name, *numbers, self.hint, self.raw, self.guess
+
+    def recorded(self, image: "str | None") -> dict[str, Any]:
+        """Return it as plain values that `parse_control` takes.
+
+        Args:
+            image: what its image is recorded as.
+        """
+        usual = {each.name: each.default for each in fields(Control)}
+        said = {name: getattr(self, name) for name in FIELDS} | {"image": image}
+        return {n: v for n, v in said.items() if n == "name" or v != usual[n]}
+
+    def filled(self, image: Any, *, raw: bool, guess: bool) -> "Control":
+        """Return the same with what was left open of it.
+
+        Args:
+            image: what the hint is made of where it has no image of its own.
+            raw: whether it is a hint already.
+            guess: whether the control finds out what the hint shows.
+
+        Raises:
+            BadOptionError: there is no image.
+        """
+        own = image if self.image is None else self.image
+        if own is None:
+            raise BadOptionError(
+                f"The control '{self.name}' has no image to make its hint of; give "
+                "control_image, or one of its own behind a colon, as "
+                f"{self.name}:FILE."
+            )
+        return replace(self, image=own, raw=self.raw or raw, guess=self.guess or guess)
+
     def __str__(self) -> str:
         """Return it as it is given in a line; an image in memory has no words."""
         strength = "" if self.strength == 1 else f"={self.strength!r}"
@@ -145,6 +181,20 @@ def parse_control(given: Any) -> Control:
         raw="raw" in said,
         guess="guess" in said,
     )
+
+
+def said_of(given: Any) -> tuple[str, Any]:
+    """Return the name and the image of what asks for a control, with no look at either.
+
+    What cannot be read has no name.
+    """
+    if isinstance(given, Control):
+        return given.name, given.image
+    if isinstance(given, Mapping):
+        return str(given.get("name", "")), given.get("image")
+    short = isinstance(given, str) and len(given) <= LONGEST
+    read = re.fullmatch(GIVEN, given) if short else None
+    return (read["name"], read["image"]) if read else ("", None)
 
 
 def controls(name: str, value: Any) -> tuple[Control, ...]:

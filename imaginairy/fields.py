@@ -20,6 +20,7 @@ Section: TypeAlias = Literal[
     "Size",
     "Sampling",
     "Editing",
+    "Controls",
     "Finishing",
     "Output",
     "Server",

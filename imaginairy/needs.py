@@ -9,6 +9,7 @@ def _takes_eta(sampler: str | None) -> bool:
 
 
 AN_INIT_IMAGE = Need("init_image", "{name} needs an init_image; give one.")
+A_CONTROL = Need("controls", "{name} needs controls; give one.", met=bool)
 A_MASK_PROMPT = Need("mask_prompt", "{name} needs a mask_prompt; give one.")
 FACES = Need("fix_faces", "{name} needs fix_faces; ask for that too.")
 A_CAPTION = Need("caption", "{name} needs caption; switch it on.")

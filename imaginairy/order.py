@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 from PIL import ImageOps
 
 from imaginairy.checks import parse_margins, parse_refiner
+from imaginairy.control import Control
 from imaginairy.embedding import WordFile
 from imaginairy.fields import has_what_it_needs
 from imaginairy.hypernetwork import HyperFile
@@ -103,6 +104,8 @@ class Order:
     """Width and height of the saved picture."""
     framing: Framing
     """What the networks may be told of its size beside the text."""
+    controls: tuple[Control, ...] = ()
+    """What steers it, each with its image, the kind of its hint and its own name."""
     hypernetworks: tuple[HyperFile, ...] = ()
     """The hypernetworks that act on it, in their order."""
     words: tuple[WordFile, ...] = ()
@@ -146,6 +149,7 @@ class Order:
             self.prompt.init_image is not None,
             self.has_mask,
             self.hypernetworks,
+            *(each.kind for each in self.controls),
         )
 
 

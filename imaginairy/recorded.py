@@ -26,6 +26,10 @@ def recorded(prompt: Any) -> dict[str, Any]:
     values["enhance"] = list(prompt.enhance)
     values["hypernetworks"] = list(prompt.hypernetworks)
     values["embeddings"] = list(prompt.embeddings)
+    values["controls"] = [
+        each.recorded(None if each.image is None else _source(each.image))
+        for each in prompt.controls
+    ]
     values["loras"] = [str(each) for each in prompt.loras]
     values["prompt"] = [
         {"text": part.text, "weight": part.weight} for part in prompt.prompts
@@ -42,8 +46,11 @@ def fields_recorded(of: type, values: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(values, Mapping) or "prompt" not in values:
         raise BadOptionError("There is no prompt in it; say what to draw.")
     known = {name: values[name] for name in values if name in written(of)}
-    for name in pictures(of):
-        source = known.get(name)
+    sources = {name: known.get(name) for name in pictures(of)}
+    for place, control in enumerate(known.get("controls") or ()):
+        if isinstance(control, Mapping):
+            sources[f"image of control {place + 1}"] = control.get("image")
+    for name, source in sources.items():
         if isinstance(source, str) and source.startswith(IN_MEMORY):
             raise BadOptionError(
                 f"The {name} was a picture in memory and is not recorded; make the "

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy import checks, sizes
+from imaginairy.control import Control
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import check_together, filled_caption, implied, options
 from imaginairy.hypernetwork import hypernetworks, hypernetworks_in
 from imaginairy.lora import Lora, loras_in, require_few
+from imaginairy.prompt_fields.controls import ControlFields
 from imaginairy.prompt_fields.editing import EditingFields
 from imaginairy.prompt_fields.finishing import FinishingFields
 from imaginairy.prompt_fields.models import ModelFields
@@ -27,6 +29,7 @@ MAX_RANDOM_SEED = 1_000_000_000
 class ImaginePrompt(
     ModelFields,
     FinishingFields,
+    ControlFields,
     EditingFields,
     SizeFields,
     SamplingFields,
@@ -53,6 +56,7 @@ class ImaginePrompt(
         if not require_few(self.all_loras) and self.merge_loras:
             raise BadOptionError("merge_loras needs loras; give one.")
         hypernetworks("hypernetworks", self.all_hypernetworks)
+        _ = self.settled_controls  # each has an image
         if self.seed is None:
             self._set(seed=_random_seed())
         if self.variation_strength and self.variation_seed is None:
@@ -88,6 +92,19 @@ class ImaginePrompt(
         """Those of `hypernetworks`, and behind them those that the prompt names."""
         named = (each for part in self.prompts for each in hypernetworks_in(part.text))
         return (*self.hypernetworks, *named)
+
+    @property
+    def settled_controls(self) -> tuple[Control, ...]:
+        """The controls, each with its image and the prompt's own wishes filled in.
+
+        Raises:
+            BadOptionError: one has no image.
+        """
+        image = self.init_image if self.control_image is None else self.control_image
+        return tuple(
+            each.filled(image, raw=self.control_raw, guess=self.control_guess)
+            for each in self.controls
+        )
 
     @property
     def drawn(self) -> sizes.Size | None:

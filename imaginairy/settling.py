@@ -10,6 +10,7 @@ from imaginairy.adapters.hypernetworks import hypernetworks_of
 from imaginairy.adapters.word_file import require_suits
 from imaginairy.adapters.words import Reader, bundled_in, read_words, words_of
 from imaginairy.checks import parse_refiner
+from imaginairy.control import Control
 from imaginairy.embedding import WordFile
 from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
@@ -87,7 +88,13 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     order = order_of(
         whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
     )
-    order = replace(order, loras=loras, words=words, hypernetworks=found)
+    order = replace(
+        order,
+        loras=loras,
+        words=words,
+        hypernetworks=found,
+        controls=whole.settled_controls,
+    )
     require_steps(order)
     if whole.fast_decode:
         order = replace(order, decoder=fast_decoder(loaded, store))
@@ -163,18 +170,22 @@ def adapters_for(
 
 
 def require_steps(order: Order) -> None:
-    """Check that there are steps to count where LoRAs act in a part of them.
+    """Check that there are steps to count where LoRAs or controls act in some of them.
 
     Raises:
         BadOptionError: the sampler chooses them as it goes.
     """
-    parts = [lora for lora in order.loras if (lora.start, lora.end) != (0, 1)]
-    if parts and order.sampler.adaptive:
-        raise BadOptionError(
-            f"The sampler '{order.sampler.name}' chooses its steps as it goes, so no "
-            f"LoRA can act for a part of them, as '{parts[0]}' is to; give another "
-            "sampler, or the LoRA for all of them."
-        )
+    acting: list[tuple[str, Lora | Control]] = [
+        *(("LoRA", lora) for lora in order.loras),
+        *(("control", control) for control in order.controls),
+    ]
+    for what, each in acting:
+        if (each.start, each.end) != (0, 1) and order.sampler.adaptive:
+            raise BadOptionError(
+                f"The sampler '{order.sampler.name}' chooses its steps as it goes, so "
+                f"no {what} can act for a part of them, as '{each}' is to; give "
+                f"another sampler, or the {what} for all of them."
+            )
 
 
 def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:

@@ -208,7 +208,9 @@ class Needs:
         for kind, names in adapters_named(prompt).items():
             for name in names:
                 self._adapters[kind, name, prompt.model] = None
-        for image in (prompt.init_image, prompt.mask_image):
+        of_controls = (each.image for each in prompt.controls)
+        named = (prompt.init_image, prompt.mask_image, prompt.control_image)
+        for image in (*named, *of_controls):
             if isinstance(image, LazyLoadingImage):
                 self._images[image] = None
 

@@ -11,6 +11,7 @@ from imaginairy.cli.options import dashed
 from imaginairy.cli.record import OPTIONS, Record
 from imaginairy.cli.run import say
 from imaginairy.cli.words_again import adapters_outside
+from imaginairy.control import said_of
 from imaginairy.errors import BadOptionError, UnknownModelError
 from imaginairy.log import shortened
 from imaginairy.lora import loras, loras_in
@@ -22,6 +23,7 @@ from imaginairy.sources.fetch import on_disk, source_of
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS, ROLES
 from imaginairy.sources.rows import NoWeights
+from imaginairy.sources.shelves import CONTROLS
 from imaginairy.weighted_prompt import PromptText, weighted_prompts
 
 ROLE_OF = {role.option: name for name, role in ROLES.items() if role.option}
@@ -117,6 +119,8 @@ def named_outside(
             continue
         if name in pictures(ImaginePrompt):
             yield Named(name, _quoted(value))
+        elif name == "controls":
+            yield from _controls(value)
         elif name in ROLE_OF:
             model = checks.parse_refiner(value)[0] if name == "refiner" else str(value)
             yield from _model(name, model)
@@ -142,6 +146,23 @@ def _loras(
                 source = adapter_source(row)
                 what = _quoted(lora.name) + (f" from {source}" if source else "")
                 yield Named("loras", what)
+
+
+def _controls(value: Any) -> Iterator[Named]:
+    """Yield the controls that lie in no folder, and the images of their own."""
+    for each in [value] if isinstance(value, str | Mapping) else value:
+        name, image = said_of(each)
+        try:
+            row = locate_adapter(name, shelf=CONTROLS) if name else None
+        except UnknownModelError:
+            row = None
+        if row is not None and not row.is_known:
+            source = adapter_source(row)
+            yield Named(
+                "controls", _quoted(name) + (f" from {source}" if source else "")
+            )
+        if image is not None:
+            yield Named("controls", _quoted(image))
 
 
 def _model(field: str, name: str) -> Iterator[Named]:

@@ -212,5 +212,6 @@ def kind_of(prompt: ImaginePrompt) -> Kind:
         (prompt.width, prompt.height, prompt.draw_size),
         (prompt.sampler_type, prompt.steps, prompt.schedule, prompt.speed),
         (prompt.init_image is None, prompt.init_image_strength),
+        tuple(each.kind for each in prompt.controls),
         prompt.best_of,
     )

@@ -27,6 +27,7 @@ RECORDED = (
     "applied",
     "computed_in",
     "conditioning",
+    "control_sha256",
     "created",
     "decoder",
     "decoder_sha256",

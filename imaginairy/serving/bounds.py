@@ -15,6 +15,7 @@ from typing import Any
 from PIL.Image import Image
 
 from imaginairy.aliases import as_fields
+from imaginairy.control import said_of
 from imaginairy.embedding import parse_embedding
 from imaginairy.errors import near_miss, shown
 from imaginairy.fields import written
@@ -99,6 +100,10 @@ class Bounds:
             known = self.offer.adapters(str(prompt.model))
             for name in names:
                 require_adapter(name, known)
+        if prompt.controls:
+            offered = self.offer.controls(str(prompt.model))
+            for control in prompt.controls:
+                require_adapter(control.name, offered, "control")
 
     def _require_short(self, name: str, value: Any) -> None:
         """Refuse texts that take long to read, before anything is read of them."""
@@ -190,6 +195,17 @@ def _model(bounds: Bounds, name: str, value: Any) -> str:
     return bounds.offer.model(name, value)
 
 
+def _controls(bounds: Bounds, name: str, value: Any) -> Any:
+    """Take controls that have no image of their own; names are looked at later."""
+    for each in [value] if isinstance(value, str | Mapping) else value or ():
+        if said_of(each)[1] is not None:
+            raise RefusedError(
+                f"A control of a request has no image of its own, as {shown(each, 60)} "
+                "has; send it as control_image."
+            )
+    return value
+
+
 def _refiner(bounds: Bounds, name: str, value: Any) -> str:
     return bounds.offer.refiner(name, value)
 
@@ -213,7 +229,7 @@ def _fields(rule: Rule, *names: str) -> dict[str, Rule]:
     return dict.fromkeys(names, rule)
 
 
-UPLOADS = ("init_image", "mask_image")
+UPLOADS = ("init_image", "mask_image", "control_image")
 RULES: Mapping[str, Rule] = {
     **_fields(
         _plain,
@@ -226,9 +242,11 @@ RULES: Mapping[str, Rule] = {
         *("tile_mode", "init_image_strength", "mask_prompt", "mask_mode"),
         *("mask_modify_original", "outpaint"),
         *("fix_faces", "fix_faces_fidelity", "upscale", "caption", "fast_decode"),
+        *("control_raw", "control_guess"),
         *("merge_loras", "loras", "embeddings", "hypernetworks"),  # looked at later
     ),
     **_fields(_upload, *UPLOADS),
+    "controls": _controls,
     "model": _model,
     "refiner": _refiner,
     "vae": _beside("vae"),

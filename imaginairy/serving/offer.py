@@ -17,6 +17,7 @@ from imaginairy.sources.catalog import models_for
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import LocalPath, ModelRow, NoWeights
+from imaginairy.sources.shelves import CONTROLS
 
 MOST_SHOWN = 12
 ANY_PATH = r"(?<![\w/:.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+"
@@ -79,6 +80,12 @@ class Offer:
         home = next(home_of(row) for row in self.models.values() if row.name == model)
         return list(dict.fromkeys(name for name, _ in files(home) if not is_path(name)))
 
+    def controls(self, model: str) -> list[str]:
+        """Return the names of the controls on this machine, for a model."""
+        home = next(home_of(row) for row in self.models.values() if row.name == model)
+        found = (name for name, _ in files(home, CONTROLS) if not is_path(name))
+        return list(dict.fromkeys(found))
+
     def public(self, prompt: ImaginePrompt) -> ImaginePrompt:
         """Return a prompt as a request would name its models."""
         names = {row.name: name for name, row in self.models.items()}
@@ -132,14 +139,14 @@ def _beside(role: str, field: str, name: Any) -> str:
     return name
 
 
-def require_adapter(name: str, known: Sequence[str]) -> None:
+def require_adapter(name: str, known: Sequence[str], noun: str = "adapter") -> None:
     """Refuse an adapter that does not lie in the server's folders.
 
     Raises:
         NotOfferedError: it does not.
     """
     if name not in known:
-        raise _not_offered("adapter", name, known)
+        raise _not_offered(noun, name, known)
 
 
 def _not_offered(noun: str, name: Any, names: Sequence[str]) -> NotOfferedError:
