@@ -32,6 +32,9 @@ class Conditioning:
     control: Tensor | None = None
     """How much of each of the controls acts on it, (batch, controls), where they do not
     act on all alike; 0 is nothing."""
+    pictures: Tensor | None = None
+    """Which of the pictures that are drawn together it is of, (batch,) of whole numbers
+    from 0, where something is there for each of these."""
     residuals: Sequence[Tensor] | None = None
     """What controls add to each feature map that the way down of a UNet leaves for the
     way up, and last to what comes of the middle, (batch, channels, h, w) each. They are
@@ -73,6 +76,7 @@ class Conditioning:
             torch.cat([each.read() for each in padded]) if masked else None,
             _laid([each.guidance for each in padded], "guidance"),
             _laid([each.control for each in padded], "control"),
+            _laid([each.pictures for each in padded], "pictures"),
         )
 
     def beside(self, other: Conditioning) -> Conditioning:
@@ -122,7 +126,7 @@ class Conditioning:
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Conditioning:
         """Do the same to every part that there is."""
-        pooled, ids, mask, guidance, control = (
+        pooled, ids, mask, guidance, control, pictures = (
             None if part is None else change(part)
             for part in (
                 self.pooled,
@@ -130,9 +134,11 @@ class Conditioning:
                 self.mask,
                 self.guidance,
                 self.control,
+                self.pictures,
             )
         )
-        return Conditioning(change(self.tokens), pooled, ids, mask, guidance, control)
+        tokens = change(self.tokens)
+        return Conditioning(tokens, pooled, ids, mask, guidance, control, pictures)
 
 
 def _laid(parts: Sequence[Tensor | None], name: str) -> Tensor | None:

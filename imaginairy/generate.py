@@ -18,6 +18,7 @@ from imaginairy.result import ImagineResult
 from imaginairy.sources.checksum import checksum
 from imaginairy.steps.adapt import adapted, adapters_of, bundled_for, changed
 from imaginairy.steps.condition import condition
+from imaginairy.steps.control import controlled, hashes_of, told
 from imaginairy.steps.decode import decode
 from imaginairy.steps.experts import experts_of, recomputed_by
 from imaginairy.steps.finish import finished
@@ -41,6 +42,8 @@ class Drawn:
         default_factory=dict
     )
     """Give the SHA-256 of each LoRA that acted, and that of its tensors."""
+    control_hashes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    """Give the SHA-256 of each control that acted."""
     recomputed: tuple[str, ...] = ()
     """Stages that half precision could not hold."""
     decoder_hash: Callable[[], str] | None = None
@@ -72,6 +75,7 @@ def _drawn(
     experts = experts_of(orders[0], store, look_later=look_later)
     prepared = [prepare(order, store) for order in orders]
     adapters = adapters_of(orders[0], experts, store)
+    experts = controlled(orders, prepared, experts, store)
     with (
         experts[0].stages.between(),
         tiled(orders, experts),
@@ -82,6 +86,7 @@ def _drawn(
             condition(orders, each.model, each.stages, bundled_for(each, adapters))
             for each in experts
         ]
+        texts = [*map(told, texts, experts)]
         begin = start(orders, prepared, experts)
         latents = sample(orders, texts, begin, experts, observer, acting)
         images = decode(latents, experts[0].model, experts[0].stages)
@@ -89,8 +94,9 @@ def _drawn(
     vae_hash = experts[0].loaded.vae_sha256
     decoder_hash = experts[0].loaded.decoder_sha256
     lora_hashes = {each.name: each.hashes for each in adapters}
+    control_hashes = hashes_of(orders[0], experts[0], store)
     recomputed = recomputed_by(experts)
-    said = vae_hash, lora_hashes, recomputed, decoder_hash
+    said = vae_hash, lora_hashes, control_hashes, recomputed, decoder_hash
     return [
         Drawn(order, image, each, hashes, *said)
         for order, image, each in zip(orders, images, prepared, strict=True)
@@ -128,6 +134,7 @@ def finish(
         vae_hash=drawn.vae_hash,
         embedding_hashes=embedding_hashes(drawn.order),
         lora_hashes=drawn.lora_hashes,
+        control_hashes=drawn.control_hashes,
         hypernetwork_hashes={
             each.name: checksum([each.path]) for each in drawn.order.hypernetworks
         },

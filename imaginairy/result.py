@@ -27,6 +27,8 @@ UPSCALED = "upscaled"
 MODIFIED_ORIGINAL = "modified_original"
 MASK_BINARY = "mask_binary"
 MASK_GRAYSCALE = "mask_grayscale"
+HINT = "hint_"
+"""What the types of hints begin with; the kind of hint follows."""
 FILTERED = "filtered"
 """What the safety check notes where it blurred a picture."""
 BLUR_RADIUS = 40
@@ -57,6 +59,10 @@ class ImagineResult:
         default_factory=dict, repr=False
     )
     """Give the SHA-256 of each LoRA that acted, and that of its tensors, by name."""
+    control_hashes: Mapping[str, Callable[[], str]] = field(
+        default_factory=dict, repr=False
+    )
+    """Give the SHA-256 of the file of each control that acted, by name."""
     hypernetwork_hashes: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of the files of hypernetworks, by their names."""
     applied: Mapping[str, Any] = field(default_factory=dict)
@@ -129,6 +135,7 @@ class ImagineResult:
             "lora_hashes": {
                 name: get()[1][:12] for name, get in self.lora_hashes.items()
             },
+            "control_sha256": {n: get() for n, get in self.control_hashes.items()},
             "hypernetwork_sha256": dict(self.hypernetwork_hashes),
             "image_type": image_type,
             "applied": dict(self.applied),

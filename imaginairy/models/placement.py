@@ -208,18 +208,23 @@ class Placed:
 
     def bring(self, network: nn.Module) -> None:
         """Let a network compute: what is to be on the device while it does is there."""
-        if self.home == self.device or network not in self._streams:
+        streams = [] if self.home == self.device else self._streams_in(network)
+        if not streams:
             return
         if self._here is not network:
             self.rest()
             self._here = network
-        stream = self._streams[network]
-        inside = () if stream is None else stream.inside
+        inside = {part for each in streams if each is not None for part in each.inside}
         layers = (each for each in network.modules() if each not in inside)
         visit = Visit(layers, self._lane)
         if visit.there:
             visit.begin()
             self._visits.append(visit)
+
+    def _streams_in(self, network: nn.Module) -> list["Stream | None"]:
+        """Return what streams the networks that were placed of which one is made."""
+        known = self._streams
+        return [known[each] for each in network.modules() if each in known]
 
     def takes(self, network: nn.Module) -> int:
         """Return how many bytes of weights come to the device for a network."""
@@ -237,9 +242,9 @@ class Placed:
             self._here = None
 
     def _leave(self, network: nn.Module) -> None:
-        stream = self._streams[network]
-        if stream is not None:
-            stream.rest()
+        for stream in self._streams_in(network):
+            if stream is not None:
+                stream.rest()
         while self._visits:
             self._visits.pop().end()
         for kept, name in _weights(network.modules()):

@@ -33,6 +33,7 @@ from imaginairy.log import log
 from imaginairy.memory import wants_low_memory
 from imaginairy.models.adapters import HeldAdapters
 from imaginairy.models.checkpoint import Checkpoint
+from imaginairy.models.controls import HeldControls
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loading import load, opened
@@ -109,7 +110,7 @@ class ModelStore:
         self.device = choose_device(device)
         self.precision = usual_precision() if precision is None else precision
         self.dtype = choose_dtype(self.device, self.precision, learning=learning)
-        self.adapters = HeldAdapters()
+        self.adapters, self.controls = HeldAdapters(), HeldControls()
         self.low_memory = low = wants_low_memory(low_memory)
         self.economy = Economy(self.device, LITTLE if low else None)
         self.free: int | None = None  # bytes, where others take their share too

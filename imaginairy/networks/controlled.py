@@ -47,7 +47,9 @@ class Steering:
     """Whether it is to find out by itself what the hint shows: see `WEAKEST`."""
     pools: bool = False
     """Whether what it adds is the same all over a feature map: its mean."""
-    _seen: list[list[Tensor]] = field(default_factory=list, init=False, repr=False)
+    _seen: dict[torch.dtype, list[Tensor]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def acts_at(self, step: int, steps: int) -> bool:
         """Tell whether it acts in a step, counted from 0, of so many."""
@@ -55,14 +57,16 @@ class Steering:
         return whole and self.strength != 0
 
     def seen(self) -> list[Tensor]:
-        """Return what its network sees in the hints, which is computed once.
+        """Return what its network sees in the hints, computed once for each type of
+        numbers that it computes in.
 
         It is one tensor of a ControlNet, (pictures, channels, h, w), and feature maps
         of a T2I-Adapter, finest first.
         """
-        if not self._seen:
-            self._seen.append(self._look())
-        return self._seen[0]
+        dtype = self.network.dtype
+        if dtype not in self._seen:
+            self._seen[dtype] = self._look()
+        return self._seen[dtype]
 
     def _look(self) -> list[Tensor]:
         if isinstance(self.network, T2IAdapter):
@@ -82,7 +86,7 @@ class Steering:
         middle."""
         (seen,) = self.seen()
         kinds = [hint.kind for hint in self.hints if hint.kind is not None]
-        rows = _for_each(seen, len(latents))
+        rows = _for_each(seen, conditioning)
         added = network(latents, timesteps, conditioning, rows, kinds)
         if self.guess and not self.pools:
             finer = len(added) - 1
@@ -140,7 +144,7 @@ class Controlled(nn.Module):
                 added = each.residuals(each.network, drawn, timesteps, conditioning)
                 residuals = _summed(residuals, [share * part for part in added])
             else:
-                maps = [_for_each(part, len(latents)) for part in each.seen()]
+                maps = [_for_each(part, conditioning) for part in each.seen()]
                 features = _summed(features, [share * part for part in maps])
         steered = replace(
             conditioning, residuals=residuals or None, features=features or None
@@ -160,9 +164,15 @@ class Controlled(nn.Module):
         return each.to(latents.device, dtype)[:, None, None, None]
 
 
-def _for_each(pictures: Tensor, rows: int) -> Tensor:
-    """Repeat what is of each picture for so many rows, which are these in a row."""
-    return pictures.repeat(rows // len(pictures), 1, 1, 1)
+def _for_each(seen: Tensor, conditioning: Conditioning) -> Tensor:
+    """Return what is seen of the picture of each row.
+
+    Unless it is said whose rows they are, the pictures follow each other in a row, once
+    or several times; one is for all rows.
+    """
+    if len(seen) > 1 and conditioning.pictures is not None:
+        return seen[conditioning.pictures]
+    return seen.repeat(len(conditioning) // len(seen), 1, 1, 1)
 
 
 def _summed(before: list[Tensor], more: list[Tensor]) -> list[Tensor]:

@@ -124,6 +124,11 @@ class ControlNet(WayDown):
         last = config.unet.channels[-1]
         self.output_middle = Conv2d(last, last, 1)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that it computes in."""
+        return computed_in(self.conv_in)
+
     def read(self, hint: Tensor, kind: int | None = None) -> Tensor:
         """Return what it sees in hints, once for all steps.
 
@@ -131,7 +136,7 @@ class ControlNet(WayDown):
             hint: (batch, colours, 8 * height, 8 * width) in [0, 1].
             kind: of those that a union knows apart, from 0.
         """
-        seen = self.hint(hint.to(computed_in(self.conv_in)))
+        seen = self.hint(hint.to(self.dtype))
         if self.union is not None and kind is not None:
             seen = self.union.seen(seen, kind)
         return seen
@@ -151,7 +156,7 @@ class ControlNet(WayDown):
             seen: what `read` gave of the hints, summed, (batch, channels, h, w).
             kinds: which kinds of hints those are, where it is a union.
         """
-        dtype = computed_in(self.conv_in)
+        dtype = self.dtype
         text = conditioning.to(dtype=dtype)
         time = self.moment(timesteps, text)
         if self.union is not None:

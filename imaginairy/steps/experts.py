@@ -8,12 +8,14 @@ where the one before it stops.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.previews import previewing
 from imaginairy.models.store import ModelStore
+from imaginairy.networks.controlled import Controlled
 from imaginairy.order import Order
 from imaginairy.steps.stages import Stages
 
@@ -28,6 +30,23 @@ class Expert:
     """Gives, told whether to `fetch` what is lacking, what decodes previews."""
     begins: float = 0.0
     """The share of the noise schedule that is walked before it takes over."""
+    controlled: Controlled | None = None
+    """Its network under controls, where there are any."""
+
+    @property
+    def network(self) -> Any:
+        """What predicts, `(latents, timesteps, Conditioning) -> Tensor`."""
+        return self.controlled or self.model.network
+
+    @property
+    def acting(self) -> tuple[int, ...]:
+        """Which of the controls act now, by their places."""
+        return self.controlled.acting if self.controlled else ()
+
+    def at(self, step: int, steps: int) -> None:
+        """Let those controls act whose step it is, counted from 0, of so many."""
+        if self.controlled is not None:
+            self.controlled.at(step, steps)
 
     @property
     def model(self) -> DrawingModel:

@@ -16,6 +16,7 @@ from imaginairy.result import (
     MODIFIED_ORIGINAL,
 )
 from imaginairy.schema import ImaginePrompt
+from imaginairy.steps.hints import named
 from imaginairy.steps.prepare import Prepared
 
 
@@ -45,4 +46,4 @@ def finished(
     if found is not None:
         shades = {MASK_BINARY: found.binary, MASK_GRAYSCALE: found.grayscale}
         work = work.with_images(**shades)
-    return work
+    return work.with_images(**named(prepared.hints))

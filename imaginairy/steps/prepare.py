@@ -16,6 +16,7 @@ from imaginairy.masks.from_text import TextMask, text_mask
 from imaginairy.models.store import ModelStore
 from imaginairy.order import Order
 from imaginairy.schema import ImaginePrompt
+from imaginairy.steps.hints import Made, hints_of
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,23 @@ class Prepared:
     """None where it is drawn from noise alone."""
     found: TextMask | None = None
     """What the mask prompt describes, where there is one."""
+    hints: tuple[Made, ...] = ()
+    """What its controls see, in their order."""
 
 
 def prepare(order: Order, store: ModelStore) -> Prepared:
-    """Read the init image and its mask, at the size at which the order is drawn."""
+    """Read what an order starts from and what steers it, at the size it is drawn at."""
+    canvas, found = _started_from(order, store)
+    return Prepared(canvas, found, hints_of(order, canvas))
+
+
+def _started_from(
+    order: Order, store: ModelStore
+) -> tuple[Canvas | None, TextMask | None]:
+    """Read the init image and its mask."""
     prompt = order.prompt
     if prompt.init_image is None:
-        return Prepared()
+        return None, None
     found = described(prompt, store)
     image = as_pillow(prompt.init_image)
     if prompt.outpaint is not None:
@@ -49,7 +60,7 @@ def prepare(order: Order, store: ModelStore) -> Prepared:
     drawn, own = canvas.picture.size, canvas.original.size
     if drawn != own:
         log.info("the picture of %dx%d is worked on at %dx%d", *own, *drawn)
-    return Prepared(canvas, found)
+    return canvas, found
 
 
 def described(prompt: ImaginePrompt, store: ModelStore) -> TextMask | None:

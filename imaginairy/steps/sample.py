@@ -41,7 +41,7 @@ def tiled(
 ) -> AbstractContextManager[None]:
     """Return the scope in which the networks' convolutions wrap around as asked."""
     mode = orders[0].prompt.tile_mode
-    networks = [each.model.network for each in experts]
+    networks = [each.network for each in experts]
     drawn = experts[0].model
     both = (drawn.autoencoder, drawn.decoder)
     return tiling(*networks, *both, x="x" in mode, y="y" in mode)
@@ -73,16 +73,22 @@ def sample(
     show = partial(shown, model, stages)
     quick = partial(previewed, experts[0].previews, stages)
 
+    def begins_step(index: int) -> None:
+        experts[0].at(index, steps)
+        if acting is not None:
+            acting.at(index / steps)
+
     def on_step(_: int, latents: Tensor, denoised: Tensor) -> None:
         index = next(counted)
-        if acting is not None and index + 1 < steps:
-            acting.at((index + 1) / steps)
+        if index + 1 < steps:
+            begins_step(index + 1)
         pictures = zip(one_by_one(latents), one_by_one(denoised), strict=True)
         for number, (walked, clean) in enumerate(pictures):
             observer.on_step(Step(index, walked, clean, show, number, quick))
 
     latents, legs = start.latents, legs_of(experts, start.levels)
     say_who_draws(experts, legs, order)
+    begins_step(0)
     for leg in legs:
         expert = experts[leg.number]
         latents = sampler.walk(
@@ -120,10 +126,8 @@ def _denoiser(
     compute = _computing(orders[0], expert, acting)
 
     def draws(latents: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
-        network, asked = model.network, (latents, timesteps, text)
-        return stages.run(
-            f"the {model.title}", network, compute, *asked, often=True, climbs=alone
-        )
+        asked = f"the {model.title}", expert.network, compute, latents, timesteps, text
+        return stages.run(*asked, often=True, climbs=alone)
 
     network: Network = draws
     if model.sees_mask and start.blanked is not None:
@@ -150,7 +154,7 @@ def _denoiser(
 
 def _computing(order: Order, expert: Expert, acting: Acting | None) -> Network:
     """Return the network, which a device may record where every step is alike."""
-    network, device = expert.model.network, expert.model.device
+    network, device = expert.network, expert.model.device
     placed = expert.model.placed
     few = order.steps_to_run < LEAST_STEPS
     if few or DEVICES[device.type].graph is None or order.speed.steps > 1:
@@ -158,7 +162,7 @@ def _computing(order: Order, expert: Expert, acting: Acting | None) -> Network:
     return Replayed(
         network,
         device,
-        state=lambda: acting and acting.changes,
+        state=lambda: (acting and acting.changes, expert.acting),
         may=lambda: placed.home == device,
     )
 

@@ -1,0 +1,145 @@
+"""Controls on the model that begins a picture: their hints, and where they act."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from imaginairy.conditioning import Conditioning
+from imaginairy.control import Control
+from imaginairy.errors import BadOptionError
+from imaginairy.log import log
+from imaginairy.models.controls import LoadedControl, OpenedControl
+from imaginairy.models.store import ModelStore
+from imaginairy.networks.controlled import Controlled, Hint, Steering
+from imaginairy.order import Order
+from imaginairy.steps.condition import Said
+from imaginairy.steps.experts import Expert
+from imaginairy.steps.hints import Made
+from imaginairy.steps.prepare import Prepared
+
+UNION = (
+    ("openpose", "pose"),
+    ("depth",),
+    ("softedge", "scribble"),
+    ("canny", "lines", "mlsd"),
+    ("normal", "normals"),
+    ("segmentation", "seg"),
+    ("tile", "blur"),
+    ("inpaint",),
+)
+"""The kinds of hints that a union of ControlNets tells apart, in the order in which it
+counts them; the last two only where it was trained on so many."""
+
+
+def controlled(
+    orders: Sequence[Order],
+    prepared: Sequence[Prepared],
+    experts: Sequence[Expert],
+    store: ModelStore,
+) -> tuple[Expert, ...]:
+    """Return who draws, with the first of them under the controls of the orders.
+
+    Another expert knows nothing of them; its family may be another.
+    """
+    first, *others = experts
+    wanted = orders[0].controls
+    if not wanted:
+        return tuple(experts)
+    for other in others:
+        if other.model is not first.model:
+            log.info("the controls act on %s alone", first.loaded.spec.name)
+    loaded = store.controls.get([each.name for each in wanted], first.loaded)
+    steering = [
+        _steering(each, control, [picture.hints[place] for picture in prepared], first)
+        for place, (each, control) in enumerate(zip(loaded, wanted, strict=True))
+    ]
+    network = Controlled(first.model.network, steering)
+    return replace(first, controlled=network), *others
+
+
+def hashes_of(
+    order: Order, expert: Expert, store: ModelStore
+) -> dict[str, Callable[[], str]]:
+    """Return what gives the SHA-256 of the file of each control of an order."""
+    found = [store.controls.check(each.name, expert.loaded) for each in order.controls]
+    return {each.name: each.hash for each in found}
+
+
+def _steering(
+    loaded: LoadedControl, control: Control, made: Sequence[Made], expert: Expert
+) -> Steering:
+    """Return a control on the hints of all pictures that are drawn together."""
+    opened = loaded.opened
+    pictures = _laid([_seen(each, opened) for each in made])
+    hint = Hint(pictures.to(expert.model.device), kind_in(opened, control))
+    return Steering(
+        loaded.network,
+        [hint],
+        control.strength,
+        control.start,
+        control.end,
+        guess=control.guess,
+        pools=opened.pools,
+    )
+
+
+def _seen(hint: Made, opened: OpenedControl) -> Tensor:
+    """Return a hint as a control reads it, (1, colours, height, width)."""
+    values = torch.from_numpy(hint.values)
+    if opened.turned:
+        values = values.flip(1)
+    return values if opened.colours > 1 else values.mean(dim=1, keepdim=True)
+
+
+def _laid(pictures: Sequence[Tensor]) -> Tensor:
+    """Lay hints along the batch; one that is of all pictures is there once."""
+    first, *others = pictures
+    if all(torch.equal(first, other) for other in others):
+        return first
+    return torch.cat([*pictures])
+
+
+def kind_in(opened: OpenedControl, control: Control) -> int | None:
+    """Return which of the kinds of hints that a union knows its hint is of.
+
+    Raises:
+        BadOptionError: it knows none such, or nobody says which it is.
+    """
+    if not opened.kinds:
+        return None
+    known = UNION[: opened.kinds]
+    for number, names in enumerate(known):
+        if control.hint in names:
+            return number
+    raise BadOptionError(
+        f"The control '{control.name}' tells kinds of hints apart: "
+        f"{', '.join(names[0] for names in known)}; say which of them its hint is, as "
+        f"{control.name},hint={known[0][0]}"
+        + (f", not {control.hint}." if control.hint else ".")
+    )
+
+
+def told(said: Said, expert: Expert) -> Said:
+    """Return what a network is told, with how much of its controls each row gets.
+
+    What is avoided gets nothing of those that guess.
+    """
+    if expert.controlled is None:
+        return said
+    steering = expert.controlled.steering
+    silent = torch.tensor([float(not (s.guess or s.pools)) for s in steering])
+    all_alike = bool(silent.all())
+
+    def rows(text: Conditioning, share: Tensor) -> Conditioning:
+        device = text.tokens.device
+        control = None if all_alike else share.repeat(len(text), 1).to(device)
+        pictures = torch.arange(len(text), device=device)
+        return replace(text, control=control, pictures=pictures)
+
+    def less(text: Conditioning | None) -> Conditioning | None:
+        return None if text is None else rows(text, silent)
+
+    follow = rows(said.follow, torch.ones_like(silent))
+    return Said(follow, less(said.avoid), less(said.nothing))
