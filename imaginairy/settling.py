@@ -36,6 +36,8 @@ from imaginairy.sizes import GRID
 from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import LocalPath, ModelRow
 from imaginairy.stand_ins import is_at_home, suited
+from imaginairy.steps.control import controls_for
+from imaginairy.steps.hints import require_mask
 from imaginairy.word_signs import without_words
 
 TOLD_SIZES = ("original_size", "crop", "target_size")
@@ -67,6 +69,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         clip_skip=diffusion.clip_skip,
         empty_negative=diffusion.empty_negative if chooses else None,
     )
+    controls = controls_for(prompt, loaded, store)
     bundled = bundled_in(each.adapter for each, _ in acting)
     words = words_read(whole, loaded, store, bundled)
     found, hypernetworks = hypernetworks_found(whole, loaded)
@@ -88,14 +91,10 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     order = order_of(
         whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
     )
-    order = replace(
-        order,
-        loras=loras,
-        words=words,
-        hypernetworks=found,
-        controls=whole.settled_controls,
-    )
+    order = replace(order, loras=loras, words=words, hypernetworks=found)
+    order = replace(order, controls=controls)
     require_steps(order)
+    require_mask(order)
     if whole.fast_decode:
         order = replace(order, decoder=fast_decoder(loaded, store))
     say_where_nothing_is_left_out(order, store)

@@ -62,6 +62,8 @@ class OpenedControl:
     """What it is recorded as."""
     path: Path
     tensors: Tensors
+    hint: str | None
+    """The kind of hint that it is made for; None where nobody says."""
     part: Part
     """The same as what is loaded, without the numbers that it takes from its model."""
     pools: bool = False
@@ -212,6 +214,7 @@ def opened_control(name: str, path: Path, loaded: LoadedModel) -> OpenedControl:
         name=name,
         path=path,
         tensors=tensors,
+        hint=None,
         part=part,
         pools=said.get(POOLS, SHUFFLES.search(path.stem) is not None),
         turned=said.get(ORDER) == "bgr",

@@ -116,8 +116,7 @@ class ModelStore:
         self.free: int | None = None  # bytes, where others take their share too
         self._lock, self._lock_of = RLock(), LOADED_IN
         self._located: dict[tuple[str, str | OwnDefault | None], ModelRow] = {}
-        self._held: Kept = {}
-        self._checked: Kept = {}
+        self._held, self._checked = Kept(), Kept()
         self._told = Told()
         self._refused: dict[str, str | None] = {}
         self._lacking: dict[str, tuple[float, Missing | None]] = {}

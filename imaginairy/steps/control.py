@@ -9,14 +9,17 @@ from torch import Tensor
 from imaginairy.conditioning import Conditioning
 from imaginairy.control import Control
 from imaginairy.errors import BadOptionError
+from imaginairy.hints.table import HINTS, hint_kind
 from imaginairy.log import log
 from imaginairy.models.controls import LoadedControl, OpenedControl
+from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.store import ModelStore
 from imaginairy.networks.controlled import Controlled, Hint, Steering
 from imaginairy.order import Order
+from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
 from imaginairy.steps.experts import Expert
-from imaginairy.steps.hints import Made
+from imaginairy.steps.hints import INPAINT, Made
 from imaginairy.steps.prepare import Prepared
 
 UNION = (
@@ -31,6 +34,42 @@ UNION = (
 )
 """The kinds of hints that a union of ControlNets tells apart, in the order in which it
 counts them; the last two only where it was trained on so many."""
+
+
+def controls_for(
+    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+) -> tuple[Control, ...]:
+    """Return the controls of a prompt, each checked, with the hint that it sees.
+
+    Raises:
+        UnknownModelError: nothing goes by the name of one.
+        CheckpointError: one is for other models, or no control.
+        DownloadError: one could not be fetched.
+        BadOptionError: nobody says which hint one sees, or there is none such.
+    """
+    return tuple(
+        _settled(each, store.controls.check(each.name, loaded), store)
+        for each in prompt.settled_controls
+    )
+
+
+def _settled(control: Control, opened: OpenedControl, store: ModelStore) -> Control:
+    """Return a control with the name of its hint, as that is in the table."""
+    hint = control.hint or opened.hint
+    if hint is not None and hint != INPAINT and not control.raw:
+        hint = hint_kind(hint).name
+    control = replace(control, name=opened.name, hint=hint)
+    kind_in(opened, control)
+    if hint is None and not control.raw:
+        raise BadOptionError(
+            f"The control '{control.name}' does not say which hint it sees; say it, as "
+            f"{control.name},hint=canny, or {control.name},raw for an image that is "
+            f"the hint; hints are {', '.join(HINTS)} and {INPAINT}."
+        )
+    if control.guess and not opened.is_controlnet:
+        said = f"The control '{control.name}' is a T2I-Adapter, which does not guess."
+        store.say_once(said, about=said)
+    return control
 
 
 def controlled(
@@ -80,7 +119,7 @@ def _steering(
         control.strength,
         control.start,
         control.end,
-        guess=control.guess,
+        guess=control.guess and opened.is_controlnet,
         pools=opened.pools,
     )
 
