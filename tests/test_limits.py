@@ -34,6 +34,9 @@ DEFAULTS: dict[str, Any] = {
     "caption_text": "",
     "enhance": (),
     "caption": False,
+    "controls": (),
+    "control_raw": False,
+    "control_guess": False,
     "best_of": 1,
     "variation_strength": 0.0,
 }
