@@ -127,6 +127,7 @@ MAY_IMPORT = {
     "hints": {"errors", "hints", "images"},
     "sizes": {"errors"},
     "order": {
+        "control",
         "embedding",
         "hypernetwork",
         "prompt_fields",
@@ -176,10 +177,10 @@ MAY_IMPORT = {
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
     "prompt_fields": {"checks", "embedding", "fields", "lazy_image", "lora", "needs"}
-    | {"hypernetwork"}
+    | {"control", "hypernetwork"}
     | {"prompt_fields", "samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
-    | {"hypernetwork", "lora", "sizes", "weighted_prompt"},
+    | {"control", "hypernetwork", "lora", "sizes", "weighted_prompt"},
     "animate": {"errors", "formats", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
     "sweeps": {"aliases", "checks", "errors", "fields", "lora", "schema"}
