@@ -28,6 +28,7 @@ from imaginairy.samplers.denoiser import (
     seeing_mask,
 )
 from imaginairy.samplers.guidance import Limits, Projection, Threshold, between
+from imaginairy.samplers.table import Sampler
 from imaginairy.samplers.told import Reuse, Told
 from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
@@ -101,16 +102,25 @@ def sample(
         )
         expert.model.rest()
     latents = sampler.published(model.schedule, latents, start.levels[-1])
+    require_finite(latents, experts, sampler)
+    return latents
+
+
+def require_finite(latents: Tensor, experts: Sequence[Expert], by: Sampler) -> None:
+    """Look at what was not looked at yet, and at what a sampler made of it.
+
+    Raises:
+        NotFiniteError: there is NaN or infinity.
+    """
     for expert in experts:
         if not expert.stages.all_finite():
             raise NotFiniteError(f"The {expert.model.title} gave NaN or infinity.")
     if not is_finite(latents):
         raise NotFiniteError(
-            f"The sampler '{sampler.name}' ran off to infinity, though the model's "
+            f"The sampler '{by.name}' ran off to infinity, though the model's "
             "predictions are finite; take more steps, a lower prompt strength "
             "(guidance scale) or another sampler."
         )
-    return latents
 
 
 def _denoiser(
