@@ -162,6 +162,12 @@ TRAIN_UNET = schedule(
     gpu=(16_000, 256),
     muon=True,
 )
+TRAIN_EDGES = schedule(
+    steps=1_000, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(5_000, 64), muon=True
+)
+TRAIN_COLOURS = schedule(
+    steps=1_000, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(4_000, 64), muon=True
+)
 EMPTY_CAPTIONS = 0.1
 PLAIN_CAPTIONS = 0.5
 """Share of the captions that say all that a picture shows, so that nothing is open."""

@@ -1,0 +1,1 @@
+"""What steers the model that draws: edges, colours, and another picture."""
