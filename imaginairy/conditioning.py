@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from imaginairy.image_context import ImageContext, Seen
 from imaginairy.kept import Kept
 
 
@@ -35,6 +36,9 @@ class Conditioning:
     pictures: Tensor | None = None
     """Which of the pictures that are drawn together it is of, (batch,) of whole numbers
     from 0, where something is there for each of these."""
+    images: Sequence[ImageContext] = ()
+    """What images say beside the text, in the same order for all that is laid together
+    with it."""
     residuals: Sequence[Tensor] | None = None
     """What controls add to each feature map that the way down of a UNet leaves for the
     way up, and last to what comes of the middle, (batch, channels, h, w) each. They are
@@ -77,6 +81,7 @@ class Conditioning:
             _laid([each.guidance for each in padded], "guidance"),
             _laid([each.control for each in padded], "control"),
             _laid([each.pictures for each in padded], "pictures"),
+            [*map(ImageContext.stacked, zip(*_images(padded), strict=True))],
         )
 
     def beside(self, other: Conditioning) -> Conditioning:
@@ -112,10 +117,16 @@ class Conditioning:
         moved = self._mapped(lambda part: part.to(device))
         pooled = None if moved.pooled is None else moved.pooled.to(dtype)
         tokens = moved.tokens.to(dtype)
-        moved = replace(moved, tokens=tokens, pooled=pooled)
+        images = [each.mapped(lambda part: part.to(dtype)) for each in moved.images]
+        moved = replace(moved, tokens=tokens, pooled=pooled, images=images)
         return replace(
             moved, residuals=self.residuals, features=self.features, kept=self.kept
         )
+
+    def seen_by(self, attention: Hashable, size: tuple[int, int]) -> list[Seen]:
+        """Return what an attention finds in images; see `ImageContext.seen_by`."""
+        found = (each.seen_by(attention, size) for each in self.images)
+        return [each for each in found if each is not None]
 
     def read(self) -> Tensor:
         """Return the mask, written out where all tokens are read."""
@@ -137,8 +148,19 @@ class Conditioning:
                 self.pictures,
             )
         )
+        images = [each.mapped(change) for each in self.images]
         tokens = change(self.tokens)
-        return Conditioning(tokens, pooled, ids, mask, guidance, control, pictures)
+        return Conditioning(
+            tokens, pooled, ids, mask, guidance, control, pictures, images
+        )
+
+
+def _images(several: Sequence[Conditioning]) -> list[Sequence[ImageContext]]:
+    """Return the images of several, of which all have as many."""
+    counts = {len(each.images) for each in several}
+    if len(counts) > 1:
+        raise ValueError(f"Conditionings have {sorted(counts)} images; all the same.")
+    return [each.images for each in several]
 
 
 def _laid(parts: Sequence[Tensor | None], name: str) -> Tensor | None:

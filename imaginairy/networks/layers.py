@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.image_context import Seen
 from imaginairy.kept import Kept
 
 Compute = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -306,6 +307,7 @@ class Attention(nn.Module):
         causal: bool = False,
         mask: Tensor | None = None,
         kept: Kept | None = None,
+        beside: Sequence[Seen] = (),
     ) -> Tensor:
         """Map (batch, tokens, width) to the same.
 
@@ -313,13 +315,11 @@ class Attention(nn.Module):
             causal: hides later tokens.
             mask: which tokens of the context are seen, (batch, n) of bool.
             kept: what was kept of the same context, if it is asked more than once.
+            beside: what else is looked at, each by itself, and added.
         """
         query = self.query(x)
         looked_at = self.looked_at(x if context is None else context, kept)
-        query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (query, *looked_at)
-        )  # (batch, heads, tokens, width / heads)
+        query, key, value = map(self.apart, (query, *looked_at))
         seen = None if mask is None else mask[:, None, None]
 
         def look(query: Tensor) -> Tensor:
@@ -328,7 +328,15 @@ class Attention(nn.Module):
             )
 
         mixed = in_slices(look, query, 1 if causal else self.slices)
+        for each in beside:
+            key, value = self.apart(each.key), self.apart(each.value)
+            found = F.scaled_dot_product_attention(query, key, value)
+            mixed = mixed + each.share * found
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def apart(self, x: Tensor) -> Tensor:
+        """Return (batch, tokens, width) as (batch, heads, tokens, width / heads)."""
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def looked_at(self, context: Tensor, kept: Kept | None) -> Sequence[Tensor]:
         """Return the keys and values of a context, or those kept of it before."""

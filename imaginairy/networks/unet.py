@@ -16,6 +16,7 @@ from imaginairy.conditioning import Conditioning
 from imaginairy.kept import DEEP
 from imaginairy.networks.config import UNetConfig
 from imaginairy.networks.layers import (
+    Attention,
     Conv2d,
     Linear,
     computed_in,
@@ -23,7 +24,13 @@ from imaginairy.networks.layers import (
     norm_silu,
     sinusoid,
 )
-from imaginairy.networks.unet_levels import RESIDUAL_EPS, DownLevel, Middle, UpLevel
+from imaginairy.networks.unet_levels import (
+    RESIDUAL_EPS,
+    DownLevel,
+    Middle,
+    TransformerBlock,
+    UpLevel,
+)
 
 
 class BesideText(nn.Module):
@@ -171,6 +178,17 @@ class UNet(WayDown):
             skips = [*map(torch.add, skips, text.residuals)]
         x = self.up[-1](x, skips, time, text)
         return self.conv_out(norm_silu(self.norm_out, x)).to(latents.dtype)
+
+    def attending(self) -> list[Attention]:
+        """Return the attentions to the text in the order in which image prompts number
+        them: the way down, the way up, the middle."""
+        parts = (self.down, self.up, self.middle)
+        blocks = (each for part in parts for each in part.modules())
+        return [
+            each.cross_attention
+            for each in blocks
+            if isinstance(each, TransformerBlock)
+        ]
 
     def deep(self, skips: list[Tensor], time: Tensor, text: Conditioning) -> Tensor:
         """Return what comes up to the blocks that are nearest to the picture.

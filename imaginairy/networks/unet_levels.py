@@ -59,10 +59,14 @@ class TransformerBlock(nn.Module):
         self.norm3 = LayerNorm(width)
         self.feed_forward = FeedForward(width)
 
-    def forward(self, x: Tensor, text: Conditioning) -> Tensor:
+    def forward(self, x: Tensor, text: Conditioning, size: tuple[int, int]) -> Tensor:
         x = added(self.self_attention(self.norm1(x)), x)
         attended = self.cross_attention(
-            self.norm2(x), text.tokens, mask=text.mask, kept=text.kept
+            self.norm2(x),
+            text.tokens,
+            mask=text.mask,
+            kept=text.kept,
+            beside=text.seen_by(self.cross_attention, size),
         )
         x = added(attended, x)
         return added(self.feed_forward(self.norm3(x)), x)
@@ -85,10 +89,10 @@ class SpatialTransformer(nn.Module):
         self.project_out = Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor, text: Conditioning) -> Tensor:
-        height = x.shape[2]
+        height, width = x.shape[2:]
         tokens = self.project_in(self.norm(x)).flatten(2).transpose(1, 2)
         for block in self.blocks:
-            tokens = block(tokens, text)  # (batch, h * w, channels)
+            tokens = block(tokens, text, (height, width))  # (batch, h * w, channels)
         picture = tokens.transpose(1, 2).unflatten(2, (height, -1))
         return added(self.project_out(laid_out_as(x, picture)), x)
 

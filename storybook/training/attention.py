@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from imaginairy.image_context import Seen
 from imaginairy.kept import Kept
 from imaginairy.networks.layers import Attention
 
@@ -29,6 +32,7 @@ class PlainAttention(nn.Module):
         causal: bool = False,
         mask: Tensor | None = None,
         kept: Kept | None = None,
+        beside: Sequence[Seen] = (),
     ) -> Tensor:
         """Map (batch, tokens, width) to the same; `causal` hides later tokens.
 
@@ -49,6 +53,16 @@ class PlainAttention(nn.Module):
             hidden = unseen.masked_fill(~mask, -1e4)[:, None, None]
         scale = query.shape[-1] ** -0.5
         mixed, _ = plain_attention(self, query, key, value, hidden, scale)
+        for each in beside:
+            key, value = (
+                part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+                for part in (each.key, each.value)
+            )
+            found, _ = plain_attention(self, query, key, value, None, scale)
+            share = each.share
+            mixed = mixed + found * (
+                share.transpose(1, 2) if isinstance(share, Tensor) else share
+            )
         return self.out(mixed.flatten(2))
 
 
