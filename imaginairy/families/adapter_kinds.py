@@ -35,6 +35,12 @@ BESIDE = (
     "which works beside a model and is not supported yet; give the model without it"
 )
 
+FACE_ID = (
+    "which reads what a face recogniser says, whose weights may not be used freely; "
+    "give a plain, Plus, Plus-Face or full-face IP-Adapter"
+)
+STYLE = "which reads what CLIP says of a picture and is not supported; give another"
+
 WITH_LORA, WITH_EMBEDDING, WITH_HYPERNETWORK = (
     f"which works beside a model; give the model, and this with --{option}"
     for option in ("lora", "embedding", "hypernetwork")
@@ -49,6 +55,7 @@ COMPVIS = r"lora_unet_(input_blocks|output_blocks|middle_block)_"
 OUTER = r"lora_unet_(input_blocks_([12]_1|9|10|11)|output_blocks_([678]_1|9|10|11))_"
 """What UNets with attention on every level have, and XL has not, the only one for which
 trainers write such names."""
+KEYS = r"(^|\.)to_k_ip\.weight$"
 TO_TEXT = r"attn2[._](processor[._])?to_[kv]"
 
 
@@ -136,6 +143,21 @@ ADAPTERS = (
         ),
         "a ControlNet for {}", BESIDE,
     ),
+    *(
+        Kind(
+            "IP-Adapter", "an IP-Adapter FaceID", (*names(KEYS), *signs),
+            widths(KEYS, 1, CONTEXTS), "an IP-Adapter FaceID for {}", FACE_ID,
+        )
+        for signs in (
+            names(r"_lora\.(up|down)\.weight$"),
+            names(r"image_proj\.perceiver"),
+            (*names(r"image_proj\.proj\.2\."), Absent(r"image_proj\.proj\.3\.")),
+        )
+    ),
+    Kind(
+        "IP-Adapter", "an IP-Adapter", names(KEYS),
+        widths(KEYS, 1, CONTEXTS), "an IP-Adapter for {}", BESIDE,
+    ),
     lora("LoHa", "a LoHa, a kind of LoRA,", r"\.hada_w[12]_[ab]$"),
     lora("LoKr", "a LoKr, a kind of LoRA,", r"\.lokr_w[12](_[ab])?$"),
     lora("OFT", "an OFT, a kind of LoRA,", r"\.oft_(blocks|diag)$"),
@@ -163,10 +185,6 @@ ADAPTERS = (
         "a hypernetwork for {}", WITH_HYPERNETWORK,
     ),
     Kind(
-        "IP-Adapter", "an IP-Adapter", names(r"(^|\.)to_k_ip\.weight$"),
-        widths(r"to_k_ip\.weight$", 1, CONTEXTS), "an IP-Adapter for {}", BESIDE,
-    ),
-    Kind(
         "T2I-Adapter", "a T2I-Adapter",
         names(r"^(adapter\.)?body\.\d+\.((resnets|body)\.\d+\.)?block1\.weight$"),
         tuple(
@@ -175,6 +193,10 @@ ADAPTERS = (
             for family, inputs in ((SD1, (64, 192)), (SDXL, (256, 768)))
         ),
         "a T2I-Adapter for {}", BESIDE,
+    ),
+    Kind(
+        "style adapter", "a style adapter, a kind of T2I-Adapter",
+        names(r"^style_embedding$", r"^transformer_layes\."), advice=STYLE,
     ),
     Kind(
         "motion module", "a motion module of AnimateDiff, for videos",

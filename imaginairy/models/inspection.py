@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy.errors import CheckpointError
+from imaginairy.families.control_facts import control_facts
 from imaginairy.families.family import AUTOENCODER, DENOISER, Family, Header, Shape
 from imaginairy.families.signs import Stranger
 from imaginairy.families.table import family_of, only_supported
@@ -37,6 +38,7 @@ from imaginairy.models.training import readable, spoken_of, training
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.sources import hub
 from imaginairy.sources.adapter_facts import beside
+from imaginairy.sources.control_rows import kind_named
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
@@ -80,6 +82,8 @@ class Inspected:
     licence: str | None
     missing: Sequence[str]
     """What is missing to draw with it, in sentences."""
+    control: Mapping[str, Any] = field(default_factory=dict)
+    """What more there is to know of what steers a model, a ControlNet or its like."""
     training: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     use: str = ""
@@ -280,11 +284,19 @@ def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
         size=sum(file.stat().st_size for file in contents.files),
         licence=said.pop("license", None) or _licence_beside(path),
         missing=verdict.missing,
+        control=_control(path, contents, known),
         training=training(contents.metadata, contents.shapes) | _words_beside(path),
         metadata=said,
         use=family.use if family else "",
         usable=checkpoint is not None,
     )
+
+
+def _control(path: Path, contents: Contents, known: Stranger | None) -> dict[str, Any]:
+    facts = control_facts(known.kind, contents.shapes) if known else {}
+    if "hint_channels" in facts:
+        facts["hint"] = kind_named(path.stem) or kind_named(path.parent.name)
+    return facts
 
 
 def _fills(checkpoint: Checkpoint) -> bool:

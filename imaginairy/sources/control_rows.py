@@ -5,7 +5,10 @@ and sums stand where they are known; other controls are used by a path, `owner/r
 an address.
 """
 
+import re
+
 from imaginairy.sources.drawing_rows import OPEN_RAIL_PP
+from imaginairy.sources.few_steps import plain
 from imaginairy.sources.roles import CONTROL
 from imaginairy.sources.rows import ControlRow, HubFile, HubRepo
 
@@ -31,12 +34,20 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 """The kinds of hints that controls are made for, and what else names them, in the names
 of controls too."""
+KINDS = {word: kind for kind, more in WORDS.items() for word in (kind, *more)}
+"""All words for kinds of hints, and the kind that each means."""
 UNION: dict[str, int] = {
     "pose": 0, "depth": 1, "softedge": 2, "scribble": 2, "canny": 3, "lines": 3,
     "mlsd": 3, "normal": 4, "segmentation": 5, "tile": 6, "inpaint": 7,
 }  # fmt: skip
 """What unions of ControlNets number the kinds with; those that know six of them stop
 before `tile`."""
+
+
+def kind_named(name: str) -> str | None:
+    """Return the kind of hint that the words of a file's name say; the last of them."""
+    words = re.findall(r"[a-z0-9]+", f"{plain(name)} {name.lower().replace('_', ' ')}")
+    return next((KINDS[word] for word in reversed(words) if word in KINDS), None)
 
 
 def sd15(name: str, published: str, says: str, *hints: str) -> ControlRow:

@@ -5,7 +5,6 @@ What the catalog has is not fetched where another tool's folder beside the model
 it.
 """
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +19,8 @@ from imaginairy.sources.adapters import (
 )
 from imaginairy.sources.catalog import find
 from imaginairy.sources.control_files import control_files
-from imaginairy.sources.control_rows import CONTROL_ROWS, WORDS
+from imaginairy.sources.control_rows import CONTROL_ROWS, KINDS, kind_named
 from imaginairy.sources.fetch import fetch, on_disk
-from imaginairy.sources.few_steps import plain
 from imaginairy.sources.roles import CONTROL, ROLES
 from imaginairy.sources.rows import (
     BundledFolder,
@@ -32,9 +30,6 @@ from imaginairy.sources.rows import (
     LocalPath,
 )
 from imaginairy.sources.shelves import CONTROLS
-
-KINDS = {word: kind for kind, more in WORDS.items() for word in (kind, *more)}
-"""All words for kinds of hints, and the kind that each means."""
 
 
 def controls_for(family: str, *, bundled: bool = False) -> tuple[ControlRow, ...]:
@@ -130,13 +125,7 @@ def hint_told(name: str, row: ControlRow) -> str | None:
             said = [path.stem, path.parent.name]
         case _:
             said = [row.name]
-    return next((kind for each in said if (kind := _kind_in(each))), None)
-
-
-def _kind_in(name: str) -> str | None:
-    """Return the kind that the words of a file's name say; the last of them."""
-    words = re.findall(r"[a-z0-9]+", f"{plain(name)} {name.lower().replace('_', ' ')}")
-    return next((KINDS[word] for word in reversed(words) if word in KINDS), None)
+    return next((kind for each in said if (kind := kind_named(each))), None)
 
 
 def _lying(row: ControlRow, model: Path | None) -> ControlRow:

@@ -12,9 +12,14 @@ from imaginairy.errors import HubUnreachableError, UnknownModelError
 from imaginairy.families.table import FAMILIES
 from imaginairy.hints.table import HINTS, hint_kind
 from imaginairy.sources.catalog import known
-from imaginairy.sources.control_rows import CONTROL_ROWS, T2I_ADAPTER, UNION, WORDS
-from imaginairy.sources.controls import (
+from imaginairy.sources.control_rows import (
+    CONTROL_ROWS,
     KINDS,
+    T2I_ADAPTER,
+    UNION,
+    WORDS,
+)
+from imaginairy.sources.controls import (
     control_on_disk,
     controls_for,
     fetch_control,
