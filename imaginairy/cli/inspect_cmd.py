@@ -12,7 +12,7 @@ from imaginairy.cli.completion import any_model
 from imaginairy.cli.model_page import table
 from imaginairy.cli.run import reporting_errors, say, show_log
 from imaginairy.errors import BadOptionError, CheckpointError, UnknownModelError
-from imaginairy.families.control_facts import in_words
+from imaginairy.families.control_facts import said_of_control
 from imaginairy.sources.roles import DRAWS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ FEW = 0.001
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @reporting_errors
 def inspect_cmd(name: str, as_json: bool) -> None:
-    """Say what a file of weights is: a model, a LoRA, a ControlNet, and for what family.
+    """Say what a file of weights is, a model, a LoRA, a ControlNet, and for what.
 
     It is told by the names and shapes of its tensors and by its metadata; the tensors
     are not read, so files of any size take no time. Of a repository on the hub only
@@ -77,7 +77,7 @@ def facts_of(found: "Inspected") -> dict[str, str]:
     size = found.native_size
     return {
         "what it is": found.what,
-        **in_words(found.control),
+        **said_of_control(found.control),
         "layout": found.layout,
         "predicts": found.prediction or (NOT_SAID if found.usable else ""),
         "noise": found.noise or "",

@@ -110,9 +110,11 @@ WORDS = {
 }
 
 
-def in_words(facts: Mapping[str, Any]) -> dict[str, str]:
+def said_of_control(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return the same for people; nothing where something is not known."""
     said = {label: str(facts[name]) for name, label in WORDS.items() if facts.get(name)}
+    if "hint" in said:
+        said["hint"] += ", as its name says"
     if kinds := facts.get("union_of"):
         said["hint"] = f"any of {kinds} kinds, which it has to be told (a union)"
     if facts.get("is_difference"):

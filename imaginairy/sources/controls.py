@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imaginairy.errors import UnknownModelError, near_miss, shown
 from imaginairy.families.table import family_named
-from imaginairy.sources.adapter_folders import files, own_folders
+from imaginairy.sources.adapter_folders import Folders, files, own_folders
 from imaginairy.sources.adapters import (
     MOST_SHOWN,
     AdapterRow,
@@ -64,12 +64,12 @@ def locate_control(
     kind = KINDS.get(name.strip().lower())
     for row in controls_for(family, bundled=bundled) if kind else ():
         if kind in row.hints:
-            return _lying(row, model)
+            return lying(row, model)
     listed = find(CONTROL, name)
     if isinstance(listed, ControlRow):
         if listed.family != family:
             raise UnknownModelError(_of_another(listed, family, bundled))
-        return _lying(listed, model)
+        return lying(listed, model)
     try:
         return _of_ones_own(locate_adapter(name, model, shelf=CONTROLS))
     except UnknownModelError as error:
@@ -84,9 +84,9 @@ def control_on_disk(row: ControlRow) -> Path | None:
     """
     match row.weights:
         case LocalPath(path) | BundledFolder(path=path) if path.is_dir():
-            inside = [each.relative_to(path).as_posix() for each in path.rglob("*")]
-            noun = ROLES[CONTROL].noun
-            return path / control_files(inside, str(path), noun)[-1]
+            inside = Folders(CONTROLS).inside(path)
+            names = [each.relative_to(path).as_posix() for each in inside]
+            return path / control_files(names, str(path), ROLES[CONTROL].noun)[-1]
     return on_disk(row)
 
 
@@ -128,8 +128,12 @@ def hint_told(name: str, row: ControlRow) -> str | None:
     return next((kind for each in said if (kind := kind_named(each))), None)
 
 
-def _lying(row: ControlRow, model: Path | None) -> ControlRow:
-    """Return a row of the catalog, or where another tool keeps the same."""
+def lying(row: ControlRow, model: Path | None = None) -> ControlRow:
+    """Return a row of the catalog, as it lies where another tool keeps the same.
+
+    Args:
+        model: the file or folder of a model, beside which it may lie.
+    """
     if control_on_disk(row):
         return row
     found = (named_in_folders(each, model, CONTROLS) for each in row.aliases)

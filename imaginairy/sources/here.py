@@ -6,9 +6,12 @@ from imaginairy.errors import UnknownModelError
 from imaginairy.sources import hub
 from imaginairy.sources.adapters import named_in_folders
 from imaginairy.sources.catalog import MODELS
+from imaginairy.sources.controls import control_on_disk, lying
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.locate import existing
 from imaginairy.sources.repo_names import REPO_NAME
+from imaginairy.sources.rows import ControlRow
+from imaginairy.sources.shelves import ADAPTERS, CONTROLS
 
 
 def here(name: str) -> tuple[Path, str | None]:
@@ -24,7 +27,10 @@ def here(name: str) -> tuple[Path, str | None]:
     """
     for row in MODELS:
         if name.lower() in (row.name, *row.aliases):
-            if place := on_disk(row):
+            place = on_disk(row)
+            if place is None and isinstance(row, ControlRow):
+                place = control_on_disk(lying(row))
+            if place:
                 return place, row.licence
             raise UnknownModelError(
                 f"'{row.name}' is not on this machine; it is fetched when it is first "
@@ -32,8 +38,9 @@ def here(name: str) -> tuple[Path, str | None]:
             )
     if path := existing(name):
         return path, None
-    if path := named_in_folders(name):
-        return path, None
+    for shelf in (ADAPTERS, CONTROLS):
+        if path := named_in_folders(name, shelf=shelf):
+            return path, None
     if not REPO_NAME.fullmatch(name):
         raise UnknownModelError(
             f"'{name}' is no file, no folder, no model that is known by name, and no "
