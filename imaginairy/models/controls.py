@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from imaginairy.device import computes_in, memory_format
-from imaginairy.errors import CheckpointError, UnknownModelError
+from imaginairy.errors import CheckpointError
 from imaginairy.families.family import Header
 from imaginairy.families.signs import CONTEXTS, Stranger
 from imaginairy.families.unet_kin import UNET_SETTINGS
@@ -29,10 +29,12 @@ from imaginairy.published.t2i_adapter import t2i_adapter
 from imaginairy.published.unet import SETTINGS as SIZES
 from imaginairy.settings import Flag, OneOf, Schema, Settings, read
 from imaginairy.sources.checksum import Checksum
+from imaginairy.sources.control_rows import UNION
+from imaginairy.sources.controls import fetch_control, hint_told, locate_control
+from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.layouts import CONFIG
-from imaginairy.sources.locate import existing
+from imaginairy.sources.rows import BundledFolder, ControlRow
 from imaginairy.weights.assemble import Part
-from imaginairy.weights.folder import weights_in
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors, open_weights
 
@@ -58,14 +60,14 @@ COLOURS = (1, 3)
 class OpenedControl:
     """A control whose file was compared with a model, and whose weights lie there."""
 
-    name: str
-    """What it is recorded as."""
     path: Path
     tensors: Tensors
-    hint: str | None
-    """The kind of hint that it is made for; None where nobody says."""
     part: Part
     """The same as what is loaded, without the numbers that it takes from its model."""
+    name: str = ""
+    """What it is recorded as."""
+    hint: str | None = None
+    """The kind of hint that it is asked for or made for; None where nobody says."""
     pools: bool = False
     """Whether what it adds is the same all over a feature map."""
     turned: bool = False
@@ -77,9 +79,11 @@ class OpenedControl:
         return self.part.network is ControlNet
 
     @property
-    def kinds(self) -> int:
-        """How many kinds of hints it tells apart; 0 where it knows one."""
-        return self.part.config.kinds if self.is_controlnet else 0
+    def kinds(self) -> dict[str, int]:
+        """The kinds of hints that it tells apart, and how it numbers them; none where
+        it knows but one."""
+        count = self.part.config.kinds if self.is_controlnet else 0
+        return {kind: number for kind, number in UNION.items() if number < count}
 
     @property
     def colours(self) -> int:
@@ -110,24 +114,42 @@ class HeldControls:
     def __init__(self) -> None:
         self._opened: WeakKeyDictionary[Placed, dict[Hashable, OpenedControl]]
         self._opened = WeakKeyDictionary()
+        self._rows: dict[tuple[str, str], ControlRow] = {}
         self._held: WeakKeyDictionary[Placed, dict[Path, LoadedControl]]
         self._held = WeakKeyDictionary()
 
     def check(self, name: str, loaded: LoadedModel) -> OpenedControl:
         """Return a control for a model, fetched if need be, without its weights.
 
+        Args:
+            name: see `imaginairy.sources.controls.locate_control`.
+
         Raises:
-            UnknownModelError: nothing goes by that name.
+            UnknownModelError: nothing goes by that name, or it is for other models.
             CheckpointError: it is broken, unsafe, no control, or for other models.
             DownloadError: it could not be fetched.
         """
-        path = weights_of(name)
+        model, row = loaded.diffusion, self._located(name, loaded)
+        half = computes_in(model.network) != torch.float32
+        path = fetch_control(row, half=half)
         status = path.stat()
-        key = path, status.st_size, status.st_mtime_ns, name
-        opened = self._opened.setdefault(loaded.diffusion.placed, {})
+        key = path, status.st_size, status.st_mtime_ns
+        opened = self._opened.setdefault(model.placed, {})
         if key not in opened:
-            opened[key] = opened_control(name, path, loaded)
-        return opened[key]
+            opened[key] = opened_control(path, loaded)
+        return replace(opened[key], name=row.name, hint=hint_told(name, row))
+
+    def _located(self, name: str, loaded: LoadedModel) -> ControlRow:
+        """Return the control of a name for a model; looked up once."""
+        spec = loaded.spec
+        if (name, spec.name) not in self._rows:
+            family, bundled = (
+                loaded.diffusion.family.name,
+                isinstance(spec.weights, BundledFolder),
+            )
+            row = locate_control(name, family, on_disk(spec), bundled=bundled)
+            self._rows[name, spec.name] = row
+        return self._rows[name, spec.name]
 
     def get(self, names: Sequence[str], loaded: LoadedModel) -> list[LoadedControl]:
         """Return controls for a model, loaded; others are let go of before.
@@ -167,22 +189,7 @@ def _network(control: OpenedControl, model: DrawingModel) -> Network:
     return network
 
 
-def weights_of(name: str) -> Path:
-    """Return the file of weights that a control's name means.
-
-    Raises:
-        UnknownModelError: there is none.
-    """
-    path = existing(name)
-    if path is None:
-        raise UnknownModelError(
-            f"There is no control '{name}'; give the path of a ControlNet or "
-            "T2I-Adapter."
-        )
-    return weights_in(path) if path.is_dir() else path
-
-
-def opened_control(name: str, path: Path, loaded: LoadedModel) -> OpenedControl:
+def opened_control(path: Path, loaded: LoadedModel) -> OpenedControl:
     """Open a file of weights as a control for a model.
 
     Raises:
@@ -211,10 +218,8 @@ def opened_control(name: str, path: Path, loaded: LoadedModel) -> OpenedControl:
             "of 3 or of 1, are supported."
         )
     return OpenedControl(
-        name=name,
         path=path,
         tensors=tensors,
-        hint=None,
         part=part,
         pools=said.get(POOLS, SHUFFLES.search(path.stem) is not None),
         turned=said.get(ORDER) == "bgr",

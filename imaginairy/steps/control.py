@@ -22,19 +22,6 @@ from imaginairy.steps.experts import Expert
 from imaginairy.steps.hints import INPAINT, Made
 from imaginairy.steps.prepare import Prepared
 
-UNION = (
-    ("openpose", "pose"),
-    ("depth",),
-    ("softedge", "scribble"),
-    ("canny", "lines", "mlsd"),
-    ("normal", "normals"),
-    ("segmentation", "seg"),
-    ("tile", "blur"),
-    ("inpaint",),
-)
-"""The kinds of hints that a union of ControlNets tells apart, in the order in which it
-counts them; the last two only where it was trained on so many."""
-
 
 def controls_for(
     prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
@@ -146,16 +133,12 @@ def kind_in(opened: OpenedControl, control: Control) -> int | None:
     Raises:
         BadOptionError: it knows none such, or nobody says which it is.
     """
-    if not opened.kinds:
-        return None
-    known = UNION[: opened.kinds]
-    for number, names in enumerate(known):
-        if control.hint in names:
-            return number
+    known = opened.kinds
+    if not known or control.hint in known:
+        return known.get(control.hint or "")
     raise BadOptionError(
-        f"The control '{control.name}' tells kinds of hints apart: "
-        f"{', '.join(names[0] for names in known)}; say which of them its hint is, as "
-        f"{control.name},hint={known[0][0]}"
+        f"The control '{control.name}' tells kinds of hints apart: {', '.join(known)}; "
+        f"say which of them its hint is, as {control.name},hint={next(iter(known))}"
         + (f", not {control.hint}." if control.hint else ".")
     )
 
