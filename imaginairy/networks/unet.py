@@ -171,7 +171,7 @@ class UNet(WayDown):
         time = F.silu(self.moment(timesteps, text))
 
         skips = [self.conv_in(latents.to(dtype))]
-        outer = text.kept.outer if text.kept and text.features is None else 0
+        outer = self._outer(text)
         skips += self.down[0](skips[-1], time, text, stop=max(0, outer - 1))
         x = self.deep(skips, time, text)
         if text.residuals is not None:
@@ -190,6 +190,16 @@ class UNet(WayDown):
             if isinstance(each, TransformerBlock)
         ]
 
+    def _outer(self, text: Conditioning) -> int:
+        """Return how many blocks are computed anew beside what is kept of the rest.
+
+        Nothing is kept where these take in the end of the first level, to which
+        controls may add.
+        """
+        outer = text.kept.outer if text.kept else 0
+        adds = text.features is not None and outer > len(self.config.down[0])
+        return 0 if adds else outer
+
     def deep(self, skips: list[Tensor], time: Tensor, text: Conditioning) -> Tensor:
         """Return what comes up to the blocks that are nearest to the picture.
 
@@ -199,8 +209,7 @@ class UNet(WayDown):
         Args:
             skips: what these blocks gave on the way down.
         """
-        keeps = text.kept and text.kept.outer and text.features is None
-        kept = text.kept if keeps else None
+        kept = text.kept if self._outer(text) else None
         before = None if kept is None else kept.get(DEEP)
         if before is not None and before.dtype == time.dtype:
             return before
