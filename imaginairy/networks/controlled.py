@@ -29,6 +29,8 @@ class Hint:
     where a ControlNet for inpainting is to paint."""
     kind: int | None = None
     """Of the kinds that a union of ControlNets knows apart, from 0."""
+    weight: float = 1.0
+    """How much it counts beside others that a union sees."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,10 @@ class Steering:
         if isinstance(self.network, T2IAdapter):
             maps = [self.network(hint.picture) for hint in self.hints]
             return [torch.stack(each).sum(0) for each in zip(*maps, strict=True)]
-        each = [self.network.read(hint.picture, hint.kind) for hint in self.hints]
+        each = [
+            self.network.read(hint.picture, hint.kind, hint.weight)
+            for hint in self.hints
+        ]
         return [torch.stack(each).sum(0)]
 
     def residuals(

@@ -105,10 +105,14 @@ class Union(nn.Module):
         waves = sinusoid(flags, KIND_DIM).reshape(1, -1).to(like.dtype)
         return self.kinds_out(F.silu(self.kinds_in(waves)))
 
-    def seen(self, hint: Tensor, kind: int) -> Tensor:
-        """Return what is added of an encoded hint of a kind."""
-        token = hint.mean(dim=(2, 3)) + self.task[kind].to(hint.dtype)
-        return hint + self.project(self.block(token))[:, :, None, None]
+    def seen(self, hint: Tensor, kind: int, weight: float = 1.0) -> Tensor:
+        """Return what is added of an encoded hint of a kind.
+
+        Args:
+            weight: how much the hint counts beside others.
+        """
+        token = weight * (hint.mean(dim=(2, 3)) + self.task[kind].to(hint.dtype))
+        return weight * (hint + self.project(self.block(token))[:, :, None, None])
 
 
 class ControlNet(WayDown):
@@ -129,16 +133,19 @@ class ControlNet(WayDown):
         """The type that it computes in."""
         return computed_in(self.conv_in)
 
-    def read(self, hint: Tensor, kind: int | None = None) -> Tensor:
+    def read(
+        self, hint: Tensor, kind: int | None = None, weight: float = 1.0
+    ) -> Tensor:
         """Return what it sees in hints, once for all steps.
 
         Args:
             hint: (batch, colours, 8 * height, 8 * width) in [0, 1].
             kind: of those that a union knows apart, from 0.
+            weight: how much it counts beside others that a union sees.
         """
         seen = self.hint(hint.to(self.dtype))
         if self.union is not None and kind is not None:
-            seen = self.union.seen(seen, kind)
+            seen = self.union.seen(seen, kind, weight)
         return seen
 
     def forward(

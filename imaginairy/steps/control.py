@@ -1,6 +1,6 @@
 """Controls on the model that begins a picture: their hints, and where they act."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import torch
@@ -81,7 +81,7 @@ def controlled(
         _steering(each, control, [picture.hints[place] for picture in prepared], first)
         for place, (each, control) in enumerate(zip(loaded, wanted, strict=True))
     ]
-    network = Controlled(first.model.network, steering)
+    network = Controlled(first.model.network, together(steering))
     return replace(first, controlled=network), *others
 
 
@@ -109,6 +109,24 @@ def _steering(
         guess=control.guess and opened.is_controlnet,
         pools=opened.pools,
     )
+
+
+def together(steering: Sequence[Steering]) -> list[Steering]:
+    """Let a union see all of its hints at once, each as much as it counts."""
+    groups: dict[Hashable, list[Steering]] = {}
+    for place, each in enumerate(steering):
+        known = [hint.kind for hint in each.hints if hint.kind is not None]
+        joins = bool(known) and each.strength != 0
+        shared = id(each.network), each.start, each.end, each.guess
+        groups.setdefault(shared if joins else place, []).append(each)
+    return [_joined(group) if group[1:] else group[0] for group in groups.values()]
+
+
+def _joined(group: Sequence[Steering]) -> Steering:
+    hints = [
+        replace(hint, weight=each.strength) for each in group for hint in each.hints
+    ]
+    return replace(group[0], hints=hints, strength=1.0)
 
 
 def _seen(hint: Made, opened: OpenedControl) -> Tensor:

@@ -127,8 +127,14 @@ def test_what_is_added_and_what_comes_of_it_is_theirs(
     assert not torch.allclose(given, our_unet(latents, timesteps, text), atol=1e-2)
 
 
-@pytest.mark.parametrize("kinds", [(3,), (0, 4)], ids=["one", "two"])
-def test_a_union_tells_kinds_of_hints_apart(kinds: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "weights"),
+    [((3,), (1.0,)), ((0, 4), (1.0, 1.0)), ((0, 4), (0.5, 1.5))],
+    ids=["one", "two", "weighed"],
+)
+def test_a_union_tells_kinds_of_hints_apart(
+    kinds: tuple[int, ...], weights: tuple[float, ...]
+) -> None:
     torch.manual_seed(0)
     size = {**XL, "block_out_channels": (320, 64, 64), "attention_head_dim": (5, 4, 4)}
     theirs = filled(ControlNetUnionModel(num_control_type=6, **size, **HINTS), seed=1)
@@ -146,12 +152,12 @@ def test_a_union_tells_kinds_of_hints_apart(kinds: tuple[int, ...]) -> None:
         controlnet_cond=hints,
         control_type=flags,
         control_type_idx=[*kinds],
-        conditioning_scale=[1.0] * len(kinds),
+        conditioning_scale=[*weights],
         added_cond_kwargs=beside,
         return_dict=False,
     )
     seen = sum(
-        (ours.read(hint, kind) for hint, kind in zip(hints, kinds, strict=True)),
+        map(ours.read, hints, kinds, weights),
         torch.zeros(()),
     )
     given = ours(latents, timesteps, text, seen, kinds)
