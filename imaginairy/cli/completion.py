@@ -7,6 +7,7 @@ import click
 
 from imaginairy import checks
 from imaginairy.checks import Choice
+from imaginairy.control import controls
 from imaginairy.embedding import embeddings
 from imaginairy.hypernetwork import hypernetworks
 from imaginairy.lora import loras
@@ -71,6 +72,40 @@ def any_adapter(
     return any_of(found, or_file=True)(context, parameter, incomplete)
 
 
+def any_control(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Offer kinds of hints, the controls there are, and files.
+
+    They are those for the model's family where that is known by name.
+    """
+
+    def known() -> Words:
+        from imaginairy.sources.adapter_folders import files
+        from imaginairy.sources.catalog import find
+        from imaginairy.sources.control_rows import CONTROL_ROWS
+        from imaginairy.sources.locate import existing
+        from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS
+        from imaginairy.sources.shelves import CONTROLS
+
+        model = str(context.params.get("model") or DEFAULT_MODEL)
+        drawn_by = find(DRAWS, model)
+        rows = [
+            row
+            for row in CONTROL_ROWS
+            if drawn_by is None or row.family == drawn_by.family
+        ]
+        kinds = dict.fromkeys(kind for row in rows for kind in row.hints)
+        found = files(existing(model), CONTROLS)
+        return [
+            *((kind, "the first control for that") for kind in kinds),
+            *((row.name, row.summary) for row in rows),
+            *((name, str(path.parent)) for name, path in found),
+        ]
+
+    return any_of(known, or_file=True)(context, parameter, incomplete)
+
+
 def any_model_of(option: str) -> Complete:
     """Offer the models that an option can name, and files."""
 
@@ -93,6 +128,8 @@ def for_field(name: str, check: Any) -> "Complete | None":
         return any_model_of(name)
     if check in (loras, embeddings, hypernetworks):
         return any_adapter
+    if check is controls:
+        return any_control
     if check is checks.refiner:
         return any_model_of("model")
     if check is checks.sampler:

@@ -12,7 +12,7 @@ from imaginairy.sources.rows import ControlRow
 if TYPE_CHECKING:
     from imaginairy.models.known_adapters import KnownAdapter
 
-TITLE = "Controls, by name or, the first for each, by the kind of hint:"
+TITLE = "Controls, for --control NAME or, the first that takes it, --control HINT:"
 FOUND = "Controls in your folders:"
 
 

@@ -41,9 +41,9 @@ FACE_ID = (
 )
 STYLE = "which reads what CLIP says of a picture and is not supported; give another"
 
-WITH_LORA, WITH_EMBEDDING, WITH_HYPERNETWORK = (
+WITH_LORA, WITH_EMBEDDING, WITH_HYPERNETWORK, WITH_CONTROL = (
     f"which works beside a model; give the model, and this with --{option}"
-    for option in ("lora", "embedding", "hypernetwork")
+    for option in ("lora", "embedding", "hypernetwork", "control")
 )
 
 DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
@@ -129,7 +129,8 @@ def lora(name: str, title: str, *patterns: str) -> Kind:
 ADAPTERS = (
     Kind(
         "ControlNet", "a Control-LoRA", names(r"^lora_controlnet$"),
-        widths(r"attn2\.to_k\.down", 1, CONTEXTS), "a Control-LoRA for {}", BESIDE,
+        widths(r"attn2\.to_k\.down", 1, CONTEXTS), "a Control-LoRA for {}",
+        WITH_CONTROL,
     ),
     Kind(
         "ControlNet", "a ControlNet",
@@ -141,7 +142,7 @@ ADAPTERS = (
             *widths(READS_TEXT, 1, CONTEXTS),
             (FLUX1, names(r"double_blocks|single_transformer_blocks|x_embedder")),
         ),
-        "a ControlNet for {}", BESIDE,
+        "a ControlNet for {}", WITH_CONTROL,
     ),
     *(
         Kind(
@@ -192,7 +193,7 @@ ADAPTERS = (
                            1, inputs),))
             for family, inputs in ((SD1, (64, 192)), (SDXL, (256, 768)))
         ),
-        "a T2I-Adapter for {}", BESIDE,
+        "a T2I-Adapter for {}", WITH_CONTROL,
     ),
     Kind(
         "style adapter", "a style adapter, a kind of T2I-Adapter",
@@ -217,6 +218,7 @@ def family_said(metadata: Mapping[str, str]) -> str | None:
 
 OPTIONS = {
     "textual inversion": "--embedding", "hypernetwork": "--hypernetwork",
+    **dict.fromkeys(("ControlNet", "T2I-Adapter"), "--control"),
     **dict.fromkeys(("LoRA", "LoHa", "LoKr", "OFT", "(IA)^3", "GLoRA"), "--lora"),
 }  # fmt: skip
 """With which option what changes a model is given."""

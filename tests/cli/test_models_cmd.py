@@ -239,7 +239,7 @@ def test_controls_are_listed(
         assert (row.hint or f"{len(row.hints)} kinds") in line
     found = lines.index("Controls in your folders:")
     assert lines[found + 2].split() == [
-        "mine", "3,934", "kB", "ControlNet", *["Stable", "Diffusion", "1.x"]
+        "mine", "4", "MB", "ControlNet", *["Stable", "Diffusion", "1.x"]
     ]  # fmt: skip
     said = json.loads(run("models", "--json").stdout)
     listed = {row["name"] for each in said["controls"] for row in each["controls"]}

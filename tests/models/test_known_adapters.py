@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.stores import Stores
 from imaginairy.models.known_adapters import KnownAdapter, known_adapters
-from imaginairy.sources.shelves import ADAPTERS
+from imaginairy.sources.shelves import ADAPTERS, CONTROLS
 from tests.support.adapters import kohya, save_bundled_style, saved
 from tests.support.commands import run_here
 
@@ -80,3 +80,19 @@ def test_tab_completes_them(mine: Path) -> None:
     (beside.parent / "m.safetensors").touch()
     words = ["imagine", "--model", "models/m.safetensors", "--lora"]
     assert "near" in [each.value for each in shell.get_completions(words, "")]
+
+
+def test_tab_completes_controls(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the model's family where it is known by name, and all others' else."""
+    monkeypatch.setenv(CONTROLS.variable, str(mine))
+    shell = ShellComplete(aimg, {}, "aimg", "")
+
+    def offered(*words: str, start: str = "") -> set[str]:
+        items = shell.get_completions(["imagine", *words, "--control"], start)
+        return {each.value for each in items if each.type == "plain"}
+
+    assert offered() >= {"canny", "sd15-canny", "t2i-sd15-colour", "Sketch"}
+    assert offered(start="sc") == {"scribble"}
+    assert offered("--model", "sdxl", start="sd") >= {"sdxl-canny", "sdxl-union"}
+    assert not {each for each in offered("--model", "sdxl") if "sd15" in each}
+    assert offered("--model", "x/y") >= {"sd15-canny", "sdxl-canny", "sd21-canny"}
