@@ -3,21 +3,23 @@
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
 
-from imaginairy.device import computes_in, memory_format
+from imaginairy.device import computes_in, free_bytes, memory_format
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import Header
 from imaginairy.families.signs import CONTEXTS, Stranger
 from imaginairy.families.unet_kin import UNET_SETTINGS
+from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.known import known_as
 from imaginairy.models.loaded import LoadedModel
-from imaginairy.models.placement import Placed
+from imaginairy.models.placement import HOST, HOW, SHARE, Placed
 from imaginairy.networks.controlnet import ControlNet
 from imaginairy.networks.t2i_adapter import T2IAdapter
 from imaginairy.networks.unet import UNet
@@ -173,6 +175,7 @@ def _network(control: OpenedControl, model: DrawingModel) -> Network:
     """Read the weights of a control to where those of the model are."""
     dtype, placed = computes_in(model.network), model.placed
     placed.rest()
+    _make_room(control, model, dtype)
     part = replace(control.part, tensors=control.tensors)
     if control.is_controlnet:
         part = replace(part, tensors=completed(control.tensors, model.network))
@@ -187,6 +190,20 @@ def _network(control: OpenedControl, model: DrawingModel) -> Network:
     is_whole = form_of(control.tensors) is None
     placed.add(network, [control.tensors] if is_whole else [])
     return network
+
+
+def _make_room(control: OpenedControl, model: DrawingModel, dtype: torch.dtype) -> None:
+    """Have less of a model on its device where a control would not fit beside it."""
+    free = None if model.placed.home == HOST else free_bytes(model.device)
+    numbers = sum(prod(shape) for shape in control.part.tensors.shapes.values())
+    side = model.family.native
+    takes = dtype.itemsize * numbers + model.bytes_held((side, side))
+    if free is not None and takes > SHARE * free:
+        model.placed.lower()
+        log.warning(
+            "There is not enough memory on %s for '%s' beside the model; %s.",
+            model.device, control.name, HOW[model.placed.placement],
+        )  # fmt: skip
 
 
 def opened_control(path: Path, loaded: LoadedModel) -> OpenedControl:
