@@ -1,9 +1,9 @@
-"""Controls from what is asked for to the picture, beside diffusers."""
+"""Pictures under controls, to the latents, beside those that diffusers draws."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,18 +17,14 @@ from diffusers import (
 )
 from PIL import Image
 
-from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy import ModelStore, imagine
 from imaginairy.control import Control
 from tests.support.beside_diffusers import FOX, Last, prompts
 from tests.support.beside_diffusers import theirs as drawn_by_theirs
 from tests.support.golden import relative_error
-from tests.support.photographs import ASTRONAUT
-from tests.support.pictures import assert_same as assert_alike
-from tests.support.roads import Drawn, Ours, Theirs, assert_same
+from tests.support.roads import Drawn, Ours, Theirs, assert_same, wrapped
 from tests.support.tiny_controls import (
     saved_file,
-    saved_folder,
-    tiny_adapter,
     tiny_controlnet,
 )
 from tests.support.tiny_kin import tiny_sdxl
@@ -37,64 +33,6 @@ pytestmark = pytest.mark.filterwarnings(  # diffusers calls NumPy in an old way
     "ignore:__array:DeprecationWarning"
 )
 TOLERANCE = 1e-4
-
-
-@pytest.fixture(autouse=True)
-def no_gradients() -> Iterator[None]:
-    with torch.inference_mode():
-        yield
-
-
-@pytest.fixture(scope="module")
-def ours(tiny_folder: Path) -> Ours:
-    return Ours(tiny_folder)
-
-
-@pytest.fixture(scope="module")
-def theirs(tiny_folder: Path) -> Theirs:
-    return Theirs(tiny_folder)
-
-
-@pytest.fixture(scope="module")
-def hint() -> Image.Image:
-    with Image.open(ASTRONAUT) as image:
-        return image.convert("RGB").resize((64, 64))
-
-
-@pytest.fixture(scope="module")
-def other(hint: Image.Image) -> Image.Image:
-    return hint.transpose(Image.Transpose.ROTATE_180)
-
-
-@pytest.fixture(scope="module")
-def nets(theirs: Theirs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Controls as diffusers has them, and where they lie."""
-    folder, unet = tmp_path_factory.mktemp("controls"), theirs.pipeline.unet
-    one, two = tiny_controlnet(unet, 1), tiny_controlnet(unet, 2)
-    pools = tiny_controlnet(unet, 3, global_pool_conditions=True)
-    adapter = tiny_adapter(4)
-    second = tiny_adapter(6)
-    return {
-        "second": (second, saved_folder(second, folder / "second")),
-        "one": (one, saved_folder(one, folder / "one")),
-        "two": (two, saved_file(two, folder / "two.safetensors", "control_model.")),
-        "pools": (pools, saved_folder(pools, folder / "pools")),
-        "adapter": (adapter, saved_folder(adapter, folder / "adapter")),
-    }
-
-
-@pytest.fixture
-def controlled(theirs: Theirs, nets: dict[str, Any]) -> Callable[..., Drawn]:
-    """Draw with diffusers under ControlNets of these names."""
-
-    def draw(
-        *names: str, kind: Any = StableDiffusionControlNetPipeline, **options: Any
-    ) -> Drawn:
-        found = [nets[name][0] for name in names]
-        net = found[0] if len(found) == 1 else found
-        return theirs.draw(kind=partial(kind, controlnet=net), **options)
-
-    return draw
 
 
 @pytest.mark.parametrize(
@@ -212,59 +150,14 @@ def test_sdxl(tmp_path: Path, hint: Image.Image) -> None:
     assert relative_error(last.latents[0], wanted) < TOLERANCE
 
 
-# What it works with
-
-
-@pytest.fixture
-def ask(tiny_folder: Path, nets: dict[str, Any], hint: Image.Image) -> Any:
-    """Make a prompt under a control, which is a raw hint unless it is said."""
-
-    def ask(text: str = FOX, *, of: str = "one", **more: Any) -> ImaginePrompt:
-        fields = {
-            "seed": 1, "steps": 3, "model": str(tiny_folder), "sampler_type": "ddim",
-            "width": 64, "height": 64, "control_image": hint,
-            "controls": f"{nets[of][1]},hint=canny" if of else None, **more,
-        }  # fmt: skip
-        return ImaginePrompt(text, **{k: v for k, v in fields.items() if v is not None})
-
-    return ask
-
-
-Ask = Callable[..., ImaginePrompt]
-
-
-def test_without_strength_the_picture_is_as_without(ours: Ours, ask: Ask) -> None:
-    plain = ask(of="", control_image=None)
-    controls = tuple(replace(each, strength=0.0) for each in ask().controls)
-    none, given, after = imagine(
-        [plain, ask(controls=controls), plain], store=ours.store, batch_size=1
-    )
-    assert none.md5() == given.md5() == after.md5()
-
-
-def test_a_batch_is_its_pictures_one_by_one(
-    ours: Ours, ask: Ask, hint: Image.Image, other: Image.Image
+def test_what_tiles_tiles_under_controls_too(
+    ours: Ours, theirs: Theirs, nets: dict[str, Any], hint: Image.Image
 ) -> None:
-    for of, more in (("one", {}), ("adapter", {}), ("pools", {})):
-        asked = [
-            ask(of=of, control_image=image, seed=seed, **more)
-            for seed, image in enumerate([hint, other, hint])
-        ]
-        together = list(imagine(asked, store=ours.store, batch_size=3))
-        alone = list(imagine(asked, store=ours.store, batch_size=1))
-        for one, single in zip(together, alone, strict=True):
-            assert_alike(one.img, single.img)
-        assert together[0].md5() != together[2].md5()
-
-
-def test_where_memory_is_short_rows_have_the_hints_of_their_own_pictures(
-    ours: Ours, ask: Ask, hint: Image.Image, other: Image.Image, tiny_folder: Path
-) -> None:
-    asked = [ask(control_image=image) for image in (hint, other)]
-    usual = list(imagine(asked, store=ours.store, batch_size=2))
-    little = ModelStore("cpu", low_memory=True)
-    work = f"the UNet of '{tiny_folder}'"
-    little.economy._taken[work] = {0: 2}  # up to one by one
-    sliced = list(imagine(asked, store=little, batch_size=2))
-    for one, single in zip(sliced, usual, strict=True):
-        assert_alike(one.img, single.img)
+    net, path = nets["one"]
+    parts = torch.nn.ModuleList([theirs.pipeline.unet, net])
+    all_of_them = SimpleNamespace(unet=parts, vae=theirs.pipeline.vae)
+    with wrapped(SimpleNamespace(pipeline=all_of_them), "xy"):  # type: ignore[arg-type]
+        kind = partial(StableDiffusionControlNetPipeline, controlnet=net)
+        drawn = theirs.draw(kind=kind, image=hint)
+    fields = {"controls": Control(str(path), hint, raw=True), "tile_mode": "xy"}
+    assert_same(ours.draw(sampler_type="ddim", **fields), drawn, tolerance=TOLERANCE)
