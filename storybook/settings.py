@@ -163,10 +163,13 @@ TRAIN_UNET = schedule(
     muon=True,
 )
 TRAIN_EDGES = schedule(
-    steps=1_000, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(5_000, 64), muon=True
+    steps=1_000, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(5_000, 64)
 )
 TRAIN_COLOURS = schedule(
-    steps=1_000, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(4_000, 64), muon=True
+    steps=1_000, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(4_000, 64)
+)
+TRAIN_LIKENESS = schedule(
+    steps=600, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(5_000, 64)
 )
 EMPTY_CAPTIONS = 0.1
 PLAIN_CAPTIONS = 0.5
@@ -242,6 +245,8 @@ TRAIN_TINY = schedule(
 
 ADAPTER_DATA = DATA.parent / "adapters"
 """Where what changes the model that draws goes."""
+CONTROL_DATA = DATA.parent / "controls"
+"""Where what steers the model that draws goes."""
 TRAIN_LCM = schedule(
     steps=600, batch=16, rate=1e-3, warm_up=50, ema=0.99, gpu=(4_000, 64)
 )

@@ -2,12 +2,14 @@
 
 Edges are a ControlNet (Zhang et al. 2023, arXiv:2302.05543) of which only thin matrices
 are kept, a Control-LoRA; colours are a light T2I-Adapter (Mou et al. 2023,
-arXiv:2302.08453).
+arXiv:2302.08453); likeness to another picture is a plain IP-Adapter (Ye et al. 2023,
+arXiv:2308.06721) of what the bundled CLIP sees in it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +18,15 @@ from torch.nn.utils import parametrize
 from imaginairy import ModelStore
 from imaginairy.conditioning import Conditioning
 from imaginairy.device import computes_in
+from imaginairy.image_context import ImageContext
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.networks.controlnet import ControlNet, ControlNetConfig
+from imaginairy.networks.ip_adapter import IPAdapter, IPAdapterConfig
 from imaginairy.networks.t2i_adapter import T2IAdapter, T2IAdapterConfig
 from imaginairy.networks.unet import UNet
 from storybook import settings
 from storybook.adapters.fewer_steps import told
-from storybook.controls.pairs import Batch, Pairs
+from storybook.controls.pairs import Batch, Pairs, see_cache
 from storybook.drawing.unet import draw_timesteps
 from storybook.settings import Schedule
 from storybook.training.attention import write_out_attention
@@ -36,6 +40,7 @@ from storybook.training.loop import (
 from storybook.training.workers import Team
 
 EDGES, COLOURS = "control-edges", "control-colours"
+LIKENESS = "image-prompt"
 RANK = 12
 """Directions of each layer in which a ControlNet differs from the model."""
 CELL = 16
@@ -114,11 +119,55 @@ class Colours(nn.Module):
         return replace(text, features=self.control(hint))
 
 
-LEARNERS: dict[str, tuple[type[Edges] | type[Colours], Schedule, float]] = {
-    EDGES: (Edges, settings.TRAIN_EDGES, 0.3),
-    COLOURS: (Colours, settings.TRAIN_COLOURS, 0.3),
+class Likeness(nn.Module):
+    """A plain IP-Adapter, which begins with the model's own keys and values."""
+
+    def __init__(self, unet: UNet) -> None:
+        super().__init__()
+        torch.manual_seed(settings.SEED)
+        self.attending = unet.attending
+        own = self.attending()
+        widths = tuple(each.key.out_features for each in own)
+        width = settings.SIMILARITY_DIM
+        config = IPAdapterConfig("plain", width, unet.config.context_dim, widths)
+        self.control = IPAdapter(config)
+        for pair, each in zip(self.control.pairs, own, strict=True):
+            pair.key.load_state_dict({"weight": each.key.weight.float()})
+            pair.value.load_state_dict({"weight": each.value.weight.float()})
+
+    def steered(
+        self, latents: Tensor, timesteps: Tensor, text: Conditioning, batch: Batch
+    ) -> Conditioning:
+        """Return what the model is told, with what another picture says."""
+        own = self.attending()
+        pairs = self.control(batch.seen.to(latents.device))
+        said = ImageContext(
+            dict(zip(own, pairs, strict=True)), dict.fromkeys(own, 1.0)
+        )
+        return replace(text, images=[said])
+
+
+Learner: TypeAlias = Edges | Colours | Likeness
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one learns."""
+
+    build: type[Learner]
+    plan: Schedule
+    silent: float
+    """The share of the pictures that no caption tells of."""
+    least_snr: float = settings.MIN_SNR
+    """Errors count by what they make of the clean picture down to this signal to
+    noise: a low one where it matters what is decided in the most noise."""
+
+
+COURSES: dict[str, Course] = {
+    EDGES: Course(Edges, settings.TRAIN_EDGES, 0.3),
+    COLOURS: Course(Colours, settings.TRAIN_COLOURS, 0.3),
+    LIKENESS: Course(Likeness, settings.TRAIN_LIKENESS, 0.6, least_snr=0.2),
 }
-"""What learns, how, and which share of the pictures no caption tells of."""
 
 
 def train_edges() -> None:
@@ -131,13 +180,20 @@ def train_colours() -> None:
     _train(COLOURS)
 
 
+def train_likeness() -> None:
+    """Train to the end of the schedule in `settings`."""
+    see_cache()
+    _train(LIKENESS)
+
+
 def _train(name: str) -> None:
-    build, plan, silent = LEARNERS[name]
+    course = COURSES[name]
+    plan = course.plan
     if steps_done(name) >= plan.steps:
         return
     device = pick_device()
     model = ModelStore(device.type, learning=True).get(str(settings.DATA)).diffusion
-    learner = build(model.network).to(device)
+    learner = course.build(model.network).to(device)
     if device.type == "cpu":
         write_out_attention(model.network)
         write_out_attention(learner)
@@ -145,9 +201,9 @@ def _train(name: str) -> None:
     nothing = told(model, [""])[0].tokens.float().cpu()
 
     def loss_of(batch: Batch, noise: torch.Generator) -> tuple[Tensor, Figures]:
-        return error(model, learner, batch, noise)
+        return error(model, learner, batch, noise, course.least_snr)
 
-    trainer.run(Pairs(plan.batch, silent, nothing), loss_of)
+    trainer.run(Pairs(plan.batch, course.silent, nothing), loss_of)
 
 
 class Learning(nn.Module):
@@ -161,7 +217,11 @@ class Learning(nn.Module):
 
 
 def error(
-    model: DrawingModel, learner: Edges | Colours, batch: Batch, noise: torch.Generator
+    model: DrawingModel,
+    learner: Learner,
+    batch: Batch,
+    noise: torch.Generator,
+    least_snr: float = settings.MIN_SNR,
 ) -> tuple[Tensor, Figures]:
     """Return the weighted error of the predicted noise (min-SNR, arXiv:2303.09556)."""
     schedule, device = model.schedule, model.device
@@ -177,13 +237,13 @@ def error(
         predicted = model.network(noised, moments, text)
     wrong = (predicted.float() - fresh).square().mean(dim=(1, 2, 3))
     snr = (alpha / (1 - alpha)).flatten()
-    weighted = (wrong * (settings.MIN_SNR / snr).clamp(max=1.0)).mean()
+    weighted = (wrong * (least_snr / snr).clamp(max=1.0)).mean()
     return weighted, {"eps_mse": wrong.mean().item()}
 
 
-def learnt(name: str) -> Edges | Colours:
+def learnt(name: str) -> Learner:
     """Return what has been learnt so far."""
-    build, _, _ = LEARNERS[name]
+    build = COURSES[name].build
     model = ModelStore("cpu", "full").get(str(settings.DATA)).diffusion
     learner = build(model.network)
     load_trained(name, Learning(learner))

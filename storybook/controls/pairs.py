@@ -24,8 +24,12 @@ from storybook.world import draw_training_scene
 
 NAME = "control-pairs"
 FILE = settings.STATE / "control_pairs.pt"
+SEEN = settings.STATE / "control_seen.pt"
+"""What the bundled CLIP sees in each picture."""
 PICTURES = 8 if settings.REHEARSAL else 4_000
 AT_ONCE = 50
+BLANK = 0.07
+"""Share of them in which nothing is seen, as image prompts have it to be avoided."""
 EDGES = "canny"
 
 
@@ -47,6 +51,35 @@ def draw_cache() -> None:
     whole = {key: torch.cat([row[key] for row in rows]) for key in rows[0]}
     torch.save(whole, partial := Path(f"{FILE}.partial"))
     partial.replace(FILE)
+
+
+@torch.inference_mode()
+def see_cache() -> None:
+    """Keep what the bundled CLIP sees in each picture, (pictures, width)."""
+    if SEEN.exists():
+        return
+    eyes = Eyes()
+    pictures = load_cache()["pictures"]
+    seen = [eyes(pictures[at : at + AT_ONCE]) for at in range(0, PICTURES, AT_ONCE)]
+    torch.save(torch.cat(seen), partial := Path(f"{SEEN}.partial"))
+    partial.replace(SEEN)
+
+
+class Eyes:
+    """The vision tower of the bundled CLIP, as image prompts ask it."""
+
+    def __init__(self) -> None:
+        from transformers import CLIPModel
+
+        folder = settings.SIMILARITY_DATA
+        clip = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+        self.vision, self.project = clip.vision_model, clip.visual_projection
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Map pictures (batch, height, width, 3) of bytes to embeddings."""
+        pixels = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+        with torch.inference_mode():
+            return self.project(self.vision(pixel_values=pixels).pooler_output)
 
 
 @torch.inference_mode()
@@ -86,6 +119,8 @@ class Batch:
     """(batch, 1, height, width), 0 or 1."""
     texts: Tensor
     """(batch, tokens, width)."""
+    seen: Tensor
+    """What CLIP sees in them, (batch, width)."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +147,14 @@ class Pairs:
         texts = kept["texts"][rows].float()
         hidden = torch.rand(self.batch, generator=generator) < self.silent
         texts[hidden] = self.nothing
+        seen = load_seen()[rows]
+        seen[torch.rand(self.batch, generator=generator) < BLANK] = 0
         return Batch(
-            kept["latents"][rows].float(), kept["pictures"][rows], edges, texts
+            kept["latents"][rows].float(),
+            kept["pictures"][rows],
+            edges,
+            texts,
+            seen,
         )
 
 
@@ -122,3 +163,11 @@ def load_cache() -> dict[str, Tensor]:
     """Return all that was drawn."""
     kept: dict[str, Tensor] = torch.load(FILE, mmap=True, weights_only=True)
     return kept
+
+
+@cache
+def load_seen() -> Tensor:
+    """Return what is seen in each picture; nothing before `see_cache`."""
+    if not SEEN.exists():
+        return torch.zeros(len(load_cache()["latents"]), 0)
+    return torch.load(SEEN, weights_only=True).float()
