@@ -19,12 +19,13 @@ from storybook.controls.learners import (
     COURSES,
     EDGES,
     LIKENESS,
-    Learner,
     learnt,
 )
 from storybook.training.loop import steps_done
 from storybook.training.origin import write_origin
 
+MIDDLE = "output_middle"
+"""The one matrix of a product of two that the model has none of."""
 COMMAND = "controls-export"
 LEARNS = ".parametrizations.weight."
 """What comes before the parts of a matrix that has a product of two beside it."""
@@ -54,7 +55,7 @@ def write(name: str, tensors: Mapping[str, Tensor], said: Mapping[str, str]) -> 
     print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
 
 
-def control_lora(learner: Learner) -> dict[str, Tensor]:
+def control_lora(learner: Any) -> dict[str, Tensor]:
     """Return a ControlNet as what it has beside the model's own matrices."""
     names = COMPVIS.names(learner.control.sizes)
     whole: dict[str, Tensor] = {LOW_RANK: torch.empty(0)}
@@ -63,6 +64,8 @@ def control_lora(learner: Learner) -> dict[str, Tensor]:
         module, _, part = ours.partition(LEARNS)
         if not part:
             whole[stored_as(ours, names).name] = values[ours]
+        elif part == "original" and module == MIDDLE:
+            whole[names[MIDDLE] + ".weight"] = learner.control.output_middle.weight
         elif part == "original":
             theirs = stored_as(f"{module}.weight", names).name.removesuffix(".weight")
             up, down = (values[f"{module}{LEARNS}0.{end}"] for end in ("up", "down"))
@@ -72,15 +75,15 @@ def control_lora(learner: Learner) -> dict[str, Tensor]:
     return whole
 
 
-def light_adapter(learner: Learner) -> dict[str, Tensor]:
+def light_adapter(learner: Any) -> dict[str, Tensor]:
     """Return a light T2I-Adapter as its authors name it."""
     control = learner.control
     return as_stored(control.state_dict(), t2i_adapter.light_names(control.config))
 
 
-def image_prompt(learner: Learner) -> dict[str, Tensor]:
+def image_prompt(learner: Any) -> dict[str, Tensor]:
     """Return an IP-Adapter as its authors name it: attentions have odd numbers."""
-    control: Any = learner.control
+    control = learner.control
     numbers = [2 * place + 1 for place, _ in enumerate(control.config.widths)]
     return as_stored(control.state_dict(), ip_adapter.named(control.config, numbers))
 
@@ -92,7 +95,7 @@ SAID = {
     "modelspec.license": "MIT",
 }
 """What all of them say of themselves."""
-FILES: dict[str, tuple[str, str, Callable[[Learner], dict[str, Tensor]]]] = {
+FILES: dict[str, tuple[str, str, Callable[[Any], dict[str, Tensor]]]] = {
     EDGES: ("edges", "Steers storybook by edges (canny).", control_lora),
     COLOURS: ("colours", "Steers storybook by a grid of colours.", light_adapter),
     LIKENESS: ("image-prompt", "Shows storybook a picture.", image_prompt),

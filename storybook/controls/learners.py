@@ -45,7 +45,7 @@ RANK = 12
 """Directions of each layer in which a ControlNet differs from the model."""
 CELL = 16
 """Pixels along the side of a square of the hint of colours."""
-WHOLE = ("hint.", "outputs.", "output_middle.")
+WHOLE = ("hint.", "outputs.")
 """What begins the names of what is kept whole of a ControlNet."""
 
 
@@ -141,9 +141,7 @@ class Likeness(nn.Module):
         """Return what the model is told, with what another picture says."""
         own = self.attending()
         pairs = self.control(batch.seen.to(latents.device))
-        said = ImageContext(
-            dict(zip(own, pairs, strict=True)), dict.fromkeys(own, 1.0)
-        )
+        said = ImageContext(dict(zip(own, pairs, strict=True)), dict.fromkeys(own, 1.0))
         return replace(text, images=[said])
 
 

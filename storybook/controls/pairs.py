@@ -63,6 +63,7 @@ def see_cache() -> None:
     seen = [eyes(pictures[at : at + AT_ONCE]) for at in range(0, PICTURES, AT_ONCE)]
     torch.save(torch.cat(seen), partial := Path(f"{SEEN}.partial"))
     partial.replace(SEEN)
+    load_seen.cache_clear()
 
 
 class Eyes:

@@ -36,6 +36,11 @@ def draw(prompts: Sequence[str], studio: Pool, **options: object) -> list[Image.
         )
         for seed, prompt in enumerate(prompts, start=1)
     ]
+    return draw_asked(asked, studio)
+
+
+def draw_asked(asked: Sequence[ImaginePrompt], studio: Pool) -> list[Image.Image]:
+    """Draw what each prompt asks for."""
     return studio.map(_drawn, asked, AT_ONCE)
 
 

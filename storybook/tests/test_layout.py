@@ -15,11 +15,12 @@ STANDS_ON = {
     "training": "world",
     "drawing": "world training",
     "adapters": "world training drawing",
+    "controls": "world training drawing adapters",
     "masks": "world training drawing",
     "words": "world training drawing masks",
     "upscaler": "world training drawing",
     "faces": "world training drawing upscaler",
-    "reports": "world training drawing adapters masks words upscaler faces",
+    "reports": "world training drawing adapters controls masks words upscaler faces",
 }
 """Which folders each may import; nothing imports what stands above it."""
 
