@@ -26,13 +26,14 @@ from imaginairy.networks.t2i_adapter import T2IAdapter, T2IAdapterConfig
 from imaginairy.networks.unet import UNet
 from storybook import settings
 from storybook.adapters.fewer_steps import told
-from storybook.controls.pairs import Batch, Pairs, see_cache
+from storybook.controls.pairs import Batch, Pairs, load_cache, load_seen, see_cache
 from storybook.drawing.unet import draw_timesteps
 from storybook.settings import Schedule
 from storybook.training.attention import write_out_attention
 from storybook.training.loop import (
     Figures,
     Trainer,
+    cosine,
     load_trained,
     pick_device,
     steps_done,
@@ -43,6 +44,10 @@ EDGES, COLOURS = "control-edges", "control-colours"
 LIKENESS = "image-prompt"
 RANK = 12
 """Directions of each layer in which a ControlNet differs from the model."""
+ENDS = [29, 35, 41, 47]
+"""Places behind the ends of captions, which a picture's tokens begin as."""
+BEGINNING = 2 if settings.REHEARSAL else 300
+"""Steps in which they do."""
 CELL = 16
 """Pixels along the side of a square of the hint of colours."""
 WHOLE = ("hint.", "outputs.")
@@ -144,6 +149,21 @@ class Likeness(nn.Module):
         said = ImageContext(dict(zip(own, pairs, strict=True)), dict.fromkeys(own, 1.0))
         return replace(text, images=[said])
 
+    def begin(self) -> None:
+        """Say at first what captions say at their ends, which have read all of them.
+
+        The model's own keys and values know what to do with that.
+        """
+        kept, seen = load_cache(), load_seen()
+        wanted = kept["texts"][:, ENDS].float()
+        image = self.control.image
+        optimizer = torch.optim.AdamW(image.parameters(), lr=1e-2)
+        for step in range(BEGINNING):
+            optimizer.param_groups[0]["lr"] = 1e-2 * cosine(step / BEGINNING)
+            optimizer.zero_grad()
+            nn.functional.mse_loss(image(seen), wanted).backward()
+            optimizer.step()
+
 
 Learner: TypeAlias = Edges | Colours | Likeness
 
@@ -191,7 +211,10 @@ def _train(name: str) -> None:
         return
     device = pick_device()
     model = ModelStore(device.type, learning=True).get(str(settings.DATA)).diffusion
-    learner = course.build(model.network).to(device)
+    learner = course.build(model.network)
+    if isinstance(learner, Likeness) and not steps_done(name):
+        learner.begin()
+    learner.to(device)
     if device.type == "cpu":
         write_out_attention(model.network)
         write_out_attention(learner)
