@@ -47,7 +47,9 @@ def fields_recorded(of: type, values: Mapping[str, Any]) -> dict[str, Any]:
         raise BadOptionError("There is no prompt in it; say what to draw.")
     known = {name: values[name] for name in values if name in written(of)}
     sources = {name: known.get(name) for name in pictures(of)}
-    for place, control in enumerate(known.get("controls") or ()):
+    controls = known.get("controls")
+    listed = controls if isinstance(controls, list | tuple) else [controls]
+    for place, control in enumerate(listed):
         if isinstance(control, Mapping):
             sources[f"image of control {place + 1}"] = control.get("image")
     for name, source in sources.items():

@@ -47,7 +47,7 @@ from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import DRAWS, VAE, role_named
+from imaginairy.sources.roles import CONTROL, DRAWS, ROLES, VAE, role_named
 from imaginairy.sources.rows import LocalPath, ModelRow
 
 if TYPE_CHECKING:
@@ -270,10 +270,10 @@ class ModelStore:
         lacking = f"the weights of '{row.name}'", "try a smaller model"
         says = partial(NotEnoughMemoryError.on, self.device, *lacking)
         with memory_told(says), torch.inference_mode(False):  # to be used outside too
-            if row.role == VAE:
+            if row.role in (VAE, CONTROL):
                 raise BadOptionError(
-                    f"'{row.name}' is a VAE, which is part of a model; give it to get, "
-                    "with the model that is to have it."
+                    f"'{row.name}' is a {ROLES[row.role].noun}, which goes with a "
+                    "model; name it with the model that is to have it."
                 )
             if row.role != DRAWS:
                 return function(LOADERS[row.role])(row, device)

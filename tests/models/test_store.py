@@ -19,7 +19,7 @@ from imaginairy.models import store as stores
 from imaginairy.models.store import ASK_AGAIN_S, LOADERS
 from imaginairy.sources.catalog import known
 from imaginairy.sources.lacking import Missing
-from imaginairy.sources.roles import BESIDE
+from imaginairy.sources.roles import BESIDE, CONTROL, VAE
 from imaginairy.sources.rows import BUNDLED_FOLDER
 from tests.support.hub_environment import hub_environment
 from tests.support.tiny_upscaler import save_repeater
@@ -261,3 +261,15 @@ def test_of_refiners_the_last_one_is_kept_and_let_go_for_another_model(
     assert gone() is None and store.get(str(tiny_folder)) is first
     store.get(str(folder))
     assert store.loaded_roles == {"draws"}
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "said"),
+    [
+        (VAE, "storybook-tiny", "'storybook-tiny' is a VAE, which goes with a model"),
+        (CONTROL, None, "'sd15-canny' is a control, which goes with a model; name it"),
+    ],
+)
+def test_what_goes_with_a_model_is_none(role: str, name: str | None, said: str) -> None:
+    with pytest.raises(BadOptionError, match=said):
+        ModelStore().check(role, name)
