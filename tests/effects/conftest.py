@@ -18,6 +18,7 @@ from tests.support.taesd import save_halves, tiny_taesd
 from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
 from tests.support.tiny_codeformer import save_tiny_codeformer
+from tests.support.tiny_controls import saved_folder, tiny_controlnet
 from tests.support.tiny_kin import tiny_sdxl
 from tests.support.tiny_upscaler import save_repeater
 from tests.support.tiny_words import (
@@ -32,6 +33,7 @@ pytest.register_assert_rewrite(
         f"tests.effects.{name}"
         for name in (
             "fields",
+            "controls",
             "words",
             "decoding",
             "told",
@@ -95,6 +97,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     save_style(other, folder / "style.safetensors")
     (folder / "loras").mkdir()
     (folder / "loras" / "style.safetensors").symlink_to(folder / "style.safetensors")
+    saved_folder(tiny_controlnet(tiny_pipeline().unet), folder / "net")
     save_halves(tiny_taesd(), folder, ".safetensors", "decoder")
     name = "model.diffusion_model.input_blocks.0.0.weight"
     save_file_of(tiny_pipeline(), folder / "nearly.safetensors")

@@ -71,6 +71,15 @@ TOLD: dict[str, Value] = {
     "empty_negative": ("text", "text"),
 }
 """What only some models are told."""
+STEERED: dict[str, Value] = {
+    "controls": (
+        "net=0.5,hint=canny",
+        [{"name": "net", "strength": 0.5, "hint": "canny"}],
+    ),
+    "control_image": ("boxes.png", "boxes.png"),
+    "control_raw": (None, True),
+    "control_guess": (None, True),
+}
 FITTED: dict[str, Value] = {
     "width": ("72", 72),
     "height": ("72", 72),
@@ -143,6 +152,7 @@ TILES = {
     for shortcut in OPTIONS["tile_mode"].shortcuts
     for name in (shortcut.name, *shortcut.also)
 }
+NET = ("--control", "net,hint=canny:boxes.png")
 FACES = ("--fix-faces-model", "restorer", "--fix-faces-detector", "red_finder.onnx")
 
 
@@ -166,6 +176,7 @@ def prompt_options() -> Iterator[Use]:
     for command, start in COMMANDS.items():
         yield from _plain(command, (*start, *TINY))
         yield from _in_groups(command, (*start, *XL), TOLD)
+        yield from _in_groups(command, (*start, *TINY), STEERED)
         yield from _from_pictures(command, (*start, *TINY))
         yield from _switches(command, (*start, *TINY))
 
@@ -227,6 +238,8 @@ def _switches(command: str, base: tuple[str, ...]) -> Iterator[Use]:
             "--no-merge-loras",
             (),
         ),
+        ((*base, *NET), "--control-raw", "--no-control-raw", ()),
+        ((*base, *NET), "--control-guess", "--no-control-guess", ()),
     ):
         judge = turned(last.removeprefix("--").removeprefix("no-"))
         yield Use(command, last, (*words, first, *needed), (*words, first, last), judge)

@@ -6,6 +6,7 @@ import pytest
 
 from imaginairy import ImaginePrompt
 from tests.effects.afterwards import AFTERWARDS
+from tests.effects.controls import CONTROLS
 from tests.effects.decoding import DECODING
 from tests.effects.fields import FIELDS as MOST
 from tests.effects.guidance import GUIDANCE
@@ -13,7 +14,7 @@ from tests.effects.told import TOLD
 from tests.effects.words import WORDS
 from tests.support.effects import Effect, Studio
 
-FIELDS = (*MOST, *DECODING, *GUIDANCE, *TOLD, *WORDS, *AFTERWARDS)
+FIELDS = (*MOST, *DECODING, *GUIDANCE, *TOLD, *WORDS, *AFTERWARDS, *CONTROLS)
 
 
 @pytest.mark.usefixtures("place")
