@@ -33,8 +33,12 @@ from imaginairy.settling import settled, settled_unseen
 from imaginairy.sizes import written
 from imaginairy.sources import hub
 from imaginairy.sources.adapters import adapter_on_disk, adapter_source, locate_adapter
+from imaginairy.sources.catalog import find
+from imaginairy.sources.control_rows import KINDS
+from imaginairy.sources.controls import control_on_disk, locate_control
 from imaginairy.sources.fetch import on_disk, size_of, source_of
-from imaginairy.sources.roles import BESIDE, DRAWS, VAE
+from imaginairy.sources.roles import BESIDE, CONTROL, DRAWS, VAE
+from imaginairy.sources.rows import BundledFolder
 from imaginairy.steps.experts import experts_of
 from imaginairy.weighted_prompt import WeightedPrompt
 
@@ -167,7 +171,36 @@ class Foresight:
         if len(hypernetworks) < len(prompt.all_hypernetworks):
             left["hypernetworks"] = tuple(hypernetworks)
             left["prompt"] = _each(without_hypernetworks, left["prompt"])
-        return left
+        return left | self._controls_here(prompt)
+
+    def _controls_here(self, prompt: ImaginePrompt) -> dict[str, Any]:
+        """Note the controls of a prompt; leave those out that are still to be fetched.
+
+        Without any, nothing is left of what goes with them.
+        """
+        given = prompt.controls
+        here = tuple([each for each in given if self._has_control(each.name, prompt)])
+        if len(here) == len(given):
+            return {}
+        rest: dict[str, Any] = {
+            "control_image": None, "control_raw": False, "control_guess": False,
+        }  # fmt: skip
+        return {"controls": here} | ({} if here else rest)
+
+    def _has_control(self, name: str, prompt: ImaginePrompt) -> bool:
+        """Note a control; tell whether it is on this machine."""
+        model = self.glance.locate(prompt.model)
+        listed = find(CONTROL, name)
+        family = self.glance.family_of(prompt.model) or (listed and listed.family) or ""
+        if not family and name.lower() in KINDS:
+            return False  # nobody knows yet what that means
+        is_bundled = isinstance(model.weights, BundledFolder)
+        row = locate_control(name, family, on_disk(model), bundled=is_bundled)
+        place = control_on_disk(row)
+        size = row.size if place is None else place.stat().st_size
+        origin = source_of(row)
+        self._adapters[row.name] = told_of(row.name, CONTROL, size, place, origin)
+        return place is not None
 
     def _has(self, adapter: str, prompt: ImaginePrompt) -> bool:
         """Note an adapter; tell whether it is on this machine."""

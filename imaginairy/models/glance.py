@@ -53,6 +53,11 @@ class Glance(Weightless):
         self.vocabularies |= dict.fromkeys(lacking)
         return not is_to_fetch(row) and not lacking
 
+    def family_of(self, name: str | None) -> str:
+        """Return the name of a model's family; nothing where it is not known yet."""
+        row = self.locate(name)
+        return row.family if is_to_fetch(row) else self._opened(row).family.name
+
     def _vocabularies(self, row: ModelRow) -> Iterator[HubFile]:
         """Yield the public vocabularies that a model is read with."""
         if row.role != DRAWS or row.over:

@@ -67,7 +67,8 @@ def locate_control(
             return lying(row, model)
     listed = find(CONTROL, name)
     if isinstance(listed, ControlRow):
-        if listed.family != family:
+        is_published = not isinstance(listed.weights, BundledFolder)
+        if listed.family != family or (bundled and is_published):
             raise UnknownModelError(_of_another(listed, family, bundled))
         return lying(listed, model)
     try:
@@ -178,13 +179,14 @@ def _unknown(name: str, family: str, model: Path | None, bundled: bool) -> str:
     kinds = _kinds_for(family, bundled)
     rows = [row.name for row in controls_for(family, bundled=bundled)]
     found = list(dict.fromkeys(stem for stem, _ in files(model, CONTROLS)))
-    there = f"kinds of hints are {', '.join(kinds)}" if kinds else "none is known"
+    there = f"kinds of hints are {', '.join(kinds)}" if kinds else "no kind has one"
     listed = ", ".join(found[:MOST_SHOWN])
     listed += f" and {len(found) - MOST_SHOWN} more" if found[MOST_SHOWN:] else ""
     there += f"; those found are {listed}" if found else ""
     if gone := [f"'{each}'" for each in own_folders(CONTROLS) if not each.is_dir()]:
         there += f"; there is no folder {', '.join(gone)}"
-    hint = near_miss(name, [*KINDS, *rows, *found])
+    kind = KINDS.get(name.strip().lower())
+    hint = "" if kind else near_miss(name, [*KINDS, *rows, *found])
     if ":" in name and not hint:
         hint = CONTROLS.example
     return (

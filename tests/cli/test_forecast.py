@@ -157,6 +157,27 @@ def test_adapters_that_are_not_here_are_told_and_left_out(
     assert_refused(run("imagine", *words, "--lora", "four", "--plan"), "no LoRA 'four'")
 
 
+def test_controls_that_are_not_here_are_told_and_left_out(
+    run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the model is here, is of a known family, or of one that is not known."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64)).save("hint.png")
+    words = ("a fox", *SMALL, "--control-raw", "--control-image", "hint.png")
+    given = [part for name in ("edges", "some/one") for part in ("--control", name)]
+    for model, known in ((tiny_folder, 2), ("sd15", 2), ("some/model", 1)):
+        told = plan_of(run, *words, "--model", model, *given)
+        controls = [each for each in told["models"] if each["role"] == "control"]
+        expected = ["sd15-canny", "some/one"][-known:]
+        assert [each["name"] for each in controls] == expected
+        assert all(each["path"] is None and each["origin"] for each in controls)
+    said = run("imagine", *words, *given, "--model", "sd15", "--plan").stdout
+    assert "some/one, fetched from" in " ".join(said.split())
+    words = (*words, "--model", tiny_folder, "--control", "cany", "--plan")
+    assert_refused(run("imagine", *words), "no control 'cany'")
+
+
 def test_a_text_may_say_nothing_but_what_is_to_be_fetched(
     run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
