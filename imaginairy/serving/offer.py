@@ -14,9 +14,11 @@ from imaginairy.serving.refusals import NotOfferedError
 from imaginairy.sources.adapter_folders import files
 from imaginairy.sources.adapters import is_path
 from imaginairy.sources.catalog import models_for
+from imaginairy.sources.control_rows import KINDS
+from imaginairy.sources.controls import control_on_disk, controls_for, lying
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import ROLES
-from imaginairy.sources.rows import LocalPath, ModelRow, NoWeights
+from imaginairy.sources.rows import BundledFolder, LocalPath, ModelRow, NoWeights
 from imaginairy.sources.shelves import CONTROLS
 
 MOST_SHOWN = 12
@@ -81,10 +83,19 @@ class Offer:
         return list(dict.fromkeys(name for name, _ in files(home) if not is_path(name)))
 
     def controls(self, model: str) -> list[str]:
-        """Return the names of the controls on this machine, for a model."""
-        home = next(home_of(row) for row in self.models.values() if row.name == model)
+        """Return the names of the controls on this machine, for a model.
+
+        Those are kinds of hints too, where what they mean need not be fetched.
+        """
+        row = next(row for row in self.models.values() if row.name == model)
+        home = home_of(row)
         found = (name for name, _ in files(home, CONTROLS) if not is_path(name))
-        return list(dict.fromkeys(found))
+        bundled = isinstance(row.weights, BundledFolder)
+        listed = controls_for(row.family, bundled=bundled)
+        kinds = {kind: each for each in reversed(listed) for kind in each.hints}
+        here = [each for each in listed if control_on_disk(lying(each, home))]
+        words = (word for word, kind in KINDS.items() if kinds.get(kind) in here)
+        return list(dict.fromkeys([*words, *(each.name for each in here), *found]))
 
     def public(self, prompt: ImaginePrompt) -> ImaginePrompt:
         """Return a prompt as a request would name its models."""

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
 from imaginairy import ImaginePrompt, ModelStore
 from imaginairy.errors import BadOptionError
 from imaginairy.serving.offer import Offer, beside, require_adapter
 from imaginairy.serving.refusals import NotOfferedError
 from imaginairy.sources.catalog import known
+from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
+from imaginairy.sources.shelves import CONTROLS
 
 
 def row(path: str) -> ModelRow:
@@ -91,6 +94,22 @@ def test_adapters_are_those_of_the_servers_folders(
     for name in (str(tmp_path / "style.safetensors"), "style.safetensors", "../style"):
         with pytest.raises(NotOfferedError, match="This server has no adapter"):
             require_adapter(name, names)
+
+
+def test_so_are_controls_and_those_that_need_not_be_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONTROLS.variable, str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    for name in ("mine.safetensors", "control_v11p_sd15_canny.pth", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    offer = Offer({"sd15": known(DRAWS, "sd15")})
+    names = offer.controls("sd15")
+    assert {"canny", "edges", "sd15-canny", "mine"} < {*names}
+    assert not {"depth", "sd15-depth", "t2i-sd15-canny", "notes"} & {*names}
+    for name in ("me/mine", str(tmp_path / "mine.safetensors"), "../mine", "depth"):
+        with pytest.raises(NotOfferedError, match="This server has no control '"):
+            require_adapter(name, names, "control")
 
 
 def test_prompts_name_models_as_requests_do() -> None:
