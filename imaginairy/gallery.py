@@ -25,7 +25,7 @@ from imaginairy.metadata import afterwards
 from imaginairy.metadata.foreign import read_foreign
 from imaginairy.metadata.read import read_written
 from imaginairy.recorded import IN_MEMORY
-from imaginairy.result import MASK_BINARY, MASK_GRAYSCALE, MODIFIED_ORIGINAL
+from imaginairy.result import HINT, MASK_BINARY, MASK_GRAYSCALE, MODIFIED_ORIGINAL
 from imaginairy.schema import ImaginePrompt
 from imaginairy.whole_files import clear_abandoned, whole_file
 
@@ -125,10 +125,9 @@ def read_entries(folder: Path) -> Iterator[Entry]:
             continue  # a file that only goes by the name of a picture
         steps = afterwards.steps_of(written)
         metadata = written.metadata
-        if (
-            afterwards.is_mask_or_hint(steps)
-            or (metadata or {}).get("image_type") in MASKS
-        ):
+        kind = str((metadata or {}).get("image_type"))
+        beside = kind in MASKS or kind.startswith(HINT)
+        if beside or afterwards.is_mask_or_hint(steps):
             continue  # it only says something of another picture
         if metadata is None:
             foreign = read_foreign(written)

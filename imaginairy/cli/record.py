@@ -137,7 +137,7 @@ class Record:
                 )
         if _sums_of_words(then) != _sums_of_words(now):
             return "Its learned words are other files than then, by their SHA-256."
-        for kind in ("LoRA", "hypernetwork"):
+        for kind in ("LoRA", "hypernetwork", "control"):
             sums = f"{kind.lower()}_sha256"
             for name, was in _hashes(then.get(sums)).items():
                 digest = now[sums].get(name, was)

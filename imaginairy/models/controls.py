@@ -31,7 +31,7 @@ from imaginairy.published.t2i_adapter import t2i_adapter
 from imaginairy.published.unet import SETTINGS as SIZES
 from imaginairy.settings import Flag, OneOf, Schema, Settings, read
 from imaginairy.sources.checksum import Checksum
-from imaginairy.sources.control_rows import UNION
+from imaginairy.sources.control_rows import KINDS, UNION
 from imaginairy.sources.controls import fetch_control, hint_told, locate_control
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.layouts import CONFIG
@@ -68,8 +68,6 @@ class OpenedControl:
     """The same as what is loaded, without the numbers that it takes from its model."""
     name: str = ""
     """What it is recorded as."""
-    hint: str | None = None
-    """The kind of hint that it is asked for or made for; None where nobody says."""
     pools: bool = False
     """Whether what it adds is the same all over a feature map."""
     turned: bool = False
@@ -139,7 +137,26 @@ class HeldControls:
         opened = self._opened.setdefault(model.placed, {})
         if key not in opened:
             opened[key] = opened_control(path, loaded)
-        return replace(opened[key], name=row.name, hint=hint_told(name, row))
+        return replace(opened[key], name=row.name)
+
+    def hint_of(
+        self, name: str, loaded: LoadedModel, said: str | None = None
+    ) -> str | None:
+        """Return the kind of hint that a control sees, with nothing fetched or opened.
+
+        Args:
+            said: what a user calls it; else the control's name or the catalog tells.
+
+        Returns:
+            None where nobody says.
+
+        Raises:
+            UnknownModelError: nothing goes by its name, or it is for other models.
+        """
+        row = self._located(name, loaded)
+        if said is None:
+            return hint_told(name, row)
+        return KINDS.get(said.strip().lower(), said.strip().lower())
 
     def _located(self, name: str, loaded: LoadedModel) -> ControlRow:
         """Return the control of a name for a model; looked up once."""

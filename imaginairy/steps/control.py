@@ -34,29 +34,45 @@ def controls_for(
         DownloadError: one could not be fetched.
         BadOptionError: nobody says which hint one sees, or there is none such.
     """
-    return tuple(
-        _settled(each, store.controls.check(each.name, loaded), store)
-        for each in prompt.settled_controls
-    )
+    return tuple(_settled(each, loaded, store) for each in prompt.settled_controls)
 
 
-def _settled(control: Control, opened: OpenedControl, store: ModelStore) -> Control:
-    """Return a control with the name of its hint, as that is in the table."""
-    hint = control.hint or opened.hint
-    if hint is not None and hint != INPAINT and not control.raw:
-        hint = hint_kind(hint).name
+def _settled(control: Control, loaded: LoadedModel, store: ModelStore) -> Control:
+    """Return a control by its own name, with the hint that it sees by its name in the
+    table; what is wrong with the hint is said before the control is fetched."""
+    hint = store.controls.hint_of(control.name, loaded, control.hint)
+    if not control.raw:
+        require_hint(control, hint)
+    opened = store.controls.check(control.name, loaded)
     control = replace(control, name=opened.name, hint=hint)
     kind_in(opened, control)
-    if hint is None and not control.raw:
-        raise BadOptionError(
-            f"The control '{control.name}' does not say which hint it sees; say it, as "
-            f"{control.name},hint=canny, or {control.name},raw for an image that is "
-            f"the hint; hints are {', '.join(HINTS)} and {INPAINT}."
-        )
     if control.guess and not opened.is_controlnet:
         said = f"The control '{control.name}' is a T2I-Adapter, which does not guess."
         store.say_once(said, about=said)
     return control
+
+
+def require_hint(control: Control, hint: str | None) -> None:
+    """Check that a hint is known, and that it can be made of a picture.
+
+    Raises:
+        BadOptionError: it is not, or cannot.
+    """
+    name, can = control.name, f"{', '.join(HINTS)} and {INPAINT}"
+    if hint is None:
+        raise BadOptionError(
+            f"The control '{name}' does not say which hint it sees; say it, as "
+            f"{name},hint=canny, or {name},raw for an image that is the hint; hints "
+            f"are {can}."
+        )
+    if hint in (*HINTS, INPAINT):
+        return
+    if control.hint is None or hint != control.hint.lower():
+        raise BadOptionError(
+            f"The control '{name}' sees {hint}, a hint that is not made here; give one "
+            f"that is ready as its image, with raw; hints that are made are {can}."
+        )
+    hint_kind(control.hint)
 
 
 def controlled(

@@ -1,7 +1,6 @@
 """The hints of a picture: made of what its controls are to see, at the size it has."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +16,16 @@ from imaginairy.log import log
 from imaginairy.masks.canvas import Canvas, resized
 from imaginairy.order import Order
 from imaginairy.result import HINT
+from imaginairy.sizes import Size
 
 INPAINT = "inpaint"
 """The kind of hint that a mask has a part in."""
 LINES = ("canny", "lines", "scribble", "softedge", "mlsd", "pose")
 """Kinds of hints in which black says nothing of what is drawn there."""
+
+
+SAME_SHAPE = 0.05
+"""By how much of it a side may be longer than the other asks for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +84,7 @@ def require_mask(order: Order) -> None:
 
 def _made(control: Control, order: Order, canvas: Canvas | None) -> Made:
     """Make one; what is made of the init image lies as that does on its canvas."""
-    size: Any = order.drawn
+    size = order.drawn
     own = canvas if canvas and is_same(control.image, order.prompt.init_image) else None
     image = own.picture if own else upright_rgb(as_pillow(control.image))
     if control.hint == INPAINT and canvas is not None and canvas.keep is not None:
@@ -88,14 +92,22 @@ def _made(control: Control, order: Order, canvas: Canvas | None) -> Made:
         return Made(INPAINT, shown, ImageChops.invert(canvas.keep))
     if control.raw or control.hint is None:
         if image.size != size:
-            log.info(
-                "the hint of %dx%d is worked on at %dx%d", *image.size, *size
-            )  # fmt: skip
+            log.info("the hint of %dx%d is worked on at %dx%d", *image.size, *size)
         return Made(control.hint or "raw", resized(image, size))
+    say_if_stretched(image.size, size)
     hint = make_hint(control.hint, image, size)
     if own and own.keep and order.prompt.outpaint is not None and control.hint in LINES:
         hint = ImageChops.multiply(hint, own.keep.convert("RGB"))
     return Made(control.hint, hint)
+
+
+def say_if_stretched(own: Size, size: Size) -> None:
+    """Say it where a picture gets another shape."""
+    if abs(own[0] * size[1] / (own[1] * size[0]) - 1) > SAME_SHAPE:
+        log.info(
+            "the control's image of %dx%d is stretched to %dx%d; ask for a picture of "
+            "its shape to keep it", *own, *size,
+        )  # fmt: skip
 
 
 def is_same(image: object, other: object) -> bool:

@@ -53,7 +53,13 @@ def test_what_browsers_show_of_the_folder_itself_is_taken(tmp_path: Path) -> Non
 
 
 def test_masks_are_left_out_and_pictures_with_one_are_not(tmp_path: Path) -> None:
-    kinds = ("generated", "modified_original", "mask_binary", "mask_grayscale")
+    kinds = (
+        "generated",
+        "modified_original",
+        "mask_binary",
+        "mask_grayscale",
+        "hint_canny",
+    )
     result = ImagineResult(
         prompt=filled(ImaginePrompt("a", seed=1), known(DRAWS, "sd15")),
         images=dict.fromkeys(kinds, PLAIN),

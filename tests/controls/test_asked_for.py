@@ -72,6 +72,10 @@ def test_a_control_says_which_hint_it_sees(ours: Ours, ask: Ask) -> None:
         settled(ask(controls=name), ours.store)
     with pytest.raises(BadOptionError, match="'nonsense' is no kind of hint"):
         settled(ask(controls=f"{name},hint=nonsense"), ours.store)
+    with pytest.raises(BadOptionError, match="sees mlsd, a hint that is not made here"):
+        settled(ask(controls=f"{name},hint=straight"), ours.store)
+    order = settled(ask(controls=f"{name},hint=straight,raw"), ours.store)
+    assert [each.hint for each in order.controls] == ["mlsd"]
     order = settled(ask(controls=f"{name},hint=edges"), ours.store)
     assert [each.hint for each in order.controls] == ["canny"]
 
