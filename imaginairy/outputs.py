@@ -16,6 +16,7 @@ from imaginairy.observe import Observer, Step
 from imaginairy.places import MAX_NAME_BYTES, require_places, saved_elsewhere
 from imaginairy.result import (
     GENERATED,
+    HINT,
     MASK_BINARY,
     MASK_GRAYSCALE,
     MODIFIED_ORIGINAL,
@@ -174,6 +175,7 @@ class Room:
             MODIFIED_ORIGINAL: mask and prompt.mask_modify_original,
             MASK_BINARY: prompt.mask_prompt,
             MASK_GRAYSCALE: prompt.mask_prompt,
+            **{f"{HINT}{each.hint}": each.hint for each in prompt.controls},
         }
         self._kinds |= {kind for kind, is_saved in kinds.items() if is_saved}
         size = (prompt.width or 0) * (prompt.height or 0)

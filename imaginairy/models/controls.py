@@ -3,6 +3,7 @@
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from imaginairy.device import computes_in, free_bytes, memory_format
-from imaginairy.errors import CheckpointError
+from imaginairy.errors import CheckpointError, NotEnoughMemoryError, memory_told
 from imaginairy.families.family import Header
 from imaginairy.families.signs import CONTEXTS, Stranger
 from imaginairy.families.unet_kin import UNET_SETTINGS
@@ -196,7 +197,9 @@ def _network(control: OpenedControl, model: DrawingModel) -> Network:
     part = replace(control.part, tensors=control.tensors)
     if control.is_controlnet:
         part = replace(part, tensors=completed(control.tensors, model.network))
-    with torch.inference_mode(False):  # to be used outside too
+    lacking_room = f"the weights of '{control.name}'", "leave the control out"
+    says = partial(NotEnoughMemoryError.on, model.device, *lacking_room)
+    with memory_told(says), torch.inference_mode(False):  # to be used outside too
         network = part.load(
             placed.home,
             dtype,
