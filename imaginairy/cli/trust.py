@@ -19,10 +19,12 @@ from imaginairy.recorded import pictures
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sources.adapters import adapter_source, locate_adapter
 from imaginairy.sources.catalog import find
+from imaginairy.sources.control_rows import KINDS
+from imaginairy.sources.controls import control_on_disk, lying
 from imaginairy.sources.fetch import on_disk, source_of
 from imaginairy.sources.locate import locate
-from imaginairy.sources.roles import DRAWS, ROLES
-from imaginairy.sources.rows import NoWeights
+from imaginairy.sources.roles import CONTROL, DRAWS, ROLES
+from imaginairy.sources.rows import ControlRow, NoWeights
 from imaginairy.sources.shelves import CONTROLS
 from imaginairy.weighted_prompt import PromptText, weighted_prompts
 
@@ -152,8 +154,13 @@ def _controls(value: Any) -> Iterator[Named]:
     """Yield the controls that lie in no folder, and the images of their own."""
     for each in [value] if isinstance(value, str | Mapping) else value:
         name, image = said_of(each)
+        listed = find(CONTROL, name) if name else None
+        if isinstance(listed, ControlRow) and not control_on_disk(lying(listed)):
+            yield Named("controls", f"{_quoted(name)} from {source_of(listed)}")
+        elif name and name.lower() in KINDS:  # which are recorded by other names
+            yield Named("controls", _quoted(name))
         try:
-            row = locate_adapter(name, shelf=CONTROLS) if name else None
+            row = locate_adapter(name, shelf=CONTROLS) if name and not listed else None
         except UnknownModelError:
             row = None
         if row is not None and not row.is_known:

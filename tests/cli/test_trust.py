@@ -261,3 +261,16 @@ def test_whatever_a_field_holds_it_is_taken_or_refused() -> None:
                 require(picture(**{name: value}))
             except ImaginairyError as error:
                 assert str(error)
+
+
+def test_controls_of_the_catalog_need_none_once_they_are_here(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kind of hint, which no picture records, may mean any of them."""
+    monkeypatch.setenv("IMAGINAIRY_CONTROLS", str(bare))
+    for name in ("sd15-canny", "canny"):
+        [named] = named_outside({"controls": [{"name": name}]})
+        assert (named.field, named.what.split()[0]) == ("controls", f"'{name}'")
+    bare.mkdir(exist_ok=True)
+    (bare / "control_v11p_sd15_canny.pth").touch()
+    assert not [*named_outside({"controls": [{"name": "sd15-canny"}]})]
