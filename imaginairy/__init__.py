@@ -16,12 +16,14 @@ from imaginairy.version import __version__
 
 if TYPE_CHECKING:
     from imaginairy.api import imagine, imagine_image_files
+    from imaginairy.control import Control
     from imaginairy.enhancers.caption import describe
     from imaginairy.enhancers.faces import fix_faces
     from imaginairy.enhancers.mask import mask
     from imaginairy.enhancers.similarity import find_img_text_similarity
     from imaginairy.enhancers.upscale import upscale
     from imaginairy.fleet.ray_data import imagine_dataset
+    from imaginairy.image_prompt import ImageReference
     from imaginairy.lazy_image import LazyLoadingImage
     from imaginairy.learning.learn import learn
     from imaginairy.learning.lesson import Lesson
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "C2paSigner",
+    "Control",
+    "ImageReference",
     "ImaginairyError",
     "ImaginePrompt",
     "ImagineResult",
@@ -61,6 +65,8 @@ __all__ = [
 
 _LAZY = {
     "C2paSigner": "imaginairy.metadata.credentials",
+    "Control": "imaginairy.control",
+    "ImageReference": "imaginairy.image_prompt",
     "ImaginePrompt": "imaginairy.schema",
     "ImagineResult": "imaginairy.result",
     "LazyLoadingImage": "imaginairy.lazy_image",

@@ -16,6 +16,7 @@ from imaginairy.control import Control
 from imaginairy.embedding import WordFile
 from imaginairy.fields import has_what_it_needs
 from imaginairy.hypernetwork import HyperFile
+from imaginairy.image_prompt import ImageReference
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
 from imaginairy.lora import Lora
@@ -104,6 +105,8 @@ class Order:
     """Width and height of the saved picture."""
     framing: Framing
     """What the networks may be told of its size beside the text."""
+    image_prompts: tuple[ImageReference, ...] = ()
+    """The images that have a say, each with its adapter's own name."""
     controls: tuple[Control, ...] = ()
     """What steers it, each with its image, the kind of its hint and its own name."""
     hypernetworks: tuple[HyperFile, ...] = ()
@@ -150,6 +153,7 @@ class Order:
             self.has_mask,
             self.hypernetworks,
             *(each.kind for each in self.controls),
+            *(each.kind for each in self.image_prompts),
         )
 
 

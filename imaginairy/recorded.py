@@ -30,6 +30,13 @@ def recorded(prompt: Any) -> dict[str, Any]:
         each.recorded(None if each.image is None else _source(each.image))
         for each in prompt.controls
     ]
+    values["image_prompts"] = [
+        each.recorded(
+            _source(each.image),
+            None if isinstance(each.mask, str | None) else _source(each.mask),
+        )
+        for each in prompt.image_prompts
+    ]
     values["loras"] = [str(each) for each in prompt.loras]
     values["prompt"] = [
         {"text": part.text, "weight": part.weight} for part in prompt.prompts
@@ -52,6 +59,10 @@ def fields_recorded(of: type, values: Mapping[str, Any]) -> dict[str, Any]:
     for place, control in enumerate(listed):
         if isinstance(control, Mapping):
             sources[f"image of control {place + 1}"] = control.get("image")
+    for place, image in enumerate(known.get("image_prompts") or ()):
+        if isinstance(image, Mapping):
+            sources[f"image of image prompt {place + 1}"] = image.get("image")
+            sources[f"mask of image prompt {place + 1}"] = image.get("mask")
     for name, source in sources.items():
         if isinstance(source, str) and source.startswith(IN_MEMORY):
             raise BadOptionError(

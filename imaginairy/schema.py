@@ -11,6 +11,7 @@ from imaginairy.control import Control
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import check_together, filled_caption, implied, options
 from imaginairy.hypernetwork import hypernetworks, hypernetworks_in
+from imaginairy.image_prompt import require_seen
 from imaginairy.lora import Lora, loras_in, require_few
 from imaginairy.prompt_fields.controls import ControlFields
 from imaginairy.prompt_fields.editing import EditingFields
@@ -57,6 +58,7 @@ class ImaginePrompt(
             raise BadOptionError("merge_loras needs loras; give one.")
         hypernetworks("hypernetworks", self.all_hypernetworks)
         _ = self.settled_controls  # each has an image
+        require_seen(self.image_prompts, self.init_image)
         if self.seed is None:
             self._set(seed=_random_seed())
         if self.variation_strength and self.variation_seed is None:

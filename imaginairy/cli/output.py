@@ -210,7 +210,9 @@ class Needs:
                 self._adapters[kind, name, prompt.model] = None
         of_controls = (each.image for each in prompt.controls)
         named = (prompt.init_image, prompt.mask_image, prompt.control_image)
-        for image in (*named, *of_controls):
+        prompts = ((each.image, each.mask) for each in prompt.image_prompts)
+        of_prompts = (image for both in prompts for image in both)
+        for image in (*named, *of_controls, *of_prompts):
             if isinstance(image, LazyLoadingImage):
                 self._images[image] = None
 

@@ -13,6 +13,7 @@ from imaginairy.cli.run import say
 from imaginairy.cli.words_again import adapters_outside
 from imaginairy.control import said_of
 from imaginairy.errors import BadOptionError, UnknownModelError
+from imaginairy.image_prompt import images_of
 from imaginairy.log import shortened
 from imaginairy.lora import loras, loras_in
 from imaginairy.recorded import pictures
@@ -123,6 +124,11 @@ def named_outside(
             yield Named(name, _quoted(value))
         elif name == "controls":
             yield from _controls(value)
+        elif name == "image_prompts":
+            for each in [value] if isinstance(value, str | Mapping) else value:
+                yield from (
+                    Named(name, _quoted(part)) for part in images_of(each) if part
+                )
         elif name in ROLE_OF:
             model = checks.parse_refiner(value)[0] if name == "refiner" else str(value)
             yield from _model(name, model)

@@ -213,5 +213,6 @@ def kind_of(prompt: ImaginePrompt) -> Kind:
         (prompt.sampler_type, prompt.steps, prompt.schedule, prompt.speed),
         (prompt.init_image is None, prompt.init_image_strength),
         tuple(each.kind for each in prompt.controls),
+        tuple(each.kind for each in prompt.image_prompts),
         prompt.best_of,
     )

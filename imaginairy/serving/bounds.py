@@ -76,7 +76,7 @@ class Bounds:
                 f"A prompt has no field {shown(name)} that a request may set; fields "
                 f"are: {', '.join(ALLOWED)}." + near_miss(name, ALLOWED)
             )
-        if name not in UPLOADS:
+        if name not in (*UPLOADS, "image_prompts"):
             self._require_short(name, value)
         return rule(self, name, value)
 
@@ -104,6 +104,10 @@ class Bounds:
             offered = self.offer.controls(str(prompt.model))
             for control in prompt.controls:
                 require_adapter(control.name, offered, "control")
+        for each in prompt.image_prompts:
+            if each.adapter is not None:
+                offered = self.offer.image_adapters(str(prompt.model))
+                require_adapter(each.adapter, offered, "image prompt's adapter")
 
     def _require_short(self, name: str, value: Any) -> None:
         """Refuse texts that take long to read, before anything is read of them."""
@@ -206,6 +210,26 @@ def _controls(bounds: Bounds, name: str, value: Any) -> Any:
     return value
 
 
+def _image_prompts(bounds: Bounds, name: str, value: Any) -> Any:
+    """Take images that come along, as base64 or as objects with an `image` of it.
+
+    A mask comes along as a data URL, so that no text is taken for the name of a file.
+    """
+    taken = []
+    for each in [value] if isinstance(value, str | Mapping) else value or ():
+        said = dict(each) if isinstance(each, Mapping) else {"image": each}
+        said["image"] = _upload(bounds, f"The image of {name}", said.get("image"))
+        mask = said.get("mask")
+        if mask is not None:
+            if not (isinstance(mask, str) and re.match(DATA, mask)):
+                raise RefusedError(
+                    f"The mask of {name} is a data URL, not {shown(mask, 60)}."
+                )
+            said["mask"] = _upload(bounds, f"The mask of {name}", mask)
+        taken.append(said)
+    return taken
+
+
 def _refiner(bounds: Bounds, name: str, value: Any) -> str:
     return bounds.offer.refiner(name, value)
 
@@ -247,6 +271,7 @@ RULES: Mapping[str, Rule] = {
     ),
     **_fields(_upload, *UPLOADS),
     "controls": _controls,
+    "image_prompts": _image_prompts,
     "model": _model,
     "refiner": _refiner,
     "vae": _beside("vae"),
@@ -267,7 +292,9 @@ ALLOWED = tuple(name for name in written(ImaginePrompt) if name in RULES)
 
 def bytes_held(prompts: Iterable[ImaginePrompt]) -> int:
     """Return how much memory the pixels take that came along with prompts."""
-    uploads = (getattr(prompt, name) for prompt in prompts for name in UPLOADS)
+    uploads = [getattr(prompt, name) for prompt in prompts for name in UPLOADS]
+    for prompt in prompts:
+        uploads += [part for e in prompt.image_prompts for part in (e.image, e.mask)]
     there = (each for each in uploads if isinstance(each, Image))
     return sum(BYTES_A_PIXEL * each.width * each.height for each in there)
 

@@ -19,7 +19,7 @@ from imaginairy.sources.controls import control_on_disk, controls_for, lying
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import BundledFolder, LocalPath, ModelRow, NoWeights
-from imaginairy.sources.shelves import CONTROLS
+from imaginairy.sources.shelves import CONTROLS, IMAGE_ADAPTERS
 
 MOST_SHOWN = 12
 ANY_PATH = r"(?<![\w/:.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+"
@@ -96,6 +96,12 @@ class Offer:
         here = [each for each in listed if control_on_disk(lying(each, home))]
         words = (word for word, kind in KINDS.items() if kinds.get(kind) in here)
         return list(dict.fromkeys([*words, *(each.name for each in here), *found]))
+
+    def image_adapters(self, model: str) -> list[str]:
+        """Return the names of the IP-Adapters on this machine, for a model."""
+        home = next(home_of(row) for row in self.models.values() if row.name == model)
+        found = (name for name, _ in files(home, IMAGE_ADAPTERS) if not is_path(name))
+        return list(dict.fromkeys(found))
 
     def public(self, prompt: ImaginePrompt) -> ImaginePrompt:
         """Return a prompt as a request would name its models."""

@@ -4,6 +4,10 @@ from imaginairy.errors import UnknownModelError, near_miss
 from imaginairy.sources.beside_rows import BESIDE_ROWS
 from imaginairy.sources.control_rows import CONTROL_ROWS
 from imaginairy.sources.drawing_rows import DRAWING_ROWS
+from imaginairy.sources.image_prompt_rows import (
+    IMAGE_ENCODER_ROWS,
+    IMAGE_PROMPT_ROWS,
+)
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow
 from imaginairy.sources.vae_rows import VAE_ROWS
@@ -12,6 +16,8 @@ MODELS: tuple[ModelRow, ...] = (
     *DRAWING_ROWS,
     *VAE_ROWS,
     *CONTROL_ROWS,
+    *IMAGE_PROMPT_ROWS,
+    *IMAGE_ENCODER_ROWS,
     *BESIDE_ROWS,
 )
 

@@ -1,5 +1,6 @@
 """Where a model lies on this machine, fetched there if need be."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError, UnknownModelError
@@ -61,7 +62,7 @@ def fetch(row: ModelRow, *, half: bool = False) -> Path:
     match row.weights:
         case HubRepo() as repo:
             files = hub.repo_files(repo.repo, repo.revision)
-            wanted = role.files(files, repo.repo, role.noun, half)
+            wanted = _chosen(row, repo, files, half=half)
             sums = dict(repo.sha256)
             folder = hub.fetch_many(repo.repo, wanted, repo.revision, sums)
             return _whole(folder, wanted)
@@ -121,11 +122,21 @@ def _repo_on_disk(row: ModelRow, repo: HubRepo) -> Path | None:
         return None
     there = (file for file in snapshot.rglob("*") if file.is_file())
     files = [file.relative_to(snapshot).as_posix() for file in there]
-    role = ROLES[row.role]
     try:
-        return _whole(snapshot, role.files(files, repo.repo, role.noun, False))
+        return _whole(snapshot, _chosen(row, repo, files))
     except (CheckpointError, UnknownModelError):
         return None  # only a part of it was fetched before
+
+
+def _chosen(
+    row: ModelRow, repo: HubRepo, files: Sequence[str], *, half: bool = False
+) -> list[str]:
+    """Choose what a model needs of the files of a repository, or of a folder in it."""
+    start, role = f"{repo.folder}/" if repo.folder else "", ROLES[row.role]
+    inside = [file.removeprefix(start) for file in files if file.startswith(start)]
+    wanted = role.files(inside, f"{repo.repo}{'/' * bool(start)}{repo.folder}",
+                        role.noun, half)  # fmt: skip
+    return [start + file for file in wanted]
 
 
 def _whole(folder: Path, wanted: list[str]) -> Path:

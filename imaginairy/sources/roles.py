@@ -14,6 +14,11 @@ VAE = "vae"
 CONTROL = "control"
 """The role of what steers a model that draws by hints: ControlNets, T2I-Adapters."""
 
+IMAGE_PROMPT = "image-prompt"
+"""The role of what reads image prompts for a model that draws: IP-Adapters."""
+IMAGE_ENCODER = "image-encoder"
+"""The role of what sees for these."""
+
 
 @dataclass(frozen=True)
 class Role:
@@ -61,6 +66,21 @@ ROLES: dict[str, Role] = {
         bundled=None,
         paths="a ControlNet or T2I-Adapter",
         files=control_files,
+    ),
+    IMAGE_PROMPT: Role(
+        noun="IP-Adapter",
+        option=None,
+        published="ip-adapter-sd15",
+        bundled=None,
+        paths="an IP-Adapter",
+        files=control_files,
+    ),
+    IMAGE_ENCODER: Role(
+        noun="image encoder",
+        option=None,
+        published="clip-vit-h-image",
+        bundled="storybook-image",
+        paths="a folder saved by transformers",
     ),
     "mask": Role(
         noun="mask model",
@@ -115,9 +135,9 @@ ROLES: dict[str, Role] = {
     ),
 }
 
-BESIDE = {
-    name: role for name, role in ROLES.items() if name not in (DRAWS, VAE, CONTROL)
-}
+GENERATE = (DRAWS, VAE, CONTROL, IMAGE_PROMPT, IMAGE_ENCODER)
+"""The roles of what has a part in generating an image."""
+BESIDE = {name: role for name, role in ROLES.items() if name not in GENERATE}
 """What works on pictures, before they are drawn or afterwards."""
 DEFAULT_MODEL = ROLES[DRAWS].published
 BUNDLED_MODEL = "storybook"

@@ -29,6 +29,8 @@ class HubRepo:
     revision: str = "main"
     sha256: tuple[tuple[str, str], ...] = ()
     """Files whose sums are known, and these."""
+    folder: str = ""
+    """The folder in it that is meant; else all of it."""
 
 
 @dataclass(frozen=True)
@@ -174,3 +176,14 @@ class ControlRow(ModelRow):
     def hint(self) -> str | None:
         """The kind of hint that is meant where none is said; None where none is."""
         return self.hints[0] if self.hints and not self.is_union else None
+
+
+@dataclass(frozen=True)
+class ImagePromptRow(ModelRow):
+    """An IP-Adapter: what reads image prompts for a model that draws."""
+
+    encoder: str = ""
+    """The image encoder whose sight it was made for, by name; nothing where its file
+    says by its sizes which that is."""
+    is_known: bool = True
+    """Whether it goes by a name of the catalog, or of a file in the user's folders."""

@@ -78,5 +78,15 @@ CONTROLS = Shelf(
     example=" A strength is written NAME=0.8, an image behind a colon.",
 )  # fmt: skip
 """ControlNets and T2I-Adapters."""
-OF_ROLE = {"control": CONTROLS}
+IMAGE_ADAPTERS = Shelf(
+    noun="IP-Adapter",
+    variable="IMAGINAIRY_IMAGE_PROMPTS",
+    beside=("ipadapter", "ipadapters", "ip_adapter", "ip-adapter", "ip_adapters"),
+    own="image_prompts",
+    usual=("ip_adapter", "pytorch_model", "model"),
+    by_folder=True,
+)
+"""IP-Adapters, which read image prompts."""
+
+OF_ROLE = {"control": CONTROLS, "image-prompt": IMAGE_ADAPTERS}
 """The shelf of each role whose models may come from any web address."""
