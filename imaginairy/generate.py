@@ -22,6 +22,7 @@ from imaginairy.steps.control import controlled, hashes_of, told
 from imaginairy.steps.decode import decode
 from imaginairy.steps.experts import experts_of, recomputed_by
 from imaginairy.steps.finish import finished
+from imaginairy.steps.image_prompt import seeing, shown
 from imaginairy.steps.prepare import Prepared, prepare
 from imaginairy.steps.sample import sample, tiled
 from imaginairy.steps.start import start
@@ -76,6 +77,7 @@ def _drawn(
     prepared = [prepare(order, store) for order in orders]
     adapters = adapters_of(orders[0], experts, store)
     experts = controlled(orders, prepared, experts, store)
+    experts = seeing(orders, prepared, experts, store)
     with (
         experts[0].stages.between(),
         tiled(orders, experts),
@@ -87,6 +89,7 @@ def _drawn(
             for each in experts
         ]
         texts = [*map(told, texts, experts)]
+        texts = [*map(shown, texts, experts)]
         begin = start(orders, prepared, experts)
         latents = sample(orders, texts, begin, experts, observer, acting)
         images = decode(latents, experts[0].model, experts[0].stages)

@@ -26,6 +26,8 @@ class Seen:
     value: Tensor
     share: Tensor | float
     """How much of it counts, of all or of each token, (batch, 1, tokens, 1)."""
+    bias: Tensor | None = None
+    """What is added to how much is looked at each of the m, (batch, 1, 1, m)."""
 
 
 class Switch:
@@ -46,6 +48,9 @@ class ImageContext:
     """Where in the picture it has a say, (batch, 1, height, width) in [0, 1]; it is
     resized to the places of each attention. None for everywhere."""
     switch: Switch = field(default_factory=Switch)
+    portions: Tensor | None = None
+    """How much each of the m is looked at beside the others, (batch, m), above 0: twice
+    as much is as if it were there twice. None where all are alike."""
 
     def seen_by(self, attention: Hashable, size: tuple[int, int]) -> Seen | None:
         """Return what an attention finds; None where it has no say there.
@@ -57,7 +62,10 @@ class ImageContext:
         if not (self.switch.on and scale and attention in self.pairs):
             return None
         key, value = self.pairs[attention]
-        return Seen(key, value, scale * self._region(size, key.dtype))
+        share = scale * self._region(size, key.dtype)
+        if self.portions is None:
+            return Seen(key, value, share)
+        return Seen(key, value, share, self.portions.log()[:, None, None].to(key.dtype))
 
     def _region(self, size: tuple[int, int], dtype: torch.dtype) -> Tensor | float:
         if self.region is None:
@@ -68,8 +76,11 @@ class ImageContext:
     def mapped(self, change: Callable[[Tensor], Tensor]) -> ImageContext:
         """Do the same to all that lies along the batch."""
         pairs = {at: (change(k), change(v)) for at, (k, v) in self.pairs.items()}
-        region = None if self.region is None else change(self.region)
-        return replace(self, pairs=pairs, region=region)
+        region, portions = (
+            None if part is None else change(part)
+            for part in (self.region, self.portions)
+        )
+        return replace(self, pairs=pairs, region=region, portions=portions)
 
     @classmethod
     def stacked(cls, several: Sequence[ImageContext]) -> ImageContext:
@@ -86,11 +97,39 @@ class ImageContext:
             )
             for at in first.pairs
         }
-        regions = [each.region for each in several if each.region is not None]
-        if regions and len(regions) < len(several):
-            raise ValueError(
-                f"Of {len(several)} image contexts, {len(regions)} have a region."
-            )
         return replace(
-            first, pairs=pairs, region=torch.cat(regions) if regions else None
+            first,
+            pairs=pairs,
+            region=_laid([each.region for each in several], "a region"),
+            portions=_laid([each.portions for each in several], "portions"),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Beheld:
+    """What the images of a batch say to a network, and in which steps."""
+
+    follow: tuple[ImageContext, ...]
+    avoid: tuple[ImageContext, ...]
+    """What is said where that is to be avoided, in the same order and by the same
+    switches."""
+    spans: tuple[tuple[float, float], ...]
+    """The shares of the steps from which, and up to which, each has a say."""
+
+    def at(self, step: int, steps: int) -> None:
+        """Let those speak whose step it is, counted from 0, of so many."""
+        for each, (start, end) in zip(self.follow, self.spans, strict=True):
+            each.switch.on = start <= step / steps and (step + 1) / steps <= end
+
+    @property
+    def speaking(self) -> tuple[bool, ...]:
+        """Which of them have a say now."""
+        return tuple(each.switch.on for each in self.follow)
+
+
+def _laid(parts: Sequence[Tensor | None], what: str) -> Tensor | None:
+    """Lay one part of several along the batch, or none where none has it."""
+    there = [part for part in parts if part is not None]
+    if there and len(there) < len(parts):
+        raise ValueError(f"Of {len(parts)} image contexts, {len(there)} have {what}.")
+    return torch.cat(there) if there else None

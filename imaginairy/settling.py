@@ -19,6 +19,7 @@ from imaginairy.families.learned_word import LearnedWord
 from imaginairy.families.table import FAMILIES, listed
 from imaginairy.fields import options
 from imaginairy.hypernetwork import HyperFile, without_hypernetworks
+from imaginairy.image_prompt import ImageReference
 from imaginairy.lazy_image import as_pillow
 from imaginairy.lora import Lora, without_loras
 from imaginairy.models.adapters import LoadedAdapter
@@ -38,6 +39,7 @@ from imaginairy.sources.rows import LocalPath, ModelRow
 from imaginairy.stand_ins import is_at_home, suited
 from imaginairy.steps.control import controls_for
 from imaginairy.steps.hints import require_mask
+from imaginairy.steps.image_prompt import image_prompts_for
 from imaginairy.word_signs import without_words
 
 TOLD_SIZES = ("original_size", "crop", "target_size")
@@ -70,6 +72,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         empty_negative=diffusion.empty_negative if chooses else None,
     )
     controls = controls_for(prompt, loaded, store)
+    images = image_prompts_for(prompt, loaded, store)
     bundled = bundled_in(each.adapter for each, _ in acting)
     words = words_read(whole, loaded, store, bundled)
     found, hypernetworks = hypernetworks_found(whole, loaded)
@@ -92,7 +95,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
     )
     order = replace(order, loras=loras, words=words, hypernetworks=found)
-    order = replace(order, controls=controls)
+    order = replace(order, controls=controls, image_prompts=images)
     require_steps(order)
     require_mask(order)
     if whole.fast_decode:
@@ -169,14 +172,15 @@ def adapters_for(
 
 
 def require_steps(order: Order) -> None:
-    """Check that there are steps to count where LoRAs or controls act in some of them.
+    """Check that there are steps to count where something acts in some of them.
 
     Raises:
         BadOptionError: the sampler chooses them as it goes.
     """
-    acting: list[tuple[str, Lora | Control]] = [
+    acting: list[tuple[str, Lora | Control | ImageReference]] = [
         *(("LoRA", lora) for lora in order.loras),
         *(("control", control) for control in order.controls),
+        *(("image prompt", image) for image in order.image_prompts),
     ]
     for what, each in acting:
         if (each.start, each.end) != (0, 1) and order.sampler.adaptive:

@@ -79,6 +79,8 @@ class Design:
     """Makes the network of what was read; raises anything where it cannot be."""
     tied: Mapping[str, str]
     """Tensors that are the same as others, and need not be in the file."""
+    ignored: tuple[str, ...] = ()
+    """Patterns of tensors that may lie there unused, beside old counters."""
     names: Callable[[nn.Module, Tensors], Names] | None = None
     """Says where the modules' tensors lie, where that is not under their own names."""
 
@@ -136,7 +138,7 @@ def load_network(
         None,
         _Tied(tensors, design.tied),
         names,
-        ignored=(POSITIONS,),
+        ignored=(POSITIONS, *design.ignored),
         title=design.name,
     )
     assemble(network, part, device, torch.float32)

@@ -35,6 +35,7 @@ from imaginairy.models.adapters import HeldAdapters
 from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.controls import HeldControls
 from imaginairy.models.drawing import DrawingModel
+from imaginairy.models.image_prompts import HeldImagePrompts
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loading import load, opened
 from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
@@ -47,7 +48,7 @@ from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import CONTROL, DRAWS, ROLES, VAE, role_named
+from imaginairy.sources.roles import CONTROL, DRAWS, IMAGE_ENCODER, ROLES, VAE, role_named
 from imaginairy.sources.rows import LocalPath, ModelRow
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ LOADERS = {
     "captioner": "imaginairy.models.captioning:load_captioner",
     "similarity": "imaginairy.models.similarity:load_comparer",
     "safety": "imaginairy.models.safety:load_safety_checker",
+    IMAGE_ENCODER: "imaginairy.models.image_encoder:load_image_encoder",
 }
 """What makes a model for each role beside the drawing out of its row, on a device; most
 pictures need none of them."""
@@ -111,6 +113,7 @@ class ModelStore:
         self.precision = usual_precision() if precision is None else precision
         self.dtype = choose_dtype(self.device, self.precision, learning=learning)
         self.adapters, self.controls = HeldAdapters(), HeldControls()
+        self.image_prompts = HeldImagePrompts()
         self.low_memory = low = wants_low_memory(low_memory)
         self.economy = Economy(self.device, LITTLE if low else None)
         self.free: int | None = None  # bytes, where others take their share too

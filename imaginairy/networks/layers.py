@@ -330,7 +330,9 @@ class Attention(nn.Module):
         mixed = in_slices(look, query, 1 if causal else self.slices)
         for each in beside:
             key, value = self.apart(each.key), self.apart(each.value)
-            found = F.scaled_dot_product_attention(query, key, value)
+            found = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=each.bias
+            )
             mixed = mixed + each.share * found
         return self.out(mixed.transpose(1, 2).flatten(2))
 

@@ -6,6 +6,7 @@ deeper transformers and what is told beside the text: Podell et al. 2023
 (arXiv:2310.04378), section 4.2.
 """
 
+from collections.abc import Sequence
 from math import log
 
 import torch
@@ -28,6 +29,7 @@ from imaginairy.networks.unet_levels import (
     RESIDUAL_EPS,
     DownLevel,
     Middle,
+    SpatialTransformer,
     TransformerBlock,
     UpLevel,
 )
@@ -182,13 +184,30 @@ class UNet(WayDown):
     def attending(self) -> list[Attention]:
         """Return the attentions to the text in the order in which image prompts number
         them: the way down, the way up, the middle."""
-        parts = (self.down, self.up, self.middle)
-        blocks = (each for part in parts for each in part.modules())
-        return [
-            each.cross_attention
-            for each in blocks
-            if isinstance(each, TransformerBlock)
-        ]
+        return attentions_of([self.down, self.up, self.middle])
+
+    def speaking(self, of: str) -> list[Attention]:
+        """Return the attentions that draw the `style` or the `composition` of a
+        picture, as far as these are apart; or `all`.
+
+        Style is in the second transformer of the first level on the way up that reads
+        the text, composition in the last on the way down (Wang et al. 2024,
+        arXiv:2404.02733, section 3.2, of SDXL). Where a transformer is but one block
+        deep, its whole level is meant, and with the last on the way down the middle.
+        """
+        if of == "all":
+            return self.attending()
+        down, up = (
+            [found for each in way if (found := transformers_in(each))]
+            for way in (self.down, self.up)
+        )
+        shallow = all(len(each.blocks) == 1 for each in up[0])
+        if of == "style":
+            chosen = up[0] if shallow else up[0][1:2]
+        else:
+            middle = transformers_in(self.middle)
+            chosen = [*down[-1], *middle] if shallow else down[-1][-1:]
+        return attentions_of(chosen)
 
     def _outer(self, text: Conditioning) -> int:
         """Return how many blocks are computed anew beside what is kept of the rest.
@@ -229,6 +248,17 @@ class UNet(WayDown):
         if kept is not None:
             kept.keep(DEEP, x)
         return x
+
+
+def attentions_of(parts: Sequence[nn.Module]) -> list[Attention]:
+    """List the attentions to the text of parts of a UNet, in order."""
+    blocks = (each for part in parts for each in part.modules())
+    return [e.cross_attention for e in blocks if isinstance(e, TransformerBlock)]
+
+
+def transformers_in(part: nn.Module) -> list[SpatialTransformer]:
+    """List the transformers of a part of a UNet, in order."""
+    return [each for each in part.modules() if isinstance(each, SpatialTransformer)]
 
 
 def next_of(features: list[Tensor]) -> Tensor | None:

@@ -5,11 +5,12 @@ Podell et al. 2023, arXiv:2307.01952, section 2.5): all walk one schedule, each 
 where the one before it stops.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+from imaginairy.image_context import Beheld
 from imaginairy.log import log
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.loaded import LoadedModel
@@ -32,6 +33,8 @@ class Expert:
     """The share of the noise schedule that is walked before it takes over."""
     controlled: Controlled | None = None
     """Its network under controls, where there are any."""
+    beheld: Beheld | None = None
+    """What images say to it beside the text, where there are any."""
 
     @property
     def network(self) -> Any:
@@ -39,14 +42,18 @@ class Expert:
         return self.controlled or self.model.network
 
     @property
-    def acting(self) -> tuple[int, ...]:
-        """Which of the controls act now, by their places."""
-        return self.controlled.acting if self.controlled else ()
+    def acting(self) -> Hashable:
+        """Which of the controls and of the images act now, by their places."""
+        controls = self.controlled.acting if self.controlled else ()
+        return controls, self.beheld.speaking if self.beheld else ()
 
     def at(self, step: int, steps: int) -> None:
-        """Let those controls act whose step it is, counted from 0, of so many."""
+        """Let those controls and images act whose step it is, counted from 0, of so
+        many."""
         if self.controlled is not None:
             self.controlled.at(step, steps)
+        if self.beheld is not None:
+            self.beheld.at(step, steps)
 
     @property
     def model(self) -> DrawingModel:
