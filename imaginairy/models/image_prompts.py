@@ -120,7 +120,8 @@ class HeldImagePrompts:
         key = path, status.st_size, status.st_mtime_ns
         opened = self._opened.setdefault(loaded.diffusion.placed, {})
         if key not in opened:
-            opened[key] = opened_image_prompt(path, row, loaded)
+            with torch.inference_mode(False):  # to be used outside too
+                opened[key] = opened_image_prompt(path, row, loaded)
         return replace(opened[key], name=row.name)
 
     def _located(self, name: str | None, loaded: LoadedModel) -> ImagePromptRow:

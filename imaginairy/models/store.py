@@ -37,6 +37,7 @@ from imaginairy.models.controls import HeldControls
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.image_prompts import HeldImagePrompts
 from imaginairy.models.loaded import LoadedModel
+from imaginairy.models.loaders import LOADERS
 from imaginairy.models.loading import load, opened
 from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
 from imaginairy.models.vae import load_vae, with_vae
@@ -48,7 +49,7 @@ from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import CONTROL, DRAWS, IMAGE_ENCODER, ROLES, VAE, role_named
+from imaginairy.sources.roles import CONTROL, DRAWS, ROLES, VAE, role_named
 from imaginairy.sources.rows import LocalPath, ModelRow
 
 if TYPE_CHECKING:
@@ -60,19 +61,6 @@ if TYPE_CHECKING:
     from imaginairy.models.upscaler import Upscaler
 
 T = TypeVar("T")
-
-LOADERS = {
-    "mask": "imaginairy.models.segmentation:load_segmenter",
-    "upscaler": "imaginairy.models.upscaler:load_upscaler",
-    "face-detector": "imaginairy.models.faces:load_detector",
-    "face-restorer": "imaginairy.models.faces:load_restorer",
-    "captioner": "imaginairy.models.captioning:load_captioner",
-    "similarity": "imaginairy.models.similarity:load_comparer",
-    "safety": "imaginairy.models.safety:load_safety_checker",
-    IMAGE_ENCODER: "imaginairy.models.image_encoder:load_image_encoder",
-}
-"""What makes a model for each role beside the drawing out of its row, on a device; most
-pictures need none of them."""
 
 Kept = dict[str, tuple[ModelRow, Any]]
 DECODES = "decodes"
