@@ -16,10 +16,11 @@ from imaginairy.errors import (
     UnknownModelError,
 )
 from imaginairy.models import store as stores
-from imaginairy.models.store import ASK_AGAIN_S, LOADERS
+from imaginairy.models.loaders import LOADERS
+from imaginairy.models.store import ASK_AGAIN_S
 from imaginairy.sources.catalog import known
 from imaginairy.sources.lacking import Missing
-from imaginairy.sources.roles import BESIDE, CONTROL, VAE
+from imaginairy.sources.roles import BESIDE, CONTROL, IMAGE_ENCODER, VAE
 from imaginairy.sources.rows import BUNDLED_FOLDER
 from tests.support.hub_environment import hub_environment
 from tests.support.tiny_upscaler import save_repeater
@@ -140,7 +141,7 @@ def test_what_is_loaded_is_let_go_when_the_store_is_cleared(
 
 
 def test_of_each_role_the_last_one_is_kept(store: ModelStore, tmp_path: Path) -> None:
-    assert set(LOADERS) == set(BESIDE)
+    assert set(LOADERS) == {*BESIDE, IMAGE_ENCODER}
     two, four = (str(tmp_path / f"x{n}.pth") for n in (2, 4))
     save_repeater(Path(two), scale=2)
     save_repeater(Path(four), scale=4)
