@@ -93,6 +93,8 @@ MAY_IMPORT = {
         "economy",
         "enhancers",
         "hints",
+        "image_context",
+        "image_prompt",
         "errors",
         "families",
         "finite",
@@ -129,6 +131,7 @@ MAY_IMPORT = {
     "sizes": {"errors"},
     "order": {
         "control",
+        "image_prompt",
         "embedding",
         "hypernetwork",
         "prompt_fields",
@@ -178,10 +181,11 @@ MAY_IMPORT = {
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
     "prompt_fields": {"checks", "embedding", "fields", "lazy_image", "lora", "needs"}
-    | {"control", "hypernetwork"}
+    | {"control", "hypernetwork", "image_prompt"}
     | {"prompt_fields", "samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
-    | {"control", "hypernetwork", "lora", "sizes", "weighted_prompt"},
+    | {"control", "hypernetwork", "image_prompt", "lora", "sizes"}
+    | {"weighted_prompt"},
     "animate": {"errors", "formats", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
     "sweeps": {"aliases", "checks", "errors", "fields", "lora", "schema"}

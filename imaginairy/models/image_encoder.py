@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imaginairy.finite import finite
-from imaginairy.images import upright_rgb
 from imaginairy.models.picture_input import (
     CLIP_PICTURES,
     PictureInput,
@@ -22,9 +21,12 @@ from imaginairy.models.pretrained import VISION, Design, Origin, load_pretrained
 from imaginairy.settings import SIZE, Section, Settings
 from imaginairy.sources.fetch import fetch
 from imaginairy.sources.layouts import CONFIG
+from imaginairy.sources.roles import IMAGE_ENCODER
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors
+
+ROLE = IMAGE_ENCODER
 
 
 class ImageEncoder:
@@ -61,8 +63,8 @@ class ImageEncoder:
         return width
 
     def pixels(self, image: Image.Image) -> Tensor:
-        """Hand an image of any mode over, (1, 3, side, side), about -2 to 2."""
-        return self.picture_input.of(upright_rgb(image))
+        """Hand an RGB image over, (1, 3, side, side), about -2 to 2."""
+        return self.picture_input.of(image)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

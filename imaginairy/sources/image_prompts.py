@@ -77,14 +77,8 @@ def locate_image_prompt(
         found = locate_adapter(name, model, shelf=IMAGE_ADAPTERS)
     except UnknownModelError as error:
         names = [each.name for each in known]
-        own = [stem for stem, _ in Folders(IMAGE_ADAPTERS).files(model)]
-        there = ", ".join(dict.fromkeys([*names, *own])) or "none"
-        raise UnknownModelError(
-            f"There is no IP-Adapter {shown(name)} for {_titled(family, bundled)}; "
-            f"there are {there}; give one of these, the path of one, owner/repo:FILE "
-            "on the hub, or a web address, or name the folders of yours in "
-            f"{IMAGE_ADAPTERS.variable}." + near_miss(name, [*names, *own])
-        ) from error
+        of = _titled(family, bundled)
+        raise UnknownModelError(_unknown(name, of, names, model)) from error
     here = isinstance(found.place, LocalPath)
     return ImagePromptRow(
         role=IMAGE_PROMPT,
@@ -129,6 +123,17 @@ def _lying(row: ImagePromptRow, model: Path | None) -> ImagePromptRow:
     found = (named_in_folders(each, model, IMAGE_ADAPTERS) for each in row.aliases)
     path = next(filter(None, found), None)
     return replace(row, weights=LocalPath(path)) if path else row
+
+
+def _unknown(name: str, of: str, known: list[str], model: Path | None) -> str:
+    own = [stem for stem, _ in Folders(IMAGE_ADAPTERS).files(model)]
+    there = ", ".join(dict.fromkeys([*known, *own])) or "none"
+    return (
+        f"There is no IP-Adapter {shown(name)} for {of}; there are {there}; give one "
+        "of these, the path of one, owner/repo:FILE on the hub, or a web address, or "
+        f"name the folders of yours in {IMAGE_ADAPTERS.variable}."
+        + near_miss(name, [*known, *own])
+    )
 
 
 def _titled(family: str, bundled: bool = False) -> str:

@@ -11,18 +11,17 @@ from imaginairy.device import computes_in
 from imaginairy.finite import finite
 from imaginairy.image_context import Beheld, ImageContext, Switch
 from imaginairy.image_prompt import ImageReference
-from imaginairy.images import painted
+from imaginairy.images import painted, upright_rgb
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
 from imaginairy.masks.canvas import resized
 from imaginairy.masks.from_text import text_mask
-from imaginairy.models.image_encoder import ImageEncoder
+from imaginairy.models.image_encoder import ROLE, ImageEncoder
 from imaginairy.models.image_prompts import LoadedImagePrompt
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.store import ModelStore
 from imaginairy.order import Order
 from imaginairy.schema import ImaginePrompt
-from imaginairy.sources.roles import IMAGE_ENCODER
 from imaginairy.steps.condition import Said
 from imaginairy.steps.experts import Expert
 from imaginairy.steps.prepare import Prepared
@@ -45,7 +44,7 @@ def image_prompts_for(
     found = []
     for each in prompt.image_prompts:
         opened = store.image_prompts.check(each.adapter, loaded)
-        opened.require(store.check(IMAGE_ENCODER, opened.encoder))
+        opened.require(store.check(ROLE, opened.encoder))
         found.append(replace(each, adapter=opened.name))
     return tuple(found)
 
@@ -146,7 +145,7 @@ def _said_by(
         _region(each[0], order, made, store)
         for each, order, made in zip(references, orders, prepared, strict=True)
     ]
-    look = Look(store.companion(IMAGE_ENCODER, loaded.opened.encoder), loaded)
+    look = Look(store.companion(ROLE, loaded.opened.encoder), loaded)
     first, *_ = usual = references[0]
     strongest = max((each.weight for each in usual), key=abs)
     at = expert.model.network.attending()
@@ -192,7 +191,7 @@ class Look:
         """Return the tokens of an image, (1, m, context)."""
         key = id(reference.image)
         if key not in self._seen:
-            pixels = self.encoder.pixels(as_pillow(reference.image))
+            pixels = self.encoder.pixels(upright_rgb(as_pillow(reference.image)))
             self._seen[key] = self._tokens(pixels)
         return self._seen[key]
 
