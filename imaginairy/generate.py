@@ -22,7 +22,7 @@ from imaginairy.steps.control import controlled, hashes_of, told
 from imaginairy.steps.decode import decode
 from imaginairy.steps.experts import experts_of, recomputed_by
 from imaginairy.steps.finish import finished
-from imaginairy.steps.image_prompt import seeing, shown
+from imaginairy.steps.image_prompt import adapter_hashes, seeing, shown
 from imaginairy.steps.prepare import Prepared, prepare
 from imaginairy.steps.sample import sample, tiled
 from imaginairy.steps.start import start
@@ -49,6 +49,8 @@ class Drawn:
     """Stages that half precision could not hold."""
     decoder_hash: Callable[[], str] | None = None
     """Gives that of the tiny VAE's, where one decodes."""
+    image_prompt_hashes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    """Give the SHA-256 of each IP-Adapter that acted."""
 
 
 def draw(orders: Sequence[Order], store: ModelStore, observer: Observer) -> list[Drawn]:
@@ -98,8 +100,9 @@ def _drawn(
     decoder_hash = experts[0].loaded.decoder_sha256
     lora_hashes = {each.name: each.hashes for each in adapters}
     control_hashes = hashes_of(orders[0], experts[0], store)
+    image_hashes = adapter_hashes(orders[0], experts[0], store)
     recomputed = recomputed_by(experts)
-    said = vae_hash, lora_hashes, control_hashes, recomputed, decoder_hash
+    said = vae_hash, lora_hashes, control_hashes, recomputed, decoder_hash, image_hashes
     return [
         Drawn(order, image, each, hashes, *said)
         for order, image, each in zip(orders, images, prepared, strict=True)
@@ -138,6 +141,7 @@ def finish(
         embedding_hashes=embedding_hashes(drawn.order),
         lora_hashes=drawn.lora_hashes,
         control_hashes=drawn.control_hashes,
+        image_prompt_hashes=drawn.image_prompt_hashes,
         hypernetwork_hashes={
             each.name: checksum([each.path]) for each in drawn.order.hypernetworks
         },

@@ -63,6 +63,10 @@ class ImagineResult:
         default_factory=dict, repr=False
     )
     """Give the SHA-256 of the file of each control that acted, by name."""
+    image_prompt_hashes: Mapping[str, Callable[[], str]] = field(
+        default_factory=dict, repr=False
+    )
+    """Give the SHA-256 of the file of each IP-Adapter that acted, by name."""
     hypernetwork_hashes: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of the files of hypernetworks, by their names."""
     applied: Mapping[str, Any] = field(default_factory=dict)
@@ -136,6 +140,9 @@ class ImagineResult:
                 name: get()[1][:12] for name, get in self.lora_hashes.items()
             },
             "control_sha256": {n: get() for n, get in self.control_hashes.items()},
+            "image_prompt_sha256": {
+                name: get() for name, get in self.image_prompt_hashes.items()
+            },
             "hypernetwork_sha256": dict(self.hypernetwork_hashes),
             "image_type": image_type,
             "applied": dict(self.applied),

@@ -34,6 +34,7 @@ RECORDED = (
     "device",
     "embedding_sha256",
     "hypernetwork_sha256",
+    "image_prompt_sha256",
     "image_type",
     "lora_hashes",
     "lora_sha256",

@@ -49,7 +49,7 @@ def image_prompts_for(
     return tuple(found)
 
 
-def hashes_of(
+def adapter_hashes(
     order: Order, expert: Expert, store: ModelStore
 ) -> dict[str, Callable[[], str]]:
     """Return what gives the SHA-256 of the file of each IP-Adapter of an order."""

@@ -19,6 +19,11 @@ from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
 from tests.support.tiny_codeformer import save_tiny_codeformer
 from tests.support.tiny_controls import saved_folder, tiny_controlnet
+from tests.support.tiny_image_prompts import (
+    saved_ip_adapter,
+    tiny_encoder,
+    tiny_ip_adapter,
+)
 from tests.support.tiny_kin import tiny_sdxl
 from tests.support.tiny_upscaler import save_repeater
 from tests.support.tiny_words import (
@@ -98,6 +103,9 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     (folder / "loras").mkdir()
     (folder / "loras" / "style.safetensors").symlink_to(folder / "style.safetensors")
     saved_folder(tiny_controlnet(tiny_pipeline().unet), folder / "net")
+    tiny_encoder().save_pretrained(folder / "image_encoder")
+    both = tiny_ip_adapter("plus", tiny_pipeline().unet)
+    saved_ip_adapter(both, folder / "reader.safetensors")
     save_halves(tiny_taesd(), folder, ".safetensors", "decoder")
     name = "model.diffusion_model.input_blocks.0.0.weight"
     save_file_of(tiny_pipeline(), folder / "nearly.safetensors")

@@ -56,3 +56,24 @@ def what_guesses_adds_nothing_to_what_is_avoided(before: Seen, after: Seen) -> N
     assert added(before)[0].any()
     assert not added(after)[0].any()
     assert added(after)[1].any()
+
+
+READER = "boxes.png,adapter=reader.safetensors"
+
+
+@judges("image_prompts", READER)
+def an_image_says_what_to_draw(before: Seen, after: Seen) -> None:
+    assert not before.asked[0].said.images
+    first, second = before.asked[0], after.asked[0]
+    assert torch.equal(first.latents, second.latents)
+    assert (first.noise - second.noise).abs().mean() > 0.01
+    assert [*after.result.metadata_dict()["image_prompt_sha256"].values()]
+    none = after.draw(image_prompts="boxes.png=0,adapter=reader.safetensors")
+    assert torch.equal(none.asked[0].noise, first.noise)
+
+
+@judges("image_prompts", f"{READER}@0.5-1")
+def an_image_has_its_say_in_its_part_of_the_steps(before: Seen, after: Seen) -> None:
+    assert torch.equal(before.asked[0].noise, after.asked[0].noise)
+    assert torch.equal(before.asked[1].latents, after.asked[1].latents)
+    assert not torch.equal(before.asked[1].noise, after.asked[1].noise)

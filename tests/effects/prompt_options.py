@@ -76,6 +76,10 @@ STEERED: dict[str, Value] = {
         "net=0.5,hint=canny",
         [{"name": "net", "strength": 0.5, "hint": "canny"}],
     ),
+    "image_prompts": (
+        "red.png=0.5,adapter=reader.safetensors",
+        [{"image": "red.png", "weight": 0.5, "adapter": "reader.safetensors"}],
+    ),
     "control_image": ("boxes.png", "boxes.png"),
     "control_raw": (None, True),
     "control_guess": (None, True),
