@@ -13,6 +13,7 @@ from imaginairy.cli.words_again import (
     found_for_others,
     hypernetworks_again,
 )
+from imaginairy.control import parse_control, said_of
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
 from imaginairy.fleet.lines import Asked
@@ -292,6 +293,8 @@ def _foreign_fields(
     fields = {
         name: value for name, value in foreign.fields.items() if value is not None
     }
+    if "controls" in fields and "controls" not in changes:
+        _require_hints(path, fields, changes)
     if {"width", "height"} <= set(fields):
         fields["draw_size"] = written((fields["width"], fields["height"]))
     if foreign.model:
@@ -313,6 +316,18 @@ def _foreign_fields(
     return fields
 
 
+def _require_hints(
+    path: Path, fields: Mapping[str, Any], changes: Mapping[str, Any]
+) -> None:
+    """Refuse controls of another tool where no image is given for them."""
+    if not {"control_image", "init_image"} & changes.keys():
+        named = ", ".join(str(parse_control(each)) for each in fields["controls"])
+        raise BadOptionError(
+            f"'{path}' was drawn under controls ({shortened(named)}) of images that "
+            "it does not name; give one with --control-image, or others with --control."
+        )
+
+
 def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) -> None:
     """Find the pictures that a picture was drawn from."""
     if was.get("conditioning") is not None:
@@ -320,8 +335,12 @@ def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) 
             f"'{path}' was drawn from ready-made embeddings, which are not recorded; "
             "it can be drawn again only in Python, with them."
         )
-    for name in pictures(ImaginePrompt):
-        source, option = was.get(name), dashed(name)
+    sources = [(n, dashed(n), was.get(n)) for n in pictures(ImaginePrompt)]
+    listed = was.get("controls")
+    for each in listed if isinstance(listed, list | tuple) else ():
+        control, image = said_of(each)
+        sources.append(("controls", f"--control {shortened(control)}:FILE", image))
+    for name, option, source in sources:
         if source is None or name in changes or is_of_web(source):
             continue
         if str(source).startswith(IN_MEMORY):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy.lora import names_in
+from imaginairy.metadata.foreign_controls import is_control, read_controls
 from imaginairy.metadata.foreign_settings import plain, read_settings, read_steps
 from imaginairy.metadata.read import Written
 from imaginairy.metadata.tags import in_tag
@@ -137,6 +138,9 @@ def parse_parameters(text: str) -> ForeignRecord | None:
     if refiner := _refiner(*(said.get(name, "") for name in REFINER)):
         fields["refiner"] = refiner
         unknown = {n: v for n, v in unknown.items() if plain(n) not in REFINER}
+    if (found := read_controls(settings)).given:
+        fields["controls"] = found.given
+    unknown |= found.unknown
     hashes = _lora_hashes(said)
     if {*hashes} <= {in_tag(name) for name in names_in(prompt)}:
         unknown = {n: v for n, v in unknown.items() if not _is_of_loras(n, v)}
@@ -208,7 +212,7 @@ def _read_settings(settings: dict[str, str], fields: dict[str, Any]) -> dict[str
     unknown = {}
     for said, value in settings.items():
         name = plain(said)
-        if name in PAIR or _tells_nothing(name, value):
+        if name in PAIR or is_control(said) or _tells_nothing(name, value):
             continue
         found = _field(name, value)
         if not found or None in found.values():

@@ -10,6 +10,7 @@ from typing import Any
 
 from imaginairy.hypernetwork import parse_hypernetwork
 from imaginairy.lora import Lora, parse_lora
+from imaginairy.metadata.foreign_controls import written_controls
 from imaginairy.metadata.word_hashes import written_hashes
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.from_address import ENDINGS
@@ -85,6 +86,7 @@ def parameters_text(metadata: Mapping[str, Any]) -> str:
         **_refiner_of(metadata),
         **written_hashes(metadata),
         **_loras_of(metadata),
+        **written_controls(metadata),
         **({"Clip skip": skip} if (skip := metadata.get("clip_skip") or 1) > 1 else {}),
         "Version": metadata["software"],
     }
