@@ -99,7 +99,13 @@ def test_what_is_no_control_here_is_left_out(line: str) -> None:
 
 def told(**fields: Any) -> str:
     made_by = {"model_sha256": "ab", "software": "x", "prompt_text": "a fox"}
-    asked = {"seed": 1, "sampler_type": "ddim", "prompt_strength": 7, **fields}
+    asked = {
+        "seed": 1,
+        "steps": 9,
+        "sampler_type": "ddim",
+        "prompt_strength": 7,
+        **fields,
+    }
     prompt = ImaginePrompt("a fox", control_image=ASTRONAUT, **asked)
     return parameters_text({**prompt.to_dict(), **made_by})
 
@@ -117,7 +123,7 @@ def test_ours_are_said_to_others_with_no_folder(tmp_path: Any) -> None:
     record = parse_parameters(text)
     assert record is not None and record.unknown == {}
     assert [str(parse_control(each)) for each in record.fields["controls"]] == [
-        "canny=0.8,hint=canny@0-0.7",
+        "canny=0.8,hint=canny@0.0-0.7",
         "own  net,hint=depth,guess",
     ]
     assert '"Module: none, Model: canny' in told(controls="canny", control_raw=True)
