@@ -150,6 +150,7 @@ MAY_IMPORT = {
     "images": {"errors"},
     "pixels": set(),
     "metadata": {
+        "control",
         "embedding",
         "hypernetwork",
         "lora",

@@ -13,7 +13,6 @@ from typing import Any
 
 from imaginairy.control import SHARE, STRENGTH, Control, parse_control
 from imaginairy.errors import BadOptionError
-from imaginairy.hints.table import HINTS
 from imaginairy.metadata.foreign_settings import plain, read_settings
 from imaginairy.sources.catalog import find
 from imaginairy.sources.control_rows import KINDS
@@ -26,6 +25,8 @@ SHARES = re.compile(r"\(\s*([\d.]{1,20})\s*,\s*([\d.]{1,20})\s*\)")
 """The part of the steps, as older ones say it: `(0, 0.7)`."""
 NOTHING = ("", "none")
 BALANCED, GUESSES = "balanced", "controlnet is more important"
+MADE = {**KINDS, "invert": "invert"}
+"""Words for kinds of hints in the names of preprocessors."""
 USUAL = {"threshold a": 100.0, "threshold b": 200.0}
 """The bounds of edges, which are not given with a control here."""
 
@@ -110,8 +111,7 @@ def _shares(said: Mapping[str, str]) -> tuple[float | str, float | str]:
 def _hint(module: str) -> str | None:
     """Return the kind of hint that a preprocessor makes: `scribble_hed` a scribble."""
     words = re.findall(r"[a-z0-9]+", module.lower().partition(" (")[0])
-    kinds = {**KINDS, **{name: name for name in HINTS}}
-    return next((kinds[word] for word in words if word in kinds), None)
+    return next((MADE[word] for word in words if word in MADE), None)
 
 
 def _beyond(said: Mapping[str, str], given: Mapping[str, Any]) -> list[tuple[str, str]]:
