@@ -36,6 +36,9 @@ class Conditioning:
     pictures: Tensor | None = None
     """Which of the pictures that are drawn together it is of, (batch,) of whole numbers
     from 0, where something is there for each of these."""
+    shown: Tensor | None = None
+    """Latents of another picture that lie behind those that are noised, for networks
+    that edit it, (batch, channels, h, w); zeros show none."""
     images: Sequence[ImageContext] = ()
     """What images say beside the text, in the same order for all that is laid together
     with it."""
@@ -81,6 +84,7 @@ class Conditioning:
             _laid([each.guidance for each in padded], "guidance"),
             _laid([each.control for each in padded], "control"),
             _laid([each.pictures for each in padded], "pictures"),
+            _laid([each.shown for each in padded], "shown"),
             [*map(ImageContext.stacked, zip(*_images(padded), strict=True))],
         )
 
@@ -137,7 +141,7 @@ class Conditioning:
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Conditioning:
         """Do the same to every part that there is."""
-        pooled, ids, mask, guidance, control, pictures = (
+        pooled, ids, mask, guidance, control, pictures, shown = (
             None if part is None else change(part)
             for part in (
                 self.pooled,
@@ -146,12 +150,13 @@ class Conditioning:
                 self.guidance,
                 self.control,
                 self.pictures,
+                self.shown,
             )
         )
         images = [each.mapped(change) for each in self.images]
         tokens = change(self.tokens)
         return Conditioning(
-            tokens, pooled, ids, mask, guidance, control, pictures, images
+            tokens, pooled, ids, mask, guidance, control, pictures, shown, images
         )
 
 

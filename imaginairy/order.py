@@ -89,6 +89,8 @@ class Order:
     """How much noise each step adds; 0 where the sampler adds none."""
     guidance: float
     """1 is no guidance at all."""
+    image_guidance: float = 1.0
+    """How closely a model keeps to an init image that it edits; 1 is as it does."""
     clip_skip: int
     """Which layer of the text encoders is read, counted from the last, which is 1."""
     seed: int
@@ -98,7 +100,7 @@ class Order:
     """The model that draws the last of the noise, and the share of the noise schedule
     after which it does; None where one model draws all of it."""
     loras: tuple[Lora, ...] = ()
-    """The LoRAs that act, those that the prompt names among them."""
+    """Those that act, what the prompt names among them."""
     drawn: Size
     """Width and height at which the model draws."""
     saved: Size
@@ -121,7 +123,7 @@ class Order:
     @property
     def is_guided(self) -> bool:
         """Whether what to avoid has a say."""
-        return self.guidance != 1
+        return self.guidance != 1 or self.image_guidance != 1
 
     @property
     def has_mask(self) -> bool:
@@ -146,6 +148,7 @@ class Order:
             self.speed.name,
             self.eta,
             self.is_guided,
+            self.image_guidance == 1,
             *(getattr(self.prompt, name) for name in LIMITS),
             self.prompt.tile_mode,
             self.prompt.prediction,
@@ -214,6 +217,7 @@ def order_of(
     scale: int = 1,
     step: int = GRID,
     spacings: Collection[Spacing] = get_args(Spacing),
+    edits: bool = False,
 ) -> Order:
     """Settle a prompt whose defaults are filled in.
 
@@ -222,6 +226,7 @@ def order_of(
         scale: how many times as large its upscaler makes it; 1 without one.
         step: pixels that the sides it draws are a multiple of.
         spacings: those that its noise can have.
+        edits: whether the model sees the init image, and begins from noise alone.
 
     Raises:
         BadImageError: the init image cannot be read.
@@ -231,7 +236,7 @@ def order_of(
     if prompt.init_image is not None:
         box, drawn = drawn, fitted_size(outer_size(prompt), drawn)
         saved = enlarged_like(drawn, box, saved)
-        strength = _or(prompt.init_image_strength, init_strength(prompt))
+        strength = _or(prompt.init_image_strength, init_strength(prompt, edits=edits))
         prompt = replace(prompt, init_image_strength=strength)
     drawn = in_steps(spec, drawn, step)
     steps = _or(prompt.steps, spec.defaults.steps)
@@ -255,6 +260,7 @@ def order_of(
         spacing=prompt.schedule or sampler.spacing_of(spacings),
         eta=_or(prompt.eta, sampler.options.get("eta", 0.0)),
         guidance=_or(prompt.prompt_strength, spec.defaults.prompt_strength),
+        image_guidance=_or(prompt.image_guidance, 1.0) if edits else 1.0,
         clip_skip=_or(prompt.clip_skip, 1),
         seed=_or(prompt.seed, 0),
         variation=variation_of(prompt),
@@ -306,18 +312,17 @@ def is_masked(prompt: ImaginePrompt) -> bool:
     return any(way is not None for way in ways)
 
 
-def init_strength(prompt: ImaginePrompt) -> float:
+def init_strength(prompt: ImaginePrompt, *, edits: bool = False) -> float:
     """Return how much of its init image stays where a prompt does not say."""
-    if prompt.outpaint is not None:
+    if edits or prompt.outpaint is not None:
         return OUTPAINTING_STRENGTH
     return INPAINTING_STRENGTH if is_masked(prompt) else DEFAULT_INIT_STRENGTH
 
 
 def variation_of(prompt: ImaginePrompt) -> tuple[int, float] | None:
     """Return the seed whose noise is mixed in, and its share, where there is one."""
-    if prompt.variation_seed is None or not prompt.variation_strength:
-        return None
-    return prompt.variation_seed, prompt.variation_strength
+    seed, share = prompt.variation_seed, prompt.variation_strength
+    return None if seed is None or not share else (seed, share)
 
 
 def sizes_of(prompt: ImaginePrompt, spec: ModelRow, scale: int) -> tuple[Size, Size]:

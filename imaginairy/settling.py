@@ -10,16 +10,14 @@ from imaginairy.adapters.hypernetworks import hypernetworks_of
 from imaginairy.adapters.word_file import require_suits
 from imaginairy.adapters.words import Reader, bundled_in, read_words, words_of
 from imaginairy.checks import parse_refiner
-from imaginairy.control import Control
 from imaginairy.embedding import WordFile
 from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
 from imaginairy.families.learned_word import LearnedWord
-from imaginairy.families.table import FAMILIES, listed
+from imaginairy.families.table import FAMILIES
 from imaginairy.fields import options
 from imaginairy.hypernetwork import HyperFile, without_hypernetworks
-from imaginairy.image_prompt import ImageReference
 from imaginairy.lazy_image import as_pillow
 from imaginairy.lora import Lora, without_loras
 from imaginairy.models.adapters import LoadedAdapter
@@ -28,9 +26,9 @@ from imaginairy.models.previews import tiny_vae_of
 from imaginairy.models.store import ModelStore
 from imaginairy.models.words import shortened
 from imaginairy.order import LIMITS, Order, filled, order_of
+from imaginairy.prompt_fields.editing import DEFAULT_IMAGE_GUIDANCE
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.samplers import made_for
-from imaginairy.samplers.prediction import PREDICTED, Prediction
 from imaginairy.samplers.speeds import why_exact
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import GRID
@@ -40,10 +38,13 @@ from imaginairy.stand_ins import is_at_home, suited
 from imaginairy.steps.control import controls_for
 from imaginairy.steps.hints import require_mask
 from imaginairy.steps.image_prompt import image_prompts_for
+from imaginairy.suiting import (
+    require_picture,
+    require_prediction,
+    require_steps,
+    require_told,
+)
 from imaginairy.word_signs import without_words
-
-TOLD_SIZES = ("original_size", "crop", "target_size")
-"""The fields that only some families read."""
 
 
 def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
@@ -61,6 +62,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     load_plugins(prompt)
     loaded = store.get(prompt.model, vae=prompt.vae)
     require_told(prompt, loaded)
+    require_picture(prompt, loaded)
     diffusion = loaded.diffusion
     acting = adapters_for(prompt, loaded, store)
     spec = store.adapters.with_defaults(loaded.spec, diffusion.family.name, acting)
@@ -90,9 +92,16 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     tell_what_is_passed_over(whole, loaded, store, names)
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store, words))
     whole, scale = with_companions(prompt, whole, spec, store)
+    if diffusion.edits and whole.image_guidance is None:
+        whole = replace(whole, image_guidance=DEFAULT_IMAGE_GUIDANCE)
     grid, schedule = loaded.diffusion.grid, loaded.diffusion.schedule
     order = order_of(
-        whole, spec, scale=scale, step=grid.step, spacings=schedule.spacings
+        whole,
+        spec,
+        scale=scale,
+        step=grid.step,
+        spacings=schedule.spacings,
+        edits=diffusion.edits,
     )
     order = replace(order, loras=loras, words=words, hypernetworks=found)
     order = replace(order, controls=controls, image_prompts=images)
@@ -169,26 +178,6 @@ def adapters_for(
         store.adapters.tell(adapter, [part.text for part in prompt.prompts])
         found.append((adapter, lora.called(adapter.name)))
     return found
-
-
-def require_steps(order: Order) -> None:
-    """Check that there are steps to count where something acts in some of them.
-
-    Raises:
-        BadOptionError: the sampler chooses them as it goes.
-    """
-    acting: list[tuple[str, Lora | Control | ImageReference]] = [
-        *(("LoRA", lora) for lora in order.loras),
-        *(("control", control) for control in order.controls),
-        *(("image prompt", image) for image in order.image_prompts),
-    ]
-    for what, each in acting:
-        if (each.start, each.end) != (0, 1) and order.sampler.adaptive:
-            raise BadOptionError(
-                f"The sampler '{order.sampler.name}' chooses its steps as it goes, so "
-                f"no {what} can act for a part of them, as '{each}' is to; give "
-                f"another sampler, or the {what} for all of them."
-            )
 
 
 def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:
@@ -276,43 +265,6 @@ def refiner_beside(
     for file, word in zip(words, read_words(words), strict=True):
         require_suits(word, str(file.path), second.diffusion, second.spec.name)
     return f"{second.spec.name}@{share:g}"
-
-
-def require_told(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
-    """Check that the networks read what a prompt wants them to be told.
-
-    Raises:
-        BadOptionError: they do not.
-    """
-    family, name = loaded.diffusion.family, loaded.spec.name
-    for field in TOLD_SIZES:
-        if getattr(prompt, field) is not None and field not in family.sizes_read:
-            readers = [row.title for row in FAMILIES if field in row.sizes_read]
-            raise BadOptionError(
-                f"The model '{name}' is of {family.title} and reads no {field}, as "
-                f"models of {listed(readers)} do; leave it out."
-            )
-    ways = family.empty_negatives
-    if prompt.empty_negative not in (None, *ways):
-        raise BadOptionError(
-            f"The model '{name}' is of {family.title}, to which an empty negative "
-            f"prompt is {listed(ways, 'or')}, not {prompt.empty_negative}; leave "
-            "empty_negative out."
-        )
-
-
-def require_prediction(asked: Prediction, loaded: LoadedModel) -> None:
-    """Check that a model whose noise tells what it predicts does predict that.
-
-    Raises:
-        BadOptionError: it does not.
-    """
-    known = loaded.diffusion.prediction
-    if asked != known:
-        raise BadOptionError(
-            f"The model '{loaded.spec.name}' predicts {PREDICTED[known]} and no "
-            f"{asked}; leave prediction out."
-        )
 
 
 def suited_models(

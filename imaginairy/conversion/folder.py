@@ -130,10 +130,11 @@ def index_of(source: Source, noise: Settings) -> dict[str, Any]:
     """Return what `model_index.json` says."""
     family, checkpoint, written = source.family, source.checkpoint, source.written
     unet = checkpoint.parts[DENOISER].config
-    sees_mask = unet.in_channels > family.grid.channels
+    pipelines = {0: written.pipeline, family.grid.channels: written.edits}
+    beside = unet.in_channels - family.grid.channels
     before = source.folder.index.get("_class_name") if source.folder else None
     index: dict[str, Any] = {
-        "_class_name": before or (written.inpaints if sees_mask else written.pipeline),
+        "_class_name": before or pipelines.get(beside, written.inpaints),
         **written.index,
         "scheduler": ["diffusers", noise["_class_name"]],
     }

@@ -123,6 +123,8 @@ class WrittenModel:
     """What else that file says."""
     trained_as: str
     """What kohya's trainers call such a model, as `ss_base_model_version`."""
+    edits: str = "StableDiffusionInstructPix2PixPipeline"
+    """The same of one whose network edits a picture."""
     lora_of_file: bool = False
     """Whether they call layers of the network that draws as single files do."""
 

@@ -86,6 +86,7 @@ SDXL = Family(
         architecture={"": "stable-diffusion-xl-v1-base"},
         pipeline="StableDiffusionXLPipeline",
         inpaints="StableDiffusionXLInpaintPipeline",
+        edits="StableDiffusionXLInstructPix2PixPipeline",
         index={"force_zeros_for_empty_prompt": True},
         trained_as="sdxl_base_v1-0",
         lora_of_file=True,

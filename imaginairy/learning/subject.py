@@ -123,10 +123,11 @@ def require_learnable(model: DrawingModel, course: Course) -> None:
         BadOptionError: it sees a mask, or computes in numbers whose range is too small.
         DeviceError: what learns does not fit on the device together.
     """
-    if model.sees_mask:
+    if model.sees_mask or model.edits:
+        what = "An inpainting model" if model.sees_mask else "A model that edits"
         raise BadOptionError(
-            "An inpainting model cannot be learnt with; learn with the model that it "
-            "was made of, whose adapters fit it, too."
+            f"{what} cannot be learnt with; learn with the model that it was made of, "
+            "whose adapters fit it, too."
         )
     if any(p.dtype == torch.float16 for p in model.network.parameters()):
         raise BadOptionError(

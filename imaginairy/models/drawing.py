@@ -206,7 +206,22 @@ class DrawingModel:
     @property
     def sees_mask(self) -> bool:
         """Whether the network is for inpainting and sees a mask beside the latents."""
-        return bool(self.network.config.in_channels > self.grid.channels)
+        return bool(self.network.config.in_channels == 2 * self.grid.channels + 1)
+
+    @property
+    def edits(self) -> bool:
+        """Whether the network edits a picture, which it sees beside the latents."""
+        return bool(self.network.config.in_channels == 2 * self.grid.channels)
+
+    @property
+    def shown_scale(self) -> float:
+        """What latents of a picture that it edits are multiplied by to be shown.
+
+        Those of InstructPix2Pix are as the encoder gives them; those of models whose
+        noise is continuous (CosXL) are as all others.
+        """
+        plain = self.schedule.kind != "continuous"
+        return 1 / float(self.latents.scale_factor) if plain else 1.0
 
     @property
     def reads_guidance(self) -> bool:

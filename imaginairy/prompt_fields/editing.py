@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from imaginairy import checks
-from imaginairy.checks import Choice
+from imaginairy.checks import Choice, Number
 from imaginairy.fields import Opposite, option
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.needs import A_MASK_PROMPT, AN_INIT_IMAGE
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_INIT_STRENGTH = 0.6
 INPAINTING_STRENGTH = 0.2
 OUTPAINTING_STRENGTH = 0.0
+DEFAULT_IMAGE_GUIDANCE = 1.5
 
 ImageLike: TypeAlias = "str | Path | Image | LazyLoadingImage"
 
@@ -42,6 +43,13 @@ class EditingFields:
             "How much of the init image is changed, as other tools count: 1 minus "
             "--init-image-strength.",
         ),
+    )  # fmt: skip
+    image_guidance: float | None = option(
+        "How closely to keep to the init image, for models that edit by instructions "
+        "(image guidance scale): 1 is no more than the model does, "
+        f"{DEFAULT_IMAGE_GUIDANCE:g} by default.",
+        Number(0, 100), section="Editing", needs=(AN_INIT_IMAGE,), follows=("model",),
+        also=("image_cfg", "image_cfg_scale", "image_guidance_scale"),
     )  # fmt: skip
     mask_image: "ImageLike | None" = option(
         "Inpainting mask for the init image: white is painted, black and clear are "

@@ -209,13 +209,13 @@ def _config(
         raise OtherDesignError("it has levels without blocks, or none reads a text")
     transformer = min(depths)
     taken, given = shapes[conv_in][1], shapes[conv_out][0]
-    if taken not in (given, 2 * given + 1):
-        others = {given + 1: ", as those led by depth do", 2 * given: ", as those that "
-                  "edit a picture do"}  # fmt: skip
+    if taken not in (given, 2 * given, 2 * given + 1):
+        others = {given + 1: ", as those led by depth do"}
         raise CheckpointError(
             f"The UNet of this checkpoint takes {taken} channels"
-            f"{others.get(taken, '')}; only ordinary models ({given}) and inpainting "
-            f"models ({2 * given + 1}) are supported."
+            f"{others.get(taken, '')}; only ordinary models ({given}), models that "
+            f"edit ({2 * given}) and inpainting models ({2 * given + 1}) are "
+            "supported."
         )
     heads: Any = next(filter(None, map(settings.get, HEADS)), None)
     wide = settings.get("num_head_channels")

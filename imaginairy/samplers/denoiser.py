@@ -68,11 +68,25 @@ class NetworkDenoiser:
         return clean.chunk(len(asked))
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """Guidance by a picture that is shown, beside that by the text.
+
+    Brooks et al. 2023, arXiv:2211.09800, eq. 3.
+    """
+
+    conditioning: Conditioning
+    """What the network is told of neither."""
+    strength: float | Tensor
+    """How closely the picture is followed, s_I there; 1 is no more than it is."""
+
+
 def guided(
     denoiser: NetworkDenoiser,
     avoid: Conditioning | None,
     strength: float | Tensor,
     limits: Limits | None = None,
+    unseen: Unseen | None = None,
 ) -> Denoiser:
     """Follow what a network was told, and steer away from something else.
 
@@ -81,10 +95,11 @@ def guided(
             none, and at strength 1, it has no say and is not asked for.
         strength: 1 is plain prediction; higher follows the prompt more closely. One
             for all, or one for each picture, (batch, 1, 1, 1).
+        unseen: how closely a picture is followed that is shown beside the text.
     """
     if avoid is None or (not isinstance(strength, Tensor) and strength == 1):
         return denoiser
-    return Guided(denoiser, avoid, strength, limits or Limits())
+    return Guided(denoiser, avoid, strength, limits or Limits(), unseen)
 
 
 @dataclass
@@ -99,6 +114,7 @@ class Guided:
     avoid: Conditioning
     strength: float | Tensor
     limits: Limits
+    unseen: Unseen | None = None
     before: Tensor | None = field(default=None, init=False)
     """What adds up over the predictions of a walk, see `projected`."""
 
@@ -115,12 +131,17 @@ class Guided:
         asked = [self.avoid, self.denoiser.conditioning]
         if limits.nothing is not None:
             asked.append(limits.nothing)
-        avoided, followed, *nothing = self.denoiser.each(latents, level, asked)
+        if self.unseen is not None:
+            asked.append(self.unseen.conditioning)
+        avoided, followed, *more = self.denoiser.each(latents, level, asked)
+        nothing = more[:1] if limits.nothing is not None else []
         start, *_ = nothing or [avoided]
         difference = followed - start
         if nothing:
             aside = perpendicular_to(difference, avoided - start)
             difference = difference - limits.perpendicular * aside
+        if self.unseen is not None:
+            start = start + (self.unseen.strength - 1) * (start - more[-1])
         guided = self._guided(followed, difference, start)
         if limits.rescale:
             said = partial(self._predicted, latents=latents, level=level)
@@ -178,6 +199,19 @@ class Inpainting:
         seen = self.keep * known + (1 - self.keep) * latents
         painted = self.denoiser.denoised(seen, level) + latents - seen
         return self.keep * self.init_latents + (1 - self.keep) * painted
+
+
+def seeing_picture(network: Network) -> Network:
+    """Give a network that edits a picture the latents of that behind those noised."""
+
+    def predict(
+        latents: Tensor, timesteps: Tensor, conditioning: Conditioning
+    ) -> Tensor:
+        assert conditioning.shown is not None
+        both = torch.cat([latents, conditioning.shown.to(latents.dtype)], dim=1)
+        return network(both, timesteps, conditioning)
+
+    return predict
 
 
 def seeing_mask(network: Network, paint: Tensor, masked_latents: Tensor) -> Network:

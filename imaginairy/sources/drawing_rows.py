@@ -31,6 +31,7 @@ SD_REACH = 2.25
 """768 x 768, or 1024 x 576, of 512 x 512."""
 OPEN_RAIL_M = "CreativeML Open RAIL-M (use-based restrictions)"
 OPEN_RAIL_PP = "CreativeML Open RAIL++-M (use-based restrictions)"
+ON_PAGE = "as stated on its page"
 COMMUNITY = "Stability AI Community License (commercial use limited)"
 TURBO_NOTICE = (
     "The Turbo models are under licences of Stability AI's own that limit commercial "
@@ -94,6 +95,26 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
         ),
         licence=OPEN_RAIL_M,
         defaults=DrawingDefaults(reach=SD_REACH),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="instruct-pix2pix",
+        family="sd1",
+        aliases=("ip2p", "instructpix2pix"),
+        summary="InstructPix2Pix: edits an image as it is told",
+        weights=HubRepo("timbrooks/instruct-pix2pix"),
+        licence=ON_PAGE,
+        defaults=DrawingDefaults(reach=SD_REACH),
+    ),
+    ModelRow(
+        role=DRAWS,
+        name="sdxl-instruct-pix2pix",
+        family="sdxl",
+        aliases=("sdxl-ip2p",),
+        summary="the same of Stable Diffusion XL, 768 x 768",
+        weights=HubRepo("diffusers/sdxl-instructpix2pix-768"),
+        licence=ON_PAGE,
+        defaults=replace(XL, width=768, height=768),
     ),
     ModelRow(
         role=DRAWS,

@@ -26,6 +26,7 @@ from imaginairy.samplers.denoiser import (
     NetworkDenoiser,
     guided,
     seeing_mask,
+    seeing_picture,
 )
 from imaginairy.samplers.guidance import Limits, Projection, Threshold, between
 from imaginairy.samplers.table import Sampler
@@ -33,6 +34,7 @@ from imaginairy.samplers.told import Reuse, Told
 from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.condition import Said
 from imaginairy.steps.decode import one_by_one, previewed, shown
+from imaginairy.steps.edited import edited
 from imaginairy.steps.experts import Expert, legs_of, say_who_draws
 from imaginairy.steps.start import Start
 
@@ -145,6 +147,9 @@ def _denoiser(
             torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
         )
         network = seeing_mask(draws, 1 - keep.round(), start.blanked)
+    elif model.edits:
+        network = seeing_picture(draws)
+    said, unseen = edited(said, orders, start.shown)
     strength = torch.tensor([order.guidance for order in orders], device=model.device)
     said_for_it = None if expert.begins else orders[0].prompt.prediction
     predicts = said_for_it or model.prediction
@@ -156,7 +161,7 @@ def _denoiser(
         Told(_reuse(orders[0], start.levels)),
     )
     limits = _limits(orders[0].prompt, start.levels, said)
-    denoiser = guided(told, said.avoid, strength[:, None, None, None], limits)
+    denoiser = guided(told, said.avoid, strength[:, None, None, None], limits, unseen)
     if start.keep is None or start.init_latents is None:
         return denoiser
     return Inpainting(denoiser, start.init_latents, start.noise, start.keep)

@@ -34,6 +34,8 @@ class Start:
     """How much of each latent stays as in the init image, (batch, 1, h, w)."""
     blanked: Tensor | None
     """Latents of the init images without what is painted, for models that see it."""
+    shown: Tensor | None = None
+    """Latents of the init images as models see them that edit these."""
 
 
 def start(
@@ -55,6 +57,7 @@ def start(
         init_latents=_laid([each.init_latents for each in starts]),
         keep=_laid([each.keep for each in starts]),
         blanked=_laid([each.blanked for each in starts]),
+        shown=_laid([each.shown for each in starts]),
     )
 
 
@@ -90,16 +93,20 @@ def _start(
         seed, share = order.variation
         noise = spherical_mix(noise, SeededNoise(seed, shape, model.device)(), share)
 
-    shown = init_latents if runs < steps else None
-    if runs or shown is None:
-        latents = sampler.start(model.schedule, noise, levels[0], shown)
+    begun = init_latents if runs < steps else None
+    if runs or begun is None:
+        latents = sampler.start(model.schedule, noise, levels[0], begun)
     else:
-        latents = shown
-    blanked = None
+        latents = begun
+    blanked = shown = None
     if sees_mask:
         picture = _blanked(order, canvas)
         blanked = _encoded(model, picture, torch.zeros(shape), stages)
-    return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked)
+    if model.edits and canvas is not None:
+        picture = image_to_tensor(canvas.picture)
+        shown = _encoded(model, picture, torch.zeros(shape), stages)
+        shown = shown * model.shown_scale
+    return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked, shown)
 
 
 def _encoded(

@@ -267,6 +267,9 @@ def _edit() -> Iterator[Row]:
     yield "picture", EDIT, other, it_is_drawn_from_the_picture
     other = ("edit", "large.png", "a bowl", *TINY)
     yield "prompts", EDIT, other, it_is_drawn_of_the_text
+    editor = ("edit", "large.png", *TINY[2:], "--model", "editor")
+    told = (*editor, "--instruct", "a bowl")
+    yield "--instruct", (*editor, "a fox"), told, it_is_drawn_of_the_text
 
 
 def _again() -> Iterator[Row]:

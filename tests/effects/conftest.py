@@ -12,6 +12,7 @@ from imaginairy import ModelStore
 from storybook.faces.pictures import fresh_portraits
 from tests.support.adapters import save_style
 from tests.support.credentials import save_certificates
+from tests.support.editors import seeing_more
 from tests.support.effects import Studio
 from tests.support.packages import bring, enhancer_code
 from tests.support.taesd import save_halves, tiny_taesd
@@ -112,6 +113,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     nearly = load_file(folder / "nearly.safetensors")
     save_file({**nearly, name: nearly[name] + 0.1}, folder / "nearly.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
+    seeing_more(tiny_pipeline()).save_pretrained(folder / "editor")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     pair = ({"linear.0.weight": torch.eye(48)}, {"linear.0.weight": 2 * torch.eye(48)})
     torch.save({48: pair}, folder / "hyper.pt")

@@ -3,6 +3,7 @@
 import torch
 
 from tests.support.effects import Effect, Seen, noting_in
+from tests.support.pictures import distance
 
 GUIDANCE: list[Effect] = []
 judges = noting_in(GUIDANCE)
@@ -85,3 +86,15 @@ def guided_latents_keep_their_range(before: Seen, after: Seen) -> None:
         expected += channel.mean()
         torch.testing.assert_close(kept, expected, atol=1e-3, rtol=1e-3)
     assert (held - loud).abs().max() > 0.02
+
+
+@judges(
+    "image_guidance", 3, model="editor", init_image="boxes.png", image_guidance=1,
+)  # fmt: skip
+def the_picture_that_is_edited_is_compared_with_none(before: Seen, after: Seen) -> None:
+    first, second = (seen.asked[0].said.shown for seen in (before, after))
+    assert first is not None and second is not None
+    assert (len(first), len(second)) == (2, 3)
+    assert torch.equal(first[0], second[1]) and not second[2].any()
+    assert second[0].any(), "what is avoided is shown it, too"
+    assert distance(before.image, after.image) > 1

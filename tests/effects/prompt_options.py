@@ -21,6 +21,7 @@ COMMANDS = {
 }
 TINY = ("--model", "tiny", "--steps", "1", "--seed", "7")
 XL = ("--model", "xl", *TINY[2:])
+EDITOR = ("--model", "editor", *TINY[2:])
 
 Value = tuple[str | None, Any]
 """What is typed, None for a switch, and what the metadata then says."""
@@ -84,6 +85,8 @@ STEERED: dict[str, Value] = {
     "control_raw": (None, True),
     "control_guess": (None, True),
 }
+EDITED: dict[str, Value] = {"image_guidance": ("2", 2)}
+"""Of a model that edits."""
 FITTED: dict[str, Value] = {
     "width": ("72", 72),
     "height": ("72", 72),
@@ -181,6 +184,8 @@ def prompt_options() -> Iterator[Use]:
         yield from _plain(command, (*start, *TINY))
         yield from _in_groups(command, (*start, *XL), TOLD)
         yield from _in_groups(command, (*start, *TINY), STEERED)
+        of = () if command == "edit" else ("--init-image", "red.png")
+        yield from _in_groups(command, (*start, *EDITOR, *of), EDITED)
         yield from _from_pictures(command, (*start, *TINY))
         yield from _switches(command, (*start, *TINY))
 
