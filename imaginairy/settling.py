@@ -36,6 +36,7 @@ from imaginairy.sources.roles import BESIDE
 from imaginairy.sources.rows import LocalPath, ModelRow
 from imaginairy.stand_ins import is_at_home, suited
 from imaginairy.steps.control import controls_for
+from imaginairy.steps.depth import require_depth
 from imaginairy.steps.hints import require_mask
 from imaginairy.steps.image_prompt import image_prompts_for
 from imaginairy.suiting import (
@@ -107,6 +108,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     order = replace(order, controls=controls, image_prompts=images)
     require_steps(order)
     require_mask(order)
+    require_depth(whole, *drawing_it(loaded, order, store))
     if whole.fast_decode:
         order = replace(order, decoder=fast_decoder(loaded, store))
     say_where_nothing_is_left_out(order, store)
@@ -115,6 +117,13 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     if whole.prediction and schedule.kind != "discrete":
         require_prediction(whole.prediction, loaded)
     return order
+
+
+def drawing_it(
+    loaded: LoadedModel, order: Order, store: ModelStore
+) -> list[LoadedModel]:
+    """Return what draws: a model, and the one that goes on with its pictures."""
+    return [loaded, *([store.refiner(order.refiner[0])] if order.refiner else [])]
 
 
 def words_read(

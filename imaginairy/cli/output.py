@@ -209,7 +209,8 @@ class Needs:
             for name in names:
                 self._adapters[kind, name, prompt.model] = None
         of_controls = (each.image for each in prompt.controls)
-        named = (prompt.init_image, prompt.mask_image, prompt.control_image)
+        named = (prompt.init_image, prompt.mask_image, prompt.control_image,
+                 prompt.depth_image)  # fmt: skip
         prompts = ((each.image, each.mask) for each in prompt.image_prompts)
         of_prompts = (image for both in prompts for image in both)
         for image in (*named, *of_controls, *of_prompts):

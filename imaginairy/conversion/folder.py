@@ -26,6 +26,8 @@ NOT_KEPT = ("_name_or_path", "torch_dtype", "dtype", "quantization_config")
 """What settings say that is not so of what is written."""
 CARRIED = ("*.json", "README*", "LICENSE*", "LICENCE*", "NOTICE*")
 """What else of a model's folder goes into another."""
+NO_ESTIMATOR = {"depth_estimator": [None, None], "feature_extractor": [None, None]}
+"""What a folder says that is led by depth, and has nothing that finds that."""
 DDIM, EDM = "DDIMScheduler", "EDMEulerScheduler"
 
 
@@ -129,13 +131,11 @@ def settings_of_noise(source: Source) -> dict[str, Any]:
 def index_of(source: Source, noise: Settings) -> dict[str, Any]:
     """Return what `model_index.json` says."""
     family, checkpoint, written = source.family, source.checkpoint, source.written
-    unet = checkpoint.parts[DENOISER].config
-    pipelines = {0: written.pipeline, family.grid.channels: written.edits}
-    beside = unet.in_channels - family.grid.channels
     before = source.folder.index.get("_class_name") if source.folder else None
+    kind = before or pipeline_of(source)
     index: dict[str, Any] = {
-        "_class_name": before or pipelines.get(beside, written.inpaints),
-        **written.index,
+        "_class_name": kind,
+        **(NO_ESTIMATOR if kind == written.led else written.index),
         "scheduler": ["diffusers", noise["_class_name"]],
     }
     if checkpoint.empty_negative is not None:
@@ -150,6 +150,14 @@ def index_of(source: Source, noise: Settings) -> dict[str, Any]:
     for row in family.texts:
         index[str(row.vocabulary)] = ["transformers", "CLIPTokenizer"]
     return index
+
+
+def pipeline_of(source: Source) -> str:
+    """Return what `model_index.json` calls what draws with a model."""
+    channels, written = source.family.grid.channels, source.written
+    more = source.checkpoint.parts[DENOISER].config.in_channels - channels
+    others = {0: written.pipeline, 1: written.led, channels: written.edits}
+    return others.get(more, written.inpaints)
 
 
 def carried(source: Source) -> dict[str, bytes]:

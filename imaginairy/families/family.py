@@ -22,7 +22,7 @@ embeddings of the empty text."""
 
 DENOISER = "denoiser"
 """Role of the network that draws: `(latents, timesteps, Conditioning) -> Tensor`. Its
-`config.in_channels` tells whether it sees a mask beside the latents, its
+`config.in_channels` tells whether it sees a mask or depth beside the latents, its
 `config.context_dim`, where there is one, how wide the text encoders' tokens are side by
 side, and `config.numbers_held` how many numbers it holds for a picture."""
 AUTOENCODER = "autoencoder"
@@ -125,6 +125,8 @@ class WrittenModel:
     """What kohya's trainers call such a model, as `ss_base_model_version`."""
     edits: str = "StableDiffusionInstructPix2PixPipeline"
     """The same of one whose network edits a picture."""
+    led: str = "StableDiffusionDepth2ImgPipeline"
+    """The same of one whose network is led by depth."""
     lora_of_file: bool = False
     """Whether they call layers of the network that draws as single files do."""
 

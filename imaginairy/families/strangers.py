@@ -83,8 +83,6 @@ MODELS = (
     other("Stable unCLIP, which varies a picture", Sign(LABELS, 1, (1536, 2048)),
           Sign(READS_TEXT, 1, (1024,))),
     other("the x4 upscaler of Stable Diffusion 2", Sign(FIRST, 1, (7,)), *names(BLOCK)),
-    other("a model of Stable Diffusion led by depth", Sign(FIRST, 1, (5,)),
-          *names(BLOCK)),
     other("CosXL Edit, which edits a picture", Sign(FIRST, 1, (8,)),
           *names(BLOCK, r"(^|\.)edm_vpred\.sigma_max$")),
     other("an InstructPix2Pix model, which edits a picture", Sign(FIRST, 1, (8,)),
@@ -103,7 +101,6 @@ PREDICT: tuple[tuple[str, Prediction], ...] = (
     ("Stable unCLIP", "v"),
     ("the x4 upscaler", "v"),
     ("CosXL Edit", "v"),
-    ("a model of Stable Diffusion led by depth", "noise"),
     ("an InstructPix2Pix", "noise"),
 )
 """How the titles of such models begin, and what their networks predict."""
@@ -227,7 +224,6 @@ PIPELINES = (
     (r"StableVideoDiffusion", "Stable Video Diffusion, which makes videos"),
     (r"StableUnCLIP", "Stable unCLIP, which varies a picture"),
     (r"StableDiffusion(Latent)?Upscale", "an upscaler of Stable Diffusion 2"),
-    (r"Depth2Img", "a model of Stable Diffusion led by depth"),
     (r"InstructPix2Pix", "an InstructPix2Pix model, which edits a picture"),
 )
 """What the class in a `model_index.json` holds, and what such a folder is."""

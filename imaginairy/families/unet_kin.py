@@ -26,9 +26,12 @@ BESIDE = {
     "safety_checker": ".*",
     "feature_extractor": ".*",
     "image_encoder": ".*",
+    "depth_estimator": ".*",
 }
 """What else a folder of theirs may list, and patterns of the classes."""
-OTHER_PIPELINES = r"StableDiffusion3|Pix2Pix|LDM3D|Upscale|Video|Panorama|GLIGEN|Depth"
+OTHER_PIPELINES = (
+    r"StableDiffusion3|Pix2Pix|LDM3D|Upscale|Video|Panorama|GLIGEN|Depth(?!2Img)"
+)
 """Pipelines that draw in another way, from parts of the same classes."""
 TOKENIZERS = r"CLIPTokenizer(Fast)?"
 TEXT_CLASSES = r"(Flax)?CLIPTextModel(WithProjection)?"
@@ -207,7 +210,7 @@ def yaml_targets(encoder: str) -> dict[tuple[str, ...], str]:
         encoder: what that of the text encoder is called, or begins with.
     """
     return {
-        (): r".*\.Latent(Inpaint|Finetune)?Diffusion",
+        (): r".*\.Latent(Inpaint|Finetune|Depth2Image)?Diffusion",
         ("params", "unet_config"): r".*UNetModel",
         ("params", "first_stage_config"): r".*\.AutoencoderKL\w*",
         ("params", "cond_stage_config"): rf".*{encoder}\w*",

@@ -123,8 +123,13 @@ def require_learnable(model: DrawingModel, course: Course) -> None:
         BadOptionError: it sees a mask, or computes in numbers whose range is too small.
         DeviceError: what learns does not fit on the device together.
     """
-    if model.sees_mask or model.edits:
-        what = "An inpainting model" if model.sees_mask else "A model that edits"
+    kinds = {
+        "An inpainting model": model.sees_mask,
+        "A model that edits": model.edits,
+        "A model led by depth": model.sees_depth,
+    }
+    what = next((kind for kind, is_it in kinds.items() if is_it), None)
+    if what:
         raise BadOptionError(
             f"{what} cannot be learnt with; learn with the model that it was made of, "
             "whose adapters fit it, too."

@@ -209,6 +209,11 @@ class DrawingModel:
         return bool(self.network.config.in_channels == 2 * self.grid.channels + 1)
 
     @property
+    def sees_depth(self) -> bool:
+        """Whether the network is led by depth, which it sees beside the latents."""
+        return bool(self.network.config.in_channels == self.grid.channels + 1)
+
+    @property
     def edits(self) -> bool:
         """Whether the network edits a picture, which it sees beside the latents."""
         return bool(self.network.config.in_channels == 2 * self.grid.channels)

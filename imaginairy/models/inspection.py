@@ -261,8 +261,8 @@ def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
         precision[contents.types[name]] += count
     if family is not None:
         kind, what, title = "model", f"a model of {family.title}", family.title
-        if checkpoint and _fills(checkpoint):
-            what += " for inpainting"
+        if checkpoint:
+            what += _sees(checkpoint)
     elif known is not None:
         kind, what, title = known.kind, known.title, known.family or ""
     else:
@@ -299,9 +299,11 @@ def _control(path: Path, contents: Contents, known: Stranger | None) -> dict[str
     return facts
 
 
-def _fills(checkpoint: Checkpoint) -> bool:
+def _sees(checkpoint: Checkpoint) -> str:
+    """Say what the network that draws sees beside the latents."""
     config = checkpoint.parts[DENOISER].config
-    return bool(config.in_channels != checkpoint.family.grid.channels)
+    more = config.in_channels - checkpoint.family.grid.channels
+    return {0: "", 1: " that is led by depth"}.get(more, " for inpainting")
 
 
 def _own(path: Path) -> ModelRow:

@@ -46,3 +46,8 @@ class ControlFields:
         image_prompts, (), section="Controls", called="image_prompt",
         also=("image_prompt", "ip_adapter_image"),
     )  # fmt: skip
+    depth_image: "ImageLike | None" = option(
+        "How near things are, as a grey image in which what is nearest is white, for "
+        "models led by depth, such as sd2-depth.",
+        checks.picture, section="Controls", also=("depth_map",),
+    )  # fmt: skip

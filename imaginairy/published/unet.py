@@ -209,12 +209,17 @@ def _config(
         raise OtherDesignError("it has levels without blocks, or none reads a text")
     transformer = min(depths)
     taken, given = shapes[conv_in][1], shapes[conv_out][0]
-    if taken not in (given, 2 * given, 2 * given + 1):
-        others = {given + 1: ", as those led by depth do"}
+    kinds = {
+        "ordinary models": given,
+        "models led by depth": given + 1,
+        "models that edit": 2 * given,
+        "inpainting models": 2 * given + 1,
+    }
+    if taken not in kinds.values():
+        *others, last = (f"{kind} ({channels})" for kind, channels in kinds.items())
         raise CheckpointError(
-            f"The UNet of this checkpoint takes {taken} channels"
-            f"{others.get(taken, '')}; only ordinary models ({given}), models that "
-            f"edit ({2 * given}) and inpainting models ({2 * given + 1}) are "
+            f"The UNet of this checkpoint takes {taken} channels; only "
+            f"{', '.join(others)} and {last} are "
             "supported."
         )
     heads: Any = next(filter(None, map(settings.get, HEADS)), None)

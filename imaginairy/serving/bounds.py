@@ -253,7 +253,7 @@ def _fields(rule: Rule, *names: str) -> dict[str, Rule]:
     return dict.fromkeys(names, rule)
 
 
-UPLOADS = ("init_image", "mask_image", "control_image")
+UPLOADS = ("init_image", "mask_image", "control_image", "depth_image")
 RULES: Mapping[str, Rule] = {
     **_fields(
         _plain,

@@ -153,6 +153,16 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
     ),
     ModelRow(
         role=DRAWS,
+        name="sd2-depth",
+        family="sd2",
+        aliases=("sd-2-depth", "sd-2.0-depth", "depth2img"),
+        summary="Stable Diffusion 2.0 led by depth",
+        weights=HubRepo("stabilityai/stable-diffusion-2-depth"),
+        licence=OPEN_RAIL_PP,
+        defaults=DrawingDefaults(reach=SD_REACH),
+    ),
+    ModelRow(
+        role=DRAWS,
         name="sd-turbo",
         family="sd2",
         summary="SD-Turbo: Stable Diffusion 2.1 distilled to one to four steps",

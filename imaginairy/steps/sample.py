@@ -25,6 +25,7 @@ from imaginairy.samplers.denoiser import (
     Network,
     NetworkDenoiser,
     guided,
+    seeing_depth,
     seeing_mask,
     seeing_picture,
 )
@@ -147,6 +148,8 @@ def _denoiser(
             torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
         )
         network = seeing_mask(draws, 1 - keep.round(), start.blanked)
+    elif model.sees_depth and start.depth is not None:
+        network = seeing_depth(draws, start.depth)
     elif model.edits:
         network = seeing_picture(draws)
     said, unseen = edited(said, orders, start.shown)

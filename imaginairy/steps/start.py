@@ -12,6 +12,7 @@ from imaginairy.models.drawing import DrawingModel
 from imaginairy.order import Order
 from imaginairy.pixels import image_to_tensor, latent_mask
 from imaginairy.samplers.table import DrawNoise
+from imaginairy.steps.depth import depths_of
 from imaginairy.steps.experts import Expert
 from imaginairy.steps.prepare import Prepared
 from imaginairy.steps.stages import Stages
@@ -36,6 +37,8 @@ class Start:
     """Latents of the init images without what is painted, for models that see it."""
     shown: Tensor | None = None
     """Latents of the init images as models see them that edit these."""
+    depth: Tensor | None = None
+    """How near what they show lies, for models that are led by it; see `depth_of`."""
 
 
 def start(
@@ -45,6 +48,7 @@ def start(
 ) -> Start:
     """Lay together where each picture of a batch starts: with the first who draw it."""
     sees_mask = any(expert.model.sees_mask for expert in experts)
+    sees_depth = any(expert.model.sees_depth for expert in experts)
     starts = [
         _start(order, each.canvas, experts[0], sees_mask=sees_mask)
         for order, each in zip(orders, prepared, strict=True)
@@ -58,6 +62,7 @@ def start(
         keep=_laid([each.keep for each in starts]),
         blanked=_laid([each.blanked for each in starts]),
         shown=_laid([each.shown for each in starts]),
+        depth=depths_of(orders, experts[0].model) if sees_depth else None,
     )
 
 

@@ -25,7 +25,7 @@ from tests.support.tiny_image_prompts import (
     tiny_encoder,
     tiny_ip_adapter,
 )
-from tests.support.tiny_kin import tiny_sdxl
+from tests.support.tiny_kin import tiny_depth, tiny_sdxl
 from tests.support.tiny_upscaler import save_repeater
 from tests.support.tiny_words import (
     save_colour_matcher,
@@ -114,6 +114,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     save_file({**nearly, name: nearly[name] + 0.1}, folder / "nearly.safetensors")
     tiny_sdxl().save_pretrained(folder / "xl")
     seeing_more(tiny_pipeline()).save_pretrained(folder / "editor")
+    tiny_depth().save_pretrained(folder / "led")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     pair = ({"linear.0.weight": torch.eye(48)}, {"linear.0.weight": 2 * torch.eye(48)})
     torch.save({48: pair}, folder / "hyper.pt")

@@ -330,6 +330,19 @@ def it_is_drawn_on_at_the_side_named(before: Seen, after: Seen) -> None:
         assert seen.result.prompt.init_image_strength == 0
 
 
+@judges("depth_image", "left.png", model="led", depth_image="boxes.png")
+def what_is_near_lies_behind_the_latents_of_all(before: Seen, after: Seen) -> None:
+    first, second = before.asked[0].latents, after.asked[0].latents
+    assert first.shape == second.shape == (2, 5, 8, 8)
+    assert torch.equal(first[:, :4], second[:, :4])
+    assert torch.equal(second[0, 4], second[1, 4])
+    assert torch.equal(second[0, 4, :, :3], torch.ones(8, 3))
+    assert torch.equal(second[0, 4, :, 5:], -torch.ones(8, 3))
+    assert distance_of(first[:, 4], second[:, 4]) > 0.5
+    assert torch.equal(after.asked[1].latents[:, 4], second[:, 4]), "in each step"
+    assert distance_of(before.asked[0].noise, after.asked[0].noise) > 0.001
+
+
 # Which of them
 
 

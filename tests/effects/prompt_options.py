@@ -22,6 +22,7 @@ COMMANDS = {
 TINY = ("--model", "tiny", "--steps", "1", "--seed", "7")
 XL = ("--model", "xl", *TINY[2:])
 EDITOR = ("--model", "editor", *TINY[2:])
+LED = ("--model", "led", "--depth-image", "boxes.png", *TINY[2:])
 
 Value = tuple[str | None, Any]
 """What is typed, None for a switch, and what the metadata then says."""
@@ -87,6 +88,8 @@ STEERED: dict[str, Value] = {
 }
 EDITED: dict[str, Value] = {"image_guidance": ("2", 2)}
 """Of a model that edits."""
+NEAR: dict[str, Value] = {"depth_image": ("left.png", "left.png")}
+"""What only those are told that are led by depth."""
 FITTED: dict[str, Value] = {
     "width": ("72", 72),
     "height": ("72", 72),
@@ -186,6 +189,7 @@ def prompt_options() -> Iterator[Use]:
         yield from _in_groups(command, (*start, *TINY), STEERED)
         of = () if command == "edit" else ("--init-image", "red.png")
         yield from _in_groups(command, (*start, *EDITOR, *of), EDITED)
+        yield from _in_groups(command, (*start, *LED), NEAR)
         yield from _from_pictures(command, (*start, *TINY))
         yield from _switches(command, (*start, *TINY))
 

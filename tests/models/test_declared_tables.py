@@ -309,8 +309,12 @@ def test_what_a_yaml_says_of_the_schedule(single: Single) -> None:
 
 TARGETS: dict[str, Values] = {
     "{target: %s}": (
-        ("ldm.ddpm.LatentDiffusion", "a.LatentInpaintDiffusion"),
-        ("LatentDiffusion", "a.LatentDepth2ImageDiffusion", "[1]"),
+        (
+            "ldm.ddpm.LatentDiffusion",
+            "a.LatentInpaintDiffusion",
+            "a.LatentDepth2ImageDiffusion",
+        ),
+        ("LatentDiffusion", "a.LatentUpscaleDiffusion", "[1]"),
     ),
     "{params: {unet_config: {target: %s}}}": (("a.UNetModel",), ("a.UNetModelXL",)),
     "{params: {first_stage_config: {target: %s}}}": (

@@ -9,6 +9,7 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    StableDiffusionDepth2ImgPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
@@ -65,6 +66,20 @@ def tiny_sdxl(*, inpainting: bool = False, **scheduler: Any) -> Any:
         tokenizer_2=second,
         scheduler=_scheduler(**scheduler),
         add_watermarker=False,
+    )
+
+
+def tiny_depth() -> Any:
+    """Stable Diffusion 2 led by depth, without what finds that."""
+    plain = tiny_sd2()
+    torch.manual_seed(5)
+    settings = {**plain.unet.config, "in_channels": 5}
+    kept = ("vae", "text_encoder", "tokenizer", "scheduler")
+    return StableDiffusionDepth2ImgPipeline(
+        unet=UNet2DConditionModel.from_config(settings).eval(),
+        depth_estimator=None,  # type: ignore[arg-type]  # where the depth is given
+        feature_extractor=None,  # type: ignore[arg-type]
+        **{name: plain.components[name] for name in kept},
     )
 
 
