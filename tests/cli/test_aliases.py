@@ -50,6 +50,7 @@ SAME = {
     ("--textual-inversion", "a.pt"): ("--embeddings", "a.pt"),
     ("--hypernetwork", "a.pt"): ("--hypernetworks", "a.pt"),
     ("--hypernet", "a.pt"): ("--hypernetworks", "a.pt"),
+    ("--depth-map", "near.png"): ("--depth-image", "near.png"),
     ("--denoising-strength", "0.7"): ("--init-image-strength", "0.3"),
 }
 """What other tools call it, and what we do."""
