@@ -302,8 +302,10 @@ def _control(path: Path, contents: Contents, known: Stranger | None) -> dict[str
 def _sees(checkpoint: Checkpoint) -> str:
     """Say what the network that draws sees beside the latents."""
     config = checkpoint.parts[DENOISER].config
-    more = config.in_channels - checkpoint.family.grid.channels
-    return {0: "", 1: " that is led by depth"}.get(more, " for inpainting")
+    channels = checkpoint.family.grid.channels
+    more = config.in_channels - channels
+    known = {0: "", 1: " that is led by depth", channels: " that edits a picture"}
+    return known.get(more, " for inpainting")
 
 
 def _own(path: Path) -> ModelRow:

@@ -83,7 +83,7 @@ def test_a_unet_of_every_kind_is_read_off_its_shapes(
 
 @pytest.mark.parametrize(
     ("taken", "said"),
-    [(6, ";"), (7, ";")],
+    [(6, "; only "), (7, "; only ")],
 )
 def test_unets_that_see_more_than_a_mask_are_named(
     unets: Callable[[str], Named], taken: int, said: str

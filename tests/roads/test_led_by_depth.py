@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionDepth2ImgPipeline
 from PIL import Image
 
 from imaginairy import ModelStore, imagine
+from imaginairy.conversion.convert import convert
 from imaginairy.errors import BadOptionError
+from imaginairy.models.inspection import inspected
 from tests.support.beside_diffusers import BOWL, FOX, SIZE, Last, prompts
 from tests.support.golden import relative_error
 from tests.support.pictures import distance, pixels
@@ -135,3 +138,14 @@ def test_a_depth_is_given_where_it_leads_and_nowhere_else(
         list(imagine(replace(plain, refiner=f"{model}@0.5"), store=store))
     [result] = imagine(replace(given, refiner=f"{model}@0.5"), store=store)
     assert distance(result.img, next(iter(imagine(plain, store=store))).img) > 0.5
+
+
+def test_it_is_converted_and_told_as_what_it_is(model: Path, tmp_path: Path) -> None:
+    said = inspected(model)
+    assert said.what == "a model of Stable Diffusion 2.x that is led by depth"
+    convert(str(model), f"{tmp_path}/folder/")
+    loaded = StableDiffusionDepth2ImgPipeline.from_pretrained(
+        tmp_path / "folder", depth_estimator=None, feature_extractor=None
+    )
+    assert loaded.unet.config.in_channels == 5
+    assert inspected(tmp_path / "folder").what == said.what
