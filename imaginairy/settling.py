@@ -93,37 +93,45 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     tell_what_is_passed_over(whole, loaded, store, names)
     whole = replace(whole, refiner=refiner_beside(loaded, whole.refiner, store, words))
     whole, scale = with_companions(prompt, whole, spec, store)
-    if diffusion.edits and whole.image_guidance is None:
-        whole = replace(whole, image_guidance=DEFAULT_IMAGE_GUIDANCE)
-    grid, schedule = loaded.diffusion.grid, loaded.diffusion.schedule
     order = order_of(
-        whole,
+        with_image_guidance(whole, loaded),
         spec,
         scale=scale,
-        step=grid.step,
-        spacings=schedule.spacings,
+        step=diffusion.grid.step,
+        spacings=diffusion.schedule.spacings,
         edits=diffusion.edits,
     )
     order = replace(order, loras=loras, words=words, hypernetworks=found)
     order = replace(order, controls=controls, image_prompts=images)
-    require_steps(order)
-    require_mask(order)
-    require_depth(whole, *drawing_it(loaded, order, store))
     if whole.fast_decode:
         order = replace(order, decoder=fast_decoder(loaded, store))
     say_where_nothing_is_left_out(order, store)
-    made_for(schedule.kind, order.sampler)
-    schedule.require(order.spacing)
-    if whole.prediction and schedule.kind != "discrete":
-        require_prediction(whole.prediction, loaded)
+    require_drawable(order, loaded, store)
     return order
 
 
-def drawing_it(
-    loaded: LoadedModel, order: Order, store: ModelStore
-) -> list[LoadedModel]:
-    """Return what draws: a model, and the one that goes on with its pictures."""
-    return [loaded, *([store.refiner(order.refiner[0])] if order.refiner else [])]
+def with_image_guidance(prompt: ImaginePrompt, loaded: LoadedModel) -> ImaginePrompt:
+    """Return a prompt with the usual guidance by its picture, where a model edits."""
+    if loaded.diffusion.edits and prompt.image_guidance is None:
+        return replace(prompt, image_guidance=DEFAULT_IMAGE_GUIDANCE)
+    return prompt
+
+
+def require_drawable(order: Order, loaded: LoadedModel, store: ModelStore) -> None:
+    """Check that what draws an order can do what it asks for.
+
+    Raises:
+        BadOptionError: it cannot, or lacks what it needs.
+    """
+    schedule, prediction = loaded.diffusion.schedule, order.prompt.prediction
+    refiner = [store.refiner(order.refiner[0])] if order.refiner else []
+    require_steps(order)
+    require_mask(order)
+    require_depth(order.prompt, loaded, *refiner)
+    made_for(schedule.kind, order.sampler)
+    schedule.require(order.spacing)
+    if prediction and schedule.kind != "discrete":
+        require_prediction(prediction, loaded)
 
 
 def words_read(

@@ -72,8 +72,8 @@ def require_picture(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
     if prompt.image_guidance is not None and not edits:
         raise BadOptionError(
             f"The model '{name}' does not see the init image: it follows no "
-            "instructions, and image_guidance has nothing to do; give a model that edits by instructions, such as "
-            "instruct-pix2pix, or leave it out."
+            "instructions, and image_guidance has nothing to do; give a model that "
+            "edits by instructions, such as instruct-pix2pix, or leave it out."
         )
 
 

@@ -50,6 +50,9 @@ SAME = {
     ("--textual-inversion", "a.pt"): ("--embeddings", "a.pt"),
     ("--hypernetwork", "a.pt"): ("--hypernetworks", "a.pt"),
     ("--hypernet", "a.pt"): ("--hypernetworks", "a.pt"),
+    ("--image-cfg", "2"): ("--image-guidance", "2"),
+    ("--image-cfg-scale", "2"): ("--image-guidance", "2"),
+    ("--image-guidance-scale", "2"): ("--image-guidance", "2"),
     ("--depth-map", "near.png"): ("--depth-image", "near.png"),
     ("--denoising-strength", "0.7"): ("--init-image-strength", "0.3"),
 }
