@@ -166,3 +166,10 @@ def _is_address(url: str) -> bool:
     except ValueError:  # a host that cannot be read
         return False
     return parts.scheme in SCHEMES and bool(parts.netloc)
+
+
+def upright_size(image: Any) -> tuple[int, int]:
+    """Return width and height of an image as it is seen, turned as EXIF says."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(as_pillow(image)).size

@@ -9,15 +9,13 @@ from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args
 
-from PIL import ImageOps
-
 from imaginairy.checks import parse_margins, parse_refiner
 from imaginairy.control import Control
 from imaginairy.embedding import WordFile
 from imaginairy.fields import has_what_it_needs
 from imaginairy.hypernetwork import HyperFile
 from imaginairy.image_prompt import ImageReference
-from imaginairy.lazy_image import as_pillow
+from imaginairy.lazy_image import upright_size
 from imaginairy.log import log
 from imaginairy.lora import Lora
 from imaginairy.prompt_fields.editing import (
@@ -358,22 +356,17 @@ def beyond_edges(prompt: ImaginePrompt, native: Size) -> Size:
     """Return the usual size, with room for what is outpainted around the init image."""
     if prompt.outpaint is None or prompt.init_image is None:
         return native
-    size = upright_size(prompt)
+    size = upright_size(prompt.init_image)
     return with_margins(fitted_size(size, native), parse_margins(prompt.outpaint), size)
 
 
 def outer_size(prompt: ImaginePrompt) -> Size:
     """Return the size of the init image with the margins that are outpainted."""
-    size = upright_size(prompt)
+    size = upright_size(prompt.init_image)
     if prompt.outpaint is None:
         return size
     up, right, down, left = parse_margins(prompt.outpaint)
     return size[0] + left + right, size[1] + up + down
-
-
-def upright_size(prompt: ImaginePrompt) -> Size:
-    """Return the size of the init image as it is seen."""
-    return ImageOps.exif_transpose(as_pillow(prompt.init_image)).size
 
 
 def _or(given: T | None, usual: T) -> T:
