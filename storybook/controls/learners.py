@@ -26,14 +26,14 @@ from imaginairy.networks.t2i_adapter import T2IAdapter, T2IAdapterConfig
 from imaginairy.networks.unet import UNet
 from storybook import settings
 from storybook.adapters.fewer_steps import told
-from storybook.controls.pairs import Batch, Pairs, load_cache, load_seen, see_cache
+from storybook.controls.beginning import begin
+from storybook.controls.pairs import Batch, Pairs, see_cache
 from storybook.drawing.unet import draw_timesteps
 from storybook.settings import Schedule
 from storybook.training.attention import write_out_attention
 from storybook.training.loop import (
     Figures,
     Trainer,
-    cosine,
     load_trained,
     pick_device,
     steps_done,
@@ -44,10 +44,6 @@ EDGES, COLOURS = "control-edges", "control-colours"
 LIKENESS = "image-prompt"
 RANK = 12
 """Directions of each layer in which a ControlNet differs from the model."""
-ENDS = [29, 35, 41, 47]
-"""Places behind the ends of captions, which a picture's tokens begin as."""
-BEGINNING = 2 if settings.REHEARSAL else 300
-"""Steps in which they do."""
 CELL = 16
 """Pixels along the side of a square of the hint of colours."""
 WHOLE = ("hint.", "outputs.")
@@ -149,21 +145,6 @@ class Likeness(nn.Module):
         said = ImageContext(dict(zip(own, pairs, strict=True)), dict.fromkeys(own, 1.0))
         return replace(text, images=[said])
 
-    def begin(self) -> None:
-        """Say at first what captions say at their ends, which have read all of them.
-
-        The model's own keys and values know what to do with that.
-        """
-        kept, seen = load_cache(), load_seen()
-        wanted = kept["texts"][:, ENDS].float()
-        image = self.control.image
-        optimizer = torch.optim.AdamW(image.parameters(), lr=1e-2)
-        for step in range(BEGINNING):
-            optimizer.param_groups[0]["lr"] = 1e-2 * cosine(step / BEGINNING)
-            optimizer.zero_grad()
-            nn.functional.mse_loss(image(seen), wanted).backward()
-            optimizer.step()
-
 
 Learner: TypeAlias = Edges | Colours | Likeness
 
@@ -211,20 +192,19 @@ def _train(name: str) -> None:
         return
     device = pick_device()
     model = ModelStore(device.type, learning=True).get(str(settings.DATA)).diffusion
-    learner = course.build(model.network)
+    learner, nothing = course.build(model.network), told(model, [""])[0].tokens.float()
     if isinstance(learner, Likeness) and not steps_done(name):
-        learner.begin()
+        begin(learner.control, model, nothing)
     learner.to(device)
     if device.type == "cpu":
         write_out_attention(model.network)
         write_out_attention(learner)
     trainer = Trainer(name, Learning(learner), plan, Team(0, (), None))
-    nothing = told(model, [""])[0].tokens.float().cpu()
 
     def loss_of(batch: Batch, noise: torch.Generator) -> tuple[Tensor, Figures]:
         return error(model, learner, batch, noise, course.least_snr)
 
-    trainer.run(Pairs(plan.batch, course.silent, nothing), loss_of)
+    trainer.run(Pairs(plan.batch, course.silent, nothing.cpu()), loss_of)
 
 
 class Learning(nn.Module):
