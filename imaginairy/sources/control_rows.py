@@ -10,7 +10,7 @@ import re
 from imaginairy.sources.drawing_rows import OPEN_RAIL_PP
 from imaginairy.sources.few_steps import plain
 from imaginairy.sources.roles import CONTROL
-from imaginairy.sources.rows import ControlRow, HubFile, HubRepo
+from imaginairy.sources.rows import BundledFolder, ControlRow, HubFile, HubRepo
 
 APACHE, ON_PAGE = "Apache-2.0", "as stated on its page"
 OPEN_RAIL = "OpenRAIL (use-based restrictions)"
@@ -132,6 +132,23 @@ def t2i(family: str, name: str, published: str, says: str, *hints: str) -> Contr
     )
 
 
+def storybook(
+    name: str, design: str, says: str, hint: str, **options: float
+) -> ControlRow:
+    """Return the row of a control for the bundled model, which comes with it."""
+    return ControlRow(
+        role=CONTROL,
+        name=f"storybook-{name}",
+        family="sd1",
+        summary=f"{design}, {says}, for the bundled model",
+        weights=BundledFolder(f"controls/{name}.safetensors"),
+        licence="MIT",
+        design=design,
+        hints=(hint,),
+        hint_options=tuple(options.items()),
+    )
+
+
 ONE_PIXEL = "edges of one pixel"
 BODIES = "joints and limbs of bodies"
 LINES = "lines of drawings"
@@ -142,6 +159,8 @@ FACING = "which way surfaces face"
 CLASSES = "the colours of classes of things"
 
 CONTROL_ROWS: tuple[ControlRow, ...] = (
+    storybook("edges", CONTROL_LORA, ONE_PIXEL, "canny"),
+    storybook("colours", T2I_ADAPTER, "a grid of colours", "colours", cell=16),
     sd15("canny", "control_v11p_sd15_canny", ONE_PIXEL, "canny"),
     sd15("depth", "control_v11f1p_sd15_depth", CLOSER, "depth"),
     sd15("openpose", "control_v11p_sd15_openpose", BODIES, "pose"),

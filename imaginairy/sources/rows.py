@@ -70,9 +70,10 @@ class LocalPath:
 
 @dataclass(frozen=True)
 class BundledFolder:
-    """A folder that comes with the package."""
+    """A folder, or one file, that comes with the package."""
 
     name: str
+    """In the package's data, with `/` where it lies deeper."""
 
     @property
     def path(self) -> Path:
@@ -167,6 +168,8 @@ class ControlRow(ModelRow):
     hints: tuple[str, ...] = ()
     """Kinds of hints that it was made for, the usual one first; see `imaginairy.hints`.
     Nothing where that is not known."""
+    hint_options: tuple[tuple[str, float], ...] = ()
+    """Those of its kind of hint that it was made for, where they are not the usual."""
     is_union: bool = False
     """Whether it has to be told which of its kinds a hint is."""
     is_known: bool = True

@@ -30,10 +30,11 @@ from storybook.training.origin import add_figures
 from storybook.world import Scene, draw_scene
 from storybook.world.plain import plain_caption
 
-SCENES = 50
+SCENES = 20
 """Pictures of scenes that are drawn again by their edges or colours."""
 SHAPES = 50
 """Pictures of one shape each that are shown, with and without a text."""
+STEPS = 10
 STRENGTHS = (0.0, 0.5, 1.0)
 REACH = 1
 """Pixels that an edge may lie beside another and be the same."""
@@ -44,9 +45,9 @@ def report() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open_studio() as studio:
         figures = {
-            "edges": edge_figures(studio),
-            "colours": colour_figures(studio),
-            "image_prompt": likeness_figures(studio),
+            name: measure(studio)
+            for name, measure in MEASURES.items()
+            if file_of(name).exists()
         }
     add_figures(settings.CONTROL_DATA, figures)
     write(figures, "controls")
@@ -127,7 +128,9 @@ def steered(
 def prompt_of(text: str, seed: int, **more: Any) -> ImaginePrompt:
     """Ask the exported model for a small picture, else by default settings."""
     model = settings.DATA.name
-    return ImaginePrompt(text, seed=seed, model=model, upscale=False, **more)
+    return ImaginePrompt(
+        text, seed=seed, model=model, steps=STEPS, upscale=False, **more
+    )
 
 
 def file_of(name: str) -> Path:
@@ -187,6 +190,13 @@ def shape_figures(pictures: Sequence[Image.Image], orders: Sequence[Order]) -> F
         "colour": share(colour for _, colour in checks),
         "outline": share(told),
     }
+
+
+MEASURES = {
+    EDGES: edge_figures,
+    COLOURS: colour_figures,
+    LIKENESS: likeness_figures,
+}
 
 
 def _beside(
