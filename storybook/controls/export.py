@@ -26,7 +26,12 @@ from storybook.training.origin import write_origin
 
 MIDDLE = "output_middle"
 """The one matrix of a product of two that the model has none of."""
+GAIN = 2.0
+"""How many times what edges and colours add. The errors that they learn from are least
+where there is most noise, which is where they have to be heard."""
 COMMAND = "controls-export"
+ADDS, OUT = ("zero_convs.", "middle_block_out."), ".out_conv."
+"""Names of what is last in a ControlNet, and in a light T2I-Adapter."""
 LEARNS = ".parametrizations.weight."
 """What comes before the parts of a matrix that has a product of two beside it."""
 
@@ -72,13 +77,17 @@ def control_lora(learner: Any) -> dict[str, Tensor]:
             kernel = values[ours].shape[2:]
             whole[theirs + UP] = up.reshape(*up.shape, *(1 for _ in kernel))
             whole[theirs + DOWN] = down.reshape(len(down), -1, *kernel)
-    return whole
+    return {
+        name: GAIN * each if name.startswith(ADDS) else each
+        for name, each in whole.items()
+    }
 
 
 def light_adapter(learner: Any) -> dict[str, Tensor]:
     """Return a light T2I-Adapter as its authors name it."""
     control = learner.control
-    return as_stored(control.state_dict(), t2i_adapter.light_names(control.config))
+    named = as_stored(control.state_dict(), t2i_adapter.light_names(control.config))
+    return {k: GAIN * v if OUT in k else v for k, v in named.items()}
 
 
 def image_prompt(learner: Any) -> dict[str, Tensor]:

@@ -30,12 +30,12 @@ from storybook.training.origin import add_figures
 from storybook.world import Scene, draw_scene
 from storybook.world.plain import plain_caption
 
-SCENES = 20
+SCENES = 12
 """Pictures of scenes that are drawn again by their edges or colours."""
 SHAPES = 50
 """Pictures of one shape each that are shown, with and without a text."""
 STEPS = 10
-STRENGTHS = (0.0, 0.5, 1.0)
+STRENGTHS = (0.0, 1.0)
 REACH = 1
 """Pixels that an edge may lie beside another and be the same."""
 
