@@ -245,7 +245,7 @@ TRAIN_TINY = schedule(
 
 ADAPTER_DATA = DATA.parent / "adapters"
 """Where what changes the model that draws goes."""
-CONTROL_DATA = DATA.parent / "controls"
+CONTROL_DATA = DATA.parent / "storybook_controls"
 """Where what steers the model that draws goes."""
 TRAIN_LCM = schedule(
     steps=600, batch=16, rate=1e-3, warm_up=50, ema=0.99, gpu=(4_000, 64)

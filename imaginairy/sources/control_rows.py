@@ -141,7 +141,7 @@ def storybook(
         name=f"storybook-{name}",
         family="sd1",
         summary=f"{design}, {says}, for the bundled model",
-        weights=BundledFolder(f"controls/{name}.safetensors"),
+        weights=BundledFolder(f"storybook_controls/{name}.safetensors"),
         licence="MIT",
         design=design,
         hints=(hint,),
