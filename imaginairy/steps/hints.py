@@ -117,8 +117,9 @@ def say_if_stretched(own: Size, size: Size) -> None:
 def _options(control: Control) -> dict[str, Any]:
     """Return what the hint of a control of the catalog is to be made with."""
     row = find(CONTROL, control.name)
-    known = isinstance(row, ControlRow) and control.hint in row.hints
-    return dict(row.hint_options) if known else {}
+    if isinstance(row, ControlRow) and control.hint in row.hints:
+        return dict(row.hint_options)
+    return {}
 
 
 def is_same(image: object, other: object) -> bool:
