@@ -31,11 +31,13 @@ from imaginairy.published.naming import lacking
 from imaginairy.published.t2i_adapter import t2i_adapter
 from imaginairy.published.unet import SETTINGS as SIZES
 from imaginairy.settings import Flag, OneOf, Schema, Settings, read
+from imaginairy.sources.catalog import find
 from imaginairy.sources.checksum import Checksum
 from imaginairy.sources.control_rows import KINDS, UNION
 from imaginairy.sources.controls import fetch_control, hint_told, locate_control
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.layouts import CONFIG
+from imaginairy.sources.roles import CONTROL
 from imaginairy.sources.rows import BundledFolder, ControlRow
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.json_file import read_json
@@ -187,6 +189,14 @@ class HeldControls:
             if each.path not in held:
                 held[each.path] = LoadedControl(each, _network(each, model))
         return [replace(held[each.path], opened=each) for each in opened]
+
+
+def made_with(name: str, hint: str) -> dict[str, float]:
+    """Return the options of hints that a control of the catalog was made for."""
+    row = find(CONTROL, name)
+    if isinstance(row, ControlRow) and hint in row.hints:
+        return dict(row.hint_options)
+    return {}
 
 
 def _network(control: OpenedControl, model: DrawingModel) -> Network:

@@ -1,7 +1,6 @@
 """The hints of a picture: made of what its controls are to see, at the size it has."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +14,10 @@ from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
 from imaginairy.masks.canvas import Canvas, resized
+from imaginairy.models.controls import made_with
 from imaginairy.order import Order
 from imaginairy.result import HINT
 from imaginairy.sizes import Size
-from imaginairy.sources.catalog import find
-from imaginairy.sources.roles import CONTROL
-from imaginairy.sources.rows import ControlRow
 
 INPAINT = "inpaint"
 """The kind of hint that a mask has a part in."""
@@ -99,7 +96,7 @@ def _made(control: Control, order: Order, canvas: Canvas | None) -> Made:
             log.info("the hint of %dx%d is worked on at %dx%d", *image.size, *size)
         return Made(control.hint or "raw", resized(image, size))
     say_if_stretched(image.size, size)
-    hint = make_hint(control.hint, image, size, **_options(control))
+    hint = make_hint(control.hint, image, size, **made_with(control.name, control.hint))
     if own and own.keep and order.prompt.outpaint is not None and control.hint in LINES:
         hint = ImageChops.multiply(hint, own.keep.convert("RGB"))
     return Made(control.hint, hint)
@@ -112,14 +109,6 @@ def say_if_stretched(own: Size, size: Size) -> None:
             "the control's image of %dx%d is stretched to %dx%d; ask for a picture of "
             "its shape to keep it", *own, *size,
         )  # fmt: skip
-
-
-def _options(control: Control) -> dict[str, Any]:
-    """Return what the hint of a control of the catalog is to be made with."""
-    row = find(CONTROL, control.name)
-    if isinstance(row, ControlRow) and control.hint in row.hints:
-        return dict(row.hint_options)
-    return {}
 
 
 def is_same(image: object, other: object) -> bool:
