@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.hints import colours, lines
+from imaginairy.hints import colours, lines, relief
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,16 @@ class HintKind:
     says: str
     """What the hint shows, in one sentence."""
     make: Callable[..., lines.Pixels]
-    """Takes the pixels (height, width, 3), 0 to 255, and `options` by name."""
+    """Takes the pixels (height, width, 3), 0 to 255, or what the model of its role
+    says of the picture, and `options` by name."""
     also: tuple[str, ...] = ()
     """Other names that it goes by."""
     role: str | None = None
     """The role of the model that finds it, or None where none is needed."""
     options: Mapping[str, HintOption] = field(default_factory=dict)
+
+
+DEPTH = "depth"
 
 
 def _edges(low: float, high: float) -> dict[str, HintOption]:
@@ -61,6 +65,20 @@ HINTS: dict[str, HintKind] = {
             lines.scribble,
             ("sketch",),
             options=_edges(40, 80),
+        ),
+        HintKind(
+            "depth",
+            "How near things are, the nearest white.",
+            relief.depth,
+            ("midas", "zoe"),
+            role=DEPTH,
+        ),
+        HintKind(
+            "normal",
+            "Which way surfaces face: red to the right, green up, blue to the viewer.",
+            relief.normal,
+            ("normals", "normalbae"),
+            role=DEPTH,
         ),
         HintKind(
             "blur",

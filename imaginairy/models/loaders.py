@@ -3,6 +3,7 @@
 from imaginairy.sources.roles import IMAGE_ENCODER
 
 LOADERS = {
+    "depth": "imaginairy.models.depth:load_depth",
     "mask": "imaginairy.models.segmentation:load_segmenter",
     "upscaler": "imaginairy.models.upscaler:load_upscaler",
     "face-detector": "imaginairy.models.faces:load_detector",

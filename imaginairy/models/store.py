@@ -318,6 +318,14 @@ class ModelStore:
         if self._told.is_new(about):
             log.warning("%s", in_words(sentence))
 
+    def finder(self, role: str) -> Any:
+        """Return the published model of a role that finds what hints show, loaded."""
+        return self.companion(role, ROLES[role].published)
+
+    def check_finder(self, role: str) -> None:
+        """Find that model, fetched if need be, without its weights."""
+        self.check(role, ROLES[role].published)
+
     def segmenter(self, name: str | None) -> "Segmenter":
         """Return a mask model, loaded."""
         segmenter: Segmenter = self.companion("mask", name)

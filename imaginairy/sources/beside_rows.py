@@ -36,6 +36,14 @@ BESIDE_ROWS: tuple[ModelRow, ...] = (
         licence="MIT",
     ),
     ModelRow(
+        role="depth",
+        name="depth-anything-v2-small",
+        aliases=("depth-anything",),
+        summary="Depth Anything V2, small: how near what an image shows is",
+        weights=HubRepo("depth-anything/Depth-Anything-V2-Small-hf"),
+        licence="Apache-2.0",
+    ),
+    ModelRow(
         role="upscaler",
         name="realesrgan-x4plus",
         aliases=("realesrgan", "x4plus"),

@@ -126,6 +126,13 @@ ROLES: dict[str, Role] = {
         bundled="storybook-clip",
         paths="a folder saved by transformers",
     ),
+    "depth": Role(
+        noun="depth model",
+        option=None,
+        published="depth-anything-v2-small",
+        bundled=None,
+        paths="a folder saved by transformers",
+    ),
     "safety": Role(
         noun="safety checker",
         option=None,

@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 from imaginairy.control import Control
 from imaginairy.errors import BadOptionError
 from imaginairy.hints.inpainting import masked_values
-from imaginairy.hints.make import make_hint
+from imaginairy.hints.make import Find, make_hint
 from imaginairy.images import upright_rgb
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
@@ -47,13 +47,14 @@ class Made:
         return masked_values(self.picture, self.paint or nothing)
 
 
-def hints_of(order: Order, canvas: Canvas | None) -> tuple[Made, ...]:
+def hints_of(order: Order, canvas: Canvas | None, find: Find) -> tuple[Made, ...]:
     """Make the hint of each control of an order.
 
     Args:
         canvas: what it is drawn on, where that is not noise alone.
+        find: gives the model of a role, where one finds what a hint shows.
     """
-    return tuple(_made(control, order, canvas) for control in order.controls)
+    return tuple(_made(control, order, canvas, find) for control in order.controls)
 
 
 def named(hints: tuple[Made, ...]) -> dict[str, Image.Image]:
@@ -83,7 +84,7 @@ def require_mask(order: Order) -> None:
             )
 
 
-def _made(control: Control, order: Order, canvas: Canvas | None) -> Made:
+def _made(control: Control, order: Order, canvas: Canvas | None, find: Find) -> Made:
     """Make one; what is made of the init image lies as that does on its canvas."""
     size = order.drawn
     own = canvas if canvas and is_same(control.image, order.prompt.init_image) else None
@@ -96,7 +97,8 @@ def _made(control: Control, order: Order, canvas: Canvas | None) -> Made:
             log.info("the hint of %dx%d is worked on at %dx%d", *image.size, *size)
         return Made(control.hint or "raw", resized(image, size))
     say_if_stretched(image.size, size)
-    hint = make_hint(control.hint, image, size, **made_with(control.name, control.hint))
+    options = made_with(control.name, control.hint)
+    hint = make_hint(control.hint, image, size, find, **options)
     if own and own.keep and order.prompt.outpaint is not None and control.hint in LINES:
         hint = ImageChops.multiply(hint, own.keep.convert("RGB"))
     return Made(control.hint, hint)

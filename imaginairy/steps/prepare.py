@@ -34,7 +34,7 @@ class Prepared:
 def prepare(order: Order, store: ModelStore) -> Prepared:
     """Read what an order starts from and what steers it, at the size it is drawn at."""
     canvas, found = _started_from(order, store)
-    return Prepared(canvas, found, hints_of(order, canvas))
+    return Prepared(canvas, found, hints_of(order, canvas, store.finder))
 
 
 def _started_from(

@@ -1,6 +1,7 @@
 """The arguments, and the options of the commands that draw nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -71,6 +72,12 @@ def refused(words: str) -> Judge:
 
 def the_hint_is_of_that_kind(before: Ran, after: Ran) -> None:
     assert [ran.done("hint")["kind"] for ran in (before, after)] == ["canny", "invert"]
+    assert differ(before, after)
+
+
+def another_finds_it(before: Ran, after: Ran) -> None:
+    models = [Path(ran.done("hint")["model"]).name for ran in (before, after)]
+    assert models == ["depths1", "depths2"]
     assert differ(before, after)
 
 
@@ -328,6 +335,8 @@ def _hint() -> Iterator[Row]:
     ):
         base = ("hint", "face.png", kind)
         yield option, base, (*base, option, value), the_hint_is_another(option, value)
+    near = ("hint", "face.png", "depth", "--hint-model")
+    yield "--hint-model", (*near, "depths1"), (*near, "depths2"), another_finds_it
     yield from _files(HINT)
     yield from _private_and_quiet(HINT)
 

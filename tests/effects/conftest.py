@@ -12,6 +12,7 @@ from imaginairy import ModelStore
 from storybook.faces.pictures import fresh_portraits
 from tests.support.adapters import save_style
 from tests.support.credentials import save_certificates
+from tests.support.depths import save_depths
 from tests.support.editors import seeing_more
 from tests.support.effects import Studio
 from tests.support.packages import bring, enhancer_code
@@ -119,6 +120,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     pair = ({"linear.0.weight": torch.eye(48)}, {"linear.0.weight": 2 * torch.eye(48)})
     torch.save({48: pair}, folder / "hyper.pt")
     save_colour_finder(folder / "finder")
+    for seed in (1, 2):
+        save_depths(folder / f"depths{seed}", seed)
     save_tiny_clipseg(folder / "random")
     save_colour_teller(folder / "teller")
     save_tiny_blip(folder / "wordy")

@@ -10,6 +10,8 @@ from imaginairy.hints.make import make_hint
 from imaginairy.hints.table import HINTS, HintOption, hint_kind, shared_options
 
 SIZE = (96, 64)
+PLAIN = [name for name, row in HINTS.items() if row.role is None]
+"""Kinds that no model finds."""
 BOX = (30, 20, 60, 45)
 
 
@@ -34,7 +36,7 @@ def near_the_outline() -> np.ndarray:
     return np.asarray(image) > 0
 
 
-@pytest.mark.parametrize("kind", HINTS)
+@pytest.mark.parametrize("kind", PLAIN)
 @pytest.mark.parametrize("size", [(96, 64), (1, 1), (7, 130)])
 def test_every_kind_gives_rgb_of_the_size_asked_for_and_the_same_again(
     kind: str, size: tuple[int, int], room: Image.Image
@@ -44,7 +46,7 @@ def test_every_kind_gives_rgb_of_the_size_asked_for_and_the_same_again(
     assert hint.tobytes() == make_hint(kind, room, size).tobytes()
 
 
-@pytest.mark.parametrize("kind", HINTS)
+@pytest.mark.parametrize("kind", PLAIN)
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK"])
 def test_pictures_of_any_mode(kind: str, mode: str, room: Image.Image) -> None:
     assert make_hint(kind, room.convert(mode), SIZE).mode == "RGB"
@@ -199,3 +201,39 @@ def test_options_given_once_go_to_the_kinds_that_take_them() -> None:
     assert asked == {"canny": {"low": 5, "high": 200}, "blur": {"sigma": 2}}
     with pytest.raises(BadOptionError, match="hint blur has no option 'seed'"):
         shared_options(["blur", "tile"], {"seed": 1})
+
+
+class Ramp:
+    """Says that what is shown is a plane, nearer to the right or to the bottom."""
+
+    def __init__(self, *, down: bool) -> None:
+        self.down = down
+
+    def nearness(self, image: Image.Image) -> np.ndarray:
+        across = np.linspace(3, 9, image.width, dtype=np.float32)
+        down = np.linspace(3, 9, image.height, dtype=np.float32)
+        both = np.meshgrid(across, down)
+        return both[int(self.down)]
+
+
+def test_the_nearest_is_white_and_planes_face_where_they_do(room: Image.Image) -> None:
+    def beside(_: str) -> Ramp:
+        return Ramp(down=False)
+
+    def below(_: str) -> Ramp:
+        return Ramp(down=True)
+
+    depth = values(make_hint("depth", room, SIZE, beside))
+    assert depth[:, 0].max() == 0 and depth[:, -1].min() == 255
+    assert (np.diff(depth[10, :, 0]) >= 0).all()
+    left = values(make_hint("normal", room, SIZE, beside))[20:40, 20:70]
+    assert left[..., 0].max() < 110, "it faces to the left"
+    assert abs(left[..., 1] - 128).max() <= 1 and left[..., 2].min() > 180
+    up = values(make_hint("normal", room, SIZE, below))[20:40, 20:70]
+    assert up[..., 1].min() > 145, "it faces upwards, as a floor does"
+    assert abs(up[..., 0] - 128).max() <= 1
+
+
+def test_what_a_model_finds_needs_one(room: Image.Image) -> None:
+    with pytest.raises(BadOptionError, match="depth is found by a depth model"):
+        make_hint("depth", room, SIZE)
