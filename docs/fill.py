@@ -28,7 +28,14 @@ from imaginairy.families.strangers import PARTS as ALONE
 from imaginairy.families.table import FAMILIES
 from imaginairy.samplers import SAMPLERS
 from imaginairy.sources.catalog import known, models_for
-from imaginairy.sources.roles import BESIDE, DEFAULT_MODEL, DRAWS, VAE
+from imaginairy.sources.roles import (
+    BESIDE,
+    DEFAULT_MODEL,
+    DRAWS,
+    IMAGE_ENCODER,
+    IMAGE_PROMPT,
+    VAE,
+)
 from imaginairy.sources.rows import (
     BundledFolder,
     DrawingDefaults,
@@ -206,7 +213,7 @@ def strangers() -> str:
 
 def companions() -> str:
     """List the models beside the one that generates, by what they are for."""
-    return others(*BESIDE)
+    return others(*BESIDE, IMAGE_PROMPT, IMAGE_ENCODER)
 
 
 def others(*roles: str) -> str:

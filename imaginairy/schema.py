@@ -52,7 +52,7 @@ class ImaginePrompt(
             value = getattr(self, name)
             if not (value is None and row.default is None):
                 self._set(**{name: row.check(name, value)})
-        blank = self.conditioning is not None
+        blank = self.conditioning is not None or bool(self.image_prompts)
         self._set(prompt=weighted_prompts(self.prompt, allow_blank=blank))
         if not require_few(self.all_loras) and self.merge_loras:
             raise BadOptionError("merge_loras needs loras; give one.")

@@ -1,5 +1,6 @@
 """Models that edit a picture as they are told, beside diffusers' pipelines for them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.support.beside_diffusers import Last, prompts
 from tests.support.editors import seeing_more
 from tests.support.tiny import BETAS, tiny_pipeline
 from tests.support.tiny_kin import tiny_sdxl
+from tests.support.written import save_file_of
 
 TOLERANCE = 2e-5
 WINTER = "a red fox"
@@ -35,6 +37,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     built = {"1": tiny_pipeline(), "XL": tiny_sdxl()}
     for name, pipeline in built.items():
         seeing_more(pipeline).save_pretrained(where / name)
+        index = where / name / "model_index.json"
+        said = json.loads(index.read_text()) | {"_class_name": CLASSES[name].__name__}
+        index.write_text(json.dumps(said))
     return {name: where / name for name in built}
 
 
@@ -126,6 +131,20 @@ def test_a_mask_keeps_what_is_not_to_be_edited(
     drawn = np.asarray(result.image("modified_original"), float)
     away = np.abs(drawn - np.asarray(shown, float))
     assert away[:, 56:].max() == 0 and away[:, :24].mean() > 10
+
+
+def test_one_file_edits_as_its_folder_does(
+    folders: dict[str, Path], store: ModelStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "editor.safetensors"
+    save_file_of(CLASSES["1"].from_pretrained(folders["1"]), file)
+    latents = []
+    for place in (folders["1"], file):
+        last = Last()
+        asked = prompts(place, WINTER, init_image=picture(1), image_guidance=2.0)
+        next(imagine(asked[0], store=store, observer=last))
+        latents.append(last.latents[0])
+    assert (latents[0] - latents[1]).abs().max() < 1e-3 * latents[0].abs().max()
 
 
 def test_what_cannot_be_edited_is_said(

@@ -25,7 +25,7 @@ from imaginairy.sources.own_default import (
     save_default,
     saved_default,
 )
-from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, ROLES, VAE
+from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, IMAGE_PROMPT, ROLES, VAE
 from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ class ModelsGroup(click.Group):
 def models_cmd(context: click.Context, /, as_json: bool) -> None:
     """List the models known by name, by family, and whether they are on disk.
 
-    These are the models that generate, VAEs for them, controls (ControlNets,
-    T2I-Adapters), and the adapters (LoRAs, learned words) and controls in your folders.
+    These are the models that generate, VAEs and IP-Adapters for them, controls
+    (ControlNets, T2I-Adapters), and the adapters (LoRAs, learned words) and controls in
+    your folders.
     With the NAME of a model, its path, or its owner/repo on the hub, say what there is
     to know of it: what it is, where it lies, and, of a model that knows few words,
     which.
@@ -148,8 +149,10 @@ def lines_of_adapters(width: int | None) -> Iterator[str]:
 
 
 def by_family() -> dict[str, list[ModelRow]]:
-    """Return the models that generate, and VAEs for them, by the title of a family."""
-    rows = (*models_for(DRAWS), *models_for(VAE))
+    """Return the models that generate, and VAEs and IP-Adapters for them, by the title
+    of a family."""
+    roles = (DRAWS, VAE, IMAGE_PROMPT)
+    rows = [row for role in roles for row in models_for(role)]
     families = sorted(FAMILIES, key=lambda family: family.name)
     found = {
         family.title: [row for row in rows if row.family == family.name]

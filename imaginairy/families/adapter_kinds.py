@@ -46,6 +46,10 @@ WITH_LORA, WITH_EMBEDDING, WITH_HYPERNETWORK, WITH_CONTROL = (
     for option in ("lora", "embedding", "hypernetwork", "control")
 )
 
+WITH_IMAGE = (
+    "which works beside a model; give the model, and this with an image, as "
+    "--image-prompt FILE,adapter=PATH"
+)
 DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
 UP = r"(lora_up|lora_B|lora\.up|_lora\.up|lora_linear_layer\.up)(\.default)?"
 DIT = r"(layers|noise_refiner|context_refiner)[._]\d+[._](attention|feed_forward)"
@@ -157,7 +161,7 @@ ADAPTERS = (
     ),
     Kind(
         "IP-Adapter", "an IP-Adapter", names(KEYS),
-        widths(KEYS, 1, CONTEXTS), "an IP-Adapter for {}", BESIDE,
+        widths(KEYS, 1, CONTEXTS), "an IP-Adapter for {}", WITH_IMAGE,
     ),
     lora("LoHa", "a LoHa, a kind of LoRA,", r"\.hada_w[12]_[ab]$"),
     lora("LoKr", "a LoKr, a kind of LoRA,", r"\.lokr_w[12](_[ab])?$"),
@@ -219,6 +223,7 @@ def family_said(metadata: Mapping[str, str]) -> str | None:
 OPTIONS = {
     "textual inversion": "--embedding", "hypernetwork": "--hypernetwork",
     **dict.fromkeys(("ControlNet", "T2I-Adapter"), "--control"),
+    "IP-Adapter": "--image-prompt FILE,adapter=PATH",
     **dict.fromkeys(("LoRA", "LoHa", "LoKr", "OFT", "(IA)^3", "GLoRA"), "--lora"),
 }  # fmt: skip
 """With which option what changes a model is given."""

@@ -83,10 +83,6 @@ MODELS = (
     other("Stable unCLIP, which varies a picture", Sign(LABELS, 1, (1536, 2048)),
           Sign(READS_TEXT, 1, (1024,))),
     other("the x4 upscaler of Stable Diffusion 2", Sign(FIRST, 1, (7,)), *names(BLOCK)),
-    other("CosXL Edit, which edits a picture", Sign(FIRST, 1, (8,)),
-          *names(BLOCK, r"(^|\.)edm_vpred\.sigma_max$")),
-    other("an InstructPix2Pix model, which edits a picture", Sign(FIRST, 1, (8,)),
-          *names(BLOCK)),
     Kind(
         "mixture", "a UNet of one family with the text encoder of another",
         names(BLOCK, r"^(conditioner|cond_stage_model\.model)\."), advice=WHOLE,
@@ -224,7 +220,6 @@ PIPELINES = (
     (r"StableVideoDiffusion", "Stable Video Diffusion, which makes videos"),
     (r"StableUnCLIP", "Stable unCLIP, which varies a picture"),
     (r"StableDiffusion(Latent)?Upscale", "an upscaler of Stable Diffusion 2"),
-    (r"InstructPix2Pix", "an InstructPix2Pix model, which edits a picture"),
 )
 """What the class in a `model_index.json` holds, and what such a folder is."""
 

@@ -30,7 +30,7 @@ BESIDE = {
 }
 """What else a folder of theirs may list, and patterns of the classes."""
 OTHER_PIPELINES = (
-    r"StableDiffusion3|Pix2Pix|LDM3D|Upscale|Video|Panorama|GLIGEN|Depth(?!2Img)"
+    r"StableDiffusion3|Pix2PixZero|LDM3D|Upscale|Video|Panorama|GLIGEN|Depth(?!2Img)"
 )
 """Pipelines that draw in another way, from parts of the same classes."""
 TOKENIZERS = r"CLIPTokenizer(Fast)?"

@@ -34,7 +34,7 @@ def row(
         name=name.replace("_", "-"),
         family=family,
         aliases=(name,),
-        summary=f"IP-Adapter, {says}",
+        summary=says,
         weights=HubFile(REPO, path, size=size, sha256=sha256),
         licence=APACHE,
         encoder=encoder,
@@ -43,29 +43,29 @@ def row(
 
 IMAGE_PROMPT_ROWS: tuple[ImagePromptRow, ...] = (
     row(
-        "sd1", "ip-adapter_sd15", "which reads an image as a whole",
+        "sd1", "ip-adapter_sd15", "reads an image as a whole",
         size=44642768,
         sha256="289b45f16d043d0bf542e45831f971dcdaabe18b656f11e86d9dfba7e9ee3369",
     ),
     row(
-        "sd1", "ip-adapter-plus_sd15", "which reads an image closely",
+        "sd1", "ip-adapter-plus_sd15", "reads an image closely",
         size=98183288,
         sha256="a1c250be40455cc61a43da1201ec3f1edaea71214865fb47f57927e06cbe4996",
     ),
-    row("sd1", "ip-adapter-plus-face_sd15", "which reads a face closely"),
-    row("sd1", "ip-adapter-full-face_sd15", "which reads all of a face"),
-    row("sd1", "ip-adapter_sd15_light", "which leaves more to the text"),
+    row("sd1", "ip-adapter-plus-face_sd15", "reads a face closely"),
+    row("sd1", "ip-adapter-full-face_sd15", "reads all of a face"),
+    row("sd1", "ip-adapter_sd15_light", "reads an image and leaves more to the text"),
     row(
-        "sdxl", "ip-adapter_sdxl_vit-h", "which reads an image as a whole",
+        "sdxl", "ip-adapter_sdxl_vit-h", "reads an image as a whole",
         size=698391064,
     ),
     row(
-        "sdxl", "ip-adapter-plus_sdxl_vit-h", "which reads an image closely",
+        "sdxl", "ip-adapter-plus_sdxl_vit-h", "reads an image closely",
         size=847517512,
     ),
-    row("sdxl", "ip-adapter-plus-face_sdxl_vit-h", "which reads a face closely"),
+    row("sdxl", "ip-adapter-plus-face_sdxl_vit-h", "reads a face closely"),
     row(
-        "sdxl", "ip-adapter_sdxl", "by a larger image encoder",
+        "sdxl", "ip-adapter_sdxl", "reads an image by a larger image encoder",
         encoder=BIG_G, size=702585376,
     ),
 )  # fmt: skip

@@ -122,21 +122,6 @@ STRANGERS: dict[str, tuple[dict[str, tuple[int, ...]], str, str | None]] = {
         {"joint_blocks.0.x_block.attn.qkv.weight": (4608, 1536)},
         "Stable Diffusion 3", "flow",
     ),
-    "CosXL Edit": (
-        {
-            "input_blocks.0.0.weight": (320, 8, 3, 3),
-            "input_blocks.1.0.in_layers.2.weight": (320, 320, 3, 3),
-            "edm_vpred.sigma_max": (),
-        },
-        "CosXL Edit, which edits a picture", "v",
-    ),
-    "InstructPix2Pix": (
-        {
-            "input_blocks.0.0.weight": (320, 8, 3, 3),
-            "input_blocks.1.0.in_layers.2.weight": (320, 320, 3, 3),
-        },
-        "an InstructPix2Pix model, which edits a picture", "noise",
-    ),
     "nobody's": ({"x.weight": (2, 2)}, "weights of an unknown design (x.weight)",
                  None),
 }  # fmt: skip

@@ -131,7 +131,6 @@ def test_what_people_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ),
         "promax": ("hint any of 8 kinds, which it has to be told (a union)",),
         "t2iadapter_color_sd14v1": ("design T2I-Adapter, light",),
-        "ip-adapter-plus_sd15": ("tokens 16", "image encoder CLIP ViT-H/14"),
         "mine": ("design ControlNet", "hint channels 3"),
     }  # fmt: skip
     for name, expected in said.items():

@@ -24,7 +24,7 @@ from imaginairy.sources.catalog import MODELS, known, models_for
 from imaginairy.sources.control_rows import CONTROL_ROWS
 from imaginairy.sources.locate import locate
 from imaginairy.sources.own_default import VARIABLE, save_default
-from imaginairy.sources.roles import BUNDLED_MODEL, CONTROL, DRAWS, VAE
+from imaginairy.sources.roles import BUNDLED_MODEL, CONTROL, DRAWS, IMAGE_PROMPT, VAE
 from imaginairy.sources.rows import BundledFolder
 from imaginairy.sources.shelves import CONTROLS
 
@@ -203,7 +203,9 @@ def test_the_list_for_programs(run: Run) -> None:
         for group in said["families"]
         for model in group["models"]
     }
-    assert {*models} == {row.name for row in (*models_for(DRAWS), *models_for(VAE))}
+    assert {*models} == {
+        row.name for role in (DRAWS, VAE, IMAGE_PROMPT) for row in models_for(role)
+    }
     for family, model in models.values():
         assert family == model["family"]
     _, sd15 = models["sd15"]

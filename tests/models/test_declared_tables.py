@@ -103,11 +103,14 @@ MODEL_INDEX: dict[str, Values] = {
     "controlnet": ((None,), ("ControlNetModel",)),
 }
 PIPELINES: Values = (
-    ("StableDiffusionPipeline", "StableDiffusionInpaintPipeline"),
+    (
+        "StableDiffusionPipeline",
+        "StableDiffusionInpaintPipeline",
+        "StableDiffusionInstructPix2PixPipeline",
+    ),
     (
         "StableDiffusionXLPipeline",
         "StableDiffusion3Pipeline",
-        "StableDiffusionInstructPix2PixPipeline",
         "StableDiffusionLDM3DPipeline",
         "StableDiffusionUpscalePipeline",
         "TextToVideoSDPipeline",
