@@ -21,6 +21,7 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "features.md",
     ROOT / "docs" / "adapters.md",
+    ROOT / "docs" / "controls.md",
 )
 ILLUSTRATED = re.compile(
     r"```bash\n(?P<code>(?:(?!```).)*)```\n+!\[.*?\]\((?P<picture>[^)]+)\)", re.S
