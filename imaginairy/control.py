@@ -48,7 +48,8 @@ class Control:
 
     Raises:
         BadOptionError: a number is out of range, or something is of another kind.
-        ImageError: there is no such image.
+        BadImageError: the image cannot be read.
+        MissingFileError: there is no such image.
     """
 
     name: str
@@ -103,36 +104,6 @@ class Control:
         numbers = self.strength, self.start, self.end
         return self.name, *numbers, self.hint, self.raw, self.guess
 
-    def recorded(self, image: "str | None") -> dict[str, Any]:
-        """Return it as plain values that `parse_control` takes.
-
-        Args:
-            image: what its image is recorded as.
-        """
-        usual = {each.name: each.default for each in fields(Control)}
-        said = {name: getattr(self, name) for name in FIELDS} | {"image": image}
-        return {n: v for n, v in said.items() if n == "name" or v != usual[n]}
-
-    def filled(self, image: Any, *, raw: bool, guess: bool) -> "Control":
-        """Return the same with what was left open of it.
-
-        Args:
-            image: what the hint is made of where it has no image of its own.
-            raw: whether it is a hint already.
-            guess: whether the control finds out what the hint shows.
-
-        Raises:
-            BadOptionError: there is no image.
-        """
-        own = image if self.image is None else self.image
-        if own is None:
-            raise BadOptionError(
-                f"The control '{self.name}' has no image to make its hint of; give "
-                "control_image, or one of its own behind a colon, as "
-                f"{self.name}:FILE."
-            )
-        return replace(self, image=own, raw=self.raw or raw, guess=self.guess or guess)
-
     def __str__(self) -> str:
         """Return it as it is given in a line; an image in memory has no words."""
         strength = "" if self.strength == 1 else f"={self.strength!r}"
@@ -149,12 +120,45 @@ ControlLike: TypeAlias = "str | PathLike[str] | Control | Mapping[str, Any]"
 """What asks for a control: text that `parse_control` reads, a path, or the thing."""
 
 
+def recorded_control(control: Control, image: str | None) -> dict[str, Any]:
+    """Return a control as plain values that `parse_control` takes.
+
+    Args:
+        image: what its image is recorded as.
+    """
+    usual = {each.name: each.default for each in fields(Control)}
+    said = {name: getattr(control, name) for name in FIELDS} | {"image": image}
+    return {n: v for n, v in said.items() if n == "name" or v != usual[n]}
+
+
+def filled_control(control: Control, image: Any, *, raw: bool, guess: bool) -> Control:
+    """Return a control with what was left open of it.
+
+    Args:
+        image: what the hint is made of where it has no image of its own.
+        raw: whether it is a hint already.
+        guess: whether the control finds out what the hint shows.
+
+    Raises:
+        BadOptionError: there is no image.
+    """
+    own, name = image if control.image is None else control.image, control.name
+    if own is None:
+        raise BadOptionError(
+            f"The control '{name}' has no image to make its hint of; give "
+            f"control_image, or one of its own behind a colon, as {name}:FILE."
+        )
+    raw, guess = control.raw or raw, control.guess or guess
+    return replace(control, image=own, raw=raw, guess=guess)
+
+
 def parse_control(given: Any) -> Control:
     """Read `NAME=0.8,hint=KIND,guess,raw:FILE@0-0.7`; all but the name may be left out.
 
     Raises:
         BadOptionError: it cannot be read so, or a number is out of range.
-        ImageError: there is no such image.
+        BadImageError: the image cannot be read.
+        MissingFileError: there is no such image.
     """
     if isinstance(given, Control):
         return given

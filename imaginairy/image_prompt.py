@@ -44,7 +44,8 @@ class ImageReference:
 
     Raises:
         BadOptionError: a number is out of range, or something is of another kind.
-        ImageError: there is no such image.
+        BadImageError: the image cannot be read.
+        MissingFileError: there is no such image.
     """
 
     image: "str | Path | Image | LazyLoadingImage"
@@ -102,17 +103,6 @@ class ImageReference:
         numbers = self.weight, self.noise, self.start, self.end
         return self.adapter, self.layers, *numbers, self.mask is None
 
-    def recorded(self, image: str, mask: str | None) -> dict[str, Any]:
-        """Return it as plain values that `parse_image_prompt` takes.
-
-        Args:
-            image, mask: what its pictures are recorded as.
-        """
-        said = {name: getattr(self, name) for name in FIELDS}
-        said |= {"image": image, "mask": mask if mask else self.masked_by_words}
-        usual = {each.name: each.default for each in fields(ImageReference)}
-        return {n: v for n, v in said.items() if n == "image" or v != usual[n]}
-
     def __str__(self) -> str:
         """Return it as it is given in a line; an image in memory has no words."""
         image = self.image if isinstance(self.image, LazyLoadingImage) else "image"
@@ -134,6 +124,20 @@ ImagePromptLike: TypeAlias = (
 """What is an image prompt: text that `parse_image_prompt` reads, an image, or more."""
 
 
+def recorded_reference(
+    reference: ImageReference, image: str, mask: str | None
+) -> dict[str, Any]:
+    """Return an image prompt as plain values that `parse_image_prompt` takes.
+
+    Args:
+        image, mask: what its pictures are recorded as.
+    """
+    said = {name: getattr(reference, name) for name in FIELDS}
+    said |= {"image": image, "mask": mask if mask else reference.masked_by_words}
+    usual = {each.name: each.default for each in fields(ImageReference)}
+    return {n: v for n, v in said.items() if n == "image" or v != usual[n]}
+
+
 def parse_image_prompt(given: Any) -> ImageReference:
     """Read `FILE=0.6,layers=style,noise=0.2,mask=FILE@0-0.7`; FILE alone is enough.
 
@@ -141,7 +145,8 @@ def parse_image_prompt(given: Any) -> ImageReference:
 
     Raises:
         BadOptionError: it cannot be read so, or a number is out of range.
-        ImageError: there is no such image.
+        BadImageError: the image cannot be read.
+        MissingFileError: there is no such image.
     """
     if isinstance(given, ImageReference):
         return given

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from imaginairy import checks
+from imaginairy.control import recorded_control
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import options, written
+from imaginairy.image_prompt import recorded_reference
 from imaginairy.lazy_image import LazyLoadingImage
 
 IN_MEMORY = "sha256:"
@@ -27,11 +29,12 @@ def recorded(prompt: Any) -> dict[str, Any]:
     values["hypernetworks"] = list(prompt.hypernetworks)
     values["embeddings"] = list(prompt.embeddings)
     values["controls"] = [
-        each.recorded(None if each.image is None else _source(each.image))
+        recorded_control(each, None if each.image is None else _source(each.image))
         for each in prompt.controls
     ]
     values["image_prompts"] = [
-        each.recorded(
+        recorded_reference(
+            each,
             _source(each.image),
             None if isinstance(each.mask, str | None) else _source(each.mask),
         )
@@ -54,15 +57,12 @@ def fields_recorded(of: type, values: Mapping[str, Any]) -> dict[str, Any]:
         raise BadOptionError("There is no prompt in it; say what to draw.")
     known = {name: values[name] for name in values if name in written(of)}
     sources = {name: known.get(name) for name in pictures(of)}
-    controls = known.get("controls")
-    listed = controls if isinstance(controls, list | tuple) else [controls]
-    for place, control in enumerate(listed):
-        if isinstance(control, Mapping):
-            sources[f"image of control {place + 1}"] = control.get("image")
-    for place, image in enumerate(known.get("image_prompts") or ()):
-        if isinstance(image, Mapping):
-            sources[f"image of image prompt {place + 1}"] = image.get("image")
-            sources[f"mask of image prompt {place + 1}"] = image.get("mask")
+    for name, what in (("controls", "control"), ("image_prompts", "image prompt")):
+        given = known.get(name)
+        for place, each in enumerate(given if isinstance(given, list | tuple) else ()):
+            if isinstance(each, Mapping):
+                for part in ("image", "mask"):
+                    sources[f"{part} of {what} {place + 1}"] = each.get(part)
     for name, source in sources.items():
         if isinstance(source, str) and source.startswith(IN_MEMORY):
             raise BadOptionError(

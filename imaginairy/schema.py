@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imaginairy import checks, sizes
-from imaginairy.control import Control
+from imaginairy.control import Control, filled_control
 from imaginairy.errors import BadOptionError
 from imaginairy.fields import check_together, filled_caption, implied, options
 from imaginairy.hypernetwork import hypernetworks, hypernetworks_in
@@ -104,7 +104,7 @@ class ImaginePrompt(
         """
         image = self.init_image if self.control_image is None else self.control_image
         return tuple(
-            each.filled(image, raw=self.control_raw, guess=self.control_guess)
+            filled_control(each, image, raw=self.control_raw, guess=self.control_guess)
             for each in self.controls
         )
 

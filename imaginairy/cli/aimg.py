@@ -30,8 +30,8 @@ COMMANDS = Commands(
         "steer others.",
         "imagine": "Generate an image of each PROMPT and save it; - reads standard "
         "input.",
-        "inspect": "Say what a file of weights is: a model, a LoRA, a VAE, and for "
-        "which family.",
+        "inspect": "Say what a file of weights is, a model, a LoRA, a ControlNet, and "
+        "for what.",
         "learn": "Learn a LoRA or a word from the pictures in FOLDER, 5 to 30 of them "
         "usually.",
         "mask": "Find in PICTURE, a path or a web address, what MASK_PROMPT describes.",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imaginairy.control import SHARE, STRENGTH, Control, parse_control
+from imaginairy.control import SHARE, STRENGTH, Control, parse_control, recorded_control
 from imaginairy.errors import BadOptionError
 from imaginairy.metadata.foreign_settings import plain, read_settings
 from imaginairy.sources.catalog import find
@@ -95,7 +95,7 @@ def _given(said: Mapping[str, str]) -> dict[str, Any] | None:
         parse_control(given)
     except (BadOptionError, ValueError):
         return None
-    return parse_control(given).recorded(None)
+    return recorded_control(parse_control(given), None)
 
 
 def _shares(said: Mapping[str, str]) -> tuple[float | str, float | str]:

@@ -49,7 +49,7 @@ from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import CONTROL, DRAWS, ROLES, VAE, role_named
+from imaginairy.sources.roles import DRAWS, ROLES, VAE, WITH_MODEL, role_named
 from imaginairy.sources.rows import LocalPath, ModelRow
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ class ModelStore:
         lacking = f"the weights of '{row.name}'", "try a smaller model"
         says = partial(NotEnoughMemoryError.on, self.device, *lacking)
         with memory_told(says), torch.inference_mode(False):  # to be used outside too
-            if row.role in (VAE, CONTROL):
+            if row.role in WITH_MODEL:
                 raise BadOptionError(
                     f"'{row.name}' is a {ROLES[row.role].noun}, which goes with a "
                     "model; name it with the model that is to have it."
@@ -320,11 +320,11 @@ class ModelStore:
 
     def finder(self, role: str) -> Any:
         """Return the published model of a role that finds what hints show, loaded."""
-        return self.companion(role, ROLES[role].published)
+        return self.companion(role, role_named(role).published)
 
     def check_finder(self, role: str) -> None:
         """Find that model, fetched if need be, without its weights."""
-        self.check(role, ROLES[role].published)
+        self.check(role, role_named(role).published)
 
     def segmenter(self, name: str | None) -> "Segmenter":
         """Return a mask model, loaded."""

@@ -142,6 +142,8 @@ ROLES: dict[str, Role] = {
     ),
 }
 
+WITH_MODEL = (VAE, CONTROL, IMAGE_PROMPT)
+"""The roles of what is loaded with the model that is to have it."""
 GENERATE = (DRAWS, VAE, CONTROL, IMAGE_PROMPT, IMAGE_ENCODER)
 """The roles of what has a part in generating an image."""
 BESIDE = {name: role for name, role in ROLES.items() if name not in GENERATE}

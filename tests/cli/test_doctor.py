@@ -178,7 +178,7 @@ def test_what_is_broken_is_counted_and_what_is_new_enough_left_alone(
 ) -> None:
     assert f"click {metadata.version('click')} is old" in sick
     assert "pillow" not in sick and "new enough" not in sick and "or so" not in sick
-    assert sick.endswith("\n\n6 things are broken; the commands above mend that.\n")
+    assert sick.endswith("\n\n7 things are broken; the commands above mend that.\n")
 
 
 def test_packages_that_are_new_enough_are_counted(

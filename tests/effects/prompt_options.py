@@ -123,6 +123,8 @@ def named(value: Any) -> Any:
     """Return the last part of what may be a path."""
     if isinstance(value, list):
         return [named(each) for each in value]
+    if isinstance(value, dict):
+        return {name: named(each) for name, each in value.items()}
     return Path(value).name if isinstance(value, str) and "/" in value else value
 
 

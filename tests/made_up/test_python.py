@@ -14,6 +14,8 @@ from PIL import Image
 
 import imaginairy
 from imaginairy import (
+    Control,
+    ImageReference,
     ImaginairyError,
     ImaginePrompt,
     ImagineResult,
@@ -97,6 +99,13 @@ SWITCH = st.booleans()
 IMPATIENT = st.builds(Impatient, waits=st.integers(0, 9).map(lambda n: n == 5))
 SEVERAL = st.lists(TEXTS, max_size=2)
 SUITABLE: dict[str, st.SearchStrategy[Any]] = {
+    "adapter": st.none() | TEXTS,
+    "guess": SWITCH,
+    "hint": st.none() | st.sampled_from(["canny", "depth"]) | TEXTS,
+    "mask": st.none() | PICTURES | TEXTS,
+    "noise": st.floats(0, 1),
+    "raw": SWITCH,
+    "strength": st.floats(0, 2),
     "about": TEXTS,
     "alpha": st.none() | st.floats(0.1, 8),
     "begins_as": TEXTS,
@@ -201,6 +210,8 @@ def results() -> ImagineResult:
 
 
 OBJECTS_OF: dict[type, Callable[[ModelStore], Any]] = {
+    Control: lambda store: Control("canny", RED, 0.5),
+    ImageReference: lambda store: ImageReference(RED, 0.5),
     ImaginairyError: lambda store: ImaginairyError("It is said."),
     ImaginePrompt: lambda store: PROMPT,
     ImagineResult: lambda store: results(),
