@@ -170,7 +170,14 @@ MAY_IMPORT = {
     "plugins": {"errors"},
     "fields": {"errors"},
     "needs": {"fields", "samplers"},
-    "recorded": {"checks", "errors", "fields", "lazy_image"},
+    "recorded": {
+        "checks",
+        "control",
+        "errors",
+        "fields",
+        "image_prompt",
+        "lazy_image",
+    },
     "checks": {
         "masks.language",
         "errors",

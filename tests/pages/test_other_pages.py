@@ -10,14 +10,12 @@ import pytest
 from PIL import Image
 
 from imaginairy import ImaginePrompt
-from imaginairy.hints.make import make_hint
 from imaginairy.version import __version__
 from storybook.reports.adapters import is_creature
 from storybook.reports.color_check import check
-from storybook.reports.controls import agreement
 from storybook.reports.measures import colourfulness
 from storybook.reports.orders import Order
-from tests.support.pages import ROOT, Check, Made, Picture, judge
+from tests.support.pages import ROOT, Check, Made, judge
 from tests.support.pictures import brightness, distance, likeliest, share
 
 DOG, CAT, BOWL = "photo of a dog", "photo of a cat", "a bowl of oranges"
@@ -27,6 +25,7 @@ RUN_ELSEWHERE = {
     "README.md": "tests/pages/test_readme.py",
     "features.md": "tests/pages/test_features.py",
     "enhancers.md": "tests/enhancers/test_from_outside.py",  # installed, as a package
+    "controls.md": "tests/pages/test_controls_page.py",
     "serve.md": "tests/serving/test_serve_page.py",  # of a server that runs beside
 }
 
@@ -281,46 +280,6 @@ def a_style(made: Made) -> None:
     assert with_it < 0.75 * without
 
 
-# --- controls.md ----------------------------------------------------------------------
-
-
-def outlined(picture: Picture) -> Image.Image:
-    return make_hint("canny", picture.image, picture.size, low=40, high=80)
-
-
-def edges(made: Made) -> None:
-    (first,) = made.drawn(
-        "a landscape with hills and a house", outdir="first", size=SMALL, small=None
-    )
-    hint = made.picture("hint/*.jpg").image
-    assert 0.01 < (np.asarray(hint.convert("L")) > 127).mean() < 0.2
-    night, sunset = made.drawn(
-        *("a landscape at night", "a landscape at sunset"), outdir="steered",
-        size=SMALL, small=None,
-    )  # fmt: skip
-    assert brightness(night.image) < brightness(first.image) - 60
-    assert agreement(*map(outlined, (sunset, first))) > 0.35
-    made.take("steered/hint_canny/*.jpg", 2)
-
-
-def outline_and_colours(made: Made) -> None:
-    (first,) = made.drawn(
-        "a red heart on a white background", outdir="heart", size=SMALL, small=None
-    )
-    outline, both = (
-        made.drawn(text, outdir=folder, size=SMALL, small=None)[0]
-        for text, folder in (
-            ("a green heart on a pink background", "outline"),
-            ("a heart", "both"),
-        )
-    )
-    for each in (outline, both):
-        assert agreement(*map(outlined, (each, first))) > 0.5
-    made.take("outline/hint_canny/*.jpg")
-    for kind in ("canny", "colours"):
-        made.take(f"both/hint_{kind}/*.jpg")
-
-
 # --- add-a-sampler.md -----------------------------------------------------------------
 
 
@@ -391,7 +350,6 @@ CHECKS: dict[str, list[Check]] = {
     ],
     "models.md": [what_is_known],
     "adapters.md": [styles, strengths, word_and_steps, to_learn_from, a_style],
-    "controls.md": [edges, outline_and_colours],
     "cluster.md": [by_workers, published],
     "performance.md": [as_measured, in_low_memory],
     "security.md": [without_a_record],
