@@ -21,6 +21,7 @@ Section: TypeAlias = Literal[
     "Sampling",
     "Editing",
     "Controls",
+    "Image prompts",
     "Finishing",
     "Output",
     "Server",

@@ -20,7 +20,7 @@ from imaginairy.hypernetwork import parse_hypernetwork, without_hypernetworks
 from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.lora import without_loras
-from imaginairy.models.glance import Glance
+from imaginairy.models.glance import Glance, is_to_fetch
 from imaginairy.models.previews import tiny_vae_of, usual_tiny_vae
 from imaginairy.models.store import ModelStore
 from imaginairy.models.weightless import bytes_of
@@ -37,7 +37,15 @@ from imaginairy.sources.catalog import find
 from imaginairy.sources.control_rows import KINDS
 from imaginairy.sources.controls import control_on_disk, locate_control
 from imaginairy.sources.fetch import on_disk, size_of, source_of
-from imaginairy.sources.roles import BESIDE, CONTROL, DRAWS, VAE
+from imaginairy.sources.image_prompts import image_prompt_on_disk, locate_image_prompt
+from imaginairy.sources.roles import (
+    BESIDE,
+    CONTROL,
+    DRAWS,
+    IMAGE_ENCODER,
+    IMAGE_PROMPT,
+    VAE,
+)
 from imaginairy.sources.rows import BundledFolder
 from imaginairy.steps.experts import experts_of
 from imaginairy.weighted_prompt import WeightedPrompt
@@ -171,7 +179,7 @@ class Foresight:
         if len(hypernetworks) < len(prompt.all_hypernetworks):
             left["hypernetworks"] = tuple(hypernetworks)
             left["prompt"] = _each(without_hypernetworks, left["prompt"])
-        return left | self._controls_here(prompt)
+        return left | self._controls_here(prompt) | self._images_here(prompt)
 
     def _controls_here(self, prompt: ImaginePrompt) -> dict[str, Any]:
         """Note the controls of a prompt; leave those out that are still to be fetched.
@@ -201,6 +209,36 @@ class Foresight:
         origin = source_of(row)
         self._adapters[row.name] = told_of(row.name, CONTROL, size, place, origin)
         return place is not None
+
+    def _images_here(self, prompt: ImaginePrompt) -> dict[str, Any]:
+        """Note what reads image prompts; leave those out that wait for it."""
+        given = prompt.image_prompts
+        here = tuple([each for each in given if self._has_reader(each.adapter, prompt)])
+        if len(here) == len(given):
+            return {}
+        texts = [replace(x, text=x.text.strip() or UNSAID) for x in prompt.prompts]
+        return {"image_prompts": here} | ({} if here else {"prompt": texts})
+
+    def _has_reader(self, name: str | None, prompt: ImaginePrompt) -> bool:
+        """Note an IP-Adapter and what sees for it; tell whether both are here."""
+        model = self.glance.locate(prompt.model)
+        family = self.glance.family_of(prompt.model)
+        if not family and name is None:
+            return False  # nobody knows yet which is usual
+        listed = name and find(IMAGE_PROMPT, name)
+        family = family or (listed and listed.family) or ""
+        bundled = isinstance(model.weights, BundledFolder)
+        row = locate_image_prompt(name, family, on_disk(model), bundled=bundled)
+        place = image_prompt_on_disk(row)
+        size = size_of(row, place)
+        told = told_of(row.name, IMAGE_PROMPT, size, place, source_of(row))
+        self._adapters[row.name] = told
+        encoder = row.encoder
+        if place and not encoder and not is_to_fetch(model):
+            loaded = self.glance.get(prompt.model, vae=prompt.vae)
+            encoder = self.glance.image_prompts.check(name, loaded).encoder
+        sees = bool(encoder) and self.glance.has(encoder, role=IMAGE_ENCODER)
+        return place is not None and sees
 
     def _has(self, adapter: str, prompt: ImaginePrompt) -> bool:
         """Note an adapter; tell whether it is on this machine."""

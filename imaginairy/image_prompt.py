@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from imaginairy import checks
 from imaginairy.asked_files import LONGEST, NUMBER, asked_file, several
 from imaginairy.checks import Choice, Number
-from imaginairy.errors import BadOptionError, shown
+from imaginairy.errors import BadOptionError, near_miss, shown
 from imaginairy.lazy_image import LazyLoadingImage, is_file, is_of_web
 
 if TYPE_CHECKING:
@@ -29,12 +29,21 @@ SHARE = Number(0, 1)
 LAYERS = Choice(("all", "style", "composition"))
 MOST = 20
 """Image prompts of one picture."""
-PART = r"adapter|layers|noise|mask"
-GIVEN = (
-    rf"(?s)(?P<image>.+?)(?:=(?P<weight>{NUMBER}))?"
-    rf"(?P<more>(?:,(?:{PART})=(?:(?!,(?:{PART})=).)+?)*)"
+PARTS = {
+    "adapter": "adapter=NAME",
+    "layers": "layers=style",
+    "mask": "mask=FILE or mask=WORDS",
+    "noise": "noise=0.2",
+}
+"""What may be said of one beside its weight and its steps, and how."""
+PART = rf", ?(?:{'|'.join(PARTS)})="
+PART_SAID = re.compile(rf", ?({'|'.join(PARTS)})=((?:(?!{PART}).)*)", re.S)
+SAID = (
+    rf"(?:=(?P<weight>{NUMBER}))?(?P<more>(?:{PART}(?:(?!{PART}).)*?)*)"
     rf"(?:@(?P<start>{NUMBER})-(?P<end>{NUMBER}))?"
 )
+BEHIND = re.compile(SAID, re.S)
+GIVEN = re.compile(rf"(?P<image>.+?){SAID}", re.S)
 WAYS = "as FILE, FILE=0.6 or FILE=0.6,layers=style@0-0.7"
 
 
@@ -72,10 +81,12 @@ class ImageReference:
     def __post_init__(self) -> None:
         image = checks.picture("The image of an image prompt", self.image)
         self._set("image", image)
-        said = f"of the image prompt {shown(str(image), 60)}"
+        said = "of an image prompt"
+        if isinstance(image, LazyLoadingImage):
+            said = f"of the image prompt {shown(str(image), 60)}"
         self._set("weight", WEIGHT(f"The weight {said}", self.weight))
         self._set("noise", SHARE(f"The noise {said}", self.noise))
-        self._set("layers", LAYERS(f"layers {said}", self.layers))
+        self._set("layers", LAYERS(f"The layers {said}", self.layers))
         for share in ("start", "end"):
             self._set(share, SHARE(f"The {share} {said}", getattr(self, share)))
         if self.start >= self.end:
@@ -154,20 +165,12 @@ def parse_image_prompt(given: Any) -> ImageReference:
         return ImageReference(**given)
     if not isinstance(given, str) or is_file(given):
         return ImageReference(given)
-    read = re.fullmatch(GIVEN, given) if len(given) <= LONGEST else None
-    if read is None:
+    if not given.strip() or len(given) > LONGEST:
         raise BadOptionError(f"An image prompt is given {WAYS}, not {shown(given)}.")
-    parts = re.findall(rf",({PART})=((?:(?!,(?:{PART})=).)+)", read["more"])
-    said = dict(parts)
-    if len(said) < len(parts):
-        raise BadOptionError(f"The image prompt {shown(given)} says a thing twice.")
-    if "noise" in said and not re.fullmatch(NUMBER, said["noise"]):
-        raise BadOptionError(
-            f"The noise of an image prompt is a number from 0 to 1, not "
-            f"{shown(said['noise'])}."
-        )
+    image, read = _split(given)
+    said = _parts_of(image, read["more"])
     return ImageReference(
-        read["image"],
+        image,
         _number(read["weight"], 1.0),
         adapter=said.get("adapter"),
         layers=said.get("layers", "all"),
@@ -176,6 +179,61 @@ def parse_image_prompt(given: Any) -> ImageReference:
         start=_number(read["start"], 0.0),
         end=_number(read["end"], 1.0),
     )
+
+
+def _split(given: str) -> tuple[str, "re.Match[str]"]:
+    """Return the image, the longest name that a file has, and what is said of it.
+
+    Raises:
+        BadOptionError: what stands behind a file cannot be read.
+    """
+    signs = () if is_of_web(given) else re.finditer("[=,@:]", given)
+    files = [each.start() for each in signs if is_file(given[: each.start()])]
+    if not files:
+        whole = GIVEN.fullmatch(given)
+        assert whole is not None  # all of it may be the name of a file
+        return whole["image"], whole
+    file, rest = given[: files[-1]], given[files[-1] :]
+    read = BEHIND.fullmatch(rest)
+    if read is None:
+        word = re.match(r", ?(\w+)=", rest)
+        raise BadOptionError(
+            f"What stands behind {shown(file)}, {shown(rest)}, says nothing of an "
+            f"image prompt, which is given {WAYS}; other parts are {_listed()}."
+            + (near_miss(word[1], PARTS) if word else "")
+        )
+    return file, read
+
+
+def _listed() -> str:
+    *others, last = (way for name, way in PARTS.items() if name != "layers")
+    return f"{', '.join(others)} and {last}"
+
+
+def _parts_of(image: str, more: str) -> dict[str, str]:
+    """Return what is said of an image by the names of the parts.
+
+    Raises:
+        BadOptionError: a thing is said twice, or not at all, or is no number.
+    """
+    parts = PART_SAID.findall(more)
+    said = dict(parts)
+    if len(said) < len(parts):
+        raise BadOptionError(
+            f"Of the image prompt {shown(image)} a thing is said twice: {more[1:]}."
+        )
+    for name, value in parts:
+        if not value.strip():
+            raise BadOptionError(
+                f"The {name} of the image prompt {shown(image)} is empty; write "
+                f"{PARTS[name]}, or leave it out."
+            )
+    if "noise" in said and not re.fullmatch(NUMBER, said["noise"]):
+        raise BadOptionError(
+            f"The noise of the image prompt {shown(image)} is a number from 0 to 1, "
+            f"not {shown(said['noise'])}."
+        )
+    return said
 
 
 def images_of(given: Any) -> tuple[Any, Any, str]:
@@ -188,12 +246,13 @@ def images_of(given: Any) -> tuple[Any, Any, str]:
     if isinstance(given, Mapping):
         adapter = given.get("adapter") or ""
         return given.get("image"), given.get("mask"), str(adapter)
-    if not isinstance(given, str) or len(given) > LONGEST:
+    read = None
+    if isinstance(given, str) and len(given) <= LONGEST:
+        read = GIVEN.fullmatch(given)
+    if read is None:
         return given, None, ""
-    read = re.fullmatch(GIVEN, given)
-    parts = read["more"] if read else ""
-    said = dict(re.findall(rf",({PART})=((?:(?!,(?:{PART})=).)+)", parts))
-    return read["image"] if read else given, said.get("mask"), said.get("adapter", "")
+    said = dict(PART_SAID.findall(read["more"]))
+    return read["image"], said.get("mask"), said.get("adapter", "")
 
 
 def image_prompts(name: str, value: Any) -> tuple[ImageReference, ...]:
@@ -226,13 +285,17 @@ def require_seen(given: Sequence[ImageReference], init_image: Any) -> None:
             )
 
 
+def is_words(mask: Any) -> bool:
+    """Tell whether a mask is words that find something, and names no image."""
+    if not isinstance(mask, str) or is_file(mask) or is_of_web(mask):
+        return False
+    return not re.search(r"\.\w{3,4}$", mask)
+
+
 def _mask(name: str, value: Any) -> Any:
     """Take a mask: an image, or words that find what is in another."""
-    if isinstance(value, str) and not (is_file(value) or is_of_web(value)):
-        if re.search(r"\.\w{3,4}$", value):
-            return checks.picture(name, value)  # which says that there is none
-        return checks.mask_prompt(name, value)
-    return checks.picture(name, value)
+    check = checks.mask_prompt if is_words(value) else checks.picture
+    return check(name, value)
 
 
 def _number(said: str | None, usual: float) -> float:

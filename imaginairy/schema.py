@@ -18,6 +18,7 @@ from imaginairy.prompt_fields.editing import EditingFields
 from imaginairy.prompt_fields.finishing import FinishingFields
 from imaginairy.prompt_fields.models import ModelFields
 from imaginairy.prompt_fields.sampling import SamplingFields
+from imaginairy.prompt_fields.seeing import SeeingFields
 from imaginairy.prompt_fields.size import SizeFields
 from imaginairy.prompt_fields.wording import WordingFields
 from imaginairy.recorded import fields_recorded, recorded
@@ -30,6 +31,7 @@ MAX_RANDOM_SEED = 1_000_000_000
 class ImaginePrompt(
     ModelFields,
     FinishingFields,
+    SeeingFields,
     ControlFields,
     EditingFields,
     SizeFields,

@@ -13,20 +13,21 @@ from imaginairy.cli.run import say
 from imaginairy.cli.words_again import adapters_outside
 from imaginairy.control import said_of
 from imaginairy.errors import BadOptionError, UnknownModelError
-from imaginairy.image_prompt import images_of
+from imaginairy.image_prompt import images_of, is_words
 from imaginairy.log import shortened
 from imaginairy.lora import loras, loras_in
 from imaginairy.recorded import pictures
 from imaginairy.schema import ImaginePrompt
+from imaginairy.sources import image_prompts
 from imaginairy.sources.adapters import adapter_source, locate_adapter
 from imaginairy.sources.catalog import find
 from imaginairy.sources.control_rows import KINDS
 from imaginairy.sources.controls import control_on_disk, lying
 from imaginairy.sources.fetch import on_disk, source_of
 from imaginairy.sources.locate import locate
-from imaginairy.sources.roles import CONTROL, DRAWS, ROLES
-from imaginairy.sources.rows import ControlRow, NoWeights
-from imaginairy.sources.shelves import CONTROLS
+from imaginairy.sources.roles import CONTROL, DRAWS, IMAGE_PROMPT, ROLES
+from imaginairy.sources.rows import ControlRow, ImagePromptRow, NoWeights
+from imaginairy.sources.shelves import CONTROLS, IMAGE_ADAPTERS
 from imaginairy.weighted_prompt import PromptText, weighted_prompts
 
 ROLE_OF = {role.option: name for name, role in ROLES.items() if role.option}
@@ -125,10 +126,7 @@ def named_outside(
         elif name == "controls":
             yield from _controls(value)
         elif name == "image_prompts":
-            for each in [value] if isinstance(value, str | Mapping) else value:
-                yield from (
-                    Named(name, _quoted(part)) for part in images_of(each) if part
-                )
+            yield from _image_prompts(value)
         elif name in ROLE_OF:
             model = checks.parse_refiner(value)[0] if name == "refiner" else str(value)
             yield from _model(name, model)
@@ -176,6 +174,28 @@ def _controls(value: Any) -> Iterator[Named]:
             )
         if image is not None:
             yield Named("controls", _quoted(image))
+
+
+def _image_prompts(value: Any) -> Iterator[Named]:
+    """Yield the images, the masks that are no words, and IP-Adapters in no folder."""
+    for each in [value] if isinstance(value, str | Mapping) else value:
+        image, mask, adapter = images_of(each)
+        pictures = [image, mask] if mask and not is_words(mask) else [image]
+        yield from (Named("image_prompts", _quoted(part)) for part in pictures)
+        listed = find(IMAGE_PROMPT, adapter) if adapter else None
+        if isinstance(listed, ImagePromptRow):
+            if not image_prompts.image_prompt_on_disk(image_prompts.lying(listed)):
+                said = f"{_quoted(adapter)} from {source_of(listed)}"
+                yield Named("image_prompts", said)
+            continue
+        try:
+            row = locate_adapter(adapter, shelf=IMAGE_ADAPTERS) if adapter else None
+        except UnknownModelError:
+            row = None
+        if row is not None and not row.is_known:
+            source = adapter_source(row)
+            said = _quoted(adapter) + (f" from {source}" if source else "")
+            yield Named("image_prompts", said)
 
 
 def _model(field: str, name: str) -> Iterator[Named]:

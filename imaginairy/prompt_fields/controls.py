@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from imaginairy import checks
 from imaginairy.control import Control, controls
 from imaginairy.fields import option
-from imaginairy.image_prompt import ImageReference, image_prompts
 from imaginairy.needs import A_CONTROL
 from imaginairy.prompt_fields.editing import ImageLike
 
@@ -37,14 +36,6 @@ class ControlFields:
         "says of it.",
         checks.flag, False, section="Controls", needs=(A_CONTROL,),
         also=("guess_mode",),
-    )  # fmt: skip
-    image_prompts: tuple[ImageReference, ...] = option(
-        "Image prompt (IP-Adapter): an image that says what to draw beside the text, "
-        "as FILE or FILE=0.6; also FILE=0.6,layers=style (or composition), "
-        "FILE,mask=MASK where MASK is an image or words, FILE,adapter=NAME,noise=0.2 "
-        "and, for a part of the steps, FILE@0-0.7. May be given several times.",
-        image_prompts, (), section="Controls", called="image_prompt",
-        also=("image_prompt", "ip_adapter_image"),
     )  # fmt: skip
     depth_image: "ImageLike | None" = option(
         "How near things are, as a grey image in which what is nearest is white, for "

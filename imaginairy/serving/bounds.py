@@ -105,9 +105,7 @@ class Bounds:
             for control in prompt.controls:
                 require_adapter(control.name, offered, "control")
         for each in prompt.image_prompts:
-            if each.adapter is not None:
-                offered = self.offer.image_adapters(str(prompt.model))
-                require_adapter(each.adapter, offered, "image prompt's adapter")
+            self.offer.image_adapter(str(prompt.model), each.adapter)
 
     def _require_short(self, name: str, value: Any) -> None:
         """Refuse texts that take long to read, before anything is read of them."""

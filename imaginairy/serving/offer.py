@@ -11,15 +11,23 @@ from imaginairy.checks import parse_refiner
 from imaginairy.errors import BadOptionError, near_miss, shown
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.refusals import NotOfferedError
+from imaginairy.sources import image_prompts
 from imaginairy.sources.adapter_folders import files
 from imaginairy.sources.adapters import is_path
-from imaginairy.sources.catalog import models_for
+from imaginairy.sources.catalog import known, models_for
 from imaginairy.sources.control_rows import KINDS
 from imaginairy.sources.controls import control_on_disk, controls_for, lying
 from imaginairy.sources.fetch import on_disk
-from imaginairy.sources.roles import ROLES
-from imaginairy.sources.rows import BundledFolder, LocalPath, ModelRow, NoWeights
-from imaginairy.sources.shelves import CONTROLS, IMAGE_ADAPTERS
+from imaginairy.sources.image_prompts import image_prompt_on_disk
+from imaginairy.sources.roles import IMAGE_ENCODER, ROLES
+from imaginairy.sources.rows import (
+    BundledFolder,
+    ImagePromptRow,
+    LocalPath,
+    ModelRow,
+    NoWeights,
+)
+from imaginairy.sources.shelves import CONTROLS
 
 MOST_SHOWN = 12
 ANY_PATH = r"(?<![\w/:.])(?:~|[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+"
@@ -79,8 +87,8 @@ class Offer:
 
     def adapters(self, model: str) -> list[str]:
         """Return the names of the adapters in the server's folders, for a model."""
-        home = next(home_of(row) for row in self.models.values() if row.name == model)
-        return list(dict.fromkeys(name for name, _ in files(home) if not is_path(name)))
+        found = files(self._home(model))
+        return list(dict.fromkeys(name for name, _ in found if not is_path(name)))
 
     def controls(self, model: str) -> list[str]:
         """Return the names of the controls on this machine, for a model.
@@ -98,10 +106,41 @@ class Offer:
         return list(dict.fromkeys([*words, *(each.name for each in here), *found]))
 
     def image_adapters(self, model: str) -> list[str]:
-        """Return the names of the IP-Adapters on this machine, for a model."""
-        home = next(home_of(row) for row in self.models.values() if row.name == model)
-        found = (name for name, _ in files(home, IMAGE_ADAPTERS) if not is_path(name))
-        return list(dict.fromkeys(found))
+        """Return the names of the IP-Adapters on this machine, for a model.
+
+        Those of the catalog are there with what sees for them.
+        """
+        home = self._home(model)
+        here = [
+            row.name
+            for row in self._image_adapters_for(model)
+            if image_prompt_on_disk(image_prompts.lying(row, home))
+            and on_disk(known(IMAGE_ENCODER, row.encoder))
+        ]
+        found = (name for name in image_prompts.own_names(home) if not is_path(name))
+        return list(dict.fromkeys([*here, *found]))
+
+    def image_adapter(self, model: str, name: str | None) -> str | None:
+        """Return an IP-Adapter that a request names for a model, or the usual one.
+
+        None where none is known for that.
+
+        Raises:
+            NotOfferedError: it would have to be fetched, or is none of the server's.
+        """
+        listed = self._image_adapters_for(model)
+        meant = listed[0].name if name is None and listed else name
+        if meant is not None:
+            require_adapter(meant, self.image_adapters(model), "IP-Adapter")
+        return meant
+
+    def _image_adapters_for(self, model: str) -> Sequence[ImagePromptRow]:
+        row = next(row for row in self.models.values() if row.name == model)
+        bundled = isinstance(row.weights, BundledFolder)
+        return image_prompts.adapters_for(row.family, bundled=bundled)
+
+    def _home(self, model: str) -> Path | None:
+        return next(home_of(row) for row in self.models.values() if row.name == model)
 
     def public(self, prompt: ImaginePrompt) -> ImaginePrompt:
         """Return a prompt as a request would name its models."""

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from imaginairy.errors import UnknownModelError
-from imaginairy.sources import hub
+from imaginairy.sources import hub, image_prompts
 from imaginairy.sources.adapters import named_in_folders
 from imaginairy.sources.catalog import MODELS
 from imaginairy.sources.controls import control_on_disk, lying
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.locate import existing
 from imaginairy.sources.repo_names import REPO_NAME
-from imaginairy.sources.rows import ControlRow
-from imaginairy.sources.shelves import ADAPTERS, CONTROLS
+from imaginairy.sources.rows import ControlRow, ImagePromptRow
+from imaginairy.sources.shelves import ADAPTERS, CONTROLS, IMAGE_ADAPTERS
 
 
 def here(name: str) -> tuple[Path, str | None]:
@@ -30,6 +30,8 @@ def here(name: str) -> tuple[Path, str | None]:
             place = on_disk(row)
             if place is None and isinstance(row, ControlRow):
                 place = control_on_disk(lying(row))
+            elif place is None and isinstance(row, ImagePromptRow):
+                place = image_prompts.image_prompt_on_disk(image_prompts.lying(row))
             if place:
                 return place, row.licence
             raise UnknownModelError(
@@ -38,7 +40,7 @@ def here(name: str) -> tuple[Path, str | None]:
             )
     if path := existing(name):
         return path, None
-    for shelf in (ADAPTERS, CONTROLS):
+    for shelf in (ADAPTERS, CONTROLS, IMAGE_ADAPTERS):
         if path := named_in_folders(name, shelf=shelf):
             return path, None
     if not REPO_NAME.fullmatch(name):

@@ -31,9 +31,9 @@ def row(
     path = f"{folder}/{name}.safetensors"
     return ImagePromptRow(
         role=IMAGE_PROMPT,
-        name=name.replace("_", "-"),
+        name=name.replace("_", "-").lower(),
         family=family,
-        aliases=(name,),
+        aliases=(name.lower(),),
         summary=says,
         weights=HubFile(REPO, path, size=size, sha256=sha256),
         licence=APACHE,
@@ -55,6 +55,10 @@ IMAGE_PROMPT_ROWS: tuple[ImagePromptRow, ...] = (
     row("sd1", "ip-adapter-plus-face_sd15", "reads a face closely"),
     row("sd1", "ip-adapter-full-face_sd15", "reads all of a face"),
     row("sd1", "ip-adapter_sd15_light", "reads an image and leaves more to the text"),
+    row(
+        "sd1", "ip-adapter_sd15_vit-G", "reads an image by a larger image encoder",
+        encoder=BIG_G,
+    ),
     row(
         "sdxl", "ip-adapter_sdxl_vit-h", "reads an image as a whole",
         size=698391064,
@@ -81,7 +85,7 @@ IMAGE_ENCODER_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=IMAGE_ENCODER,
         name=BIG_G,
-        summary="OpenCLIP ViT-bigG/14, which sees for the first IP-Adapter for SDXL",
+        summary="OpenCLIP ViT-bigG/14, which sees for those that say so",
         weights=HubRepo(REPO, folder="sdxl_models/image_encoder"),
         licence="MIT",
     ),

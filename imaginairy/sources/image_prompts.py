@@ -1,22 +1,26 @@
 """Where IP-Adapters lie, which read image prompts: by family, by name or place."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from imaginairy.errors import UnknownModelError, near_miss, shown
 from imaginairy.families.table import family_named
-from imaginairy.sources.adapter_folders import Folders
+from imaginairy.sources.adapter_folders import Folders, around
 from imaginairy.sources.adapters import locate_adapter, named_in_folders
 from imaginairy.sources.catalog import find
 from imaginairy.sources.control_files import control_files
 from imaginairy.sources.fetch import fetch, on_disk
 from imaginairy.sources.image_prompt_rows import IMAGE_PROMPT_ROWS
+from imaginairy.sources.repo_names import repo_of
 from imaginairy.sources.roles import IMAGE_PROMPT, ROLES
 from imaginairy.sources.rows import BundledFolder, ImagePromptRow, LocalPath
 from imaginairy.sources.shelves import IMAGE_ADAPTERS
 
 FACE_ID = "faceid"
 """What is in the names of those that want the vector of a face recogniser."""
+AMONG, CALLED = "controlnet", "(?i)ip.?adapter"
+"""Where IP-Adapters lie among others, and what their names have in them."""
 
 
 def adapters_for(family: str, *, bundled: bool = False) -> tuple[ImagePromptRow, ...]:
@@ -56,8 +60,8 @@ def locate_image_prompt(
                 f"No IP-Adapter is known for {_titled(family, bundled)}; give the path "
                 "of one, as FILE,adapter=PATH."
             )
-        return _lying(known[0], model)
-    if FACE_ID in name.lower().replace("-", "").replace("_", ""):
+        return lying(known[0], model)
+    if _wants_a_face(name):
         raise UnknownModelError(
             f"The IP-Adapter {shown(name)} is a FaceID model, which reads what a face "
             "recogniser gives that may not be used freely; use a plain, Plus, "
@@ -72,7 +76,7 @@ def locate_image_prompt(
                 f"model is of {_titled(family, bundled)}; give "
                 f"{others or 'the path of one for that'}."
             )
-        return _lying(row, model)
+        return lying(row, model)
     try:
         found = locate_adapter(name, model, shelf=IMAGE_ADAPTERS)
     except UnknownModelError as error:
@@ -116,7 +120,7 @@ def fetch_image_prompt(row: ImagePromptRow) -> Path:
     return image_prompt_on_disk(row) or fetch(row)
 
 
-def _lying(row: ImagePromptRow, model: Path | None) -> ImagePromptRow:
+def lying(row: ImagePromptRow, model: Path | None = None) -> ImagePromptRow:
     """Return a row of the catalog, or where another tool keeps the same."""
     if image_prompt_on_disk(row):
         return row
@@ -125,8 +129,30 @@ def _lying(row: ImagePromptRow, model: Path | None) -> ImagePromptRow:
     return replace(row, weights=LocalPath(path)) if path else row
 
 
+def own_names(model: Path | None = None) -> list[str]:
+    """Return the names of the files in the folders that may be IP-Adapters.
+
+    Of those that lie among ControlNets, as the web UIs have it, or among models their
+    names tell.
+    """
+    near = None if model is None else around(model)[0]
+    found = [
+        name
+        for name, path in Folders(IMAGE_ADAPTERS).files(model)
+        if re.search(CALLED, path.stem)
+        or not (path.parent == near or AMONG in str(path.parent).lower())
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _wants_a_face(name: str) -> bool:
+    """Tell whether a name is that of a FaceID model, or of a repository of these."""
+    named = name if repo_of(name) else re.split(r"[/\\]", name)[-1]
+    return FACE_ID in re.sub("[-_]", "", named.lower())
+
+
 def _unknown(name: str, of: str, known: list[str], model: Path | None) -> str:
-    own = [stem for stem, _ in Folders(IMAGE_ADAPTERS).files(model)]
+    own = own_names(model)
     there = ", ".join(dict.fromkeys([*known, *own])) or "none"
     return (
         f"There is no IP-Adapter {shown(name)} for {of}; there are {there}; give one "

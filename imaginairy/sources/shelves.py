@@ -81,11 +81,15 @@ CONTROLS = Shelf(
 IMAGE_ADAPTERS = Shelf(
     noun="IP-Adapter",
     variable="IMAGINAIRY_IMAGE_PROMPTS",
-    beside=("ipadapter", "ipadapters", "ip_adapter", "ip-adapter", "ip_adapters"),
+    beside=(
+        "ipadapter", "ipadapters", "ip_adapter", "ip-adapter", "ip_adapters",
+        "controlnet", "extensions/sd-webui-controlnet/models",
+    ),
     own="image_prompts",
     usual=("ip_adapter", "pytorch_model", "model"),
     by_folder=True,
-)
+    example=" A weight is written FILE=0.6, before the adapter.",
+)  # fmt: skip
 """IP-Adapters, which read image prompts."""
 
 OF_ROLE = {"control": CONTROLS, "image-prompt": IMAGE_ADAPTERS}

@@ -267,7 +267,8 @@ def test_help_has_its_sections_in_order_and_breaks_no_option() -> None:
     ran = CliRunner().invoke(aimg, ["imagine", "--help"], terminal_width=60)
     heads = re.findall(r"^(\w[\w ]+):$", ran.stdout, re.M)
     assert heads == [
-        "Prompt", "Size", "Sampling", "Editing", "Controls", "Finishing", "Output",
+        "Prompt", "Size", "Sampling", "Editing", "Controls", "Image prompts",
+        "Finishing", "Output",
             "Model",
         "Logging and help",
     ]  # fmt: skip
