@@ -43,7 +43,10 @@ SAID = (
     rf"(?:@(?P<start>{NUMBER})-(?P<end>{NUMBER}))?"
 )
 BEHIND = re.compile(SAID, re.S)
-GIVEN = re.compile(rf"(?P<image>.+?){SAID}", re.S)
+VALUE = rf"(?:(?!{PART})[^=&])+(?:=[^=&]*?|(?!=))"
+QUERY = rf"[a-z]+://(?:(?!{PART})[^?])+\?{VALUE}(?:&{VALUE})*"
+"""Of an address; the number of `?v=2` is no weight."""
+GIVEN = re.compile(rf"(?P<image>{QUERY}|.+?){SAID}", re.S)
 WAYS = "as FILE, FILE=0.6 or FILE=0.6,layers=style@0-0.7"
 
 
@@ -117,7 +120,8 @@ class ImageReference:
     def __str__(self) -> str:
         """Return it as it is given in a line; an image in memory has no words."""
         image = self.image if isinstance(self.image, LazyLoadingImage) else "image"
-        weight = "" if self.weight == 1 else f"={self.weight!r}"
+        usual = self.weight == 1 and not re.search(f"={NUMBER}$", str(image))
+        weight = "" if usual else f"={self.weight!r}"
         more = f",adapter={self.adapter}" if self.adapter else ""
         more += "" if self.layers == "all" else f",layers={self.layers}"
         more += f",noise={self.noise!r}" if self.noise else ""
@@ -161,8 +165,8 @@ def parse_image_prompt(given: Any) -> ImageReference:
     """
     if isinstance(given, ImageReference):
         return given
-    if isinstance(given, Mapping) and "image" in given and set(given) <= {*FIELDS}:
-        return ImageReference(**given)
+    if isinstance(given, Mapping):
+        return ImageReference(**_named(given))
     if not isinstance(given, str) or is_file(given):
         return ImageReference(given)
     if not given.strip() or len(given) > LONGEST:
@@ -179,6 +183,23 @@ def parse_image_prompt(given: Any) -> ImageReference:
         start=_number(read["start"], 0.0),
         end=_number(read["end"], 1.0),
     )
+
+
+def _named(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is said of an image prompt by the names of its parts.
+
+    Raises:
+        BadOptionError: it has no image, or there is no such part.
+    """
+    for name in given:
+        if name not in FIELDS:
+            raise BadOptionError(
+                f"An image prompt has no {shown(name)}; what may be said of one is "
+                f"{', '.join(FIELDS)}." + near_miss(str(name), FIELDS)
+            )
+    if "image" not in given:
+        raise BadOptionError("An image prompt without an image says nothing; give one.")
+    return given
 
 
 def _split(given: str) -> tuple[str, "re.Match[str]"]:

@@ -36,7 +36,8 @@ BAD: list[tuple[Any, str]] = [
     ("   ", "An image prompt is given as FILE, FILE=0.6 or"),
     ("x" * 5000, "An image prompt is given as FILE, FILE=0.6 or"),
     (3, "is a path, a web address or a picture, not"),
-    ({"imag": "a.png"}, "is a path, a web address or a picture, not"),
+    ({"imag": "a.png"}, "has no 'imag'; what may be .* Did you mean 'image'?"),
+    ({"weight": 1}, "An image prompt without an image says nothing; give one"),
     ("a.png=9", r"weight of the image prompt 'a\.png' 9\.0 is out of range"),
     ("a.png=x", r"behind 'a\.png', '=x', says nothing of an image prompt"),
     ("a.png@0.5", r"behind 'a\.png', '@0\.5', says nothing of an image prompt"),
@@ -92,11 +93,16 @@ def test_a_mask_is_a_file_or_words(mask: str) -> None:
         parse_image_prompt("a.png,mask=a, b")
 
 
-def test_an_address_is_an_image() -> None:
-    url = "https://a.example:81/x.png?a=1,b=2"
-    for behind, parts in BEHIND.items():
-        reference = parse_image_prompt(url + behind)
-        assert (said(reference), str(reference.image)) == (parts, url)
+@pytest.mark.parametrize("asks", ["", "?v=2", "?a=b&width=512", "?x&y=", "?a=1,b=c"])
+@pytest.mark.parametrize("behind", BEHIND)
+def test_an_address_is_an_image(asks: str, behind: str) -> None:
+    url = f"https://a.example:81/x,y=1.png{asks}"
+    reference = parse_image_prompt(url + behind)
+    assert (said(reference), str(reference.image)) == (BEHIND[behind], url)
+    again = parse_image_prompt(str(reference))
+    assert (said(again), str(again.image)) == (BEHIND[behind], url)
+    unclear = ImageReference("https://a.example/x?a=1,b=2")
+    assert str(parse_image_prompt(str(unclear)).image) == str(unclear.image)
 
 
 @pytest.mark.parametrize(("given", "message"), BAD, ids=[str(k)[:30] for k, _ in BAD])

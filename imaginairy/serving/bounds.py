@@ -199,7 +199,7 @@ def _model(bounds: Bounds, name: str, value: Any) -> str:
 
 def _controls(bounds: Bounds, name: str, value: Any) -> Any:
     """Take controls that have no image of their own; names are looked at later."""
-    for each in [value] if isinstance(value, str | Mapping) else value or ():
+    for each in _several(value):
         if said_of(each)[1] is not None:
             raise RefusedError(
                 f"A control of a request has no image of its own, as {shown(each, 60)} "
@@ -208,13 +208,18 @@ def _controls(bounds: Bounds, name: str, value: Any) -> Any:
     return value
 
 
+def _several(value: Any) -> Iterable[Any]:
+    """Return what is given, one or several."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
 def _image_prompts(bounds: Bounds, name: str, value: Any) -> Any:
     """Take images that come along, as base64 or as objects with an `image` of it.
 
     A mask comes along as a data URL, so that no text is taken for the name of a file.
     """
     taken = []
-    for each in [value] if isinstance(value, str | Mapping) else value or ():
+    for each in _several(value):
         said = dict(each) if isinstance(each, Mapping) else {"image": each}
         said["image"] = _upload(bounds, f"The image of {name}", said.get("image"))
         mask = said.get("mask")
@@ -258,6 +263,7 @@ RULES: Mapping[str, Rule] = {
         *("prompt", "negative_prompt", "seed", "clip_skip", "empty_negative"),
         *("best_of", "variation_strength", "variation_seed"),
         *("prompt_strength", "steps", "sampler_type", "schedule", "eta", "speed"),
+        "image_guidance",
         *("guidance_rescale", "guidance_interval", "perpendicular_negative", "apg"),
         *("dynamic_threshold", "prediction"),
         *("width", "height", "draw_size", "original_size", "crop", "target_size"),

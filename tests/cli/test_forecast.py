@@ -13,6 +13,12 @@ from imaginairy.cli.forecast_words import in_time, memory_line
 from imaginairy.cli.rates import Kind, Rate
 from imaginairy.conversion.convert import convert
 from tests.support.commands import Run, assert_refused
+from tests.support.tiny import tiny_pipeline
+from tests.support.tiny_image_prompts import (
+    saved_ip_adapter,
+    tiny_encoder,
+    tiny_ip_adapter,
+)
 
 SMALL = ("-w", "64", "-h", "64")
 
@@ -287,3 +293,41 @@ def test_the_memory_told_is_the_most_that_is_taken() -> None:
     said = memory_line({**told, "computed_in": "float32"})
     assert said.startswith("about 2.00 GB for weights in float32 and 5.00 GB for an")
     assert said.endswith("more slowly")
+
+
+def test_what_reads_image_prompts_is_told_and_left_out_where_it_is_not_here(
+    run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64)).save("dog.png")
+    tiny_encoder().save_pretrained("image_encoder")
+    both = tiny_ip_adapter("plus", tiny_pipeline().unet)
+    saved_ip_adapter(both, Path("reader.safetensors"))
+
+    def told(image: str, model: object) -> list[tuple[str, str, bool]]:
+        words = ("", *SMALL, "--image-prompt", image, "--model", model)
+        models = plan_of(run, *words)["models"]
+        roles = ("image-prompt", "image-encoder")
+        found = [each for each in models if each["role"] in roles]
+        assert all(each["origin"] or each["path"] for each in found)
+        return sorted((m["role"], m["name"], bool(m["path"])) for m in found)
+
+    usual = [
+        ("image-encoder", "clip-vit-h-image", False),
+        ("image-prompt", "ip-adapter-sd15", False),
+    ]
+    assert told("dog.png", tiny_folder) == told("dog.png", "sd15") == usual
+    assert told("dog.png", "some/model") == []
+    mine = [("image-prompt", "me/mine", False)]
+    assert told("dog.png,adapter=me/mine", tiny_folder) == mine
+    assert told("dog.png,adapter=me/mine", "some/model") == mine
+    here = told("dog.png,adapter=reader.safetensors", tiny_folder)
+    names = [("image-encoder", "image_encoder"), ("image-prompt", "reader.safetensors")]
+    assert [(role, Path(name).name, is_here) for role, name, is_here in here] == [
+        (role, name, True) for role, name in names
+    ]
+    words = ("a fox", "--image-prompt", "dog.png,adapter=ip-adaptor", "--plan")
+    assert_refused(
+        run("imagine", *words, "--model", tiny_folder), "no IP-Adapter 'ip-adaptor'"
+    )

@@ -274,3 +274,30 @@ def test_controls_of_the_catalog_need_none_once_they_are_here(
     bare.mkdir(exist_ok=True)
     (bare / "control_v11p_sd15_canny.pth").touch()
     assert not [*named_outside({"controls": [{"name": "sd15-canny"}]})]
+
+
+def test_images_and_what_reads_them_need_one(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGINAIRY_IMAGE_PROMPTS", str(bare))
+    bare.mkdir(exist_ok=True)
+    (bare / "mine.safetensors").touch()
+    (bare / "ip-adapter-plus_sd15.safetensors").touch()
+
+    def named(**said: str) -> list[str]:
+        found = [*named_outside({"image_prompts": [{"image": "/a/b.png", **said}]})]
+        assert {each.field for each in found} == {"image_prompts"}
+        assert found[0].what == "'/a/b.png'"
+        return [each.what for each in found[1:]]
+
+    for said in ({}, {"mask": "the hat"}, {"adapter": "mine"}):
+        assert named(**said) == []
+    assert named(adapter="ip-adapter-plus-sd15") == []
+    assert named(mask="left.png") == ["'left.png'"]
+    assert named(mask="https://a.example/m") == ["'https://a.example/m'"]
+    for name in ("ip-adapter-sd15", "h94/IP-Adapter:x.bin"):
+        (what,) = named(adapter=name)
+        assert what == f"'{name}' from https://huggingface.co/h94/IP-Adapter"
+    line = "/a/b.png=0.5,mask=left.png,adapter=me/x"
+    whats = [each.what for each in named_outside({"image_prompts": [line]})]
+    assert [what.split()[0] for what in whats] == ["'/a/b.png'", "'left.png'", "'me/x'"]

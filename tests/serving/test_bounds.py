@@ -3,6 +3,7 @@
 import base64
 import io
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +121,37 @@ def test_pictures_come_along() -> None:
 def test_paths_and_addresses_are_not_read(value: Any) -> None:
     with pytest.raises(RefusedError, match="init_image is a picture as base64"):
         BOUNDS.value("init_image", value)
+
+
+def test_image_prompts_come_along_and_name_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("a.png")
+    monkeypatch.setenv("IMAGINAIRY_IMAGE_PROMPTS", str(tmp_path))
+    Path("mine.bin").write_bytes(b"")
+    mask = f"data:image/png;base64,{upload()}"
+    said = {"image": upload(), "weight": 0.5, "mask": mask, "adapter": "mine"}
+    prompt = BOUNDS.prompt({"prompt": "", "image_prompts": [said, said]})
+    for image in prompt.image_prompts:
+        assert isinstance(image.image, Image.Image)
+        assert isinstance(image.mask, Image.Image)
+        assert (image.weight, image.adapter) == (0.5, "mine")
+    assert bytes_held([prompt]) == 4 * 4 * 64 * 64
+
+    def refused(value: Any, match: str, kind: type[Exception] = RefusedError) -> None:
+        with pytest.raises(kind, match=match):
+            BOUNDS.prompt({"prompt": "a fox", "image_prompts": value})
+
+    for value in ("a.png", ["a.png=0.5"], {"image": "a.png"}, {"weight": 1}, [3]):
+        refused(value, "The image of image_prompts is a picture as base64")
+    refused({**said, "mask": "a.png"}, "mask of image_prompts is a data URL, not 'a")
+    refused({**said, "mask": "a fox"}, "mask of image_prompts is a data URL")
+    refused({**said, "adapter": "me/mine"}, "has no IP-Adapter 'me/mine'; it has mine")
+    refused({**said, "nonsense": 1}, "image prompt has no 'nonsense'", BadOptionError)
+    refused(7, "The image of image_prompts is a picture as base64")
+    with pytest.raises(BadOptionError, match="controls are controls, each as"):
+        BOUNDS.prompt({"prompt": "a fox", "controls": 7})
 
 
 def test_uploads_that_are_no_pictures_are_refused() -> None:

@@ -13,7 +13,7 @@ from imaginairy.serving.refusals import NotOfferedError
 from imaginairy.sources.catalog import known
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
-from imaginairy.sources.shelves import CONTROLS
+from imaginairy.sources.shelves import CONTROLS, IMAGE_ADAPTERS
 
 
 def row(path: str) -> ModelRow:
@@ -110,6 +110,35 @@ def test_so_are_controls_and_those_that_need_not_be_fetched(
     for name in ("me/mine", str(tmp_path / "mine.safetensors"), "../mine", "depth"):
         with pytest.raises(NotOfferedError, match="This server has no control '"):
             require_adapter(name, names, "control")
+
+
+def test_no_request_has_what_reads_image_prompts_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.setenv(IMAGE_ADAPTERS.variable, str(folder))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    offer = Offer({"sd15": known(DRAWS, "sd15"), "sd21": known(DRAWS, "sd21")})
+    (folder / "mine.bin").write_bytes(b"")
+    (folder / "ip-adapter_sd15.safetensors").write_bytes(b"")
+    there = ["mine", "ip-adapter_sd15"]
+    assert sorted(offer.image_adapters("sd15")) == sorted(there)
+    assert offer.image_adapter("sd15", "mine") == "mine"
+    assert offer.image_adapter("sd21", None) is None
+    fetched = (None, "ip-adapter-sd15", "me/mine", "../mine", str(folder / "mine.bin"))
+    for name in fetched:
+        with pytest.raises(NotOfferedError, match="This server has no IP-Adapter '"):
+            offer.image_adapter("sd15", name)
+    encoder = tmp_path / "hub/models--h94--IP-Adapter/snapshots/1/models/image_encoder"
+    encoder.mkdir(parents=True)
+    refs = encoder.parents[3] / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("1")
+    (encoder / "config.json").write_text("{}")
+    (encoder / "model.safetensors").write_bytes(b"")
+    for name in (None, "ip-adapter-sd15"):
+        assert offer.image_adapter("sd15", name) == "ip-adapter-sd15"
 
 
 def test_prompts_name_models_as_requests_do() -> None:
