@@ -235,6 +235,20 @@ BESIDE_ROWS: tuple[ModelRow, ...] = (
         licence="MIT",
     ),
     ModelRow(
+        role="soft-edges",
+        name="hed",
+        aliases=("controlnet-hed",),
+        summary="HED: soft edges, as ControlNets learnt them",
+        weights=HubFile(
+            repo="lllyasviel/Annotators",
+            path="ControlNetHED.pth",
+            revision="982e7edaec38759d914a963c48c4726685de7d96",
+            size=29444406,
+            sha256="5ca93762ffd68a29fee1af9d495bf6aab80ae86f08905fb35472a083a4c7a8fa",
+        ),
+        licence="Apache-2.0, as its authors' code says",
+    ),
+    ModelRow(
         role="safety",
         name="stable-diffusion-safety-checker",
         summary="the checker that Stable Diffusion 1.x was published with",

@@ -133,6 +133,14 @@ ROLES: dict[str, Role] = {
         bundled=None,
         paths="a folder saved by transformers",
     ),
+    "soft-edges": Role(
+        noun="edge detector",
+        option=None,
+        published="hed",
+        bundled=None,
+        paths="a .pth or .safetensors file of HED's design",
+        is_file=True,
+    ),
     "safety": Role(
         noun="safety checker",
         option=None,
