@@ -45,9 +45,9 @@ def _number_options(command: F) -> F:
 @_number_options
 @click.option(
     "--hint-model", metavar="NAME",
-    help="depth, normal, softedge: what finds them, a model's name, the path of a file "
-    "or of a folder saved by transformers, or owner/repo; the published one of its "
-    "kind by default.",
+    help="depth, normal, softedge, segmentation: what finds them, a model's name, the "
+    "path of a file or of a folder saved by transformers, or owner/repo; the published "
+    "one of its kind by default.",
 )  # fmt: skip
 @outdir_option
 @extension_option("jpg blurs thin lines")
@@ -66,10 +66,10 @@ def hint_cmd(
 ) -> None:
     """Make hints of each FILE, a path or a web address: pictures that steer others.
 
-    KIND is canny, lines, scribble, depth, normal, softedge, blur, tile, colours,
-    shuffle or invert, or several of them with commas between. Hints are as large as
-    FILE and white on black where they are lines. A FILE that cannot be used is
-    reported and the others are done all the same; the exit code is not 0 then.
+    KIND is canny, lines, scribble, depth, normal, softedge, segmentation, blur,
+    tile, colours, shuffle or invert, or several of them with commas between. Hints
+    are as large as FILE and white on black where they are lines. A FILE that cannot be
+    used is reported and the others are done all the same; the exit code is not 0 then.
     """
     show_log(quiet=quiet)
 

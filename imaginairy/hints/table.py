@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.hints import colours, lines, relief
+from imaginairy.hints import classes, colours, lines, relief
 from imaginairy.hints.options import OPTIONS, HintOption
 
 
@@ -30,7 +30,7 @@ class HintKind:
         return OPTIONS.get(self.name, {})
 
 
-DEPTH, SOFT_EDGES = "depth", "soft-edges"
+DEPTH, SOFT_EDGES, SEGMENTER = "depth", "soft-edges", "segmenter"
 
 
 HINTS: dict[str, HintKind] = {
@@ -74,6 +74,13 @@ HINTS: dict[str, HintKind] = {
             relief.softedge,
             ("hed", "softedges"),
             role=SOFT_EDGES,
+        ),
+        HintKind(
+            "segmentation",
+            "What is where, each class of things in its colour of ADE20K.",
+            classes.segmentation,
+            ("seg", "segments"),
+            role=SEGMENTER,
         ),
         HintKind(
             "blur",

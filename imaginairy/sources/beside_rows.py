@@ -249,6 +249,14 @@ BESIDE_ROWS: tuple[ModelRow, ...] = (
         licence="Apache-2.0, as its authors' code says",
     ),
     ModelRow(
+        role="segmenter",
+        name="upernet-convnext-small",
+        aliases=("upernet",),
+        summary="UPerNet on ConvNeXt, small: 150 classes of things",
+        weights=HubRepo("openmmlab/upernet-convnext-small"),
+        licence="MIT",
+    ),
+    ModelRow(
         role="safety",
         name="stable-diffusion-safety-checker",
         summary="the checker that Stable Diffusion 1.x was published with",

@@ -141,6 +141,13 @@ ROLES: dict[str, Role] = {
         paths="a .pth or .safetensors file of HED's design",
         is_file=True,
     ),
+    "segmenter": Role(
+        noun="segmentation model",
+        option=None,
+        published="upernet-convnext-small",
+        bundled=None,
+        paths="a folder saved by transformers",
+    ),
     "safety": Role(
         noun="safety checker",
         option=None,
