@@ -72,14 +72,14 @@ HINTS: dict[str, HintKind] = {
             "softedge",
             "Edges as soft as they are unsure, white on black.",
             relief.softedge,
-            ("hed", "softedges"),
+            ("hed",),
             role=SOFT_EDGES,
         ),
         HintKind(
             "segmentation",
             "What is where, each class of things in its colour of ADE20K.",
             classes.segmentation,
-            ("seg", "segments"),
+            ("seg",),
             role=SEGMENTER,
         ),
         HintKind(

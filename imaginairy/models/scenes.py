@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.hints.classes import COLOURS
 from imaginairy.models.picture_input import PictureInput, read_picture_input
 from imaginairy.models.pretrained import (
     ACTIVATIONS,
@@ -35,6 +34,8 @@ from imaginairy.weights.weightfile import Tensors
 
 SCENES = PictureInput(side=512)
 """What the published models see."""
+CLASSES = 150
+"""Of things, as ADE20K has them; hints have a colour for each."""
 CLASSES_AT_ONCE = 16
 """Of how many classes the scores are enlarged at a time, which takes memory."""
 CLASSIFIER = "decode_head.classifier.weight"
@@ -94,10 +95,10 @@ def load_scenes(spec: ModelRow, device: torch.device) -> SceneParser:
     """
     network, origin = load_pretrained(spec, UPERNET, device)
     known = network.config.num_labels
-    if known != len(COLOURS):
+    if known != CLASSES:
         raise CheckpointError(
             f"'{origin.folder}' knows {known} classes of things; hints have colours "
-            f"for the {len(COLOURS)} of ADE20K, so give a model that was trained for "
+            f"for the {CLASSES} of ADE20K, so give a model that was trained for "
             "these."
         )
     return SceneParser(network, read_picture_input(origin.folder, SCENES), origin)

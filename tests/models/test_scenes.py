@@ -13,7 +13,7 @@ from imaginairy import ModelStore
 from imaginairy.errors import CheckpointError
 from imaginairy.hints.classes import COLOURS
 from imaginairy.hints.make import make_hint
-from imaginairy.models.scenes import SceneParser
+from imaginairy.models.scenes import CLASSES, SceneParser
 from tests.support.scenes import save_scenes
 
 
@@ -63,7 +63,7 @@ def test_files_of_older_versions_are_read_too(folder: Path, tmp_path: Path) -> N
 
 
 def test_every_class_has_its_colour() -> None:
-    assert len(COLOURS) == 150
+    assert len(COLOURS) == CLASSES == 150
     usual = {"wall": (120, 120, 120), "sky": (6, 230, 230), "person": (150, 5, 61)}
     usual |= {"car": (0, 102, 200), "flag": (92, 0, 255)}
     assert usual.items() <= COLOURS.items()
