@@ -1,8 +1,8 @@
 """`aimg hint`: pictures that steer, made of other pictures."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -18,9 +18,10 @@ from imaginairy.cli.completion import any_of
 from imaginairy.cli.files import each_file, saved
 from imaginairy.cli.provenance import asked_provenance, provenance_options
 from imaginairy.cli.run import reporting_errors, show_log
+from imaginairy.errors import BadOptionError
+from imaginairy.hints.options import told_options
 
-NUMBERS = ("low", "high", "sigma", "cell", "seed")
-"""The options that kinds of hints take, under their own names."""
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _kinds() -> Iterable[tuple[str, str]]:
@@ -30,29 +31,24 @@ def _kinds() -> Iterable[tuple[str, str]]:
     return [(kind.name, kind.says) for kind in HINTS.values()]
 
 
+def _number_options(command: F) -> F:
+    """Give a command an option for each number that kinds of hints take."""
+    for name, option, says in reversed([*told_options()]):
+        kind = int if option.whole else float
+        command = click.option(f"--{name}", type=kind, help=says)(command)
+    return command
+
+
 @click.command("hint", context_settings=WIDE)
 @files_argument
 @click.argument("kinds", metavar="KIND[,KIND...]", shell_complete=any_of(_kinds))
-@click.option(
-    "--low", type=float,
-    help="canny, scribble: how steep an edge has to be to go on from a sure one; 100 "
-    "and 40 by default.",
-)  # fmt: skip
-@click.option(
-    "--high", type=float,
-    help="canny, scribble: how steep an edge has to be to be sure; 200 and 80 by "
-    "default.",
-)  # fmt: skip
-@click.option("--sigma", type=float, help="blur: its pixels; 8 by default.")
-@click.option(
-    "--cell", type=int, help="colours: pixels of a square's side; 64 by default."
-)
+@_number_options
 @click.option(
     "--hint-model", metavar="NAME",
-    help="depth, normal: what finds them, a model's name, the path of a folder saved "
-    "by transformers, or owner/repo; depth-anything-v2-small by default.",
+    help="depth, normal, softedge, segmentation: what finds them, a model's name, the "
+    "path of a file or of a folder saved by transformers, or owner/repo; the published "
+    "one of its kind by default.",
 )  # fmt: skip
-@click.option("--seed", type=int, help="shuffle: decides the chance; 0 by default.")
 @outdir_option
 @extension_option("jpg blurs thin lines")
 @provenance_options()
@@ -70,10 +66,10 @@ def hint_cmd(
 ) -> None:
     """Make hints of each FILE, a path or a web address: pictures that steer others.
 
-    KIND is canny, lines, scribble, depth, normal, blur, tile, colours, shuffle or
-    invert, or several of them with commas between. Hints are as large as FILE and
-    white on black where they are lines. A FILE that cannot be used is reported and the
-    others are done all the same; the exit code is not 0 then.
+    KIND is canny, lines, scribble, depth, normal, softedge, segmentation, blur,
+    tile, colours, shuffle or invert, or several of them with commas between. Hints
+    are as large as FILE and white on black where they are lines. A FILE that cannot be
+    used is reported and the others are done all the same; the exit code is not 0 then.
     """
     show_log(quiet=quiet)
 
@@ -86,10 +82,9 @@ def hint_cmd(
     from imaginairy.places import require_places
     from imaginairy.sources.roles import ROLES
 
-    given = {name: options.pop(name) for name in NUMBERS}
+    given = {name: options.pop(name) for name, _, _ in told_options()}
     asked = shared_options(
-        kinds.split(","),
-        {k: v for k, v in given.items() if v is not None},
+        _listed(kinds), {name: one for name, one in given.items() if one is not None}
     )
     find = _finder(hint_model, asked)
     provenance = asked_provenance(options)
@@ -109,13 +104,31 @@ def hint_cmd(
     each_file(files, work)
 
 
+def _one(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _listed(kinds: str) -> list[str]:
+    """Return kinds that stand with commas between.
+
+    Raises:
+        BadOptionError: there is none beside a comma.
+    """
+    names = [name.strip() for name in kinds.split(",")]
+    if len(names) > 1 and not all(names):
+        raise BadOptionError(
+            f"'{kinds}' has a comma with no kind of hint beside it; give kinds as "
+            "canny,blur."
+        )
+    return names
+
+
 def _finder(name: str | None, kinds: Iterable[str]) -> Any:
     """Return what gives the models that find hints, which are looked for at once.
 
     Raises:
-        BadOptionError: one is named and none is needed.
+        BadOptionError: one is named and none is needed, or more than one.
     """
-    from imaginairy.errors import BadOptionError
     from imaginairy.hints.table import HINTS
     from imaginairy.models.store import ModelStore
     from imaginairy.sources.roles import ROLES
@@ -128,6 +141,12 @@ def _finder(name: str | None, kinds: Iterable[str]) -> Any:
                 "do; leave it out."
             )
         return None
+    if name is not None and len(roles) > 1:
+        nouns = " and ".join(sorted(_one(ROLES[role].noun) for role in roles))
+        raise BadOptionError(
+            f"--hint-model names one model, and {', '.join(kinds)} are found "
+            f"by {nouns}; make them one by one."
+        )
     store = ModelStore()
     for role in roles:
         store.check(role, name or ROLES[role].published)

@@ -45,7 +45,7 @@ def make_hint(
 
 
 def _seen(row: HintKind, image: Image.Image, find: Find | None) -> Any:
-    """Return what a kind is made of: pixels, or what a model says of them."""
+    """Return what a kind is made of: pixels, or what a model found in it."""
     if row.role is None:
         return np.asarray(image)
     if find is None:
@@ -53,4 +53,4 @@ def _seen(row: HintKind, image: Image.Image, find: Find | None) -> Any:
             f"The hint {row.name} is found by a {row.role} model; give `find`, such as "
             "a store's `finder`."
         )
-    return find(row.role).nearness(image)
+    return find(row.role).found(image)

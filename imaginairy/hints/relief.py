@@ -1,4 +1,7 @@
-"""Hints of how near things are and which way they face, made of a depth model's say."""
+"""Hints of how near things are, which way they face and where they end.
+
+Models say that in numbers; here these become pictures.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +35,11 @@ def normal(nearness: npt.NDArray[np.float32]) -> Pixels:
     facing = np.stack([-across, down, np.ones_like(smooth)], axis=2)
     unit_long = facing / np.linalg.norm(facing, axis=2, keepdims=True)
     return np.asarray((unit_long * 127.5 + 127.5).round(), np.uint8)
+
+
+def softedge(edges: npt.NDArray[np.float32]) -> Pixels:
+    """Return how sure it is of edges, (height, width) in [0, 1], in grey."""
+    return stacked((255 * np.clip(edges, 0, 1)).round())
 
 
 def _levelled(nearness: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -1,22 +1,12 @@
 """The kinds of hints, one row each; nothing here needs torch or OpenCV."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.hints import colours, lines, relief
-
-
-@dataclass(frozen=True)
-class HintOption:
-    """A number that a kind of hint takes."""
-
-    default: int | float
-    low: int | float
-    high: int | float
-    whole: bool = False
-    """Whether fractions are refused."""
+from imaginairy.hints import classes, colours, lines, relief
+from imaginairy.hints.options import OPTIONS, HintOption
 
 
 @dataclass(frozen=True)
@@ -28,19 +18,19 @@ class HintKind:
     """What the hint shows, in one sentence."""
     make: Callable[..., lines.Pixels]
     """Takes the pixels (height, width, 3), 0 to 255, or what the model of its role
-    says of the picture, and `options` by name."""
+    found in the picture, and `options` by name."""
     also: tuple[str, ...] = ()
     """Other names that it goes by."""
     role: str | None = None
     """The role of the model that finds it, or None where none is needed."""
-    options: Mapping[str, HintOption] = field(default_factory=dict)
+
+    @property
+    def options(self) -> Mapping[str, HintOption]:
+        """The numbers that it takes, by name."""
+        return OPTIONS.get(self.name, {})
 
 
-DEPTH = "depth"
-
-
-def _edges(low: float, high: float) -> dict[str, HintOption]:
-    return {"low": HintOption(low, 0, 1000), "high": HintOption(high, 0, 1000)}
+DEPTH, SOFT_EDGES, SEGMENTER = "depth", "soft-edges", "segmenter"
 
 
 HINTS: dict[str, HintKind] = {
@@ -51,7 +41,6 @@ HINTS: dict[str, HintKind] = {
             "Edges, one pixel wide, white on black.",
             lines.canny,
             ("edges", "edge"),
-            options=_edges(100, 200),
         ),
         HintKind(
             "lines",
@@ -64,7 +53,6 @@ HINTS: dict[str, HintKind] = {
             "The main edges in a broad stroke, white on black.",
             lines.scribble,
             ("sketch",),
-            options=_edges(40, 80),
         ),
         HintKind(
             "depth",
@@ -81,11 +69,24 @@ HINTS: dict[str, HintKind] = {
             role=DEPTH,
         ),
         HintKind(
+            "softedge",
+            "Edges as soft as they are unsure, white on black.",
+            relief.softedge,
+            ("hed",),
+            role=SOFT_EDGES,
+        ),
+        HintKind(
+            "segmentation",
+            "What is where, each class of things in its colour of ADE20K.",
+            classes.segmentation,
+            ("seg",),
+            role=SEGMENTER,
+        ),
+        HintKind(
             "blur",
             "The picture, blurred.",
             colours.blur,
             ("gaussian",),
-            options={"sigma": HintOption(8.0, 0.1, 200)},
         ),
         HintKind("tile", "The picture itself, whose details are new.", colours.tile),
         HintKind(
@@ -93,13 +94,11 @@ HINTS: dict[str, HintKind] = {
             "A grid of squares of the picture's mean colours.",
             colours.colours,
             ("colors", "color", "colour"),
-            options={"cell": HintOption(64, 2, 1024, whole=True)},
         ),
         HintKind(
             "shuffle",
             "The picture's colours, moved about by chance.",
             colours.shuffle,
-            options={"seed": HintOption(0, 0, 2**32 - 1, whole=True)},
         ),
         HintKind(
             "invert",

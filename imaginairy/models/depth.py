@@ -107,7 +107,7 @@ class DepthFinder:
         self.origin = origin
 
     @torch.inference_mode()
-    def nearness(self, image: Image) -> npt.NDArray[np.float32]:
+    def found(self, image: Image) -> npt.NDArray[np.float32]:
         """Say how near each pixel of a picture is, up to scale and shift.
 
         Args:

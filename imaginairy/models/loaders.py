@@ -4,6 +4,8 @@ from imaginairy.sources.roles import IMAGE_ENCODER
 
 LOADERS = {
     "depth": "imaginairy.models.depth:load_depth",
+    "soft-edges": "imaginairy.models.edges:load_edges",
+    "segmenter": "imaginairy.models.scenes:load_scenes",
     "mask": "imaginairy.models.segmentation:load_segmenter",
     "upscaler": "imaginairy.models.upscaler:load_upscaler",
     "face-detector": "imaginairy.models.faces:load_detector",

@@ -40,7 +40,16 @@ BESIDE_ROWS: tuple[ModelRow, ...] = (
         name="depth-anything-v2-small",
         aliases=("depth-anything",),
         summary="Depth Anything V2, small: how near what an image shows is",
-        weights=HubRepo("depth-anything/Depth-Anything-V2-Small-hf"),
+        weights=HubRepo(
+            "depth-anything/Depth-Anything-V2-Small-hf",
+            revision="5426e4f0f36572d16453bbda7a8389317b1bef99",
+            sha256=(
+                (
+                    "model.safetensors",
+                    "3152477ce0d8d6978d76b995120de97cb5b928701fd0f817769f59e249a16b70",
+                ),
+            ),
+        ),
         licence="Apache-2.0",
     ),
     ModelRow(
@@ -232,6 +241,37 @@ BESIDE_ROWS: tuple[ModelRow, ...] = (
         aliases=("storybook", "bundled"),
         summary="a small CLIP that knows storybook's drawn world, bundled",
         weights=BundledFolder("storybook_clip"),
+        licence="MIT",
+    ),
+    ModelRow(
+        role="soft-edges",
+        name="hed",
+        aliases=("controlnet-hed",),
+        summary="HED: soft edges, as ControlNets learnt them",
+        weights=HubFile(
+            repo="lllyasviel/Annotators",
+            path="ControlNetHED.pth",
+            revision="982e7edaec38759d914a963c48c4726685de7d96",
+            size=29444406,
+            sha256="5ca93762ffd68a29fee1af9d495bf6aab80ae86f08905fb35472a083a4c7a8fa",
+        ),
+        licence="Apache-2.0, as its authors' code says",
+    ),
+    ModelRow(
+        role="segmenter",
+        name="upernet-convnext-small",
+        aliases=("upernet",),
+        summary="UPerNet on ConvNeXt, small: 150 classes of things",
+        weights=HubRepo(
+            "openmmlab/upernet-convnext-small",
+            revision="550b68d291f9a7e4874065c6eec0676b2ba821e6",
+            sha256=(
+                (
+                    "pytorch_model.bin",
+                    "76c163aa531ab7edfb3a77bbcc039e340645aa0ffe2b0ffcfc68755f550c76ea",
+                ),
+            ),
+        ),
         licence="MIT",
     ),
     ModelRow(

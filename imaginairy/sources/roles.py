@@ -133,6 +133,21 @@ ROLES: dict[str, Role] = {
         bundled=None,
         paths="a folder saved by transformers",
     ),
+    "soft-edges": Role(
+        noun="edge detector",
+        option=None,
+        published="hed",
+        bundled=None,
+        paths="a .pth or .safetensors file of HED's design",
+        is_file=True,
+    ),
+    "segmenter": Role(
+        noun="segmentation model",
+        option=None,
+        published="upernet-convnext-small",
+        bundled=None,
+        paths="a folder saved by transformers",
+    ),
     "safety": Role(
         noun="safety checker",
         option=None,

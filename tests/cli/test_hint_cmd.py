@@ -13,6 +13,8 @@ from imaginairy.hints.table import HINTS
 from imaginairy.metadata.afterwards import is_mask_or_hint, steps_of
 from imaginairy.metadata.read import read_written
 
+MODEL = ("box.png", "--hint-model", "none")
+
 Run = Callable[..., Result]
 
 
@@ -62,7 +64,9 @@ def test_it_says_what_was_done(run: Run) -> None:
     ("arguments", "message"),
     [
         (("box.png", "cany"), "'cany' is no kind of hint"),
-        (("box.png", "canny,"), "'' is no kind of hint"),
+        (("box.png", "canny,"), "'canny,' has a comma with no kind of hint beside"),
+        ((*MODEL, "canny"), "No model finds canny, so --hint-model has nothing to do"),
+        ((*MODEL, "depth,softedge"), "found by a depth model and an edge detector"),
         (("box.png", "tile", "--seed", "1"), "has no option 'seed'"),
         (("box.png", "colours", "--cell", "1"), "cell of the hint colours is 1"),
         (("none.png", "canny"), "none.png"),

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 from imaginairy.errors import BadOptionError
 from imaginairy.hints.inpainting import masked_values
 from imaginairy.hints.make import make_hint
-from imaginairy.hints.table import HINTS, HintOption, hint_kind, shared_options
+from imaginairy.hints.options import HintOption
+from imaginairy.hints.table import HINTS, hint_kind, shared_options
 
 SIZE = (96, 64)
 PLAIN = [name for name, row in HINTS.items() if row.role is None]
@@ -209,7 +210,7 @@ class Ramp:
     def __init__(self, *, down: bool) -> None:
         self.down = down
 
-    def nearness(self, image: Image.Image) -> np.ndarray:
+    def found(self, image: Image.Image) -> np.ndarray:
         across = np.linspace(3, 9, image.width, dtype=np.float32)
         down = np.linspace(3, 9, image.height, dtype=np.float32)
         both = np.meshgrid(across, down)

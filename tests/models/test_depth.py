@@ -33,7 +33,7 @@ def test_depths_are_theirs(folder: Path, size: tuple[int, int]) -> None:
             found, target_sizes=[size[::-1]]
         )
     finder: DepthFinder = ModelStore("cpu").companion("depth", str(folder))
-    given = finder.nearness(image)
+    given = finder.found(image)
     depths = wanted["predicted_depth"].numpy()
     assert given.shape == size[::-1] and depths.std() > 1e-3
     assert np.abs(given - depths).max() < 1e-5 * np.abs(depths).max()
