@@ -26,7 +26,7 @@ def several(name: str, value: Any, what: str) -> list[Any]:
         value = (value,)
     if not isinstance(value, Sequence) or isinstance(value, bytes):
         raise BadOptionError(f"{name} are {what}, not {kind_of(value)}.")
-    return [each for each in value if each != ""]
+    return [each for each in value if not (isinstance(each, str) and not each)]
 
 
 def asked_file(name: str, given: Any, what: str) -> str:

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "enhance": (),
     "caption": False,
     "controls": (),
+    "image_prompts": (),
     "control_raw": False,
     "control_guess": False,
     "best_of": 1,

@@ -122,7 +122,7 @@ def test_how_much_stays_by_default(fields: dict[str, Any], strength: float) -> N
     [
         (("none.png", "a cat"), "There is no file 'none.png'."),
         (("page.png", "a cat"), "is not a picture that can be read"),
-        (("page.png",), "Missing argument 'PROMPT...'."),
+        (("page.png",), "There is neither a PROMPT nor an --instruct"),
         (("page.png", "a cat", "page.png"), "'page.png' is a file, and a PROMPT says"),
         (("page.png", "a cat", "--init-image", "b.png"), "No such option"),
     ],

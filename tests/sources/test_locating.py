@@ -13,7 +13,7 @@ from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.locate import default_model, locate
 from imaginairy.sources.own_default import VARIABLE
-from imaginairy.sources.roles import CONTROL, DRAWS, VAE
+from imaginairy.sources.roles import DRAWS, GENERATE, WITH_MODEL
 from imaginairy.sources.rows import (
     BUNDLED_FOLDER,
     BundledFolder,
@@ -91,7 +91,9 @@ def test_other_names_are_refused_with_what_there_is(name: str) -> None:
     near = " Did you mean 'sd15'?" if name == "sd155" else ""
     assert str(refused.value) == (
         f"There is no model '{name}'; give one of sd15, sd15-inpainting, sd14, "
-        "storybook, sd21, sd-turbo, sdxl, sdxl-inpainting, sdxl-refiner, sdxl-turbo, "
+        "instruct-pix2pix, sdxl-instruct-pix2pix, "
+        "storybook, sd21, sd2-depth, sd-turbo, sdxl, sdxl-inpainting, sdxl-refiner, "
+        "sdxl-turbo, "
         "sdxl-lightning-2step, sdxl-lightning-4step, sdxl-lightning-8step, lcm-sdxl, "
         "lcm-dreamshaper, ssd-1b, lcm-ssd-1b, vega, "
         f"the path of a checkpoint file or folder, or a repository as owner/repo.{near}"
@@ -102,8 +104,10 @@ def test_other_roles_are_refused_with_what_there_is() -> None:
     with pytest.raises(BadOptionError) as refused:
         locate("upscalar", None)
     assert str(refused.value) == (
-        "Models have no role 'upscalar'; roles are: draws, vae, control, mask, "
-        "upscaler, face-detector, face-restorer, captioner, similarity, safety. Did "
+        "Models have no role 'upscalar'; roles are: draws, vae, control, "
+        "image-prompt, image-encoder, mask, "
+        "upscaler, face-detector, face-restorer, captioner, similarity, depth, "
+        "soft-edges, segmenter, safety. Did "
         "you mean 'upscaler'?"
     )
 
@@ -197,9 +201,9 @@ def test_some_rows_are_folders_of_the_hub(name: str, repo: str) -> None:
 def test_rows_that_draw_are_of_a_family_that_there_is() -> None:
     families = {family.name for family in FAMILIES}
     assert {row.family for row in models_for(DRAWS)} == families
-    of_none = (row.family for row in MODELS if row.role not in (DRAWS, VAE, CONTROL))
+    of_none = (row.family for row in MODELS if row.role not in GENERATE)
     assert not any(of_none)
-    for role in (VAE, CONTROL):
+    for role in WITH_MODEL:
         assert {row.family for row in models_for(role)} <= families
 
 
