@@ -1,6 +1,6 @@
 """`aimg hint`: pictures that steer, made of other pictures."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,9 +45,14 @@ def _number_options(command: F) -> F:
 @_number_options
 @click.option(
     "--hint-model", metavar="NAME",
-    help="depth, normal, softedge, segmentation: what finds them, a model's name, the "
-    "path of a file or of a folder saved by transformers, or owner/repo; the published "
-    "one of its kind by default.",
+    help="depth, normal, softedge, segmentation, pose: what finds them, a model's "
+    "name, the path of a file or of a folder saved by transformers, or owner/repo; the "
+    "published one of its kind by default.",
+)  # fmt: skip
+@click.option(
+    "--person-model", metavar="NAME",
+    help="pose: what finds the people whose joints are looked for, named likewise; "
+    "rtdetr-r50 by default.",
 )  # fmt: skip
 @outdir_option
 @extension_option("jpg blurs thin lines")
@@ -62,14 +67,16 @@ def hint_cmd(
     extension: str | None,
     quiet: bool,
     hint_model: str | None,
+    person_model: str | None,
     **options: Any,
 ) -> None:
     """Make hints of each FILE, a path or a web address: pictures that steer others.
 
-    KIND is canny, lines, scribble, depth, normal, softedge, segmentation, blur,
-    tile, colours, shuffle or invert, or several of them with commas between. Hints
-    are as large as FILE and white on black where they are lines. A FILE that cannot be
-    used is reported and the others are done all the same; the exit code is not 0 then.
+    KIND is canny, lines, scribble, depth, normal, softedge, segmentation, pose,
+    blur, tile, colours, shuffle or invert, or several of them with commas between.
+    Hints are as large as FILE and white on black where they are lines. A FILE that
+    cannot be used is reported and the others are done all the same; the exit code is
+    not 0 then.
     """
     show_log(quiet=quiet)
 
@@ -80,13 +87,13 @@ def hint_cmd(
     from imaginairy.log import log
     from imaginairy.metadata.afterwards import HINT, with_step
     from imaginairy.places import require_places
-    from imaginairy.sources.roles import ROLES
 
     given = {name: options.pop(name) for name, _, _ in told_options()}
     asked = shared_options(
         _listed(kinds), {name: one for name, one in given.items() if one is not None}
     )
-    find = _finder(hint_model, asked)
+    finders = _named_finders(asked, hint_model, person_model)
+    find = _finder(finders)
     provenance = asked_provenance(options)
     require_places([outdir])
 
@@ -95,8 +102,8 @@ def hint_cmd(
         before = upright_rgb(opened.as_pillow())
         for kind, settled in asked.items():
             image = make_hint(kind, before, before.size, find, **settled)
-            role = HINTS[kind].role
-            by = {"model": hint_model or ROLES[role].published} if role else {}
+            noted = zip(("model", "person_model"), HINTS[kind].roles, strict=False)
+            by = {name: finders[role] for name, role in noted}
             image = with_step(image, before, done=HINT, kind=kind, **settled, **by)
             path = saved(image, opened, file, outdir, extension, kind, provenance)
             log.info("saved %s, %dx%d", path, *image.size)
@@ -123,31 +130,47 @@ def _listed(kinds: str) -> list[str]:
     return names
 
 
-def _finder(name: str | None, kinds: Iterable[str]) -> Any:
-    """Return what gives the models that find hints, which are looked for at once.
+def _named_finders(
+    kinds: Iterable[str], hint_model: str | None, person_model: str | None
+) -> dict[str, str]:
+    """Return which model of each role that kinds of hints need is to find them.
 
     Raises:
         BadOptionError: one is named and none is needed, or more than one.
     """
     from imaginairy.hints.table import HINTS
-    from imaginairy.models.store import ModelStore
     from imaginairy.sources.roles import ROLES
 
-    roles = {role for kind in kinds if (role := HINTS[kind].role) is not None}
-    if not roles:
-        if name is not None:
+    shown, rows = ", ".join(kinds), [HINTS[kind] for kind in kinds]
+    finds = dict.fromkeys(row.role for row in rows if row.role)
+    before = dict.fromkeys(row.after for row in rows if row.after)
+    named: dict[str, str] = {}
+    for option, name, roles in (
+        ("--hint-model", hint_model, finds),
+        ("--person-model", person_model, before),
+    ):
+        if name is not None and not roles:
             raise BadOptionError(
-                f"No model finds {', '.join(kinds)}, so --hint-model has nothing to "
-                "do; leave it out."
+                f"No such model finds {shown}, so {option} has nothing to do; leave it "
+                "out."
             )
+        if name is not None and len(roles) > 1:
+            nouns = " and ".join(_one(ROLES[role].noun) for role in roles)
+            raise BadOptionError(
+                f"{option} names one model, and {shown} are found by {nouns}; "
+                "make them one by one."
+            )
+        named |= {role: name or ROLES[role].published for role in roles}
+    return named
+
+
+def _finder(models: Mapping[str, str]) -> Any:
+    """Return what gives the models that find hints, which are looked for at once."""
+    from imaginairy.models.store import ModelStore
+
+    if not models:
         return None
-    if name is not None and len(roles) > 1:
-        nouns = " and ".join(sorted(_one(ROLES[role].noun) for role in roles))
-        raise BadOptionError(
-            f"--hint-model names one model, and {', '.join(kinds)} are found "
-            f"by {nouns}; make them one by one."
-        )
     store = ModelStore()
-    for role in roles:
-        store.check(role, name or ROLES[role].published)
-    return lambda role: store.companion(role, name or ROLES[role].published)
+    for role, name in models.items():
+        store.check(role, name)
+    return lambda role: store.companion(role, models[role])

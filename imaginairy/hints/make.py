@@ -53,4 +53,5 @@ def _seen(row: HintKind, image: Image.Image, find: Find | None) -> Any:
             f"The hint {row.name} is found by a {row.role} model; give `find`, such as "
             "a store's `finder`."
         )
-    return find(row.role).found(image)
+    where = [] if row.after is None else [find(row.after).found(image)]
+    return find(row.role).found(image, *where)

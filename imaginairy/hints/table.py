@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imaginairy.errors import BadOptionError, near_miss
-from imaginairy.hints import classes, colours, lines, relief
+from imaginairy.hints import bodies, classes, colours, lines, relief
 from imaginairy.hints.options import OPTIONS, HintOption
 
 
@@ -23,6 +23,13 @@ class HintKind:
     """Other names that it goes by."""
     role: str | None = None
     """The role of the model that finds it, or None where none is needed."""
+    after: str | None = None
+    """The role of the model that says where that one is to look, or None."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of all models that it needs."""
+        return tuple(role for role in (self.role, self.after) if role is not None)
 
     @property
     def options(self) -> Mapping[str, HintOption]:
@@ -31,6 +38,7 @@ class HintKind:
 
 
 DEPTH, SOFT_EDGES, SEGMENTER = "depth", "soft-edges", "segmenter"
+POSE, PEOPLE = "pose", "person-detector"
 
 
 HINTS: dict[str, HintKind] = {
@@ -81,6 +89,14 @@ HINTS: dict[str, HintKind] = {
             classes.segmentation,
             ("seg",),
             role=SEGMENTER,
+        ),
+        HintKind(
+            "pose",
+            "Joints and limbs of people in OpenPose's colours, on black.",
+            bodies.pose,
+            ("openpose",),
+            role=POSE,
+            after=PEOPLE,
         ),
         HintKind(
             "blur",

@@ -5,6 +5,8 @@ from imaginairy.sources.roles import IMAGE_ENCODER
 LOADERS = {
     "depth": "imaginairy.models.depth:load_depth",
     "soft-edges": "imaginairy.models.edges:load_edges",
+    "pose": "imaginairy.models.pose:load_pose",
+    "person-detector": "imaginairy.models.people:load_people",
     "segmenter": "imaginairy.models.scenes:load_scenes",
     "mask": "imaginairy.models.segmentation:load_segmenter",
     "upscaler": "imaginairy.models.upscaler:load_upscaler",

@@ -61,6 +61,8 @@ TEXT: Schema = {
 VISION: Schema = {**TRANSFORMER, "image_size": SIZE, "patch_size": SIZE}
 POSITIONS = r".*\.position_ids"
 """Counters that older versions of transformers saved among the weights."""
+COUNTERS = r".*\.num_batches_tracked"
+"""What normalisations count in training, and files may hold."""
 OLD_END = 2
 """The end token as old configurations have it, which means the highest id there is."""
 
@@ -163,6 +165,29 @@ def require_layers(sizes: Settings, most: int) -> None:
             layers = len(value) if isinstance(value, tuple) else value
             if layers > most:
                 raise ValueError(f"{name}: {layers} layers of {most} tensors")
+
+
+def with_lists(sizes: Settings) -> dict[str, Any]:
+    """Return settings as transformers' configurations have them, with no tuples."""
+    listed: dict[str, Any] = {}
+    for name, value in sizes.items():
+        if isinstance(value, Mapping):
+            listed[name] = with_lists(value)
+        else:
+            listed[name] = [*value] if isinstance(value, tuple) else value
+    return listed
+
+
+def without_counters(network: nn.Module) -> nn.Module:
+    """Let no normalisation count the batches that it sees, which only training does.
+
+    What it normalises by stays, and is used in evaluation.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.num_batches_tracked = None
+            module.track_running_stats = False
+    return network
 
 
 def load_clip_tokenizer(folder: Path, text: Any) -> ClipTokenizer:

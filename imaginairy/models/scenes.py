@@ -1,6 +1,5 @@
 """UPerNet (Xiao et al. 2018, arXiv:1807.10221) on a ConvNeXt: what is where."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,12 @@ from imaginairy.finite import finite
 from imaginairy.models.picture_input import PictureInput, read_picture_input
 from imaginairy.models.pretrained import (
     ACTIVATIONS,
+    COUNTERS,
     Design,
     Origin,
     load_pretrained,
+    with_lists,
+    without_counters,
 )
 from imaginairy.settings import (
     SIZE,
@@ -28,6 +30,7 @@ from imaginairy.settings import (
     Section,
     Settings,
     Text,
+    Whole,
 )
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.weightfile import Tensors
@@ -38,6 +41,8 @@ CLASSES = 150
 """Of things, as ADE20K has them; hints have a colour for each."""
 CLASSES_AT_ONCE = 16
 """Of how many classes the scores are enlarged at a time, which takes memory."""
+DEPTH = Whole(1, 100)
+"""Layers of a stage."""
 CLASSIFIER = "decode_head.classifier.weight"
 
 
@@ -117,38 +122,13 @@ def _build(sizes: Settings, tensors: Tensors) -> nn.Module:
     return without_counters(transformers.UperNetForSemanticSegmentation(config))
 
 
-def with_lists(sizes: Settings) -> dict[str, Any]:
-    """Return settings as transformers' configurations have them, with no tuples."""
-    listed: dict[str, Any] = {}
-    for name, value in sizes.items():
-        if isinstance(value, Mapping):
-            listed[name] = with_lists(value)
-        else:
-            listed[name] = [*value] if isinstance(value, tuple) else value
-    return listed
-
-
-def without_counters(network: nn.Module) -> nn.Module:
-    """Let no normalisation count the batches that it sees, which only training does.
-
-    What it normalises by stays, and is used in evaluation.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.num_batches_tracked = None
-            module.track_running_stats = False
-    return network
-
-
-COUNTERS = r".*\.num_batches_tracked"
-"""What normalisations count in training, and files hold."""
 BACKBONE: Schema = {
     "model_type": OneOf(("convnext",)),
     "num_channels": OneOf((3,)),
     "patch_size": SIZE,
     "hidden_act": ACTIVATIONS,
     "hidden_sizes": ListOf(SIZE, 1, 100),
-    "depths": ListOf(SIZE, 1, 100),
+    "depths": ListOf(DEPTH, 1, 100),
     "layer_norm_eps": Number(0, 1, text=False),
     "layer_scale_init_value": Number(0, 1, text=False),
     "out_features": ListOf(Text()),

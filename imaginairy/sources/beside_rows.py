@@ -275,6 +275,40 @@ BESIDE_ROWS: tuple[ModelRow, ...] = (
         licence="MIT",
     ),
     ModelRow(
+        role="pose",
+        name="vitpose-base-simple",
+        aliases=("vitpose", "vitpose-base"),
+        summary="ViTPose, base size: where the joints of people are",
+        weights=HubRepo(
+            "usyd-community/vitpose-base-simple",
+            revision="a93ac0c67e0b7e2c55287d21d4c460c8f3c54d45",
+            sha256=(
+                (
+                    "model.safetensors",
+                    "85375373893ddd3641f3912821073e53f5435f9e966e1dca59d004454bfe4fdf",
+                ),
+            ),
+        ),
+        licence="Apache-2.0",
+    ),
+    ModelRow(
+        role="person-detector",
+        name="rtdetr-r50",
+        aliases=("rt-detr", "rtdetr_r50vd_coco_o365"),
+        summary="RT-DETR on ResNet-50: where people are",
+        weights=HubRepo(
+            "PekingU/rtdetr_r50vd_coco_o365",
+            revision="457857cec8ac28ddede40ecee9eed2beca321af8",
+            sha256=(
+                (
+                    "model.safetensors",
+                    "831c1c04317ad1a6f7bf5b9968b450894e64b3571011c871007ab25d38b49031",
+                ),
+            ),
+        ),
+        licence="Apache-2.0",
+    ),
+    ModelRow(
         role="safety",
         name="stable-diffusion-safety-checker",
         summary="the checker that Stable Diffusion 1.x was published with",

@@ -148,6 +148,20 @@ ROLES: dict[str, Role] = {
         bundled=None,
         paths="a folder saved by transformers",
     ),
+    "pose": Role(
+        noun="pose model",
+        option=None,
+        published="vitpose-base-simple",
+        bundled=None,
+        paths="a folder saved by transformers",
+    ),
+    "person-detector": Role(
+        noun="person detector",
+        option=None,
+        published="rtdetr-r50",
+        bundled=None,
+        paths="a folder saved by transformers",
+    ),
     "safety": Role(
         noun="safety checker",
         option=None,

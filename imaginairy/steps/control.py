@@ -43,8 +43,8 @@ def _settled(control: Control, loaded: LoadedModel, store: ModelStore) -> Contro
     hint = store.controls.hint_of(control.name, loaded, control.hint)
     if not control.raw:
         require_hint(control, hint)
-        role = HINTS[hint].role if hint in HINTS else None
-        if role is not None:  # what finds it is missed before anything is drawn
+        roles = HINTS[hint].roles if hint in HINTS else ()
+        for role in roles:  # what finds it is missed before anything is drawn
             store.check_finder(role)
     opened = store.controls.check(control.name, loaded)
     control = replace(control, name=opened.name, hint=hint)

@@ -65,7 +65,11 @@ def test_it_says_what_was_done(run: Run) -> None:
     [
         (("box.png", "cany"), "'cany' is no kind of hint"),
         (("box.png", "canny,"), "'canny,' has a comma with no kind of hint beside"),
-        ((*MODEL, "canny"), "No model finds canny, so --hint-model has nothing to do"),
+        (
+            (*MODEL, "canny"),
+            "No such model finds canny, so --hint-model has nothing to do",
+        ),
+        (("box.png", "depth", "--person-model", "none"), "No such model finds depth"),
         ((*MODEL, "depth,softedge"), "found by a depth model and an edge detector"),
         (("box.png", "tile", "--seed", "1"), "has no option 'seed'"),
         (("box.png", "colours", "--cell", "1"), "cell of the hint colours is 1"),

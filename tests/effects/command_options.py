@@ -81,6 +81,12 @@ def another_finds_it(before: Ran, after: Ran) -> None:
     assert differ(before, after)
 
 
+def others_are_found(before: Ran, after: Ran) -> None:
+    people = [Path(ran.done("hint")["person_model"]).name for ran in (before, after)]
+    assert people == ["people1", "people2"]
+    assert differ(before, after)
+
+
 def the_hint_is_another(option: str, value: str) -> Judge:
     """Return a judge that the option is noted, and that the hint is another."""
 
@@ -337,6 +343,8 @@ def _hint() -> Iterator[Row]:
         yield option, base, (*base, option, value), the_hint_is_another(option, value)
     near = ("hint", "face.png", "depth", "--hint-model")
     yield "--hint-model", (*near, "depths1"), (*near, "depths2"), another_finds_it
+    posed = ("hint", "face.png", "pose", "--hint-model", "poses", "--person-model")
+    yield "--person-model", (*posed, "people1"), (*posed, "people2"), others_are_found
     yield from _files(HINT)
     yield from _private_and_quiet(HINT)
 

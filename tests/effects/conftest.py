@@ -16,6 +16,7 @@ from tests.support.depths import save_depths
 from tests.support.editors import seeing_more
 from tests.support.effects import Studio
 from tests.support.packages import bring, enhancer_code
+from tests.support.poses import save_people, save_pose
 from tests.support.taesd import save_halves, tiny_taesd
 from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
@@ -122,6 +123,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     save_colour_finder(folder / "finder")
     for seed in (1, 2):
         save_depths(folder / f"depths{seed}", seed)
+        save_people(folder / f"people{seed}", seed)
+    save_pose(folder / "poses")
     save_tiny_clipseg(folder / "random")
     save_colour_teller(folder / "teller")
     save_tiny_blip(folder / "wordy")

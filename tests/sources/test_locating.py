@@ -107,7 +107,7 @@ def test_other_roles_are_refused_with_what_there_is() -> None:
         "Models have no role 'upscalar'; roles are: draws, vae, control, "
         "image-prompt, image-encoder, mask, "
         "upscaler, face-detector, face-restorer, captioner, similarity, depth, "
-        "soft-edges, segmenter, safety. Did "
+        "soft-edges, segmenter, pose, person-detector, safety. Did "
         "you mean 'upscaler'?"
     )
 
