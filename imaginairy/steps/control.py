@@ -8,7 +8,7 @@ from torch import Tensor
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.control import Control
-from imaginairy.errors import BadOptionError
+from imaginairy.errors import BadOptionError, DownloadError
 from imaginairy.hints.table import HINTS, hint_kind
 from imaginairy.log import log
 from imaginairy.models.controls import LoadedControl, OpenedControl
@@ -43,9 +43,7 @@ def _settled(control: Control, loaded: LoadedModel, store: ModelStore) -> Contro
     hint = store.controls.hint_of(control.name, loaded, control.hint)
     if not control.raw:
         require_hint(control, hint)
-        roles = HINTS[hint].roles if hint in HINTS else ()
-        for role in roles:  # what finds it is missed before anything is drawn
-            store.check_finder(role)
+        check_finders(hint, store)
     opened = store.controls.check(control.name, loaded)
     control = replace(control, name=opened.name, hint=hint)
     kind_in(opened, control)
@@ -53,6 +51,23 @@ def _settled(control: Control, loaded: LoadedModel, store: ModelStore) -> Contro
         said = f"The control '{control.name}' is a T2I-Adapter, which does not guess."
         store.say_once(said, about=said)
     return control
+
+
+def check_finders(hint: str | None, store: ModelStore) -> None:
+    """Find the models that find what a hint shows, before anything is drawn.
+
+    Raises:
+        DownloadError: one could not be fetched.
+        CheckpointError: one is broken.
+    """
+    for role in HINTS[hint].roles if hint in HINTS else ():
+        try:
+            store.check_finder(role)
+        except DownloadError as error:
+            raise type(error)(
+                f"{error} It finds what the hint {hint} shows; a hint that is ready "
+                "can be given with raw."
+            ) from error
 
 
 def require_hint(control: Control, hint: str | None) -> None:
