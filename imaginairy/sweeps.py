@@ -12,6 +12,7 @@ from imaginairy.aliases import ALIASES, in_our_terms
 from imaginairy.checks import Number
 from imaginairy.errors import BadOptionError, near_miss
 from imaginairy.fields import options
+from imaginairy.image_prompt import PARTS
 from imaginairy.lora import PLACE
 from imaginairy.schema import MAX_RANDOM_SEED, ImaginePrompt
 from imaginairy.weighted_prompt import PromptText
@@ -24,7 +25,12 @@ SWEPT = {
 }
 """The fields that a schedule can change, and their checks."""
 
-MORE_OF_IT = rf",(?!\s*(?:unet|text|{PLACE})=)"
+MORE_OF_IT = {
+    "loras": f"(?:unet|text|{PLACE})=",
+    "controls": r"hint=|(?:guess|raw)\s*(?:$|[,:@])",
+    "image_prompts": f"(?:{'|'.join(PARTS)})=",
+}
+"""What of a value of a field stands behind a comma of its own."""
 
 Sweep = tuple[str, list[Any]]
 """A field's name and the values it takes."""
@@ -81,8 +87,8 @@ def parse_schedule(text: str) -> Sweep:
 
 
 def _words(name: str, values: str) -> list[str]:
-    """Return words with commas between; weights of a LoRA's parts belong to it."""
-    comma = MORE_OF_IT if name == "loras" else ","
+    """Return words with commas between; what more is said of one belongs to it."""
+    comma = rf",(?!\s*(?:{MORE_OF_IT[name]}))" if name in MORE_OF_IT else ","
     return [value.strip() for value in re.split(comma, values)]
 
 

@@ -197,7 +197,7 @@ MAY_IMPORT = {
     "animate": {"errors", "formats", "whole_files"},
     "aliases": {"errors", "fields", "schema"},
     "sweeps": {"aliases", "checks", "errors", "fields", "lora", "schema"}
-    | {"weighted_prompt"},
+    | {"image_prompt", "weighted_prompt"},
     "places": {"errors"},
     "outputs": {"animate", "log", "observe", "places", "result", "schema"}
     | {"metadata", "whole_files"},

@@ -114,3 +114,14 @@ def test_weights_of_a_loras_parts_are_no_values_of_their_own() -> None:
     assert parse_schedule(f"lora[{', '.join(values)}]") == ("loras", values)
     swept_over = swept("a", {}, [parse_schedule("loras[,x=0.5]")])
     assert [in_words_of(each, "loras") for each in swept_over] == ["none", "x=0.5"]
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("controls", ["canny", "x=0.5,hint=depth,raw:a.png@0-1", "raw.pth,guess"]),
+        ("image_prompts", ["a.png", "b.png=0.5,layers=style,mask=the fox@0-1", "c"]),
+    ],
+)
+def test_nor_is_what_more_is_said_of_what_steers(field: str, values: list[str]) -> None:
+    assert parse_schedule(f"{field}[{', '.join(values)}]") == (field, values)

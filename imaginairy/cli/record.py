@@ -17,6 +17,7 @@ from imaginairy.control import parse_control, said_of
 from imaginairy.errors import BadImageError, BadOptionError
 from imaginairy.fields import options
 from imaginairy.fleet.lines import Asked
+from imaginairy.image_prompt import images_of, is_words
 from imaginairy.lazy_image import is_file, is_of_web
 from imaginairy.log import log, shortened
 from imaginairy.lora import Lora, loras, loras_in, without_loras
@@ -30,6 +31,13 @@ from imaginairy.sizes import written
 
 OPTIONS = options(ImaginePrompt)
 SURROUNDINGS = ("software", "device", "precision", "computed_in", "platform")
+SUMS = {
+    "LoRA": "lora_sha256",
+    "hypernetwork": "hypernetwork_sha256",
+    "control": "control_sha256",
+    "IP-Adapter": "image_prompt_sha256",
+}
+"""What is recorded of the files of what acts beside the models."""
 MOST_OF_A_NAME = 60
 """Letters of a folder's name that a picture says."""
 
@@ -138,8 +146,7 @@ class Record:
                 )
         if _sums_of_words(then) != _sums_of_words(now):
             return "Its learned words are other files than then, by their SHA-256."
-        for kind in ("LoRA", "hypernetwork", "control"):
-            sums = f"{kind.lower()}_sha256"
+        for kind, sums in SUMS.items():
             for name, was in _hashes(then.get(sums)).items():
                 digest = now[sums].get(name, was)
                 if was != digest:
@@ -261,8 +268,14 @@ def _leave_out_unsuited(
 def _listed(value: Any) -> Any:
     """Return a value, several of them in one text."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(str(_listed(each)) for each in value) or "none"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={each}" for name, each in value.items())
     return value
+
+
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _changed(
@@ -336,10 +349,13 @@ def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) 
             "it can be drawn again only in Python, with them."
         )
     sources = [(n, dashed(n), was.get(n)) for n in pictures(ImaginePrompt)]
-    listed = was.get("controls")
-    for each in listed if isinstance(listed, list | tuple) else ():
+    for each in _several(was.get("controls")):
         control, image = said_of(each)
         sources.append(("controls", f"--control {shortened(control)}:FILE", image))
+    for each in _several(was.get("image_prompts")):
+        image, mask, _ = images_of(each)
+        seen = [image] if mask is None or is_words(mask) else [image, mask]
+        sources += [("image_prompts", "--image-prompt", part) for part in seen]
     for name, option, source in sources:
         if source is None or name in changes or is_of_web(source):
             continue
