@@ -2,6 +2,7 @@
 what a picture shows is."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.finite import finite
-from imaginairy.models.picture_input import COLORS
+from imaginairy.models.picture_input import SCALED, ScaledColors, as_told, told_input
 from imaginairy.models.pretrained import (
     ACTIVATIONS,
     TRANSFORMER,
@@ -31,30 +32,25 @@ from imaginairy.settings import (
     Settings,
     Text,
     Whole,
-    read,
 )
-from imaginairy.sources.layouts import PREPROCESSORS
 from imaginairy.sources.rows import ModelRow
-from imaginairy.weights.json_file import read_json
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 SIDES: Schema = {"height": SIZE, "width": SIZE}
 PREPARED: Schema = {
+    **SCALED,
     "size": Section(SIDES),
     "keep_aspect_ratio": Flag(),
     "ensure_multiple_of": Whole(1, 1024, null=True),
     "resample": Whole(0, 5),
-    "image_mean": ListOf(Number(-100, 100, text=False), COLORS, COLORS, null=False),
-    "image_std": ListOf(Number(0, 100, text=False), COLORS, COLORS, null=False),
-    "rescale_factor": Number(0, 100, text=False),
-    **dict.fromkeys(("do_resize", "do_rescale", "do_normalize"), OneOf((True,))),
+    "do_resize": OneOf((True,)),
 }
 """What is read of how pictures are prepared."""
 
 
 @dataclass(frozen=True)
-class DepthInput:
+class DepthInput(ScaledColors):
     """How a picture is handed over: as it is for the published Depth Anything."""
 
     height: int = 518
@@ -63,9 +59,6 @@ class DepthInput:
     multiple: int = 14
     resample: int = 3
     """Pillow's number of the filter."""
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    deviation: tuple[float, ...] = (0.229, 0.224, 0.225)
-    scale: float = 1 / 255
 
     def size(self, image: Image) -> tuple[int, int]:
         """Return the width and height at which a picture is seen."""
@@ -81,10 +74,7 @@ class DepthInput:
 
     def of(self, image: Image) -> Tensor:
         """Hand an RGB picture over, (1, 3, height, width)."""
-        small = image.resize(self.size(image), self.resample)
-        values = (np.asarray(small, dtype=np.float64) * self.scale).astype(np.float32)
-        mean, deviation = np.array((self.mean, self.deviation), dtype=np.float32)
-        return torch.from_numpy((values - mean) / deviation).permute(2, 0, 1)[None]
+        return self.scaled(image.resize(self.size(image), self.resample))[None]
 
 
 class DepthFinder:
@@ -132,26 +122,20 @@ def load_depth(spec: ModelRow, device: torch.device) -> DepthFinder:
         DownloadError: it could not be fetched.
     """
     network, origin = load_pretrained(spec, DEPTH_ANYTHING, device)
-    return DepthFinder(network, _input(origin), origin)
+    return DepthFinder(network, _input(origin.folder), origin)
 
 
-def _input(origin: Origin) -> DepthInput:
+def _input(folder: Path) -> DepthInput:
     """Read how pictures are prepared; where it is not said, as is usual."""
-    files = (origin.folder / name for name in PREPROCESSORS)
-    file = next((path for path in files if path.is_file()), None)
-    if file is None:
+    said = told_input(folder, PREPARED, "a depth model")
+    if not said:
         return DepthInput()
-    said = read(file, read_json(file), PREPARED, "a depth model")
-    usual, sides = DepthInput(), said.get("size") or {}
-    return DepthInput(
-        height=sides.get("height", usual.height),
-        width=sides.get("width", usual.width),
+    return as_told(
+        DepthInput(),
+        said,
+        **said.get("size") or {},
         keeps_shape=said.get("keep_aspect_ratio", False),
-        multiple=said.get("ensure_multiple_of", 1),
-        resample=said.get("resample", usual.resample),
-        mean=said.get("image_mean", usual.mean),
-        deviation=said.get("image_std", usual.deviation),
-        scale=said.get("rescale_factor", usual.scale),
+        multiple=said.get("ensure_multiple_of") or 1,
     )
 
 

@@ -1,6 +1,7 @@
 """RT-DETR (Zhao et al. 2023, arXiv:2304.08069): where in a picture people are."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
-from imaginairy.models.picture_input import SETTINGS, PictureInput
+from imaginairy.models.picture_input import SETTINGS, PictureInput, as_told, told_input
 from imaginairy.models.pretrained import (
     ACTIVATIONS,
     COUNTERS,
@@ -35,11 +36,8 @@ from imaginairy.settings import (
     Settings,
     Text,
     Whole,
-    read,
 )
-from imaginairy.sources.layouts import PREPROCESSORS
 from imaginairy.sources.rows import ModelRow
-from imaginairy.weights.json_file import read_json
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
@@ -119,16 +117,13 @@ def load_people(spec: ModelRow, device: torch.device) -> PersonFinder:
 
 def _input(folder: Path) -> PictureInput:
     """Read how pictures are prepared; where it is not said, as is usual."""
-    file = next((p for name in PREPROCESSORS if (p := folder / name).is_file()), None)
-    said = read(file, read_json(file), PREPARED, "a person detector") if file else {}
-    scaled = said.get("do_normalize", False)
-    return PictureInput(
-        side=said.get("size", DETECTED.side),
-        resample=said.get("resample", DETECTED.resample),
-        mean=said["image_mean"] if scaled else DETECTED.mean,
-        deviation=said["image_std"] if scaled else DETECTED.deviation,
-        scale=said.get("rescale_factor", DETECTED.scale),
-    )
+    said = told_input(folder, PREPARED, "a person detector")
+    usual = replace(DETECTED, side=said.get("size", DETECTED.side))
+    if said.get("do_normalize", False):
+        usual = replace(usual, mean=PictureInput.mean, deviation=PictureInput.deviation)
+    else:
+        said = {k: v for k, v in said.items() if k not in ("image_mean", "image_std")}
+    return as_told(usual, said)
 
 
 def _build(sizes: Settings, tensors: Tensors) -> nn.Module:

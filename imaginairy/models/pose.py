@@ -6,6 +6,7 @@ is where is read between its pixels (Zhang et al. 2020, arXiv:1910.06278).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,13 @@ from torch import Tensor, nn
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
 from imaginairy.log import log
-from imaginairy.models.picture_input import COLORS
+from imaginairy.models.picture_input import (
+    COLORS,
+    SCALED,
+    ScaledColors,
+    as_told,
+    told_input,
+)
 from imaginairy.models.pretrained import (
     ACTIVATIONS,
     COUNTERS,
@@ -39,11 +46,8 @@ from imaginairy.settings import (
     Settings,
     Text,
     Whole,
-    read,
 )
-from imaginairy.sources.layouts import PREPROCESSORS
 from imaginairy.sources.rows import ModelRow
-from imaginairy.weights.json_file import read_json
 from imaginairy.weights.weightfile import Tensors
 
 Values = npt.NDArray[np.float32]
@@ -60,13 +64,9 @@ of the map."""
 LEAST, MOST = 0.001, 50.0
 """What a map is held to before its logarithm is taken."""
 PREPARED: Schema = {
+    **SCALED,
     "size": Section({"height": SIZE, "width": SIZE}),
-    "image_mean": ListOf(Number(-100, 100, text=False), COLORS, COLORS, null=False),
-    "image_std": ListOf(Number(0, 100, text=False), COLORS, COLORS, null=False),
-    "rescale_factor": Number(0, 100, text=False),
-    **dict.fromkeys(
-        ("do_affine_transform", "do_rescale", "do_normalize"), OneOf((True,))
-    ),
+    "do_affine_transform": OneOf((True,)),
 }
 """What is read of how pictures are prepared."""
 
@@ -100,14 +100,11 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class PoseInput:
+class PoseInput(ScaledColors):
     """How a person is handed over: as for the published ViTPose."""
 
     width: int = 192
     height: int = 256
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    deviation: tuple[float, ...] = (0.229, 0.224, 0.225)
-    scale: float = 1 / 255
 
     def frame(self, box: Values) -> Frame:
         """Return what is seen of a person in a box: left, top, right, bottom."""
@@ -129,9 +126,7 @@ class PoseInput:
             (1, frame.across(self.width)),
         ):
             values = _between(values, places, axis)
-        scaled = (np.floor(values + 0.5) * self.scale).astype(np.float32)
-        mean, deviation = np.array((self.mean, self.deviation), dtype=np.float32)
-        return torch.from_numpy((scaled - mean) / deviation).permute(2, 0, 1)
+        return self.scaled(np.floor(values + 0.5))
 
 
 class PoseFinder:
@@ -238,7 +233,7 @@ def load_pose(spec: ModelRow, device: torch.device) -> PoseFinder:
         DownloadError: it could not be fetched.
     """
     network, origin = load_pretrained(spec, VITPOSE, device)
-    config, pose_input = network.config, _input(origin)
+    config, pose_input = network.config, _input(origin.folder)
     if config.num_labels != POINTS:
         raise CheckpointError(
             f"'{origin.folder}' finds {config.num_labels} points of a body; give a "
@@ -253,19 +248,10 @@ def load_pose(spec: ModelRow, device: torch.device) -> PoseFinder:
     return PoseFinder(network, pose_input, origin)
 
 
-def _input(origin: Origin) -> PoseInput:
+def _input(folder: Path) -> PoseInput:
     """Read how people are prepared; where it is not said, as is usual."""
-    files = (origin.folder / name for name in PREPROCESSORS)
-    file = next((path for path in files if path.is_file()), None)
-    said = read(file, read_json(file), PREPARED, "a pose model") if file else {}
-    usual, sides = PoseInput(), said.get("size") or {}
-    return PoseInput(
-        width=sides.get("width", usual.width),
-        height=sides.get("height", usual.height),
-        mean=said.get("image_mean", usual.mean),
-        deviation=said.get("image_std", usual.deviation),
-        scale=said.get("rescale_factor", usual.scale),
-    )
+    said = told_input(folder, PREPARED, "a pose model")
+    return as_told(PoseInput(), said, **said.get("size") or {})
 
 
 def _build(sizes: Settings, tensors: Tensors) -> nn.Module:

@@ -1,5 +1,7 @@
 """Detectors of people beside transformers' own way from a picture to boxes."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from transformers import RTDetrForObjectDetection, RTDetrImageProcessorPil
 from imaginairy import ModelStore
 from imaginairy.errors import CheckpointError
 from imaginairy.models.people import SURE, PersonFinder
+from imaginairy.models.picture_input import PictureInput
 from tests.support.poses import save_people
 
 
@@ -64,6 +67,22 @@ def test_files_may_name_the_last_layers_as_parts_of_the_whole(
     size = (80, 60)
     one, other = (finder(each).found(picture(size)) for each in (folder, tmp_path))
     assert np.array_equal(one, other)
+
+
+def test_colours_are_scaled_as_is_usual_where_it_is_said_only_that_they_are(
+    tmp_path: Path,
+) -> None:
+    save_people(tmp_path)
+    file = tmp_path / "preprocessor_config.json"
+    said = json.loads(file.read_text())
+    kept = {name: each for name, each in said.items() if not name.startswith("image_")}
+    plain = finder(tmp_path).picture_input
+    assert (plain.mean, plain.deviation) == ((0, 0, 0), (1, 1, 1))
+    file.write_text(json.dumps({"image_processor": kept | {"do_normalize": True}}))
+    scaled = finder(tmp_path).picture_input
+    assert scaled == replace(plain, mean=scaled.mean, deviation=scaled.deviation)
+    usual = PictureInput()
+    assert (scaled.mean, scaled.deviation) == (usual.mean, usual.deviation)
 
 
 def test_what_finds_no_people_is_said(tmp_path: Path, tiny_folder: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_picture_is_cut_out_of_the_middle() -> None:
     image = Image.new("RGB", (120, 40), "red")
     image.paste("blue", (40, 0, 80, 40))
     plain = PictureInput(side=8, resample=0, mean=(0,) * 3, deviation=(1,) * 3)
-    middle = PictureInput(8, 0, (0,) * 3, (1,) * 3, shorter=8).of(image)
+    middle = PictureInput(8, 0, 8, mean=(0,) * 3, deviation=(1,) * 3).of(image)
     blue = torch.tensor([0.0, 0.0, 1.0])
     assert torch.equal(middle, blue[None, :, None, None].expand(1, 3, 8, 8))
     assert not torch.equal(plain.of(image), middle)

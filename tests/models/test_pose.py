@@ -46,7 +46,7 @@ def test_a_person_is_cut_out_pixel_by_pixel() -> None:
     """A picture whose red is x and whose green is y tells where each pixel is from."""
     y, x = np.mgrid[:90, :120]
     image = Image.fromarray(np.stack([x, y, 0 * x], axis=2).astype(np.uint8))
-    seen = PoseInput(48, 64, (0, 0, 0), (1, 1, 1), 1.0)
+    seen = PoseInput(48, 64, mean=(0, 0, 0), deviation=(1, 1, 1), scale=1.0)
     cut = seen.of(image, Frame(-20, 10, 94, 126)).numpy()
     assert cut.shape == (3, 64, 48)
     across, down = -20 + 2 * np.arange(48), 10 + 2 * np.arange(64)
