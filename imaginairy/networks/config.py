@@ -85,6 +85,29 @@ class UNetConfig:
         return self.numbers_held(height, width) * HELD_IN_SLICES // HELD_AT_ONCE + looks
 
 
+TOKENS_HELD = 14
+"""How many numbers of its width a transformer takes for a token at most."""
+TOKENS_HELD_IN_SLICES = 7
+"""The same where tokens are worked on in slices."""
+TEXT = 512
+"""Tokens of a text that are counted with those of a picture."""
+
+
+@dataclass(frozen=True)
+class TokensConfig:
+    """What a transformer of patches of 2 x 2 latents says of its memory."""
+
+    width: int = 3072
+
+    def numbers_held(self, height: int, width: int) -> int:
+        """Return about how many numbers are held at once for latents of that size."""
+        return TOKENS_HELD * self.width * (height * width // 4 + TEXT)
+
+    def numbers_held_in_slices(self, height: int, width: int) -> int:
+        """Return the same where tokens are worked on in slices."""
+        return TOKENS_HELD_IN_SLICES * self.width * (height * width // 4 + TEXT)
+
+
 @dataclass(frozen=True)
 class AutoencoderConfig:
     """Size a KL autoencoder; each level but the last halves the picture."""

@@ -189,7 +189,7 @@ class Flux(nn.Module):
         super().__init__()
         self.config, width, bias = config, config.width, config.bias
         told = config.modulates == "told"
-        patch = PATCH**2 * config.channels
+        patch = PATCH**2 * config.in_channels
         self.image_in = Linear(patch, width, bias=bias)
         self.text_in = Linear(config.context_dim, width, bias=bias)
         self.time = None if told else Embedded(256, width, bias=bias)

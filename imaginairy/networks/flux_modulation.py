@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.networks.config import TokensConfig
 from imaginairy.networks.layers import Linear, sinusoid
 from imaginairy.networks.tokens import Embedded, RMSNorm
 
@@ -21,10 +22,10 @@ Modulation = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
-class FluxConfig:
+class FluxConfig(TokensConfig):
     """Size one of these transformers; the defaults are Flux.1's."""
 
-    channels: int = 16
+    in_channels: int = 16
     """Of the latents."""
     width: int = 3072
     heads: int = 24

@@ -14,6 +14,8 @@ from imaginairy.networks.layers import Changes, Linear, in_slices, sinusoid
 
 TIME_DIM = 256
 """Width of the sinusoid that a number is embedded as."""
+INEXACT = ("mps",)
+"""Kinds of devices that have no numbers of 64 bits."""
 
 
 class RMSNorm(nn.Module):
@@ -64,10 +66,11 @@ def turns(places: Tensor, widths: Sequence[int], theta: float) -> Tensor:
     Returns:
         (..., sum(widths) / 2, 2): cosine and sine, float32.
     """
-    angles = []
+    device, angles = places.device, []
+    exact = torch.float32 if device.type in INEXACT else torch.float64
     for axis, width in enumerate(widths):
-        numbers = torch.arange(0, width, 2, dtype=torch.float64, device=places.device)
-        angles.append(places[..., axis, None].double() * theta ** (-numbers / width))
+        numbers = torch.arange(0, width, 2, dtype=exact, device=device)
+        angles.append(places[..., axis, None].to(exact) * theta ** (-numbers / width))
     every = torch.cat(angles, dim=-1)
     return torch.stack([every.cos(), every.sin()], dim=-1).float()
 

@@ -120,7 +120,7 @@ def _config(
     wide = shapes[signs.thought][0]
     narrowed = shapes[signs.narrow][1]
     return FluxConfig(
-        channels=seen,
+        in_channels=seen,
         width=width,
         heads=width // head,
         doubles=count(shapes, signs.doubles),

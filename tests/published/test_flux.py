@@ -135,7 +135,7 @@ def test_every_tensor_of_the_published_files_has_its_place(file: str) -> None:
     assert (config.doubles, config.singles) == blocks
     assert config.axes == ((32,) * 4 if klein else (16, 56, 56))
     assert config.theta == (2000 if klein else 10000)
-    assert config.channels == (32 if klein else 16)
+    assert config.in_channels == (32 if klein else 16)
     assert config.gated == klein
     assert config.bias != klein
     assert config.reads_guidance == ("dev" in file)
