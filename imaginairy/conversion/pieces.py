@@ -18,11 +18,11 @@ from imaginairy.weights.writing import Piece
 WEIGHT, BIAS = "weight", "bias"
 """What the tensors of a layer are called."""
 KEPT = re.compile(
-    r".*\.position_ids|logit_scale|text_projection(\.weight)?"
+    r".*\.(position_ids|num_batches_tracked)|logit_scale|text_projection(\.weight)?"
     r"|transformer\.resblocks\.\d+\..*"
 )
-"""What stands in files of text encoders, is not read, and goes from one file into
-another of the same naming."""
+"""What stands in files of text encoders and VAEs, is not read, and goes from one file
+into another of the same naming."""
 
 
 class Change(Protocol):

@@ -138,7 +138,6 @@ AUTOENCODER_SETTINGS: Schema = {
     "act_fn": OneOf(("silu", "swish")),
     "use_quant_conv": OneOf((True,)),
     "use_post_quant_conv": OneOf((True,)),
-    "shift_factor": OneOf((0,)),
 }
 DIFFUSERS_WEIGHTS = "diffusion_pytorch_model.safetensors"
 """What diffusers calls the weights of a network; transformers has another name."""
@@ -170,7 +169,7 @@ AUTOENCODER_PART = PartRow(
     published="imaginairy.published.autoencoder:autoencoder",
     classes=r"(Flax)?AutoencoderKL",
     settings=AUTOENCODER_SETTINGS,
-    said=("scaling_factor", "latents_mean", "latents_std"),
+    said=("scaling_factor", "shift_factor", "latents_mean", "latents_std"),
     written=Written(
         config=f"{CONFIGS}:of_autoencoder",
         file="imaginairy.published.autoencoder:COMPVIS",

@@ -195,11 +195,13 @@ class DrawingModel:
             ", ".join(f"{number:g}" for number in each)
             for each in (config.means, config.deviations)
         )
+        shift, places = f"less {config.shift:g}, ", "place by place, "
         normal = f"about {means} within {deviations}, "
         on_top = isinstance(self.schedule, SigmaSchedule)
         return (
             f"{grid.channels} channels for {grid.pixels} x {grid.pixels} pixels, "
-            f"scaled by {config.scale_factor:g}, {normal * bool(config.means)}"
+            f"scaled by {config.scale_factor:g}, {shift * bool(config.shift)}"
+            f"{normal * bool(config.means)}{places * config.by_places}"
             f"{'under' if on_top else 'fading into'} noise"
         )
 
@@ -332,6 +334,9 @@ class DrawingModel:
 
 def usual_latents(family: Family) -> AutoencoderConfig:
     """Return how models of a family see latents that have no autoencoder of theirs."""
-    usual = family.part(AUTOENCODER).usual
-    scale = usual.get("scaling_factor", AutoencoderConfig.scale_factor)
-    return AutoencoderConfig(scale_factor=scale)
+    usual, as_most = family.part(AUTOENCODER).usual, AutoencoderConfig
+    return AutoencoderConfig(
+        latent_channels=family.grid.channels,
+        scale_factor=usual.get("scaling_factor", as_most.scale_factor),
+        shift=usual.get("shift_factor", as_most.shift),
+    )

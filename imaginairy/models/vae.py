@@ -35,6 +35,7 @@ from imaginairy.published.autoencoder import (
     DEVIATIONS,
     MEANS,
     SCALE,
+    SHIFT,
     UPCAST,
     beginning,
     channels_of,
@@ -160,6 +161,7 @@ def usual(own: AutoencoderConfig) -> dict[str, Any]:
     """Return the settings of what makes a model's latents, its own autoencoder."""
     said = {
         SCALE: own.scale_factor,
+        SHIFT: own.shift,
         MEANS: own.means,
         DEVIATIONS: own.deviations,
         "norm_num_groups": own.norm_groups,

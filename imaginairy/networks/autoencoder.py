@@ -30,6 +30,8 @@ from imaginairy.networks.stripes import (
 )
 
 EPS = 1e-6
+SIDE, LEAST_VARIANCE = 2, 1e-4
+"""Latents a side of the squares in which places are normalised, and what is added."""
 
 
 def residual(
@@ -191,11 +193,52 @@ class Decoder(nn.Module):
         return computed(convolved(self.conv_out, activated(self.norm_out, map)))
 
 
+class PlaceNorm(nn.Module):
+    """Normalise each channel of each place in squares of 2 x 2 latents by its own.
+
+    It is the batch normalisation (Ioffe & Szegedy 2015, arXiv:1502.03167) of latents
+    that were cut in such squares, done where they lie.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        numbers = channels * SIDE**2  # the channel first, then row and column
+        self.mean = nn.Parameter(torch.zeros(numbers))
+        self.variance = nn.Parameter(torch.ones(numbers))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Normalise latents (batch, c, h, w)."""
+        mean, deviation = self._of(latents)
+        return (latents - mean) / deviation
+
+    def undone(self, latents: Tensor) -> Tensor:
+        """Return what latents were before."""
+        mean, deviation = self._of(latents)
+        return latents * deviation + mean
+
+    def _of(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means and deviations of latents, (c, h, w) each."""
+        mean, variance = (
+            all_over(each.to(latents.dtype), latents)
+            for each in (self.mean, self.variance)
+        )
+        return mean, (variance + LEAST_VARIANCE).sqrt()
+
+
+def all_over(numbers: Tensor, latents: Tensor) -> Tensor:
+    """Lay numbers of squares (c * 2 * 2,) over latents (batch, c, h, w)."""
+    height, width = latents.shape[-2:]
+    square = numbers.reshape(-1, SIDE, SIDE)
+    tiled = square.repeat(1, -(-height // SIDE), -(-width // SIDE))
+    return tiled[:, :height, :width]  # (c, h, w)
+
+
 class Autoencoder(nn.Module):
     """Encode pictures as Gaussians over latents; decode latents to pictures.
 
     Latents here are the autoencoder's own; the diffusion model's are those, normalised
-    where `config.means` and `config.deviations` say how, times `config.scale_factor`.
+    where `config.by_places`, or `config.means` and `config.deviations`, say how, less
+    `config.shift` and times `config.scale_factor`.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -203,9 +246,13 @@ class Autoencoder(nn.Module):
         self.config = config
         latent = config.latent_channels
         self.encoder = Encoder(config)
-        self.quantise = Conv2d(2 * latent, 2 * latent, 1)
-        self.unquantise = Conv2d(latent, latent, 1)
+        self.quantise, self.unquantise = (
+            Conv2d(channels, channels, 1) if config.quantises else nn.Identity()
+            for channels in (2 * latent, latent)
+        )
         self.decoder = Decoder(config)
+        if config.by_places:
+            self.normal = PlaceNorm(latent)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Map pictures (batch, 3, h, w) to moments (batch, 2 c, h / p, w / p).
@@ -226,20 +273,27 @@ class Autoencoder(nn.Module):
         """Draw the latents that a diffusion model sees of pictures (batch, 3, h, w).
 
         Args:
-            noise: standard normal, in the latents' shape.
+            noise: standard normal, in the latents' shape; nothing is drawn with it
+                where the model sees their means.
         """
-        drawn = sample_latents(self.encode(pictures), noise)
+        moments = self.encode(pictures)
+        if self.config.by_places:
+            latents = self.normal(moments.chunk(2, dim=1)[0])
+        else:
+            latents = sample_latents(moments, noise)
         if self.config.means:
-            means, deviations = self._normal(drawn)
-            drawn = (drawn - means) / deviations
-        return drawn * self.config.scale_factor
+            means, deviations = self._normal(latents)
+            latents = (latents - means) / deviations
+        return (latents - self.config.shift) * self.config.scale_factor
 
     def pictures_of(self, latents: Tensor) -> Tensor:
         """Return the pictures of latents as a diffusion model draws them."""
-        latents = latents / self.config.scale_factor
+        latents = latents / self.config.scale_factor + self.config.shift
         if self.config.means:
             means, deviations = self._normal(latents)
             latents = latents * deviations + means
+        if self.config.by_places:
+            latents = self.normal.undone(latents)
         return self.decode(latents)
 
     def _normal(self, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -251,7 +305,7 @@ class Autoencoder(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The type that it computes in."""
-        return computed_in(self.quantise)
+        return computed_in(self.decoder.conv_in)
 
 
 def sample_latents(moments: Tensor, noise: Tensor) -> Tensor:

@@ -117,11 +117,18 @@ class AutoencoderConfig:
     """Residual blocks of a level in the encoder; the decoder has one more."""
     image_channels: int = 3
     latent_channels: int = 4
+    quantises: bool = True
+    """Whether latents pass through convolutions of single pixels on either side."""
     middle_attention: bool = True
     norm_groups: int = 32
     """Groups of the group normalisation; 0 leaves normalisation out."""
     scale_factor: float = 0.18215
     """The diffusion model sees the autoencoder's latents times this."""
+    shift: float = 0.0
+    """Taken away from them before."""
+    by_places: bool = False
+    """Whether they are normalised in squares of 2 x 2, each place of these by numbers
+    that lie among the weights; they are means then, and never drawn."""
     means: tuple[float, ...] = ()
     """Of each channel of the autoencoder's latents, where they are first normalised."""
     deviations: tuple[float, ...] = ()

@@ -1,6 +1,10 @@
 """The KL autoencoder of latent diffusion as CompVis and diffusers name it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.networks.config import AutoencoderConfig
@@ -21,6 +25,8 @@ from imaginairy.weights.weightfile import Tensors
 USUAL_GROUPS = AutoencoderConfig.norm_groups
 SCALE = "scaling_factor"
 """What `config.json` calls what latents are multiplied by."""
+SHIFT = "shift_factor"
+"""What it calls what is taken away from them before."""
 MEANS, DEVIATIONS = "latents_mean", "latents_std"
 """What `config.json` calls how latents are normalised, channel by channel."""
 UPCAST = "force_upcast"
@@ -28,6 +34,7 @@ UPCAST = "force_upcast"
 EACH = {MEANS: Number(text=False), DEVIATIONS: Number(0, text=False)}
 SETTINGS: Schema = {
     SCALE: Number(0, null=True),
+    SHIFT: Number(text=False, null=True),
     **{name: ListOf(each) for name, each in EACH.items()},
     "norm_num_groups": GROUPS,
     UPCAST: Flag(),
@@ -35,6 +42,13 @@ SETTINGS: Schema = {
 """What is read of its settings that shapes do not tell."""
 LATENTS_ENTER = "decoder.conv_in.weight"
 """The tensor that latents meet first when they are decoded, in every naming."""
+
+QUANTISES = ("post_quant_conv.weight", "decoder.post_quant_conv.weight")
+"""Where what latents pass through before they are decoded may lie."""
+PLACE = "bn.running_mean"
+"""The tensor by which places are normalised."""
+COUNTED = "bn.num_batches_tracked"
+"""What lies beside it and has no say."""
 
 COMPVIS_RESIDUAL: Names = {
     "norm1": "norm1",
@@ -60,6 +74,12 @@ DIFFUSERS_ATTENTION: Names = {
     "attention.key": "to_k",
     "attention.value": "to_v",
     "attention.out": "to_out.0",
+}
+OUTSIDE: Names = {
+    "quantise": "quant_conv",
+    "unquantise": "post_quant_conv",
+    "normal.mean": PLACE,
+    "normal.variance": "bn.running_var",
 }
 OLD_DIFFUSERS_ATTENTION: Names = {
     "norm": "group_norm",
@@ -97,7 +117,7 @@ def autoencoder(tensors: Tensors, settings: Settings) -> Part:
         KeyError, IndexError, ValueError: what tells its size is not as ours has it.
         CheckpointError: settings make no sense.
     """
-    channels = tensors.shapes["post_quant_conv.weight"][1]
+    channels = tensors.shapes[LATENTS_ENTER][1]
     if settings.get(MEANS) or settings.get(DEVIATIONS):
         said = {MEANS: None, DEVIATIONS: None, **settings}
         each = {
@@ -137,14 +157,20 @@ def _config(
     groups = 0  # an autoencoder without normalisation has no groups to speak of
     if norm in shapes:
         groups = settings.get("norm_num_groups", USUAL_GROUPS)
+    by_places = PLACE in shapes
     return AutoencoderConfig(
         channels=tuple(shapes[block.format(level, 0)][0] for level in range(levels)),
         blocks_per_level=count(shapes, block.format(0, "{}")),
         image_channels=shapes["decoder.conv_out.weight"][0],
-        latent_channels=shapes["post_quant_conv.weight"][1],
+        latent_channels=shapes[LATENTS_ENTER][1],
+        quantises=any(name in shapes for name in QUANTISES),
         middle_attention=attention in shapes,
         norm_groups=groups,
-        scale_factor=settings.get(SCALE, AutoencoderConfig.scale_factor),
+        scale_factor=settings.get(
+            SCALE, 1.0 if by_places else AutoencoderConfig.scale_factor
+        ),
+        shift=settings.get(SHIFT, AutoencoderConfig.shift),
+        by_places=by_places,
         means=settings.get(MEANS, ()),
         deviations=settings.get(DEVIATIONS, ()),
     )
@@ -152,7 +178,7 @@ def _config(
 
 def compvis_names(config: AutoencoderConfig) -> Names:
     """Name an autoencoder as CompVis does, which counts up-levels from the finest."""
-    names = {"quantise": "quant_conv", "unquantise": "post_quant_conv"}
+    names = {**OUTSIDE}
     levels, blocks = len(config.channels), config.blocks_per_level
     residual = COMPVIS_RESIDUAL
     for half in ("encoder", "decoder"):
@@ -178,7 +204,7 @@ def diffusers_names(
     config: AutoencoderConfig, attention: Names = DIFFUSERS_ATTENTION
 ) -> Names:
     """Name an autoencoder as diffusers does."""
-    names = {"quantise": "quant_conv", "unquantise": "post_quant_conv"}
+    names = {**OUTSIDE}
     residual = DIFFUSERS_RESIDUAL
     for half, side, blocks in (
         ("encoder", "down", config.blocks_per_level),
@@ -206,6 +232,24 @@ def old_diffusers_names(config: AutoencoderConfig) -> Names:
     return diffusers_names(config, OLD_DIFFUSERS_ATTENTION)
 
 
+def flux_2_names(config: AutoencoderConfig) -> Names:
+    """Name an autoencoder as the authors of Flux.2 do, CompVis' with other places."""
+    within = {"quantise": "encoder.quant_conv", "unquantise": "decoder.post_quant_conv"}
+    return compvis_names(config) | within
+
+
+def counted(config: AutoencoderConfig) -> Mapping[str, Tensor]:
+    """Return what lies in files beside numbers for each place."""
+    return {COUNTED: torch.tensor(0)} if config.by_places else {}
+
+
+FLUX_2 = Naming(
+    "Flux.2",
+    r"encoder\.quant_conv\.",
+    compvis_config,
+    flux_2_names,
+    constants=counted,
+)
 COMPVIS = Naming(
     "CompVis", r"(en|de)coder\.(down|up|mid)\.", compvis_config, compvis_names
 )
@@ -217,5 +261,6 @@ DIFFUSERS = Naming(
     r"(en|de)coder\.((down|up)_blocks|mid_block)\.",
     diffusers_config,
     diffusers_names,
+    constants=counted,
 )
-NAMINGS = (OLD_DIFFUSERS, DIFFUSERS, COMPVIS)
+NAMINGS = (FLUX_2, OLD_DIFFUSERS, DIFFUSERS, COMPVIS)

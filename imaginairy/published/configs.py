@@ -5,11 +5,14 @@ What the readers beside this read; here it is written.
 
 from typing import Any
 
+from imaginairy.networks.autoencoder import LEAST_VARIANCE, SIDE
 from imaginairy.networks.config import Depths, UNetConfig, mirrored
-from imaginairy.published.autoencoder import DEVIATIONS, MEANS, SCALE, UPCAST
+from imaginairy.published.autoencoder import DEVIATIONS, MEANS, SCALE, SHIFT, UPCAST
 from imaginairy.published.unet import projects_by_matrices
 from imaginairy.weights.assemble import Part
 
+PLACES = {"batch_norm_eps": LEAST_VARIANCE, "patch_size": [SIDE, SIDE]}
+"""What is said of an autoencoder that normalises places."""
 CROSS, PLAIN = "CrossAttn{}Block2D", "{}Block2D"
 """What diffusers calls a level that reads text, and one that does not."""
 
@@ -83,7 +86,7 @@ def of_autoencoder(part: Part) -> dict[str, Any]:
     config = part.config
     levels = len(config.channels)
     said: dict[str, Any] = {
-        "_class_name": "AutoencoderKL",
+        "_class_name": "AutoencoderKLFlux2" if config.by_places else "AutoencoderKL",
         "in_channels": config.image_channels,
         "out_channels": config.image_channels,
         "latent_channels": config.latent_channels,
@@ -94,8 +97,14 @@ def of_autoencoder(part: Part) -> dict[str, Any]:
         "norm_num_groups": config.norm_groups,
         "mid_block_add_attention": config.middle_attention,
         "act_fn": "silu",
-        SCALE: config.scale_factor,
+        "use_quant_conv": config.quantises,
+        "use_post_quant_conv": config.quantises,
     }
+    if config.by_places:
+        return said | PLACES
+    said[SCALE] = config.scale_factor
+    if config.shift:
+        said[SHIFT] = config.shift
     if config.means or config.deviations:
         said |= {MEANS: list(config.means), DEVIATIONS: list(config.deviations)}
     if UPCAST in part.settings:

@@ -18,6 +18,7 @@ IGNORED = (
     r"betas|logvar|lvlb_weights|scale_factor",
     r"posterior_(variance|log_variance_clipped|mean_coef[12])",
     r".*\.position_ids",
+    r"(.*\.)?num_batches_tracked",
     r"first_stage_model\.loss\..*",
     r"(cond_stage_model\.|conditioner\.embedders\.\d+\.)?((transformer|model)\.)?"
     r"(logit_scale|(text|visual)_projection(\.weight)?|vision_model\..*)",

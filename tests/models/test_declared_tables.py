@@ -51,7 +51,7 @@ FOLDER: dict[str, dict[str, Values]] = {
         "act_fn": (("silu", "swish", None), ("mish",)),
         "use_quant_conv": ((True,), (False,)),
         "use_post_quant_conv": ((True,), (False,)),
-        "shift_factor": ((0, 0.0), (0.1,)),
+        "shift_factor": ((0, 0.1, None), ("little", True)),
         "latents_mean": ONLY_NONE,
         "latents_std": ((None,), ("other", [1, 1, 1], [1, 1, 1, 0], [1, 1, 1, True])),
         "scaling_factor": ((0.5, None), (0, -1, "big", True)),

@@ -122,6 +122,16 @@ def compvis_autoencoder(named: Named) -> dict[str, Tensor]:
     return renamed
 
 
+def flux_2_autoencoder(named: Named) -> dict[str, Tensor]:
+    """Rename that of Flux.2 as its authors do: likewise, with two other places."""
+    within = {"quant_conv": "encoder.quant_conv"}
+    within["post_quant_conv"] = "decoder.post_quant_conv"
+    return {
+        re.sub(r"^(post_)?quant_conv", lambda m: within[m[0]], name): tensor
+        for name, tensor in compvis_autoencoder(named).items()
+    }
+
+
 def openclip_text(named: Named) -> dict[str, Tensor]:
     """Rename a text transformer as OpenCLIP saves it, and lay together what it does."""
     level = "text_model." if any(n.startswith("text_model.") for n in named) else ""
