@@ -1,4 +1,4 @@
-"""Text cut into windows of tokens, as CLIP reads it."""
+"""Text cut into tokens: in windows, as CLIP reads it, or in one row."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,6 +10,70 @@ from imaginairy.errors import CheckpointError
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 T = TypeVar("T")
+
+
+def id_of(token: str, tokenizer: Tokenizer, whose: str) -> int:
+    """Return the id of a token that a vocabulary is to have.
+
+    Args:
+        whose: what kind of vocabulary it is to be, for messages.
+
+    Raises:
+        CheckpointError: it has none.
+    """
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise CheckpointError(
+            f"The tokenizer's vocabulary lacks '{token}'; it is not {whose}."
+        )
+    return int(number)
+
+
+def ids_of(text: str, tokenizer: Tokenizer) -> list[int]:
+    """Return the ids of a text, with nothing put around it."""
+    whole = text.encode(errors="replace").decode()  # without lone surrogates
+    encoded: list[int] = tokenizer.encode(whole, add_special_tokens=False).ids
+    return encoded
+
+
+class RowTokenizer:
+    """Turn text into one row of token ids.
+
+    Args:
+        tokenizer: knows the vocabulary and how text is cut into it.
+        max_tokens: ids in a row at most, the end included.
+        whose: what kind of vocabulary it is to be, for messages.
+        pad: the token that fills a row up.
+        end: the token that ends a text; None where nothing does.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        whose: str,
+        *,
+        pad: str,
+        end: str | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.pad = id_of(pad, tokenizer, whose)
+        self.end = [] if end is None else [id_of(end, tokenizer, whose)]
+
+    @property
+    def highest_id(self) -> int:
+        """The highest id that a text may hold."""
+        return max(self.tokenizer.get_vocab().values())
+
+    def ids(self, text: str) -> list[int]:
+        """Return the ids of a text of any length, and its end."""
+        return [*ids_of(text, self.tokenizer), *self.end]
+
+    def cut(self, ids: Sequence[int]) -> list[int]:
+        """Return as many ids of a text as a row takes; its end stays."""
+        kept = self.max_tokens - len(self.end)
+        return [*ids] if len(ids) <= self.max_tokens else [*ids[:kept], *self.end]
 
 
 class ClipTokenizer:
@@ -33,26 +97,18 @@ class ClipTokenizer:
     ) -> None:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
-        self.start, self.end, self.pad = map(self._id, (start, end, pad))
+        self.start, self.end, self.pad = (
+            id_of(token, tokenizer, "CLIP's") for token in (start, end, pad)
+        )
 
     @property
     def highest_id(self) -> int:
         """The highest id that a text may hold."""
         return max(self.tokenizer.get_vocab().values())
 
-    def _id(self, token: str) -> int:
-        number = self.tokenizer.token_to_id(token)
-        if number is None:
-            raise CheckpointError(
-                f"The tokenizer's vocabulary lacks '{token}'; it is not CLIP's."
-            )
-        return int(number)
-
     def ids(self, text: str) -> list[int]:
         """Return the ids of a text of any length, without start and end."""
-        whole = text.encode(errors="replace").decode()  # without lone surrogates
-        encoded: list[int] = self.tokenizer.encode(whole, add_special_tokens=False).ids
-        return encoded
+        return ids_of(text, self.tokenizer)
 
     def windows(self, text: str) -> list[list[int]]:
         """Return the ids of a text in as many windows as it needs, at least one.

@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "published": {"errors", "log", "networks", "published", "samplers", "settings"}
     | {"weights"},
     "families": {"conditioning", "errors", "families", "prompt_syntax", "tokenizer"}
-    | {"networks.config", "samplers.prediction", "settings", "sizes"}
+    | {"networks.config", "samplers.prediction", "settings", "sizes", "log"}
     | {"prompt_language", "weighted_prompt", "word_signs"},
     "tokenizer": {"errors"},
     "weights": {"errors", "kinds", "log", "settings", "sources.layouts", "tokenizer"}

@@ -204,7 +204,7 @@ class TextEncoder:
                 yield from ([number] for number in self.tokenizer.ids(part))
 
 
-Encoders = Mapping[str, TextEncoder]
+Encoders = Mapping[str, Any]
 """A model's text encoders by their role."""
 Condition = Callable[[Wanted, Encoders], tuple[Conditioning, Conditioning | None]]
 """Returns what to follow and what to avoid; the second is None where `negative` is."""

@@ -6,15 +6,16 @@ from functools import partial
 
 from imaginairy.networks.qwen3_text import Qwen3Text, Qwen3TextConfig
 from imaginairy.published.naming import Naming, Shapes, at, count, told
-from imaginairy.settings import Number, Schema, Section, Settings
+from imaginairy.settings import Number, OneOf, Schema, Section, Settings
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.stored import Names
 from imaginairy.weights.weightfile import Tensors
 
 THETA = Number(0, null=True)
+PLAIN = OneOf(("default",))
 SETTINGS: Schema = {
     "rope_theta": THETA,
-    "rope_parameters": Section({"rope_theta": THETA}),
+    "rope_parameters": Section({"rope_theta": THETA, "rope_type": PLAIN}),
     "rms_norm_eps": Number(0, 1, null=True),
 }
 """What is read of its settings that shapes do not tell."""

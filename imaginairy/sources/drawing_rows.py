@@ -24,7 +24,23 @@ CLIP_TOKENIZER = HubFile(
     sha256="a83e0809aa4c3af7208b2df632a7a69668c6d48775b3c3fe4e1b1199d1f8b8f4",
 )
 """The vocabulary of models whose text encoders are CLIP's and that bring none."""
-VOCABULARIES: dict[str, HubFile] = {"clip": CLIP_TOKENIZER}
+VOCABULARIES: dict[str, HubFile] = {
+    "clip": CLIP_TOKENIZER,
+    "qwen3": HubFile(
+        repo="Qwen/Qwen3-4B",
+        path="tokenizer.json",
+        revision="1cfa9a7208912126459214e8b04321603b3df60c",
+        size=11422654,
+        sha256="aeb13307a71acd8fe81861d94ad54ab689df773318809eed3cbe794b4492dae4",
+    ),
+    "t5": HubFile(
+        repo="google-t5/t5-base",
+        path="tokenizer.json",
+        revision="a9723ea7f1b39c1eae772870f3b547bf6ef7e6c1",
+        size=1389353,
+        sha256="d2acde0d8d71dd30a711834b07781b9c89feaac33fd332f60507699282740066",
+    ),
+}
 """Public vocabularies, by the names that rows of families give them."""
 
 SD_REACH = 2.25

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE
@@ -97,21 +98,34 @@ def from_file(file: Path) -> Tokenizer:
     return tokenizer
 
 
-def _from_vocabulary(folder: Path, beside: Beside) -> Tokenizer:
+def merging(folder: Path, beside: Beside, **options: Any) -> Tokenizer:
+    """Read the `vocab.json` and `merges.txt` of a folder; words are to be cut, yet.
+
+    Args:
+        beside: words that were added to it.
+        options: of the library's `BPE`.
+
+    Raises:
+        FileNotFoundError: one is not there.
+        ValueError, CheckpointError: they are broken.
+    """
     words, merges = (short_enough(folder / name) for name in (VOCABULARY, MERGES))
     if not words.exists():
         raise FileNotFoundError(words)
-    vocabulary = numbered(words)
+    vocabulary = beside.added_to(numbered(words))
     lines = merges.read_text(encoding="utf-8").splitlines()
-    pairs = [tuple(line.split()) for line in lines if not line.startswith("#version")]
-    tokenizer = Tokenizer(
-        BPE(
-            vocab=beside.added_to(vocabulary),
-            merges=[pair for pair in pairs if len(pair) == 2],
-            continuing_subword_prefix="",
-            end_of_word_suffix="</w>",
-            unk_token=beside.special("unk_token", END),
-        )
+    split = [line.split() for line in lines if not line.startswith("#version")]
+    pairs = [(pair[0], pair[1]) for pair in split if len(pair) == 2]
+    return Tokenizer(BPE(vocab=vocabulary, merges=pairs, **options))
+
+
+def _from_vocabulary(folder: Path, beside: Beside) -> Tokenizer:
+    tokenizer = merging(
+        folder,
+        beside,
+        continuing_subword_prefix="",
+        end_of_word_suffix="</w>",
+        unk_token=beside.special("unk_token", END),
     )
     tokenizer.normalizer = normalizers.Sequence(
         [
@@ -126,5 +140,6 @@ def _from_vocabulary(folder: Path, beside: Beside) -> Tokenizer:
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
-    tokenizer.add_special_tokens([t for t in (START, END) if t in vocabulary])
+    known = numbered(folder / VOCABULARY)
+    tokenizer.add_special_tokens([t for t in (START, END) if t in known])
     return tokenizer
