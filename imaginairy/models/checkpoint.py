@@ -38,7 +38,6 @@ from imaginairy.models.declared import (
 from imaginairy.models.known import (
     known_as,
     known_at_top,
-    refuse_gguf,
     refused_as,
     shard,
 )
@@ -94,7 +93,6 @@ def read_checkpoint(
     """
     if path.is_dir():
         return read_folder(ModelFolder(path, half=half), known)
-    refuse_gguf(path)
     return read_opened(path, open_weights(path), known)
 
 

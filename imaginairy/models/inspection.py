@@ -25,14 +25,7 @@ from imaginairy.models.checkpoint import (
     why_no_folder,
 )
 from imaginairy.models.declared import said_by_file
-from imaginairy.models.known import (
-    NO_GGUF,
-    UNKNOWN,
-    is_gguf,
-    known_as,
-    known_gguf,
-    shard,
-)
+from imaginairy.models.known import UNKNOWN, known_as, shard
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.training import readable, spoken_of, training
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
@@ -42,8 +35,8 @@ from imaginairy.sources.control_rows import kind_named
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
-from imaginairy.weights import gguf
 from imaginairy.weights.folder import ModelFolder, weights_in
+from imaginairy.weights.gguf import MAGIC
 from imaginairy.weights.weightfile import Tensors, is_safetensors, open_weights
 
 BESIDE = "not used"
@@ -141,17 +134,23 @@ def inspected(path: Path) -> Inspected:
         if folder.index or any(folder.shapes()):
             return _of_folder(folder)
         return inspected(weights_in(path))
-    if is_gguf(path):
-        return _of_gguf(path)
     opened = open_weights(path, hollow=True)
-    safe = is_safetensors(start_of(opened.files[0]))
-    contents = contents_of("safetensors" if safe else "PyTorch's pickle", opened)
+    contents = contents_of(layout_of(opened.files[0]), opened)
     return _told(path, contents, of_file(path, opened))
+
+
+def layout_of(file: Path) -> str:
+    """Return what kind of file of weights one is."""
+    start = start_of(file)
+    if start.startswith(MAGIC):
+        return "GGUF"
+    return "safetensors" if is_safetensors(start) else "PyTorch's pickle"
 
 
 def contents_of(layout: str, opened: Tensors) -> Contents:
     """Return the tensors of an open file."""
     types = {name: str(kind).rpartition(".")[2] for name, kind in opened.types.items()}
+    types |= opened.packed
     return Contents(layout, opened.shapes, types, opened.metadata, opened.files)
 
 
@@ -208,13 +207,6 @@ def _of_folder(folder: ModelFolder) -> Inspected:
         except CheckpointError as error:
             verdict = Verdict(family, missing=[str(error)])
     return _told(folder.path, contents, verdict)
-
-
-def _of_gguf(path: Path) -> Inspected:
-    header = gguf.read_gguf(path)
-    contents = Contents("GGUF", header.shapes, header.types, header.metadata, [path])
-    verdict = Verdict(known=known_gguf(header.shapes), missing=[NO_GGUF])
-    return _told(path, contents, verdict)
 
 
 def _no_model_in(folder: ModelFolder) -> Verdict:

@@ -195,7 +195,8 @@ def stay_as_stored(
     """Tell whether weights are used from disk where they can be, and not copied.
 
     Copied they are faster by little; used from disk they take no memory that others
-    need. They are where copies would fill much of what is free.
+    need. They are where copies would fill much of what is free; packed ones, of which
+    no copies are made, do not count.
 
     Args:
         dtype: the type that is computed in.
@@ -206,6 +207,7 @@ def stay_as_stored(
         dtype.itemsize * prod(shape)
         for part in checkpoint.parts.values()
         for name, shape in part.tensors.shapes.items()
+        if name not in part.tensors.packed
         if part.tensors.types[name] != dtype or (is_half and len(shape) == PICTURES)
     )
     return free is not None and copied > MUCH * free

@@ -12,6 +12,7 @@ from imaginairy.errors import CheckpointError
 from imaginairy.log import shortened
 from imaginairy.settings import Settings
 from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
+from imaginairy.weights.packed import Packed, plain
 from imaginairy.weights.stored import Names, Shape, Stored, stored_as
 from imaginairy.weights.weightfile import Tensors
 
@@ -116,7 +117,8 @@ def assemble(
 ) -> nn.Module:
     """Fill a network built on the meta device with tensors mapped in from disk.
 
-    Nothing is initialised, and each tensor is cast and moved once.
+    Nothing is initialised, and each tensor is cast and moved once. Packed ones stay so
+    where their layer casts them as it computes.
 
     Args:
         as_stored: types of weights that are left as they lie on disk where their
@@ -142,8 +144,13 @@ def assemble(
             mapped = 0
         _refuse_whole_numbers(part, place, whole.dtype)
         layer = network.get_submodule(name.rpartition(".")[0])
-        stays = whole.dtype in as_stored and _casts(layer, name)
-        ours = place.taken(whole).to(device=device, dtype=None if stays else dtype)
+        casts = _casts(layer, name)
+        ours = place.taken(whole)
+        if casts and isinstance(ours, Packed):
+            filled[name] = ours.filling(tuple(tensor.shape), device, dtype)
+            continue
+        stays = casts and whole.dtype in as_stored
+        ours = plain(ours).to(device=device, dtype=None if stays else dtype)
         ours = ours.reshape(tensor.shape)
         if place.turned and not stays:  # so that it computes as those of folders do
             ours = ours.contiguous()

@@ -25,7 +25,6 @@ ADVICE = {
     "an XML answer of a server": "download the file again",
     "a JSON answer of a server": "download the file again",
     "text": "download the file again",
-    "a GGUF file": "which is not supported; give a .safetensors or .ckpt",
     "a zip archive": "unpack it and give the file that was in it",
 }
 """What to do about it, by how the name of a kind begins."""
@@ -48,8 +47,7 @@ def why_no_weights(path: Path, start: bytes) -> str:
             f"'{path}' is neither a safetensors file nor a PyTorch checkpoint{empty}."
         )
     advice = next((a for kind, a in ADVICE.items() if known[1].startswith(kind)), USUAL)
-    joint = ", " if advice.startswith("which") else "; "
-    return f"'{path}' is not a weight file but {known[1]}{joint}{advice}."
+    return f"'{path}' is not a weight file but {known[1]}; {advice}."
 
 
 def why_no_index(index: Path) -> str:

@@ -6,11 +6,9 @@ how checkpoints of PyTorch are read safely stands in `pickles`.
 
 import json
 import mmap
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -30,6 +28,7 @@ from imaginairy.settings import (
     Whole,
     read,
 )
+from imaginairy.weights.gguf import MAGIC, GgufTensors
 from imaginairy.weights.json_file import short_enough
 from imaginairy.weights.not_weights import (
     archive,
@@ -39,6 +38,7 @@ from imaginairy.weights.not_weights import (
 )
 from imaginairy.weights.pickles import unpickle
 from imaginairy.weights.swollen import refuse_long_list
+from imaginairy.weights.tensors import Tensors as Tensors
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
@@ -76,80 +76,6 @@ METADATA = Listed(Text(null=False))
 """What it may say beside them."""
 SHARDS: Schema = {"weight_map": Listed(Text(null=False), null=False)}
 """What is read of an index of weights."""
-
-
-class Tensors(ABC):
-    """Named tensors that lie on disk until they are asked for."""
-
-    prefix = ""
-    """What the file puts before every name."""
-    metadata: Mapping[str, str] = MappingProxyType({})
-    """What the file says of itself beside its tensors."""
-    types: Mapping[str, torch.dtype] = MappingProxyType({})
-    """In which type each tensor of a file that was opened is stored."""
-
-    def __init__(self, origin: str, shapes: dict[str, tuple[int, ...]]) -> None:
-        self.origin = origin
-        """Where they are from, for messages."""
-        self.shapes = shapes
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files they lie in."""
-        return (Path(self.origin),)
-
-    @property
-    def root(self) -> "Tensors":
-        """All tensors of the file that they are some of."""
-        return self
-
-    @abstractmethod
-    def read(self, name: str) -> Tensor:
-        """Return one tensor, in the type it is stored in, on the CPU."""
-
-    def rest(self) -> None:  # noqa: B027  # only mapped files have something to do
-        """Give back the memory of tensors mapped from disk, until they are used again.
-
-        They must not have been changed.
-        """
-
-    def below(self, prefix: str) -> "Tensors":
-        """Return those whose names start with the prefix, without it."""
-        return _Below(self, prefix)
-
-
-class _Below(Tensors):
-    def __init__(self, whole: Tensors, prefix: str) -> None:
-        self.whole, self.start = whole, prefix
-        self.prefix = whole.prefix + prefix
-        self.metadata = whole.metadata
-        self.types = {
-            name.removeprefix(prefix): kind
-            for name, kind in whole.types.items()
-            if name.startswith(prefix)
-        }
-        super().__init__(
-            whole.origin,
-            {
-                name.removeprefix(prefix): shape
-                for name, shape in whole.shapes.items()
-                if name.startswith(prefix)
-            },
-        )
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return self.whole.files
-
-    @property
-    def root(self) -> Tensors:
-        return self.whole.root
-
-    def read(self, name: str) -> Tensor:
-        return self.whole.read(self.start + name)
-
-    def rest(self) -> None:
-        self.whole.rest()
 
 
 class _Safetensors(Tensors):
@@ -273,6 +199,7 @@ class _Shards(Tensors):
             origin, {name: shard.shapes[name] for name, shard in self.holder.items()}
         )
         self.types = {k: v for shard in shards for k, v in shard.types.items()}
+        self.packed = {k: v for shard in shards for k, v in shard.packed.items()}
         self.metadata = {k: v for shard in shards for k, v in shard.metadata.items()}
 
     @property
@@ -288,7 +215,7 @@ class _Shards(Tensors):
 
 
 def open_weights(path: Path, *, hollow: bool = False) -> Tensors:
-    """Open a file of tensors: safetensors, a PyTorch checkpoint, or an index of shards.
+    """Open a file of tensors: safetensors, GGUF, a PyTorch checkpoint, or an index.
 
     Args:
         hollow: only names, shapes and types are needed, which are there at once.
@@ -306,6 +233,8 @@ def open_weights(path: Path, *, hollow: bool = False) -> Tensors:
 def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:
     if is_safetensors(start):
         return _safetensors(path, start, hollow)
+    if start.startswith(MAGIC):
+        return GgufTensors(path, hollow=hollow)
     if not start:
         raise CheckpointError(why_no_weights(path, start))
     if start.startswith(ZIP):

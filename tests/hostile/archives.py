@@ -175,5 +175,36 @@ ARCHIVES: dict[str, Made] = {
         + text("a")
         + struct.pack("<IQIQ", 1, 4, 0, 0),
     ),
+    "gguf-outside": lambda: gguf(
+        1, 0, text("a") + struct.pack("<IQIQ", 1, 256, 12, 2**63) + bytes(999)
+    ),
+    "gguf-large": lambda: gguf(
+        1, 0, text("a") + struct.pack("<IQQIQ", 2, 2**40, 2**20, 0, 0) + bytes(999)
+    ),
+    "gguf-overflow": lambda: gguf(
+        1, 0, text("a") + struct.pack("<I4QIQ", 4, *(2**16,) * 4, 0, 0) + bytes(999)
+    ),
+    "gguf-part": lambda: gguf(
+        1, 0, text("a") + struct.pack("<IQIQ", 1, 100, 12, 0) + bytes(999)
+    ),
+    "gguf-align": lambda: gguf(
+        1,
+        1,
+        text("general.alignment")
+        + struct.pack("<IQ", 10, 2**63)
+        + text("a")
+        + struct.pack("<IQIQ", 1, 4, 0, 0)
+        + bytes(999),
+    ),
+    "gguf-type": lambda: gguf(
+        1, 0, text("a") + struct.pack("<IQIQ", 1, 256, 77, 0) + bytes(999)
+    ),
+    "gguf-numbers": lambda: gguf(
+        1,
+        0,
+        text("model.diffusion_model.input_blocks.0.0.weight")
+        + struct.pack("<I4QIQ", 4, 3, 3, 4, 320, 8, 0)
+        + b"\xff" * 99_999,
+    ),
     "ggml": lambda: b"lmgg" + bytes(99),
 }

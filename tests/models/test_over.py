@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from imaginairy.samplers.spacings import ALIGNED_XL
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import BUNDLED_FOLDER
+from imaginairy.weights.gguf_writing import Laid, write_gguf
+from imaginairy.weights.packed import Packed
+from imaginairy.weights.packing import PACKS
+from imaginairy.weights.weightfile import open_weights
 from tests.support.golden import CPU
 from tests.support.renamed import compvis_unet
 from tests.support.tiny_kin import below, save_as_file, tiny_sd2, tiny_sdxl
@@ -126,6 +131,33 @@ def test_it_draws_and_is_recorded(tmp_path: Path) -> None:
     assert again.model == said["model"] == f"{weights.resolve()}+storybook"
     [few] = imagine(ImaginePrompt("a fox", model=name, **asked), store=store)
     assert few.prompt.sampler_type == "k_lcm", "as its name says"
+
+
+def test_a_packed_one_draws_as_the_numbers_that_it_unpacks_to(
+    base: Path, other: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    packed, plain = tmp_path / "unet.gguf", tmp_path / "unet.safetensors"
+    named = {name: tensor - 0.5 for name, tensor in compvis_unet(other).items()}
+    fits = {name for name, t in named.items() if t.ndim == 2 and t.shape[1] % 32 == 0}
+    pieces = [
+        Laid(name, tuple(t.shape), "Q8_0", partial(PACKS["Q8_0"], t))
+        if name in fits
+        else Laid.of(name, t)
+        for name, t in named.items()
+    ]
+    write_gguf(packed, pieces, {"general.architecture": "sdxl"})
+    opened = open_weights(packed)
+    save_file({name: opened.read(name) + 0 for name in opened.shapes}, plain)
+    store, asked = ModelStore("cpu"), {"seed": 1, "width": 64, "height": 64, "steps": 2}
+    drawn = []
+    for file in (packed, plain):
+        name = f"{file}+{base}"
+        drawn += imagine(ImaginePrompt("a fox", model=name, **asked), store=store)
+        weights = [*store.get(name).diffusion.network.parameters()]
+        stay = sum(isinstance(weight, Packed) for weight in weights)
+        assert stay == (len(fits) if file is packed else 0)
+    ours, theirs = (np.asarray(each.img) for each in drawn)
+    assert np.array_equal(ours, theirs)
 
 
 def test_what_is_no_network_alone_is_refused(

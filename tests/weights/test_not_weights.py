@@ -69,7 +69,6 @@ FILES = {
         b"\nversion https://git-lfs.github.com/spec/v1\r\noid sha256:0\r\n",
         "a Git LFS pointer; fetch the real file (git lfs pull).",
     ),
-    "gguf": (b"GGUF\3\0\0\0", "a GGUF file, which is not supported; give a .safe"),
     "picture": (b"\xff\xd8\xff\xe0\0\0", "a JPEG picture; give a .safetensors or"),
     "gzip": (gzip.compress(b"weights"), "a gzip archive; give a .safetensors or"),
     "tar": (tarred(), "a tar archive; give a .safetensors or"),

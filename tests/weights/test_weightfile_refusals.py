@@ -35,7 +35,7 @@ from tests.support.weightfiles import STARTS, each_kind, refusal, write_zip
         (b"<!DOCTYPE html><html><body>Sign in", "a web page"),
         (b"<!doctype html>\n<html>", "a web page"),
         (b'\n<html lang="en">', "a web page"),
-        (b"GGUF\3\0\0\0", "GGUF"),
+        (b"GGUF\3\0\0\0", "a GGUF file whose header cannot be read"),
         (b"\x80", "broken PyTorch checkpoint"),
         (b"\x80\x02", "broken PyTorch checkpoint"),
         (b"PK\x03\x04", "broken PyTorch checkpoint"),
