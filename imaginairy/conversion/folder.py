@@ -14,8 +14,11 @@ from imaginairy.conversion.single_file import config_of
 from imaginairy.conversion.source import Source
 from imaginairy.conversion.vocabularies import vocabulary_files
 from imaginairy.families.family import AUTOENCODER, DENOISER, PartRow, function
+from imaginairy.published.flow_schedule import SCHEDULER as FLOW_SCHEDULER
 from imaginairy.published.schedule import settings_of
+from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.edm import EdmConfig
+from imaginairy.samplers.flow import FlowConfig
 from imaginairy.settings import Settings
 from imaginairy.sources.layouts import CONFIG, MODEL_INDEX, SCHEDULER
 from imaginairy.weights.folder import EMPTY_IS_ZEROS
@@ -28,7 +31,14 @@ CARRIED = ("*.json", "README*", "LICENSE*", "LICENCE*", "NOTICE*")
 """What else of a model's folder goes into another."""
 NO_ESTIMATOR = {"depth_estimator": [None, None], "feature_extractor": [None, None]}
 """What a folder says that is led by depth, and has nothing that finds that."""
-DDIM, EDM = "DDIMScheduler", "EDMEulerScheduler"
+USUAL: Mapping[type[Any], Settings] = {
+    ScheduleConfig: {
+        "_class_name": "DDIMScheduler", "clip_sample": False, "steps_offset": 1,
+    },
+    EdmConfig: {"_class_name": "EDMEulerScheduler"},
+    FlowConfig: {"_class_name": FLOW_SCHEDULER},
+}  # fmt: skip
+"""What is said of noise of each kind, where the source does not say it."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +131,8 @@ def settings_of_part(source: Source, row: PartRow) -> dict[str, Any]:
 def settings_of_noise(source: Source) -> dict[str, Any]:
     """Return what `scheduler_config.json` says, with what it said before."""
     noise = source.checkpoint.schedule
-    usual: dict[str, Any] = {"_class_name": EDM}
-    if not isinstance(noise, EdmConfig):
-        usual = {"_class_name": DDIM, "clip_sample": False, "steps_offset": 1}
     before = source.folder.scheduler if source.folder else {}
-    return {**usual, **before, **settings_of(noise)}
+    return {**USUAL[type(noise)], **before, **settings_of(noise)}
 
 
 def index_of(source: Source, noise: Settings) -> dict[str, Any]:

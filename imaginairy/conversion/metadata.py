@@ -54,9 +54,9 @@ def architecture(source: Source) -> str:
 
 
 def predicted(source: Source) -> dict[str, str]:
-    """Say what the network predicts."""
-    word = settings_of(source.checkpoint.schedule)["prediction_type"]
-    return {"modelspec.prediction_type": WORDS.get(word, word)}
+    """Say what the network predicts, where not all of its kind predict the same."""
+    word = settings_of(source.checkpoint.schedule).get("prediction_type")
+    return {"modelspec.prediction_type": WORDS.get(word, word)} if word else {}
 
 
 def own_config(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -58,6 +58,15 @@ class LatentGrid:
         width, height = size
         return self.channels, height // self.pixels, width // self.pixels
 
+    def tokens(self, size: tuple[int, int]) -> int:
+        """Return how many of its smallest patches a picture has, `step` wide and high.
+
+        Args:
+            size: width and height in pixels.
+        """
+        width, height = size
+        return (width // self.step) * (height // self.step)
+
 
 class Header:
     """What is known of a model before any tensor is read.

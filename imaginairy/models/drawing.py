@@ -235,6 +235,14 @@ class DrawingModel:
         """Whether the network reads the guidance scale, and is asked once a step."""
         return getattr(self.network.config, "guidance_dim", None) is not None
 
+    def schedule_for(self, size: tuple[int, int]) -> Schedule:
+        """Return its schedule with the levels that pictures of a size have.
+
+        Args:
+            size: width and height of the pictures, in pixels.
+        """
+        return self.schedule.for_tokens(self.grid.tokens(size))
+
     def latent_shape(self, size: tuple[int, int], batch: int = 1) -> tuple[int, ...]:
         """Return (batch, channels, height, width) of the latents of pictures.
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from imaginairy.published.flow_schedule import settings_of_flow
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.edm import EdmConfig
+from imaginairy.samplers.flow import FlowConfig
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.samplers.spacings import ALIGNED_XL
 from imaginairy.settings import (
@@ -131,9 +133,11 @@ def timesteps_of(
 
 
 def settings_of(noise: NoiseConfig) -> dict[str, Any]:
-    """Return what `scheduler_config.json` says of noise, of which `schedule_of` makes
-    it again.
+    """Return what `scheduler_config.json` says of noise, of which the function that
+    made it makes it again.
     """
+    if isinstance(noise, FlowConfig):
+        return settings_of_flow(noise)
     names, predictions = TIMESTEPS_ARE, PREDICTIONS
     if isinstance(noise, EdmConfig):
         names, predictions = EDM_ARE, EDM_PREDICTIONS

@@ -113,6 +113,12 @@ class Schedule(ABC):
         By what the network was trained on: of timesteps, their number.
         """
 
+    def for_tokens(self, tokens: int) -> Schedule:
+        """Return the same for pictures of so many tokens, where its levels differ by
+        that.
+        """
+        return self
+
     def noised(self, latents: Tensor, noise: Tensor, level: float) -> Tensor:
         """Noise clean latents up to a level."""
         return self.signal(level) * latents + level * noise

@@ -18,6 +18,7 @@ from imaginairy.models.previews import previewing
 from imaginairy.models.store import ModelStore
 from imaginairy.networks.controlled import Controlled
 from imaginairy.order import Order
+from imaginairy.samplers.schedule import Schedule
 from imaginairy.steps.stages import Stages
 
 
@@ -59,6 +60,12 @@ class Expert:
     def model(self) -> DrawingModel:
         """The model itself."""
         return self.loaded.diffusion
+
+    @property
+    def schedule(self) -> Schedule:
+        """The noise that it knows, as pictures of the size have it that are drawn."""
+        size = self.stages.size
+        return self.model.schedule_for(size) if size else self.model.schedule
 
 
 @dataclass(frozen=True)
@@ -115,9 +122,7 @@ def legs_of(experts: Sequence[Expert], levels: list[float]) -> list[Leg]:
     predictions of another network, and would lead it astray.
     """
     steps = levels[:-1]
-    takes_over = (
-        expert.model.schedule.level_after(expert.begins) for expert in experts[1:]
-    )
+    takes_over = (expert.schedule.level_after(expert.begins) for expert in experts[1:])
     firsts = [0, *(sum(level >= above for level in steps) for above in takes_over)]
     ends = [*firsts[1:], len(steps)]
     return [

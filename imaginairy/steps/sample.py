@@ -104,7 +104,7 @@ def sample(
             **({"eta": order.eta} if sampler.takes_eta else {}),
         )
         expert.model.rest()
-    latents = sampler.published(model.schedule, latents, start.levels[-1])
+    latents = sampler.published(experts[0].schedule, latents, start.levels[-1])
     require_finite(latents, experts, sampler)
     return latents
 
@@ -158,7 +158,7 @@ def _denoiser(
     predicts = said_for_it or model.prediction
     told = NetworkDenoiser(
         network,
-        model.schedule,
+        expert.schedule,
         predicts,
         said.follow,
         Told(_reuse(orders[0], start.levels)),

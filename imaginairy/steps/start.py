@@ -80,12 +80,12 @@ def _start(
     The noise comes in the reference's order: first what the encoder draws, where an
     init image has a say, then what the walk starts from.
     """
-    model, stages = expert.model, expert.stages
+    model, stages, schedule = expert.model, expert.stages, expert.schedule
     shape = model.latent_shape(order.drawn)
     draw_noise = SeededNoise(order.seed, shape, model.device)
 
     sampler, steps, runs = order.sampler, order.steps, order.steps_to_run
-    levels = sampler.levels(model.schedule, steps, order.spacing, last=runs)
+    levels = sampler.levels(schedule, steps, order.spacing, last=runs)
 
     init_latents = keep = None
     if canvas is not None and (runs < steps or canvas.keep is not None):
@@ -100,7 +100,7 @@ def _start(
 
     begun = init_latents if runs < steps else None
     if runs or begun is None:
-        latents = sampler.start(model.schedule, noise, levels[0], begun)
+        latents = sampler.start(schedule, noise, levels[0], begun)
     else:
         latents = begun
     blanked = shown = None
