@@ -102,11 +102,7 @@ def condition(
     Raises:
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
-    if wanted.clip_skip != 1:
-        raise BadOptionError(
-            f"A clip_skip of {wanted.clip_skip} is for models whose text encoders are "
-            "CLIP's; this model reads its own at fixed layers; leave it at 1."
-        )
+    _refuse_what_windows_have(wanted)
     reader = _Reader(reading, encoders)
     given, width = wanted.given, reader.encoder.width
     if given is None:
@@ -120,6 +116,21 @@ def condition(
     if wanted.negative is None:
         return follow, None
     return follow, reader.told([WeightedPrompt(wanted.negative)])
+
+
+def _refuse_what_windows_have(wanted: Wanted) -> None:
+    if wanted.clip_skip != 1:
+        raise BadOptionError(
+            f"A clip_skip of {wanted.clip_skip} is for models that read what CLIP says "
+            "of each word; this model reads its text encoder at fixed layers; leave "
+            "it at 1."
+        )
+    if wanted.words:
+        names = ", ".join(word.name for word in wanted.words)
+        raise BadOptionError(
+            f"Learned words ({names}) are for models that read what CLIP says of each "
+            "word; this model does not; leave them out."
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A family says where one lies, by `replace`: its role, folder, prefix and vocabul
 """
 
 from imaginairy.families.family import PartRow
+from imaginairy.families.unet_kin import TEXT_CLASSES, TEXT_SETTINGS
 from imaginairy.settings import OneOf, Schema
 
 QWEN_TOKENIZERS = r"Qwen2Tokenizer(Fast)?"
@@ -29,3 +30,41 @@ QWEN3 = PartRow(
     encoder="imaginairy.families.language_condition:LanguageEncoder",
 )
 """Qwen3; `usual` says after which layers it is read, as `reads`, and `max_tokens`."""
+
+T5_TOKENIZERS = r"T5Tokenizer(Fast)?"
+"""What `model_index.json` calls the vocabulary of T5."""
+T5_SETTINGS: Schema = {
+    "feed_forward_proj": OneOf(("gated-gelu",)),
+    "dense_act_fn": OneOf(("gelu_new",)),
+    "is_gated_act": OneOf((True,)),
+}
+"""What its `config.json` may say of what ours cannot change."""
+T5 = PartRow(
+    role="text",
+    title="T5 text encoder",
+    folder="text_encoder",
+    prefix="text_encoders.t5xxl.transformer.",
+    published="imaginairy.published.t5:t5",
+    classes=r"T5(EncoderModel|ForConditionalGeneration)",
+    settings=T5_SETTINGS,
+    half=False,
+    vocabulary="tokenizer",
+    reader="imaginairy.weights.row_vocabulary:load_t5",
+    usual_vocabulary="t5",
+    encoder="imaginairy.families.language_condition:LanguageEncoder",
+)
+"""The encoder of T5 1.1; `usual` says as `max_tokens` how many are read where those are
+not 512. Numbers of float16 do not hold what it computes."""
+CLIP_POOLED = PartRow(
+    role="text",
+    title="CLIP text encoder",
+    folder="text_encoder",
+    prefix="text_encoders.clip_l.transformer.",
+    published="imaginairy.published.clip_text:clip_text",
+    classes=TEXT_CLASSES,
+    settings=TEXT_SETTINGS,
+    usual={"pooled": True},
+    vocabulary="tokenizer",
+    tokens_read=False,
+)
+"""CLIP's text encoder where a text is read as one alone."""

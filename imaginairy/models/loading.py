@@ -251,8 +251,8 @@ def require_text_width(spec: ModelRow, checkpoint: Checkpoint) -> None:
         CheckpointError: it is not.
     """
     read = getattr(checkpoint.parts[DENOISER].config, "context_dim", None)
-    texts = checkpoint.family.texts
-    said = sum(checkpoint.parts[row.role].config.width for row in texts)
+    texts = [row.role for row in checkpoint.family.texts if row.tokens_read]
+    said = sum(checkpoint.parts[role].config.width for role in texts)
     if read not in (None, said):
         raise CheckpointError(
             f"The {checkpoint.family.part(DENOISER).title} of '{spec.name}' reads "

@@ -17,6 +17,8 @@ TOKENIZER = "tokenizer.json"
 """A whole vocabulary."""
 VOCABULARY, MERGES = "vocab.json", "merges.txt"
 """The two halves of CLIP's."""
+PIECES = "spiece.model"
+"""A whole vocabulary of SentencePiece's, as T5's is."""
 WORD_PIECES = "vocab.txt"
 """BERT's, of one piece a line."""
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
 
-from imaginairy.sources.layouts import MERGES, TOKENIZER, VOCABULARY
+from imaginairy.sources.layouts import MERGES, PIECES, TOKENIZER, VOCABULARY
 from imaginairy.tokenizer import RowTokenizer
 from imaginairy.weights.added_words import Beside, read_beside
+from imaginairy.weights.sentencepiece import read_sentencepiece
 from imaginairy.weights.vocabulary import from_file, merging, readable
 
 QWEN_WORDS = (
@@ -30,6 +31,8 @@ QWEN_TAGS = (
 )
 """What stands behind that, and is seen as a whole, but is text."""
 
+T5_PAD, T5_END = "<pad>", "</s>"
+
 
 def load_qwen(source: Path, max_tokens: int, *, pad: str | None = None) -> RowTokenizer:
     """Load Qwen's `tokenizer.json`, or the `vocab.json` and `merges.txt` of a folder.
@@ -51,6 +54,34 @@ def load_qwen(source: Path, max_tokens: int, *, pad: str | None = None) -> RowTo
         min(max_tokens, beside.max_tokens or max_tokens),
         "Qwen's",
         pad=beside.special("pad_token", pad or QWEN_PAD),
+    )
+
+
+def load_t5(source: Path, max_tokens: int, *, pad: str | None = None) -> RowTokenizer:
+    """Load T5's `tokenizer.json`, or the `spiece.model` of a folder.
+
+    Args:
+        source: the file, or the folder that holds either kind.
+        pad: the token that fills up a row where nothing beside it says so.
+
+    Raises:
+        CheckpointError: there is no such vocabulary there, or it is broken.
+    """
+    with readable(source, f"{TOKENIZER} nor {PIECES}"):
+        beside = read_beside(source)
+        file = source / TOKENIZER if source.is_dir() else source
+        if file.is_file():
+            tokenizer = from_file(file)
+        else:
+            tokenizer = read_sentencepiece(source / PIECES)
+            tokenizer.add_special_tokens([T5_PAD, T5_END])
+        beside.add_to(tokenizer)
+    return RowTokenizer(
+        tokenizer,
+        min(max_tokens, beside.max_tokens or max_tokens),
+        "T5's",
+        pad=beside.special("pad_token", pad or T5_PAD),
+        end=beside.special("eos_token", T5_END),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from imaginairy.conditioning import Conditioning
 from imaginairy.errors import BadOptionError
@@ -13,16 +14,23 @@ from imaginairy.families.language_condition import (
     ASKED,
     THOUGHT,
     LanguageEncoder,
+    of_chroma,
+    of_flux1,
     of_flux2,
     of_zimage,
 )
-from imaginairy.families.text import Wanted
+from imaginairy.families.learned_word import LearnedWord
+from imaginairy.families.text import TextEncoder, Wanted
+from imaginairy.published.clip_text import clip_text
 from imaginairy.published.qwen3 import qwen3
+from imaginairy.published.t5 import t5
 from imaginairy.weighted_prompt import WeightedPrompt
-from imaginairy.weights.row_vocabulary import load_qwen
+from imaginairy.weights.row_vocabulary import load_qwen, load_t5
+from imaginairy.weights.vocabulary import load_tokenizer
 from tests.support.golden import CPU, assert_close
-from tests.support.languages import qwen_tokenizer, tiny_qwen
+from tests.support.languages import qwen_tokenizer, t5_tokenizer, tiny_qwen, tiny_t5
 from tests.support.renamed import Held
+from tests.support.tiny import tiny_tokenizer
 
 PROMPT = "a red fox in the snow"
 OTHER = "a painting of a bowl of fruit at night"
@@ -59,6 +67,61 @@ def qwen(tmp_path_factory: pytest.TempPathFactory) -> Qwen:
     return Qwen(tmp_path_factory.mktemp("qwen"))
 
 
+class T5:
+    """A small T5 and a small CLIP: theirs, and ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.vocabulary, self.words = t5_tokenizer(), tiny_tokenizer()
+        self.vocabulary.save_pretrained(folder / "t5")
+        self.words.save_pretrained(folder / "clip")
+        self.theirs, self.clip = tiny_t5(len(self.vocabulary)), self.tiny_clip()
+        part = t5(Held(self.theirs.state_dict()), {"max_tokens": LENGTH})
+        named = Held(self.clip.state_dict())
+        pooled = clip_text(named, {**self.clip.config.to_dict(), "pooled": True})
+        self.encoders: dict[str, Any] = {
+            "text": TextEncoder(
+                pooled.load(CPU, torch.float32),
+                load_tokenizer(folder / "clip", 77),
+                CPU,
+            ),
+            "text_2": LanguageEncoder(
+                part.load(CPU, torch.float32), load_t5(folder / "t5", LENGTH), CPU
+            ),
+        }
+        self.alone = {"text": self.encoders["text_2"]}
+
+    def tiny_clip(self) -> CLIPTextModel:
+        sizes = CLIPTextConfig(
+            vocab_size=len(self.words), hidden_size=32, intermediate_size=37,
+            num_attention_heads=4, num_hidden_layers=2, eos_token_id=2,
+        )  # fmt: skip
+        return CLIPTextModel(sizes).eval()
+
+    def pooled(self, text: str) -> torch.Tensor:
+        given = self.words(
+            text, max_length=77, truncation=True, padding="max_length",
+            return_tensors="pt",
+        )  # fmt: skip
+        with torch.inference_mode():
+            said: torch.Tensor = self.clip(given.input_ids).pooler_output
+        return said
+
+    def states(self, text: str, *, masked: bool) -> tuple[int, torch.Tensor]:
+        given = self.vocabulary(
+            text, max_length=LENGTH, truncation=True, padding="max_length",
+            return_tensors="pt",
+        )  # fmt: skip
+        seen = given.attention_mask if masked else None
+        with torch.inference_mode():
+            said = self.theirs(given.input_ids, attention_mask=seen)
+        return int(given.attention_mask.sum()), said.last_hidden_state
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> T5:
+    return T5(tmp_path_factory.mktemp("t5"))
+
+
 def wanted(*texts: str | WeightedPrompt, negative: str | None = None) -> Wanted:
     prompts = [WeightedPrompt(t) if isinstance(t, str) else t for t in texts]
     return Wanted(prompts, negative, (64, 64))
@@ -81,6 +144,33 @@ def test_flux_2_reads_what_fills_up_a_text_too(qwen: Qwen) -> None:
     assert length < LENGTH
     assert_close(follow.tokens, torch.cat([states[n] for n in (1, 2, 4)], -1), 1e-5)
     assert follow.mask is None
+
+
+def test_flux_1_reads_t5_s_tokens_and_clip_s_text(both: T5) -> None:
+    follow, avoid = of_flux1(wanted(PROMPT, negative=OTHER), both.encoders)
+    assert avoid is not None
+    for given, text in ((follow, PROMPT), (avoid, OTHER)):
+        length, states = both.states(text, masked=False)
+        assert length < LENGTH
+        assert_close(given.tokens, states, 1e-5)
+        assert given.mask is None
+        assert given.pooled is not None
+        assert_close(given.pooled, both.pooled(text), 1e-5)
+
+
+def test_chroma_reads_a_text_and_one_token_more(both: T5) -> None:
+    follow, avoid = of_chroma(wanted(PROMPT, negative=""), both.alone)
+    assert avoid is not None
+    for given, text in ((follow, PROMPT), (avoid, "")):
+        length, states = both.states(text, masked=True)
+        assert given.mask is not None
+        assert given.mask.tolist() == [[n <= length for n in range(LENGTH)]]
+        assert_close(given.tokens, states, 1e-5)
+    long, _ = of_chroma(wanted(PROMPT * 4), both.alone)
+    length, states = both.states(PROMPT * 4, masked=True)
+    assert length == LENGTH
+    assert long.mask is None
+    assert_close(long.tokens, states, 1e-5)
 
 
 def test_prompts_are_mixed_by_their_weights(qwen: Qwen) -> None:
@@ -136,5 +226,14 @@ def test_embeddings_can_be_given_in_place_of_a_text(qwen: Qwen) -> None:
 
 def test_no_layer_can_be_left_out(qwen: Qwen) -> None:
     said = Wanted([WeightedPrompt(PROMPT)], None, (8, 8), clip_skip=2)
-    with pytest.raises(BadOptionError, match="A clip_skip of 2 is for models whose"):
+    with pytest.raises(
+        BadOptionError, match="A clip_skip of 2 is for models that read"
+    ):
         of_zimage(said, qwen.read(-2))
+
+
+def test_no_learned_word_is_read(both: T5) -> None:
+    word = LearnedWord("grumpy", {32: torch.ones(1, 32)})
+    said = Wanted([WeightedPrompt("grumpy")], None, (8, 8), words=[word])
+    with pytest.raises(BadOptionError, match=r"Learned words \(grumpy\) are for"):
+        of_flux1(said, both.encoders)
