@@ -24,7 +24,10 @@ class Delta:
     factors: Factors
     part: int = 0
     parts: int = 1
-    """How many layers of ours are one in the file; ours is one of them."""
+    """In how many parts, as large as each other, the rows of the file's layer fall,
+    which is several layers of ours where they are more than one."""
+    span: int = 1
+    """How many of them, from `part` on, ours is."""
 
     def to(self, device: torch.device | str) -> "Delta":
         """Return the same on a device."""
@@ -34,11 +37,12 @@ class Delta:
         """Return what tells of which weights it is a change, without its numbers."""
         tensors = self.factors.by_suffix.items()
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in tensors)
-        return self.kind.title, self.parts, self.factors.on_input, shapes
+        rows = self.parts, self.span
+        return self.kind.title, rows, self.factors.on_input, shapes
 
     def fits(self, weight: Tensor, bias: Tensor | None) -> bool:
         """Tell whether it is a change of such a weight, of which no number is read."""
-        rows = self.parts * weight.shape[0]
+        rows = self._all(weight)
         most = max(rows, weight.numel() // max(1, weight.shape[0]))
         for factor in self.factors.by_suffix.values():
             if not factor.is_floating_point() or not factor.numel():
@@ -61,7 +65,7 @@ class Delta:
             return ""
         if self.kind.mixes and self.kind.mixes(self.factors, self.parts):
             return "the blocks of an OFT turn rows of several into each other"
-        if self._is_of_columns(self.parts * weight.shape[0]):
+        if self._is_of_columns(self._all(weight)):
             return "the lengths of a DoRA are those of columns that run through all"
         return ""
 
@@ -103,7 +107,7 @@ class Delta:
             return self._ours(self.kind.changed(self.factors, whole, strength))
         if self.kind.added is None:
             return weight
-        rows = self.parts * weight.shape[0]
+        rows = self._all(weight)
         change = self._ours(self.kind.added(self.factors, (rows, *weight.shape[1:])))
         lengths = self._lengths
         if lengths is None:
@@ -141,12 +145,20 @@ class Delta:
         return bias
 
     def _ours(self, whole: Tensor) -> Tensor:
-        return whole.chunk(self.parts)[self.part] if self.parts > 1 else whole
+        if self.parts == 1:
+            return whole
+        rows = whole.shape[0] // self.parts
+        return whole[self.part * rows : (self.part + self.span) * rows]
+
+    def _all(self, ours: Tensor) -> int:
+        """Return how many rows the file's layer has, of one of ours."""
+        return self.parts * ours.shape[0] // self.span
 
     def _among(self, ours: Tensor) -> Tensor:
         """Return the rows of a part among those of others, which do not count."""
         if self.parts == 1:
             return ours
-        others = torch.zeros_like(ours)
-        parts = range(self.parts)
-        return torch.cat([ours if part == self.part else others for part in parts])
+        rows = ours.shape[0] // self.span
+        after = self.parts - self.part - self.span
+        others = [ours.new_zeros(n * rows, *ours.shape[1:]) for n in (self.part, after)]
+        return torch.cat([others[0], ours, others[1]])

@@ -178,7 +178,9 @@ class Adapter:
             delta, names = found
             for place in places:
                 ours = table.layer(place)
-                part = replace(delta, part=place.part, parts=place.parts)
+                part = replace(
+                    delta, part=place.part, parts=place.parts, span=place.span
+                )
                 bias = getattr(ours, "bias", None)
                 form = (part.form(), ours.weight.shape, bias is None)
                 if form not in fits:  # most layers are like others

@@ -34,7 +34,7 @@ TEXTS = (
 )  # fmt: skip
 """The same, of each of the text encoders."""
 ALIASES = (
-    (r"(attn\d?\.)to_out\.0", r"\1to_out"),
+    (r"(attn\d?\.|attention\.)to_out\.0", r"\1to_out"),
     (r"(self_attn\.)([qkv])_proj", r"\1to_\2"),
     (r"(self_attn\.)out_proj", r"\1to_out"),
 )
@@ -76,7 +76,9 @@ class Place:
     module: str
     part: int = 0
     parts: int = 1
-    """How many layers of ours the rows of theirs belong to, one after the other."""
+    """In how many parts the rows of theirs fall."""
+    span: int = 1
+    """How many of them, one after the other, are ours."""
 
 
 class Table:
@@ -126,18 +128,18 @@ def paths_of(row: PartRow, network: nn.Module) -> dict[str, list[Place]]:
     there = [
         name for name, layer in network.named_modules() if hasattr(layer, "changes")
     ]
-    namings: Any = getattr(
-        import_module(row.published.partition(":")[0]), "NAMINGS", ()
-    )
-    for naming in namings:
-        names = naming.names(network.config)
+    published = import_module(row.published.partition(":")[0])
+    namings: Any = getattr(published, "NAMINGS", ())
+    only_theirs: Any = getattr(published, "OF_ADAPTERS", ())
+    for named in (*(naming.names for naming in namings), *only_theirs):
+        names = named(network.config)
         for module in there:
             ours = f"{module}.weight"
             if module not in names and ours not in names:
                 continue
             stored = stored_as(ours, names)
             path = re.sub(r"[._]weight$", "", stored.name)
-            place = Place(row.role, module, stored.part, stored.parts)
+            place = Place(row.role, module, stored.part, stored.parts, stored.span)
             found = paths.setdefault(path, [])
             if place.module not in {each.module for each in found}:
                 found.append(place)

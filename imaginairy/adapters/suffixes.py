@@ -56,7 +56,7 @@ BUNDLED = re.compile(
 
 def parted(name: str) -> tuple[str, str] | None:
     """Return the layer and the suffix, in one word, that the name of a tensor says."""
-    parts = name.replace("_lora.", ".lora.").split(".")
+    parts = re.sub(r"_lora([12]?)\.", r"\1.lora.", name).split(".")
     for length in range(min(LONGEST, len(parts) - 1), 0, -1):
         if word := _word(".".join(parts[-length:])):
             layer = ".".join(parts[:-length])

@@ -31,6 +31,8 @@ from imaginairy.families.signs import (
 
 SD1_OR_2 = f"{SD1} or 2.x"
 """What has names that only these two have, and no width of a text."""
+FLUX1_OR_2 = f"{FLUX1} or {FLUX2}"
+"""The same of these two, of which some are as wide."""
 BESIDE = (
     "which works beside a model and is not supported yet; give the model without it"
 )
@@ -50,8 +52,8 @@ WITH_IMAGE = (
     "which works beside a model; give the model, and this with an image, as "
     "--image-prompt FILE,adapter=PATH"
 )
-DOWN = r"(lora_down|lora_A|lora\.down|_lora\.down|lora_linear_layer\.down)(\.default)?"
-UP = r"(lora_up|lora_B|lora\.up|_lora\.up|lora_linear_layer\.up)(\.default)?"
+DOWN = r"(lora_down|lora_A|lora[12]?\.down|lora_linear_layer\.down)(\.default)?"
+UP = r"(lora_up|lora_B|lora[12]?\.up|lora_linear_layer\.up)(\.default)?"
 DIT = r"(layers|noise_refiner|context_refiner)[._]\d+[._](attention|feed_forward)"
 TAKES_IN = rf"({DOWN}|\.hada_w[12]_b$|\.(diff|set_weight)$|\.a[12]\.weight$)"
 """Matrices of which the second axis is as wide as what a layer takes in."""
@@ -59,6 +61,13 @@ COMPVIS = r"lora_unet_(input_blocks|output_blocks|middle_block)_"
 OUTER = r"lora_unet_(input_blocks_([12]_1|9|10|11)|output_blocks_([678]_1|9|10|11))_"
 """What UNets with attention on every level have, and XL has not, the only one for which
 trainers write such names."""
+ONLY_FLUX1 = (
+    r"(img|txt)_mod[._]lin|single_blocks[._]\d+[._]modulation|vector_in|proj_mlp|"
+    r"ff_context[._]net|norm1_context[._]linear|"
+    r"single_transformer_blocks[._]\d+[._](attn[._]to_[qkv][._]|norm[._]linear)|"
+    r"blocks\.\d+\.processor\.(qkv|proj)_lora"
+)
+"""Layers of Flux.1 and of Chroma that Flux.2 has not, and XLabs' names."""
 KEYS = r"(^|\.)to_k_ip\.weight$"
 TO_TEXT = r"attn2[._](processor[._])?to_[kv]"
 
@@ -87,8 +96,17 @@ OF_ADAPTERS = (
     (CHROMA, names(r"distilled_guidance_layer")),
     (SD3, names(r"joint_blocks")),
     (SD3, (Sign(rf"transformer_blocks.*attn[._]to_q\.{DOWN}", 1, (1536, 2432)),)),
-    (FLUX1, names(r"double_blocks|single_blocks|single_transformer_blocks")),
-    (FLUX1, (Sign(rf"transformer_blocks[._]\d+[._]attn[._].*{DOWN}", 1, (3072,)),)),
+    (FLUX1, names(ONLY_FLUX1)),
+    (FLUX1, (Sign(rf"double_blocks.*(img|txt)_mlp[._]0\.{UP}", 0, (12288,)),)),
+    (FLUX1, (Sign(rf"transformer_blocks.*ff[._]net.*{UP}", 0, (12288,)),)),
+    (FLUX1, (Sign(rf"transformer_blocks.*ff[._]net.*{DOWN}", 1, (12288,)),)),
+    (FLUX1, (Sign(rf"single_blocks.*linear1\.{UP}", 0, (21504,)),)),
+    (FLUX1, (Sign(rf"single_blocks.*linear2\.{DOWN}", 1, (15360,)),)),
+    (FLUX1_OR_2, names(r"double_blocks|single_blocks|single_transformer_blocks")),
+    (
+        FLUX1_OR_2,
+        (Sign(rf"transformer_blocks[._]\d+[._]attn[._].*{DOWN}", 1, (3072,)),),
+    ),
     (LUMINA, (Sign(rf"{DIT}.*{DOWN}", 1, (2304,)),)),
     (ZIMAGE, names(DIT)),
     *widths(rf"{TO_TEXT}.*{TAKES_IN}", 1, CONTEXTS),
@@ -242,9 +260,12 @@ def instead(told: Stranger | None) -> str:
 
 ROWS = {
     SD1: ("sd1",), SD2: ("sd2",), SD1_OR_2: ("sd1", "sd2"), SDXL: ("sdxl",),
-    REFINER: ("sdxl-refiner",),
+    REFINER: ("sdxl-refiner",), ZIMAGE: ("z-image",), CHROMA: ("chroma",),
+    FLUX1: ("flux1", "chroma"), FLUX2: ("flux2",),
+    FLUX1_OR_2: ("flux1", "flux2", "chroma"),
 }  # fmt: skip
-"""What the families that adapters are told to be of are called in the table."""
+"""What the families that adapters are told to be of are called in the table. Chroma was
+made of Flux.1, whose adapters act on it."""
 
 
 def is_family(told: str, family: Family, *, alone: bool = False) -> bool:

@@ -171,6 +171,9 @@ def _told_names(config: FluxConfig, layers: tuple[str, str], gain: str) -> Names
     return names
 
 
+ASKED = ("asking.query", "asking.key", "asking.value")
+
+
 def _asking(query: str, key: str, value: str, norms: tuple[str, str]) -> Names:
     return {
         "asking.query": query,
@@ -313,6 +316,30 @@ def _diffusers_2_names(config: FluxConfig) -> Names:
         }
         names |= at(f"singles.{block}", f"single_transformer_blocks.{block}", single)
     return names
+
+
+def xlabs_names(config: FluxConfig) -> Names:
+    """Name layers as XLabs' trainer does, which lays adapters beside attentions."""
+    names: Names = {}
+    for block in range(config.doubles):
+        for number, ours in ((1, "image"), (2, "text")):
+            fused = (f"qkv{number}[{part}/{FEW}]" for part in range(FEW))
+            asked = dict(zip(ASKED, fused, strict=True))
+            names |= at(
+                f"doubles.{block}.{ours}",
+                f"double_blocks.{block}.processor",
+                asked | {"out": f"proj{number}"},
+            )
+    for block in range(config.singles):
+        fused = (f"qkv[{part}/{FEW}]" for part in range(FEW))
+        asked = dict(zip(ASKED, fused, strict=True))
+        theirs = f"single_blocks.{block}.processor"
+        names |= at(f"singles.{block}", theirs, asked | {"narrow": "proj"})
+    return names
+
+
+OF_ADAPTERS = (xlabs_names,)
+"""How only adapters name them."""
 
 
 def _authors(title: str, gain: str) -> Naming[FluxConfig]:
