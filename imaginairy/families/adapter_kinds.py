@@ -61,6 +61,8 @@ COMPVIS = r"lora_unet_(input_blocks|output_blocks|middle_block)_"
 OUTER = r"lora_unet_(input_blocks_([12]_1|9|10|11)|output_blocks_([678]_1|9|10|11))_"
 """What UNets with attention on every level have, and XL has not, the only one for which
 trainers write such names."""
+DIT_BLOCK = r"(?<!\d[._])transformer_blocks[._]\d+[._]"
+"""A block that is in no block of a UNet."""
 ONLY_FLUX1 = (
     r"(img|txt)_mod[._]lin|single_blocks[._]\d+[._]modulation|vector_in|proj_mlp|"
     r"ff_context[._]net|norm1_context[._]linear|"
@@ -98,8 +100,8 @@ OF_ADAPTERS = (
     (SD3, (Sign(rf"transformer_blocks.*attn[._]to_q\.{DOWN}", 1, (1536, 2432)),)),
     (FLUX1, names(ONLY_FLUX1)),
     (FLUX1, (Sign(rf"double_blocks.*(img|txt)_mlp[._]0\.{UP}", 0, (12288,)),)),
-    (FLUX1, (Sign(rf"transformer_blocks.*ff[._]net.*{UP}", 0, (12288,)),)),
-    (FLUX1, (Sign(rf"transformer_blocks.*ff[._]net.*{DOWN}", 1, (12288,)),)),
+    (FLUX1, (Sign(rf"{DIT_BLOCK}ff[._]net.*{UP}", 0, (12288,)),)),
+    (FLUX1, (Sign(rf"{DIT_BLOCK}ff[._]net.*{DOWN}", 1, (12288,)),)),
     (FLUX1, (Sign(rf"single_blocks.*linear1\.{UP}", 0, (21504,)),)),
     (FLUX1, (Sign(rf"single_blocks.*linear2\.{DOWN}", 1, (15360,)),)),
     (FLUX1_OR_2, names(r"double_blocks|single_blocks|single_transformer_blocks")),
