@@ -177,12 +177,11 @@ class PartRow:
     family is given."""
     written: Written | None = None
     """How it is written; None where that is not supported."""
+    pooled_only: bool = False
+    """Of a text encoder, whether none of its tokens are read, only the whole text."""
     pad: str | None = None
     """The token that fills up a window where the vocabulary does not say; None for the
     one that ends it."""
-    tokens_read: bool = True
-    """Whether the network that draws reads a text encoder's tokens, side by side with
-    those of others; else it reads the text embedded as one alone."""
 
     @property
     def is_text(self) -> bool:

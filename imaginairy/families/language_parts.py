@@ -24,6 +24,7 @@ QWEN3 = PartRow(
     published="imaginairy.published.qwen3:qwen3",
     classes=r"Qwen3(Model|ForCausalLM)",
     settings=QWEN3_SETTINGS,
+    half=False,
     vocabulary="tokenizer",
     reader="imaginairy.weights.row_vocabulary:load_qwen",
     usual_vocabulary="qwen3",
@@ -65,6 +66,6 @@ CLIP_POOLED = PartRow(
     settings=TEXT_SETTINGS,
     usual={"pooled": True},
     vocabulary="tokenizer",
-    tokens_read=False,
+    pooled_only=True,
 )
 """CLIP's text encoder where a text is read as one alone."""

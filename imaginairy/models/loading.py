@@ -251,7 +251,7 @@ def require_text_width(spec: ModelRow, checkpoint: Checkpoint) -> None:
         CheckpointError: it is not.
     """
     read = getattr(checkpoint.parts[DENOISER].config, "context_dim", None)
-    texts = [row.role for row in checkpoint.family.texts if row.tokens_read]
+    texts = [row.role for row in checkpoint.family.texts if not row.pooled_only]
     said = sum(checkpoint.parts[role].config.width for role in texts)
     if read not in (None, said):
         raise CheckpointError(
