@@ -27,9 +27,8 @@ from imaginairy.models.weightless import bytes_of
 from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.recorded import pictures
-from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.schema import ImaginePrompt
-from imaginairy.settling import settled, settled_unseen
+from imaginairy.settling import settled, settled_unseen, usual_schedule
 from imaginairy.sizes import written
 from imaginairy.sources import hub
 from imaginairy.sources.adapters import adapter_on_disk, adapter_source, locate_adapter
@@ -140,7 +139,7 @@ class Foresight:
         there = [self.glance.has(name, role=role) for role, name in drawn_by(prompt)]
         is_here = all(there)
         order = (settled if is_here else settled_unseen)(prompt, self.glance)
-        require_levels(order, self.glance if is_here else None)
+        require_levels(order, self.glance, is_here=is_here)
         for role, name in beside(order.prompt):
             self.glance.has(name, role=role)
         if self._previews or prompt.fast_decode:
@@ -317,19 +316,19 @@ def beside(prompt: ImaginePrompt) -> Iterator[tuple[str, str]]:
             yield role, name
 
 
-def require_levels(order: Order, glance: Glance | None) -> None:
+def require_levels(order: Order, glance: Glance, *, is_here: bool) -> None:
     """Check that a sampler has the levels that are asked for.
 
     Args:
-        glance: has the model; None where it is not here, and taken to be as is usual.
+        is_here: whether its model is; else that is taken to be as is usual.
 
     Raises:
         BadOptionError: it has not.
     """
     schedule = (
         glance.get(order.model, vae=order.vae).diffusion.schedule
-        if glance
-        else ScheduleConfig().made()
+        if is_here
+        else usual_schedule(glance.locate(order.model))
     )
     order.sampler.levels(schedule, order.steps, order.spacing)
 

@@ -25,7 +25,7 @@ from imaginairy.prompt_fields.editing import (
 )
 from imaginairy.prompt_fields.finishing import DEFAULT_FACE_FIDELITY
 from imaginairy.samplers import get_sampler
-from imaginairy.samplers.schedule import Spacing
+from imaginairy.samplers.schedule import ScheduleKind, Spacing
 from imaginairy.samplers.speeds import SPEEDS, Speed, why_exact
 from imaginairy.samplers.table import Sampler, steps_to_run
 from imaginairy.schema import ImaginePrompt
@@ -215,6 +215,7 @@ def order_of(
     scale: int = 1,
     step: int = GRID,
     spacings: Collection[Spacing] = get_args(Spacing),
+    kind: ScheduleKind = "discrete",
     edits: bool = False,
 ) -> Order:
     """Settle a prompt whose defaults are filled in.
@@ -224,6 +225,7 @@ def order_of(
         scale: how many times as large its upscaler makes it; 1 without one.
         step: pixels that the sides it draws are a multiple of.
         spacings: those that its noise can have.
+        kind: that of its noise.
         edits: whether the model sees the init image, and begins from noise alone.
 
     Raises:
@@ -238,12 +240,10 @@ def order_of(
         prompt = replace(prompt, init_image_strength=strength)
     drawn = in_steps(spec, drawn, step)
     steps = _or(prompt.steps, spec.defaults.steps)
-    to_run = run_of(steps, strength)
+    to_run = run_of(steps, strength, kind)
     sampler = get_sampler(_or(prompt.sampler_type, spec.defaults.sampler))
-    if prompt.schedule is None:
-        possible = (each for each in sampler.spacings if each in spacings)
-        own = (each for each in possible if each == spec.defaults.schedule)
-        prompt = replace(prompt, schedule=next(own, None))
+    own = {*sampler.spacings} & {*spacings} & {spec.defaults.schedule}
+    prompt = replace(prompt, schedule=prompt.schedule or next(iter(own), None))
     prompt, speed = with_speed(prompt, sampler, to_run)
     return Order(
         prompt=replace(
@@ -269,9 +269,9 @@ def order_of(
     )
 
 
-def run_of(steps: int, strength: float) -> int:
+def run_of(steps: int, strength: float, kind: ScheduleKind) -> int:
     """Return how many steps an init image leaves to run; say it where that is none."""
-    to_run = steps_to_run(steps, strength)
+    to_run = steps_to_run(steps, strength, kind)
     if strength < 1 and not to_run:
         log.warning(
             "An init_image_strength of %g leaves none of %d steps to make: the picture "

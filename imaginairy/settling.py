@@ -15,12 +15,13 @@ from imaginairy.enhancers import companions_needed, safety
 from imaginairy.enhancers.from_outside import load_plugins
 from imaginairy.errors import BadOptionError
 from imaginairy.families.learned_word import LearnedWord
-from imaginairy.families.table import FAMILIES
+from imaginairy.families.table import family_named
 from imaginairy.fields import options
 from imaginairy.hypernetwork import HyperFile, without_hypernetworks
 from imaginairy.lazy_image import as_pillow
 from imaginairy.lora import Lora, without_loras
 from imaginairy.models.adapters import LoadedAdapter
+from imaginairy.models.checkpoint import read_schedule
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.previews import tiny_vae_of
 from imaginairy.models.store import ModelStore
@@ -29,6 +30,8 @@ from imaginairy.order import LIMITS, Order, filled, order_of
 from imaginairy.prompt_fields.editing import DEFAULT_IMAGE_GUIDANCE
 from imaginairy.prompt_syntax import remark_on
 from imaginairy.samplers import made_for
+from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.samplers.schedule import Schedule
 from imaginairy.samplers.speeds import why_exact
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import GRID
@@ -99,12 +102,12 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
         scale=scale,
         step=diffusion.grid.step,
         spacings=diffusion.schedule.spacings,
+        kind=diffusion.schedule.kind,
         edits=diffusion.edits,
     )
     order = replace(order, loras=loras, words=words, hypernetworks=found)
     order = replace(order, controls=controls, image_prompts=images)
-    if whole.fast_decode:
-        order = replace(order, decoder=fast_decoder(loaded, store))
+    order = replace(order, decoder=decoder_for(whole, loaded, store))
     say_where_nothing_is_left_out(order, store)
     require_drawable(order, loaded, store)
     return order
@@ -206,8 +209,26 @@ def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:
     load_plugins(prompt)
     spec = store.locate(prompt.model)
     whole, scale = with_companions(prompt, filled(prompt, spec), spec, store)
-    steps = {family.name: family.grid.step for family in FAMILIES}
-    return order_of(whole, spec, scale=scale, step=steps.get(spec.family, GRID))
+    family, schedule = family_named(spec.family), usual_schedule(spec)
+    order = order_of(
+        whole,
+        spec,
+        scale=scale,
+        step=family.grid.step if family else GRID,
+        spacings=schedule.spacings,
+        kind=schedule.kind,
+    )
+    made_for(schedule.kind, order.sampler)
+    schedule.require(order.spacing)
+    return order
+
+
+def usual_schedule(spec: ModelRow) -> Schedule:
+    """Return the schedule that is usual for models of a row's family."""
+    family = family_named(spec.family)
+    if family is None:
+        return ScheduleConfig().made()
+    return read_schedule(Path(spec.name), family, spec.says).made()
 
 
 def with_companions(
@@ -230,12 +251,16 @@ def with_companions(
     return whole, scale
 
 
-def fast_decoder(loaded: LoadedModel, store: ModelStore) -> str:
+def decoder_for(
+    prompt: ImaginePrompt, loaded: LoadedModel, store: ModelStore
+) -> str | None:
     """Return the name of the tiny VAE that decodes for a model, loaded beside it.
 
     Raises:
-        BadOptionError: none is known for it.
+        BadOptionError: none is known for it, though a prompt asks for one.
     """
+    if not prompt.fast_decode:
+        return None
     row = tiny_vae_of(loaded)
     if row is None:
         raise BadOptionError(

@@ -178,10 +178,14 @@ class Sampler:
         return latents * schedule.scale(level)
 
 
-def steps_to_run(steps: int, init_image_strength: float) -> int:
+def steps_to_run(
+    steps: int, init_image_strength: float, kind: ScheduleKind = "discrete"
+) -> int:
     """Return how many of the last steps an init image of that strength leaves to run.
 
-    The share is rounded to whole steps, a half of one down, with room for the error
-    of floating-point multiplication.
+    The share is rounded to whole steps, a half of one down; of flows, which are made
+    for few steps, up, as is usual for them. Either has room for the error of
+    floating-point multiplication.
     """
-    return max(0, ceil(steps * (1 - init_image_strength) - 0.5 - 1e-9))
+    less = 0.0 if kind == "flow" else 0.5
+    return max(0, ceil(steps * (1 - init_image_strength) - less - 1e-9))

@@ -12,7 +12,7 @@ from imaginairy.samplers import SAMPLERS
 from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.flow import FlowConfig, FlowSchedule, mu_by_steps
 from imaginairy.samplers.schedule import Spacing
-from imaginairy.samplers.table import Sampler
+from imaginairy.samplers.table import Sampler, steps_to_run
 from tests.support.gaussian import MEAN, exact_denoiser, flow, noise_from
 from tests.support.schedules import name_of
 
@@ -178,3 +178,14 @@ def test_samplers_near_the_exact_solution_over_the_levels_of_models(
             exact = flow(schedule, start, 1, 0)
             errors.append(float((out - exact).abs().max()))
         assert errors[1] < min(0.2, errors[0] / 2), errors
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "run"),
+    [(4, 0.4, 3), (8, 0.4, 5), (8, 0.75, 2), (10, 0.8, 2), (4, 0.99, 1), (4, 1.0, 0)],
+)
+def test_a_part_of_a_step_that_an_init_image_leaves_is_a_whole_one(
+    steps: int, strength: float, run: int
+) -> None:
+    """As of floor(N - min(N a, N)) that are left out at a denoising strength of a."""
+    assert steps_to_run(steps, strength, "flow") == run
