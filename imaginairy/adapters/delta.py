@@ -14,6 +14,7 @@ from imaginairy.adapters.kinds import (
     decomposed,
     low_rank,
 )
+from imaginairy.weights.packed import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ class Delta:
         self, weight: Tensor, bias: Tensor | None, strength: float
     ) -> tuple[Tensor, Tensor | None]:
         """Return what a weight and a bias become, in float32 where they are others."""
-        weight = weight.float()
+        weight = plain(weight).float()
         if why := self.mixed(weight):
             raise ValueError(why)
         changed = self.changed_weight(weight, strength)

@@ -41,9 +41,9 @@ REFUSED: Mapping[str, str] = {
     r"control_model\..*|(control|controlnet)\..*": "is a ControlNet checkpoint, "
     "which draws after a second picture and is not supported; give the model "
     "without it.",
-    r"scaled_fp8|.*\.(scale_weight|weight_scale|comfy_quant|weight\.absmax)": "holds "
-    "packed weights (scaled fp8 or nf4), which are not supported yet; give it in fp16 "
-    "or bf16.",
+    r".*\.(scale_weight|weight_scale|comfy_quant|weight\.absmax)": "holds weights "
+    "that are packed in a way that is not read; give it in fp16, scaled fp8, nf4 or "
+    "GGUF.",
 }
 """Names that make a single file another thing, and what is said."""
 

@@ -8,7 +8,12 @@ from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Header
-from imaginairy.models.checkpoint import Checkpoint, read_part, read_schedule
+from imaginairy.models.checkpoint import (
+    Checkpoint,
+    read_part,
+    read_schedule,
+    refuse_named,
+)
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.known import known_as, refused_as
 from imaginairy.published.schedule import PREDICTIONS
@@ -52,6 +57,7 @@ def over(
     known = known_as(header)
     if known is not None and known.kind != "UNet":
         raise CheckpointError(refused_as(path, known))
+    refuse_named(path, family, tensors)
     settings = {**base.parts[DENOISER].settings, **settings}
     part = read_part(path, family, row, tensors, settings, where)
     part = replace(part, ignored=(*part.ignored, *map(re.escape, markers)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from imaginairy.weights.packed import Packing
+from imaginairy.weights.packed import Packing, table
 
 SMALL, LARGE = 32, 256
 """Numbers of a block of either kind."""
@@ -137,7 +137,7 @@ def q6_k(blocks: Tensor) -> Tensor:
 
 
 def _uneven(numbers: Tensor) -> Tensor:
-    return torch.tensor(UNEVEN, device=numbers.device).float()[numbers.int()]
+    return table(UNEVEN, numbers.device)[numbers.int()]
 
 
 def iq4_nl(blocks: Tensor) -> Tensor:

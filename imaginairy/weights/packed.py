@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -106,6 +107,12 @@ class Packed(Tensor):
             return kept
         args, kwargs = tree_map(plain, (args, kwargs))
         return func(*args, **kwargs)
+
+
+@cache
+def table(numbers: tuple[float, ...], device: torch.device) -> Tensor:
+    """Return what packed numbers stand for, in float32; it is there but once."""
+    return torch.tensor(numbers, dtype=torch.float32, device=device)
 
 
 def plain(value: Any) -> Any:

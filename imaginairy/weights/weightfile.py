@@ -29,6 +29,7 @@ from imaginairy.settings import (
     read,
 )
 from imaginairy.weights.gguf import MAGIC, GgufTensors
+from imaginairy.weights.joined import joined
 from imaginairy.weights.json_file import short_enough
 from imaginairy.weights.not_weights import (
     archive,
@@ -226,8 +227,8 @@ def open_weights(path: Path, *, hollow: bool = False) -> Tensors:
     """
     start = _start_of(path)
     if _is_index(start):
-        return _open_shards(path, hollow)
-    return _open_file(path, start, hollow)
+        return joined(_open_shards(path, hollow))
+    return joined(_open_file(path, start, hollow))
 
 
 def _open_file(path: Path, start: bytes, hollow: bool) -> Tensors:

@@ -171,6 +171,35 @@ SAFETENSORS: dict[str, Made] = {
     ),
 }
 
+STATE = "a.weight.quant_state.bitsandbytes__nf4"
+
+
+def four_bits(said: bytes) -> bytes:
+    """Return a weight packed in 4 bits, and this said of it."""
+    return safetensors(
+        {
+            "a.weight": tensor((32, 1), (0, 32), "U8"),
+            "a.weight.absmax": tensor((1,), (32, 36)),
+            "a.weight.quant_map": tensor((16,), (36, 100)),
+            STATE: tensor((len(said),), (100, 100 + len(said)), "U8"),
+        },
+        bytes(100) + said,
+    )
+
+
+SAFETENSORS |= {
+    "nf4-shape": lambda: four_bits(b'{"quant_type":"nf4","shape":[1099511627776,9]}'),
+    "nf4-deep": lambda: four_bits(b"[" * 9999),
+    "nf4-block": lambda: four_bits(b'{"quant_type":"nf4","blocksize":0,"shape":[64]}'),
+    "nf4-text": lambda: four_bits(b'{"quant_type":"\x1b[31m","shape":["a"]}'),
+    "scale": lambda: safetensors(
+        {
+            "a.weight": tensor((4, 16), (0, 64), "F8_E4M3"),
+            "a.weight_scale": tensor((0,), (64, 64)),
+        }
+    ),
+}
+
 PICKLES: dict[str, Made] = {
     **{
         f"{module}.{name}": (

@@ -48,9 +48,19 @@ def test_what_would_be_refused_is_missing(tmp_path: Path, layout: str) -> None:
 def test_packed_weights_are_named(tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
     save_as_file(tiny_sd2(), file)
-    save_file({**load_file(file), "scaled_fp8": torch.zeros(2)}, file)
+    named = load_file(file)
+    weight = next(name for name in named if name.endswith("to_q.weight"))
+    count, scale = named[weight].numel(), weight.replace(".weight", ".weight_scale")
+    plain = inspected(file)
+    named |= {weight: named[weight].to(torch.float8_e4m3fn), scale: torch.ones(())}
+    save_file(named, file)
     said = inspected(file)
-    assert "packed weights (scaled fp8 or nf4), which are not" in said.missing[0]
+    assert said.usable and said.parameters == plain.parameters
+    assert said.precision["scaled float8_e4m3fn"] == count
+    save_file({**named, weight: named[weight].view(torch.uint8)}, file)
+    said = inspected(file)
+    assert not said.usable
+    assert "holds weights that are packed in a way that is not read" in said.missing[0]
 
 
 def test_a_folder_of_some_parts_says_what_it_lacks(

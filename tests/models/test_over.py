@@ -137,6 +137,7 @@ def test_a_packed_one_draws_as_the_numbers_that_it_unpacks_to(
     base: Path, other: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     packed, plain = tmp_path / "unet.gguf", tmp_path / "unet.safetensors"
+    eight = tmp_path / "eight.safetensors"
     named = {name: tensor - 0.5 for name, tensor in compvis_unet(other).items()}
     fits = {name for name, t in named.items() if t.ndim == 2 and t.shape[1] % 32 == 0}
     pieces = [
@@ -148,16 +149,20 @@ def test_a_packed_one_draws_as_the_numbers_that_it_unpacks_to(
     write_gguf(packed, pieces, {"general.architecture": "sdxl"})
     opened = open_weights(packed)
     save_file({name: opened.read(name) + 0 for name in opened.shapes}, plain)
+    few = {name: named[name].to(torch.float8_e4m3fn) for name in fits}
+    by = {n.replace(".weight", ".scale_weight"): torch.tensor(2.0) for n in fits}
+    save_file({**named, **few, **by}, eight)
     store, asked = ModelStore("cpu"), {"seed": 1, "width": 64, "height": 64, "steps": 2}
     drawn = []
-    for file in (packed, plain):
+    for file in (packed, plain, eight):
         name = f"{file}+{base}"
         drawn += imagine(ImaginePrompt("a fox", model=name, **asked), store=store)
         weights = [*store.get(name).diffusion.network.parameters()]
         stay = sum(isinstance(weight, Packed) for weight in weights)
-        assert stay == (len(fits) if file is packed else 0)
-    ours, theirs = (np.asarray(each.img) for each in drawn)
+        assert stay == (0 if file is plain else len(fits))
+    ours, theirs, other_ones = (np.asarray(each.img) for each in drawn)
     assert np.array_equal(ours, theirs)
+    assert not np.array_equal(ours, other_ones)
 
 
 def test_what_is_no_network_alone_is_refused(
