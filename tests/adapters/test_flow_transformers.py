@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,9 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.lora import Lora
+from imaginairy.weights.blocks import BLOCKS
+from imaginairy.weights.packed import Packed
+from imaginairy.weights.packing import PACKS
 from tests.adapters.conftest import Made
 from tests.published.test_controlnet import filled
 from tests.published.test_flux import KINDS as FLUX
@@ -303,3 +306,28 @@ def test_one_for_another_family_is_refused(made: Made) -> None:
         of_first.found_in(later)
     with pytest.raises(CheckpointError, match="is a LoRA for Chroma; the model is Flu"):
         made(query, ss_base_model_version="chroma").found_in(flux)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_weights_that_are_packed_stay_so(made: Made, merged: bool) -> None:
+    model = model_of("Flux.2")
+    named = dict(model.named["authors"])
+    tensors, _ = both(named, "diffusion_model.", lambda path: "blocks" in path)
+    packed: dict[str, Tensor] = {}
+    for path in layers(named):
+        weight = named[f"{path}.weight"]
+        if "blocks" in path:
+            blocks = PACKS["Q8_0"](weight)
+            tensor = Packed(BLOCKS["Q8_0"][1], (blocks,), tuple(weight.shape))
+            packed[f"{path}.weight"] = tensor
+            named[f"{path}.weight"] = tensor.unpacked()
+    ours = replace(model, networks={DENOISER: model.with_weights({**named, **packed})})
+    plain, adapter = model.with_weights(named), made(tensors)
+    with acting(replace(model, networks={DENOISER: plain}), [(adapter, Lora("it"))]):
+        wanted = velocity(plain)
+    held = ours.network.singles[0].widen.weight
+    assert isinstance(held, Packed)
+    with acting(ours, [(adapter, Lora("it"))], merged=merged):
+        assert_close(velocity(ours.network), wanted, 1e-5)
+    assert ours.network.singles[0].widen.weight is held
+    assert_close(velocity(ours.network), velocity(plain), 1e-5)
