@@ -192,10 +192,10 @@ def blocks_lacking(found: Found, lora: Lora) -> str:
     lacking = [name for name in asked if name not in there]
     if not lacking:
         return ""
+    are = f"; there are {', '.join(sorted(there, key=_in_order))}" if there else ""
     return (
         f"The LoRA '{lora.name}' has factors for {some(lacking)}, which are no blocks "
-        f"of this model, so they do nothing; there are "
-        f"{', '.join(sorted(there, key=_in_order))}."
+        f"of this model, so they do nothing{are}."
     )
 
 

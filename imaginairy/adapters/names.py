@@ -28,9 +28,10 @@ DENOISERS = (
 """What adapters put before the layers of the network that draws."""
 TEXTS = (
     ("text_encoder.", "text_encoders.clip_l.", "text_encoders.clip_l.transformer.",
-     "lora_te_", "lora_te1_", "lycoris_te_", "lycoris_te1_", ""),
+     "text_encoders.qwen3_4b.transformer.", "lora_te_", "lora_te1_", "lycoris_te_", "lycoris_te1_", ""),
     ("text_encoder_2.", "text_encoders.clip_g.", "text_encoders.clip_g.transformer.",
-     "lora_te2_", "lycoris_te2_"),
+     "text_encoders.t5xxl.", "text_encoders.t5xxl.transformer.",
+     "lora_te2_", "lora_te3_", "lycoris_te2_"),
 )  # fmt: skip
 """The same, of each of the text encoders."""
 ALIASES = (
