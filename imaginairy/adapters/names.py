@@ -28,7 +28,8 @@ DENOISERS = (
 """What adapters put before the layers of the network that draws."""
 TEXTS = (
     ("text_encoder.", "text_encoders.clip_l.", "text_encoders.clip_l.transformer.",
-     "text_encoders.qwen3_4b.transformer.", "lora_te_", "lora_te1_", "lycoris_te_", "lycoris_te1_", ""),
+     "text_encoders.qwen3_4b.transformer.", "lora_te_", "lora_te1_", "lycoris_te_",
+     "lycoris_te1_", ""),
     ("text_encoder_2.", "text_encoders.clip_g.", "text_encoders.clip_g.transformer.",
      "text_encoders.t5xxl.", "text_encoders.t5xxl.transformer.",
      "lora_te2_", "lora_te3_", "lycoris_te2_"),
