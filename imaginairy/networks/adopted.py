@@ -1,12 +1,25 @@
 """Networks that transformers defines, with our layers in them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from imaginairy.networks.layers import Linear
+
+
+def configured(config: Callable[..., Any], **sizes: Any) -> Any:
+    """Return sizes as a configuration of transformers.
+
+    Raises:
+        ValueError: no network has such sizes.
+    """
+    try:
+        return config(**sizes)
+    except Exception as error:  # transformers raises nothing more specific
+        reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise ValueError(reason[0].strip().rstrip(".")) from error
 
 
 def with_our_layers(network: nn.Module, blocks: Iterable[Any]) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.conditioning import Conditioning
-from imaginairy.networks.adopted import Rotary, with_our_layers
+from imaginairy.networks.adopted import Rotary, configured, with_our_layers
 from imaginairy.networks.layers import Embedding
 
 
@@ -54,7 +54,8 @@ class Qwen3Text(nn.Module):
         super().__init__()
         self.config = config
         self.tokens = Embedding(config.vocab_size, config.token_width)
-        sizes = Qwen3Config(
+        sizes = configured(
+            Qwen3Config,
             vocab_size=1,
             hidden_size=config.token_width,
             intermediate_size=config.mlp_width,

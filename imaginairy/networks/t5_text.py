@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imaginairy.conditioning import Conditioning
-from imaginairy.networks.adopted import with_our_layers
+from imaginairy.networks.adopted import configured, with_our_layers
 from imaginairy.networks.layers import Embedding, Linear
 
 
@@ -62,7 +62,8 @@ class T5Text(nn.Module):
         super().__init__()
         self.config = config
         self.tokens = Embedding(config.vocab_size, config.width)
-        sizes = T5Config(
+        sizes = configured(
+            T5Config,
             vocab_size=config.vocab_size,
             d_model=config.width,
             d_kv=config.head_dim,
@@ -74,6 +75,8 @@ class T5Text(nn.Module):
             feed_forward_proj="gated-gelu",
             layer_norm_epsilon=config.eps,
             dropout_rate=0.0,
+            pad_token_id=None,
+            eos_token_id=None,
         )
         body: Any = T5EncoderModel(sizes).encoder
         body.embed_tokens = None

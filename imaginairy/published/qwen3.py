@@ -94,6 +94,8 @@ def _config(
     vocab_size, width = shapes[f"{tokens}.weight"]
     held = count(shapes, f"{layer}.{names['mlp.gate_proj']}.weight")
     head = size("self_attn.q_norm")[0]
+    if head < 1:
+        raise ValueError("it has heads of no width")
     theta = settings.get("rope_parameters", {}).get("rope_theta")
     usual = Qwen3TextConfig()
     return Qwen3TextConfig(

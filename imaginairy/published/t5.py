@@ -17,9 +17,9 @@ SETTINGS: Schema = {
 """What is read of its settings that shapes do not tell."""
 UNREAD = (
     r"(.*\.)?(shared|encoder\.embed_tokens|lm_head)\.weight",
-    r"(.*\.)?decoder\..*",
+    r"(.*\.)?decoder\..*|(.*\.)?spiece_model",
 )
-"""The same rows under another name, and what writes texts."""
+"""The same rows under another name, what writes texts, and a vocabulary."""
 
 QUERY, GATE = "layer.0.SelfAttention.q", "layer.1.DenseReluDense.wi_0"
 DISTANCES = "layer.0.SelfAttention.relative_attention_bias"
@@ -59,6 +59,8 @@ def _config(
 
     vocab_size, width = shapes[f"{tokens}.weight"]
     buckets, heads = size(DISTANCES)
+    if heads < 1:
+        raise ValueError("it has no heads")
     usual = T5TextConfig()
     return T5TextConfig(
         vocab_size=vocab_size,

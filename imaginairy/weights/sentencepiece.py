@@ -9,6 +9,7 @@ https://protobuf.dev/programming-guides/encoding/
 
 import struct
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
@@ -48,6 +49,8 @@ def read_sentencepiece(file: Path) -> Tokenizer:
             if piece.get(KIND) == UNKNOWN:
                 unknown = len(pieces)
             [likely] = struct.unpack("<f", _bytes(piece.get(LIKELY, bytes(4))))
+            if not isfinite(likely):
+                raise ValueError(f"a piece is as likely as {likely}")
             pieces.append((_bytes(piece[PIECE]).decode(), likely))
         elif number == NORMALISING:
             table = _bytes(dict(fields(_bytes(value))).get(LETTERS, b""))

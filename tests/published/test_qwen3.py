@@ -121,6 +121,11 @@ def test_what_is_not_its_own_is_refused() -> None:
     odd = {**named, "model.layers.0.mlp.bias": torch.empty(1)}
     with pytest.raises(CheckpointError, match=r"unexpected \(model\.layers\.0\.mlp"):
         qwen3(Held(odd), {}).check()
+    head = "model.layers.0.self_attn.q_norm.weight"
+    for width, said in ((0, "no width"), (7, "even rotary dimension")):
+        odd = {**named, head: torch.empty(width)}
+        with pytest.raises((ValueError, CheckpointError), match=said):
+            qwen3(Held(odd), {}).check()
     with pytest.raises(ValueError, match="5 layers, of which 9, 18, 27 are read"):
         qwen3(Held(named), {"reads": (9, 18, 27)})
 
