@@ -20,6 +20,7 @@ WEIGHT, BIAS = "weight", "bias"
 KEPT = re.compile(
     r".*\.(position_ids|num_batches_tracked)|logit_scale|text_projection(\.weight)?"
     r"|transformer\.resblocks\.\d+\..*"
+    r"|model\.(layers\.\d+\..*|norm\.weight)|encoder\.embed_tokens\.weight"
 )
 """What stands in files of text encoders and VAEs, is not read, and goes from one file
 into another of the same naming."""

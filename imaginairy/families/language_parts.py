@@ -3,8 +3,8 @@
 A family says where one lies, by `replace`: its role, folder, prefix and vocabulary.
 """
 
-from imaginairy.families.family import PartRow
-from imaginairy.families.unet_kin import TEXT_CLASSES, TEXT_SETTINGS
+from imaginairy.families.family import PartRow, Written
+from imaginairy.families.unet_kin import AS_OPENAI, CONFIGS, TEXT_CLASSES, TEXT_SETTINGS
 from imaginairy.settings import OneOf, Schema
 
 QWEN_TOKENIZERS = r"Qwen2Tokenizer(Fast)?"
@@ -16,6 +16,12 @@ QWEN3_SETTINGS: Schema = {
     "rope_scaling": OneOf(),
 }
 """What its `config.json` may say of what ours cannot change."""
+QWEN3_WRITTEN = Written(
+    config=f"{CONFIGS}:of_qwen3",
+    file="imaginairy.published.qwen3:TRANSFORMERS",
+    folder="imaginairy.published.qwen3:TRANSFORMERS",
+    weights="model.safetensors",
+)
 QWEN3 = PartRow(
     role="text",
     title="text encoder",
@@ -28,6 +34,7 @@ QWEN3 = PartRow(
     vocabulary="tokenizer",
     reader="imaginairy.weights.row_vocabulary:load_qwen",
     usual_vocabulary="qwen3",
+    written=QWEN3_WRITTEN,
     encoder="imaginairy.families.language_condition:LanguageEncoder",
 )
 """Qwen3; `usual` says after which layers it is read, as `reads`, and `max_tokens`."""
@@ -40,6 +47,12 @@ T5_SETTINGS: Schema = {
     "is_gated_act": OneOf((True,)),
 }
 """What its `config.json` may say of what ours cannot change."""
+T5_WRITTEN = Written(
+    config=f"{CONFIGS}:of_t5",
+    file="imaginairy.published.t5:TRANSFORMERS",
+    folder="imaginairy.published.t5:TRANSFORMERS",
+    weights="model.safetensors",
+)
 T5 = PartRow(
     role="text",
     title="T5 text encoder",
@@ -52,6 +65,7 @@ T5 = PartRow(
     vocabulary="tokenizer",
     reader="imaginairy.weights.row_vocabulary:load_t5",
     usual_vocabulary="t5",
+    written=T5_WRITTEN,
     encoder="imaginairy.families.language_condition:LanguageEncoder",
 )
 """The encoder of T5 1.1; `usual` says as `max_tokens` how many are read where those are
@@ -67,5 +81,6 @@ CLIP_POOLED = PartRow(
     usual={"pooled": True},
     vocabulary="tokenizer",
     pooled_only=True,
+    written=AS_OPENAI,
 )
 """CLIP's text encoder where a text is read as one alone."""

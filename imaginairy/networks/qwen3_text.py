@@ -33,6 +33,10 @@ class Qwen3TextConfig:
     """Tokens of a text, with what stands around it."""
     eps: float = 1e-6
     theta: float = 1e6
+    behind: int = 0
+    """Layers that stand behind these where it was read."""
+    from_end: bool = False
+    """Whether what is read was counted from the end, so that those must be there."""
 
     @property
     def layers(self) -> int:

@@ -133,3 +133,44 @@ def of_clip_text(part: Part) -> dict[str, Any]:
         "bos_token_id": config.end_token - 1,
         "eos_token_id": config.end_token,
     }
+
+
+def of_qwen3(part: Part) -> dict[str, Any]:
+    """Return the settings of Qwen3."""
+    config = part.config
+    return {
+        "architectures": ["Qwen3ForCausalLM"],
+        "model_type": "qwen3",
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.token_width,
+        "intermediate_size": config.mlp_width,
+        "num_hidden_layers": config.layers + config.behind,
+        "num_attention_heads": config.heads,
+        "num_key_value_heads": config.key_heads,
+        "head_dim": config.head_dim,
+        "rms_norm_eps": config.eps,
+        "rope_theta": config.theta,
+        "hidden_act": "silu",
+        "tie_word_embeddings": True,
+    }
+
+
+def of_t5(part: Part) -> dict[str, Any]:
+    """Return the settings of T5's encoder."""
+    config = part.config
+    return {
+        "architectures": ["T5EncoderModel"],
+        "model_type": "t5",
+        "vocab_size": config.vocab_size,
+        "d_model": config.width,
+        "d_kv": config.head_dim,
+        "d_ff": config.mlp_width,
+        "num_layers": config.layers,
+        "num_heads": config.heads,
+        "relative_attention_num_buckets": config.buckets,
+        "relative_attention_max_distance": config.far,
+        "layer_norm_epsilon": config.eps,
+        "feed_forward_proj": "gated-gelu",
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+    }

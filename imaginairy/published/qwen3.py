@@ -86,13 +86,27 @@ def read_after(layers: Sequence[int], held: int) -> tuple[int, ...]:
 
 
 def _config(
-    shapes: Shapes, settings: Settings, *, tokens: str, layer: str, names: Names
+    shapes: Shapes,
+    settings: Settings,
+    *,
+    tokens: str,
+    layer: str,
+    last: str,
+    names: Names,
 ) -> Qwen3TextConfig:
     def size(module: str) -> tuple[int, ...]:
         return shapes[f"{layer.format(0)}.{names[module]}.weight"]
 
     vocab_size, width = shapes[f"{tokens}.weight"]
+    reads = settings.get("reads", EARLY)
+    from_end = any(number < 0 for number in reads)
+    if from_end and f"{last}.weight" not in shapes:
+        raise ValueError(
+            "it has no normalisation behind its layers, of which some may be lacking, "
+            "so that none can be counted from the end"
+        )
     held = count(shapes, f"{layer}.{names['mlp.gate_proj']}.weight")
+    read = read_after(reads, held)
     head = size("self_attn.q_norm")[0]
     if head < 1:
         raise ValueError("it has heads of no width")
@@ -105,35 +119,59 @@ def _config(
         key_heads=size("self_attn.k_proj")[0] // head,
         head_dim=head,
         mlp_width=size("mlp.gate_proj")[0],
-        reads=read_after(settings.get("reads", EARLY), held),
+        reads=read,
         max_tokens=settings.get("max_tokens", usual.max_tokens),
         eps=settings.get("rms_norm_eps", usual.eps),
         theta=theta or settings.get("rope_theta", usual.theta),
+        behind=held - max(read),
+        from_end=from_end,
     )
 
 
-def _names(config: Qwen3TextConfig, *, tokens: str, layer: str, names: Names) -> Names:
-    every: Names = {"tokens": tokens}
-    for number in range(config.layers):
+def _names(
+    config: Qwen3TextConfig, *, tokens: str, layer: str, last: str, names: Names
+) -> Names:
+    every: Names = {"tokens": tokens, "norm": last}
+    for number in range(config.layers + config.behind):
         every |= at(f"body.layers.{number}", layer.format(number), names)
     return every
 
 
+def _behind(config: Qwen3TextConfig) -> Names:
+    """Name what must stand behind the layers, where those are counted from the end."""
+    if not config.from_end:
+        return {}
+    front = config.layers
+    return {
+        "norm": f"body.layers.{front - 1}.input_layernorm",
+        **{
+            f"body.layers.{number}": f"body.layers.{front - 1}"
+            for number in range(front, front + config.behind)
+        },
+    }
+
+
 def _naming(
-    title: str, sign: str, tokens: str, layer: str, names: Names
+    title: str, sign: str, tokens: str, layer: str, last: str, names: Names
 ) -> Naming[Qwen3TextConfig]:
     return Naming(
         title,
         sign,
-        partial(_config, tokens=tokens, layer=layer, names=names),
-        partial(_names, tokens=tokens, layer=layer, names=names),
+        partial(_config, tokens=tokens, layer=layer, last=last, names=names),
+        partial(_names, tokens=tokens, layer=layer, last=last, names=names),
+        spare=_behind,
     )
 
 
-NAMINGS = (
-    _naming("llama.cpp", r"blk\.", "token_embd", "blk.{}", LLAMA_CPP_LAYER),
-    _naming(
-        "transformers, the body alone", r"layers\.", "embed_tokens", "layers.{}", LAYER
-    ),
-    _naming("transformers", r"model\.", "model.embed_tokens", "model.layers.{}", LAYER),
+LLAMA_CPP = _naming(
+    "llama.cpp", r"blk\.", "token_embd", "blk.{}", "output_norm", LLAMA_CPP_LAYER
 )
+ALONE = _naming(
+    "transformers, the body alone", r"layers\.", "embed_tokens", "layers.{}", "norm",
+    LAYER,
+)  # fmt: skip
+TRANSFORMERS = _naming(
+    "transformers", r"model\.", "model.embed_tokens", "model.layers.{}", "model.norm",
+    LAYER,
+)  # fmt: skip
+NAMINGS = (LLAMA_CPP, ALONE, TRANSFORMERS)

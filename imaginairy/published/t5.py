@@ -97,11 +97,12 @@ def _naming(
 
 
 ENCODER = ("encoder.block.{}", "encoder.final_layer_norm", BLOCK)
-NAMINGS = (
-    _naming(
-        "llama.cpp", r"enc\.", "token_embd", "enc.blk.{}", "enc.output_norm",
-        LLAMA_CPP_BLOCK,
-    ),
-    _naming("transformers", r"shared\.", "shared", *ENCODER),
-    _naming("transformers, the encoder alone", r"", "encoder.embed_tokens", *ENCODER),
+LLAMA_CPP = _naming(
+    "llama.cpp", r"enc\.", "token_embd", "enc.blk.{}", "enc.output_norm",
+    LLAMA_CPP_BLOCK,
 )  # fmt: skip
+TRANSFORMERS = _naming("transformers", r"shared\.", "shared", *ENCODER)
+ALONE = _naming(
+    "transformers, the encoder alone", r"", "encoder.embed_tokens", *ENCODER
+)
+NAMINGS = (LLAMA_CPP, TRANSFORMERS, ALONE)
