@@ -45,14 +45,18 @@ class LanguageEncoder:
         """Width of the embeddings."""
         return int(self.network.config.width)
 
-    def row(self, text: str) -> list[int]:
-        """Return the ids of a text, cut to what is read, which is said."""
-        ids = self.tokenizer.ids(text)
+    def row(self, text: str, around: str = "{}") -> list[int]:
+        """Return the ids of a text, cut to what is read, which is said.
+
+        Args:
+            around: what it is put in.
+        """
+        ids = self.tokenizer.ids(around.format(text))
         cut = self.tokenizer.cut(ids)
         if len(ids) > len(cut):
             log.warning(
-                "The text '%s' has %d tokens, of which this model reads the first %d; "
-                "the rest is not drawn.",
+                "The text '%s' comes to %d tokens, of which this model reads the first "
+                "%d; the rest is not drawn.",
                 shortened(text, SHOWN), len(ids), len(cut),
             )  # fmt: skip
         return cut
@@ -146,7 +150,7 @@ class _Reader:
     def told(self, prompts: Sequence[WeightedPrompt]) -> Conditioning:
         """Return what prompts say together."""
         encoder, reading = self.encoder, self.reading
-        rows = [encoder.row(reading.around.format(plain(p.text))) for p in prompts]
+        rows = [encoder.row(plain(p.text), reading.around) for p in prompts]
         longest = max(map(len, rows))
         length = encoder.tokenizer.max_tokens if reading.filled else longest
         each = [encoder.embed(row, length, seen=reading.seen) for row in rows]

@@ -6,6 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import (
+    ChromaPipeline,
+    FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    FluxPipeline,
+    ZImagePipeline,
+)
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from imaginairy.conditioning import Conditioning
@@ -173,6 +180,42 @@ def test_chroma_reads_a_text_and_one_token_more(both: T5) -> None:
     assert_close(long.tokens, states, 1e-5)
 
 
+@pytest.mark.parametrize("text", [PROMPT, "", PROMPT * 9, "\n a {x}'s \u00e9 12"])
+@torch.inference_mode()
+def test_all_are_told_what_diffusers_tells_them(
+    qwen: Qwen, both: T5, text: str
+) -> None:
+    noise = FlowMatchEulerDiscreteScheduler()
+    asked: dict[str, Any] = {"device": CPU, "max_sequence_length": LENGTH}
+    alone = asked | {"do_classifier_free_guidance": False}
+    of_qwen, of_t5 = (qwen.theirs, qwen.vocabulary), (both.theirs, both.vocabulary)
+
+    [wants], _ = ZImagePipeline(noise, None, *of_qwen, None).encode_prompt(
+        text, **alone
+    )
+    given, _ = of_zimage(wanted(text), qwen.read(-2))
+    assert_close(given.tokens[0], wants, 1e-5)
+
+    klein = Flux2KleinPipeline(noise, None, *of_qwen, None)
+    layers = (1, 2, 4)
+    wants, _ = klein.encode_prompt(text, **asked, text_encoder_out_layers=layers)
+    given, _ = of_flux2(wanted(text), qwen.read(*layers))
+    assert_close(given.tokens, wants, 1e-5)
+
+    flux = FluxPipeline(noise, None, both.clip, both.words, *of_t5, None)
+    wants, pooled, _ = flux.encode_prompt(text, **asked)
+    given, _ = of_flux1(wanted(text), both.encoders)
+    assert given.pooled is not None
+    assert_close(given.tokens, wants, 1e-5)
+    assert_close(given.pooled, pooled, 1e-5)
+
+    chroma = ChromaPipeline(noise, None, *of_t5, None)
+    wants, _, mask, *_ = chroma.encode_prompt(text, **alone)
+    given, _ = of_chroma(wanted(text), both.alone)
+    assert_close(given.tokens, wants, 1e-5)
+    assert torch.equal(given.read(), mask.bool())
+
+
 def test_prompts_are_mixed_by_their_weights(qwen: Qwen) -> None:
     mixed = wanted(WeightedPrompt(PROMPT, 3), WeightedPrompt(OTHER, 1))
     for condition, reads in ((of_flux2, (1, 2)), (of_zimage, (-2,))):
@@ -202,6 +245,7 @@ def test_what_is_left_out_of_a_text_is_said(
     assert length == long.shape[1] == LENGTH
     assert_close(long, states[-2], 1e-5)
     assert f"tokens, of which this model reads the first {LENGTH}" in caplog.text
+    assert f"The text '{PROMPT}" in caplog.text
 
 
 def test_embeddings_can_be_given_in_place_of_a_text(qwen: Qwen) -> None:
