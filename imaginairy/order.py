@@ -224,8 +224,7 @@ def order_of(
         spec: the model that draws.
         scale: how many times as large its upscaler makes it; 1 without one.
         step: pixels that the sides it draws are a multiple of.
-        spacings: those that its noise can have.
-        kind: that of its noise.
+        spacings: those that its noise, of that `kind`, can have.
         edits: whether the model sees the init image, and begins from noise alone.
 
     Raises:
@@ -243,7 +242,9 @@ def order_of(
     to_run = run_of(steps, strength, kind)
     sampler = get_sampler(_or(prompt.sampler_type, spec.defaults.sampler))
     own = {*sampler.spacings} & {*spacings} & {spec.defaults.schedule}
-    prompt = replace(prompt, schedule=prompt.schedule or next(iter(own), None))
+    usual = sampler.spacing_of(spacings, kind)
+    said = next(iter(own), None if usual == sampler.spacing else usual)
+    prompt = replace(prompt, schedule=prompt.schedule or said)
     prompt, speed = with_speed(prompt, sampler, to_run)
     return Order(
         prompt=replace(
@@ -255,7 +256,7 @@ def order_of(
         steps=steps,
         steps_to_run=to_run,
         speed=speed,
-        spacing=prompt.schedule or sampler.spacing_of(spacings),
+        spacing=prompt.schedule or usual,
         eta=_or(prompt.eta, sampler.options.get("eta", 0.0)),
         guidance=_or(prompt.prompt_strength, spec.defaults.prompt_strength),
         image_guidance=_or(prompt.image_guidance, 1.0) if edits else 1.0,

@@ -136,6 +136,8 @@ def test_a_model_may_have_a_schedule_of_its_own() -> None:
     assert spaced(schedule="karras") == "karras"
     assert spaced(sampler_type="plms") is None
     assert spaced(spacings=("normal", "karras")) is None
+    lcm = {"sampler_type": "k_lcm", "spacings": ("normal", "karras")}
+    assert spaced(**lcm) == "normal", "which k_lcm does not take else"
 
 
 @pytest.mark.parametrize(

@@ -144,8 +144,10 @@ class Training:
             for number, drop in zip(numbers, drops, strict=True)
         ]
         levels = [
-            model.schedule.level_after(min(max(share, SHARES), 1 - SHARES))
-            for share in shares
+            model.schedule_for(self.examples[number].size).level_after(
+                min(max(share, SHARES), 1 - SHARES)
+            )
+            for number, share in zip(numbers, shares, strict=True)
         ]
         model.placed.bring(model.network)
         return loss_of(

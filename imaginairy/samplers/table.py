@@ -76,13 +76,19 @@ class Sampler:
         """
         return not self.adaptive
 
-    def spacing_of(self, spacings: Collection[Spacing]) -> Spacing:
+    def spacing_of(
+        self, spacings: Collection[Spacing], kind: ScheduleKind = "discrete"
+    ) -> Spacing:
         """Return the spacing of its levels where the user names none.
+
+        Its own is for noise that comes on top of a picture; flows keep to theirs.
 
         Args:
             spacings: those that the schedule can have.
+            kind: of the schedule.
         """
-        return self.spacing if self.spacing in spacings else "normal"
+        suits = kind != "flow" and self.spacing in spacings
+        return self.spacing if suits else "normal"
 
     def levels(
         self,
@@ -99,7 +105,7 @@ class Sampler:
         Raises:
             BadOptionError: the sampler or the schedule has no such spacing.
         """
-        spacing = spacing or self.spacing_of(schedule.spacings)
+        spacing = spacing or self.spacing_of(schedule.spacings, schedule.kind)
         if spacing not in self.spacings:
             raise BadOptionError(
                 f"The sampler '{self.name}' cannot use the schedule '{spacing}'; its "

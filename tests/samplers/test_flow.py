@@ -127,7 +127,10 @@ def test_spacings_of_other_noise_are_refused() -> None:
             "The noise of this model is of the kind 'flow', whose levels the schedule "
             f"'{spacing}' cannot space; its schedules are: {', '.join(WAYS)}."
         )
-    assert SAMPLERS["k_lcm"].spacing_of(WAYS) == "normal"
+    assert {row.spacing_of(WAYS, "flow") for row in OF_FLOWS} == {"normal"}
+    row = SAMPLERS["k_dpmpp_3m_sde"]
+    assert row.levels(FlowSchedule(), 4) == FlowSchedule().levels(4, "normal")
+    assert row.spacing_of(WAYS) == "karras"
 
 
 @pytest.mark.parametrize("row", OF_FLOWS, ids=name_of)

@@ -9,6 +9,9 @@ import pytest
 import torch
 from diffusers import (
     DEISMultistepScheduler,
+    DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchHeunDiscreteScheduler,
     IPNDMScheduler,
     UniPCMultistepScheduler,
 )
@@ -87,3 +90,39 @@ def test_ipndm_is_that_of_diffusers(steps: int) -> None:
     scheduler = IPNDMScheduler(trained_betas=noises)
     scheduler.set_timesteps(steps)
     assert_walks_alike("k_ipndm", scheduler, levels, "v")
+
+
+SHIFTED = {**FLOW, "flow_shift": 3.0}
+OF_FLOWS: dict[str, Any] = {
+    "k_euler": lambda: FlowMatchEulerDiscreteScheduler(shift=3.0),
+    "k_heun": lambda: FlowMatchHeunDiscreteScheduler(shift=3.0),
+    "k_dpmpp_2m": lambda: DPMSolverMultistepScheduler(**SHIFTED),
+    "k_dpmpp_2m_sde": lambda: DPMSolverMultistepScheduler(
+        **SHIFTED, algorithm_type="sde-dpmsolver++"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_FLOWS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 20])
+def test_samplers_of_flows_are_those_of_diffusers(name: str, steps: int) -> None:
+    """Those of Heun are told every level between the ends twice."""
+    schedule, row = SCHEDULES["flow"], SAMPLERS[name]
+    scheduler = OF_FLOWS[name]()
+    scheduler.set_timesteps(steps)
+    seen, draw_noise = noise_from(1, (1, 4, 6, 5))(), noise_from(2, (1, 4, 6, 5))
+    drawn = {"variance_noise": draw_noise} if row.draws_noise else {}
+    start, visited = seen, list(dict.fromkeys(scheduler.sigmas.tolist()))
+    for timestep in scheduler.timesteps:
+        level = float(scheduler.sigmas[scheduler.step_index or 0])
+        said = predicted_of("flow", seen.sin(), seen, level, schedule)
+        more = {key: draw() for key, draw in drawn.items()}
+        seen = scheduler.step(said, timestep, seen, **more).prev_sample
+    out = row.sample(
+        Saying(schedule, lambda latents, _: latents.sin()),
+        start,
+        visited,
+        draw_noise=noise_from(2, (1, 4, 6, 5)) if row.draws_noise else draws_none,
+        on_step=lambda *_: None,
+    )
+    torch.testing.assert_close(out, seen, rtol=0, atol=1e-5)
