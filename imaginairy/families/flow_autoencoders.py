@@ -16,7 +16,6 @@ FLUX_2_SETTINGS: Schema = {
     **AUTOENCODER_SETTINGS,
     "batch_norm_eps": OneOf((1e-4,)),
     "patch_size": OneOf(([2, 2],)),
-    "decoder_block_out_channels": OneOf(),
 }
 assert AUTOENCODER_PART.written is not None
 FLUX_1_AUTOENCODER = replace(

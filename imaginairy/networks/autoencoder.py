@@ -4,6 +4,7 @@ Rombach et al. 2022 (arXiv:2112.10752), section 3.1, after Esser et al. 2021
 (arXiv:2012.09841).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -165,6 +166,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
+        config = replace(config, channels=config.decoder_channels or config.channels)
         self.conv_in = Conv2d(config.latent_channels, config.channels[-1], 3, padding=1)
         self.middle = Middle(config)
         self.levels = nn.Sequential(  # coarsest first, the order in which they run

@@ -113,6 +113,8 @@ class AutoencoderConfig:
     """Size a KL autoencoder; each level but the last halves the picture."""
 
     channels: tuple[int, ...] = (128, 256, 512, 512)
+    decoder_channels: tuple[int, ...] = ()
+    """The same of the decoder, where they are others."""
     blocks_per_level: int = 2
     """Residual blocks of a level in the encoder; the decoder has one more."""
     image_channels: int = 3

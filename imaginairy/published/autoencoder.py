@@ -133,6 +133,7 @@ def compvis_config(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
     return _config(
         shapes,
         block="encoder.down.{}.block.{}.conv1.weight",
+        up="decoder.up.{level}.block.0.conv1.weight",
         norm="encoder.norm_out.weight",
         attention="encoder.mid.attn_1.q.weight",
         settings=settings,
@@ -144,6 +145,7 @@ def diffusers_config(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
     return _config(
         shapes,
         block="encoder.down_blocks.{}.resnets.{}.conv1.weight",
+        up="decoder.up_blocks.{coarseness}.resnets.0.conv1.weight",
         norm="encoder.conv_norm_out.weight",
         attention="encoder.mid_block.attentions.0.group_norm.weight",
         settings=settings,
@@ -151,15 +153,23 @@ def diffusers_config(shapes: Shapes, settings: Settings) -> AutoencoderConfig:
 
 
 def _config(
-    shapes: Shapes, *, block: str, norm: str, attention: str, settings: Settings
+    shapes: Shapes,
+    *,
+    block: str,
+    up: str,
+    norm: str,
+    attention: str,
+    settings: Settings,
 ) -> AutoencoderConfig:
     levels = max(1, count(shapes, block.format("{}", 0)))
     groups = 0  # an autoencoder without normalisation has no groups to speak of
     if norm in shapes:
         groups = settings.get("norm_num_groups", USUAL_GROUPS)
     by_places = PLACE in shapes
+    channels = tuple(shapes[block.format(level, 0)][0] for level in range(levels))
     return AutoencoderConfig(
-        channels=tuple(shapes[block.format(level, 0)][0] for level in range(levels)),
+        channels=channels,
+        decoder_channels=_of_decoder(shapes, up, channels),
         blocks_per_level=count(shapes, block.format(0, "{}")),
         image_channels=shapes["decoder.conv_out.weight"][0],
         latent_channels=shapes[LATENTS_ENTER][1],
@@ -174,6 +184,17 @@ def _config(
         means=settings.get(MEANS, ()),
         deviations=settings.get(DEVIATIONS, ()),
     )
+
+
+def _of_decoder(shapes: Shapes, up: str, encoder: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the channels of a decoder's levels, where they are not the encoder's."""
+    if shapes[LATENTS_ENTER][0] == encoder[-1]:
+        return ()
+    last = len(encoder) - 1
+    names = (
+        up.format(level=level, coarseness=last - level) for level in range(last + 1)
+    )
+    return tuple(shapes[name][0] for name in names)
 
 
 def compvis_names(config: AutoencoderConfig) -> Names:

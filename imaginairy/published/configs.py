@@ -11,6 +11,7 @@ from imaginairy.published.autoencoder import DEVIATIONS, MEANS, SCALE, SHIFT, UP
 from imaginairy.published.unet import projects_by_matrices
 from imaginairy.weights.assemble import Part
 
+DECODER = "decoder_block_out_channels"
 PLACES = {"batch_norm_eps": LEAST_VARIANCE, "patch_size": [SIDE, SIDE]}
 """What is said of an autoencoder that normalises places."""
 CROSS, PLAIN = "CrossAttn{}Block2D", "{}Block2D"
@@ -100,6 +101,8 @@ def of_autoencoder(part: Part) -> dict[str, Any]:
         "use_quant_conv": config.quantises,
         "use_post_quant_conv": config.quantises,
     }
+    if config.decoder_channels:
+        said[DECODER] = list(config.decoder_channels)
     if config.by_places:
         return said | PLACES
     said[SCALE] = config.scale_factor

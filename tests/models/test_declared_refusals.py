@@ -75,7 +75,7 @@ def test_a_yaml_of_another_kind_is_refused_by_name(
         ("unet", {"norm_eps": 1e-3}, "norm_eps '0.001'"),
         ("unet", {"time_cond_proj_dim": 256}, "time_cond_proj_dim '256'"),
         ("unet", {"class_embed_type": "timestep"}, "class_embed_type"),
-        ("vae", {"shift_factor": 0.1}, "shift_factor '0.1'"),
+        ("vae", {"shift_factor": "far"}, "shift_factor 'far'"),
         ("vae", {"latents_mean": [0.1, 0.2]}, "latents_mean '(0.1, 0.2)'"),
         ("vae", {"scaling_factor": "big"}, "scaling_factor 'big'"),
         ("text_encoder", {"layer_norm_eps": 1e-6}, "layer_norm_eps '1e-06'"),

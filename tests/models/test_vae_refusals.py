@@ -153,8 +153,8 @@ def test_one_of_other_squares_or_settings_is_refused(
     tiny_pipeline().vae.save_pretrained(tmp_path / "vae")
     config = tmp_path / "vae" / "config.json"
     said = json.loads(config.read_text())
-    config.write_text(json.dumps({**said, "shift_factor": 0.1159}))
-    with pytest.raises(CheckpointError, match=r"has shift_factor '0.1159'; only '0'"):
+    config.write_text(json.dumps({**said, "use_quant_conv": False}))
+    with pytest.raises(CheckpointError, match=r"has use_quant_conv 'False'; only 'Tr"):
         kept.get(str(tiny_folder), vae=str(tmp_path / "vae"))
 
 

@@ -42,6 +42,7 @@ ONE: dict[str, Any] = {
     "latent_channels": 16, "use_quant_conv": False, "use_post_quant_conv": False,
     "scaling_factor": 0.3611, "shift_factor": 0.1159,
 }  # fmt: skip
+SMALL_DECODER = {"decoder_block_out_channels": (4, 8, 8, 12)}
 TWO: dict[str, Any] = {"latent_channels": 32}
 
 
@@ -75,11 +76,20 @@ def test_latents_of_flux_1_are_scaled_and_shifted(
         assert_close(ours.pictures_of(noise), decoded, 1e-5)
 
 
-@pytest.mark.parametrize("renamed", [dict, compvis_autoencoder, flux_2_autoencoder])
+@pytest.mark.parametrize(
+    ("renamed", "more"),
+    [
+        (dict, {}),
+        (compvis_autoencoder, {}),
+        (flux_2_autoencoder, {}),
+        (dict, SMALL_DECODER),
+        (flux_2_autoencoder, SMALL_DECODER),
+    ],
+)
 def test_latents_of_flux_2_are_normalised_place_by_place(
-    renamed: Callable[[Named], Named],
+    renamed: Callable[[Named], Named], more: dict[str, Any]
 ) -> None:
-    theirs = filled(AutoencoderKLFlux2(**SMALL, **TWO), seed=1)
+    theirs = filled(AutoencoderKLFlux2(**SMALL, **TWO, **more), seed=1)
     theirs.bn.running_mean.normal_()
     theirs.bn.running_var.uniform_(1e-4, 2)
     ours = loaded(renamed(theirs.state_dict()), FLUX_2_AUTOENCODER.usual)
