@@ -43,8 +43,8 @@ SETTINGS: Schema = {
 LATENTS_ENTER = "decoder.conv_in.weight"
 """The tensor that latents meet first when they are decoded, in every naming."""
 
-QUANTISES = ("post_quant_conv.weight", "decoder.post_quant_conv.weight")
-"""Where what latents pass through before they are decoded may lie."""
+QUANTISES = "quant_conv."
+"""What names have in them of what latents pass through before they are decoded."""
 PLACE = "bn.running_mean"
 """The tensor by which places are normalised."""
 COUNTED = "bn.num_batches_tracked"
@@ -173,7 +173,7 @@ def _config(
         blocks_per_level=count(shapes, block.format(0, "{}")),
         image_channels=shapes["decoder.conv_out.weight"][0],
         latent_channels=shapes[LATENTS_ENTER][1],
-        quantises=any(name in shapes for name in QUANTISES),
+        quantises=any(QUANTISES in name for name in shapes),
         middle_attention=attention in shapes,
         norm_groups=groups,
         scale_factor=settings.get(

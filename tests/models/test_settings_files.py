@@ -65,7 +65,7 @@ SCHEMAS: dict[str, Schema] = {
     "yaml": YAML_SCHEMA,
     **{design.name: design.settings for design in (BLIP, CLIPSEG, CLIP, SAFETY)},
     "pictures": picture_input.SETTINGS,
-    "processor": picture_input.NEWER,
+    "processor": {picture_input.NEWER: Section(picture_input.SETTINGS, null=False)},
     "captions": captioning.WRITING,
     "face detector": faces.FINDER,
     "words": words.LISTED,
