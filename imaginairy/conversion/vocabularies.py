@@ -12,9 +12,11 @@ from imaginairy.families.table import FAMILIES
 from imaginairy.models.checkpoint import vocabularies_read, vocabulary_beside
 from imaginairy.networks.config import ClipTextConfig
 from imaginairy.sources import hub
+from imaginairy.sources.checksum import checksum
 from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.layouts import (
     MERGES,
+    PIECES,
     TOKENIZER,
     VOCABULARY,
     has_clip_vocabulary,
@@ -24,8 +26,26 @@ from imaginairy.weights.json_file import read_json
 from imaginairy.weights.vocabulary import LONGEST
 
 CONFIG, SPECIAL = "tokenizer_config.json", "special_tokens_map.json"
-FILES = (TOKENIZER, VOCABULARY, MERGES, CONFIG, SPECIAL, "added_tokens.json")
+FILES = (
+    *(TOKENIZER, VOCABULARY, MERGES, PIECES),
+    *(CONFIG, SPECIAL, "added_tokens.json"),
+)
 """What a vocabulary consists of, as far as it is there."""
+CLIP = "clip"
+CONFIGS: Mapping[str, Mapping[str, str]] = {
+    "qwen3": {
+        "tokenizer_class": "Qwen2Tokenizer",
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+    },
+    "t5": {
+        "tokenizer_class": "T5Tokenizer",
+        "eos_token": "</s>",
+        "pad_token": "<pad>",
+        "unk_token": "<unk>",
+    },
+}
+"""What is said beside other public vocabularies."""
 TOLD, IDS = "a photo of a cat", [320, 1125, 539, 320, 2368]
 """A text, and its tokens in CLIP's vocabulary."""
 
@@ -45,6 +65,16 @@ def own_vocabularies(source: Source) -> dict[str, Path]:
 
 def is_public(source: Source, row: PartRow, folder: Path) -> bool:
     """Tell whether a vocabulary is that which a text encoder reads by without one."""
+    if row.usual_vocabulary == CLIP:
+        return _is_clip_s(source, row, folder)
+    public = VOCABULARIES.get(str(row.usual_vocabulary))
+    file = folder / TOKENIZER
+    if public is None or not file.is_file():
+        return False
+    return checksum((file,)) == public.sha256
+
+
+def _is_clip_s(source: Source, row: PartRow, folder: Path) -> bool:
     config: Any = source.checkpoint.parts[row.role].config
     tokenizer = function(row.reader)(folder, config.max_tokens, pad=row.pad)
     if tokenizer.highest_id + 1 != ClipTextConfig.vocab_size:
@@ -98,6 +128,9 @@ def vocabulary_files(source: Source, row: PartRow) -> Mapping[str, bytes]:
     if folder is not None:
         return files_of(folder)
     whole = hub.fetch(VOCABULARIES[str(row.usual_vocabulary)])
+    if row.usual_vocabulary != CLIP:
+        said = CONFIGS[str(row.usual_vocabulary)]
+        return {TOKENIZER: whole.read_bytes(), CONFIG: json.dumps(said).encode()}
     config: Any = source.checkpoint.parts[row.role].config
     return as_files(whole, row.pad or END, config.max_tokens)
 

@@ -1,5 +1,6 @@
 """The rows of text encoders that flow transformers share, as a model is opened."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from imaginairy.conversion.source import Source
+from imaginairy.conversion.vocabularies import is_public, vocabulary_files
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import PartRow, function
 from imaginairy.families.language_parts import CLIP_POOLED, QWEN3, T5
 from imaginairy.families.sdxl import SDXL
 from imaginairy.models.checkpoint import Checkpoint, read_part
 from imaginairy.models.loading import find_tokenizer
+from imaginairy.sources.checksum import checksum
 from imaginairy.sources.drawing_rows import DRAWING_ROWS, VOCABULARIES
 from tests.support.golden import CPU
 from tests.support.languages import qwen_tokenizer, t5_tokenizer, tiny_qwen, tiny_t5
@@ -49,6 +53,23 @@ def test_an_encoder_and_its_vocabulary_belong_together(
     known = rf"counts up to token {len(vocabulary) - 1} and its text encoder knows"
     with pytest.raises(CheckpointError, match=known):
         find_tokenizer(DRAWING_ROWS[0], fewer, row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_vocabulary_goes_along_where_it_is_not_the_public_one(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, tokenizer, _ = KINDS[kind]
+    tokenizer().save_pretrained(tmp_path)
+    near = Checkpoint(SDXL, {}, vocabularies={row.role: tmp_path})
+    source = Source(DRAWING_ROWS[0], tmp_path, near)
+    assert not is_public(source, row, tmp_path)
+    whole = tmp_path / "tokenizer.json"
+    assert vocabulary_files(source, row)[whole.name] == whole.read_bytes()
+    name = str(row.usual_vocabulary)
+    alike = replace(VOCABULARIES[name], sha256=checksum((whole,)))
+    monkeypatch.setitem(VOCABULARIES, name, alike)
+    assert is_public(source, row, tmp_path)
 
 
 @pytest.mark.parametrize(
