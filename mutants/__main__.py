@@ -89,7 +89,13 @@ def _arguments() -> argparse.Namespace:
 
 def cover(root: Path, state: Path, jobs: int, tests: list[str]) -> None:
     """Run the tests once and keep which lines each of them runs."""
-    for kind in ("lines.*", "tests-*.jsonl", "covered", "outcomes.jsonl"):
+    for kind in (
+        "lines-*.jsonl",
+        "marks-*",
+        "tests-*.jsonl",
+        "covered",
+        "outcomes.jsonl",
+    ):
         for file in state.glob(kind):
             file.unlink()
     command = [sys.executable, "-m", "pytest", "-p", "mutants.covering", *tests]

@@ -1,37 +1,31 @@
 """Which tests run which lines: a plugin for pytest, `pytest -p mutants.covering`.
 
-Does nothing without `MUTANTS_STATE`, the folder that what is found is kept in: data of
-`coverage` with the running test as its context (processes that a test starts included),
+Does nothing without `MUTANTS_STATE`, the folder that what is found is kept in:
+`lines-*.jsonl` with the lines that a test ran (processes that it starts included),
 `tests-*.jsonl` with each test's outcome and seconds, and at the end `covered`, which
 says what code that was.
 """
 
-import atexit
+import ast
 import hashlib
 import json
+import mmap
 import os
 import re
-import sqlite3
+import sysconfig
+import zlib
+from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import coverage
 import pytest
-from coverage.numbits import numbits_to_nums
+
+from mutants import marking
 
 CODE = ("imaginairy", "storybook", "tests")
 """Folders of what a covering is of."""
-SETTINGS = """[run]
-data_file = {state}/lines
-parallel = true
-source_dirs = {folder}/imaginairy
-patch = subprocess
-core = ctrace
-context = ${{MUTANTS_TEST-}}
-disable_warnings = no-data-collected,couldnt-parse,include-ignored
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,27 +84,8 @@ def digest_of(root: Path) -> str:
     return whole.hexdigest()
 
 
-def settings_in(state: Path) -> Path:
-    """Write the settings that `coverage` is started with here; return their file."""
-    state.mkdir(parents=True, exist_ok=True)
-    file = state / "coverage.ini"
-    file.write_text(SETTINGS.format(state=state, folder=Path.cwd()), encoding="utf-8")
-    return file
-
-
 def covering_in(state: Path, root: Path) -> Covering:
     """Read what runs with this plugin have left in a folder."""
-    lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for file in state.glob("lines.*"):
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as data:
-            for path, test, numbits in data.execute(
-                "select file.path, context.context, numbits from line_bits"
-                " join file on file.id = file_id"
-                " join context on context.id = context_id where context.context != ''"
-            ):
-                told = path[path.rindex("/imaginairy/") + 1 :]
-                for line in numbits_to_nums(numbits):
-                    lines[told][line].add(test)
     seconds: dict[str, float] = {}
     failed = set()
     for file in state.glob("tests-*.jsonl"):
@@ -119,37 +94,71 @@ def covering_in(state: Path, root: Path) -> Covering:
             if told["outcome"] != "passed":
                 failed.add(told["test"])
     passed = {test: s for test, s in seconds.items() if test not in failed}
-    kept = {
-        path: {line: tests & passed.keys() for line, tests in of.items()}
-        for path, of in lines.items()
-        if (root / path).exists()
-    }
-    return Covering(kept, passed)
+    return Covering(_lines_in(state, root, passed), passed)
 
 
-def _start() -> coverage.Coverage | None:
+def _lines_in(
+    state: Path, root: Path, passed: Container[str]
+) -> dict[str, dict[int, set[str]]]:
+    """Read which tests ran a line, of those that passed."""
+    marks: dict[int, set[str]] = defaultdict(set)
+    for file in state.glob("lines-*.jsonl"):
+        for told in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+            if (test := told["test"]) in passed:
+                for mark in re.finditer(
+                    b"\1", zlib.decompress(b64decode(told["marks"]))
+                ):
+                    marks[mark.start()].add(test)
+    lines: dict[str, dict[int, set[str]]] = {}
+    for path, place in marking.laid_out(state)[1].items():
+        if (root / path).exists():
+            said = marking.marks_of(ast.parse((root / path).read_bytes()))
+            of = {
+                line: set().union(*(marks.get(place + mark, ()) for mark in by))
+                for line, by in said.items()
+            }
+            lines[path] = {line: tests for line, tests in of.items() if tests}
+    return lines
+
+
+def _start() -> mmap.mmap | None:
+    """Mark what runs here and in all processes that are started from here on."""
     if "MUTANTS_STATE" not in os.environ:
         return None
-    settings = settings_in(Path(os.environ["MUTANTS_STATE"]))
-    measured = coverage.Coverage(config_file=settings)
-    measured.start()
-    # Read anew by each process: the context is the test that started it.
-    os.environ["COVERAGE_PROCESS_START"] = str(settings)
-    del os.environ["COVERAGE_PROCESS_CONFIG"]
-    atexit.register(lambda: (measured.stop(), measured.save()))
-    return measured
+    state = Path(os.environ["MUTANTS_STATE"]).resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    marks = state / f"marks-{os.getpid()}"
+    marks.write_bytes(bytes(marking.lay_out(Path.cwd(), state)))
+    packages = sysconfig.get_path("purelib")
+    try:
+        marking.hook_into(Path(packages))
+    except OSError as error:
+        print(f"Lines that processes of tests run are not known: {error}.")
+    os.environ["MUTANTS_MARKS"] = str(marks)
+    os.environ["MUTANTS_MARKING"] = marking.__file__
+    return marking.begin(marks)
 
 
-_MEASURED = _start()
+_MARKS = _start()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Name the test that runs from here on, here and in processes that it starts."""
-    if _MEASURED:
-        os.environ["MUTANTS_TEST"] = item.nodeid
-        _MEASURED.switch_context(item.nodeid)
-    return (yield)
+    """Write down what was marked while a test ran, here and in what it started."""
+    if not _MARKS:
+        return (yield)
+    _MARKS[:] = bytes(len(_MARKS))
+    try:
+        return (yield)
+    finally:
+        marks = b64encode(zlib.compress(_MARKS[:], 1)).decode()
+        told = {"test": item.nodeid, "marks": marks}
+        with (
+            Path(os.environ["MUTANTS_MARKS"])
+            .with_name(f"lines-{os.getpid()}.jsonl")
+            .open("a") as file
+        ):
+            file.write(json.dumps(told) + "\n")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mutants import choice, report
+from mutants import choice, marking, report
 from mutants.__main__ import main
 from mutants.covering import Covering
 from mutants.faults import Fault, faults_of
@@ -67,6 +68,9 @@ NOTICED = {
 }
 """By the tests below, of the faults of the first function and what it reads."""
 TESTS = """
+import subprocess
+import sys
+
 import pytest
 
 from imaginairy.it import small
@@ -79,7 +83,8 @@ def test_least(sign):
     assert not small(0, least=1)
 
 def test_always():
-    small(9, loud=True)
+    code = "from imaginairy.it import small; small(9, loud=True)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 """
 
 
@@ -103,6 +108,53 @@ def test_a_fault_keeps_its_name_where_other_code_changes(tmp_path: Path) -> None
     file.write_text(CODE.replace("LIMIT = 3", "LIMIT = 3\nOTHER = 3"))
     after = {fault.name for fault in faults_of(file, tmp_path)}
     assert before < after and len(after - before) == 2
+
+
+def test_lines_that_run_are_marked() -> None:
+    """Of statements all lines, and of what they hold those of its own that run."""
+    code = '''"""A file."""
+from __future__ import annotations
+
+double = lambda value: (
+    2 * value
+)
+
+
+@(lambda function: function)
+def kind(value):
+    """Say which."""
+    try:
+        match 1 / value:
+            case 1:
+                return (
+                    "one"
+                )
+            case _:
+                kind = "other"
+    except ZeroDivisionError:
+        kind = (
+            "none"
+        )
+    else:
+        for _ in (): pass
+        return kind
+    return kind
+'''
+    by = marking.marks_of(ast.parse(code))
+
+    def ran(statement: str) -> set[int]:
+        exec(made, names)
+        marks[:] = bytes(100)
+        exec(statement, names)
+        return {line for line, each in by.items() if any(marks[10 + m] for m in each)}
+
+    marks = bytearray(100)
+    names: dict[str, Any] = {"__marks__": marks}
+    made = marking.marked(code.encode(), "it.py", 10)
+    assert ran("assert double(4) == 8") == {4, 5, 6}
+    assert ran("assert kind(1) == 'one'") == {12, 13, 14, 15, 16, 17, 18, 20}
+    assert ran("assert kind(2) == 'other'") == {12, 13, 14, 18, 19, 20, 25, 26}
+    assert ran("assert kind(0) == 'none'") == {12, 13, 14, 18, 20, 21, 22, 23, 27}
 
 
 def test_every_kind_has_its_share_and_changed_files_come_first() -> None:
@@ -144,7 +196,7 @@ Ran = subprocess.CompletedProcess[str]
 
 
 def mutants(tree: Path, *arguments: str) -> Ran:
-    measured = ("MUTANTS_", "COVERAGE_")  # this test itself may be
+    measured = "MUTANTS_"  # this test itself may be
     around = {k: v for k, v in os.environ.items() if not k.startswith(measured)}
     return subprocess.run(
         [sys.executable, "-m", "mutants", "--root", tree, "--jobs", "1", *arguments],
@@ -193,10 +245,8 @@ def test_what_tests_do_not_notice_is_named(tree: Path, tried: tuple[Path, Ran]) 
     known = {f.name: f for f in faults_of(tree / "imaginairy" / "it.py", tree)}
     for name, outcome in outcomes.items():
         fault, after = known[name], known[name].lines(CODE)[1]
-        if fault.scope == "halves":
-            assert outcome == "no test"
-        else:
-            assert (outcome == "noticed") == (after in NOTICED), after
+        assert (outcome == "no test") == (fault.scope == "halves"), after
+        assert (outcome == "noticed") == (after in NOTICED), after
         missed = f"imaginairy/it.py:{fault.line} {fault.scope} ({fault.kind}): "
         assert (missed + outcome in said) == (outcome != "noticed")
     assert set(outcomes.values()) == {"noticed", "not noticed", "no test"}

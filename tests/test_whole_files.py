@@ -151,7 +151,7 @@ def test_ctrl_c_at_any_line_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
         except KeyboardInterrupt:
             return True
         finally:
-            sys.settrace(before)  # that of `coverage`, where it runs
+            sys.settrace(before)  # a debugger's, where one runs
         return False
 
     for line in itertools.count(1):

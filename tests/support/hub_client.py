@@ -115,8 +115,7 @@ class Client:
             timeout=HANG_GUARD_S,
         )
         assert done.returncode == 0, done.stderr
-        ours = str(ROOT / "imaginairy")  # what measures the tests may lack room too
-        assert "Traceback" not in done.stderr or ours not in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
         answers: list[Answer] = json.loads(done.stdout)
         return answers
 
