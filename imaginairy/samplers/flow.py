@@ -1,14 +1,15 @@
 """The noise of flows, which takes the picture's place by degrees."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import exp
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.schedule import Schedule, ScheduleKind, Spacing, Way
-from imaginairy.samplers.spacings import TIMESTEPS, exponential
+from imaginairy.samplers.spacings import TIMESTEPS, Values, beta_quantiles, exponential
 
 TIMESTEPS_TOLD = 1000
 """What a network is told of noise alone; of less noise it is as much less."""
@@ -21,6 +22,28 @@ MOST_MU = 20.0
 
 RHO = 7
 """How much levels of `karras` crowd (Karras et al. 2022, arXiv:2206.00364, eq. 5)."""
+
+
+def karras_between(steps: int, low: float) -> Values:
+    """Return levels from 1 to a low one, evenly spaced in their root."""
+    return np.linspace(1, low ** (1 / RHO), steps) ** RHO
+
+
+def exponential_between(steps: int, low: float) -> Values:
+    """Return the same, evenly spaced in their logarithm."""
+    return exponential(steps, low, 1.0)
+
+
+def beta_between(steps: int, low: float) -> Values:
+    """Return the same, at quantiles of Beta(0.6, 0.6)."""
+    return low + (1 - low) * beta_quantiles(np.linspace(1, 0, steps), 0.6)
+
+
+BETWEEN: Mapping[str, Callable[[int, float], Values]] = {
+    "karras": karras_between,
+    "exponential": exponential_between,
+}
+"""Ways to space levels between noise alone and a low one: (steps, low) -> levels."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,9 @@ class FlowConfig:
     """Whether mu follows Flux.2's formula of the number of tokens and of steps."""
     terminal: float | None = None
     """The level of the last step, to which all are stretched; None leaves them."""
+    spacing: Literal["trailing", "karras", "exponential", "beta"] = "trailing"
+    """How levels are spaced where nothing else is asked: even ones, shifted, or between
+    the ends of these."""
     predicts: Prediction = "flow"
     """What the network says of noised latents; see `prediction`."""
 
@@ -153,18 +179,20 @@ class FlowSchedule(Schedule):
         Those of `karras` and `exponential` lie between both ends; all others are even
         ones or timesteps of a thousand, shifted.
         """
-        low = self._shifted(1 / TIMESTEPS_TOLD, steps)
-        if way == "karras":
-            roots = np.linspace(1, low ** (1 / RHO), steps)
-            return [*(roots**RHO).tolist(), 0.0]
-        if way == "exponential":
-            return [*exponential(steps, low, 1.0).tolist(), 0.0]
+        if way in BETWEEN:
+            low = self._shifted(1 / TIMESTEPS_TOLD, steps)
+            return [*BETWEEN[way](steps, low).tolist(), 0.0]
         if way in ("sgm_uniform", "simple", "beta"):
             told = TIMESTEPS[way](steps, TIMESTEPS_TOLD)
             even = [(float(timestep) + 1) / TIMESTEPS_TOLD for timestep in told]
         else:
             even = [1 - step / steps for step in range(steps)]
-        return [*self._stretched([self._shifted(s, steps) for s in even]), 0.0]
+        levels = self._stretched([self._shifted(s, steps) for s in even])
+        own = self.config.spacing
+        if own != "trailing" and way in ("normal", "timesteps"):
+            within = {**BETWEEN, "beta": beta_between}[own]
+            levels = within(steps, levels[-1]).tolist()
+        return [*levels, 0.0]
 
     def _shifted(self, even: float, steps: int = TRAINED_STEPS) -> float:
         shift = self.config.shift_of(self.tokens, steps)

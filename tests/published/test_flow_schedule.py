@@ -40,6 +40,14 @@ PUBLISHED: dict[str, tuple[dict[str, Any], FlowConfig]] = {
         {**EULER, "shift_terminal": 0.02, "max_shift": 0.9, "max_image_seq_len": 8192},
         FlowConfig(terminal=0.02, max_shift=0.9, max_tokens=8192),
     ),
+    "spaced": (
+        {"use_karras_sigmas": True, "use_beta_sigmas": False, "base_shift": None},
+        FlowConfig(spacing="karras"),
+    ),
+    "static": (
+        {"shift": 12.0, "use_dynamic_shifting": False, "time_shift_type": "linear"},
+        FlowConfig(shift=12),
+    ),
     "nothing": ({}, FlowConfig()),
 }
 
@@ -72,15 +80,15 @@ def test_flux2_is_shifted_by_the_number_of_steps_too() -> None:
         ("num_train_timesteps", [999, "1000", True]),
         ("shift", [0, -1, 1000, None, True, "x"]),
         ("use_dynamic_shifting", ["maybe", 1]),
-        ("base_shift", [20, float("nan"), None]),
+        ("base_shift", [20, float("nan")]),
         ("max_shift", [float("inf"), [1]]),
         ("base_image_seq_len", [0, 4096, 1.5]),
         ("max_image_seq_len", [256, 1_000_001]),
-        ("time_shift_type", ["linear"]),
+        ("time_shift_type", ["cubic"]),
         ("shift_terminal", [0, 1, "x"]),
         ("invert_sigmas", [True]),
         ("stochastic_sampling", [True]),
-        ("use_beta_sigmas", [True]),
+        ("use_beta_sigmas", ["maybe"]),
     ],
 )
 def test_what_makes_no_sense_is_refused(setting: str, values: list[Any]) -> None:
@@ -88,3 +96,15 @@ def test_what_makes_no_sense_is_refused(setting: str, values: list[Any]) -> None
         with pytest.raises(CheckpointError) as caught:
             flow_of(WHERE, {**EULER, **LIMITS, setting: value}, "Flux.1", "flow")
         assert "'scheduler_config.json' has " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"use_dynamic_shifting": True, "time_shift_type": "linear"},
+        {"use_beta_sigmas": True, "use_karras_sigmas": True},
+    ],
+)
+def test_what_does_not_go_together_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(CheckpointError, match="is supported"):
+        flow_of(WHERE, said, "Flux.1", "flow")

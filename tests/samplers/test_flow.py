@@ -1,5 +1,6 @@
 """The levels of flows, beside diffusers' where its pipelines give it the right ones."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -54,7 +55,9 @@ def theirs(config: FlowConfig, tokens: int, steps: int) -> list[float]:
         "shift": config.shift,
         "use_dynamic_shifting": config.by_size,
         "shift_terminal": config.terminal,
+        f"use_{config.spacing}_sigmas": True,
     }
+    said.pop("use_trailing_sigmas", None)
     scheduler = FlowMatchEulerDiscreteScheduler(**said)
     even = [1 - step / steps for step in range(steps)]
     scheduler.set_timesteps(sigmas=even, mu=mu if config.by_size else None)
@@ -63,7 +66,11 @@ def theirs(config: FlowConfig, tokens: int, steps: int) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("config", [Z_IMAGE, SCHNELL, DEV, KLEIN, STRETCHED])
+OWN = [DEV, replace(DEV, spacing="karras"), replace(Z_IMAGE, spacing="exponential")]
+
+
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # of diffusers
+@pytest.mark.parametrize("config", [Z_IMAGE, SCHNELL, KLEIN, STRETCHED, *OWN])
 def test_levels_are_those_of_diffusers(config: FlowConfig) -> None:
     for tokens in (64, 256, 1024, 4096, 4300, 4301, 16384):
         schedule = config.made().for_tokens(tokens)
@@ -72,6 +79,15 @@ def test_levels_are_those_of_diffusers(config: FlowConfig) -> None:
             assert schedule.levels(steps, "normal") == pytest.approx(expected, abs=2e-6)
             told = [schedule.timestep(level) for level in expected]
             assert told == [1000 * level for level in expected]
+
+
+def test_levels_at_quantiles_span_those_that_are_even() -> None:
+    """As diffusers' do, for which it needs SciPy."""
+    levels = replace(Z_IMAGE, spacing="beta").made().levels(5, "normal")
+    ends = Z_IMAGE.made().levels(5, "trailing")[-2]
+    shares = [1, 0.823747, 0.5, 0.176253, 0]
+    expected = [ends + (1 - ends) * share for share in shares]
+    assert levels == pytest.approx([*expected, 0], abs=1e-4)
 
 
 def test_the_shift_follows_the_size_of_the_picture() -> None:
