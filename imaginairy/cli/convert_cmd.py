@@ -23,7 +23,7 @@ from imaginairy.sources.roles import DRAWS
 
 if TYPE_CHECKING:
     from imaginairy.conversion.convert import Converted, Written
-    from imaginairy.conversion.destination import Layout
+    from imaginairy.conversion.destination import Layout, Pack
 
 NAMES_SHOWN = 3
 
@@ -47,6 +47,11 @@ NAMES_SHOWN = 3
     help="One safetensors file or a folder in the diffusers layout; by default as OUT "
     "ends: in .safetensors or in /.",
 )  # fmt: skip
+@click.option(
+    "--pack", type=click.Choice(("fp8", "q8_0", "q4_k")),
+    help="Pack the matrices of the network that draws: fp8 in the .safetensors file of "
+    "the whole model, q8_0 and q4_k in a .gguf file of that network alone.",
+)  # fmt: skip
 @yes_option
 @quiet_option()
 @reporting_errors
@@ -57,6 +62,7 @@ def convert_cmd(
     vae: str | None,
     precision: "Written | None",
     layout: "Layout | None",
+    pack: "Pack | None",
     yes: bool,
     quiet: bool,
 ) -> None:
@@ -76,7 +82,7 @@ def convert_cmd(
     try:
         done = convert(
             model, out, loras=wanted, vae=vae, layout=layout, precision=precision,
-            yes=yes, watched=shown_by(bar),
+            pack=pack, yes=yes, watched=shown_by(bar),
         )  # fmt: skip
     finally:
         bar.close()
@@ -105,6 +111,10 @@ def what_was_done(done: "Converted") -> str:
     if done.beside:
         beside = " and ".join(str(path) for path in done.beside)
         said += f"; it reads a vocabulary of its own: keep {beside} beside it"
+    if done.alone:
+        said += (
+            f"; it holds the {done.alone} alone: draw with --model {done.path}+MODEL"
+        )
     if done.unread:
         names = ", ".join(done.unread[:NAMES_SHOWN])
         more = ", ..." if len(done.unread) > NAMES_SHOWN else ""

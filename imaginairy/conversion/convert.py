@@ -9,13 +9,22 @@ from typing import Literal
 import torch
 
 from imaginairy.conversion.destination import (
+    BLOCKS,
+    PACKED,
     Layout,
+    Pack,
     layout_of,
     require_free,
+    require_packed,
     require_room,
 )
 from imaginairy.conversion.folder import plan_folder, write_folder
 from imaginairy.conversion.merging import with_adapters
+from imaginairy.conversion.packing import (
+    in_blocks,
+    said_of_blocks,
+    with_eight_bits,
+)
 from imaginairy.conversion.single_file import plan_file
 from imaginairy.conversion.source import Source, settled, source_of, with_vae
 from imaginairy.conversion.vocabularies import (
@@ -24,8 +33,11 @@ from imaginairy.conversion.vocabularies import (
     own_vocabularies,
     require_own_vocabulary,
 )
+from imaginairy.errors import BadOptionError
+from imaginairy.families.family import DENOISER
 from imaginairy.lora import Lora
 from imaginairy.models.checkpoint import vocabulary_beside
+from imaginairy.weights.gguf_writing import size_in_blocks, write_gguf
 from imaginairy.weights.writing import size_written, write_safetensors
 from imaginairy.whole_files import (
     clear_abandoned,
@@ -52,11 +64,18 @@ class Asked:
     """None leaves each tensor as it is stored."""
     yes: bool = False
     """Whether what is there may be written over."""
+    pack: Pack | None = None
+    """How the matrices of the network that draws are packed; None leaves them so."""
 
     @property
     def dtype(self) -> torch.dtype | None:
         """The type of its numbers, where that was asked for."""
         return DTYPES[self.precision] if self.precision else None
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether it is to be the GGUF file of one network."""
+        return self.pack is not None and PACKED[self.pack] == BLOCKS
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,8 @@ class Converted:
     """Names of the tensors that were left out, as nothing reads them."""
     beside: Sequence[Path] = ()
     """Folders that go with it."""
+    alone: str = ""
+    """The one network that it holds, where it is no whole model."""
 
 
 def convert(
@@ -80,6 +101,7 @@ def convert(
     vae: str | None = None,
     layout: Layout | None = None,
     precision: Written | None = None,
+    pack: Pack | None = None,
     yes: bool = False,
     watched: Watched = lambda size: lambda count: None,
 ) -> Converted:
@@ -95,6 +117,9 @@ def convert(
         loras: merged into it, at their weights.
         vae: takes the place of its autoencoder.
         precision: what all numbers are written in.
+        pack: packs the matrices of the network that draws: `fp8` in 8 bits with a
+            scale each, in a file of the whole model; `q8_0` and `q4_k` in blocks, in a
+            GGUF file of that network alone.
         watched: is told how many bytes will be written, and returns what is told of
             some whenever they are.
 
@@ -105,20 +130,30 @@ def convert(
         CheckpointError: something is broken, or does not fit the model.
         DownloadError: something could not be fetched.
     """
-    asked = Asked(layout_of(out, layout), precision, yes)
+    require_packed(out, layout, pack)
+    asked = Asked(layout_of(out, layout), precision, yes, pack)
     path = Path(out)
     source = source_of(name)
     require_free(path, asked.layout, (source.path, *source.files), yes=yes)
     if vae is not None:
+        if asked.in_blocks:
+            raise BadOptionError(
+                f"'{out}' will hold the network that draws alone, and no VAE; leave "
+                "--vae out, and give it where you draw."
+            )
         source = with_vae(source, vae)
     source = settled(with_adapters(source, loras))
     require_free(path, asked.layout, source.files, yes=yes)
+    if asked.in_blocks:
+        return _as_blocks(source, path, asked, watched)
     write = _as_file if asked.layout == "file" else _as_folder
     return write(source, path, asked, watched)
 
 
 def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:
     plan = plan_file(source, path, asked.dtype, asked.precision)
+    if asked.pack == "fp8":
+        plan = with_eight_bits(plan, source)
     own = own_vocabularies(source)
     beside = {
         vocabulary_beside(path, source.family.part(role)): files_of(folder)
@@ -142,6 +177,18 @@ def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Conv
         for folder in left:
             shutil.rmtree(folder)
     return Converted(path, size, plan.unread, tuple(beside))
+
+
+def _as_blocks(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:
+    assert asked.pack is not None  # see `in_blocks`
+    pieces = in_blocks(source, asked.pack, asked.dtype)
+    said = said_of_blocks(source, asked.precision)
+    size = size_in_blocks(pieces, said)
+    require_room(path, size, f"'{path.name}'")
+    clear_abandoned(path.absolute().parent)
+    with whole_file(path, waits=False) as place:
+        write_gguf(place, pieces, said, rest=_rest(source), written=watched(size))
+    return Converted(path, size, (), alone=source.family.part(DENOISER).title)
 
 
 def _as_folder(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:

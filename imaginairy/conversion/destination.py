@@ -11,7 +11,32 @@ from imaginairy.places import require_places
 from imaginairy.sources.layouts import MODEL_INDEX, has_clip_vocabulary
 
 Layout = Literal["file", "folder"]
+Pack = Literal["fp8", "q8_0", "q4_k"]
+"""How the matrices of the network that draws may be packed."""
 ENDING = ".safetensors"
+BLOCKS = ".gguf"
+PACKED: dict[Pack, str] = {"fp8": ENDING, "q8_0": BLOCKS, "q4_k": BLOCKS}
+"""What files end with that are packed so."""
+
+
+def require_packed(out: str, layout: Layout | None, pack: Pack | None) -> None:
+    """Check that a file can be packed as it is asked for.
+
+    Raises:
+        BadOptionError: its name says another thing, or it is to be a folder.
+    """
+    ending = PACKED[pack] if pack else None
+    blocks = Path(out).suffix.lower() == BLOCKS
+    if pack is None and blocks and not out.endswith(("/", os.sep)):
+        raise BadOptionError(
+            f"'{out}' is the name of a file of packed weights; say how (--pack q8_0 or "
+            "--pack q4_k)."
+        )
+    if ending and (layout == "folder" or Path(out).suffix.lower() != ending):
+        raise BadOptionError(
+            f"Weights packed as {pack} go into a file that ends in {ending}, not into "
+            f"'{out}'."
+        )
 
 
 def layout_of(out: str, layout: Layout | None) -> Layout:
@@ -21,7 +46,7 @@ def layout_of(out: str, layout: Layout | None) -> Layout:
         BadOptionError: that is not said, or the name says another thing.
     """
     ends_open = out.endswith(("/", os.sep))
-    is_file = not ends_open and Path(out).suffix.lower() == ENDING
+    is_file = not ends_open and Path(out).suffix.lower() in (ENDING, BLOCKS)
     if layout is None and (ends_open or is_file):
         return "folder" if ends_open else "file"
     if layout is None and Path(out).is_dir():

@@ -20,6 +20,7 @@ from imaginairy.models.declared import ARCHITECTURE
 from imaginairy.networks.layers import Conv2d, Linear
 from imaginairy.sources.checksum import checksum
 from imaginairy.weights.assemble import MAPPED, Part
+from imaginairy.weights.packed import plain
 from imaginairy.weights.stored import stored_as
 from imaginairy.weights.writing import Piece, size_written, write_safetensors
 from imaginairy.whole_files import clear_abandoned, whole_file
@@ -237,7 +238,7 @@ def _as_pieces(
 
 def _read(part: Part, name: str) -> Tensor:
     place = stored_as(name, part.names)
-    return place.taken(part.tensors.read(place.name))
+    return place.taken(plain(part.tensors.read(place.name)))
 
 
 def said_of(base: Source, tuned: Source, wanted: Wanted, path: Path) -> dict[str, str]:

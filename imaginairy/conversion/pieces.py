@@ -12,6 +12,7 @@ from torch import Tensor
 from imaginairy.errors import CheckpointError
 from imaginairy.published.naming import Naming
 from imaginairy.weights.assemble import Part
+from imaginairy.weights.packed import plain
 from imaginairy.weights.stored import Stored, stored_as
 from imaginairy.weights.writing import Piece
 
@@ -156,11 +157,11 @@ class _Layers:
 
     def as_it_is(self, name: str) -> Tensor:
         """Return a tensor of the file in the type that is written."""
-        return self._cast(self.tensors.read(name), self.dtype, name)
+        return self._cast(self._read(name), self.dtype, name)
 
     def became(self, ours: str) -> Tensor:
         """Return one of ours as it becomes, in the type that is written."""
-        tensor = self._taken(ours, self.tensors.read)
+        tensor = self._taken(ours, self._read)
         module, _, kind = ours.rpartition(".")
         name = self.places[ours].name
         change = self.changes.get(module)
@@ -173,6 +174,10 @@ class _Layers:
             whole = change.weight(weight)
         return self._cast(whole.reshape(tensor.shape), self.dtype or tensor.dtype, name)
 
+    def _read(self, name: str) -> Tensor:
+        """Return a tensor of the file, unpacked."""
+        return plain(self.tensors.read(name))
+
     def _taken(self, ours: str, read: Callable[[str], Tensor]) -> Tensor:
         """Return one of ours as it is stored, without axes that ours has not."""
         source, shape = self.places[ours], self.shapes[ours]
@@ -181,7 +186,7 @@ class _Layers:
 
     def _in_full(self, ours: str) -> Tensor:
         """Return one of ours in float32."""
-        tensor = self._taken(ours, self.tensors.read)
+        tensor = self._taken(ours, self._read)
         return tensor.reshape(self.shapes[ours]).float()
 
     def _cast(self, tensor: Tensor, dtype: torch.dtype | None, name: str) -> Tensor:

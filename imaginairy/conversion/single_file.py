@@ -66,7 +66,7 @@ def plan_file(
     """
     family = source.family
     plans = {
-        row.role: _part_plan(source, row, dtype)
+        row.role: part_plan(source, row, dtype)
         for row in family.parts
         if row.role in source.checkpoint.parts
     }
@@ -80,7 +80,8 @@ def plan_file(
     return FilePlan(pieces, said, unread)
 
 
-def _part_plan(source: Source, row: PartRow, dtype: torch.dtype | None) -> Plan:
+def part_plan(source: Source, row: PartRow, dtype: torch.dtype | None) -> Plan:
+    """Plan the tensors of one network, in the names of single files."""
     assert row.written is not None  # see `source_of`
     part, changes = source.checkpoint.parts[row.role], source.merges.get(row.role)
     naming: Any = function(row.written.file)

@@ -69,6 +69,12 @@ def gguf_header(pieces: Sequence[Laid], said: Mapping[str, str | int]) -> bytes:
     return data + bytes(_aligned(len(data)) - len(data))
 
 
+def size_in_blocks(pieces: Sequence[Laid], said: Mapping[str, str | int]) -> int:
+    """Return how many bytes a file of these tensors has."""
+    laid = sum(_aligned(piece.size) for piece in pieces)
+    return len(gguf_header(pieces, said)) + laid
+
+
 def write_gguf(
     path: Path,
     pieces: Sequence[Laid],

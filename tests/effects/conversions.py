@@ -41,6 +41,13 @@ def it_is_half_as_large(before: Ran, after: Ran) -> None:
     }  # fmt: skip
 
 
+def its_matrices_are_in_8_bits(before: Ran, after: Ran) -> None:
+    plain, packed = tensors(before), tensors(after)
+    eight = {n for n, each in packed.items() if each.dtype == torch.float8_e4m3fn}
+    assert eight and eight & {*plain} == {n for n in eight if n.endswith(".weight")}
+    assert all(n.startswith("model.diffusion_model.") for n in eight)
+
+
 def it_is_a_folder(before: Ran, after: Ran) -> None:
     assert "made/model_index.json" not in before.files
     assert "made/model_index.json" in after.files
@@ -132,6 +139,7 @@ def convert_options() -> Iterator[Row]:
     yield "--precision", CONVERT, (*CONVERT, "--precision", "fp16"), it_is_half_as_large
     folder = (*CONVERT[:2], "made", "--layout", "folder")
     yield "--layout", CONVERT, folder, it_is_a_folder
+    yield "--pack", CONVERT, (*CONVERT, "--pack", "fp8"), its_matrices_are_in_8_bits
     other = (*CONVERT, ";", "convert", "other", CONVERT[2], "--yes")
     yield "--yes", CONVERT, other, differ_in("")
     for option in ("-q", "--quiet"):

@@ -36,6 +36,15 @@ def test_blocks_unpack_to_the_numbers_that_others_find(kind: str) -> None:
     assert torch.equal(tensor.unpacked(torch.bfloat16), numbers.view(2, 256).bfloat16())
 
 
+@pytest.mark.parametrize(("kind", "most"), [("Q8_0", 0.006), ("Q4_K", 0.0715)])
+def test_what_is_packed_is_nearly_what_it_was(kind: str, most: float) -> None:
+    weight = 0.02 * torch.randn(64, 512, generator=torch.manual_seed(1))
+    for each in (weight, weight.half(), weight + 0.05, -weight.abs(), 0 * weight):
+        tensor = Packed(BLOCKS[kind][1], (PACKS[kind](each),), (64, 512))
+        off = (tensor - each).norm() / max(float(each.norm()), 1e-9)
+        assert off <= most
+
+
 def test_much_is_unpacked_bit_by_bit() -> None:
     many = torch.randn(600, 1024)
     whole = Packed(BLOCKS["Q8_0"][1], (PACKS["Q8_0"](many),), (600, 1024))
