@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from imaginairy.families.family import DENOISER, Family, PartRow, function
-from imaginairy.weights.stored import stored_as
+from imaginairy.weights.stored import Stored, stored_as
 
 Like = Literal["kohya", "peft"]
 """Whose names adapters get that are written here."""
@@ -167,20 +167,29 @@ def layer_name(
 ) -> str:
     """Return what kohya's trainers, or PEFT, call a layer of ours.
 
+    Several of ours may be one of theirs; see `layer_place`.
+
     Args:
         row: the network that it is of; its family and it say how they are written.
         config: the sizes of that network.
     """
-    assert family.written is not None and row.written is not None  # asked before
-    draws, texts = row.role == DENOISER, family.texts
-    as_file = draws and like == "kohya" and family.written.lora_of_file
-    naming: Any = function(row.written.file if as_file else row.written.folder)
-    path = stored_as(f"{module}.weight", naming.names(config)).name
-    path = path.removesuffix(".weight")
+    path = layer_place(family, row, config, module, like).name.removesuffix(".weight")
     if like == "peft":
         return f"{row.folder}.{path}"
+    draws, texts = row.role == DENOISER, family.texts
     number = texts.index(row) + 1 if len(texts) > 1 and not draws else ""
     return f"lora_{'unet' if draws else f'te{number}'}_{path.replace('.', '_')}"
+
+
+def layer_place(
+    family: Family, row: PartRow, config: Any, module: str, like: Like = "kohya"
+) -> Stored:
+    """Return where the weight of a layer lies in what they call layers."""
+    assert family.written is not None and row.written is not None  # asked before
+    draws = row.role == DENOISER
+    as_file = draws and like == "kohya" and family.written.lora_of_file
+    naming: Any = function(row.written.file if as_file else row.written.folder)
+    return stored_as(f"{module}.weight", naming.names(config))
 
 
 IGNORED = re.compile(r"(lora_te1_|text_encoder\.)text_projection\..*|.*logit_scale.*")

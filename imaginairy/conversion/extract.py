@@ -7,9 +7,9 @@ from math import prod
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from imaginairy.adapters.names import Like, layer_name
+from imaginairy.adapters.names import Like, layer_name, layer_place
 from imaginairy.conversion.destination import layout_of, require_free, require_room
 from imaginairy.conversion.low_rank import Thin, energy, thin
 from imaginairy.conversion.metadata import architecture, predicted
@@ -30,6 +30,8 @@ ENDS: dict[Like, tuple[str, str]] = {
     "peft": ("lora_B.weight", "lora_A.weight"),
 }
 """What the two matrices of a layer are called."""
+LAYERS = (Linear, Conv2d)
+"""What LoRAs change."""
 HALF = torch.float16
 EXTRACTED = "imaginairy.extracted_from"
 Watched = Callable[[int, int], None]
@@ -166,12 +168,12 @@ def _pieces(
     for row in rows:
         parts = (first.checkpoint.parts[row.role], second.checkpoint.parts[row.role])
         network = networks[row.role]
-        for name in network.state_dict():
-            module, _, kind = name.rpartition(".")
+        for names in _together(first, row, network, wanted.like):
+            module, _, kind = names[0].rpartition(".")
             layer = network.get_submodule(module)
-            before, after = (_read(part, name) for part in parts)
+            before, after = (_read(part, names) for part in parts)
             after = after.reshape(before.shape)
-            looked, mapped = looked + 1, mapped + before.nbytes + after.nbytes
+            looked, mapped = looked + len(names), mapped + before.nbytes + after.nbytes
             if mapped > MAPPED:
                 mapped = 0
                 for part in parts:
@@ -179,10 +181,26 @@ def _pieces(
             watched(looked, total)
             if is_same(before, after):
                 continue
-            if kind != "weight" or not isinstance(layer, Linear | Conv2d):
-                done.others.append(f"{row.role}.{name}")
+            if kind != "weight" or not isinstance(layer, LAYERS):
+                done.others.append(f"{row.role}.{names[0]}")
                 continue
             yield from _layer(first, row, module, (before, after), wanted, done)
+
+
+def _together(
+    source: Source, row: PartRow, network: nn.Module, like: Like
+) -> list[list[str]]:
+    """Name the tensors of a network, as one those that are one layer in a LoRA."""
+    config = source.checkpoint.parts[row.role].config
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in network.state_dict():
+        module, _, kind = name.rpartition(".")
+        called, part = name, 0
+        if kind == "weight" and isinstance(network.get_submodule(module), LAYERS):
+            place = layer_place(source.family, row, config, module, like)
+            called, part = place.name, place.part
+        found.setdefault(called, []).append((part, name))
+    return [[name for _, name in sorted(each)] for each in found.values()]
 
 
 def is_same(first: Tensor, second: Tensor) -> bool:
@@ -236,9 +254,10 @@ def _as_pieces(
         yield Piece.of(f"{called}.{end}", tensor)
 
 
-def _read(part: Part, name: str) -> Tensor:
-    place = stored_as(name, part.names)
-    return place.taken(plain(part.tensors.read(place.name)))
+def _read(part: Part, names: Sequence[str]) -> Tensor:
+    places = (stored_as(name, part.names) for name in names)
+    read = [place.taken(plain(part.tensors.read(place.name))) for place in places]
+    return read[0] if len(read) == 1 else torch.cat(read)
 
 
 def said_of(base: Source, tuned: Source, wanted: Wanted, path: Path) -> dict[str, str]:

@@ -13,17 +13,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imaginairy.adapters.names import Drawing, layer_name
+from imaginairy.adapters.names import Drawing, layer_name, layer_place
 from imaginairy.errors import BadOptionError
 from imaginairy.families.family import DENOISER
 from imaginairy.learning.kinds import USUAL, Kind, Layers
-from imaginairy.networks.layers import Attention, Conv2d, Linear
+from imaginairy.networks.layers import Attention, Conv2d, Linear, blocks_of
 from imaginairy.networks.unet_levels import SpatialTransformer
 
 INNER = ("down.", "middle.", "up.")
 """What names of layers begin with that are in the blocks of a UNet."""
 PROJECTS = (".project_in", ".project_out")
 """How layers are called that lead into transformers and out of them."""
+ASKS, MODULATES = ("query", "key", "value", "out"), "modulation"
+"""How layers are called that attend, in blocks of networks that are all transformer,
+and what tells them how much."""
 Shape = tuple[int, ...]
 Fresh = dict[str, Tensor]
 
@@ -166,17 +169,39 @@ def _places(model: Drawing, layers: Layers, text: bool) -> Iterator[tuple[str, S
     matrices = lies_as_matrices(model)
     for row in model.family.parts:
         if row.role == DENOISER:
-            chosen = _of_unet(model.network, layers)
+            chosen = _of_denoiser(model.network, layers)
         elif row.is_text and text:
             chosen = _of_text(model.networks[row.role])
         else:
             continue
         network: Any = model.networks[row.role]
+        found: dict[str, Shape] = {}
         for module, layer in chosen:
-            shape = tuple(layer.weight.shape)
+            rows, *shape = layer.weight.shape
             if matrices and module.endswith(PROJECTS):
-                shape = shape[:2]
-            yield layer_name(model.family, row, network.config, module), shape
+                shape = shape[:1]
+            of = model.family, row, network.config, module
+            place = layer_place(*of)  # where it is one of several that are one there
+            whole = rows * place.parts // place.span
+            found.setdefault(layer_name(*of), (whole, *shape))
+        yield from found.items()
+
+
+def _of_denoiser(network: nn.Module, layers: Layers) -> Iterator[tuple[str, Any]]:
+    if any(isinstance(part, SpatialTransformer) for part in network.modules()):
+        return _of_unet(network, layers)
+    return _of_blocks(network, layers)
+
+
+def _of_blocks(network: nn.Module, layers: Layers) -> Iterator[tuple[str, Any]]:
+    """Yield layers of a network that is all transformer; what modulates is of `all`."""
+    inside = {layer for block in blocks_of(network) for layer in block.modules()}
+    for name, layer in network.named_modules():
+        own = name.rpartition(".")[2]
+        thinks = layer in inside and own != MODULATES
+        wanted = layers == "all" or (thinks and (layers != "attention" or own in ASKS))
+        if wanted and isinstance(layer, Linear):
+            yield name, layer
 
 
 def _of_unet(network: nn.Module, layers: Layers) -> Iterator[tuple[str, Any]]:

@@ -20,9 +20,14 @@ from imaginairy.families.family import (
     Family,
     LatentGrid,
     PartRow,
+    Written,
+    WrittenModel,
     function,
 )
+from imaginairy.learning.fresh import fresh_tensors
+from imaginairy.learning.kinds import Layers
 from imaginairy.lora import Lora
+from imaginairy.published import flux
 from imaginairy.weights.blocks import BLOCKS
 from imaginairy.weights.packed import Packed
 from imaginairy.weights.packing import PACKS
@@ -292,6 +297,41 @@ def test_gains_of_norms_are_changed(made: Made) -> None:
         assert not torch.allclose(wanted, velocity(model.network), atol=1e-4)
         with acting(model, [(adapter, Lora("it"))]):
             assert_close(velocity(model.network), wanted, 1e-5)
+
+
+FLUX_2_NAMES, FLUX_1_NAMES = flux.NAMINGS[:2]
+NAMES = {"Flux.2": "FLUX_2_NAMES", "Flux.1 dev": "FLUX_1_NAMES"}
+SAYS = WrittenModel({}, "", "", {}, "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fresh_ones_have_layers_as_files_do(made: Made, name: str) -> None:
+    """One of Flux.2 that learns has one layer where that has one."""
+    model = model_of(name)
+    naming = f"{__name__}:{NAMES[name]}"
+    drawn, vae = model.family.parts
+    parts = replace(drawn, written=Written("", naming, naming, "")), vae
+    model = replace(model, family=replace(model.family, parts=parts, written=SAYS))
+    known = layers(model.named["diffusers"])
+    kinds: tuple[Layers, ...] = ("attention", "transformers", "all")
+    for kind in kinds:
+        fresh = fresh_tensors("lora", model, rank=2, layers=kind)
+        shapes = {
+            flat(path): (fresh[f"lora_unet_{flat(path)}.lora_up.weight"].shape[0],
+                         fresh[f"lora_unet_{flat(path)}.lora_down.weight"].shape[1])
+            for path in known
+            if f"lora_unet_{flat(path)}.alpha" in fresh
+        }  # fmt: skip
+        assert len(fresh) == 3 * len(shapes)
+        assert shapes.items() <= {flat(path): s for path, s in known.items()}.items()
+        assert (
+            made(fresh, ss_base_model_version=model.family.name).found_in(model).unused
+            == []
+        )
+        assert (len(shapes) == len(known)) == (kind == "all")
+        single = "single_transformer_blocks_0_attn_to_q"
+        fused = f"{single}kv_mlp_proj"
+        assert (fused if name == "Flux.2" else single) in shapes
 
 
 def test_one_for_another_family_is_refused(made: Made) -> None:
