@@ -177,6 +177,12 @@ class PartRow:
     family is given."""
     written: Written | None = None
     """How it is written; None where that is not supported."""
+    alone: str = ""
+    """Pattern of what a file is told to hold that holds this network alone, for models
+    whose parts lie in files beside each other; see `families.strangers`."""
+    comes_alone: bool = False
+    """Whether a file of it alone is taken for a model whose other parts lie beside
+    it."""
     pooled_only: bool = False
     """Of a text encoder, whether none of its tokens are read, only the whole text."""
     pad: str | None = None

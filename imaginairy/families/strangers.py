@@ -35,6 +35,9 @@ OVER = (
     "which is one part of a model; give it over a model that has the others, as "
     "--model FILE+sdxl"
 )
+BESIDE_IT = "whose text encoder and autoencoder have to lie beside it"
+"""Of what a family draws with, once it has these."""
+MISTRAL = "which reads texts by Mistral; give a Flux.2 [klein]"
 LOOKS = "which looks at pictures and draws none"
 
 LABELS = r"(label_emb\.0\.0|add_embedding\.linear_1|class_embedding\.linear_1)\.weight$"
@@ -53,16 +56,22 @@ def other(family: str, *signs: Sign, advice: str = "") -> Kind:
 
 MODELS = (
     other("Chroma Radiance", *names(r"distilled_guidance_layer\.", r"nerf_blocks\.")),
-    other(CHROMA, *names(r"(^|\.)distilled_guidance_layer\.")),
+    other(CHROMA, *names(r"(^|\.)distilled_guidance_layer\."), advice=BESIDE_IT),
     *(
         other(f"{FLUX2} [{kind}]",
               *names(r"double_stream_modulation_img\.lin(ear)?\.weight$"),
-              Sign(r"(txt_in|context_embedder)\.weight$", 1, (width,)))
-        for kind, width in (("klein 4B", 7680), ("klein 9B", 12288), ("dev", 15360))
+              Sign(r"(txt_in|context_embedder)\.weight$", 1, (width,)), advice=advice)
+        for kind, width, advice in (
+            ("klein 4B", 7680, BESIDE_IT),
+            ("klein 9B", 12288, BESIDE_IT),
+            ("dev", 15360, MISTRAL),
+        )
     ),
-    other(FLUX2, *names(r"double_stream_modulation_img\.lin(ear)?\.weight$")),
+    other(FLUX2, *names(r"double_stream_modulation_img\.lin(ear)?\.weight$"),
+          advice=BESIDE_IT),
     *(
-        other(f"{FLUX1} [{kind}]", *names(FLUX1_BLOCKS), *signs)
+        other(f"{FLUX1} [{kind}]", *names(FLUX1_BLOCKS), *signs,
+              advice=BESIDE_IT if kind in ("dev", "schnell") else "")
         for kind, signs in (
             ("Fill", (Sign(r"(img_in|x_embedder)\.weight$", 1, (384,)),)),
             ("Canny or Depth", (Sign(r"(img_in|x_embedder)\.weight$", 1, (128,)),)),
@@ -71,7 +80,7 @@ MODELS = (
         )
     ),
     other("Z-Image Omni", *names(r"cap_embedder\.1\.weight$", r"siglip_embedder\.")),
-    other(ZIMAGE, Sign(r"cap_embedder\.1\.weight$", 0, (3840,))),
+    other(ZIMAGE, Sign(r"cap_embedder\.1\.weight$", 0, (3840,)), advice=BESIDE_IT),
     other(LUMINA, Sign(r"cap_embedder\.1\.weight$", 0, (2304,)),
           *names(r"noise_refiner\.0\.")),
     other(SD3, *names(r"(^|\.)joint_blocks\.0\.")),
@@ -104,7 +113,7 @@ PREDICT: tuple[tuple[str, Prediction], ...] = (
 OPEN_CLIP = r"(^|\.)transformer\.resblocks\.0\.attn\.in_proj_weight$"
 T5 = r"(^|\.)(encoder\.block\.0\.layer\.0\.SelfAttention\.|enc\.blk\.0\.attn_)q\.w"
 WORDS = r"(^|\.)(embed_tokens|token_embd)\.weight$"
-TOKENS = r"(^|\.)text_model\.embeddings\.token_embedding\.weight$"
+TOKENS = r"(^|\.)(text_model\.)?embeddings\.token_embedding\.weight$"
 CLIPS = {768: "CLIP-L", 1024: "OpenCLIP-H", 1280: "OpenCLIP-bigG"}
 DECODER = r"(^|\.)decoder\.(up\.\d|up_blocks\.\d|mid\.block_1|mid_block\.resnets)"
 TINY = r"^((taesd_)?(encoder|decoder)\.(layers\.)?)?[13]\.conv\.0\.weight$"

@@ -3,13 +3,19 @@
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 
-from imaginairy.families.family import Family, Header
+from imaginairy.families.chroma import CHROMA
+from imaginairy.families.family import DENOISER, Family, Header
+from imaginairy.families.flux1 import FLUX1
+from imaginairy.families.flux2 import FLUX2
 from imaginairy.families.sd1 import SD1
 from imaginairy.families.sd2 import SD2
 from imaginairy.families.sdxl import SDXL
 from imaginairy.families.sdxl_refiner import SDXL_REFINER
+from imaginairy.families.zimage import ZIMAGE
 
-FAMILIES: list[Family] = [SDXL, SD2, SD1, SDXL_REFINER]
+FAMILIES: list[Family] = [
+    ZIMAGE, FLUX2, CHROMA, FLUX1, SDXL, SD2, SD1, SDXL_REFINER,
+]  # fmt: skip
 """The first that takes a model for its own has it."""
 
 
@@ -45,12 +51,14 @@ def nearest(folders: Collection[str]) -> Family:
     """Return the family that a folder of some folders comes nearest to.
 
     That is the one with most of its own among them, or of several such the one with
-    the fewest that are not.
+    the fewest that are not; of those, one that never comes in files beside each other.
     """
-    return max(
-        FAMILIES,
-        key=lambda row: (len({*row.folders} & {*folders}), -len(row.folders)),
-    )
+
+    def nears(row: Family) -> tuple[int, int, bool]:
+        there = len({*row.folders} & {*folders})
+        return there, -len(row.folders), not row.part(DENOISER).comes_alone
+
+    return max(FAMILIES, key=nears)
 
 
 def only_supported() -> str:

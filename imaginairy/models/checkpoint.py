@@ -1,6 +1,5 @@
 """A model taken apart: of which family, whose tensors, what settings."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,12 +17,9 @@ from imaginairy.families.family import (
     PartRow,
     function,
 )
-from imaginairy.families.signs import Stranger
 from imaginairy.families.table import (
     FAMILIES,
     family_of,
-    listed,
-    nearest,
     only_supported,
 )
 from imaginairy.log import log
@@ -36,11 +32,17 @@ from imaginairy.models.declared import (
     said_of_parts,
 )
 from imaginairy.models.known import (
-    known_as,
-    known_at_top,
+    header_of_folder,
     refused_as,
-    shard,
 )
+from imaginairy.models.no_model import (
+    refuse_lacking,
+    refuse_named,
+    resembles,
+    why_no_file,
+    why_no_folder,
+)
+from imaginairy.models.parts_beside import below_prefix, with_parts_beside
 from imaginairy.published.naming import OtherDesignError
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.discrete import ScheduleConfig
@@ -48,13 +50,12 @@ from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.settings import Schema, Settings, Whole, read, shown_value
 from imaginairy.sources.layouts import (
     CONFIG,
-    MODEL_INDEX,
     SCHEDULER,
     has_clip_vocabulary,
 )
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.folder import ModelFolder
-from imaginairy.weights.leftovers import check_leftovers, leave_aside, some, unwrapped
+from imaginairy.weights.leftovers import check_leftovers, leave_aside, unwrapped
 from imaginairy.weights.weightfile import Tensors, open_weights
 
 
@@ -115,6 +116,7 @@ def _read_as(
     family: Family, path: Path, whole: Tensors, outside: list[str], known: Settings
 ) -> Checkpoint:
     refuse_named(path, family, whole)
+    whole = with_parts_beside(path, family, whole)
     refuse_lacking(path, family, whole)
     leave_aside(path, outside)
     prefixes = tuple(row.prefix for row in family.parts)
@@ -242,97 +244,14 @@ def family_of_file(whole: Tensors) -> tuple[Family | None, Tensors, list[str]]:
         names of those that stand outside of that.
     """
     for family in FAMILIES:
-        inner, outside = unwrapped(whole, family.part(DENOISER).prefix)
+        row = family.part(DENOISER)
+        inner, outside = unwrapped(whole, row.prefix)
         if family.detect(Header(inner.shapes.copy, metadata=whole.metadata)):
             return family, inner, outside
+        inner = below_prefix(whole, row) if row.comes_alone else whole
+        if family.detect(Header(inner.shapes.copy, metadata=whole.metadata)):
+            return family, inner, []
     return None, whole, []
-
-
-def header_of_folder(folder: ModelFolder) -> Header:
-    """Return what is known of a folder before it is read."""
-    return Header(folder.shapes, folders=folder.folders, index=folder.index)
-
-
-def why_no_file(path: Path, opened: Tensors) -> str:
-    """Say what a file is that no family knows."""
-    header = Header(opened.shapes.copy, metadata=opened.metadata)
-    if known := known_as(header) or shard(path):
-        return refused_as(path, known)
-    titles = listed([row.title for row in FAMILIES], "or")
-    prefixes = dict.fromkeys(row.part(DENOISER).prefix for row in FAMILIES)
-    starts = listed([f"'{prefix}...'" for prefix in prefixes], "or")
-    return (
-        f"'{path}' is no checkpoint of {titles}: no tensor is named {starts}; it has "
-        f"{some(opened.shapes)}."
-    )
-
-
-def why_no_folder(folder: ModelFolder) -> str:
-    """Say what a folder is that no family knows.
-
-    Raises:
-        CheckpointError: it lacks the weights of a part.
-    """
-    kind = folder.index.get("_class_name")
-    known = known_as(header_of_folder(folder))
-    if known and kind:
-        where = folder.path / MODEL_INDEX
-        return (
-            f"'{where}' is of a {shown_value(kind)}, {known.title}; {only_supported()}."
-        )
-    if known := known_at_top(folder.path) or known:
-        return refused_as(folder.path, known)
-    family = nearest(folder.folders)
-    for row in family.parts:
-        folder.tensors(row.folder, family.folders)
-    if kind:
-        where = folder.path / MODEL_INDEX
-        return f"'{where}' is of a {shown_value(kind)}; {only_supported()}."
-    held = ", ".join(sorted(folder.folders))
-    return f"'{folder.path}' holds {held}; {only_supported()}."
-
-
-def refuse_named(path: Path, family: Family, whole: Tensors) -> None:
-    """Refuse a file whose names make it another thing.
-
-    Raises:
-        CheckpointError: they do.
-    """
-    for pattern, meaning in family.refused.items():
-        if any(re.fullmatch(pattern, name) for name in whole.shapes):
-            raise CheckpointError(f"'{path}' {meaning}")
-
-
-def resembles(family: Family, whole: Tensors) -> Stranger | None:
-    """Return what a file is that a family took for its own and then refused.
-
-    Of one network alone it is that network, and else only another kind of model.
-    """
-    header = Header(whole.shapes.copy)
-    others = (row.prefix for row in family.parts if row.role != DENOISER)
-    known = known_as(header)
-    if known and (known.kind == "model" or not header.has(*others)):
-        return known
-    return None
-
-
-def refuse_lacking(path: Path, family: Family, whole: Tensors) -> None:
-    """Refuse a file that holds some of the networks of a model and others not.
-
-    The autoencoder may be taken from elsewhere.
-
-    Raises:
-        CheckpointError: it does.
-    """
-    header = Header(whole.shapes.copy)
-    lacking = [row for row in family.parts if not header.has(row.prefix)]
-    if any(row.role != AUTOENCODER for row in lacking):
-        held = [row.title for row in family.parts if header.has(row.prefix)]
-        raise CheckpointError(
-            f"'{path}' holds the {' and the '.join(held)} of {family.title} and no "
-            f"{' and no '.join(row.title for row in lacking)}; give a file that holds "
-            "all of them, or a folder in the diffusers layout."
-        )
 
 
 def read_part(

@@ -17,15 +17,13 @@ from imaginairy.kinds import start_of
 from imaginairy.models.checkpoint import (
     Checkpoint,
     family_of_file,
-    header_of_folder,
     read_folder,
     read_opened,
     read_schedule,
-    resembles,
-    why_no_folder,
 )
 from imaginairy.models.declared import said_by_file
-from imaginairy.models.known import UNKNOWN, known_as, shard
+from imaginairy.models.known import UNKNOWN, header_of_folder, known_as, shard
+from imaginairy.models.no_model import resembles, why_no_folder
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.training import readable, spoken_of, training
 from imaginairy.samplers.prediction import NoiseConfig, Prediction

@@ -9,7 +9,7 @@ from imaginairy.families.signs import Stranger
 from imaginairy.families.strangers import stranger
 from imaginairy.families.table import only_supported
 from imaginairy.published.kinds import FINISHERS, known_kind
-from imaginairy.weights.folder import weights_in
+from imaginairy.weights.folder import ModelFolder, weights_in
 from imaginairy.weights.weightfile import open_weights
 
 FINISHES = "which works on finished pictures: see --upscaler and --fix-faces-model"
@@ -28,6 +28,11 @@ def refused_as(where: Path, known: Stranger) -> str:
     """Say that something is no model that can be drawn with, and what it is."""
     advice = f", {known.advice}" if known.advice else f"; {only_supported()}"
     return f"'{where}' is {known.title}{advice}."
+
+
+def header_of_folder(folder: ModelFolder) -> Header:
+    """Return what is known of a folder before it is read."""
+    return Header(folder.shapes, folders=folder.folders, index=folder.index)
 
 
 def known_at_top(folder: Path) -> Stranger | None:

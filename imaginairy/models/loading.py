@@ -1,6 +1,6 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.ahead import read_ahead
-from imaginairy.weights.assemble import FLOATS, HALVES, PICTURES, Part
+from imaginairy.weights.assemble import FLOATS, HALVES, PICTURES
 
 MUCH = 0.25
 """The share of the free memory that copies of weights may take."""
@@ -155,25 +155,8 @@ def needs(
         number = held_in(dtype, half=family.part(roles[0]).half).itemsize
         networks = [parts[role].unfilled() for role in roles]
         numbers = works.get(roles[0], 0)
-        held = number * share_held([parts[role] for role in roles], number)
-        found.append(needs_of(networks, held, number * numbers, ahead=ahead))
+        found.append(needs_of(networks, number, number * numbers, ahead=ahead))
     return found
-
-
-def share_held(parts: Sequence[Part], number: int) -> float:
-    """Return how much of what weights would take they do, as some stay packed.
-
-    Args:
-        number: bytes of a number that is not packed.
-    """
-    whole = held = 0
-    for part in parts:
-        for name, shape in part.tensors.shapes.items():
-            size = number * prod(shape)
-            whole += size
-            is_packed = name in part.tensors.packed
-            held += part.tensors.read(name).nbytes if is_packed else size
-    return held / whole if whole else 1.0
 
 
 def _networks(

@@ -12,10 +12,10 @@ from imaginairy.models.checkpoint import (
     Checkpoint,
     read_part,
     read_schedule,
-    refuse_named,
 )
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.known import known_as, refused_as
+from imaginairy.models.no_model import refuse_named
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.settings import Settings

@@ -8,8 +8,9 @@ from pathlib import Path
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family
 from imaginairy.families.table import family_of
-from imaginairy.models.checkpoint import family_of_file, header_of_folder
+from imaginairy.models.checkpoint import family_of_file
 from imaginairy.models.declared import said_by_file, yaml_below
+from imaginairy.models.known import header_of_folder
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.settings import Number, Schema, Settings, read, shown_value

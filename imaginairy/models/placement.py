@@ -42,12 +42,12 @@ class Needs:
 
 
 def needs_of(
-    networks: Iterable[nn.Module], number: float, works: int, *, ahead: bool
+    networks: Iterable[nn.Module], number: int, works: int, *, ahead: bool
 ) -> Needs:
     """Return what networks take, whose weights need not have values.
 
     Args:
-        number: bytes that each number of their weights takes, on average.
+        number: bytes that each number of their weights takes.
         works: bytes that they take beside the weights.
         ahead: whether a block comes while the one before it computes.
     """
@@ -55,7 +55,7 @@ def needs_of(
     for network in networks:
         weights += _count(network)
         least += _in_blocks(network, _count, ahead=ahead)
-    return Needs(int(number * weights), int(number * least), works)
+    return Needs(number * weights, number * least, works)
 
 
 def _in_blocks(

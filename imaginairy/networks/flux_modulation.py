@@ -54,6 +54,12 @@ class FluxConfig(TokensConfig):
     """Of that network."""
     told_depth: int = 5
 
+    @property
+    def guidance_dim(self) -> int | None:
+        """Width of the sinusoid that the guidance scale is embedded as; None where it
+        is not read."""
+        return 256 if self.reads_guidance else None
+
 
 @dataclass(frozen=True)
 class Modulations:

@@ -6,7 +6,7 @@ names tell, where a kind is called by a word that others are not.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MOST_STEPS = 16
@@ -26,6 +26,8 @@ class FewSteps:
     """Pattern of what their names hold, as `plain` writes them."""
     adapter: str = ""
     """The same of adapters that make such a model of another; by default as models."""
+    noise: Mapping[str, Any] = field(default_factory=dict)
+    """What is usual of their noise, as in `scheduler_config.json`."""
     says: str = ""
     """Pattern of what only they have: a tensor, a setting of their UNet or a class of
     scheduler."""
@@ -55,6 +57,7 @@ HYPER: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "ddim", "schedule": "traili
 LCM: Mapping[str, Any] = {"steps": 4, "prompt_strength": 1.5, "sampler": "k_lcm"}
 EMBEDDING: Mapping[str, Any] = {**LCM, "prompt_strength": 8.0}
 """Of those that read the guidance scale, which costs them nothing."""
+DEV: Mapping[str, Any] = {"steps": 28, "prompt_strength": 3.5}
 TCD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_tcd"}
 DMD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_lcm", "schedule": "trailing"}
 
@@ -95,6 +98,11 @@ FEW_STEPS = (
     FewSteps(
         "a Hyper model", HYPER, ("sd1", "sdxl"),
         named=r"\bhyper ?(sd|\d+ ?steps?\b)",
+    ),
+    FewSteps(
+        "a Flux.1 that reads the guidance scale", DEV, ("flux1",),
+        noise={"use_dynamic_shifting": True},
+        says=r".*guidance_(in\.in_layer|embedder\.linear_1)\.weight|guidance_embeds",
     ),
     FewSteps("a DMD2 model", DMD, ("sdxl",), named=r"\bdmd ?2?\b"),
 )  # fmt: skip
@@ -145,5 +153,5 @@ def _told(kind: FewSteps, because: str, names: Collection[str]) -> Told:
     steps = next((int(found[1]) for found in counts if found), 0)
     said = {"steps": steps} if 0 < steps <= MOST_STEPS else {}
     clean = any(re.search(r"\bx0\b", name) for name in names)
-    says = {"prediction_type": "sample"} if clean else {}
+    says = {**kind.noise, **({"prediction_type": "sample"} if clean else {})}
     return Told(kind, because, {**kind.defaults, **said}, says)

@@ -102,20 +102,21 @@ def test_a_folder_of_another_family(facts: Facts, tmp_path: Path) -> None:
     said = facts(tmp_path)
     assert (said["kind"], said["family"]) == ("model", "Flux.1")
     assert said["licence"] == "apache-2.0"
-    assert not said["usable"] and "are supported." in said["missing"][0]
+    assert not said["usable"] and "no weights in 'text_enc" in said["missing"][0]
 
 
 STRANGERS: dict[str, tuple[dict[str, tuple[int, ...]], str, str | None]] = {
-    "Flux.1": (FLUX, "Flux.1 [dev]", "flow"),
+    "Flux.1": (FLUX, "a model of Flux.1", "flow"),
     "Flux.2": (
         {
             "double_stream_modulation_img.lin.weight": (18432, 3072),
             "txt_in.weight": (3072, 7680),
         },
-        "Flux.2 [klein 4B]", "flow",
+        "a model of Flux.2", "flow",
     ),
     "Chroma": (
-        {"distilled_guidance_layer.in_proj.weight": (5120, 64)}, "Chroma", "flow",
+        {"distilled_guidance_layer.in_proj.weight": (5120, 64)},
+        "a model of Chroma", "flow",
     ),
     "Z-Image": ({"cap_embedder.1.weight": (3840, 2560)}, "Z-Image", "flow"),
     "Stable Diffusion 3": (
@@ -135,7 +136,7 @@ def test_what_models_of_other_families_predict(
     write_hollow(tmp_path / "x.safetensors", shapes)
     said = facts(tmp_path / "x.safetensors")
     assert (said["what"], said["prediction"]) == (what, predicts)
-    assert said["noise"] is None and not said["usable"]
+    assert not said["usable"]
 
 
 TIMESTEPS = "1000 timesteps"
@@ -204,7 +205,7 @@ def test_a_file_larger_than_memory_takes_no_time(facts: Facts, tmp_path: Path) -
     write_hollow(tmp_path / "flux.safetensors", huge)
     said = facts(tmp_path / "flux.safetensors")
     assert said["size"] > 1 << 40
-    assert said["what"] == "Flux.1 [dev]"
+    assert said["what"] == "a model of Flux.1"
     assert said["parameters"] > 1 << 38
 
 
@@ -214,7 +215,8 @@ def test_a_model_of_another_family_in_a_checkpoint(
     names = {f"model.diffusion_model.{name}": shape for name, shape in FLUX.items()}
     write_hollow(tmp_path / "x.safetensors", names)
     said = facts(tmp_path / "x.safetensors")
-    assert said["family"] == "Flux.1 [dev]" and not said["usable"]
+    assert said["family"] == "Flux.1" and not said["usable"]
+    assert "and no text encoder and no T5 text" in said["missing"][0]
 
 
 def test_a_lora_says_how_it_was_trained(run: Run, tmp_path: Path) -> None:
@@ -282,9 +284,9 @@ def test_a_gguf_is_told_and_its_packing(facts: Facts, tmp_path: Path) -> None:
         opened.write(b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + tensor)
         opened.truncate(3072 * 9216 // 256 * 144 + 256)
     said = facts(file)
-    assert (said["layout"], said["what"]) == ("GGUF", "Flux.1 [schnell]")
+    assert (said["layout"], said["what"]) == ("GGUF", "a model of Flux.1")
     assert said["precision"] == {"Q4_K": 3072 * 9216}
-    with pytest.raises(CheckpointError, match=r"flux\.gguf' is Flux\.1 \[sch"):
+    with pytest.raises(CheckpointError, match=r"flux\.gguf' holds the tra"):
         read_checkpoint(file)
 
 

@@ -52,21 +52,25 @@ TITLES = {
     "ip_adapter_sdxl_vit-h": f"an IP-Adapter for {SDXL}",
     "ip_adapter_plus_sdxl_vit-h": f"an IP-Adapter for {SDXL}",
     "ip_adapter_sdxl_bigG": f"an IP-Adapter for {SDXL}",
-    "zimage_turbo_transformer_diffusers": "Z-Image",
-    "zimage_turbo_single_file": "Z-Image",
     "flux1_ae_single_file": OF_16,
     "flux1_vae_diffusers": OF_16,
     "flux2_ae_single_file": OF_32,
     "flux2_vae_diffusers": OF_32,
     "qwen3_4b_text_encoder": "a text encoder (Qwen3-4B)",
-    "flux2_klein_4b_single_file": "Flux.2 [klein 4B]",
-    "flux2_klein_4b_diffusers": "Flux.2 [klein 4B]",
-    "flux1_schnell_single_file": "Flux.1 [schnell]",
-    "flux1_dev_single_file": "Flux.1 [dev]",
-    "flux1_schnell_diffusers": "Flux.1 [schnell]",
-    "chroma1_single_file_delta_from_flux1_schnell": "Chroma",
     "t5xxl_encoder": "a text encoder (T5-XXL)",
 }
+
+ALONE = {
+    "zimage_turbo_transformer_diffusers": "Z-Image",
+    "zimage_turbo_single_file": "Z-Image",
+    "flux2_klein_4b_single_file": "Flux.2",
+    "flux2_klein_4b_diffusers": "Flux.2",
+    "flux1_schnell_single_file": "Flux.1",
+    "flux1_dev_single_file": "Flux.1",
+    "flux1_schnell_diffusers": "Flux.1",
+    "chroma1_single_file_delta_from_flux1_schnell": "Chroma",
+}
+"""Files of the transformers of families that draw, whose other parts lie elsewhere."""
 
 
 def title(shapes: Shapes, metadata: dict[str, str] | None = None) -> str | None:
@@ -87,14 +91,22 @@ def test_a_published_file_is_refused_as_what_it_is(layout: str, tmp_path: Path) 
 PREFIX = "model.diffusion_model."
 
 
-@pytest.mark.parametrize(
-    "layout",
-    ["flux1_dev_single_file", "zimage_turbo_single_file", "sdxl_diffusers_unet"],
-)
-def test_it_is_told_where_its_names_begin_as_those_of_a_checkpoint(
-    layout: str, tmp_path: Path
+@pytest.mark.parametrize("start", ["", PREFIX])
+@pytest.mark.parametrize("layout", ALONE)
+def test_a_transformer_alone_says_what_is_to_lie_beside_it(
+    layout: str, start: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "x.safetensors"
+    write_hollow(file, {start + name: s for name, s in LAYOUTS[layout].items()})
+    message = refusal(file)
+    assert message.startswith(f"'{file}' holds the transformer of {ALONE[layout]} and")
+    assert message.endswith("put files that hold these into the folder where it lies.")
+
+
+def test_it_is_told_where_its_names_begin_as_those_of_a_checkpoint(
+    tmp_path: Path,
+) -> None:
+    file, layout = tmp_path / "x.safetensors", "sdxl_diffusers_unet"
     write_hollow(file, {PREFIX + name: s for name, s in LAYOUTS[layout].items()})
     assert refusal(file).startswith(f"'{file}' is {TITLES[layout]}")
 
@@ -364,7 +376,7 @@ def test_a_folder_without_a_list_is_told_by_what_lies_in_it(tmp_path: Path) -> N
     (tmp_path / "transformer").mkdir()
     file = tmp_path / "transformer" / "diffusion_pytorch_model.safetensors"
     write_hollow(file, LAYOUTS["flux1_schnell_diffusers"])
-    assert refusal(tmp_path).startswith(f"'{tmp_path}' is Flux.1 [schnell]; only")
+    assert "no weights in 'text_encoder/'; it should hold" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

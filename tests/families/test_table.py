@@ -16,7 +16,8 @@ from imaginairy.families.sd2 import SD2
 from imaginairy.families.sdxl import SDXL
 from imaginairy.families.sdxl_refiner import SDXL_REFINER
 from imaginairy.families.table import FAMILIES, family_of, only_supported, register
-from imaginairy.models.checkpoint import header_of_folder, read_checkpoint
+from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.models.known import header_of_folder
 from imaginairy.sources.checkpoints import checkpoint_files
 from imaginairy.weights.folder import ModelFolder
 from tests.families.patchwork.row import PATCHWORK
@@ -69,7 +70,8 @@ def test_a_grid_counts_latents(
 
 
 def test_messages_name_all_families(tmp_path: Path) -> None:
-    known = "Stable Diffusion XL, Stable Diffusion 2.x, Stable Diffusion 1.x"
+    flows = "Z-Image, Flux.2, Chroma, Flux.1"
+    known = f"{flows}, Stable Diffusion XL, Stable Diffusion 2.x, Stable Diffusion 1.x"
     last = "Stable Diffusion XL Refiner"
     assert only_supported() == f"only {known} and {last} are supported"
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")

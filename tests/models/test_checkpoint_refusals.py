@@ -93,6 +93,7 @@ def read_for_size(name: str) -> bool:
             ".1.norm.weight",
             ".norm_out.weight",
             ".attn_1.q.weight",
+            "quant_conv.weight",
             ".mlp.fc1.weight",
         )
     )

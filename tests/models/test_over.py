@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, DENOISER
-from imaginairy.models.loading import needs, opened
+from imaginairy.models.loading import opened
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.samplers.edm import EdmConfig
 from imaginairy.samplers.spacings import ALIGNED_XL
@@ -147,8 +147,8 @@ def test_a_packed_one_draws_as_the_numbers_that_it_unpacks_to(
         for name, t in named.items()
     ]
     write_gguf(packed, pieces, {"general.architecture": "sdxl"})
-    laid = open_weights(packed)
-    save_file({name: laid.read(name) + 0 for name in laid.shapes}, plain)
+    opened = open_weights(packed)
+    save_file({name: opened.read(name) + 0 for name in opened.shapes}, plain)
     few = {name: named[name].to(torch.float8_e4m3fn) for name in fits}
     by = {n.replace(".weight", ".scale_weight"): torch.tensor(2.0) for n in fits}
     save_file({**named, **few, **by}, eight)
@@ -163,13 +163,6 @@ def test_a_packed_one_draws_as_the_numbers_that_it_unpacks_to(
     ours, theirs, other_ones = (np.asarray(each.img) for each in drawn)
     assert np.array_equal(ours, theirs)
     assert not np.array_equal(ours, other_ones)
-    taken = [
-        needs(opened(locate(DRAWS, f"{file}+{base}")), CPU, torch.float32)
-        for file in (plain, packed)
-    ]
-    plain_ones, packed_ones = (sum(each.weights for each in t) for t in taken)
-    saved = plain.stat().st_size - packed.stat().st_size
-    assert 0.9 * saved < plain_ones - packed_ones < 1.1 * saved
 
 
 def test_what_is_no_network_alone_is_refused(

@@ -1,0 +1,48 @@
+"""Chroma1 (Lodestone Rock 2025): Flux.1 with modulations that a network tells."""
+
+from dataclasses import replace
+
+from imaginairy.families.family import Family, Header
+from imaginairy.families.flow_kin import (
+    SCHEDULERS,
+    T5_TOKENIZERS,
+    begins,
+    transformer_part,
+)
+from imaginairy.families.flux1 import AUTOENCODER, GRID, T5_PART
+
+
+def detect(header: Header) -> bool:
+    """Tell it by the network that tells modulations; Radiance draws no latents."""
+    told = begins(header, "distilled_guidance_layer.")
+    return told and not begins(header, "nerf_")
+
+
+CHROMA = Family(
+    name="chroma",
+    title="Chroma",
+    detect=detect,
+    parts=(
+        transformer_part("imaginairy.published.flux:flux", "ChromaTransformer2DModel"),
+        AUTOENCODER,
+        replace(
+            T5_PART,
+            role="text",
+            title="text encoder",
+            folder="text_encoder",
+            vocabulary="tokenizer",
+        ),
+    ),
+    condition="imaginairy.families.language_condition:of_chroma",
+    grid=GRID,
+    native=1024,
+    defaults={"steps": 26, "prompt_strength": 4.0, "sampler": "k_euler"},
+    schedule="imaginairy.published.flow_schedule:flow_of",
+    prediction="flow",
+    noise={"shift": 1.0},
+    beside={
+        "tokenizer": T5_TOKENIZERS,
+        "scheduler": SCHEDULERS,
+    },
+    architecture=r"chroma.*",
+)

@@ -1,0 +1,58 @@
+"""What families of flow transformers share: where their parts lie, and how they come.
+
+Most of their files hold the transformer alone, whose text encoder and autoencoder lie
+in files of their own, beside it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from imaginairy.families.family import DENOISER, Header, PartRow
+from imaginairy.settings import Schema
+
+TRANSFORMER = "model.diffusion_model."
+"""What the names of its transformer begin with in a single file that holds more."""
+FOLDER = "transformer"
+"""Where it lies in the diffusers layout."""
+SCHEDULERS = r"FlowMatch(Euler|Heun)DiscreteScheduler"
+"""What such a folder's noise is called."""
+QWEN_TOKENIZERS, T5_TOKENIZERS = r"Qwen2Tokenizer(Fast)?", r"T5Tokenizer(Fast)?"
+READS_ROWS = "imaginairy.families.language_condition:LanguageEncoder"
+QWEN_READER = "imaginairy.weights.row_vocabulary:load_qwen"
+T5_READER = "imaginairy.weights.row_vocabulary:load_t5"
+FLOW_GRID_STEP = 2
+"""Latents along a side of a patch."""
+
+
+def transformer_part(
+    published: str, classes: str, settings: Schema | None = None
+) -> PartRow:
+    """Return the row of a transformer that a function of `published` reads."""
+    return PartRow(
+        role=DENOISER,
+        title="transformer",
+        folder=FOLDER,
+        prefix=TRANSFORMER,
+        published=published,
+        classes=classes,
+        settings=settings or {},
+        half=False,
+        comes_alone=True,
+    )
+
+
+def has(header: Header, *names: str) -> bool:
+    """Tell whether a transformer has tensors of all of these names."""
+    start = TRANSFORMER if header.index is None else f"{FOLDER}/"
+    return all(f"{start}{name}" in header.shapes for name in names)
+
+
+def begins(header: Header, *starts: str) -> bool:
+    """Tell whether one of its tensors' names begins with one of these."""
+    start = TRANSFORMER if header.index is None else f"{FOLDER}/"
+    return header.has(*(f"{start}{name}" for name in starts))
+
+
+def of_turbo(steps: int) -> Mapping[str, Any]:
+    """Return what is usual for models that draw in few steps, without guidance."""
+    return {"steps": steps, "prompt_strength": 1.0, "sampler": "k_euler"}

@@ -1,0 +1,85 @@
+"""Flux.1 [schnell] and [dev] (Black Forest Labs 2024), and their fine-tunes."""
+
+from dataclasses import replace
+
+from imaginairy.families.family import Family, Header, LatentGrid, PartRow
+from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
+from imaginairy.families.flow_kin import (
+    FLOW_GRID_STEP,
+    READS_ROWS,
+    SCHEDULERS,
+    T5_READER,
+    T5_TOKENIZERS,
+    begins,
+    has,
+    of_turbo,
+    transformer_part,
+)
+from imaginairy.families.unet_kin import TEXT_CLASSES, TEXT_SETTINGS, TOKENIZERS
+
+CLIP_PART = PartRow(
+    role="text",
+    title="text encoder",
+    folder="text_encoder",
+    prefix="text_encoders.clip_l.transformer.",
+    published="imaginairy.published.clip_text:clip_text",
+    classes=TEXT_CLASSES,
+    settings=TEXT_SETTINGS,
+    usual={"pooled": True, "projected": False},
+    vocabulary="tokenizer",
+    alone=r"a text encoder (\(CLIP-L\)|of CLIP's kind)",
+    pooled_only=True,
+)
+T5_PART = PartRow(
+    role="text_2",
+    title="T5 text encoder",
+    folder="text_encoder_2",
+    prefix="text_encoders.t5xxl.transformer.",
+    published="imaginairy.published.t5:t5",
+    classes=r"(UM)?T5EncoderModel",
+    usual={"max_tokens": 512},
+    half=False,
+    vocabulary="tokenizer_2",
+    usual_vocabulary="t5",
+    reader=T5_READER,
+    encoder=READS_ROWS,
+    alone=r"a text encoder (\(T5-XXL\)|of T5's kind)",
+)
+AUTOENCODER = replace(FLUX_1_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.1")
+OTHERS = ("distilled_guidance_layer.", "double_stream_modulation_", "controlnet_")
+"""What names begin with in files of Chroma, Flux.2, and of what steers Flux.1."""
+GRID = LatentGrid(16, 8, FLOW_GRID_STEP)
+
+
+def detect(header: Header) -> bool:
+    """Tell it by its two streams, in which its kin have other modulations."""
+    streams = has(header, "double_blocks.0.img_attn.qkv.weight") or has(
+        header, "single_transformer_blocks.0.proj_mlp.weight"
+    )
+    return streams and not begins(header, *OTHERS)
+
+
+FLUX1 = Family(
+    name="flux1",
+    title="Flux.1",
+    detect=detect,
+    parts=(
+        transformer_part("imaginairy.published.flux:flux", "FluxTransformer2DModel"),
+        AUTOENCODER,
+        CLIP_PART,
+        T5_PART,
+    ),
+    condition="imaginairy.families.language_condition:of_flux1",
+    grid=GRID,
+    native=1024,
+    defaults=of_turbo(4),
+    schedule="imaginairy.published.flow_schedule:flow_of",
+    prediction="flow",
+    noise={"shift": 1.0},
+    beside={
+        "tokenizer": TOKENIZERS,
+        "tokenizer_2": T5_TOKENIZERS,
+        "scheduler": SCHEDULERS,
+    },
+    architecture=r"flux-?\.?1.*|flux-(dev|schnell).*",
+)

@@ -1,0 +1,60 @@
+"""Flux.2 [klein] (Black Forest Labs 2026), and what else is of its design."""
+
+from dataclasses import replace
+
+from imaginairy.families.family import Family, Header, LatentGrid, PartRow
+from imaginairy.families.flow_autoencoders import FLUX_2_AUTOENCODER
+from imaginairy.families.flow_kin import (
+    FLOW_GRID_STEP,
+    QWEN_READER,
+    QWEN_TOKENIZERS,
+    READS_ROWS,
+    SCHEDULERS,
+    begins,
+    has,
+    of_turbo,
+    transformer_part,
+)
+
+
+def detect(header: Header) -> bool:
+    """Tell it by what modulates all of its blocks."""
+    start = "double_stream_modulation_img"
+    reads_mistral = begins(header, "guidance_in.", "time_guidance_embed.guidance_")
+    here = has(header, f"{start}.lin.weight") or has(header, f"{start}.linear.weight")
+    return here and not reads_mistral
+
+
+FLUX2 = Family(
+    name="flux2",
+    title="Flux.2",
+    detect=detect,
+    parts=(
+        transformer_part("imaginairy.published.flux:flux", "Flux2Transformer2DModel"),
+        replace(FLUX_2_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.2"),
+        PartRow(
+            role="text",
+            title="text encoder",
+            folder="text_encoder",
+            prefix="text_encoders.qwen3_4b.transformer.",
+            published="imaginairy.published.qwen3:qwen3",
+            classes=r"Qwen3(Model|ForCausalLM)",
+            usual={"reads": (9, 18, 27), "max_tokens": 512},
+            half=False,
+            vocabulary="tokenizer",
+            usual_vocabulary="qwen3",
+            reader=QWEN_READER,
+            encoder=READS_ROWS,
+            alone=r"a text encoder (\(Qwen3-[48]B\)|of Qwen3's kind)",
+        ),
+    ),
+    condition="imaginairy.families.language_condition:of_flux2",
+    grid=LatentGrid(32, 8, FLOW_GRID_STEP),
+    native=1024,
+    defaults=of_turbo(4),
+    schedule="imaginairy.published.flow_schedule:flow_of_flux2",
+    prediction="flow",
+    noise={"use_dynamic_shifting": True},
+    beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},
+    architecture=r"flux-?\.?2.*",
+)

@@ -1,0 +1,60 @@
+"""Z-Image and Z-Image-Turbo (Z-Image Team 2025, arXiv:2511.22699)."""
+
+from dataclasses import replace
+
+from imaginairy.families.family import Family, Header, LatentGrid, PartRow
+from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
+from imaginairy.families.flow_kin import (
+    FLOW_GRID_STEP,
+    QWEN_READER,
+    QWEN_TOKENIZERS,
+    READS_ROWS,
+    SCHEDULERS,
+    begins,
+    has,
+    of_turbo,
+    transformer_part,
+)
+
+
+def detect(header: Header) -> bool:
+    """Tell it by what fills up its texts, which its kin have not."""
+    fills = has(header, "cap_pad_token") or has(header, "x_pad_token")
+    return fills and not begins(header, "siglip_embedder.")
+
+
+ZIMAGE = Family(
+    name="z-image",
+    title="Z-Image",
+    detect=detect,
+    parts=(
+        transformer_part(
+            "imaginairy.published.zimage:zimage", "ZImageTransformer2DModel"
+        ),
+        replace(FLUX_1_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.1"),
+        PartRow(
+            role="text",
+            title="text encoder",
+            folder="text_encoder",
+            prefix="text_encoders.qwen3_4b.transformer.",
+            published="imaginairy.published.qwen3:qwen3",
+            classes=r"Qwen3(Model|ForCausalLM)",
+            usual={"reads": (-2,), "max_tokens": 512},
+            half=False,
+            vocabulary="tokenizer",
+            usual_vocabulary="qwen3",
+            reader=QWEN_READER,
+            encoder=READS_ROWS,
+            alone=r"a text encoder (\(Qwen3-4B\)|of Qwen3's kind)",
+        ),
+    ),
+    condition="imaginairy.families.language_condition:of_zimage",
+    grid=LatentGrid(16, 8, FLOW_GRID_STEP),
+    native=1024,
+    defaults=of_turbo(8),
+    schedule="imaginairy.published.flow_schedule:flow_of",
+    prediction="flow",
+    noise={"shift": 3.0},
+    beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},
+    architecture=r"z-?image.*",
+)

@@ -1,0 +1,63 @@
+"""The parts of a model whose transformer lies alone in its file: in files beside it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from imaginairy.errors import CheckpointError
+from imaginairy.families.family import Family, Header, PartRow
+from imaginairy.log import log
+from imaginairy.models.known import known_as
+from imaginairy.sources.layouts import CHECKPOINT_ENDINGS
+from imaginairy.weights.side_by_side import SideBySide
+from imaginairy.weights.tensors import Tensors
+from imaginairy.weights.weightfile import open_weights
+
+BEFORE = ("diffusion_model.", "transformer.", "")
+"""What names may begin with in the file of a transformer alone."""
+SHELVES = ("text_encoders", "text_encoder", "clip", "vae", "VAE")
+"""What the folders are called that lie beside that of such files, in ComfyUI and Forge,
+and hold the other parts."""
+ENDINGS = (*CHECKPOINT_ENDINGS, ".gguf", ".sft")
+"""What the names of files end with that are looked at."""
+
+
+def below_prefix(whole: Tensors, row: PartRow) -> Tensors:
+    """Return the tensors of a transformer alone as they lie in the file of a model."""
+    start = next(s for s in BEFORE if all(n.startswith(s) for n in whole.shapes))
+    return SideBySide({row.prefix: whole.below(start) if start else whole})
+
+
+def with_parts_beside(path: Path, family: Family, whole: Tensors) -> Tensors:
+    """Return a model of a file with the parts that it lacks, as far as they lie beside.
+
+    Each is the first file that holds such a part alone, in the folder of the file, then
+    in the folders beside that.
+    """
+    header = Header(whole.shapes.copy)
+    lacking = [row for row in family.parts if row.alone and not header.has(row.prefix)]
+    if not lacking:
+        return whole
+    parts = {"": whole}
+    for file, title in _beside(path):
+        for row in lacking:
+            if row.prefix not in parts and re.match(row.alone, title):
+                log.info("%s: its %s is '%s'.", path, row.title, file)
+                parts[row.prefix] = open_weights(file)
+    return SideBySide(parts) if len(parts) > 1 else whole
+
+
+def _beside(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files of weights that lie near one, and what each of them is."""
+    here = path.parent
+    for folder in (here, *(here.parent / name for name in SHELVES)):
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        for file in files:
+            if file.suffix.lower() not in ENDINGS or file == path:
+                continue
+            try:
+                hollow = open_weights(file, hollow=True)
+            except CheckpointError:  # it is another thing, which is no matter here
+                continue
+            if known := known_as(Header(hollow.shapes.copy)):
+                yield file, known.title
