@@ -20,6 +20,14 @@ TINY_ROWS: tuple[ModelRow, ...] = (
         weights=HubRepo("madebyollin/taesdxl"),
         licence="MIT",
     ),
+    ModelRow(
+        role=VAE,
+        name="taef1",
+        family="flux1",
+        summary="tiny and quick, in place of that of Flux.1, Z-Image and Chroma",
+        weights=HubRepo("madebyollin/taef1"),
+        licence="MIT",
+    ),
 )
 """Those by Ollin Boer Bohan, which decode fast, and previews."""
 BUNDLED_TINY = ModelRow(
