@@ -60,18 +60,6 @@ TITLES = {
     "t5xxl_encoder": "a text encoder (T5-XXL)",
 }
 
-ALONE = {
-    "zimage_turbo_transformer_diffusers": "Z-Image",
-    "zimage_turbo_single_file": "Z-Image",
-    "flux2_klein_4b_single_file": "Flux.2",
-    "flux2_klein_4b_diffusers": "Flux.2",
-    "flux1_schnell_single_file": "Flux.1",
-    "flux1_dev_single_file": "Flux.1",
-    "flux1_schnell_diffusers": "Flux.1",
-    "chroma1_single_file_delta_from_flux1_schnell": "Chroma",
-}
-"""Files of the transformers of families that draw, whose other parts lie elsewhere."""
-
 
 def title(shapes: Shapes, metadata: dict[str, str] | None = None) -> str | None:
     found = stranger(Header(shapes.copy, metadata=metadata))
@@ -89,18 +77,6 @@ def test_a_published_file_is_refused_as_what_it_is(layout: str, tmp_path: Path) 
 
 
 PREFIX = "model.diffusion_model."
-
-
-@pytest.mark.parametrize("start", ["", PREFIX])
-@pytest.mark.parametrize("layout", ALONE)
-def test_a_transformer_alone_says_what_is_to_lie_beside_it(
-    layout: str, start: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "x.safetensors"
-    write_hollow(file, {start + name: s for name, s in LAYOUTS[layout].items()})
-    message = refusal(file)
-    assert message.startswith(f"'{file}' holds the transformer of {ALONE[layout]} and")
-    assert message.endswith("put files that hold these into the folder where it lies.")
 
 
 def test_it_is_told_where_its_names_begin_as_those_of_a_checkpoint(
