@@ -1,4 +1,4 @@
-"""Published files of a transformer alone, of families whose other parts lie elsewhere."""
+"""Published files of a transformer alone, whose other parts lie elsewhere."""
 
 from pathlib import Path
 
