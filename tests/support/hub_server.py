@@ -46,7 +46,10 @@ class Repo:
         """Name the commit by its content, unless it has a name."""
         if self.known_as:
             return self.known_as
-        return hashlib.sha1(repr(sorted(self.files.items())).encode()).hexdigest()
+        whole = hashlib.sha1()
+        for path, content in sorted(self.files.items()):
+            whole.update(b"%s\0%d\0" % (path.encode(), len(content)) + content)
+        return whole.hexdigest()
 
     def at(self, revision: str) -> "Repo | None":
         """Return it as it is in a revision, or None where there is no such one."""
