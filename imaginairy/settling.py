@@ -46,6 +46,7 @@ from imaginairy.suiting import (
     require_picture,
     require_prediction,
     require_steps,
+    require_tiles,
     require_told,
 )
 from imaginairy.word_signs import without_words
@@ -67,6 +68,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     loaded = store.get(prompt.model, vae=prompt.vae)
     require_told(prompt, loaded)
     require_picture(prompt, loaded)
+    require_tiles(prompt, loaded)
     diffusion = loaded.diffusion
     acting = adapters_for(prompt, loaded, store)
     spec = store.adapters.with_defaults(loaded.spec, diffusion.family.name, acting)

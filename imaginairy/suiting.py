@@ -77,6 +77,21 @@ def require_picture(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
         )
 
 
+def require_tiles(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
+    """Check that a model whose picture is to be a tile can draw one.
+
+    Raises:
+        BadOptionError: it cannot.
+    """
+    if prompt.tile_mode and not loaded.diffusion.tiles:
+        family = loaded.diffusion.family.title
+        raise BadOptionError(
+            f"The model '{loaded.spec.name}' is of {family}, whose transformer knows "
+            "where the edges of a picture are and draws no tiles; leave tile_mode "
+            "out, or give a model of Stable Diffusion."
+        )
+
+
 def require_prediction(asked: Prediction, loaded: LoadedModel) -> None:
     """Check that a model whose noise tells what it predicts does predict that.
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from imaginairy.families.family import Family, Header
 from imaginairy.families.flow_kin import (
     SCHEDULERS,
-    T5_TOKENIZERS,
     begins,
     transformer_part,
 )
 from imaginairy.families.flux1 import AUTOENCODER, GRID, T5_PART
+from imaginairy.families.language_parts import T5, T5_TOKENIZERS
 
 
 def detect(header: Header) -> bool:
@@ -25,13 +25,7 @@ CHROMA = Family(
     parts=(
         transformer_part("imaginairy.published.flux:flux", "ChromaTransformer2DModel"),
         AUTOENCODER,
-        replace(
-            T5_PART,
-            role="text",
-            title="text encoder",
-            folder="text_encoder",
-            vocabulary="tokenizer",
-        ),
+        replace(T5, alone=T5_PART.alone),
     ),
     condition="imaginairy.families.language_condition:of_chroma",
     grid=GRID,

@@ -16,10 +16,6 @@ FOLDER = "transformer"
 """Where it lies in the diffusers layout."""
 SCHEDULERS = r"FlowMatch(Euler|Heun)DiscreteScheduler"
 """What such a folder's noise is called."""
-QWEN_TOKENIZERS, T5_TOKENIZERS = r"Qwen2Tokenizer(Fast)?", r"T5Tokenizer(Fast)?"
-READS_ROWS = "imaginairy.families.language_condition:LanguageEncoder"
-QWEN_READER = "imaginairy.weights.row_vocabulary:load_qwen"
-T5_READER = "imaginairy.weights.row_vocabulary:load_t5"
 FLOW_GRID_STEP = 2
 """Latents along a side of a patch."""
 

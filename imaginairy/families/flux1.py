@@ -2,47 +2,25 @@
 
 from dataclasses import replace
 
-from imaginairy.families.family import Family, Header, LatentGrid, PartRow
+from imaginairy.families.family import Family, Header, LatentGrid
 from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
 from imaginairy.families.flow_kin import (
     FLOW_GRID_STEP,
-    READS_ROWS,
     SCHEDULERS,
-    T5_READER,
-    T5_TOKENIZERS,
     begins,
     has,
     of_turbo,
     transformer_part,
 )
-from imaginairy.families.unet_kin import TEXT_CLASSES, TEXT_SETTINGS, TOKENIZERS
+from imaginairy.families.language_parts import CLIP_POOLED, T5, T5_TOKENIZERS
+from imaginairy.families.unet_kin import TOKENIZERS
 
-CLIP_PART = PartRow(
-    role="text",
-    title="text encoder",
-    folder="text_encoder",
-    prefix="text_encoders.clip_l.transformer.",
-    published="imaginairy.published.clip_text:clip_text",
-    classes=TEXT_CLASSES,
-    settings=TEXT_SETTINGS,
-    usual={"pooled": True, "projected": False},
-    vocabulary="tokenizer",
-    alone=r"a text encoder (\(CLIP-L\)|of CLIP's kind)",
-    pooled_only=True,
-)
-T5_PART = PartRow(
+CLIP_PART = replace(CLIP_POOLED, alone=r"a text encoder (\(CLIP-L\)|of CLIP's kind)")
+T5_PART = replace(
+    T5,
     role="text_2",
-    title="T5 text encoder",
     folder="text_encoder_2",
-    prefix="text_encoders.t5xxl.transformer.",
-    published="imaginairy.published.t5:t5",
-    classes=r"(UM)?T5EncoderModel",
-    usual={"max_tokens": 512},
-    half=False,
     vocabulary="tokenizer_2",
-    usual_vocabulary="t5",
-    reader=T5_READER,
-    encoder=READS_ROWS,
     alone=r"a text encoder (\(T5-XXL\)|of T5's kind)",
 )
 AUTOENCODER = replace(FLUX_1_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.1")

@@ -2,19 +2,17 @@
 
 from dataclasses import replace
 
-from imaginairy.families.family import Family, Header, LatentGrid, PartRow
+from imaginairy.families.family import Family, Header, LatentGrid
 from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
 from imaginairy.families.flow_kin import (
     FLOW_GRID_STEP,
-    QWEN_READER,
-    QWEN_TOKENIZERS,
-    READS_ROWS,
     SCHEDULERS,
     begins,
     has,
     of_turbo,
     transformer_part,
 )
+from imaginairy.families.language_parts import QWEN3, QWEN_TOKENIZERS
 
 
 def detect(header: Header) -> bool:
@@ -32,19 +30,9 @@ ZIMAGE = Family(
             "imaginairy.published.zimage:zimage", "ZImageTransformer2DModel"
         ),
         replace(FLUX_1_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.1"),
-        PartRow(
-            role="text",
-            title="text encoder",
-            folder="text_encoder",
-            prefix="text_encoders.qwen3_4b.transformer.",
-            published="imaginairy.published.qwen3:qwen3",
-            classes=r"Qwen3(Model|ForCausalLM)",
+        replace(
+            QWEN3,
             usual={"reads": (-2,), "max_tokens": 512},
-            half=False,
-            vocabulary="tokenizer",
-            usual_vocabulary="qwen3",
-            reader=QWEN_READER,
-            encoder=READS_ROWS,
             alone=r"a text encoder (\(Qwen3-4B\)|of Qwen3's kind)",
         ),
     ),

@@ -24,6 +24,7 @@ from imaginairy.families.text import Condition, Encoders, Wanted
 from imaginairy.models.placement import Placed, rest
 from imaginairy.networks.colours import fitted
 from imaginairy.networks.config import AutoencoderConfig
+from imaginairy.networks.layers import Conv2d
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.samplers.schedule import Schedule, SigmaSchedule
 from imaginairy.sizes import SMALLEST_SIDE
@@ -229,6 +230,11 @@ class DrawingModel:
         """
         plain = self.schedule.kind != "continuous"
         return 1 / float(self.latents.scale_factor) if plain else 1.0
+
+    @property
+    def tiles(self) -> bool:
+        """Whether the network that draws can wrap around: only convolutions do."""
+        return any(isinstance(layer, Conv2d) for layer in self.network.modules())
 
     @property
     def reads_guidance(self) -> bool:

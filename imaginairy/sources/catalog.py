@@ -4,6 +4,7 @@ from imaginairy.errors import UnknownModelError, near_miss
 from imaginairy.sources.beside_rows import BESIDE_ROWS
 from imaginairy.sources.control_rows import CONTROL_ROWS
 from imaginairy.sources.drawing_rows import DRAWING_ROWS
+from imaginairy.sources.flow_rows import FLOW_ROWS
 from imaginairy.sources.image_prompt_rows import (
     IMAGE_ENCODER_ROWS,
     IMAGE_PROMPT_ROWS,
@@ -14,6 +15,7 @@ from imaginairy.sources.vae_rows import VAE_ROWS
 
 MODELS: tuple[ModelRow, ...] = (
     *DRAWING_ROWS,
+    *FLOW_ROWS,
     *VAE_ROWS,
     *CONTROL_ROWS,
     *IMAGE_PROMPT_ROWS,

@@ -12,7 +12,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
-from imaginairy.errors import CheckpointError
+from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.models.checkpoint import read_checkpoint
 from tests.published.test_zimage import its_authors as zimages_authors
 from tests.support import tiny_flow
@@ -178,8 +178,13 @@ def test_what_lacks_a_part_says_which_and_where_to_put_it(
     alone = tmp_path / "alone" / model.file.name
     alone.parent.mkdir()
     alone.symlink_to(model.file)
-    with pytest.raises(CheckpointError, match=r"no text encoder.*; put files"):
+    with pytest.raises(CheckpointError, match=r"no (T5 )?text encoder; put files"):
         read_checkpoint(alone)
+
+
+def test_tiles_are_refused(store: ModelStore, model: Model) -> None:
+    with pytest.raises(BadOptionError, match="draws no tiles; leave tile_mode out"):
+        drawn(store, prompt(model.folder, model.kind, tile_mode="x"))
 
 
 def test_how_it_is_usually_drawn_with_is_known(model: Model) -> None:

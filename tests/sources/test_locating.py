@@ -96,6 +96,7 @@ def test_other_names_are_refused_with_what_there_is(name: str) -> None:
         "sdxl-turbo, "
         "sdxl-lightning-2step, sdxl-lightning-4step, sdxl-lightning-8step, lcm-sdxl, "
         "lcm-dreamshaper, ssd-1b, lcm-ssd-1b, vega, "
+        "z-image-turbo, flux2-klein-4b, flux1-schnell, chroma1-hd, "
         f"the path of a checkpoint file or folder, or a repository as owner/repo.{near}"
     )
 
