@@ -43,11 +43,9 @@ from imaginairy.steps.depth import require_depth
 from imaginairy.steps.hints import require_mask
 from imaginairy.steps.image_prompt import image_prompts_for
 from imaginairy.suiting import (
-    require_picture,
     require_prediction,
     require_steps,
-    require_tiles,
-    require_told,
+    require_suits,
 )
 from imaginairy.word_signs import without_words
 
@@ -66,9 +64,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     safety.safety_mode()  # a bad one is refused before anything is loaded
     load_plugins(prompt)
     loaded = store.get(prompt.model, vae=prompt.vae)
-    require_told(prompt, loaded)
-    require_picture(prompt, loaded)
-    require_tiles(prompt, loaded)
+    require_suits(prompt, loaded)
     diffusion = loaded.diffusion
     acting = adapters_for(prompt, loaded, store)
     spec = store.adapters.with_defaults(loaded.spec, diffusion.family.name, acting)

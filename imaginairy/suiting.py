@@ -34,6 +34,17 @@ def require_steps(order: Order) -> None:
             )
 
 
+def require_suits(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
+    """Check that a model can do what a prompt asks of it.
+
+    Raises:
+        BadOptionError: it cannot.
+    """
+    require_told(prompt, loaded)
+    require_picture(prompt, loaded)
+    require_tiles(prompt, loaded)
+
+
 def require_told(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
     """Check that the networks read what a prompt wants them to be told.
 
