@@ -45,7 +45,7 @@ from imaginairy.steps.image_prompt import image_prompts_for
 from imaginairy.suiting import (
     require_prediction,
     require_steps,
-    require_suits,
+    require_suitable,
 )
 from imaginairy.word_signs import without_words
 
@@ -64,7 +64,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     safety.safety_mode()  # a bad one is refused before anything is loaded
     load_plugins(prompt)
     loaded = store.get(prompt.model, vae=prompt.vae)
-    require_suits(prompt, loaded)
+    require_suitable(prompt, loaded)
     diffusion = loaded.diffusion
     acting = adapters_for(prompt, loaded, store)
     spec = store.adapters.with_defaults(loaded.spec, diffusion.family.name, acting)

@@ -34,7 +34,7 @@ def require_steps(order: Order) -> None:
             )
 
 
-def require_suits(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
+def require_suitable(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
     """Check that a model can do what a prompt asks of it.
 
     Raises:
