@@ -19,7 +19,7 @@ from imaginairy.published.ip_adapter import ip_adapter
 from imaginairy.published.t2i_adapter import t2i_adapter
 from imaginairy.weights.weightfile import open_weights
 from storybook import settings
-from storybook.controls import export, learners, pairs
+from storybook.controls import beginning, export, learners, pairs
 from storybook.controls.learners import COLOURS, COURSES, EDGES, LIKENESS, Learning
 from storybook.reports.controls import agreement, colours_of, distance
 from storybook.training import origin
@@ -41,6 +41,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     kept = {"FILE": tmp_path / "p.pt", "SEEN": tmp_path / "s.pt", "PICTURES": 4}
     for name, value in kept.items():
         monkeypatch.setattr(pairs, name, value)
+    for name in ("STEPS", "LOOKED_AT"):
+        monkeypatch.setattr(beginning, name, 2)
     for name, course in COURSES.items():
         plan = replace(course.plan, steps=2, batch=2)
         monkeypatch.setitem(COURSES, name, replace(course, plan=plan))
