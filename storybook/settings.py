@@ -40,14 +40,14 @@ DATA = (STATE / "data" if REHEARSAL else BUNDLED) / "storybook"
 """Where the finished model goes."""
 
 SEED = 20
-PICTURES = 60 if REHEARSAL else 40_000
+PICTURES = 24 if REHEARSAL else 40_000
 PLACES_ACROSS = 16
 """Places each way of a picture, of which it is noted what they show."""
 FRESH_PICTURES = 64
 """Pictures never trained on, for measuring."""
 FOCUS = {"portraits": 3.0, "shapes": 1.6, "stacked": 1.2, "characters": 1.6}
 """How often pictures of a group are learnt from, where not as often as all others."""
-TWINS = 20 if REHEARSAL else 10_000
+TWINS = 4 if REHEARSAL else 10_000
 """Pairs of pictures that differ in one attribute."""
 TWIN_GROUPS = {"portraits": 10.0, "shapes": 14.0, "stacked": 14.0, "characters": 3.0}
 """How often they are of a group, where not as often as of any other."""
@@ -66,9 +66,12 @@ TWIN_LEAST = 1.5
 """Norm of the least difference of their latents that counts as to be seen."""
 SAVE_EVERY_S = 120.0
 PREVIEW_EVERY_S = 420.0
-THREADS = 2
-WORKERS = 2
-"""Processes that share a training on a CPU; each takes `Schedule.batch`."""
+THREADS = 1 if REHEARSAL else 2
+WORKERS = 1 if REHEARSAL else 2
+"""Processes that share a training on a CPU; each takes `Schedule.batch`.
+
+A rehearsal has one, which is handed what others would be sent.
+"""
 HELPERS = max(1, (os.cpu_count() or 2) - 1) if GPU else 0
 """Processes that draw batches ahead for each worker; without any it draws its own."""
 MOST_PARAMETERS = 20_000_000

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from storybook import settings
 from storybook.training.workers import Team
 
 MOMENTUM = 0.95
@@ -23,7 +24,7 @@ SCALE = 0.2
 LEAST = 65
 """Rows and columns of a matrix that is worth it; AdamW takes the smaller ones."""
 QUINTIC = (3.4445, -4.7750, 2.0315)
-ROUNDS = 4
+ROUNDS = 1 if settings.REHEARSAL else 4
 
 
 def matrices_of(module: nn.Module) -> list[nn.Parameter]:

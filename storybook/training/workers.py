@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, multiprocessing, nn
 
 from storybook import settings
+from storybook.training.ahead import sent
 
 
 class Team:
@@ -85,6 +86,7 @@ def open_pool(pieces: int) -> Pool:
 def run_workers(task: Callable[[Team], None]) -> None:
     """Run a module-level function in every worker, and wait for all of them."""
     if torch.cuda.is_available() or settings.WORKERS == 1:
+        task = sent(task) if settings.REHEARSAL else task
         task(Team(0, (), None))
         return
     gradients = tuple(
