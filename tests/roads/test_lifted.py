@@ -114,7 +114,7 @@ FEW = {"k_lcm": "lcm", "k_tcd": "lcm", "k_euler": "trailing", "ddim": "trailing"
 def test_few_steps(drawn: Draw, name: str) -> None:
     """Any number of them makes a picture, in whatever shape the model is."""
     few = {"sampler_type": name, "schedule": FEW[name]}
-    for steps in (1, 2, 4, 8):
+    for steps in (1, 2, 5):
         wanted = drawn("storybook", steps=steps, **few)
         assert_alike(drawn("XL folder", steps=steps, **few), wanted)
 
