@@ -172,7 +172,7 @@ TRAIN_COLOURS = schedule(
     steps=1_000, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(4_000, 64)
 )
 TRAIN_LIKENESS = schedule(
-    steps=600, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(5_000, 64)
+    steps=2_312, batch=12, rate=1.5e-3, warm_up=30, ema=0.99, gpu=(5_000, 64)
 )
 EMPTY_CAPTIONS = 0.1
 PLAIN_CAPTIONS = 0.5

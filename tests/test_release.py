@@ -25,7 +25,8 @@ DATA = {
     "adapters": "blue-hour.safetensors ink-outline.safetensors"
     " lcm-lora-storybook.safetensors origin.json pencil-sketch.safetensors"
     " snorple.safetensors soft-pastel.safetensors",
-    "storybook_controls": "colours.safetensors edges.safetensors origin.json",
+    "storybook_controls": "colours.safetensors edges.safetensors"
+    " image-prompt.safetensors origin.json",
     "storybook": "look.json model_index.json origin.json words.json",
     "storybook/scheduler": "scheduler_config.json",
     "storybook/text_encoder": "config.json model.safetensors",

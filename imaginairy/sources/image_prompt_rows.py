@@ -72,6 +72,12 @@ IMAGE_PROMPT_ROWS: tuple[ImagePromptRow, ...] = (
         "sdxl", "ip-adapter_sdxl", "reads an image by a larger image encoder",
         encoder=BIG_G, size=702585376,
     ),
+    ImagePromptRow(
+        role=IMAGE_PROMPT, name="storybook-image-prompt", family="sd1",
+        summary="reads colours and kinds of things, for the bundled model",
+        weights=BundledFolder("storybook_controls/image-prompt.safetensors"),
+        licence="MIT", encoder=BUNDLED,
+    ),
 )  # fmt: skip
 
 IMAGE_ENCODER_ROWS: tuple[ModelRow, ...] = (

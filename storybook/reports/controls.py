@@ -32,7 +32,7 @@ from storybook.world.plain import plain_caption
 
 SCENES = 12
 """Pictures of scenes that are drawn again by their edges or colours."""
-SHAPES = 50
+SHAPES = 24
 """Pictures of one shape each that are shown, with and without a text."""
 STEPS = 10
 STRENGTHS = (0.0, 1.0)
