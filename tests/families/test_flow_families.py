@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.weights.gguf_writing import Laid, write_gguf
+from imaginairy.weights.packed import Packed
+from imaginairy.weights.packing import to_q8_0
 from tests.published.test_zimage import its_authors as zimages_authors
 from tests.support import tiny_flow
 from tests.support.beside_diffusers import Last
@@ -158,6 +162,36 @@ def test_prompts_of_any_length_share_a_batch(store: ModelStore, model: Model) ->
     several, _ = drawn(store, *asked)
     assert_same(several[1].img, wanted(model, BOWL))
     assert_same(several[0].img, wanted(model, FOX))
+
+
+def test_a_transformer_that_is_packed_draws_about_the_same(
+    store: ModelStore, model: Model, tmp_path: Path
+) -> None:
+    """A GGUF of 8 bits, in place of the file among the others; turns it keeps whole."""
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    for each in model.file.parent.iterdir():
+        if each != model.file:
+            (packed / each.name).symlink_to(each)
+    file = packed / "transformer.gguf"
+    tensors = load_file(model.file)
+    write_gguf(file, [laid(*each) for each in tensors.items()], {})
+    [[whole], [other]] = (
+        drawn(store, prompt(p, model.kind))[0] for p in (model.file, file)
+    )
+    one, two = (np.asarray(each.img, np.float32) for each in (whole, other))
+    assert 0 < np.abs(one - two).mean() < 8
+    assert any(
+        isinstance(each, Packed)
+        for each in store.get(str(file)).diffusion.network.parameters()
+    )
+
+
+def laid(name: str, tensor: torch.Tensor) -> Laid:
+    """Pack the matrices that blocks of 32 fill."""
+    if tensor.ndim == 2 and tensor.shape[1] % 32 == 0 and "pad_token" not in name:
+        return Laid(name, tuple(tensor.shape), "Q8_0", lambda: to_q8_0(tensor))
+    return Laid.of(name, tensor)
 
 
 def test_what_to_avoid_is_theirs(store: ModelStore, model: Model) -> None:
