@@ -11,7 +11,9 @@ import torch
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.device import DEVICES
 from imaginairy.errors import BadOptionError
-from imaginairy.models.loading import held_in, load
+from imaginairy.families.family import AUTOENCODER
+from imaginairy.families.zimage import ZIMAGE
+from imaginairy.models.loading import computed_in, held_in, load
 from imaginairy.result import ImagineResult
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
@@ -65,6 +67,19 @@ def test_everything_that_draws_is_in_it(half: ModelStore, tmp_path: Path) -> Non
     for network in model.networks.values():
         assert {weight.dtype for weight in network.parameters()} == {torch.bfloat16}
     assert held_in(torch.float16, half=False) is torch.float32
+
+
+@pytest.mark.parametrize("units", [torch.bfloat16, torch.float32])
+def test_what_is_too_wide_for_float16_is_in_bfloat16_where_there_are_units(
+    units: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = replace(DEVICES["cpu"], learns=lambda: units)
+    monkeypatch.setitem(DEVICES, "cpu", kind)
+    for part in ZIMAGE.parts:
+        wanted = torch.float32 if part.role == AUTOENCODER else units
+        assert computed_in(part, CPU, torch.float16) is wanted
+        assert computed_in(part, CPU, torch.bfloat16) is torch.bfloat16
+        assert computed_in(part, CPU, torch.float32) is torch.float32
 
 
 @pytest.mark.parametrize("free", [0, 1 << 40])

@@ -165,6 +165,9 @@ class PartRow:
     """What a single file may say of it, of all that it says of itself."""
     half: bool = True
     """Whether float16 holds what it computes; else float32 takes its place."""
+    wide: bool = False
+    """Whether, where that does not, bfloat16 takes its place on devices that have units
+    for it: it is as wide as float32, and holds a tenth of its digits."""
     vocabulary: str | None = None
     """Folder of the vocabulary that a text encoder reads; None for other networks."""
     reader: str = "imaginairy.weights.vocabulary:load_tokenizer"

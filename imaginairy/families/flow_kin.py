@@ -33,6 +33,7 @@ def transformer_part(
         classes=classes,
         settings=settings or {},
         half=False,
+        wide=True,
         comes_alone=True,
     )
 

@@ -1,6 +1,6 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,8 @@ def load(
     as_stored: Collection[torch.dtype] = FLOATS if little else ()
     if placed.home == HOST and not little:
         as_stored = HALVES if stay_as_stored(checkpoint, dtype, free) else ()
-    networks = _networks(checkpoint, placed.home, dtype, as_stored)
+    held = {r.role: computed_in(r, device, dtype) for r in checkpoint.family.parts}
+    networks = _networks(checkpoint, placed.home, held, as_stored)
     encoders = {
         row.role: function(row.encoder)(
             networks[row.role], tokenizers[row.role], device
@@ -152,7 +153,8 @@ def needs(
     ahead = DEVICES[device.type].lane.is_beside
     found = []
     for roles in ([row.role for row in family.texts], *([role] for role in works)):
-        number = held_in(dtype, half=family.part(roles[0]).half).itemsize
+        types = (computed_in(family.part(role), device, dtype) for role in roles)
+        number = max(each.itemsize for each in types)
         networks = [parts[role].unfilled() for role in roles]
         numbers = works.get(roles[0], 0)
         found.append(needs_of(networks, number, number * numbers, ahead=ahead))
@@ -162,20 +164,27 @@ def needs(
 def _networks(
     checkpoint: Checkpoint,
     device: torch.device,
-    dtype: torch.dtype,
+    held: Mapping[str, torch.dtype],
     as_stored: Collection[torch.dtype],
 ) -> dict[str, nn.Module]:
-    """Load the networks of a model; see `assemble`."""
+    """Load the networks of a model, each in its type; see `assemble`."""
     return {
         row.role: checkpoint.parts[row.role].load(
             device,
-            held := held_in(dtype, half=row.half),
+            held[row.role],
             as_stored=as_stored,
-            memory_format=memory_format(device, held),
+            memory_format=memory_format(device, held[row.role]),
         )
         for row in checkpoint.family.parts
         if row.role in checkpoint.parts
     }
+
+
+def computed_in(row: PartRow, device: torch.device, dtype: torch.dtype) -> torch.dtype:
+    """Return the type that a network of a family computes in on a device."""
+    held = held_in(dtype, half=row.half)
+    is_wider = held != dtype and row.wide and device.type in DEVICES
+    return DEVICES[device.type].learns() if is_wider else held
 
 
 def held_in(dtype: torch.dtype, *, half: bool) -> torch.dtype:
