@@ -178,7 +178,7 @@ def kept_loaded(made: Made) -> None:
 
 
 def asked_first(made: Made) -> None:
-    assert "['A kin', 'Stable Diffusion XL', " in made.said
+    assert "['A kin', 'Z-Image', " in made.said
 
 
 def by_its_path(made: Made) -> None:
