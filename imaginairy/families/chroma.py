@@ -5,6 +5,7 @@ from dataclasses import replace
 from imaginairy.families.family import Family, Header
 from imaginairy.families.flow_kin import (
     SCHEDULERS,
+    STREAMS,
     begins,
     transformer_part,
 )
@@ -23,7 +24,9 @@ CHROMA = Family(
     title="Chroma",
     detect=detect,
     parts=(
-        transformer_part("imaginairy.published.flux:flux", "ChromaTransformer2DModel"),
+        transformer_part(
+            "imaginairy.published.flux:flux", "ChromaTransformer2DModel", STREAMS
+        ),
         AUTOENCODER,
         replace(T5, alone=T5_PART.alone),
     ),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imaginairy.families.family import DENOISER, Header, PartRow
-from imaginairy.settings import Schema
+from imaginairy.settings import OneOf, Schema
 
 TRANSFORMER = "model.diffusion_model."
 """What the names of its transformer begin with in a single file that holds more."""
@@ -16,13 +16,13 @@ FOLDER = "transformer"
 """Where it lies in the diffusers layout."""
 SCHEDULERS = r"FlowMatch(Euler|Heun)DiscreteScheduler"
 """What such a folder's noise is called."""
+STREAMS: Schema = {"patch_size": OneOf((1,))}
+"""What a `config.json` may say of Flux's kin, whose latents are cut before."""
 FLOW_GRID_STEP = 2
 """Latents along a side of a patch."""
 
 
-def transformer_part(
-    published: str, classes: str, settings: Schema | None = None
-) -> PartRow:
+def transformer_part(published: str, classes: str, settings: Schema) -> PartRow:
     """Return the row of a transformer that a function of `published` reads."""
     return PartRow(
         role=DENOISER,
@@ -31,7 +31,7 @@ def transformer_part(
         prefix=TRANSFORMER,
         published=published,
         classes=classes,
-        settings=settings or {},
+        settings=settings,
         half=False,
         wide=True,
         comes_alone=True,

@@ -7,6 +7,7 @@ from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
 from imaginairy.families.flow_kin import (
     FLOW_GRID_STEP,
     SCHEDULERS,
+    STREAMS,
     begins,
     has,
     of_turbo,
@@ -42,7 +43,9 @@ FLUX1 = Family(
     title="Flux.1",
     detect=detect,
     parts=(
-        transformer_part("imaginairy.published.flux:flux", "FluxTransformer2DModel"),
+        transformer_part(
+            "imaginairy.published.flux:flux", "FluxTransformer2DModel", STREAMS
+        ),
         AUTOENCODER,
         CLIP_PART,
         T5_PART,

@@ -7,12 +7,21 @@ from imaginairy.families.flow_autoencoders import FLUX_2_AUTOENCODER
 from imaginairy.families.flow_kin import (
     FLOW_GRID_STEP,
     SCHEDULERS,
+    STREAMS,
     begins,
     has,
     of_turbo,
     transformer_part,
 )
 from imaginairy.families.language_parts import QWEN3, QWEN_TOKENIZERS
+from imaginairy.settings import OneOf, Schema
+
+SETTINGS: Schema = {
+    **STREAMS,
+    "eps": OneOf((1e-6,)),
+    "timestep_guidance_channels": OneOf((256,)),
+}
+"""What its transformer's `config.json` may say of what ours cannot change."""
 
 
 def detect(header: Header) -> bool:
@@ -28,7 +37,9 @@ FLUX2 = Family(
     title="Flux.2",
     detect=detect,
     parts=(
-        transformer_part("imaginairy.published.flux:flux", "Flux2Transformer2DModel"),
+        transformer_part(
+            "imaginairy.published.flux:flux", "Flux2Transformer2DModel", SETTINGS
+        ),
         replace(FLUX_2_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.2"),
         replace(
             QWEN3,

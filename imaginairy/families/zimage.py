@@ -13,6 +13,15 @@ from imaginairy.families.flow_kin import (
     transformer_part,
 )
 from imaginairy.families.language_parts import QWEN3, QWEN_TOKENIZERS
+from imaginairy.settings import OneOf, Schema
+
+SETTINGS: Schema = {
+    "norm_eps": OneOf((1e-5,)),
+    "qk_norm": OneOf((True,)),
+    "siglip_feat_dim": OneOf(),
+    "t_scale": OneOf((1000,)),
+}
+"""What its transformer's `config.json` may say of what ours cannot change."""
 
 
 def detect(header: Header) -> bool:
@@ -27,7 +36,7 @@ ZIMAGE = Family(
     detect=detect,
     parts=(
         transformer_part(
-            "imaginairy.published.zimage:zimage", "ZImageTransformer2DModel"
+            "imaginairy.published.zimage:zimage", "ZImageTransformer2DModel", SETTINGS
         ),
         replace(FLUX_1_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.1"),
         replace(

@@ -22,10 +22,6 @@ SETTINGS: Schema = {
     "rope_theta": Number(0),
     "all_patch_size": ListOf(OneOf((2,), null=False), 1, 1),
     "all_f_patch_size": ListOf(OneOf((1,), null=False), 1, 1),
-    "norm_eps": OneOf((1e-5,)),
-    "qk_norm": OneOf((True,)),
-    "siglip_feat_dim": OneOf(),
-    "t_scale": OneOf((1000,)),
 }
 """What is read of its settings that shapes do not tell."""
 PATCH = 4

@@ -57,7 +57,7 @@ HYPER: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "ddim", "schedule": "traili
 LCM: Mapping[str, Any] = {"steps": 4, "prompt_strength": 1.5, "sampler": "k_lcm"}
 EMBEDDING: Mapping[str, Any] = {**LCM, "prompt_strength": 8.0}
 """Of those that read the guidance scale, which costs them nothing."""
-DEV: Mapping[str, Any] = {"steps": 28, "prompt_strength": 3.5}
+DEV: Mapping[str, Any] = {"steps": 28, "prompt_strength": 3.5, "sampler": "k_euler"}
 TCD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_tcd"}
 DMD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_lcm", "schedule": "trailing"}
 

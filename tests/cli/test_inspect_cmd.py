@@ -216,7 +216,7 @@ def test_a_model_of_another_family_in_a_checkpoint(
     write_hollow(tmp_path / "x.safetensors", names)
     said = facts(tmp_path / "x.safetensors")
     assert said["family"] == "Flux.1" and not said["usable"]
-    assert "and no text encoder and no T5 text" in said["missing"][0]
+    assert "and no CLIP text encoder and no T5" in said["missing"][0]
 
 
 def test_a_lora_says_how_it_was_trained(run: Run, tmp_path: Path) -> None:
