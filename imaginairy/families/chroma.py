@@ -1,15 +1,14 @@
 """Chroma1 (Lodestone Rock 2025): Flux.1 with modulations that a network tells."""
 
-from dataclasses import replace
-
 from imaginairy.families.family import Family, Header
+from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
 from imaginairy.families.flow_kin import (
     SCHEDULERS,
     STREAMS,
     begins,
     transformer_part,
 )
-from imaginairy.families.flux1 import AUTOENCODER, GRID, T5_PART
+from imaginairy.families.flux1 import GRID
 from imaginairy.families.language_parts import T5, T5_TOKENIZERS
 
 
@@ -27,8 +26,8 @@ CHROMA = Family(
         transformer_part(
             "imaginairy.published.flux:flux", "ChromaTransformer2DModel", STREAMS
         ),
-        AUTOENCODER,
-        replace(T5, alone=T5_PART.alone),
+        FLUX_1_AUTOENCODER,
+        T5,
     ),
     condition="imaginairy.families.language_condition:of_chroma",
     grid=GRID,

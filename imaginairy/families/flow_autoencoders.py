@@ -24,6 +24,7 @@ FLUX_1_AUTOENCODER = replace(
     settings=FLUX_1_SETTINGS,
     usual={"scaling_factor": 0.3611, "shift_factor": 0.1159},
     half=False,
+    alone=r"an autoencoder \(VAE\) for Flux\.1",
 )
 """That of Flux.1, Z-Image and Chroma: 16 channels, and no convolutions of latents."""
 FLUX_2_AUTOENCODER = replace(
@@ -34,6 +35,7 @@ FLUX_2_AUTOENCODER = replace(
     usual={"scaling_factor": 1.0},
     said=(),
     half=False,
+    alone=r"an autoencoder \(VAE\) for Flux\.2",
     written=replace(
         AUTOENCODER_PART.written, file="imaginairy.published.autoencoder:FLUX_2"
     ),

@@ -16,15 +16,6 @@ from imaginairy.families.flow_kin import (
 from imaginairy.families.language_parts import CLIP_POOLED, T5, T5_TOKENIZERS
 from imaginairy.families.unet_kin import TOKENIZERS
 
-CLIP_PART = replace(CLIP_POOLED, alone=r"a text encoder (\(CLIP-L\)|of CLIP's kind)")
-T5_PART = replace(
-    T5,
-    role="text_2",
-    folder="text_encoder_2",
-    vocabulary="tokenizer_2",
-    alone=r"a text encoder (\(T5-XXL\)|of T5's kind)",
-)
-AUTOENCODER = replace(FLUX_1_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.1")
 OTHERS = ("distilled_guidance_layer.", "double_stream_modulation_", "controlnet_")
 """What names begin with in files of Chroma, Flux.2, and of what steers Flux.1."""
 GRID = LatentGrid(16, 8, FLOW_GRID_STEP)
@@ -46,9 +37,9 @@ FLUX1 = Family(
         transformer_part(
             "imaginairy.published.flux:flux", "FluxTransformer2DModel", STREAMS
         ),
-        AUTOENCODER,
-        CLIP_PART,
-        T5_PART,
+        FLUX_1_AUTOENCODER,
+        CLIP_POOLED,
+        replace(T5, role="text_2", folder="text_encoder_2", vocabulary="tokenizer_2"),
     ),
     condition="imaginairy.families.language_condition:of_flux1",
     grid=GRID,

@@ -40,7 +40,7 @@ FLUX2 = Family(
         transformer_part(
             "imaginairy.published.flux:flux", "Flux2Transformer2DModel", SETTINGS
         ),
-        replace(FLUX_2_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.2"),
+        FLUX_2_AUTOENCODER,
         replace(
             QWEN3,
             usual={"reads": (9, 18, 27), "max_tokens": 512},

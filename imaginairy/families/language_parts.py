@@ -37,6 +37,7 @@ QWEN3 = PartRow(
     usual_vocabulary="qwen3",
     written=QWEN3_WRITTEN,
     encoder="imaginairy.families.language_condition:LanguageEncoder",
+    alone=r"a text encoder (\(Qwen3-4B\)|of Qwen3's kind)",
 )
 """Qwen3; `usual` says after which layers it is read, as `reads`, and `max_tokens`."""
 
@@ -69,6 +70,7 @@ T5 = PartRow(
     usual_vocabulary="t5",
     written=T5_WRITTEN,
     encoder="imaginairy.families.language_condition:LanguageEncoder",
+    alone=r"a text encoder (\(T5-XXL\)|of T5's kind)",
 )
 """The encoder of T5 1.1; `usual` says as `max_tokens` how many are read where those are
 not 512. Numbers of float16 do not hold what it computes."""
@@ -84,5 +86,6 @@ CLIP_POOLED = PartRow(
     vocabulary="tokenizer",
     pooled_only=True,
     written=AS_OPENAI,
+    alone=r"a text encoder (\(CLIP-L\)|of CLIP's kind)",
 )
 """CLIP's text encoder where a text is read as one alone."""

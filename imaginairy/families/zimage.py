@@ -38,12 +38,8 @@ ZIMAGE = Family(
         transformer_part(
             "imaginairy.published.zimage:zimage", "ZImageTransformer2DModel", SETTINGS
         ),
-        replace(FLUX_1_AUTOENCODER, alone=r"an autoencoder \(VAE\) for Flux\.1"),
-        replace(
-            QWEN3,
-            usual={"reads": (-2,), "max_tokens": 512},
-            alone=r"a text encoder (\(Qwen3-4B\)|of Qwen3's kind)",
-        ),
+        FLUX_1_AUTOENCODER,
+        replace(QWEN3, usual={"reads": (-2,), "max_tokens": 512}),
     ),
     condition="imaginairy.families.language_condition:of_zimage",
     grid=LatentGrid(16, 8, FLOW_GRID_STEP),

@@ -40,10 +40,13 @@ def with_parts_beside(path: Path, family: Family, whole: Tensors) -> Tensors:
         return whole
     parts = {"": whole}
     for file, title in _beside(path):
-        for row in lacking:
-            if row.prefix not in parts and re.match(row.alone, title):
-                log.info("%s: its %s is '%s'.", path, row.title, file)
-                parts[row.prefix] = open_weights(file)
+        row = next((row for row in lacking if re.match(row.alone, title)), None)
+        if row is not None:
+            log.info("%s: its %s is '%s'.", path, row.title, file)
+            parts[row.prefix] = open_weights(file)
+            lacking.remove(row)
+        if not lacking:
+            break
     return SideBySide(parts) if len(parts) > 1 else whole
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginairy.networks.layers import Linear
+from imaginairy.networks.tokens import exact_on
 
 
 def configured(config: Callable[..., Any], **sizes: Any) -> Any:
@@ -54,7 +55,8 @@ class Rotary(nn.Module):
 
     def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosines and sines, (batch, n, head_dim), for halves of each head."""
-        channels = torch.arange(0, self.head_dim, 2, device=x.device)
-        waves = self.theta ** (-channels.double() / self.head_dim)
+        exact = exact_on(x.device)
+        channels = torch.arange(0, self.head_dim, 2, device=x.device, dtype=exact)
+        waves = self.theta ** (-channels / self.head_dim)
         angles = (position_ids[..., None] * waves).repeat(1, 1, 2)
         return angles.cos().to(x.dtype), angles.sin().to(x.dtype)

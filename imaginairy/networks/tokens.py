@@ -55,6 +55,11 @@ def waves(numbers: Tensor, dtype: torch.dtype) -> Tensor:
     return sinusoid(numbers, TIME_DIM).to(dtype)
 
 
+def exact_on(device: torch.device) -> torch.dtype:
+    """Return the type of the most digits that a device computes in."""
+    return torch.float32 if device.type in INEXACT else torch.float64
+
+
 def turns(places: Tensor, widths: Sequence[int], theta: float) -> Tensor:
     """Return by how much each pair of channels is turned at places.
 
@@ -67,7 +72,7 @@ def turns(places: Tensor, widths: Sequence[int], theta: float) -> Tensor:
         (..., sum(widths) / 2, 2): cosine and sine, float32.
     """
     device, angles = places.device, []
-    exact = torch.float32 if device.type in INEXACT else torch.float64
+    exact = exact_on(device)
     for axis, width in enumerate(widths):
         numbers = torch.arange(0, width, 2, dtype=exact, device=device)
         angles.append(places[..., axis, None].to(exact) * theta ** (-numbers / width))

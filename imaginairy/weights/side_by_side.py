@@ -30,6 +30,11 @@ class SideBySide(Tensors):
             for start, part in parts.items()
             for name, kind in part.types.items()
         }
+        self.packed = {
+            start + name: how
+            for start, part in parts.items()
+            for name, how in part.packed.items()
+        }
         super().__init__(
             first.origin,
             {name: part.shapes[own] for name, (part, own) in self.lies.items()},

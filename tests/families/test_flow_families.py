@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import BadOptionError, CheckpointError
+from imaginairy.families.family import DENOISER
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.weights.gguf_writing import Laid, write_gguf
 from imaginairy.weights.packed import Packed
@@ -181,6 +182,8 @@ def test_a_transformer_that_is_packed_draws_about_the_same(
     )
     one, two = (np.asarray(each.img, np.float32) for each in (whole, other))
     assert 0 < np.abs(one - two).mean() < 8
+    part = read_checkpoint(file).parts[DENOISER]
+    assert {*part.tensors.packed.values()} == {"Q8_0"}, "as memory is counted"
     assert any(
         isinstance(each, Packed)
         for each in store.get(str(file)).diffusion.network.parameters()
