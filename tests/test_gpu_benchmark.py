@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.gpu import flows, networks
 from benchmarks.gpu.__main__ import main, measured
-from benchmarks.gpu.networks import TINY, operations, unet
-from benchmarks.gpu.plan import Cell, Group, plan
+from benchmarks.gpu.networks import operations
+from benchmarks.gpu.plan import FLOWS, Cell, Group, plan
 from benchmarks.gpu.table import tables
+from benchmarks.gpu.worker import TINY
 from benchmarks.gpu.worker import measured as rows_of
 from tests.support.pretend_device import NAME, plugged_in
 
@@ -26,7 +28,7 @@ CELLS = (
 
 
 @pytest.mark.parametrize("way", ["eager", "walk", "streamed", "decode"])
-@pytest.mark.parametrize("size", TINY)
+@pytest.mark.parametrize("size", networks.TINY)
 def test_our_networks_are_measured(way: str, size: str) -> None:
     """On a strict device; none of what they are asked lies elsewhere."""
     with plugged_in():
@@ -36,8 +38,29 @@ def test_our_networks_are_measured(way: str, size: str) -> None:
     assert ("tflops" in row) == (way != "decode")
 
 
+@pytest.mark.parametrize(
+    ("way", "packed"),
+    [("eager", ""), ("walk", "fp8"), ("streamed", "Q4_K"), ("streamed", "fp8")],
+)
+@pytest.mark.parametrize("size", flows.TINY)
+def test_our_flow_transformers_are_measured(way: str, packed: str, size: str) -> None:
+    """On a strict device, packed weights too, which stay packed on their way there."""
+    with plugged_in("cuda") as device:
+        cell = Cell(size, "ours", way, 2, "float32", "nchw", packed)
+        (row,) = rows_of(cell, TINY[size], torch.device(NAME), 0)
+    assert row["ms"] > 0 and row["tflops"] > 0
+    assert bool(device.recorded) == (way == "walk")
+
+
+@pytest.mark.parametrize("size", flows.TINY)
+def test_their_flow_transformers_are_measured(size: str) -> None:
+    cell = Cell(size, "diffusers", "eager", dtype="bfloat16")
+    (row,) = rows_of(cell, TINY[size], torch.device("cpu"), 0)
+    assert row["ms"] > 0
+
+
 @pytest.mark.parametrize("way", ["eager", "decode"])
-@pytest.mark.parametrize("size", TINY)
+@pytest.mark.parametrize("size", networks.TINY)
 def test_theirs_are_measured(way: str, size: str) -> None:
     (row,) = rows_of(Cell(size, "diffusers", way), TINY[size], torch.device("cpu"), 0)
     assert row["ms"] > 0
@@ -54,10 +77,24 @@ def test_torch_alone_is_measured() -> None:
     assert "No viable backend" in rows["cudnn"]["error"]
 
 
+def test_all_sizes_are_those_of_the_plan() -> None:
+    assert {*flows.SIZES} == {*flows.TINY} == {*FLOWS}
+    names = ("zimage", "klein", "schnell")
+    for name, wanted in zip(names, (6.155, 3.876, 11.891), strict=True):
+        ours, theirs = (
+            sum(
+                weight.numel()
+                for weight in flows.SIZES[name].network(side).parameters()
+            )
+            for side in ("ours", "diffusers")
+        )
+        assert ours == theirs and abs(ours / 1e9 - wanted) < 1e-3
+
+
 @pytest.mark.parametrize("size", TINY)
 def test_both_sides_have_the_same_network(size: str) -> None:
     ours, theirs = (
-        sum(weight.numel() for weight in unet(TINY[size], side).parameters())
+        sum(weight.numel() for weight in TINY[size].network(side).parameters())
         for side in ("ours", "diffusers")
     )
     assert ours == theirs
@@ -102,6 +139,6 @@ def test_the_table_has_both_sides_beside_each_other() -> None:
 
 def test_what_there_is_no_time_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--device", "cpu", "--tiny", "--minutes", "0", "--only", "torch alone"])
-    assert capsys.readouterr().out.count("there was no time left") == 4
+    assert capsys.readouterr().out.count("there was no time left") == 5
     main(["--list"])
     assert capsys.readouterr().out.splitlines() == [group.name for group in plan()]

@@ -24,12 +24,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks gpu")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--minutes", type=float, default=9.5)
-    parser.add_argument("--only", default="", help="a part of the groups' names")
+    parser.add_argument("--only", default="", help="parts of groups' names, by commas")
     parser.add_argument("--json", type=Path, help="a file for all numbers")
     parser.add_argument("--tiny", action="store_true", help="sizes that take no time")
     parser.add_argument("--list", action="store_true", help="name the groups")
     asked = parser.parse_args(arguments)
-    groups = [group for group in plan() if asked.only in group.name]
+    groups = [g for g in plan() if any(p in g.name for p in asked.only.split(","))]
     if asked.list:
         print("\n".join(group.name for group in groups))
         return

@@ -4,14 +4,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 Row = dict[str, Any]
-PICTURES = {"sd15": "Stable Diffusion 1.5, 512 x 512", "sdxl": "XL, 1024 x 1024"}
+PICTURES = {
+    "sd15": "Stable Diffusion 1.5, 512 x 512",
+    "sdxl": "XL, 1024 x 1024",
+    "zimage": "Z-Image-Turbo, 1024 x 1024",
+    "klein": "Flux.2-klein-4B, 1024 x 1024",
+    "schnell": "Flux.1-schnell, 1024 x 1024",
+}
+SAID = ("way", "batch", "dtype", "layout", "packed")
+"""What a line of a table is of."""
 
 
 def tables(rows: Sequence[Row], about: str) -> str:
     """Write everything down: torch alone, then each size, then what went wrong."""
     good = [row for row in rows if "ms" in row]
     rates = {row["dtype"]: row["tflops"] for row in good if row["way"] == "matmul"}
-    parts = [f"{about}; random weights, guidance, medians."]
+    parts = [f"{about}; random weights, medians; with guidance, but for flows."]
     lines = [
         f"| {alone(row)} | {row['tflops']:.0f} | {row['ms']:.3f} |"
         for row in good
@@ -42,23 +50,23 @@ def alone(row: Row) -> str:
 def one_size(title: str, rows: Sequence[Row], rates: dict[str, float]) -> Iterable[str]:
     """Write each way of running in a line, both sides beside each other.
 
-    A time is that of one prediction for all pictures of the batch, with guidance. The
-    ratio is theirs to ours: above 1, we are faster.
+    A time is that of one prediction for all pictures of the batch. The ratio is theirs
+    to ours: above 1, we are faster.
     """
     yield f"| {title} | ours, ms | diffusers, ms | ratio | of the matmul rate | GB |"
     yield "|---|---|---|---|---|---|"
     found: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
-        key = (row["way"], row["batch"], row["dtype"], row["layout"])
+        key = tuple(row.get(part, "") for part in SAID)
         found.setdefault(key, {})[row["side"]] = row
-    for (way, batch, dtype, layout), sides in found.items():
+    for (way, batch, dtype, layout, packed), sides in found.items():
         ours, theirs = sides.get("ours"), sides.get("diffusers")
         ratio = f"{theirs['ms'] / ours['ms']:.2f}" if ours and theirs else ""
         shown = ours or theirs or {}
         rate = rates.get(dtype)
         share = f"{shown['tflops'] / rate:.0%}" if rate and "tflops" in shown else ""
         memory = f"{shown['peak_gb']:.1f}" if "peak_gb" in shown else ""
-        named = f"{way}, batch {batch}, {dtype}, {layout}"
+        named = f"{way}, batch {batch}, {dtype}, {packed or layout}"
         cells = [named, took(ours), took(theirs), ratio, share, memory]
         yield f"| {' | '.join(cells)} |"
 
@@ -70,6 +78,6 @@ def took(row: Row | None) -> str:
 
 def wrong(row: Row) -> str:
     """Say what was not measured, and why."""
-    what = [row["size"], row["side"], row["way"], row.get("kernel"), row["dtype"]]
-    named = " ".join(part for part in what if part)
+    what = (row.get(part) for part in ("size", "side", "way", "kernel", "packed"))
+    named = " ".join(part for part in (*what, row["dtype"]) if part)
     return f"{named}, batch {row['batch']}, {row['layout']}: {row['error']}"

@@ -7,35 +7,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.networks import Size, asked, decoder, inputs, on_device, unet
+from benchmarks.gpu.networks import Size, UNetSize, decoder, on_device
 from benchmarks.gpu.plan import Cell
 from imaginairy.models.placement import Placed
 from imaginairy.replayed import Replayed
 from imaginairy.samplers import get_sampler
-from imaginairy.samplers.denoiser import NetworkDenoiser, guided
-from imaginairy.samplers.discrete import NoiseSchedule
 
 MATRIX = 8192
 TINY_MATRIX = 64
-WALK_STEPS = 20
 Once = Callable[[], Any]
 
 
 def eager(cell: Cell, size: Size, device: torch.device) -> Once:
-    """Ask the UNet as it is."""
-    network = on_device(unet(size, cell.side), cell, device)
-    return asked(cell.side, network, inputs(size, cell, device))
+    """Ask the network as it is."""
+    network = on_device(size.network(cell.side), cell, device)
+    return size.asked(cell.side, network, size.inputs(cell, device))
 
 
 def compiled(cell: Cell, size: Size, device: torch.device) -> Once:
     """Ask what torch.compile makes of it, CUDA graphs included."""
-    network = on_device(unet(size, cell.side), cell, device)
+    network = on_device(size.network(cell.side), cell, device)
     network.compile(mode="max-autotune", dynamic=False)
-    return asked(cell.side, network, inputs(size, cell, device))
+    return size.asked(cell.side, network, size.inputs(cell, device))
 
 
 def graph(cell: Cell, size: Size, device: torch.device) -> Once:
-    """Replay what the UNet did once; this works only where nothing in it waits."""
+    """Replay what the network did once; only where nothing in it waits."""
     once = eager(cell, size, device)
     beside = torch.cuda.Stream()
     beside.wait_stream(torch.cuda.current_stream())
@@ -50,11 +47,16 @@ def graph(cell: Cell, size: Size, device: torch.device) -> Once:
 
 
 def streamed(cell: Cell, size: Size, device: torch.device) -> Once:
-    """Ask the UNet, whose blocks are copied from the host as they compute."""
-    network = on_device(unet(size, cell.side), cell, torch.device("cpu"))
+    """Ask the network, whose blocks are copied from the host as they compute."""
+    network = on_device(size.network(cell.side), cell, device)
+    for layer in network.modules():  # a device is quicker at chance than a host
+        for name, weight in layer._parameters.items():
+            if weight is not None:
+                home = torch.nn.Parameter(weight.detach().cpu(), requires_grad=False)
+                layer._parameters[name] = home
     placed = Placed(device, "streamed")
     placed.add(network, [])
-    once = asked(cell.side, network, inputs(size, cell, device))
+    once = size.asked(cell.side, network, size.inputs(cell, device))
 
     def brought() -> Any:
         placed.bring(network)
@@ -64,21 +66,17 @@ def streamed(cell: Cell, size: Size, device: torch.device) -> Once:
 
 
 def walk(cell: Cell, size: Size, device: torch.device) -> Once:
-    """Walk with a sampler and guidance, as the product does it."""
-    network = on_device(unet(size, cell.side), cell, device)
-    given = inputs(size, cell, device)
-    schedule, sampler = NoiseSchedule(), get_sampler("k_dpmpp_2m")
-    text = given.text[: cell.batch]
-    strength = torch.full((cell.batch, 1, 1, 1), 7.5, device=device)
-    avoid, latents = given.text[cell.batch :], given.latents[: cell.batch].float()
+    """Walk with a sampler, as the product does it."""
+    network = on_device(size.network(cell.side), cell, device)
+    given = size.inputs(cell, device)
+    sampler, latents = get_sampler(size.sampler), given.latents[: cell.batch].float()
 
     def walked() -> Tensor:  # as one picture: what is recorded is of it alone
-        computing = Replayed(network, device)
-        told = NetworkDenoiser(computing, schedule, "noise", text)
+        asked = size.denoiser(Replayed(network, device), given, cell.batch)
         return sampler.walk(
-            guided(told, avoid, strength),
+            asked,
             latents,
-            sampler.levels(schedule, WALK_STEPS),
+            sampler.levels(asked.schedule, size.steps),
             draw_noise=lambda: torch.randn_like(latents),
             on_step=lambda *_: None,
         )
@@ -88,8 +86,9 @@ def walk(cell: Cell, size: Size, device: torch.device) -> Once:
 
 def decode(cell: Cell, size: Size, device: torch.device) -> Once:
     """Turn latents into pictures."""
-    network: Any = on_device(decoder(size, cell.side), cell, device)
-    latents = inputs(size, cell, device).latents[: cell.batch]
+    channels = size.vae if isinstance(size, UNetSize) else ()
+    network: Any = on_device(decoder(channels, cell.side), cell, device)
+    latents = size.inputs(cell, device).latents[: cell.batch]
     if cell.side == "ours":
         return partial(network.decode, latents)
     return lambda: network.decode(latents, return_dict=False)[0]
@@ -117,10 +116,6 @@ WAYS: dict[str, Callable[[Cell, Size, torch.device], Once]] = {
 
 
 def attention_of(size: Size, cell: Cell, device: torch.device) -> tuple[Tensor, ...]:
-    """Return queries, keys and values of the finest level that attends."""
-    level = next(number for number, depths in enumerate(size.unet.down) if any(depths))
-    heads, channels = size.unet.heads[level], size.unet.channels[level]
-    places = (size.latents >> level) ** 2
-    shape = (2 * cell.batch, heads, places, channels // heads)
-    dtype = getattr(torch, cell.dtype)
+    """Return queries, keys and values of those that attend most."""
+    shape, dtype = size.attention(cell), getattr(torch, cell.dtype)
     return tuple(torch.randn(shape, device=device, dtype=dtype) for _ in range(3))

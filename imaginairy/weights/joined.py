@@ -123,7 +123,8 @@ def _of_four_bits(meaning: tuple[float, ...], data: Tensor, largest: Tensor) -> 
 def multiplied(weight: Tensor, scale: Tensor, shape: Shape) -> Packed:
     """Return a weight that is multiplied by one number, or by one a row."""
     rows, row = shape[0], prod(shape[1:])
-    parts = weight.reshape(rows, row), scale.view(-1, 1).expand(rows, 1)
+    each = scale.view(-1, 1).expand(rows, 1).contiguous()  # else it cannot be pinned
+    parts = weight.reshape(rows, row), each
     called = f"scaled {str(weight.dtype).rpartition('.')[2]}"
     return Packed(Packing(called, row, _times), parts, tuple(shape))
 

@@ -94,7 +94,8 @@ class Packed(Tensor):
     ) -> "Packed":
         """Return one with something else made of what its blocks lie in."""
         parts = tuple(map(each, self.parts))
-        return Packed(self.packing, parts, shape or tuple(self.shape), self.dtype)
+        with torch.inference_mode(self.is_inference()):  # as what shares its memory is
+            return Packed(self.packing, parts, shape or tuple(self.shape), self.dtype)
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
@@ -131,6 +132,21 @@ def _moved(packed: Packed, **wanted: Any) -> Tensor:
         return packed.unpacked(dtype).to(device)
     wait = wanted.get("non_blocking", False)
     return packed.like(lambda part: part.to(device, non_blocking=wait))
+
+
+def _to(packed: Packed, *given: Any, **wanted: Any) -> Tensor:
+    """Do what `Tensor.to` does, in whichever words it is asked."""
+    for each in given:
+        if isinstance(each, torch.dtype):
+            wanted["dtype"] = each
+        elif isinstance(each, torch.device):
+            wanted["device"] = each
+        elif isinstance(each, Tensor):
+            wanted |= {"dtype": each.dtype, "device": each.device}
+    stays = wanted.get("device") in (None, packed.device) and not wanted.get("copy")
+    if stays and wanted.get("dtype") in (None, packed.dtype):
+        return packed
+    return _moved(packed, **wanted)
 
 
 def _rows(
@@ -184,10 +200,12 @@ def _looked_up(packed: Tensor, numbers: Tensor, *_: Any, **__: Any) -> Tensor | 
 
 
 _ATEN: Any = torch.ops.aten
-STAYS: dict[Any, Callable[..., Tensor | None]] = {
+STAYS: dict[Any, Callable[..., Tensor | bool | None]] = {
     _ATEN.detach: _same,
     _ATEN.alias: _same,
     _ATEN._to_copy: _moved,
+    _ATEN.to: _to,
+    _ATEN.is_pinned: lambda packed, *_: all(part.is_pinned() for part in packed.parts),
     _ATEN._pin_memory: lambda packed, *_: packed.like(lambda part: part.pin_memory()),
     _ATEN.slice: _rows,
     _ATEN.view: _viewed,

@@ -53,22 +53,35 @@ def test_much_is_unpacked_bit_by_bit() -> None:
     assert (unpacked - many).abs().max() < 0.03
 
 
-def test_rows_shapes_and_places_stay_packed() -> None:
+@pytest.mark.parametrize("inference", [False, True])
+def test_rows_shapes_and_places_stay_packed(inference: bool) -> None:
+    """Also where nothing is learnt, of weights that were loaded before."""
     whole = packed(6, 4, 16)
     plain = whole.unpacked()
+    with torch.inference_mode(inference):
+        stays_packed(whole, plain)
+
+
+def stays_packed(whole: Packed, plain: torch.Tensor) -> None:
     assert whole.nbytes == 6 * 2 * 34 < plain.nbytes / 3
     for ours, wanted in (
         (whole[2:4], plain[2:4]),
         (whole[-1:], plain[-1:]),
         (whole[4:2], plain[4:2]),
-        (whole.reshape(12, 32), plain.reshape(12, 32)),
-        (whole.flatten(1)[1:], plain.flatten(1)[1:]),
+        (whole.view(12, 32), plain.reshape(12, 32)),
+        (whole.view(6, 64)[1:], plain.flatten(1)[1:]),
         (whole.detach().to("cpu"), plain),
+        (whole.to(whole.dtype), plain),
+        (whole.to(plain, copy=True), plain),
+        (whole.cpu(), plain),
         (nn.Parameter(whole, requires_grad=False), plain),
         (torch.empty_like(whole).copy_(whole), plain),
     ):
         assert isinstance(ours, Packed) and ours.shape == wanted.shape
         assert torch.equal(ours.unpacked(), wanted)
+    meta = whole.to("meta")
+    assert isinstance(meta, Packed) and meta.parts[0].is_meta
+    assert not whole.is_pinned()
 
 
 def test_what_is_not_whole_blocks_is_unpacked() -> None:
