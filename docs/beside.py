@@ -1,4 +1,4 @@
-"""Tables of what stands beside the models that generate: their rows."""
+"""Tables of what stands beside the models that generate: their rows, and packings."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,14 @@ from imaginairy.families.table import FAMILIES
 from imaginairy.sources.catalog import MODELS
 from imaginairy.sources.control_rows import CONTROL_ROWS
 from imaginairy.sources.roles import ROLES
-from imaginairy.sources.rows import HubFile, HubRepo, ModelRow, NoWeights, WebFile
+from imaginairy.sources.rows import (
+    HubFile,
+    HubRepo,
+    ModelRow,
+    NoWeights,
+    Packing,
+    WebFile,
+)
 
 HEAD = ("for", "name", "what it is", "licence", "from")
 CONTROLS_HEAD = ("name", "for", "hints", "what it is", "licence", "from")
@@ -22,6 +29,21 @@ def origin(row: ModelRow) -> str:
         case NoWeights():
             return "computed"
     return "comes with the package"
+
+
+def packed(packing: Packing) -> str:
+    """Say where the parts of a packing lie, how large it is and what it is checked by.
+
+    Of each file the start of its SHA-256 is said, where that is known.
+    """
+    if isinstance(packing.lies, HubRepo):
+        return f"the repository `{packing.lies.repo}`, as a folder"
+    parts = (
+        f"`{file.repo}`: `{file.path.rpartition('/')[2]}`"
+        + (f" (SHA-256 `{file.sha256[:12]}...`)" if file.sha256 else "")
+        for file in packing.lies
+    )
+    return f"{sum(packing.sizes) / 1e9:.1f} GB: {', '.join(parts)}"
 
 
 def others(*roles: str) -> Iterator[tuple[str, ...]]:

@@ -41,6 +41,7 @@ from imaginairy.sources.rows import (
     DrawingDefaults,
     HubFile,
     HubRepo,
+    Packings,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -161,6 +162,8 @@ def model_details() -> str:
                     ("size", f"{file.size:,} bytes" if file.size else "not stated"),
                     ("SHA-256", f"`{file.sha256}`" if file.sha256 else "not stated"),
                 ]
+            case Packings(choices):
+                rows += [(f"`:{each.name}`", beside.packed(each)) for each in choices]
             case HubRepo() as repo:
                 rows.append(("repository", f"`{repo.repo}`, as a folder"))
             case BundledFolder() as folder:

@@ -110,6 +110,8 @@ class DeviceKind:
     half precision; as measured."""
     free: Callable[[torch.device], int | None] = lambda _: memory()[0]
     """Tells how much of its memory can still be taken; None where nobody says."""
+    own: Callable[[torch.device], int | None] = lambda _: None
+    """Tells how much memory it has of its own; None where it uses the machine's."""
     let_go: Callable[[], None] = lambda: None
     """Gives back memory that torch keeps for later."""
     runs_ahead: bool = False
@@ -161,6 +163,7 @@ DEVICES = {
             learns=lambda: _bfloat16_of_cuda(),
             half_format=torch.channels_last,
             free=_free_of_cuda,
+            own=lambda device: torch.cuda.mem_get_info(device)[1],
             let_go=lambda: torch.cuda.empty_cache(),
             runs_ahead=True,
             receives_ahead=True,

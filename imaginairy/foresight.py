@@ -294,7 +294,9 @@ class Foresight:
         for row in self.glance.rows.values():
             place = on_disk(row)
             size = size_of(row, place)
-            yield told_of(row.name, row.role, size, place, source_of(row))
+            told = told_of(row.name, row.role, size, place, source_of(row))
+            chosen = getattr(row.weights, "chosen", "")
+            yield told | ({"packing": chosen} if chosen and not place else {})
         for file in self.glance.vocabularies:
             origin = f"{constants.ENDPOINT}/{file.repo}"
             yield told_of(file.path, "vocabulary", file.size, None, origin)

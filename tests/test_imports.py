@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "said": {"errors", "log", "whole_files"},
     "sources.own_default": {"whole_files"},
     "sources": {"addresses", "errors", "families", "kinds", "said", "sources", "urls"}
-    | {"whole_files"},
+    | {"memory", "whole_files"},
     "models": {
         "models",
         "adapters",

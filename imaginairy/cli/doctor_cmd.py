@@ -14,6 +14,7 @@ from typing import Literal
 import click
 
 from imaginairy.cli.columns import columns, readable, wrapped
+from imaginairy.cli.model_page import taken_here
 from imaginairy.cli.run import reporting_errors, say
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import BadOptionError, ImaginairyError
@@ -23,7 +24,13 @@ from imaginairy.printable import printable
 from imaginairy.sources.catalog import MODELS, find
 from imaginairy.sources.own_default import own_default
 from imaginairy.sources.roles import CONTROL, DEFAULT_MODEL, DRAWS, ROLES
-from imaginairy.sources.rows import BundledFolder, HubFile, LocalPath, NoWeights
+from imaginairy.sources.rows import (
+    BundledFolder,
+    HubFile,
+    LocalPath,
+    NoWeights,
+    Packings,
+)
 from imaginairy.version import __version__
 
 ROOM_TO_DRAW = 6e9
@@ -261,6 +268,10 @@ def models_check() -> Iterator[Finding]:
                 )
             case BundledFolder() as bundled:
                 yield _bundled(spec.name, bundled.path)
+            case Packings() if not on_disk(spec):
+                packed = taken_here(spec)
+                what = f"{spec.name} is fetched when first used. {packed}"
+                yield Finding("ok", what)
             case HubFile() as file:
                 yield _fetched(spec.name, file, on_disk(spec))
             case _:

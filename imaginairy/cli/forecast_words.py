@@ -51,7 +51,8 @@ def model_line(model: dict[str, Any]) -> str:
     if model["path"]:
         return f"{model['name']}{size}, at {model['path']}"
     if model["origin"]:
-        return f"{model['name']}{size}, fetched from {model['origin']}"
+        packing = f". {model['packing']}" if model.get("packing") else ""
+        return f"{model['name']}{size}, fetched from {model['origin']}{packing}"
     return f"{model['name']}, which has no weights"
 
 

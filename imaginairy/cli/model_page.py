@@ -8,11 +8,27 @@ from typing import Any
 
 from imaginairy.cli.columns import readable
 from imaginairy.families.table import FAMILIES
+from imaginairy.memory import wants_low_memory
 from imaginairy.sources.catalog import MODELS, find
-from imaginairy.sources.fetch import on_disk, own_folder, size_of, source_of
+from imaginairy.sources.fetch import (
+    on_disk,
+    own_folder,
+    packed_here,
+    packed_on_disk,
+    size_of,
+    source_of,
+)
 from imaginairy.sources.locate import locate
+from imaginairy.sources.packings import Room, range_of, room_of_machine
 from imaginairy.sources.roles import CONTROL, DRAWS, ROLES
-from imaginairy.sources.rows import BundledFolder, ControlRow, ModelRow, NoWeights
+from imaginairy.sources.rows import (
+    BundledFolder,
+    ControlRow,
+    ModelRow,
+    NoWeights,
+    Packing,
+    Packings,
+)
 
 WIDEST = 88
 LABEL = 14
@@ -77,6 +93,12 @@ def plain_facts(spec: ModelRow) -> dict[str, Any]:
         }
     if isinstance(spec, ControlRow):
         facts |= control_facts(spec)
+    if isinstance(spec.weights, Packings):
+        here = packed_on_disk(spec)
+        facts["packings"] = [
+            {"name": x.name, "size": sum(x.sizes), "here": x in here}
+            for x in spec.weights.choices
+        ]
     return facts
 
 
@@ -124,15 +146,51 @@ def facts_of(spec: ModelRow) -> dict[str, str]:
     if isinstance(spec, ControlRow):
         facts["hints"] = ", ".join(spec.hints)
     origin = "" if place is None else source_of(spec)
-    return {**facts, "where it lies": where(spec, place), "origin": origin}
+    lies = {"where it lies": where(spec, place), "origin": origin}
+    return facts | packings_of(spec) | lies
+
+
+def packings_of(spec: ModelRow) -> dict[str, str]:
+    """Say in which packings a model comes, and which is taken here."""
+    if not isinstance(spec.weights, Packings):
+        return {}
+    here = packed_on_disk(spec)
+    each = (
+        f"{spec.name}:{packing.name} ({readable(sum(packing.sizes))}"
+        f"{', on this machine' if packing in here else ''})"
+        for packing in spec.weights.choices
+    )
+    return {"packings": ", ".join(each), "taken here": taken_here(spec)}
+
+
+def taken_here(spec: ModelRow) -> str:
+    """Say which packing of a model is taken on this machine, and why."""
+    packed = packed_here(spec, room_here()).weights
+    return packed.chosen if isinstance(packed, Packing) else ""
 
 
 def size_and_place(spec: ModelRow) -> tuple[str, str]:
     """Return how large a model is, and whether it is on this machine."""
     place = on_disk(spec)
+    if place is None and isinstance(spec.weights, Packings):
+        return range_of(spec.weights), "no"
     size = size_of(spec, place)
     here = "bundled" if isinstance(spec.weights, BundledFolder) else "yes"
     return readable(size) if size else "?", here if place else "no"
+
+
+def room_here() -> Room:
+    """Return the memory of what images are generated on here.
+
+    Where torch does not work it is that of the machine.
+    """
+    try:
+        from imaginairy.device import choose_device
+        from imaginairy.models.room import room_of
+
+        return room_of(choose_device(), little=wants_low_memory())
+    except Exception:  # whatever a broken build raises
+        return room_of_machine()
 
 
 def control_facts(row: ControlRow) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A model taken apart: of which family, whose tensors, what settings."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -79,7 +79,11 @@ class Checkpoint:
 
 
 def read_checkpoint(
-    path: Path, *, half: bool = False, known: Settings | None = None
+    path: Path,
+    *,
+    half: bool = False,
+    known: Settings | None = None,
+    beside: Sequence[Path] = (),
 ) -> Checkpoint:
     """Open a model in a single file, or in a folder in the diffusers layout.
 
@@ -87,6 +91,7 @@ def read_checkpoint(
         half: prefer the fp16 files where a folder holds both.
         known: of its noise, where it does not say so itself; as in
             `scheduler_config.json`.
+        beside: files of the parts that a single file lacks.
 
     Raises:
         CheckpointError: the path holds no model of a family that is known, or a broken
@@ -94,18 +99,21 @@ def read_checkpoint(
     """
     if path.is_dir():
         return read_folder(ModelFolder(path, half=half), known)
-    return read_opened(path, open_weights(path), known)
+    return read_opened(path, open_weights(path), known, beside)
 
 
 def read_opened(
-    path: Path, opened: Tensors, known: Settings | None = None
+    path: Path,
+    opened: Tensors,
+    known: Settings | None = None,
+    beside: Sequence[Path] = (),
 ) -> Checkpoint:
     """Tell the parts of a model in a single file that is open."""
     family, whole, outside = family_of_file(opened)
     if family is None:
         raise CheckpointError(why_no_file(path, opened))
     try:
-        return _read_as(family, path, whole, outside, known or {})
+        return _read_as(family, path, whole, outside, known or {}, beside)
     except CheckpointError as error:
         if like := resembles(family, whole):
             raise CheckpointError(refused_as(path, like)) from error
@@ -113,10 +121,15 @@ def read_opened(
 
 
 def _read_as(
-    family: Family, path: Path, whole: Tensors, outside: list[str], known: Settings
+    family: Family,
+    path: Path,
+    whole: Tensors,
+    outside: list[str],
+    known: Settings,
+    beside: Sequence[Path],
 ) -> Checkpoint:
     refuse_named(path, family, whole)
-    whole = with_parts_beside(path, family, whole)
+    whole = with_parts_beside(path, family, whole, beside)
     refuse_lacking(path, family, whole)
     leave_aside(path, outside)
     prefixes = tuple(row.prefix for row in family.parts)

@@ -16,12 +16,20 @@ from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.roles import DRAWS, VAE
-from imaginairy.sources.rows import HubFile, HubRepo, ModelRow, WebFile
+from imaginairy.sources.rows import (
+    HubFile,
+    HubRepo,
+    ModelRow,
+    Packing,
+    Packings,
+    WebFile,
+)
 
 
 def is_to_fetch(row: ModelRow) -> bool:
     """Tell whether a model is to be fetched before it can be used."""
-    return isinstance(row.weights, HubFile | HubRepo | WebFile) and not on_disk(row)
+    fetched = HubFile | HubRepo | WebFile | Packing | Packings
+    return isinstance(row.weights, fetched) and not on_disk(row)
 
 
 class Glance(Weightless):
@@ -67,7 +75,7 @@ class Glance(Weightless):
         if not is_to_fetch(row):
             checkpoint = self._opened(row)
             family, own = checkpoint.family, checkpoint.vocabularies
-        elif not isinstance(row.weights, HubFile):
+        elif not isinstance(getattr(row.weights, "lies", row.weights), HubFile | tuple):
             return  # a repository has its own
         for text in family.texts if family else ():
             if text.role not in own and text.usual_vocabulary:

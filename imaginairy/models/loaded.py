@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from torch import nn
 
 from imaginairy.models.drawing import DrawingModel
-from imaginairy.models.words import KnownWords
+from imaginairy.models.words import KnownWords, read_words
 from imaginairy.sources.checksum import Checksum
+from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.weightfile import Tensors
 
@@ -34,6 +36,15 @@ class LoadedModel:
         """What it is called where something goes wrong, but for the outer quotes."""
         with_vae = f"' with the VAE '{self.vae.name}" if self.vae else ""
         return f"{self.spec.name}{with_vae}"
+
+    @classmethod
+    def made_of(
+        cls, spec: ModelRow, diffusion: DrawingModel, files: tuple[Path, ...]
+    ) -> "LoadedModel":
+        """Return a model with what its files and its folder say of it."""
+        folder = own_folder(spec)
+        words = read_words(folder) if folder else None
+        return cls(spec, diffusion, Checksum(files), words)
 
     def decoding(self, network: nn.Module, source: Tensors) -> "LoadedModel":
         """Return the same with a tiny VAE that decodes in place of the autoencoder.

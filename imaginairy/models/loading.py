@@ -34,7 +34,7 @@ from imaginairy.models.placement import (
 )
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
-from imaginairy.sources.fetch import fetch
+from imaginairy.sources.fetch import fetch, other_parts, packed_here
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
@@ -230,7 +230,10 @@ def opened(spec: ModelRow, *, half: bool = False) -> Checkpoint:
         DownloadError: it could not be fetched.
     """
     if not spec.over:
-        return read_checkpoint(fetch(spec, half=half), half=half, known=spec.says)
+        spec = packed_here(spec)
+        path = fetch(spec, half=half)
+        beside = other_parts(spec)
+        return read_checkpoint(path, half=half, known=spec.says, beside=beside)
     base = opened(locate(DRAWS, spec.over), half=half)
     return over(base, fetch(spec, half=half), spec.says, half=half)
 

@@ -1,7 +1,8 @@
 """The parts of a model whose transformer lies alone in its file: in files beside it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
@@ -28,21 +29,24 @@ def below_prefix(whole: Tensors, row: PartRow) -> Tensors:
     return SideBySide({row.prefix: whole.below(start) if start else whole})
 
 
-def with_parts_beside(path: Path, family: Family, whole: Tensors) -> Tensors:
+def with_parts_beside(
+    path: Path, family: Family, whole: Tensors, given: Sequence[Path] = ()
+) -> Tensors:
     """Return a model of a file with the parts that it lacks, as far as they lie beside.
 
-    Each is the first file that holds such a part alone, in the folder of the file, then
-    in the folders beside that.
+    Each is the first file that holds such a part alone: of those that are given, in the
+    folder of the file, then in the folders beside that.
     """
     header = Header(whole.shapes.copy)
     lacking = [row for row in family.parts if row.alone and not header.has(row.prefix)]
     if not lacking:
         return whole
     parts = {"": whole}
-    for file, title in _beside(path):
+    for file, title in chain(_told(given), _beside(path)):
         row = next((row for row in lacking if re.match(row.alone, title)), None)
         if row is not None:
-            log.info("%s: its %s is '%s'.", path, row.title, file)
+            if file not in given:
+                log.info("%s: its %s is '%s'.", path, row.title, file)
             parts[row.prefix] = open_weights(file)
             lacking.remove(row)
         if not lacking:
@@ -55,12 +59,17 @@ def _beside(path: Path) -> Iterator[tuple[Path, str]]:
     here = path.parent
     for folder in (here, *(here.parent / name for name in SHELVES)):
         files = sorted(folder.iterdir()) if folder.is_dir() else []
-        for file in files:
-            if file.suffix.lower() not in ENDINGS or file == path:
-                continue
-            try:
-                hollow = open_weights(file, hollow=True)
-            except CheckpointError:  # it is another thing, which is no matter here
-                continue
-            if known := known_as(Header(hollow.shapes.copy)):
-                yield file, known.title
+        yield from _told(
+            file for file in files if file.suffix.lower() in ENDINGS and file != path
+        )
+
+
+def _told(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield files of weights, and what each of them is."""
+    for file in files:
+        try:
+            hollow = open_weights(file, hollow=True)
+        except CheckpointError:  # it is another thing, which is no matter here
+            continue
+        if known := known_as(Header(hollow.shapes.copy)):
+            yield file, known.title

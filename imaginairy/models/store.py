@@ -40,12 +40,10 @@ from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loaders import LOADERS
 from imaginairy.models.loading import load, opened
 from imaginairy.models.own_defaults import with_asked_defaults, with_own_defaults
+from imaginairy.models.room import packed_for
 from imaginairy.models.vae import load_vae, with_vae
-from imaginairy.models.words import read_words
 from imaginairy.precision import Precision, usual_precision
 from imaginairy.said import Told
-from imaginairy.sources.checksum import Checksum
-from imaginairy.sources.fetch import own_folder
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
@@ -157,7 +155,8 @@ class ModelStore:
         unnamed = own_default() if role == DRAWS else None
         key = role, unnamed if name is None else named(name)
         if key not in self._located:
-            row = with_own_defaults(locate(role, name))
+            found = packed_for(locate(role, name), self.device, little=self.low_memory)
+            row = with_own_defaults(found)
             # By its own name, as an order has it, it is the same and stays loaded.
             self._located[key] = self._located.setdefault((role, row.name), row)
         return self._located[key]
@@ -278,10 +277,7 @@ class ModelStore:
                 log.info(
                     "%s is taken for %s: by default %s.", row.name, row.taken_for, does
                 )
-            folder = own_folder(row)
-            words = read_words(folder) if folder else None
-            digest = Checksum(files)
-            return LoadedModel(row, diffusion, digest, words)
+            return LoadedModel.made_of(row, diffusion, files)
 
     def _opened(self, row: ModelRow) -> Checkpoint:
         return opened(row, half=self.dtype != torch.float32)

@@ -14,6 +14,7 @@ from imaginairy.sources.rows import (
     HubFile,
     HubRepo,
     ModelRow,
+    Packing,
 )
 
 BUNDLED, OWN = "imaginairy", "local"
@@ -54,6 +55,8 @@ def model_told(name: str, row: ModelRow, since: int) -> dict[str, Any]:
     match row.weights:
         case HubFile() | HubRepo():
             owner = row.weights.repo.partition("/")[0]
+        case Packing() as packing:
+            owner = packing.places[0].repo.partition("/")[0]
         case BundledFolder():
             owner = BUNDLED
         case _:

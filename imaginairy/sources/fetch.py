@@ -1,12 +1,15 @@
 """Where a model lies on this machine, fetched there if need be."""
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError, UnknownModelError
 from imaginairy.sources import hub, web
 from imaginairy.sources.from_address import cached_from, fetch_from
 from imaginairy.sources.layouts import BUNDLED_WEIGHTS, CONFIG, MODEL_INDEX
+from imaginairy.sources.packings import Room, room_of_machine, settled
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import (
     Address,
@@ -16,10 +19,49 @@ from imaginairy.sources.rows import (
     LocalPath,
     ModelRow,
     NoWeights,
+    Packing,
+    Packings,
     WebFile,
 )
 from imaginairy.sources.shelves import OF_ROLE
 from imaginairy.urls import without_secrets
+
+logger = logging.getLogger("imaginairy")
+
+
+def packed_here(row: ModelRow, room: Room | None = None) -> ModelRow:
+    """Return a model in the packing that is taken of it; others as they are.
+
+    Where one does not fit that is on this machine, and the hub is out of reach, it is
+    taken all the same.
+
+    Args:
+        room: the memory that it has to fit in; None for this machine's own.
+    """
+    if not isinstance(row.weights, Packings):
+        return row
+    here = packed_on_disk(row)
+    room = room_of_machine() if room is None else room
+    best = settled(row, room, here)
+    if not here or on_disk(best) or not hub.unreachable_reason():
+        return best
+    return settled(replace(row, weights=Packings(here)), room, here)
+
+
+def packed_on_disk(row: ModelRow) -> tuple[Packing, ...]:
+    """Return the packings of a model that are on this machine, the best first."""
+    packings = row.weights.choices if isinstance(row.weights, Packings) else ()
+    return tuple(each for each in packings if on_disk(replace(row, weights=each)))
+
+
+def other_parts(row: ModelRow) -> tuple[Path, ...]:
+    """Return the files of the other parts of a model that was fetched.
+
+    There are none of a model that lies in one place.
+    """
+    if isinstance(row.weights, Packing) and isinstance(row.weights.lies, tuple):
+        return tuple(filter(None, map(hub.cached, row.weights.lies[1:])))
+    return ()
 
 
 def on_disk(row: ModelRow) -> Path | None:
@@ -38,6 +80,11 @@ def on_disk(row: ModelRow) -> Path | None:
             return cached_from(url, OF_ROLE[row.role].fetched)
         case NoWeights():
             return None
+        case Packing() as packing:
+            return _packing_on_disk(row, packing)
+        case Packings():
+            here = packed_on_disk(row)
+            return on_disk(replace(row, weights=here[0])) if here else None
         case BundledFolder() | LocalPath() as place:
             path = place.path
             if ROLES[row.role].is_file and isinstance(place, BundledFolder):
@@ -61,11 +108,15 @@ def fetch(row: ModelRow, *, half: bool = False) -> Path:
     role = ROLES[row.role]
     match row.weights:
         case HubRepo() as repo:
-            files = hub.repo_files(repo.repo, repo.revision)
-            wanted = _chosen(row, repo, files, half=half)
-            sums = dict(repo.sha256)
-            folder = hub.fetch_many(repo.repo, wanted, repo.revision, sums)
-            return _whole(folder, wanted)
+            return _repo_fetched(row, repo, half=half)
+        case Packings():
+            return fetch(packed_here(row), half=half)
+        case Packing() as packing:
+            if packing.chosen:
+                logger.info("%s", packing.chosen)
+            if isinstance(packing.lies, HubRepo):
+                return _repo_fetched(row, packing.lies, half=half)
+            return [hub.fetch(file) for file in packing.lies[::-1]][-1]
         case HubFile() as file:
             return hub.fetch(file)
         case WebFile() as file:
@@ -87,7 +138,7 @@ def fetch(row: ModelRow, *, half: bool = False) -> Path:
 def own_folder(row: ModelRow) -> Path | None:
     """Return the folder that is a model's own, on this machine; None without one."""
     match row.weights:
-        case HubRepo() as repo:
+        case (HubRepo() as repo) | Packing(lies=HubRepo() as repo):
             return hub.cached_snapshot(repo.repo, repo.revision)
         case BundledFolder() | LocalPath() as place:
             return place.path if place.path.is_dir() else None
@@ -95,7 +146,12 @@ def own_folder(row: ModelRow) -> Path | None:
 
 
 def size_of(row: ModelRow, place: Path | None) -> int | None:
-    """Return the bytes of a model that lies at a place, or that are to be fetched."""
+    """Return the bytes of a model that lies at a place, or that are to be fetched.
+
+    Of what comes in several packings they are those of the best that is here.
+    """
+    for packing in packed_on_disk(row):
+        return sum(packing.sizes)
     if row.size is not None or place is None:
         return row.size
     files = [place] if place.is_file() else place.rglob("*")
@@ -113,7 +169,29 @@ def source_of(row: ModelRow) -> str:
             return without_secrets(url)
         case HubFile() | HubRepo() as there:
             return f"{constants.ENDPOINT}/{there.repo}"
+        case Packings():
+            return source_of(packed_here(row))
+        case Packing() as packing:
+            repos = dict.fromkeys(
+                f"{constants.ENDPOINT}/{each.repo}" for each in packing.places
+            )
+            return " and ".join(repos)
     return ""
+
+
+def _packing_on_disk(row: ModelRow, packing: Packing) -> Path | None:
+    if isinstance(packing.lies, HubRepo):
+        place = _repo_on_disk(row, packing.lies)
+        return place if place and place.is_dir() else None
+    there = [hub.cached(file) for file in packing.lies]
+    return there[0] if all(there) else None
+
+
+def _repo_fetched(row: ModelRow, repo: HubRepo, *, half: bool) -> Path:
+    files = hub.repo_files(repo.repo, repo.revision)
+    wanted = _chosen(row, repo, files, half=half)
+    sums = dict(repo.sha256)
+    return _whole(hub.fetch_many(repo.repo, wanted, repo.revision, sums), wanted)
 
 
 def _repo_on_disk(row: ModelRow, repo: HubRepo) -> Path | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from imaginairy.errors import UnknownModelError
 from imaginairy.sources import hub, image_prompts
 from imaginairy.sources.adapters import named_in_folders
-from imaginairy.sources.catalog import MODELS
+from imaginairy.sources.catalog import MODELS, packed_as
 from imaginairy.sources.controls import control_on_disk, lying
 from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.locate import existing
@@ -25,8 +25,11 @@ def here(name: str) -> tuple[Path, str | None]:
     Raises:
         UnknownModelError: nothing goes by that name, or it is not on this machine.
     """
-    for row in MODELS:
-        if name.lower() in (row.name, *row.aliases):
+    base, colon, packing = name.lower().partition(":")
+    for listed in MODELS:
+        if base in (listed.name, *listed.aliases) and (
+            row := packed_as(listed, packing) if colon else listed
+        ):
             place = on_disk(row)
             if place is None and isinstance(row, ControlRow):
                 place = control_on_disk(lying(row))

@@ -19,6 +19,8 @@ class HubFile:
     size: int | None = None
     """Bytes, where known."""
     sha256: str | None = None
+    about: int = 0
+    """Bytes, where they are not known to the last one; of these nothing is checked."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,50 @@ class NoWeights:
     """Nothing: a formula, which learnt nothing and lies nowhere."""
 
 
+@dataclass(frozen=True)
+class Packing:
+    """The weights of a model packed in one way, in the files of its parts."""
+
+    name: str
+    """How it is asked for, behind the name of the model: `q8_0`."""
+    lies: tuple[HubFile, ...] | HubRepo
+    """The network that draws first, then the other parts; or all of them as a folder,
+    which is taken where it is here or asked for, as it is larger than need be."""
+    about: tuple[int, ...] = ()
+    """Bytes of the parts of a folder."""
+    chosen: str = ""
+    """Why it was chosen, in a sentence; nothing where it was asked for."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The bytes of each part, as well as they are known."""
+        if isinstance(self.lies, HubRepo):
+            return self.about
+        return tuple(file.size or file.about for file in self.lies)
+
+    @property
+    def places(self) -> tuple[HubFile | HubRepo, ...]:
+        """Where its parts lie."""
+        return self.lies if isinstance(self.lies, tuple) else (self.lies,)
+
+    @property
+    def title(self) -> str:
+        """What it is called in sentences."""
+        return self.name.upper() if self.name.startswith("q") else self.name
+
+
+@dataclass(frozen=True)
+class Packings:
+    """The weights of a model packed in several ways, of which one is taken."""
+
+    choices: tuple[Packing, ...]
+    """The best first."""
+
+
 Place: TypeAlias = (
     HubFile | HubRepo | WebFile | Address | LocalPath | BundledFolder | NoWeights
-)
+    | Packing | Packings
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,8 +198,12 @@ class ModelRow:
     @property
     def size(self) -> int | None:
         """Bytes that are fetched, where that is known."""
-        file = self.weights
-        return file.size if isinstance(file, HubFile | WebFile) else None
+        match self.weights:
+            case HubFile() | WebFile() as file:
+                return file.size
+            case Packing() as packing:
+                return sum(packing.sizes) or None
+        return None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.family import DENOISER
 from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.models.loading import opened
+from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.rows import HubFile, ModelRow, Packing, Packings
 from imaginairy.weights.gguf_writing import Laid, write_gguf
 from imaginairy.weights.packed import Packed
 from imaginairy.weights.packing import to_q8_0
@@ -24,6 +27,8 @@ from tests.support import tiny_flow
 from tests.support.beside_diffusers import Last
 from tests.support.flow_names import its_authors
 from tests.support.golden import assert_close
+from tests.support.hub_client import Client
+from tests.support.hub_server import HubServer, Repo
 from tests.support.renamed import Named
 
 pytestmark = pytest.mark.filterwarnings(
@@ -156,6 +161,25 @@ def test_pictures_are_theirs_from_folders_and_from_files_beside_each_other(
     assert_close(others, latents, 1e-5)
     for result in (of_folder, of_files):
         assert_same(result.img, theirs)
+
+
+def test_parts_of_a_packing_lie_in_repositories(model: Model, tmp_path: Path) -> None:
+    """No part is beside another in the cache of the hub."""
+    split = model.file.parent
+    repos = {
+        f"some/{name}": Repo({f"{name}.safetensors": content})
+        for name in ("transformer", *model.kind.parts)
+        for content in [(split / f"{name}.safetensors").read_bytes()]
+    }
+    lies = tuple(HubFile(repo, next(iter(held.files))) for repo, held in repos.items())
+    packing = Packings((Packing("bf16", lies),))
+    row = ModelRow(DRAWS, "x", "x", packing, "MIT", family=model.kind.family)
+    with HubServer(repos) as hub, Client(tmp_path, hub.url).here():
+        checkpoint = opened(row)
+        assert len(hub.downloads()) == len(lies)
+    assert {*checkpoint.parts} == {part.role for part in checkpoint.family.parts}
+    held = {file.stem for file in checkpoint.weight_files}
+    assert held == {"transformer", *model.kind.parts}
 
 
 def test_prompts_of_any_length_share_a_batch(store: ModelStore, model: Model) -> None:
