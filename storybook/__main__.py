@@ -62,6 +62,14 @@ STAGES = {
     "face-steering": "faces.restorer:train_steering",
     "faces-export": "faces.restorer:export",
     "faces-report": "reports.faces:report",
+    "flow-tokenizer": "flow.vocabulary:train",
+    "flow-texts": "flow.scenes:write_texts",
+    "flow-autoencoder": "flow.autoencoder:train",
+    "flow-latents": "flow.scenes:encode_cache",
+    "flow": "flow.train:train",
+    "flow-steps": "flow.fewer_steps:train",
+    "flow-export": "flow.export:export",
+    "flow-report": "reports.flow:report",
 }
 """The function of each, in the order of all. It is imported when it runs, so that no
 process that shares in a stage reads in what the others need.

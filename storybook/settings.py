@@ -24,6 +24,8 @@ from imaginairy.networks.enhancer_config import (
     FaceFinderConfig,
     SRVGGConfig,
 )
+from imaginairy.networks.qwen3_text import Qwen3TextConfig
+from imaginairy.networks.zimage import ZImageConfig
 
 REHEARSES = "STORYBOOK_REHEARSES"
 """The variable of the environment that says so to all processes."""
@@ -335,3 +337,70 @@ TRAIN_CODES = schedule(
 TRAIN_STEERING = schedule(
     steps=2_400, batch=4, rate=4e-4, warm_up=100, ema=0.995, gpu=(5_000, 16)
 )
+
+FLOW_DATA = DATA.parent / "storybook_flow"
+"""Where the finished flow transformer goes."""
+FLOW_CAPTIONS = 2 if REHEARSAL else 16
+"""Captions written of each picture, half of them plain."""
+FLOW_LENGTHS = (32, 64)
+"""Tokens of short and of long texts, with what stands around them."""
+FLOW_LONG = 0.25
+"""Share of the captions that may be long."""
+FLOW_VOCABULARY = 2_400
+"""Tokens, without the special ones."""
+FLOW_AUTOENCODER = AutoencoderConfig(
+    channels=(32, 64, 96, 96),
+    blocks_per_level=1,
+    latent_channels=16,
+    quantises=False,
+    middle_attention=False,
+    norm_groups=16,
+)
+FLOW_KL_WEIGHT = 2e-3
+"""So high that channels which say little fall silent."""
+FLOW_TEXT = Qwen3TextConfig(
+    vocab_size=FLOW_VOCABULARY + 26,
+    token_width=160,
+    heads=5,
+    key_heads=1,
+    head_dim=32,
+    mlp_width=448,
+    reads=(4, 5),
+    max_tokens=FLOW_LENGTHS[-1],
+)
+"""After 4 layers the transformer reads it; after the last it says what it foresees."""
+FLOW = ZImageConfig(
+    in_channels=16,
+    width=288,
+    heads=6,
+    layers=6,
+    refiners=1,
+    context_dim=FLOW_TEXT.token_width,
+    thought=768,
+    axes=(16, 16, 16),
+)
+FLOW_SHIFT = 3.0
+"""As Z-Image's, of the levels that are drawn at."""
+TRAIN_FLOW_AUTOENCODER = schedule(
+    steps=6_000, batch=16, rate=9e-4, warm_up=100, ema=0.99, gpu=(4_000, 96), muon=True
+)
+TRAIN_FLOW = schedule(
+    steps=40_000,
+    batch=16,
+    rate=1.2e-3,
+    warm_up=300,
+    ema=0.9995,
+    gpu=(14_000, 768),
+    muon=True,
+)
+FLOW_TWINS = max(1, TRAIN_FLOW.batch // 6)
+"""Pairs that are told apart beside a batch."""
+FLOW_LEVELS = (0.4, 1.2)
+"""Mean and deviation of the logit of the levels of noise that are learnt at."""
+TRAIN_FLOW_STEPS = schedule(
+    steps=3_000, batch=16, rate=5e-4, warm_up=50, ema=0.995, gpu=(1_500, 512), muon=True
+)
+FLOW_STEPS = 8
+"""Steps that it draws in when it has learnt to take few."""
+FLOW_GUIDANCE = 3.0
+"""The guidance scale that it has learnt to do without."""

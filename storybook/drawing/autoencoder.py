@@ -113,19 +113,23 @@ def random_crops(
 
 
 def reconstruction_loss(
-    model: Autoencoder, crops: Tensor, generator: Generator
+    model: Autoencoder,
+    crops: Tensor,
+    generator: Generator,
+    kl_weight: float = settings.KL_WEIGHT,
 ) -> tuple[Tensor, Figures]:
     """Compare pixels and their differences, and keep the latents near a Gaussian."""
     with mixed(crops.device):
         moments = model.encode(crops).float()
-    noise = torch.randn(moments[:, :4].shape, generator=generator).to(crops.device)
+    half = moments.chunk(2, dim=1)[0]
+    noise = torch.randn(half.shape, generator=generator).to(crops.device)
     latents = sample_latents(moments, noise)
     with mixed(crops.device):
         drawn = model.decode(latents).float()
     mean, log_variance = moments.chunk(2, dim=1)
     log_variance = log_variance.clamp(-30, 10)
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    loss = picture_error(drawn, crops) + settings.KL_WEIGHT * kl
+    loss = picture_error(drawn, crops) + kl_weight * kl
     return loss, {"loss": loss.item(), "kl": kl.item()}
 
 
@@ -160,14 +164,14 @@ def psnr(wanted: np.ndarray, drawn: np.ndarray) -> float:
     return float((10 * np.log10(255**2 / (error**2).mean(axis=1))).mean())
 
 
-def save_sheet(wanted: np.ndarray, drawn: np.ndarray) -> None:
+def save_sheet(wanted: np.ndarray, drawn: np.ndarray, name: str = NAME) -> None:
     """Save pictures over their reconstructions, eight a row."""
     rows = []
     for i in range(0, len(wanted), 8):
         rows += [
             np.concatenate(list(part[i : i + 8]), axis=1) for part in (wanted, drawn)
         ]
-    Image.fromarray(np.concatenate(rows)).save(settings.STATE / "autoencoder.png")
+    Image.fromarray(np.concatenate(rows)).save(settings.STATE / f"{name}.png")
 
 
 def load_autoencoder() -> Autoencoder:

@@ -27,21 +27,31 @@ def encode_cache() -> None:
         return
     device = pick_device()
     model = load_autoencoder().to(device, memory_format=torch.channels_last)
+    latents = encode_all(model, device)
+    spread = {
+        "mean": latents.mean(axis=(0, 2, 3)).tolist(),
+        "deviation": latents.std(axis=(0, 2, 3)).tolist(),
+    }
+    save_whole(LATENTS, latents)
+    SPREAD.write_text(json.dumps(spread))
+
+
+def encode_all(model: Autoencoder, device: torch.device) -> np.ndarray:
+    """Return the means of the latents of all cached pictures."""
     pictures = load_pictures()
     rows = []
     for first in range(0, len(pictures), BATCH):
         batch = to_tensor(pictures[first : first + BATCH], device)
         rows.append(encode(model, batch))
-    latents = np.concatenate(rows)
-    spread = {
-        "mean": latents.mean(axis=(0, 2, 3)).tolist(),
-        "deviation": latents.std(axis=(0, 2, 3)).tolist(),
-    }
-    partial = Path(f"{LATENTS}.partial")
+    return np.concatenate(rows)
+
+
+def save_whole(path: Path, latents: np.ndarray) -> None:
+    """Write latents in half precision, so that a crash leaves nothing broken."""
+    partial = Path(f"{path}.partial")
     with partial.open("wb") as file:
         np.save(file, latents.astype(np.float16))
-    partial.replace(LATENTS)
-    SPREAD.write_text(json.dumps(spread))
+    partial.replace(path)
 
 
 def encode(model: Autoencoder, pictures: Tensor) -> np.ndarray:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.tokenizer import ClipTokenizer
 from storybook import settings
 from storybook.drawing import tokenizer
 from storybook.drawing.autoencoder import load_autoencoder
-from storybook.drawing.latents import encode, load_spread
+from storybook.drawing.latents import encode, load_spread, save_whole
 from storybook.training.cache import (
     Content,
     chances_of,
@@ -48,7 +48,16 @@ def draw_twins() -> None:
     """Write `settings.TWINS` pairs: their latents, and what each of them shows."""
     if SCENES.exists():
         return
-    scenes, rng = load_scenes(), random.Random(f"{settings.SEED}/twins")
+    pairs = find_pairs(load_scenes())
+    device = pick_device()
+    model = load_autoencoder().to(device, memory_format=torch.channels_last)
+    save_whole(LATENTS, np.stack([*encoded(pairs, model, device)]))
+    SCENES.write_text(json.dumps(pairs))
+
+
+def find_pairs(scenes: Sequence[Content]) -> list[Pair]:
+    """Return `settings.TWINS` pairs of what scenes show; the same for the same."""
+    rng = random.Random(f"{settings.SEED}/twins")
     values = values_in(scenes)
     reach = chances_of(scenes, settings.TWIN_GROUPS).cumsum(0).tolist()
     pairs: list[Pair] = []
@@ -56,18 +65,16 @@ def draw_twins() -> None:
         (scene,) = rng.choices(scenes, cum_weights=reach)
         if twin := twin_of(rng, scene, values):
             pairs.append((scene, twin))
-    device = pick_device()
-    model = load_autoencoder().to(device, memory_format=torch.channels_last)
+    return pairs
+
+
+def encoded(
+    pairs: Sequence[Pair], model: Autoencoder, device: torch.device
+) -> Iterator[np.ndarray]:
+    """Draw pairs, and yield the latents of each, (2, channels, height, width)."""
     with open_pool(-(-len(pairs) // AT_ONCE)) as pool:
-        rows = [
-            encode(model, to_tensor(pictures, device))
-            for pictures in pool.imap(draw_pair, enumerate(pairs), AT_ONCE)
-        ]
-    partial = Path(f"{LATENTS}.partial")
-    with partial.open("wb") as file:
-        np.save(file, np.stack(rows).astype(np.float16))
-    partial.replace(LATENTS)
-    SCENES.write_text(json.dumps(pairs))
+        for pictures in pool.imap(draw_pair, enumerate(pairs), AT_ONCE):
+            yield encode(model, to_tensor(pictures, device))
 
 
 def values_in(scenes: Sequence[Content]) -> Values:

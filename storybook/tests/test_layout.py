@@ -20,7 +20,10 @@ STANDS_ON = {
     "words": "world training drawing masks",
     "upscaler": "world training drawing",
     "faces": "world training drawing upscaler",
-    "reports": "world training drawing adapters controls masks words upscaler faces",
+    "flow": "world training drawing",
+    "reports": (
+        "world training drawing adapters controls masks words upscaler faces flow"
+    ),
 }
 """Which folders each may import; nothing imports what stands above it."""
 

@@ -74,12 +74,11 @@ def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
 def test_a_rehearsal_fails_where_helpers_could_not_be_sent_what_they_need(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("storybook.settings.HELPERS", 0)
-    assert list(drawn_ahead(lambda step: step, range(2))) == [0, 1]
+    assert list(drawn_ahead(lambda step: step, range(2), 0)) == [0, 1]
     monkeypatch.setattr("storybook.settings.REHEARSAL", True)
     with pytest.raises((AttributeError, pickle.PicklingError)):
-        list(drawn_ahead(lambda step: step, range(2)))
-    assert list(drawn_ahead(squared, range(2))) == [0, 1]
+        list(drawn_ahead(lambda step: step, range(2), 0))
+    assert list(drawn_ahead(squared, range(2), 0)) == [0, 1]
 
 
 def squared(step: int) -> int:
@@ -87,8 +86,5 @@ def squared(step: int) -> int:
 
 
 @pytest.mark.parametrize("helpers", [0, 2])
-def test_batches_come_in_order_whoever_draws_them(
-    helpers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("storybook.settings.HELPERS", helpers)
-    assert list(drawn_ahead(squared, range(3, 9))) == [9, 16, 25, 36, 49, 64]
+def test_batches_come_in_order_whoever_draws_them(helpers: int) -> None:
+    assert list(drawn_ahead(squared, range(3, 9), helpers)) == [9, 16, 25, 36, 49, 64]

@@ -30,12 +30,13 @@ class Drawn:
         return self.draw(self.steps[place])
 
 
-def drawn_ahead(draw: Callable[[int], T], steps: Sequence[int]) -> Iterator[T]:
-    """Yield the batch of every step, in order; `settings.HELPERS` draw them.
+def drawn_ahead(
+    draw: Callable[[int], T], steps: Sequence[int], helpers: int
+) -> Iterator[T]:
+    """Yield the batch of every step, in order; so many helpers draw them.
 
     With helpers `draw` has to be of a kind that can be sent to another process.
     """
-    helpers = settings.HELPERS
     if not helpers:
         hand = sent if settings.REHEARSAL else as_it_is
         draw = hand(draw)

@@ -138,6 +138,8 @@ class Trainer:
         draw: Callable[[int], T],
         loss_of: Callable[[T, torch.Generator], tuple[Tensor, Figures]],
         preview: Callable[[int], Figures] = lambda _step: {},
+        *,
+        helpers: int = settings.HELPERS,
     ) -> None:
         """Train to the end of the schedule, saving and previewing on the way.
 
@@ -145,11 +147,14 @@ class Trainer:
             draw: gives the batch of a step; it may be asked in other processes.
             loss_of: gives a batch's error, with random numbers for noise.
             preview: given the number of steps done, shows what has been learnt.
+            helpers: how many other processes draw batches ahead.
         """
         begun = saved = shown = time.monotonic()
         first, leads = self.step, self.team.rank == 0
         gradients = self.team.attach(self.module)
-        for batch in drawn_ahead(draw, range(first, self.schedule.steps)):
+        for batch in drawn_ahead(
+            draw, range(first, self.schedule.steps), helpers
+        ):
             noise = step_generator(self.step, self.team.rank, noise=True)
             loss, figures = loss_of(batch, noise)
             gradients.zero_()
