@@ -1,1 +1,1 @@
-"""A small flow transformer of Z-Image's kind, its language model and its autoencoder."""
+"""A small flow transformer of Z-Image's kind, and the networks that go with it."""

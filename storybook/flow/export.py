@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imaginairy.networks.qwen3_text import Qwen3TextConfig
+from imaginairy.networks.qwen3_text import Qwen3Text
 from imaginairy.published import autoencoder as published_autoencoder
 from imaginairy.published import configs, qwen3, zimage
 from imaginairy.published.naming import Naming
@@ -98,7 +98,7 @@ def write_text(folder: Path, tensors: dict[str, Tensor]) -> None:
     config = settings.FLOW_TEXT
     whole = {**tensors, "norm.weight": torch.ones(config.token_width)}
     write_tensors(folder / "model.safetensors", qwen3.TRANSFORMERS, config, whole)
-    part = Part(Qwen3TextConfig, config, open_weights(folder / "model.safetensors"), {})
+    part = Part(Qwen3Text, config, open_weights(folder / "model.safetensors"), {})
     said = configs.of_qwen3(part)
     end = vocabulary.load().tokenizer.token_to_id("<|im_end|>")
     write_json(folder / CONFIG, {**said, "eos_token_id": end, "bos_token_id": None})

@@ -6,6 +6,8 @@ guided and progressive distillation, Meng et al. 2023 (arXiv:2210.03142).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,7 @@ from storybook.training.loop import (
     pick_device,
     train_together,
 )
-from storybook.training.precision import compile_on_gpu, mixed
+from storybook.training.precision import mixed
 from storybook.training.workers import Team
 
 NAME = "flow_steps"
@@ -44,8 +46,6 @@ def _train(team: Team) -> None:
     trainer = Trainer(NAME, learner, settings.TRAIN_FLOW_STEPS, team)
     scenes, empty = Scenes(device), filled(vocabulary.ids_of(""))
     blank = torch.from_numpy(empty).long().to(device)[None]
-    compile_on_gpu(learner.painter)
-    compile_on_gpu(teacher.painter)
 
     def loss_of(step: int, dice: torch.Generator) -> tuple[Tensor, Figures]:
         number = step * team.size + team.rank
@@ -86,7 +86,7 @@ def step_error(
     ids = torch.cat([blank[:, : seen.ids.shape[1]], seen.ids])
     arrived = begun
     with torch.no_grad():
-        for now, then in zip(levels[:-1], levels[1:], strict=True):
+        for now, then in pairwise(levels):
             velocity = guided(teacher, arrived, now, ids, settings.FLOW_GUIDANCE)
             arrived = arrived + (then - now)[:, None, None, None] * velocity
     with mixed(device):

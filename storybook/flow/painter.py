@@ -105,7 +105,9 @@ def levels_of(batch: int, dice: torch.Generator, device: torch.device) -> Tensor
     return (mean + deviation * normal).sigmoid()
 
 
-def noised(latents: Tensor, levels: Tensor, dice: torch.Generator) -> tuple[Tensor, ...]:
+def noised(
+    latents: Tensor, levels: Tensor, dice: torch.Generator
+) -> tuple[Tensor, ...]:
     """Return latents with so much noise, and the noise."""
     noise = torch.randn(latents.shape[0], *latents.shape[-3:], generator=dice)
     noise = noise.to(latents.device)

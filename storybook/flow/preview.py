@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ def draw_preview(
     side = SIZE // settings.FLOW_AUTOENCODER.downsampling
     shape = (len(PROMPTS), settings.FLOW.in_channels, side, side)
     latents = torch.randn(shape, generator=dice).to(device)
-    for now, then in zip(drawn_at(steps)[:-1], drawn_at(steps)[1:], strict=True):
+    for now, then in pairwise(drawn_at(steps)):
         velocity = guided(painter, latents, now.expand(len(PROMPTS)), ids, guidance)
         latents = latents + (then - now).to(device) * velocity
     spread = json.loads(SPREAD.read_text())

@@ -125,7 +125,7 @@ class Twins(NamedTuple):
     latents: Tensor
     """(pairs, 2, channels, height, width), scaled."""
     ids: Tensor
-    """(pairs, 2, tokens) of their plain captions, -1 behind."""
+    """(pairs, 2, LONG) of their plain captions, -1 behind."""
 
 
 class Scenes:
@@ -151,7 +151,9 @@ class Scenes:
     def draw(self, step: int, batch: int) -> Described:
         """Return the pictures of a step; a share of the captions says nothing."""
         dice = self._dice(step)
-        chosen = torch.multinomial(self.chances, batch, replacement=True, generator=dice)
+        chosen = torch.multinomial(
+            self.chances, batch, replacement=True, generator=dice
+        )
         count = self.captions.shape[1]
         short = count - max(1, round(count * settings.FLOW_LONG))
         is_long = (step + 1) * settings.FLOW_LONG % 1 == 0
@@ -171,7 +173,7 @@ class Scenes:
         chosen = torch.multinomial(
             self.twin_chances, pairs, replacement=True, generator=dice
         )
-        ids = self.told[chosen, :, :SHORT].long()
+        ids = self.told[chosen].long()
         return Twins(self.scaled(self.twins[chosen]), ids)
 
     def _dice(self, step: int, also: int = 0) -> torch.Generator:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -41,12 +39,12 @@ def _train(team: Team) -> None:
         number = step * team.size + team.rank
         seen = scenes.draw(number, settings.TRAIN_FLOW.batch)
         twins = scenes.draw_twins(number, settings.FLOW_TWINS)
-        loss, figures = velocity_error(painter, seen, dice)
+        velocity, mixed_up = errors(painter, seen, twins, dice)
         foreseen, more = foresight_error(painter, seen)
-        loss = loss + settings.FORESIGHT_WEIGHT * foreseen
-        mixed_up = twin_error(painter, twins, dice)
+        loss = velocity + settings.FORESIGHT_WEIGHT * foreseen
         loss = loss + settings.TWIN_WEIGHT * mixed_up
-        return loss, {**figures, **more, "twins": mixed_up.item()}
+        figures = {"velocity": velocity.item(), "twins": mixed_up.item(), **more}
+        return loss, figures
 
     def preview(step: int) -> Figures:
         finished = Painter().to(device)
@@ -62,53 +60,39 @@ def same(step: int) -> int:
     return step
 
 
-def velocity_error(
-    painter: Painter, seen: Described, dice: torch.Generator
-) -> tuple[Tensor, Figures]:
-    """Return the squared error of the velocity (Liu et al. 2022, arXiv:2209.03003)."""
-    device = seen.latents.device
-    levels = levels_of(len(seen.latents), dice, device)
-    mixture, noise = noised(seen.latents, levels, dice)
-    with mixed(device):
-        told = painter(mixture, levels, seen.ids)
-    error = (told.float() - (noise - seen.latents)).square().mean()
-    return error, {"velocity": error.item()}
+def errors(
+    painter: Painter, seen: Described, twins: Twins, dice: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return how wrong the velocity is, and how wrongly twins are told apart.
 
-
-@dataclass(frozen=True)
-class Apart:
-    """How latents of twins differ, as their captions lead to them, and as wanted."""
-
-    told: Tensor
-    wanted: Tensor
-
-
-def twin_error(painter: Painter, twins: Twins, dice: torch.Generator) -> Tensor:
-    """Return the squared error of what is told apart, as a share of what should be.
-
-    Both of a pair are asked for out of the same noised mean of the two.
+    That of the velocity is squared (Liu et al. 2022, arXiv:2209.03003). Both of a pair
+    of twins are asked for out of the same noised mean of the two; what is wrong in how
+    they differ is a share of how they should.
     """
-    apart = told_apart(painter, twins, dice)
-    size = apart.wanted.square().sum(dim=(1, 2, 3)).clamp(min=1e-6)
-    error = (apart.told - apart.wanted).square().sum(dim=(1, 2, 3)) / size
-    return error.clamp(max=4.0).mean()
-
-
-def told_apart(painter: Painter, twins: Twins, dice: torch.Generator) -> Apart:
-    """Ask for both of each pair."""
-    device, pairs = twins.latents.device, len(twins.latents)
+    device, batch, pairs = seen.latents.device, len(seen.latents), len(twins.latents)
+    levels = levels_of(batch, dice, device)
+    mixture, noise = noised(seen.latents, levels, dice)
     low, high = (each / 1000 for each in settings.TWIN_TIMESTEPS)
-    levels = low + (high - low) * torch.rand(pairs, generator=dice).to(device)
-    mixture, _ = noised(twins.latents.mean(dim=1), levels, dice)
+    apart = low + (high - low) * torch.rand(pairs, generator=dice).to(device)
+    middle, _ = noised(twins.latents.mean(dim=1), apart, dice)
+    ids = twins.ids.flatten(0, 1)[:, : seen.ids.shape[1]]
     with mixed(device):
         told = painter(
-            mixture.repeat_interleave(2, dim=0),
-            levels.repeat_interleave(2),
-            twins.ids.flatten(0, 1),
-        )
-    first, second = told.float().unflatten(0, (pairs, 2)).unbind(1)
-    share = levels[:, None, None, None]
-    return Apart(share * (second - first), twins.latents[:, 0] - twins.latents[:, 1])
+            torch.cat([mixture, middle.repeat_interleave(2, dim=0)]),
+            torch.cat([levels, apart.repeat_interleave(2)]),
+            torch.cat([seen.ids, ids]),
+        ).float()
+    error = (told[:batch] - (noise - seen.latents)).square().mean()
+    first, second = told[batch:].unflatten(0, (pairs, 2)).unbind(1)
+    differ = apart[:, None, None, None] * (second - first)
+    return error, wrong_share(differ, twins.latents[:, 0] - twins.latents[:, 1])
+
+
+def wrong_share(told: Tensor, wanted: Tensor) -> Tensor:
+    """Return the squared error of what is told, as a share of what is wanted."""
+    size = wanted.square().sum(dim=(1, 2, 3)).clamp(min=1e-6)
+    error = (told - wanted).square().sum(dim=(1, 2, 3)) / size
+    return error.clamp(max=4.0).mean()
 
 
 def load_painter(name: str = NAME) -> Painter:

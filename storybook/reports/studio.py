@@ -29,11 +29,10 @@ def open_studio() -> Pool:
 
 
 def draw(prompts: Sequence[str], studio: Pool, **options: object) -> list[Image.Image]:
-    """Draw every prompt with the exported model, small, else by default settings."""
+    """Draw every prompt with the exported model, or another; small, else as usual."""
+    usual = {"model": settings.DATA.name, "upscale": False}
     asked = [
-        ImaginePrompt(
-            prompt, seed=seed, model=settings.DATA.name, upscale=False, **options
-        )
+        ImaginePrompt(prompt, seed=seed, **{**usual, **options})
         for seed, prompt in enumerate(prompts, start=1)
     ]
     return draw_asked(asked, studio)

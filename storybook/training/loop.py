@@ -152,9 +152,7 @@ class Trainer:
         begun = saved = shown = time.monotonic()
         first, leads = self.step, self.team.rank == 0
         gradients = self.team.attach(self.module)
-        for batch in drawn_ahead(
-            draw, range(first, self.schedule.steps), helpers
-        ):
+        for batch in drawn_ahead(draw, range(first, self.schedule.steps), helpers):
             noise = step_generator(self.step, self.team.rank, noise=True)
             loss, figures = loss_of(batch, noise)
             gradients.zero_()
