@@ -1,5 +1,6 @@
 """Surroundings of every test: no network but this machine, nothing left behind."""
 
+import gc
 import logging
 import shutil
 import socket
@@ -16,16 +17,22 @@ if TYPE_CHECKING:
     from imaginairy.weighted_prompt import PromptText
 
 surroundings.settle()
+gc.disable()  # until all tests are found: what is imported for them stays
 
 import pytest  # noqa: E402
-import torch  # noqa: E402
 
 from tests.support.examples import register_profiles  # noqa: E402
-from tests.support.tiny import save_tiny_pipeline  # noqa: E402
 
+# Nothing large is imported here: what only hands tests out has no use for it.
 register_profiles()
 
 LOCAL = ("127.", "0.0.0.0", "::1", "localhost", "/", "\0")
+
+
+def pytest_collection_finish() -> None:
+    """Let nothing that is there for all tests be looked through for garbage in each."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
@@ -44,12 +51,16 @@ def pytest_terminal_summary(
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
     """Let chance in a fixture be the same, whichever test asks for it first."""
+    import torch
+
     torch.default_generator.manual_seed(crc32(fixturedef.argname.encode()))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Let chance in a test be the same, whichever came before."""
+    import torch
+
     torch.default_generator.manual_seed(crc32(item.nodeid.encode()))
 
 
@@ -91,6 +102,8 @@ def nobody_was_told_anything() -> None:
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Stable Diffusion of tiny size and random weights, saved by diffusers."""
+    from tests.support.tiny import save_tiny_pipeline
+
     folder = tmp_path_factory.mktemp("models") / "tiny"
     save_tiny_pipeline(folder)
     return folder

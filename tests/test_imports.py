@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from pydoc import locate
@@ -280,7 +281,10 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-IMPORTS = {name: imports_of(path) for name, path in FILES.items()}
+@cache
+def imports() -> dict[str, set[str]]:
+    """Map each module to those of ours that it imports."""
+    return {name: imports_of(path) for name, path in FILES.items()}
 
 
 def modules_in(place: str) -> list[str]:
@@ -339,7 +343,7 @@ def test_the_tables_name_what_is_there() -> None:
 def test_layers(place: str) -> None:
     for name in modules_in(place):
         allowed = MAY_IMPORT.get(name, MAY_IMPORT[place])
-        for imported in IMPORTS[name]:
+        for imported in imports()[name]:
             assert is_in(imported, allowed), (
                 f"{name} imports {imported}; it may import {sorted(allowed)}"
             )
@@ -348,22 +352,22 @@ def test_layers(place: str) -> None:
 @pytest.mark.parametrize("place", KNOWS_NOTHING_OF)
 def test_what_a_place_knows_nothing_of(place: str) -> None:
     for name in modules_in(place):
-        for imported in IMPORTS[name]:
+        for imported in imports()[name]:
             assert not is_in(imported, KNOWS_NOTHING_OF[place]), (
                 f"{name} imports {imported}"
             )
 
 
 def test_only_the_table_of_families_knows_one_by_name() -> None:
-    rows = IMPORTS["families.table"] - {"families.family"}
+    rows = imports()["families.table"] - {"families.family"}
     assert rows
     others = [name for name in FILES if not is_in(name, ["families"])]
-    assert [name for name in others if IMPORTS[name] & rows] == []
+    assert [name for name in others if imports()[name] & rows] == []
 
 
 def test_there_are_no_circles() -> None:
     try:
-        TopologicalSorter(IMPORTS).prepare()
+        TopologicalSorter(imports()).prepare()
     except CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
 
@@ -377,7 +381,7 @@ def test_each_place_stands_on_the_page_above_all_that_it_imports() -> None:
     for name in FILES.keys() - doors:
         place = name.partition(".")[0]
         above = listed[: listed.index(place)]
-        assert not {each for each in IMPORTS[name] if is_in(each, above)}, name
+        assert not {each for each in imports()[name] if is_in(each, above)}, name
 
 
 def test_the_road_on_the_page_is_there() -> None:
