@@ -108,6 +108,9 @@ class DeviceKind:
     half_format: torch.memory_format = torch.contiguous_format
     """How pictures and the weights that convolve them lie in memory where that is in
     half precision; as measured."""
+    convolved_format: torch.memory_format = torch.contiguous_format
+    """How pictures lie for networks that do nothing but convolve them, such as
+    upscalers, in whatever precision; as measured."""
     free: Callable[[torch.device], int | None] = lambda _: memory()[0]
     """Tells how much of its memory can still be taken; None where nobody says."""
     own: Callable[[torch.device], int | None] = lambda _: None
@@ -183,6 +186,7 @@ DEVICES = {
             autocast=_fastest_on_cpu(),
             learns=lambda: _fastest_on_cpu(),
             half_format=torch.channels_last,
+            convolved_format=torch.channels_last,
         ),
     )
 }
@@ -236,6 +240,13 @@ def memory_format(device: torch.device, dtype: torch.dtype) -> torch.memory_form
     if row is None or dtype == torch.float32:
         return torch.contiguous_format
     return row.half_format
+
+
+def laid_to_be_convolved(pictures: Tensor) -> Tensor:
+    """Return pictures as they lie best for a network that only convolves them."""
+    return pictures.contiguous(
+        memory_format=DEVICES[pictures.device.type].convolved_format
+    )
 
 
 def computes_in(network: nn.Module) -> torch.dtype:

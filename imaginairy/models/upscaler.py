@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from imaginairy.device import laid_to_be_convolved
 from imaginairy.errors import CheckpointError
 from imaginairy.finite import finite
 from imaginairy.networks.enhancer_config import LanczosConfig, SRVGGConfig
@@ -98,7 +99,7 @@ class Upscaler:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Enlarge pictures (batch, channels, h, w) in [0, 1]."""
-        large = self.network(pictures.to(self.device))
+        large = self.network(laid_to_be_convolved(pictures.to(self.device)))
         return finite(large, f"the upscaler '{self.name}'", self.network)
 
 

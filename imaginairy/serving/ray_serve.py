@@ -88,7 +88,7 @@ def serve_on_ray(
         finally:
             serve.delete(NAME)
             if address == LOCAL:
-                serve.shutdown()  # type: ignore[no-untyped-call]
+                serve.shutdown()
 
 
 @contextmanager
