@@ -370,29 +370,18 @@ FLOW_TEXT = Qwen3TextConfig(
 )
 """After 4 layers the transformer reads it; after the last it says what it foresees."""
 FLOW = ZImageConfig(
-    in_channels=16,
-    width=288,
-    heads=6,
-    layers=6,
-    refiners=1,
-    context_dim=FLOW_TEXT.token_width,
-    thought=768,
-    axes=(16, 16, 16),
-)
+    in_channels=16, width=288, heads=6, layers=6, refiners=1,
+    context_dim=FLOW_TEXT.token_width, thought=768, axes=(16, 16, 16),
+)  # fmt: skip
 FLOW_SHIFT = 3.0
 """As Z-Image's, of the levels that are drawn at."""
 TRAIN_FLOW_AUTOENCODER = schedule(
     steps=6_000, batch=16, rate=9e-4, warm_up=100, ema=0.99, gpu=(4_000, 96), muon=True
 )
 TRAIN_FLOW = schedule(
-    steps=40_000,
-    batch=16,
-    rate=1.2e-3,
-    warm_up=300,
-    ema=0.9995,
-    gpu=(14_000, 768),
-    muon=True,
-)
+    steps=40_000, batch=16, rate=1.2e-3, warm_up=300, ema=0.9995,
+    gpu=(14_000, 768), muon=True,
+)  # fmt: skip
 FLOW_TWINS = max(1, TRAIN_FLOW.batch // 6)
 """Pairs that are told apart beside a batch."""
 FLOW_LEVELS = (0.4, 1.2)
