@@ -26,6 +26,16 @@ DRAWING = (
     "unet",
     "export",
 )
+FLOW = (
+    "flow-tokenizer",
+    "flow-texts",
+    "flow-autoencoder",
+    "flow-latents",
+    "flow",
+    "flow-steps",
+    "flow-export",
+)
+"""What follows, from the same pictures."""
 
 
 def rehearse(state: Path, *stages: str) -> subprocess.CompletedProcess[str]:
@@ -37,12 +47,12 @@ def rehearse(state: Path, *stages: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_model_made_from_nothing_draws(tmp_path: Path) -> None:
-    ran = rehearse(tmp_path, *DRAWING, "unet")
+    ran = rehearse(tmp_path, *DRAWING, *FLOW, "unet")
     assert ran.returncode == 0, ran.stderr
     *_, again = ran.stdout.split("storybook: ")
     assert again == "unet\n", "what is finished is not trained again"
     home = tmp_path / "rehearsal"
-    for name in ("autoencoder", "text", "unet"):
+    for name in ("autoencoder", "text", "unet", "flow_autoencoder", "flow"):
         last = (home / f"{name}.log").read_text().splitlines()[-1]
         assert json.loads(last)["step"] == 2
     made = home / "data" / "storybook"
@@ -57,12 +67,19 @@ def test_a_model_made_from_nothing_draws(tmp_path: Path) -> None:
             for place in (made, settings.BUNDLED / "storybook")
         )
         assert bundled.items() <= ours.items(), "it is of the size of the bundled one"
-    prompt = ImaginePrompt(
-        "a dog", seed=1, steps=2, width=128, height=128, model=str(made), upscale=False
-    )
-    (result,) = imagine([prompt], store=ModelStore("cpu"))
-    assert result.img.size == (128, 128)
-    assert result.img.getextrema() != ((0, 0),) * 3
+    flow = home / "data" / "storybook_flow"
+    told = json.loads((flow / "origin.json").read_text())
+    assert [each["steps"] for each in told["stages"]] == [2, 2, 2]
+    prompts = [
+        ImaginePrompt(
+            "a dog", seed=1, steps=2, width=128, height=128, model=str(folder),
+            upscale=False,
+        )
+        for folder in (made, flow)
+    ]  # fmt: skip
+    for result in imagine(prompts, store=ModelStore("cpu")):
+        assert result.img.size == (128, 128)
+        assert result.img.getextrema() != ((0, 0),) * 3
 
 
 def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
