@@ -5,7 +5,7 @@ the encoder of one. Nothing of that is in windows, as CLIP's is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -86,6 +86,9 @@ class Reading:
     """What a text is put in."""
     filled: bool = True
     """Whether texts are filled up to as many tokens as can be read."""
+    fewer: int = 0
+    """To how many they are filled up where they fit and the network that draws reads no
+    guidance scale; 0 where that makes no difference."""
     seen: bool = False
     """Whether the encoder sees what fills them up."""
     read: Literal["all", "text"] = "all"
@@ -107,7 +110,8 @@ def condition(
         BadOptionError: weights, layers or embeddings are none that the model can take.
     """
     _refuse_what_windows_have(wanted)
-    reader = _Reader(reading, encoders)
+    fewer = 0 if wanted.tells_guidance else reading.fewer
+    reader = _Reader(replace(reading, fewer=fewer), encoders)
     given, width = wanted.given, reader.encoder.width
     if given is None:
         follow = reader.told(wanted.prompts)
@@ -153,6 +157,8 @@ class _Reader:
         rows = [encoder.row(plain(p.text), reading.around) for p in prompts]
         longest = max(map(len, rows))
         length = encoder.tokenizer.max_tokens if reading.filled else longest
+        if longest <= reading.fewer:
+            length = min(length, reading.fewer)
         each = [encoder.embed(row, length, seen=reading.seen) for row in rows]
         mask = None
         if reading.read == "text" and longest + 1 < length:
@@ -192,7 +198,11 @@ of_zimage = partial(condition, Reading(around=ASKED, filled=False))
 """Z-Image (arXiv:2511.22699): the text as a question, its own tokens alone."""
 of_flux2 = partial(condition, Reading(around=ASKED + THOUGHT))
 """Flux.2 klein: the text as a question that was thought about, and what fills it up."""
-of_flux1 = partial(condition, Reading(role="text_2", seen=True, pooled="text"))
-"""Flux.1: all that T5 says, what fills up a text too, and what CLIP says of it all."""
+of_flux1 = partial(
+    condition, Reading(role="text_2", fewer=256, seen=True, pooled="text")
+)
+"""Flux.1: all that T5 says, what fills up a text too, and what CLIP says of it all.
+
+[schnell] learnt with texts of 256 tokens, [dev] of 512."""
 of_chroma = partial(condition, Reading(read="text"))
 """Chroma: what T5 says of a text and of the first token behind it."""

@@ -37,6 +37,8 @@ class Wanted:
     """Embeddings that stand in place of the prompts."""
     words: Sequence[LearnedWord] = ()
     """What the text encoders know beside their vocabularies."""
+    tells_guidance: bool = False
+    """Whether the network that draws reads the guidance scale, as a number."""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def told(
         framing=example.framing,
         clip_skip=model.clip_skip,
         words=words,
+        tells_guidance=model.reads_guidance,
     )
     follow, _ = model.condition(wanted)
     if model.reads_guidance:

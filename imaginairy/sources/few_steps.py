@@ -1,4 +1,4 @@
-"""Models that were distilled to a few steps: how they are told, and drawn with.
+"""Models distilled to few steps, and some that were not: how they are told apart.
 
 Most of them look like what they were made of and do not say what they are; so their
 names tell, where a kind is called by a word that others are not.
@@ -58,6 +58,9 @@ LCM: Mapping[str, Any] = {"steps": 4, "prompt_strength": 1.5, "sampler": "k_lcm"
 EMBEDDING: Mapping[str, Any] = {**LCM, "prompt_strength": 8.0}
 """Of those that read the guidance scale, which costs them nothing."""
 DEV: Mapping[str, Any] = {"steps": 28, "prompt_strength": 3.5, "sampler": "k_euler"}
+UNDISTILLED: Mapping[str, Any] = {
+    "steps": 28, "prompt_strength": 4.0, "sampler": "k_euler",
+}  # fmt: skip
 TCD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_tcd"}
 DMD: Mapping[str, Any] = {**NOT_GUIDED, "sampler": "k_lcm", "schedule": "trailing"}
 
@@ -103,6 +106,14 @@ FEW_STEPS = (
         "a Flux.1 that reads the guidance scale", DEV, ("flux1",),
         noise={"use_dynamic_shifting": True},
         says=r".*guidance_(in\.in_layer|embedder\.linear_1)\.weight|guidance_embeds",
+    ),
+    FewSteps(
+        "a Flux.2 [klein] before it was distilled", UNDISTILLED, ("flux2",),
+        named=r"\bklein\b.*\bbase\b",
+    ),
+    FewSteps(
+        "a Z-Image before it was distilled", {**UNDISTILLED, "steps": 40},
+        ("z-image",), named=r"^z ?image( base)?( bf ?16| fp ?\d+| q ?\d.*)?$",
     ),
     FewSteps("a DMD2 model", DMD, ("sdxl",), named=r"\bdmd ?2?\b"),
 )  # fmt: skip

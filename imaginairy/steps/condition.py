@@ -71,6 +71,7 @@ def _wanted(
         clip_skip=order.clip_skip,
         given=given,
         words=[*read_words(order.words), *bundled],
+        tells_guidance=model.reads_guidance,
     )
 
 

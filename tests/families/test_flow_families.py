@@ -62,7 +62,7 @@ KINDS = {
     ),
     "Flux.1 schnell": Kind(
         tiny_flow.flux1, "flux1", parts=("vae", "text_encoder", "text_encoder_2"),
-        theirs={"guidance_scale": 0.0},
+        theirs={"guidance_scale": 0.0, "max_sequence_length": 256},
     ),
     "Flux.1 dev": Kind(
         tiny_flow.flux1, "flux1", parts=("vae", "text_encoder", "text_encoder_2"),

@@ -13,6 +13,8 @@ from imaginairy.sources.few_steps import (
 
 TURBO, SMALL = "a Turbo model", "a Turbo model of 512 x 512"
 LIGHTNING, HYPER, DMD = "a Lightning model", "a Hyper model", "a DMD2 model"
+KLEIN = "a Flux.2 [klein] before it was distilled"
+ZIMAGE = "a Z-Image before it was distilled"
 LCM, TCD = "a latent consistency model (LCM)", "a trajectory consistency model (TCD)"
 
 
@@ -35,6 +37,10 @@ LCM, TCD = "a latent consistency model (LCM)", "a trajectory consistency model (
         ("sd1", "photon_lcm", LCM, 4),
         ("sdxl", "my TCD 6 steps", TCD, 6),
         ("sdxl", "dmd2_sdxl_4step_unet_fp16", DMD, 4),
+        ("flux2", "FLUX.2-klein-base-4B", KLEIN, 28),
+        ("flux2", "flux-2-klein-base-9b-fp8", KLEIN, 28),
+        ("z-image", "z_image_bf16", ZIMAGE, 40),
+        ("z-image", "z_image-Q4_K_M", ZIMAGE, 40),
     ],
 )
 def test_by_their_names(family: str, name: str, title: str, steps: int) -> None:
@@ -53,7 +59,9 @@ def test_by_their_names(family: str, name: str, title: str, steps: int) -> None:
         ("sd1", "turbo_v1"),
         ("sdxl", "juggernautXL_ragnarok"),
         ("sdxl", "calcmap"),
-        ("flow", "z_image_turbo"),
+        ("z-image", "z_image_turbo_bf16"),
+        ("z-image", "myZImageMerge"),
+        ("flux2", "flux-2-klein-4b-fp8"),
         ("sdxl", ""),
     ],
 )
@@ -136,6 +144,6 @@ def test_rows_can_be_drawn_by(kind: FewSteps) -> None:
     does = kind.defaults
     sampler = get_sampler(does["sampler"])
     assert does.get("schedule", sampler.spacing) in sampler.spacings
-    flows = "flux1" in kind.families  # whose usual spacing that is
+    flows = {"flux1", "flux2", "z-image"} & {*kind.families}  # spaced as is usual
     assert flows or sampler.spacing == "lcm" or does["schedule"] == "trailing"
     assert does["prompt_strength"] >= 1
