@@ -9,6 +9,13 @@ import re
 
 from imaginairy.families.adapter_kinds import ADAPTERS, family_said
 from imaginairy.families.family import Header
+from imaginairy.families.other_models import (
+    INSTEAD,
+    OTHER_MODELS,
+    OTHER_PIPELINES,
+    OTHERS_PREDICT,
+    other,
+)
 from imaginairy.families.signs import (
     CHROMA,
     CONTEXTS,
@@ -38,6 +45,8 @@ OVER = (
 BESIDE_IT = "whose text encoder and autoencoder have to lie beside it"
 """Of what a family draws with, once it has these."""
 MISTRAL = "which reads texts by Mistral; give a Flux.2 [klein]"
+FILL = "whose transformer sees the mask; give flux1-schnell, with a mask"
+HINTED = "whose transformer sees a hint; give flux1-schnell, or sdxl with --control"
 LOOKS = "which looks at pictures and draws none"
 
 LABELS = r"(label_emb\.0\.0|add_embedding\.linear_1|class_embedding\.linear_1)\.weight$"
@@ -49,12 +58,8 @@ FLUX1_BLOCKS = (
 )
 
 
-def other(family: str, *signs: Sign, advice: str = "") -> Kind:
-    """Return a row of a model of another family."""
-    return Kind("model", family, signs, ((family, ()),), "{}", advice)
-
-
 MODELS = (
+    *OTHER_MODELS,
     other("Chroma Radiance", *names(r"distilled_guidance_layer\.", r"nerf_blocks\.")),
     other(CHROMA, *names(r"(^|\.)distilled_guidance_layer\."), advice=BESIDE_IT),
     *(
@@ -71,20 +76,22 @@ MODELS = (
           advice=BESIDE_IT),
     *(
         other(f"{FLUX1} [{kind}]", *names(FLUX1_BLOCKS), *signs,
-              advice=BESIDE_IT if kind in ("dev", "schnell") else "")
-        for kind, signs in (
-            ("Fill", (Sign(r"(img_in|x_embedder)\.weight$", 1, (384,)),)),
-            ("Canny or Depth", (Sign(r"(img_in|x_embedder)\.weight$", 1, (128,)),)),
-            ("dev", names(r"guidance_(in\.in_layer|embedder\.linear_1)\.")),
-            ("schnell", ()),
+              advice=advice)
+        for kind, signs, advice in (
+            ("Fill", (Sign(r"(img_in|x_embedder)\.weight$", 1, (384,)),), FILL),
+            ("Canny or Depth", (Sign(r"(img_in|x_embedder)\.weight$", 1, (128,)),),
+             HINTED),
+            ("dev", names(r"guidance_(in\.in_layer|embedder\.linear_1)\."), BESIDE_IT),
+            ("schnell", (), BESIDE_IT),
         )
     ),
     other("Z-Image Omni", *names(r"cap_embedder\.1\.weight$", r"siglip_embedder\.")),
     other(ZIMAGE, Sign(r"cap_embedder\.1\.weight$", 0, (3840,)), advice=BESIDE_IT),
-    other(LUMINA, Sign(r"cap_embedder\.1\.weight$", 0, (2304,)),
-          *names(r"noise_refiner\.0\.")),
-    other(SD3, *names(r"(^|\.)joint_blocks\.0\.")),
-    other(SD3, *names(r"^transformer_blocks\.0\.attn\.add_k_proj\.", r"^pos_embed\.")),
+    other(LUMINA, Sign(r"cap(tion)?_embedder\.1\.weight$", 0, (2304,)),
+          *names(r"noise_refiner\.0\."), advice=INSTEAD),
+    other(SD3, *names(r"(^|\.)joint_blocks\.0\."), advice=INSTEAD),
+    other(SD3, *names(r"^transformer_blocks\.0\.attn\.add_k_proj\.", r"^pos_embed\."),
+          advice=INSTEAD),
     other("Stable Video Diffusion, which makes videos",
           *names(r"time_mixer|temporal_transformer_blocks|time_stack\.")),
     other("Stable Video Diffusion, which makes videos", Sign(LABELS, 1, (768,)),
@@ -107,6 +114,7 @@ PREDICT: tuple[tuple[str, Prediction], ...] = (
     ("the x4 upscaler", "v"),
     ("CosXL Edit", "v"),
     ("an InstructPix2Pix", "noise"),
+    *OTHERS_PREDICT,
 )
 """How the titles of such models begin, and what their networks predict."""
 
@@ -144,6 +152,12 @@ PARTS = (
         "tiny autoencoder", "a TAESD, a tiny autoencoder", names(TINY),
         widths(TINY_LATENTS, 1, {16: f"{FLUX1} or {SD3}"}),
         "a TAESD, a tiny autoencoder, for {}", ALONE,
+    ),
+    Kind(
+        "autoencoder", "an autoencoder (VAE) for Wan or Qwen-Image",
+        names(r"(^|\.)decoder\.(middle\.0\.residual\.0|mid_block\.resnets\.0\.norm1)"
+              r"\.gamma$"),
+        advice="which are not supported; give the VAE of another model",
     ),
     Kind(
         "autoencoder", "an autoencoder (VAE)",
@@ -220,6 +234,7 @@ OTHERS = (
 KINDS = (*ADAPTERS, *MODELS, *OTHERS, *PARTS)
 
 PIPELINES = (
+    *OTHER_PIPELINES,
     (r"Flux2", FLUX2),
     (r"Flux", FLUX1),
     (r"Chroma", CHROMA),
