@@ -1,6 +1,7 @@
 """What was said already, so that not every run of a command says it again."""
 
 import logging
+import os
 import time
 from collections.abc import Hashable
 from pathlib import Path
@@ -57,6 +58,21 @@ def warn_daily(about: str, sentence: str) -> None:
             return
     except (OSError, ValueError):
         pass  # not said yet
+    _say(file, sentence)
+
+
+def warn_once(about: str, sentence: str) -> None:
+    """Warn of something, unless a run of this user ever did, in whatever words.
+
+    Args:
+        about: a short name for what it is about.
+    """
+    file = _file(about)
+    if log.isEnabledFor(logging.WARNING) and not os.access(file, os.F_OK):
+        _say(file, sentence)
+
+
+def _say(file: Path, sentence: str) -> None:
     log.warning("%s", sentence)
     clear_abandoned(file.parent)
     try:

@@ -13,6 +13,7 @@ from imaginairy.said import (
     Told,
     all_is_well,
     warn_daily,
+    warn_once,
 )
 
 MINUTE = 60.0
@@ -91,6 +92,19 @@ def test_a_cache_that_cannot_be_used_costs_repetition_only(
         (cache / "weather").write_bytes(content)
     assert said(caplog) == 1
     all_is_well("weather")
+
+
+def test_what_is_said_once_is_not_said_again(
+    cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("imaginairy").setLevel(logging.ERROR)
+    warn_once("terms", "It is not for sale.")
+    logging.getLogger("imaginairy").setLevel(logging.WARNING)
+    assert caplog.messages == [], "nobody saw it"
+    warn_once("terms", "It is not for sale.")
+    os.utime(cache / "terms", (0, 0))
+    warn_once("terms", "It is not for sale, in other words.")
+    assert caplog.messages == ["It is not for sale."]
 
 
 def test_what_was_told_long_ago_is_forgotten() -> None:

@@ -33,6 +33,7 @@ from imaginairy.sources.control_rows import kind_named
 from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
+from imaginairy.sources.terms import terms_of
 from imaginairy.weights.folder import ModelFolder, weights_in
 from imaginairy.weights.gguf import MAGIC
 from imaginairy.weights.weightfile import Tensors, is_safetensors, open_weights
@@ -272,7 +273,9 @@ def _told(path: Path, contents: Contents, verdict: Verdict) -> Inspected:
         precision=dict(precision.most_common()),
         parts=_parts(verdict, path.is_dir(), counts) if family else {},
         size=sum(file.stat().st_size for file in contents.files),
-        licence=said.pop("license", None) or _licence_beside(path),
+        licence=said.pop("license", None)
+        or _licence_beside(path)
+        or _licence_of(path, family, contents),
         missing=verdict.missing,
         control=_control(path, contents, known),
         training=training(contents.metadata, contents.shapes) | _words_beside(path),
@@ -336,6 +339,12 @@ def _licence_beside(path: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return readable(found[1]) if found else None
+
+
+def _licence_of(path: Path, family: Family | None, contents: Contents) -> str | None:
+    """Return the licence of models of a kind, where it limits their use."""
+    terms = terms_of(family.name, [path.stem], contents.shapes) if family else None
+    return f"{terms.licence}, as that of {terms.title}" if terms else None
 
 
 def _begun(advice: str) -> str:

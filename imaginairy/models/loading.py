@@ -32,6 +32,7 @@ from imaginairy.models.placement import (
     chosen,
     needs_of,
 )
+from imaginairy.models.terms import tell_terms
 from imaginairy.sources import hub
 from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.fetch import fetch, other_parts, packed_here
@@ -68,6 +69,7 @@ def load(
     checkpoint = checkpoint or opened(spec, half=dtype != torch.float32)
     free = memory()[0] if free is None else free
     if device.type != "meta":
+        tell_terms(spec, checkpoint)
         read_ahead(checkpoint.weight_files, free)
     if AUTOENCODER in checkpoint.parts:
         config = checkpoint.parts[AUTOENCODER].config

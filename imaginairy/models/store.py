@@ -43,7 +43,7 @@ from imaginairy.models.own_defaults import with_asked_defaults, with_own_default
 from imaginairy.models.room import packed_for
 from imaginairy.models.vae import load_vae, with_vae
 from imaginairy.precision import Precision, usual_precision
-from imaginairy.said import Told
+from imaginairy.said import Told, warn_once
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
@@ -256,7 +256,7 @@ class ModelStore:
 
     def _made(self, row: ModelRow, device: torch.device) -> Any:
         if row.notice:
-            self.say_once(row.notice, about=row.name)
+            warn_once(f"notice-{row.name}", row.notice)
         lacking = f"the weights of '{row.name}'", "try a smaller model"
         says = partial(NotEnoughMemoryError.on, self.device, *lacking)
         with memory_told(says), torch.inference_mode(False):  # to be used outside too

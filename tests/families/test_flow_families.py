@@ -182,6 +182,21 @@ def test_parts_of_a_packing_lie_in_repositories(model: Model, tmp_path: Path) ->
     assert held == {"transformer", *model.kind.parts}
 
 
+def test_a_licence_that_limits_its_use_is_said_once(
+    model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        with torch.inference_mode():
+            ModelStore("cpu").get(str(model.file))
+    said = [line for line in caplog.messages if "licen" in line.lower()]
+    if "dev" not in model.kind.options:
+        assert said == []
+        return
+    (line,) = said
+    assert line.startswith(f"{model.file} is a Flux.1 [dev], or made of one: the FLUX")
+    assert "Non-Commercial License" in line and line.endswith("This is said once.")
+
+
 def test_prompts_of_any_length_share_a_batch(store: ModelStore, model: Model) -> None:
     asked = [prompt(model.folder, model.kind, text) for text in (FOX, BOWL)]
     several, _ = drawn(store, *asked)
