@@ -65,7 +65,8 @@ class Batches:
         if device.type == "cpu":
             most = min(most, ENOUGH_LATENTS // latents)
         if free is not None:
-            held = max(model.bytes_held(order.drawn) for model in models)
+            sizes = order.drawn, order.references
+            held = max(model.bytes_held(*sizes) for model in models)
             each = (1 + order.is_guided) * held
             most = min(most, int(SHARE_OF_MEMORY * free / each))
         return max(1, most)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,10 @@ class Conditioning:
     images: Sequence[ImageContext] = ()
     """What images say beside the text, in the same order for all that is laid together
     with it."""
+    references: Sequence[Tensor] = ()
+    """Latents of reference images, for networks that look at these beside what they
+    draw, (batch, channels, h, w) each; of one size and order for all that is laid
+    together."""
     residuals: Sequence[Tensor] | None = None
     """What controls add to each feature map that the way down of a UNet leaves for the
     way up, and last to what comes of the middle, (batch, channels, h, w) each. They are
@@ -85,7 +90,8 @@ class Conditioning:
             _laid([each.control for each in padded], "control"),
             _laid([each.pictures for each in padded], "pictures"),
             _laid([each.shown for each in padded], "shown"),
-            [*map(ImageContext.stacked, zip(*_images(padded), strict=True))],
+            [*map(ImageContext.stacked, _every("images", padded))],
+            [torch.cat([*each]) for each in _every("references", padded)],
         )
 
     def beside(self, other: Conditioning) -> Conditioning:
@@ -154,18 +160,21 @@ class Conditioning:
             )
         )
         images = [each.mapped(change) for each in self.images]
+        references = [change(each) for each in self.references]
         tokens = change(self.tokens)
         return Conditioning(
-            tokens, pooled, ids, mask, guidance, control, pictures, shown, images
-        )
+            tokens, pooled, ids, mask, guidance, control, pictures, shown, images,
+            references,
+        )  # fmt: skip
 
 
-def _images(several: Sequence[Conditioning]) -> list[Sequence[ImageContext]]:
-    """Return the images of several, of which all have as many."""
-    counts = {len(each.images) for each in several}
+def _every(part: str, several: Sequence[Conditioning]) -> Iterator[tuple[Any, ...]]:
+    """Yield the first of a part of several, then the second; all have as many."""
+    parts = [getattr(each, part) for each in several]
+    counts = {*map(len, parts)}
     if len(counts) > 1:
-        raise ValueError(f"Conditionings have {sorted(counts)} images; all the same.")
-    return [each.images for each in several]
+        raise ValueError(f"Conditionings have {sorted(counts)} {part}; all the same.")
+    return zip(*parts, strict=True)
 
 
 def _laid(parts: Sequence[Tensor | None], name: str) -> Tensor | None:

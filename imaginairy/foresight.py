@@ -269,7 +269,8 @@ class Foresight:
         loaded = [each.loaded for each in experts_of(order, self.glance)]
         kind.together = min(self.total, self._batches.room(order))
         at_once = kind.together * (1 + order.is_guided)
-        held = [at_once * each.diffusion.bytes_held(order.drawn) for each in loaded]
+        sizes = order.drawn, order.references
+        held = [at_once * each.diffusion.bytes_held(*sizes) for each in loaded]
         held.append(loaded[0].diffusion.bytes_of_pixels(order.drawn))
         kind.weights, kind.held = sum(map(bytes_of, loaded)), max(held)
 
@@ -346,13 +347,21 @@ def unfetched_images(prompt: ImaginePrompt) -> dict[str, Any]:
     blank: dict[str, Any] = {}
     for name in pictures(ImaginePrompt):
         image = getattr(prompt, name)
-        if isinstance(image, LazyLoadingImage) and is_of_web(image.address):
-            log.warning(
-                "%s is fetched when it is used: its size is taken for %s.",
-                image, written(UNKNOWN),
-            )  # fmt: skip
-            blank[name] = Image.new("RGB", UNKNOWN)
-    return blank
+        if (fetched := _fetched(image)) is not image:
+            blank[name] = fetched
+    references = tuple(map(_fetched, prompt.reference_images))
+    return blank | ({"reference_images": references} if references else {})
+
+
+def _fetched(image: Any) -> Any:
+    """Return an image, or a blank one in its place where it is of the web."""
+    if not (isinstance(image, LazyLoadingImage) and is_of_web(image.address)):
+        return image
+    log.warning(
+        "%s is fetched when it is used: its size is taken for %s.",
+        image, written(UNKNOWN),
+    )  # fmt: skip
+    return Image.new("RGB", UNKNOWN)
 
 
 def told_of(

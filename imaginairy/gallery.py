@@ -264,6 +264,9 @@ def views(entry: Entry, folder: Path, variants: Sequence[Path]) -> list[dict[str
 def init_image(metadata: Mapping[str, Any]) -> Path | None:
     """Return the picture that one was drawn from, where it can lie over it."""
     source = metadata.get("init_image")
+    references = metadata.get("reference_images")
+    if source is None and isinstance(references, list) and len(references) == 1:
+        (source,) = references
     if not isinstance(source, str) or metadata.get("outpaint"):
         return None
     return Path(source) if Path(source).is_file() else None
@@ -285,7 +288,8 @@ def imagine_command(metadata: Mapping[str, Any]) -> tuple[list[str] | None, str 
         value = metadata.get(name)
         if value is None or value == default:
             continue
-        if str(value).startswith(IN_MEMORY):
+        several = value if isinstance(value, list) else [value]
+        if any(str(each).startswith(IN_MEMORY) for each in several):
             return None, f"Its {name.replace('_', ' ')} was in memory and is not there."
         flag = name.replace("_", "-")
         if isinstance(value, bool):

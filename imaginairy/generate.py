@@ -24,6 +24,7 @@ from imaginairy.steps.experts import experts_of, recomputed_by
 from imaginairy.steps.finish import finished
 from imaginairy.steps.image_prompt import adapter_hashes, seeing, shown
 from imaginairy.steps.prepare import Prepared, prepare
+from imaginairy.steps.references import referring
 from imaginairy.steps.sample import sample, tiled
 from imaginairy.steps.start import start
 
@@ -92,6 +93,7 @@ def _drawn(
         ]
         texts = [*map(told, texts, experts)]
         texts = [*map(shown, texts, experts)]
+        texts = referring(texts, orders, prepared, experts)
         begin = start(orders, prepared, experts)
         latents = sample(orders, texts, begin, experts, observer, acting)
         images = decode(latents, experts[0].model, experts[0].stages)
@@ -133,7 +135,7 @@ def finish(
         prompt=prompt,
         images=dict(work.images),
         applied=dict(work.applied),
-        init_image=canvas.picture if canvas else None,
+        init_image=drawn.prepared.before,
         mask=canvas.keep if canvas else None,
         model_hash=drawn.hashes[0],
         refiner_hash=drawn.hashes[1] if len(drawn.hashes) > 1 else None,

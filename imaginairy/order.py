@@ -50,12 +50,9 @@ from imaginairy.sources.rows import ModelRow
 
 T = TypeVar("T")
 LIMITS = (
-    "guidance_rescale",
-    "guidance_interval",
-    "perpendicular_negative",
-    "apg",
+    "guidance_rescale", "guidance_interval", "perpendicular_negative", "apg",
     "dynamic_threshold",
-)
+)  # fmt: skip
 """Fields of a prompt that limit its guidance."""
 
 
@@ -107,6 +104,8 @@ class Order:
     """What the networks may be told of its size beside the text."""
     image_prompts: tuple[ImageReference, ...] = ()
     """The images that have a say, each with its adapter's own name."""
+    references: tuple[Size, ...] = ()
+    """The sizes at which its reference images are seen, in their order."""
     controls: tuple[Control, ...] = ()
     """What steers it, each with its image, the kind of its hint and its own name."""
     hypernetworks: tuple[HyperFile, ...] = ()
@@ -148,8 +147,8 @@ class Order:
             self.is_guided,
             self.image_guidance == 1,
             *(getattr(self.prompt, name) for name in LIMITS),
-            self.prompt.tile_mode,
-            self.prompt.prediction,
+            *(self.prompt.tile_mode, self.prompt.prediction),
+            self.references,
             self.prompt.init_image is not None,
             self.has_mask,
             self.hypernetworks,

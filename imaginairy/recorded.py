@@ -1,6 +1,6 @@
 """A prompt as plain values, as metadata and files hold it, and read back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imaginairy import checks
@@ -40,6 +40,7 @@ def recorded(prompt: Any) -> dict[str, Any]:
         )
         for each in prompt.image_prompts
     ]
+    values["reference_images"] = [*map(_source, prompt.reference_images)]
     values["loras"] = [str(each) for each in prompt.loras]
     values["prompt"] = [
         {"text": part.text, "weight": part.weight} for part in prompt.prompts
@@ -57,9 +58,10 @@ def fields_recorded(of: type, values: Mapping[str, Any]) -> dict[str, Any]:
         raise BadOptionError("There is no prompt in it; say what to draw.")
     known = {name: values[name] for name in values if name in written(of)}
     sources = {name: known.get(name) for name in pictures(of)}
+    for place, each in enumerate(_several(known.get("reference_images"))):
+        sources[f"reference image {place + 1}"] = each
     for name, what in (("controls", "control"), ("image_prompts", "image prompt")):
-        given = known.get(name)
-        for place, each in enumerate(given if isinstance(given, list | tuple) else ()):
+        for place, each in enumerate(_several(known.get(name))):
             if isinstance(each, Mapping):
                 for part in ("image", "mask"):
                     sources[f"{part} of {what} {place + 1}"] = each.get(part)
@@ -75,6 +77,10 @@ def fields_recorded(of: type, values: Mapping[str, Any]) -> dict[str, Any]:
             "recorded; make the prompt anew with them."
         )
     return known
+
+
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _source(image: Any) -> str:

@@ -72,7 +72,8 @@ class ImagineResult:
     applied: Mapping[str, Any] = field(default_factory=dict)
     """What each enhancer did, by its name."""
     init_image: Image | None = field(default=None, repr=False)
-    """The image it was generated from, at the size it was worked on."""
+    """The image it was generated from, at the size it was worked on: an init image, or
+    the first reference image as it was seen."""
     mask: Image | None = field(default=None, repr=False)
     """White where the init image was kept."""
     recomputed: tuple[str, ...] = ()
@@ -198,7 +199,7 @@ class ImagineResult:
         image = self.image(self.main_type if image_type is None else image_type)
         provenance = Provenance(flag("metadata", metadata), signer)
         said = self.metadata_dict(image_type) if provenance.metadata else None
-        seal = provenance.seal(self.prompt.init_image)
+        seal = provenance.seal(self.prompt.made_from)
         try:
             write_image(image, path, said, seal)
         except OSError as error:

@@ -111,6 +111,13 @@ class ImaginePrompt(
         )
 
     @property
+    def made_from(self) -> Any:
+        """The picture it is made from: an init image, or the first reference image."""
+        if self.init_image is not None:
+            return self.init_image
+        return next(iter(self.reference_images), None)
+
+    @property
     def drawn(self) -> sizes.Size | None:
         """The size at which it is generated, width and height, where that is said."""
         return sizes.parse_size(self.draw_size) if self.draw_size else None

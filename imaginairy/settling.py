@@ -42,6 +42,7 @@ from imaginairy.steps.control import controls_for
 from imaginairy.steps.depth import require_depth
 from imaginairy.steps.hints import require_mask
 from imaginairy.steps.image_prompt import image_prompts_for
+from imaginairy.steps.seen_beside import seen_beside
 from imaginairy.suiting import (
     require_prediction,
     require_steps,
@@ -68,6 +69,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     diffusion = loaded.diffusion
     acting = adapters_for(prompt, loaded, store)
     spec = store.adapters.with_defaults(loaded.spec, diffusion.family.name, acting)
+    prompt, seen = seen_beside(prompt, diffusion.family)
     chooses = len(diffusion.family.empty_negatives) > 1
     whole = filled(
         prompt,
@@ -105,7 +107,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     )
     order = replace(order, loras=loras, words=words, hypernetworks=found)
     order = replace(order, controls=controls, image_prompts=images)
-    order = replace(order, decoder=decoder_for(whole, loaded, store))
+    order = replace(order, decoder=decoder_for(whole, loaded, store), references=seen)
     say_where_nothing_is_left_out(order, store)
     require_drawable(order, loaded, store)
     return order
@@ -206,8 +208,9 @@ def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:
     safety.safety_mode()
     load_plugins(prompt)
     spec = store.locate(prompt.model)
-    whole, scale = with_companions(prompt, filled(prompt, spec), spec, store)
     family, schedule = family_named(spec.family), usual_schedule(spec)
+    prompt, references = seen_beside(prompt, family)
+    whole, scale = with_companions(prompt, filled(prompt, spec), spec, store)
     order = order_of(
         whole,
         spec,
@@ -218,7 +221,7 @@ def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:
     )
     made_for(schedule.kind, order.sampler)
     schedule.require(order.spacing)
-    return order
+    return replace(order, references=references)
 
 
 def usual_schedule(spec: ModelRow) -> Schedule:

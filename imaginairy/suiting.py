@@ -42,6 +42,7 @@ def require_suitable(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
     """
     require_told(prompt, loaded)
     require_picture(prompt, loaded)
+    require_references(prompt, loaded)
     require_tiles(prompt, loaded)
 
 
@@ -85,6 +86,22 @@ def require_picture(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
             f"The model '{name}' does not see the init image: it follows no "
             "instructions, and image_guidance has nothing to do; give a model that "
             "edits by instructions, such as instruct-pix2pix, or leave it out."
+        )
+
+
+def require_references(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
+    """Check that a model that is given reference images looks at such.
+
+    Raises:
+        BadOptionError: it does not.
+    """
+    family = loaded.diffusion.family
+    if prompt.reference_images and family.references is None:
+        readers = [row.title for row in FAMILIES if row.references]
+        raise BadOptionError(
+            f"The model '{loaded.spec.name}' is of {family.title} and looks at no "
+            f"reference_images, as models of {listed(readers)} do; leave them out, or "
+            "give the image as init_image."
         )
 
 

@@ -190,7 +190,7 @@ MAY_IMPORT = {
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
     "prompt_fields": {"checks", "embedding", "fields", "lazy_image", "lora", "needs"}
-    | {"control", "hypernetwork", "image_prompt"}
+    | {"control", "hypernetwork", "image_prompt", "references"}
     | {"prompt_fields", "samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
     | {"control", "hypernetwork", "image_prompt", "lora", "sizes"}

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "caption": False,
     "controls": (),
     "image_prompts": (),
+    "reference_images": (),
     "control_raw": False,
     "control_guess": False,
     "best_of": 1,

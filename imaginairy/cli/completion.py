@@ -13,6 +13,7 @@ from imaginairy.hypernetwork import hypernetworks
 from imaginairy.image_prompt import image_prompts
 from imaginairy.lora import loras
 from imaginairy.plugins import plugin_names
+from imaginairy.references import reference_images
 from imaginairy.samplers import SAMPLERS
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def for_field(name: str, check: Any) -> "Complete | None":
         return any_model_of("model")
     if check is checks.sampler:
         return any_of([(row.name, row.summary) for row in SAMPLERS.values()])
-    if check in (checks.picture, image_prompts):
+    if check in (checks.picture, image_prompts, reference_images):
         return any_of((), or_file=True)
     if isinstance(check, Choice):
         return any_of([(word, "") for word in check.words if word])

@@ -7,6 +7,7 @@ import click
 from imaginairy.cli.common_options import WIDE
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.imagine_cmd import imagine_cmd
+from imaginairy.cli.run import reporting_errors
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
 from imaginairy.lazy_image import is_file
 from imaginairy.printable import printable
@@ -14,6 +15,11 @@ from imaginairy.prompt_fields.editing import DEFAULT_IMAGE_GUIDANCE
 
 EDITOR = "instruct-pix2pix"
 """The model that follows instructions where none is named."""
+OF_AN_INIT_IMAGE = (
+    "init_image_strength", "denoising_strength", "mask_image", "mask_prompt",
+    "outpaint", "image_guidance",
+)  # fmt: skip
+"""Options that say what stays of a picture; where one is given, that is begun from."""
 NOT_TAKEN = ("prompts", "prompts_file", "init_image", "version")
 OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAKEN]
 
@@ -34,6 +40,7 @@ OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAK
     f"{EDITOR} unless --model names another. May be given several times.",
 )  # fmt: skip
 @click.pass_context
+@reporting_errors
 def edit_cmd(
     context: click.Context,
     /,
@@ -54,6 +61,11 @@ def edit_cmd(
       aimg edit house.jpg --instruct "make it winter"
 
     follows an instruction; --image-guidance says how closely it keeps to PICTURE.
+
+      aimg edit house.jpg "give it a red roof" --model flux2-klein-4b
+
+    does so too: to models that look at reference images, PICTURE is the first of these,
+    unless something says what stays of it. --reference-image adds others.
     """
     if instructions:
         if options["prompts"]:
@@ -64,8 +76,6 @@ def edit_cmd(
             )
         options["prompts"] = instructions
         options["model"] = options.get("model") or EDITOR
-        if options.get("image_guidance") is None:  # which other models refuse
-            options["image_guidance"] = DEFAULT_IMAGE_GUIDANCE
     elif not options["prompts"]:
         raise click.UsageError(
             "There is neither a PROMPT nor an --instruct; say what is to be changed.",
@@ -77,4 +87,44 @@ def edit_cmd(
             "shall be; edit one PICTURE at a time.",
             context,
         )
+    is_seen = _looks_at_references(options.get("model"))
+    if is_seen and not any(options.get(name) is not None for name in OF_AN_INIT_IMAGE):
+        others = options.pop("reference_images")
+        context.invoke(imagine_cmd, reference_images=(picture, *others), **options)
+        return
+    if instructions and not is_seen and options.get("image_guidance") is None:
+        options["image_guidance"] = DEFAULT_IMAGE_GUIDANCE  # which others refuse
     context.invoke(imagine_cmd, init_image=picture, **options)
+
+
+def _looks_at_references(model: str | None) -> bool:
+    """Tell whether a model, None for the usual one, looks at reference images.
+
+    Of a repository that is not listed that is known once it was fetched.
+    """
+    from imaginairy.families.table import family_named
+    from imaginairy.sources.locate import locate
+    from imaginairy.sources.own_default import own_default
+    from imaginairy.sources.roles import DRAWS
+
+    own = own_default()
+    name = model or (own and own.name)
+    if not name:
+        return False
+    row = locate(DRAWS, name)
+    if not row.family:
+        from imaginairy.models.own_defaults import with_own_defaults
+
+        row = with_own_defaults(row)
+    family = family_named(row.family or _family_in(row.weights))
+    return family is not None and family.references is not None
+
+
+def _family_in(weights: Any) -> str:
+    """Return the family of a repository that a listed model is in; else nothing."""
+    from imaginairy.sources.catalog import models_for
+    from imaginairy.sources.roles import DRAWS
+    from imaginairy.sources.rows import HubRepo
+
+    rows = (row for row in models_for(DRAWS) if isinstance(weights, HubRepo))
+    return next((row.family for row in rows if row.weights == weights), "")

@@ -198,7 +198,7 @@ class Needs:
             self._add(job.prompt)
 
     def _add(self, prompt: ImaginePrompt) -> None:
-        if self.drawing.compare_gif and prompt.init_image is None:
+        if self.drawing.compare_gif and prompt.made_from is None:
             raise BadOptionError("--compare-gif needs an --init-image to compare with.")
         self._room.add(prompt)
         self._models[prompt.model] = None
@@ -210,7 +210,7 @@ class Needs:
                 self._adapters[kind, name, prompt.model] = None
         of_controls = (each.image for each in prompt.controls)
         named = (prompt.init_image, prompt.mask_image, prompt.control_image,
-                 prompt.depth_image)  # fmt: skip
+                 prompt.depth_image, *prompt.reference_images)  # fmt: skip
         prompts = ((each.image, each.mask) for each in prompt.image_prompts)
         of_prompts = (image for both in prompts for image in both)
         for image in (*named, *of_controls, *of_prompts):

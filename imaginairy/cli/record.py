@@ -161,8 +161,10 @@ class Record:
         ]
         if differing:
             return f"What is not as it was then: {', '.join(differing)}."
-        if then.get("init_image"):
-            return "Its init image or the file itself may have been changed since."
+        for name in ("init_image", "reference_images"):
+            if then.get(name):
+                what = name.replace("_", " ")
+                return f"Its {what} or the file itself may have been changed since."
         return "The file itself may have been changed since."
 
 
@@ -356,6 +358,8 @@ def _require_pictures(path: Path, was: dict[str, Any], changes: dict[str, Any]) 
         image, mask, _ = images_of(each)
         seen = [image] if mask is None or is_words(mask) else [image, mask]
         sources += [("image_prompts", "--image-prompt", part) for part in seen]
+    for source in _several(was.get("reference_images")):
+        sources.append(("reference_images", "--reference-image", source))
     for name, option, source in sources:
         if source is None or name in changes or is_of_web(source):
             continue

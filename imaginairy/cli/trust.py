@@ -125,6 +125,9 @@ def named_outside(
             yield Named(name, _quoted(value))
         elif name == "controls":
             yield from _controls(value)
+        elif name == "reference_images":
+            for each in [value] if isinstance(value, str) else value:
+                yield Named(name, _quoted(each))
         elif name == "image_prompts":
             yield from _image_prompts(value)
         elif name in ROLE_OF:

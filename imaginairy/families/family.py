@@ -11,6 +11,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal
 
+from imaginairy.families.references import References
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.settings import Schema
 
@@ -246,6 +247,9 @@ class Family:
     networks are told beside the text."""
     empty_negatives: tuple[EmptyNegative, ...] = ("text",)
     """What an empty negative prompt may be, the usual one first."""
+    references: References | None = None
+    """Which reference images its network looks at beside what it draws; None where it
+    looks at none."""
     prediction: Prediction = "noise"
     """What the network says where nothing beside it tells."""
     unsaid: str = ""

@@ -14,6 +14,7 @@ from imaginairy.families.flow_kin import (
     transformer_part,
 )
 from imaginairy.families.language_parts import QWEN3, QWEN_TOKENIZERS
+from imaginairy.families.references import References
 from imaginairy.settings import OneOf, Schema
 
 SETTINGS: Schema = {
@@ -52,6 +53,7 @@ FLUX2 = Family(
     native=1024,
     defaults=of_turbo(4),
     schedule="imaginairy.published.flow_schedule:flow_of_flux2",
+    references=References(pixels=1024 * 1024),
     prediction="flow",
     noise={"use_dynamic_shifting": True},
     beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},

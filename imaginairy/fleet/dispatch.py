@@ -212,6 +212,7 @@ def kind_of(prompt: ImaginePrompt) -> Kind:
         (prompt.width, prompt.height, prompt.draw_size),
         (prompt.sampler_type, prompt.steps, prompt.schedule, prompt.speed),
         (prompt.init_image is None, prompt.init_image_strength),
+        len(prompt.reference_images),
         tuple(each.kind for each in prompt.controls),
         tuple(each.kind for each in prompt.image_prompts),
         prompt.best_of,

@@ -1,8 +1,9 @@
 """A model that draws: the networks of its family, in memory."""
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
+from math import ceil
 from types import MappingProxyType
 from typing import Any
 
@@ -257,12 +258,20 @@ class DrawingModel:
         """
         return (batch, *self.grid.shape(size))
 
-    def bytes_held(self, size: tuple[int, int]) -> int:
+    def bytes_held(
+        self, size: tuple[int, int], beside: Sequence[tuple[int, int]] = ()
+    ) -> int:
         """Return about how much memory one prediction takes for a picture.
 
         Beside the network's weights; `size` is width and height in pixels.
+
+        Args:
+            beside: the sizes of the reference images that it looks at.
         """
         _, height, width = self.grid.shape(size)
+        if self.family.references:
+            more = [self.grid.shape(each) for each in beside]
+            height += ceil(sum(h * w for _, h, w in more) / width)
         number = computes_in(self.network).itemsize
         return int(number * self.network.config.numbers_held(height, width))
 

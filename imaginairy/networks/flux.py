@@ -5,6 +5,8 @@ Esser et al. 2024 (arXiv:2403.03206, section 4); Dehghani et al. 2023 (arXiv:230
 for blocks that attend and think at once.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,6 +35,9 @@ from imaginairy.networks.tokens import (
 )
 
 PATCH = 2
+APART = 10
+"""How far apart reference images are, and the first of them from what is drawn, on the
+first axis of places."""
 
 
 def normed(x: Tensor) -> Tensor:
@@ -212,7 +217,8 @@ class Flux(nn.Module):
         """Return the velocity predicted in `latents`, in their shape and dtype.
 
         Args:
-            latents: (batch, channels, height, width), sides even.
+            latents: (batch, channels, height, width), sides even; so are those of
+                reference images, where the conditioning has any.
             timesteps: (batch,) in [0, 1000], 1000 times the share of noise.
             conditioning: its tokens are (batch, n, context_dim); those that its mask
                 hides have no say. Its pooled text and its guidance are read where the
@@ -222,13 +228,13 @@ class Flux(nn.Module):
             ValueError: the conditioning lacks what this network reads, or a side is
                 odd.
         """
-        sides_that_fit(latents, PATCH)
         dtype = computed_in(self.image_in)
         told = conditioning.to(dtype=dtype)
-        image = cut(latents.to(dtype), PATCH, channels_last=False)
-        image, text = self.image_in(image), self.text_in(told.tokens)
+        every = [latents, *told.references]
+        patches = [_cut(each.to(dtype)) for each in every]
+        image, text = self.image_in(torch.cat(patches, 1)), self.text_in(told.tokens)
         modulations = self.modulated(timesteps, told, dtype)
-        turns = self.turns(text.shape[1], latents)
+        turns = self.turns(text.shape[1], every)
         seen = None if told.mask is None else _with_all(told.mask, image.shape[1])
         of_both = zip(modulations.image, modulations.text, strict=True)
         for block, both in zip(self.doubles, of_both, strict=True):
@@ -236,7 +242,8 @@ class Flux(nn.Module):
         x = torch.cat([text, image], dim=1)
         for block, modulation in zip(self.singles, modulations.singles, strict=True):
             x = block(x, modulation, turns, seen)
-        image = self.out(modulated(x[:, text.shape[1] :], *modulations.final))
+        drawn = x[:, text.shape[1] :][:, : patches[0].shape[1]]
+        image = self.out(modulated(drawn, *modulations.final))
         return joined(image, latents.shape, PATCH, channels_last=False).to(latents)
 
     def modulated(
@@ -254,16 +261,28 @@ class Flux(nn.Module):
             moment = moment + self.pooled(_there(text.pooled, "pooled text").to(dtype))
         return self.modulations(moment)
 
-    def turns(self, words: int, latents: Tensor) -> Tensor:
-        """Return the turns of the places of a text's tokens and of the picture's."""
-        height, width = (side // PATCH for side in latents.shape[-2:])
-        counts = len(self.config.axes) > 3
-        text = torch.zeros(words, len(self.config.axes), device=latents.device)
+    def turns(self, words: int, every: Sequence[Tensor]) -> Tensor:
+        """Return the turns of the places of a text's tokens and of pictures'.
+
+        Args:
+            every: latents, of what is drawn first, then of reference images.
+        """
+        device, counts = every[0].device, len(self.config.axes) > 3
+        text = torch.zeros(words, len(self.config.axes), device=device)
         if counts:
-            text[:, 3] = torch.arange(words, device=latents.device)
-        image = F.pad(grid(height, width, latents.device), (1, int(counts)))
-        places = torch.cat([text, image])
-        return turns(places, self.config.axes, self.config.theta)[None]
+            text[:, 3] = torch.arange(words, device=device)
+        places = [text]
+        for number, latents in enumerate(every):
+            height, width = (side // PATCH for side in latents.shape[-2:])
+            image = F.pad(grid(height, width, device), (1, int(counts)))
+            image[:, 0] = APART * number
+            places.append(image)
+        return turns(torch.cat(places), self.config.axes, self.config.theta)[None]
+
+
+def _cut(latents: Tensor) -> Tensor:
+    sides_that_fit(latents, PATCH)
+    return cut(latents, PATCH, channels_last=False)
 
 
 def _with_all(mask: Tensor, more: int) -> Tensor | None:

@@ -10,6 +10,7 @@ from imaginairy.fields import Opposite, option
 from imaginairy.lazy_image import LazyLoadingImage
 from imaginairy.needs import A_MASK_PROMPT, AN_INIT_IMAGE
 from imaginairy.prompt_fields.shared import ON_HUB, SHARE
+from imaginairy.references import reference_images
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,6 +44,14 @@ class EditingFields:
             "How much of the init image is changed, as other tools count: 1 minus "
             "--init-image-strength.",
         ),
+    )  # fmt: skip
+    reference_images: "tuple[ImageLike, ...]" = option(
+        "Reference image, for models that look at such (Flux.2): the text says what is "
+        "made of it, as in 'give it a red roof'; a path or a web address. May be given "
+        "several times, as for 'put the cat of the first image on the chair of the "
+        "second'.",
+        reference_images, (), section="Editing", called="reference_image",
+        also=("reference_image", "ref_image"),
     )  # fmt: skip
     image_guidance: float | None = option(
         "How closely to keep to the init image, for models that edit by instructions "

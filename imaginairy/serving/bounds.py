@@ -233,6 +233,11 @@ def _image_prompts(bounds: Bounds, name: str, value: Any) -> Any:
     return taken
 
 
+def _references(bounds: Bounds, name: str, value: Any) -> list[Image]:
+    """Take images that come along, one or several."""
+    return [_upload(bounds, f"A picture of {name}", each) for each in _several(value)]
+
+
 def _refiner(bounds: Bounds, name: str, value: Any) -> str:
     return bounds.offer.refiner(name, value)
 
@@ -256,7 +261,9 @@ def _fields(rule: Rule, *names: str) -> dict[str, Rule]:
     return dict.fromkeys(names, rule)
 
 
-UPLOADS = ("init_image", "mask_image", "control_image", "depth_image")
+UPLOADS = (
+    "init_image", "mask_image", "control_image", "depth_image", "reference_images"
+)  # fmt: skip
 RULES: Mapping[str, Rule] = {
     **_fields(
         _plain,
@@ -274,6 +281,7 @@ RULES: Mapping[str, Rule] = {
         *("merge_loras", "loras", "embeddings", "hypernetworks"),  # looked at later
     ),
     **_fields(_upload, *UPLOADS),
+    "reference_images": _references,
     "controls": _controls,
     "image_prompts": _image_prompts,
     "model": _model,
@@ -298,6 +306,7 @@ def bytes_held(prompts: Iterable[ImaginePrompt]) -> int:
     """Return how much memory the pixels take that came along with prompts."""
     uploads = [getattr(prompt, name) for prompt in prompts for name in UPLOADS]
     for prompt in prompts:
+        uploads += prompt.reference_images
         uploads += [part for e in prompt.image_prompts for part in (e.image, e.mask)]
     there = (each for each in uploads if isinstance(each, Image))
     return sum(BYTES_A_PIXEL * each.width * each.height for each in there)

@@ -7,10 +7,12 @@ from imaginairy import checks
 from imaginairy.checks import Choice, Number
 from imaginairy.errors import BadOptionError, shown
 from imaginairy.fields import Option, options
+from imaginairy.references import reference_images
 
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string", "maxLength": checks.MAX_TEXT_BYTES}
+PICTURE: Schema = {"type": "string", "contentEncoding": "base64"}
 NUMBERS_OR_TEXTS = (checks.projection, checks.threshold)
 """Checks of numbers with colons between, of which one alone may be a number."""
 TRUTH = {"true": True, "false": False}
@@ -48,7 +50,9 @@ def checked_schema(row: Option) -> Schema:
     if isinstance(check, Choice) and not isinstance(check, checks.ScheduleName):
         return _choice(check)
     if check is checks.picture:
-        return {"type": "string", "contentEncoding": "base64"}
+        return dict(PICTURE)
+    if check is reference_images:
+        return {"anyOf": [{"type": "array", "items": PICTURE}, PICTURE]}
     if check is checks.flag:
         return {"type": "boolean"}
     if check in NUMBERS_OR_TEXTS:

@@ -9,6 +9,7 @@ from typing import Any
 
 from imaginairy.checks import parse_refiner
 from imaginairy.errors import BadOptionError, near_miss, shown
+from imaginairy.families.table import family_named
 from imaginairy.schema import ImaginePrompt
 from imaginairy.serving.refusals import NotOfferedError
 from imaginairy.sources import image_prompts
@@ -79,6 +80,17 @@ class Offer:
         if row is None:
             raise _not_offered(ROLES["draws"].noun, name, list(self.models))
         return row.name
+
+    def looks_at_references(self, name: str | None) -> bool:
+        """Tell whether a model that a request names looks at reference images.
+
+        Raises:
+            NotOfferedError: it is none of these.
+        """
+        found = self.model("model", name)
+        row = next(row for row in self.models.values() if row.name == found)
+        family = family_named(row.family)
+        return family is not None and family.references is not None
 
     def refiner(self, field: str, value: Any) -> str:
         """Return a refiner that is one of the models; see `model`."""

@@ -32,7 +32,7 @@ from imaginairy.serving.streams import (
     event_stream,
     while_there,
 )
-from imaginairy.serving.uploads import form_of, to_paint
+from imaginairy.serving.uploads import Files, form_of, to_paint
 
 GENERATION, EDIT = "image_generation", "image_edit"
 """How the types of events begin."""
@@ -45,7 +45,7 @@ SAFE = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
 """What browsers are told of it: that it is a picture, and not kept."""
-UPLOADS = {"init_image": "image", "mask_image": "mask"}
+UPLOADS = {"init_image": "image", "mask_image": "mask", "reference_images": "image"}
 """Fields of a prompt that come as files, and how these are called."""
 PAINTING = {"mask_image", "mask_prompt", "outpaint"}
 """Fields that say where an image is painted."""
@@ -125,7 +125,7 @@ def _generation(engine: Engine, given: dict[str, Any]) -> Wanted:
         return _wanted(engine, GENERATION, given, fields, of_prompt)
 
 
-def _edit(engine: Engine, given: dict[str, Any], files: Mapping[str, bytes]) -> Wanted:
+def _edit(engine: Engine, given: dict[str, Any], files: Files) -> Wanted:
     with told_by_field({**given, **files}):
         fields, of_prompt = asked(given)
         for field, file in UPLOADS.items():
@@ -135,16 +135,41 @@ def _edit(engine: Engine, given: dict[str, Any], files: Mapping[str, bytes]) -> 
                     "otherwise.",
                     field,
                 )
-        pictures = {
-            name: engine.bounds.picture(name, data) for name, data in files.items()
-        }
-        image, paint = to_paint(pictures["image"], pictures.get("mask"))
-        of_prompt["init_image"] = image
-        if paint is not None:
-            of_prompt["mask_image"] = paint
+        looks = engine.offer.looks_at_references(of_prompt.get("model"))
+        of_prompt |= _images(engine, files, of_prompt, looks=looks)
         if of_prompt.keys() & PAINTING and not of_prompt.keys() & SIZING:
             of_prompt["upscale"] = False  # as the image keeps its own size
         return _wanted(engine, EDIT, given, fields, of_prompt)
+
+
+def _images(
+    engine: Engine, files: Files, of_prompt: Mapping[str, Any], *, looks: bool
+) -> dict[str, Any]:
+    """Return the fields of a prompt that files are.
+
+    To models that look at reference images that is what all of them are, but for the
+    first where something says what of it stays or is painted.
+
+    Args:
+        looks: whether the model does.
+    """
+    pictures = {
+        name: [engine.bounds.picture(name, each) for each in several]
+        for name, several in files.items()
+    }
+    first, *others = pictures["image"]
+    if others and not looks:
+        raise RefusedFieldError(
+            "Several files are called image, and one is changed; send one, or name a "
+            "model that looks at reference images.",
+            "image",
+        )
+    image, paint = to_paint(first, next(iter(pictures.get("mask", ())), None))
+    stays = {"init_image_strength", *PAINTING} & of_prompt.keys()
+    if looks and paint is None and not stays:
+        return {"reference_images": [image, *others]}
+    found = {"init_image": image, "mask_image": paint, "reference_images": others}
+    return {name: each for name, each in found.items() if each}
 
 
 def _wanted(

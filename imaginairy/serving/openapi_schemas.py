@@ -60,7 +60,12 @@ def _told(schema: Schema, said: str) -> Schema:
 PROMPT = _told(TEXT, "What to draw.")
 MODEL = _told(WORDS, "One of /v1/models; the first of them by default.")
 IMAGES = {
-    "image": _told(FILE, "The image that is changed."),
+    "image": _told(
+        {"anyOf": [FILE, {"type": "array", "items": FILE}]},
+        "The image that is changed. To models that look at reference images, such as "
+        "Flux.2, it is one of these unless something says what of it stays; of them "
+        "there may be several, as image[].",
+    ),
     "mask": _told(
         FILE,
         "Of the image's size, clear where it is painted. Without one, what is clear in "

@@ -18,9 +18,11 @@ FORM = "multipart/form-data"
 OPAQUE = 255
 FILES = ("image", "mask")
 MOST_FILES, MOST_FIELDS = 16, 200
+Files = dict[str, list[bytes]]
+"""The files of a form by their names; of the image there may be several."""
 
 
-async def form_of(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
+async def form_of(request: Request) -> tuple[dict[str, Any], Files]:
     """Return the fields of a form, and its files by their names.
 
     Raises:
@@ -57,8 +59,8 @@ def _fields_of(form: FormData) -> dict[str, Any]:
     return said_in_form(texts, FORM_SCHEMAS)
 
 
-async def _files_of(form: FormData) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
+async def _files_of(form: FormData) -> Files:
+    files: Files = {}
     for called, file in form.multi_items():
         if not isinstance(file, UploadFile):
             continue
@@ -69,11 +71,11 @@ async def _files_of(form: FormData) -> dict[str, bytes]:
                 "'image' and what is painted as 'mask'.",
                 called,
             )
-        if name in files:
+        if name == "mask" and name in files:
             raise RefusedFieldError(
-                f"Several files are called {name}, and one is changed; send one.", name
+                "Several files are called mask, and one is used; send one.", name
             )
-        files[name] = await file.read()
+        files.setdefault(name, []).append(await file.read())
     if "image" not in files:
         raise RefusedFieldError(
             "There is no image; send one as the file 'image'.", "image"

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from PIL import Image
+
 from imaginairy.checks import parse_margins
 from imaginairy.lazy_image import as_pillow
 from imaginairy.log import log
@@ -17,6 +19,7 @@ from imaginairy.models.store import ModelStore
 from imaginairy.order import Order
 from imaginairy.schema import ImaginePrompt
 from imaginairy.steps.hints import Made, hints_of
+from imaginairy.steps.seen_beside import pictures_beside
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,22 @@ class Prepared:
     """What the mask prompt describes, where there is one."""
     hints: tuple[Made, ...] = ()
     """What its controls see, in their order."""
+    references: tuple[Image.Image, ...] = ()
+    """Its reference images as they are seen, in their order."""
+
+    @property
+    def before(self) -> Image.Image | None:
+        """The picture it is made from, where there is one."""
+        if self.canvas is not None:
+            return self.canvas.picture
+        return next(iter(self.references), None)
 
 
 def prepare(order: Order, store: ModelStore) -> Prepared:
     """Read what an order starts from and what steers it, at the size it is drawn at."""
     canvas, found = _started_from(order, store)
-    return Prepared(canvas, found, hints_of(order, canvas, store.finder))
+    hints = hints_of(order, canvas, store.finder)
+    return Prepared(canvas, found, hints, pictures_beside(order, store))
 
 
 def _started_from(

@@ -90,7 +90,7 @@ def _start(
     init_latents = keep = None
     if canvas is not None and (runs < steps or canvas.keep is not None):
         picture = image_to_tensor(canvas.picture)
-        init_latents = _encoded(model, picture, draw_noise(), stages)
+        init_latents = encoded(model, picture, draw_noise(), stages)
     if canvas is not None and canvas.keep is not None:
         keep = latent_mask(canvas.keep, model.grid.pixels).to(model.device)
     noise = draw_noise()
@@ -106,15 +106,15 @@ def _start(
     blanked = shown = None
     if sees_mask:
         picture = _blanked(order, canvas)
-        blanked = _encoded(model, picture, torch.zeros(shape), stages)
+        blanked = encoded(model, picture, torch.zeros(shape), stages)
     if model.edits and canvas is not None:
         picture = image_to_tensor(canvas.picture)
-        shown = _encoded(model, picture, torch.zeros(shape), stages)
+        shown = encoded(model, picture, torch.zeros(shape), stages)
         shown = shown * model.shown_scale
     return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked, shown)
 
 
-def _encoded(
+def encoded(
     model: DrawingModel, picture: Tensor, noise: Tensor, stages: Stages
 ) -> Tensor:
     """Return the latents of a picture; see `DrawingModel.encode`."""

@@ -55,6 +55,8 @@ SAME = {
     ("--image-guidance-scale", "2"): ("--image-guidance", "2"),
     ("--image-prompt", "a.png"): ("--image-prompts", "a.png"),
     ("--ip-adapter-image", "a.png"): ("--image-prompt", "a.png"),
+    ("--reference-image", "a.png"): ("--reference-images", "a.png"),
+    ("--ref-image", "a.png"): ("--reference-image", "a.png"),
     ("--depth-map", "near.png"): ("--depth-image", "near.png"),
     ("--denoising-strength", "0.7"): ("--init-image-strength", "0.3"),
 }

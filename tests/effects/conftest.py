@@ -22,6 +22,7 @@ from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_clipseg import save_colour_finder, save_tiny_clipseg
 from tests.support.tiny_codeformer import save_tiny_codeformer
 from tests.support.tiny_controls import saved_folder, tiny_controlnet
+from tests.support.tiny_flow import built, flux2
 from tests.support.tiny_image_prompts import (
     saved_ip_adapter,
     tiny_encoder,
@@ -117,6 +118,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     tiny_sdxl().save_pretrained(folder / "xl")
     seeing_more(tiny_pipeline()).save_pretrained(folder / "editor")
     tiny_depth().save_pretrained(folder / "led")
+    built(flux2).save_pretrained(folder / "klein")
     save_file({"emb_params": torch.eye(2, 48)}, folder / "zorb.safetensors")
     pair = ({"linear.0.weight": torch.eye(48)}, {"linear.0.weight": 2 * torch.eye(48)})
     torch.save({48: pair}, folder / "hyper.pt")

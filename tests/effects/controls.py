@@ -77,3 +77,21 @@ def an_image_has_its_say_in_its_part_of_the_steps(before: Seen, after: Seen) -> 
     assert torch.equal(before.asked[0].noise, after.asked[0].noise)
     assert torch.equal(before.asked[1].latents, after.asked[1].latents)
     assert not torch.equal(before.asked[1].noise, after.asked[1].noise)
+
+
+KLEIN = {"model": "klein", "sampler_type": "k_euler", "width": 64, "height": 64}
+
+
+@judges("reference_images", ["boxes.png", "red.png"], **KLEIN)
+def what_a_reference_shows_is_seen_beside_the_latents(
+    before: Seen, after: Seen
+) -> None:
+    first, second = before.asked[0], after.asked[0]
+    assert torch.equal(first.latents, second.latents)
+    assert not torch.equal(first.noise, second.noise)
+    shown, red = second.said.references
+    assert shown.shape == red.shape == second.latents.shape
+    assert not torch.equal(shown, red)
+    assert all(torch.equal(shown, each.said.references[0]) for each in after.asked)
+    seen = after.result.init_image
+    assert seen is not None and seen.getpixel((8, 32)) == (226, 52, 46)

@@ -23,6 +23,8 @@ TINY = ("--model", "tiny", "--steps", "1", "--seed", "7")
 XL = ("--model", "xl", *TINY[2:])
 EDITOR = ("--model", "editor", *TINY[2:])
 LED = ("--model", "led", "--depth-image", "boxes.png", *TINY[2:])
+KLEIN = ("--model", "klein", *TINY[2:], "--width", "64", "--height", "64",
+         "--sampler-type", "k_euler")  # fmt: skip
 
 Value = tuple[str | None, Any]
 """What is typed, None for a switch, and what the metadata then says."""
@@ -90,6 +92,12 @@ EDITED: dict[str, Value] = {"image_guidance": ("2", 2)}
 """Of a model that edits."""
 NEAR: dict[str, Value] = {"depth_image": ("left.png", "left.png")}
 """What only those are told that are led by depth."""
+REFERRED: dict[str, Value] = {"reference_images": ("red.png", ["red.png"])}
+"""What only those look at that look at reference images."""
+REFERRED_BEHIND: dict[str, Value] = {
+    "reference_images": ("red.png", ["large.png", "red.png"])
+}
+"""The same behind the picture that is edited."""
 FITTED: dict[str, Value] = {
     "width": ("72", 72),
     "height": ("72", 72),
@@ -192,6 +200,8 @@ def prompt_options() -> Iterator[Use]:
         of = () if command == "edit" else ("--init-image", "red.png")
         yield from _in_groups(command, (*start, *EDITOR, *of), EDITED)
         yield from _in_groups(command, (*start, *LED), NEAR)
+        others = REFERRED_BEHIND if command == "edit" else REFERRED
+        yield from _in_groups(command, (*start, *KLEIN), others)
         yield from _from_pictures(command, (*start, *TINY))
         yield from _switches(command, (*start, *TINY))
 

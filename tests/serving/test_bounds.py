@@ -154,6 +154,16 @@ def test_image_prompts_come_along_and_name_no_file(
         BOUNDS.prompt({"prompt": "a fox", "controls": 7})
 
 
+def test_reference_images_come_along_one_or_several() -> None:
+    for given, count in ((upload(), 1), ([upload(), upload()], 2)):
+        prompt = BOUNDS.prompt({"prompt": "a fox", "ref_image": given})
+        assert [each.size for each in prompt.reference_images] == [(64, 64)] * count
+        assert bytes_held([prompt]) == count * 4 * 64 * 64
+    for value in ("a.png", ["http://127.0.0.1/a.png"], {"image": upload()}, [None]):
+        with pytest.raises(RefusedError, match="A picture of reference_images is a"):
+            BOUNDS.prompt({"prompt": "a fox", "reference_images": value})
+
+
 def test_uploads_that_are_no_pictures_are_refused() -> None:
     for data in (b"", b"nonsense", b"%!PS"):
         with pytest.raises(BadImageError):

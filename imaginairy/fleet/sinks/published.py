@@ -41,7 +41,7 @@ class Published:
     ) -> "Published":
         """Make the file of what was drawn of a row: the picture that was asked for."""
         metadata = result.metadata_dict() if provenance.metadata else None
-        seal = provenance.seal(result.prompt.init_image)
+        seal = provenance.seal(result.prompt.made_from)
         return cls(
             row.id,
             encoded_image(result.img, extension, metadata, seal),
