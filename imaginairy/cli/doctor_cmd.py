@@ -14,7 +14,7 @@ from typing import Literal
 import click
 
 from imaginairy.cli.columns import columns, readable, wrapped
-from imaginairy.cli.model_page import taken_here
+from imaginairy.cli.model_page import room_here, taken_here
 from imaginairy.cli.run import reporting_errors, say
 from imaginairy.cli.version_cmd import installed
 from imaginairy.errors import BadOptionError, ImaginairyError
@@ -202,11 +202,13 @@ def cache_check() -> Iterator[Finding]:
 
 
 def _missing_bytes() -> int:
-    from imaginairy.sources.fetch import on_disk
+    from imaginairy.sources.fetch import on_disk, packed_here
 
     own = own_default()
     spec = find(DRAWS, own.name if own else DEFAULT_MODEL)
-    return 0 if spec is None or on_disk(spec) else spec.size or 0
+    if spec is None or on_disk(spec):
+        return 0
+    return packed_here(spec, room_here()).size or 0
 
 
 def hub_check() -> Iterator[Finding]:

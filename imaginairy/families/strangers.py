@@ -235,7 +235,10 @@ KINDS = (*ADAPTERS, *MODELS, *OTHERS, *PARTS)
 
 PIPELINES = (
     *OTHER_PIPELINES,
-    (r"Flux2", FLUX2),
+    (r"Flux2Klein", FLUX2),
+    (r"Flux2", f"{FLUX2} [dev]"),
+    (r"FluxFill", f"{FLUX1} [Fill]"),
+    (r"FluxControl(?!Net)", f"{FLUX1} [Canny or Depth]"),
     (r"Flux", FLUX1),
     (r"Chroma", CHROMA),
     (r"ZImage", ZIMAGE),

@@ -1,11 +1,13 @@
 """Which files of a repository a model or its VAE needs, by the families there are."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from imaginairy.errors import UnknownModelError
+from imaginairy.errors import CheckpointError, UnknownModelError, in_words
 from imaginairy.families.family import AUTOENCODER, Header
-from imaginairy.families.table import FAMILIES, family_of, nearest
+from imaginairy.families.strangers import stranger
+from imaginairy.families.table import FAMILIES, family_of, nearest, only_supported
 from imaginairy.sources.layouts import (
     CHECKPOINT_ENDINGS,
     CONFIG,
@@ -56,6 +58,27 @@ def checkpoint_files(
     checkpoint = _one_checkpoint(files, origin, f"no {MODEL_INDEX}")
     beside = str(Path(checkpoint).with_suffix(".yaml"))
     return [*({beside} & {*files}), checkpoint]
+
+
+def refuse_foreign(index: bytes, origin: str) -> None:
+    """Refuse a model before it is fetched, where its index says it is of no family.
+
+    Args:
+        index: what its `model_index.json` holds.
+
+    Raises:
+        CheckpointError: it is.
+    """
+    try:
+        said = json.loads(index)
+        known = stranger(Header(dict, index=said)) if isinstance(said, dict) else None
+    except ValueError:
+        return  # loading says what is wrong with it
+    if known and known.title not in {family.title for family in FAMILIES}:
+        kind = in_words(said.get("_class_name"))
+        raise CheckpointError(
+            f"'{origin}' is of a {kind}, {known.title}; {only_supported()}."
+        )
 
 
 def vae_files(files: Sequence[str], origin: str, noun: str, half: bool) -> list[str]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from imaginairy.errors import CheckpointError, UnknownModelError
 from imaginairy.sources import hub, web
+from imaginairy.sources.checkpoints import refuse_foreign
 from imaginairy.sources.from_address import cached_from, fetch_from
 from imaginairy.sources.layouts import BUNDLED_WEIGHTS, CONFIG, MODEL_INDEX
 from imaginairy.sources.packings import Room, room_of_machine, settled
-from imaginairy.sources.roles import ROLES
+from imaginairy.sources.roles import DRAWS, ROLES
 from imaginairy.sources.rows import (
     Address,
     BundledFolder,
@@ -189,6 +190,9 @@ def _packing_on_disk(row: ModelRow, packing: Packing) -> Path | None:
 
 def _repo_fetched(row: ModelRow, repo: HubRepo, *, half: bool) -> Path:
     files = hub.repo_files(repo.repo, repo.revision)
+    if row.role == DRAWS and MODEL_INDEX in files:
+        index = hub.peeked(HubFile(repo.repo, MODEL_INDEX, repo.revision))
+        refuse_foreign(index, repo.repo)
     wanted = _chosen(row, repo, files, half=half)
     sums = dict(repo.sha256)
     return _whole(hub.fetch_many(repo.repo, wanted, repo.revision, sums), wanted)

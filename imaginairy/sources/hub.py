@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -121,6 +122,29 @@ def repo_files(repo: str, revision: str = "main") -> list[str]:
         logger.warning("%s Using the files in the cache.", error)
         files = (path for path in snapshot.rglob("*") if path.is_file())
         return sorted(path.relative_to(snapshot).as_posix() for path in files)
+
+
+def peeked(file: HubFile) -> bytes:
+    """Return what a small file of a repository holds; it is not kept in the cache.
+
+    Raises what `fetch` raises.
+    """
+    from huggingface_hub import get_session, hf_hub_url, utils
+
+    client: Any = utils  # which says of none of these that it exports it
+    if found := cached(file):
+        return found.read_bytes()
+    what = f"'{file.path}' of '{file.repo}'"
+    _require_hub(what)
+    with _explained(what, file):
+        url = hf_hub_url(file.repo, file.path, revision=file.revision)
+        answer = get_session().get(
+            url, headers=client.build_hf_headers(), timeout=answer_timeout_s(),
+            follow_redirects=True,
+        )  # fmt: skip
+        client.hf_raise_for_status(answer)
+        content: bytes = answer.content
+        return content
 
 
 def unreachable_reason(timeout_s: float = 3.0, server: str | None = None) -> str | None:

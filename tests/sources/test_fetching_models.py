@@ -1,12 +1,18 @@
 """What is fetched of a repository, from which revision, and how it is checked."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from imaginairy.errors import DownloadError, HubUnreachableError, UnknownModelError
+from imaginairy.errors import (
+    CheckpointError,
+    DownloadError,
+    HubUnreachableError,
+    UnknownModelError,
+)
 from imaginairy.sources.checkpoints import checkpoint_files
 from imaginairy.sources.fetch import fetch, size_of, source_of
 from imaginairy.sources.locate import locate
@@ -97,6 +103,27 @@ def test_of_what_was_fetched_in_part_the_rest_is_fetched(here: HubServer) -> Non
     folder = fetch(row_of(HubRepo(REPO)))
     assert set(here.downloads()) == {WHOLE[2], *SETTINGS, "model_index.json"}
     assert (folder / WHOLE[2]).read_bytes() == content(WHOLE[2])
+
+
+def test_what_no_family_draws_is_refused_before_it_is_fetched(here: HubServer) -> None:
+    index = "model_index.json"
+    for kind, title in (
+        ("QwenImagePipeline", "Qwen-Image"),
+        ("Flux2Pipeline", "Flux.2 [dev]"),
+        ("FluxFillPipeline", "Flux.1 [Fill]"),
+        ("StableDiffusion3Pipeline", "Stable Diffusion 3"),
+    ):
+        here.repos[REPO] = repo_of(FOLDER)
+        here.repos[REPO].files[index] = json.dumps({"_class_name": kind}).encode()
+        here.requests.clear()
+        with pytest.raises(CheckpointError) as refused:
+            fetch(locate(DRAWS, REPO))
+        said = f"'{REPO}' is of a {kind}, {title}; only Z-Image, "
+        assert str(refused.value).startswith(said)
+        assert here.downloads() == [index]
+    for known in ("FluxPipeline", "Flux2KleinPipeline", "StableDiffusionPipeline"):
+        here.repos[REPO].files[index] = json.dumps({"_class_name": known}).encode()
+        assert fetch(locate(DRAWS, REPO)).is_dir()
 
 
 @pytest.mark.parametrize("half", [False, True])
