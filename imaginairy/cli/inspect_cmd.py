@@ -39,11 +39,11 @@ def inspect_cmd(name: str, as_json: bool) -> None:
     show_log("warning")
 
     from imaginairy.models.inspection import inspected
-    from imaginairy.sources.here import here
+    from imaginairy.sources.here import here, parts_here
 
     try:
         path, licence = here(name)
-        found = inspected(path)
+        found = inspected(path, parts_here(name))
     except (CheckpointError, UnknownModelError) as error:
         raise BadOptionError(plain(str(error))) from error
     if licence and not found.licence:

@@ -30,7 +30,7 @@ from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.sources import hub
 from imaginairy.sources.adapter_facts import beside
 from imaginairy.sources.control_rows import kind_named
-from imaginairy.sources.drawing_rows import CLIP_TOKENIZER
+from imaginairy.sources.drawing_rows import VOCABULARIES
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import LocalPath, ModelRow
 from imaginairy.sources.terms import terms_of
@@ -39,6 +39,8 @@ from imaginairy.weights.gguf import MAGIC
 from imaginairy.weights.weightfile import Tensors, is_safetensors, open_weights
 
 BESIDE = "not used"
+CALLED = {"clip": "CLIP", "qwen3": "Qwen3", "t5": "T5"}
+"""What public vocabularies are called."""
 """What tensors are called that no network of a model needs."""
 NAMES_SHOWN = 3
 LICENCE = re.compile(r"^license:\s*(\S.*)$", re.MULTILINE)
@@ -122,8 +124,11 @@ class Verdict:
         return self.noise.predicts if self.noise and self.says_prediction else None
 
 
-def inspected(path: Path) -> Inspected:
+def inspected(path: Path, beside: Sequence[Path] = ()) -> Inspected:
     """Tell what a file or folder is.
+
+    Args:
+        beside: files of the parts that a file lacks, where these are known.
 
     Raises:
         CheckpointError: it holds no weights, or they are broken or unsafe.
@@ -135,7 +140,7 @@ def inspected(path: Path) -> Inspected:
         return inspected(weights_in(path))
     opened = open_weights(path, hollow=True)
     contents = contents_of(layout_of(opened.files[0]), opened)
-    return _told(path, contents, of_file(path, opened))
+    return _told(path, contents, of_file(path, opened, beside))
 
 
 def layout_of(file: Path) -> str:
@@ -153,14 +158,15 @@ def contents_of(layout: str, opened: Tensors) -> Contents:
     return Contents(layout, opened.shapes, types, opened.metadata, opened.files)
 
 
-def of_file(path: Path, opened: Tensors) -> Verdict:
+def of_file(path: Path, opened: Tensors, beside: Sequence[Path] = ()) -> Verdict:
     """Take a single file for a model, or say what else it is."""
     family, whole, _ = family_of_file(opened)
     if family is None:
         header = Header(opened.shapes.copy, metadata=opened.metadata)
         return _not_a_model(known_as(header) or shard(path))
     try:
-        verdict = _of_checkpoint(read_opened(path, opened, _own(path).says))
+        said = _own(path).says
+        verdict = _of_checkpoint(read_opened(path, opened, said, beside))
     except CheckpointError as error:
         if known := resembles(family, whole):
             return _not_a_model(known)
@@ -228,17 +234,20 @@ def _not_a_model(known: Stranger | None) -> Verdict:
 def _of_checkpoint(checkpoint: Checkpoint) -> Verdict:
     for part in checkpoint.parts.values():
         part.check()
-    needs_words = {row.role for row in checkpoint.family.texts} - {
-        *checkpoint.vocabularies
-    }
     missing = []
     if AUTOENCODER not in checkpoint.parts:
         missing.append("Its autoencoder (VAE): give one with --vae.")
-    if needs_words and hub.cached(CLIP_TOKENIZER) is None:
-        missing.append(
-            f"The vocabulary of CLIP ({CLIP_TOKENIZER.repo}), which is fetched when it "
-            "is first used."
-        )
+    read = (
+        row.usual_vocabulary or ""
+        for row in checkpoint.family.texts
+        if row.role not in checkpoint.vocabularies
+    )
+    missing += [
+        f"The vocabulary of {CALLED[kind]} ({VOCABULARIES[kind].repo}), which is "
+        "fetched when it is first used."
+        for kind in dict.fromkeys(read)
+        if kind and hub.cached(VOCABULARIES[kind]) is None
+    ]
     says = checkpoint.says_prediction or not checkpoint.family.unsaid
     noise = checkpoint.schedule
     return Verdict(checkpoint.family, checkpoint, None, missing, noise, says)
@@ -319,7 +328,10 @@ def _parts(verdict: Verdict, folder: bool, counts: Mapping[str, int]) -> dict[st
         title: sum(count for name, count in counts.items() if name.startswith(start))
         for title, start in starts.items()
     }
-    sums[BESIDE] = sum(counts.values()) - sum(sums.values())
+    whole = sum(counts.values())
+    if verdict.family and not any(sums.values()):  # the file of one network alone
+        sums[verdict.family.part(DENOISER).title] = whole
+    sums[BESIDE] = whole - sum(sums.values())
     return {title: count for title, count in sums.items() if count}
 
 

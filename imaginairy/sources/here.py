@@ -1,15 +1,17 @@
 """Where what a name means lies on this machine, whatever it is for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from imaginairy.errors import UnknownModelError
 from imaginairy.sources import hub, image_prompts
 from imaginairy.sources.adapters import named_in_folders
-from imaginairy.sources.catalog import MODELS, packed_as
+from imaginairy.sources.catalog import MODELS, find, packed_as
 from imaginairy.sources.controls import control_on_disk, lying
-from imaginairy.sources.fetch import on_disk
+from imaginairy.sources.fetch import on_disk, other_parts, packed_on_disk
 from imaginairy.sources.locate import existing
 from imaginairy.sources.repo_names import REPO_NAME
+from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ControlRow, ImagePromptRow
 from imaginairy.sources.shelves import ADAPTERS, CONTROLS, IMAGE_ADAPTERS
 
@@ -59,3 +61,12 @@ def here(name: str) -> tuple[Path, str | None]:
         f"There is no file '{name}', and '{repo}' is not in the cache of the hub; "
         f"fetch it first: hf download {repo}{at}"
     )
+
+
+def parts_here(name: str) -> tuple[Path, ...]:
+    """Return the files of the other parts of a model of the catalog, as far as here."""
+    row = find(DRAWS, name)
+    if row is None:
+        return ()
+    packings = packed_on_disk(row)
+    return other_parts(replace(row, weights=packings[0]) if packings else row)

@@ -105,6 +105,24 @@ def test_what_is_not_here_is_told_by_what_is_known_of_it(
     assert not (tmp_path / "hub").exists()
 
 
+def test_the_packing_that_would_be_fetched_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("IMAGINAIRY_SAFETY_MODE", "disabled")
+    for name, low in (("z-image-turbo", True), ("z-image-turbo:q4_k", False)):
+        words = ("a fox", "--model", name, *["--low-memory"] * low)
+        model, vocabulary = plan_of(run, *words)["models"]
+        assert model["name"] == name and model["size"] == 6_696_836_004
+        assert "Z-Image-Turbo-GGUF and " in model["origin"]
+        assert vocabulary["size"] == 11_422_654, "no file of these has one"
+        assert ("packing" in model) == low
+    said = run("imagine", "a fox", "--model", "z-image", "--low-memory", "--plan")
+    assert "because little memory is to be taken; others:" in (
+        " ".join(said.stdout.split())
+    )
+
+
 @pytest.mark.parametrize("asked", ["--fast-decode", "--preview"])
 @pytest.mark.parametrize(
     ("model", "tiny", "is_here"),

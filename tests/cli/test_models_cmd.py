@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from huggingface_hub import constants
 from platformdirs import user_cache_path
 from safetensors.torch import save_file
 
@@ -56,6 +57,24 @@ def test_without_a_choice_it_is_the_catalogs(run: Run) -> None:
     ran = run("models", "default")
     assert ran.output == "sd15, or the bundled model where that cannot be had\n"
     assert "Without --model: sd15, or the bundled model" in run("models").output
+
+
+def test_packings_are_told_with_the_one_that_fits(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    said = " ".join(run("models", "Z-Image").output.split())
+    assert "packings z-image-turbo:bf16 (20.69 GB), z-image-turbo:folder" in said
+    assert "taken here z-image-turbo: " in said
+    assert " of memory; others: --model z-image-turbo:" in said
+    assert "z-image-turbo 7-20.7 GB no" in " ".join(run("models").output.split())
+    one = " ".join(run("models", "z-image-turbo:q4_k").output.split())
+    assert "size 6.70 GB" in one and "packings" not in one
+    facts = json.loads(run("models", "z-image-turbo", "--json").output)
+    names = {each["name"]: each["here"] for each in facts["packings"]}
+    assert names == dict.fromkeys(("bf16", "folder", "q8_0", "q4_k"), False)
+    for name, words in (("z-image-turbo:q4_k", "q4_k, as"), ("chroma:q9", "come as")):
+        assert words in run("models", "default", name).output
 
 
 def test_families_are_listed_in_a_sentence(run: Run) -> None:

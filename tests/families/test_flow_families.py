@@ -16,6 +16,7 @@ from imaginairy import ImaginePrompt, ModelStore, imagine
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.family import DENOISER
 from imaginairy.models.checkpoint import read_checkpoint
+from imaginairy.models.inspection import inspected
 from imaginairy.models.loading import opened
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import HubFile, ModelRow, Packing, Packings
@@ -180,6 +181,10 @@ def test_parts_of_a_packing_lie_in_repositories(model: Model, tmp_path: Path) ->
     assert {*checkpoint.parts} == {part.role for part in checkpoint.family.parts}
     held = {file.stem for file in checkpoint.weight_files}
     assert held == {"transformer", *model.kind.parts}
+    file, *others = checkpoint.weight_files
+    found = inspected(file, others)
+    assert found.usable and [*found.parts] == ["transformer"]
+    assert all(each.startswith("The vocabulary of ") for each in found.missing)
 
 
 def test_a_licence_that_limits_its_use_is_said_once(
