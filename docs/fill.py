@@ -34,6 +34,7 @@ from imaginairy.sources.roles import (
     DRAWS,
     IMAGE_ENCODER,
     IMAGE_PROMPT,
+    TEXT_ENCODER,
     VAE,
 )
 from imaginairy.sources.rows import (
@@ -370,6 +371,7 @@ SOURCES: dict[str, Callable[..., str]] = {
     "companions": companions,
     "controls": lambda: table(beside.CONTROLS_HEAD, beside.controls()),
     "vaes": lambda: others(VAE),
+    "text-encoders": lambda: others(TEXT_ENCODER),
     "drawing-figures": drawing_figures,
     "errors": errors,
     "families": families,

@@ -21,6 +21,7 @@ from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.lora import without_loras
 from imaginairy.models.glance import Glance, is_to_fetch
+from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.previews import tiny_vae_of, usual_tiny_vae
 from imaginairy.models.store import ModelStore
 from imaginairy.models.weightless import bytes_of
@@ -43,6 +44,7 @@ from imaginairy.sources.roles import (
     DRAWS,
     IMAGE_ENCODER,
     IMAGE_PROMPT,
+    TEXT_ENCODER,
     VAE,
 )
 from imaginairy.sources.rows import BundledFolder
@@ -77,6 +79,7 @@ class Foreseen:
             "images": self.images,
             "model": prompt.model,
             "vae": prompt.vae,
+            "text_encoders": list(prompt.text_encoders),
             "refiner": prompt.refiner,
             "generated_at": written(order.drawn),
             "saved_at": written(order.saved),
@@ -136,7 +139,7 @@ class Foresight:
 
     def _look_at(self, prompt: ImaginePrompt) -> None:
         prompt = replace(prompt, **unfetched_images(prompt), **self._here(prompt))
-        there = [self.glance.has(name, role=role) for role, name in drawn_by(prompt)]
+        there = [self._is_here(*each, prompt) for each in drawn_by(prompt)]
         is_here = all(there)
         order = (settled if is_here else settled_unseen)(prompt, self.glance)
         require_levels(order, self.glance, is_here=is_here)
@@ -153,6 +156,11 @@ class Foresight:
         self._kinds[alike] = Foreseen(order)
         if is_here:
             self._weigh(self._kinds[alike])
+
+    def _is_here(self, role: str, name: str | None, prompt: ImaginePrompt) -> bool:
+        """Note a model that draws; tell whether it is on this machine."""
+        texts = prompt.text_encoders if name == prompt.model and role == DRAWS else ()
+        return self.glance.has(name, role=role, text_encoders=texts)
 
     def _here(self, prompt: ImaginePrompt) -> dict[str, Any]:
         """Note the adapters of a prompt; leave those out that are still to be fetched.
@@ -198,7 +206,7 @@ class Foresight:
         """Note a control; tell whether it is on this machine."""
         model = self.glance.locate(prompt.model)
         listed = find(CONTROL, name)
-        family = self.glance.family_of(prompt.model) or (listed and listed.family) or ""
+        family = self._family_of(prompt) or (listed and listed.family) or ""
         if not family and name.lower() in KINDS:
             return False  # nobody knows yet what that means
         is_bundled = isinstance(model.weights, BundledFolder)
@@ -221,7 +229,7 @@ class Foresight:
     def _has_reader(self, name: str | None, prompt: ImaginePrompt) -> bool:
         """Note an IP-Adapter and what sees for it; tell whether both are here."""
         model = self.glance.locate(prompt.model)
-        family = self.glance.family_of(prompt.model)
+        family = self._family_of(prompt)
         if not family and name is None:
             return False  # nobody knows yet which is usual
         listed = name and find(IMAGE_PROMPT, name)
@@ -234,10 +242,13 @@ class Foresight:
         self._adapters[row.name] = told
         encoder = row.encoder
         if place and not encoder and not is_to_fetch(model):
-            loaded = self.glance.get(prompt.model, vae=prompt.vae)
+            loaded = loaded_for(prompt, self.glance)
             encoder = self.glance.image_prompts.check(name, loaded).encoder
         sees = bool(encoder) and self.glance.has(encoder, role=IMAGE_ENCODER)
         return place is not None and sees
+
+    def _family_of(self, prompt: ImaginePrompt) -> str:
+        return self.glance.family_of(prompt.model, prompt.text_encoders)
 
     def _has(self, adapter: str, prompt: ImaginePrompt) -> bool:
         """Note an adapter; tell whether it is on this machine."""
@@ -256,7 +267,7 @@ class Foresight:
             is_here: whether the model is; otherwise it is taken to be as is usual.
         """
         if is_here:
-            row = tiny_vae_of(self.glance.get(order.model, vae=order.vae))
+            row = tiny_vae_of(loaded_for(order.prompt, self.glance))
         else:
             family = family_named(self.glance.locate(order.model).family)
             row = None if family is None else usual_tiny_vae(family)
@@ -308,8 +319,15 @@ def drawn_by(prompt: ImaginePrompt) -> Iterator[tuple[str, str | None]]:
     yield DRAWS, prompt.model
     if prompt.vae is not None:
         yield VAE, prompt.vae
+    yield from ((TEXT_ENCODER, each) for each in prompt.text_encoders)
     if prompt.refiner is not None:
         yield DRAWS, parse_refiner(prompt.refiner)[0]
+
+
+def loaded_for(prompt: ImaginePrompt, glance: Glance) -> LoadedModel:
+    """Return the model that draws a prompt, without its weights."""
+    texts = prompt.text_encoders
+    return glance.get(prompt.model, vae=prompt.vae, text_encoders=texts)
 
 
 def beside(prompt: ImaginePrompt) -> Iterator[tuple[str, str]]:
@@ -329,7 +347,7 @@ def require_levels(order: Order, glance: Glance, *, is_here: bool) -> None:
         BadOptionError: it has not.
     """
     schedule = (
-        glance.get(order.model, vae=order.vae).diffusion.schedule
+        loaded_for(order.prompt, glance).diffusion.schedule
         if is_here
         else usual_schedule(glance.locate(order.model))
     )

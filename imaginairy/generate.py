@@ -48,6 +48,8 @@ class Drawn:
     """Give the SHA-256 of each control that acted."""
     recomputed: tuple[str, ...] = ()
     """Stages that half precision could not hold."""
+    text_hashes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    """Give the SHA-256 of each text encoder that the model was given."""
     decoder_hash: Callable[[], str] | None = None
     """Gives that of the tiny VAE's, where one decodes."""
     image_prompt_hashes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
@@ -100,13 +102,14 @@ def _drawn(
     hashes = tuple(each.loaded.weights_sha256 for each in experts)
     vae_hash = experts[0].loaded.vae_sha256
     decoder_hash = experts[0].loaded.decoder_sha256
+    text_hashes = experts[0].loaded.text_sha256
     lora_hashes = {each.name: each.hashes for each in adapters}
     control_hashes = hashes_of(orders[0], experts[0], store)
     image_hashes = adapter_hashes(orders[0], experts[0], store)
     recomputed = recomputed_by(experts)
-    said = vae_hash, lora_hashes, control_hashes, recomputed, decoder_hash, image_hashes
+    said = vae_hash, lora_hashes, control_hashes, recomputed, text_hashes
     return [
-        Drawn(order, image, each, hashes, *said)
+        Drawn(order, image, each, hashes, *said, decoder_hash, image_hashes)
         for order, image, each in zip(orders, images, prepared, strict=True)
     ]
 
@@ -140,6 +143,7 @@ def finish(
         model_hash=drawn.hashes[0],
         refiner_hash=drawn.hashes[1] if len(drawn.hashes) > 1 else None,
         vae_hash=drawn.vae_hash,
+        text_hashes=drawn.text_hashes,
         embedding_hashes=embedding_hashes(drawn.order),
         lora_hashes=drawn.lora_hashes,
         control_hashes=drawn.control_hashes,

@@ -58,7 +58,7 @@ LIMITS = (
 
 def models_of(prompt: ImaginePrompt) -> tuple[str | None, ...]:
     """Return what the models that draw a prompt are called."""
-    return prompt.model, prompt.vae, prompt.refiner
+    return prompt.model, prompt.vae, prompt.refiner, *prompt.text_encoders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,8 @@ class Order:
     model: str
     vae: str | None
     """The autoencoder in place of the model's own; None where it has that."""
+    text_encoders: tuple[str, ...] = ()
+    """Those that the model is given in place of its own, or as it lacks them."""
     decoder: str | None = None
     """The tiny VAE that decodes in its place; None where none does."""
     sampler: Sampler
@@ -133,6 +135,7 @@ class Order:
         return (
             self.model,
             self.vae,
+            self.text_encoders,
             self.decoder,
             self.refiner,
             self.loras,
@@ -251,6 +254,7 @@ def order_of(
         ),
         model=spec.name,
         vae=prompt.vae,
+        text_encoders=prompt.text_encoders,
         sampler=sampler,
         steps=steps,
         steps_to_run=to_run,

@@ -27,6 +27,7 @@ def recorded(prompt: Any) -> dict[str, Any]:
         values[name] = None if values[name] is None else _source(values[name])
     values["enhance"] = list(prompt.enhance)
     values["hypernetworks"] = list(prompt.hypernetworks)
+    values["text_encoders"] = list(prompt.text_encoders)
     values["embeddings"] = list(prompt.embeddings)
     values["controls"] = [
         recorded_control(each, None if each.image is None else _source(each.image))

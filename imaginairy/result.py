@@ -47,6 +47,10 @@ class ImagineResult:
     """Gives the SHA-256 of the model's weights."""
     vae_hash: Callable[[], str] | None = field(default=None, repr=False)
     """Gives that of the VAE's; None where the model had its own."""
+    text_hashes: Mapping[str, Callable[[], str]] = field(
+        default_factory=dict, repr=False
+    )
+    """Give the SHA-256 of the text encoders that the model was given, by name."""
     decoder: str | None = None
     """The tiny VAE that decoded it; None where none did."""
     decoder_hash: Callable[[], str] | None = field(default=None, repr=False)
@@ -132,6 +136,7 @@ class ImagineResult:
             "prompt_text": self.prompt.prompt_text,
             "model_sha256": self.model_hash(),
             "vae_sha256": self.vae_hash and self.vae_hash(),
+            "text_encoder_sha256": {n: get() for n, get in self.text_hashes.items()},
             "decoder": self.decoder,
             "decoder_sha256": self.decoder_hash and self.decoder_hash(),
             "refiner_sha256": self.refiner_hash and self.refiner_hash(),

@@ -21,9 +21,9 @@ from imaginairy.hypernetwork import HyperFile, without_hypernetworks
 from imaginairy.lazy_image import as_pillow
 from imaginairy.lora import Lora, without_loras
 from imaginairy.models.adapters import LoadedAdapter
-from imaginairy.models.checkpoint import read_schedule
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.previews import tiny_vae_of
+from imaginairy.models.reading import read_schedule
 from imaginairy.models.store import ModelStore
 from imaginairy.models.words import shortened
 from imaginairy.order import LIMITS, Order, filled, order_of
@@ -64,7 +64,8 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     """
     safety.safety_mode()  # a bad one is refused before anything is loaded
     load_plugins(prompt)
-    loaded = store.get(prompt.model, vae=prompt.vae)
+    texts = prompt.text_encoders
+    loaded = store.get(prompt.model, vae=prompt.vae, text_encoders=texts)
     require_suitable(prompt, loaded)
     diffusion = loaded.diffusion
     acting = adapters_for(prompt, loaded, store)
@@ -86,6 +87,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     whole = replace(
         whole,
         vae=loaded.vae.name if loaded.vae else None,
+        text_encoders=loaded.text_encoders,
         loras=loras[: len(prompt.loras)],
         hypernetworks=hypernetworks,
         embeddings=tuple(each.given for each in words),
@@ -269,7 +271,8 @@ def decoder_for(
             "decodes fast; give one of its own with vae, or leave fast_decode out."
         )
     vae = loaded.vae.name if loaded.vae else None
-    store.get(loaded.spec.name, vae=vae, decoder=row.name)
+    texts = loaded.text_encoders
+    store.get(loaded.spec.name, vae=vae, decoder=row.name, text_encoders=texts)
     return row.name
 
 

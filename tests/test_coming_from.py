@@ -43,6 +43,7 @@ BUNDLED = {
 }
 """What each command is given besides, so that it needs no network and little time."""
 VAE = "storybook/vae/diffusion_pytorch_model.safetensors"
+TEXT = "storybook/text_encoder/model.safetensors"
 WIDTH = 224
 """Of the text that the bundled model reads."""
 UNTOLD = {"created", "path", "again"}
@@ -96,6 +97,8 @@ def files(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = load_file(BUNDLED_FOLDER / VAE)
     weights["decoder.conv_out.bias"] = weights["decoder.conv_out.bias"] + 0.5
     save_file(weights, folder / "vae.safetensors")
+    reader = load_file(BUNDLED_FOLDER / TEXT)
+    save_file(reader, folder / "clip.safetensors")
     save_bundled_style(folder / "sketch.safetensors")
     save_file({"emb_params": torch.ones(2, WIDTH)}, folder / "easynegative.safetensors")
     pair = [{"linear.0.weight": torch.eye(WIDTH) * n} for n in (1, 2)]

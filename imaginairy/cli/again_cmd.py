@@ -30,7 +30,7 @@ from imaginairy.lora import loras
 from imaginairy.precision import Precision
 from imaginairy.sources.adapters import with_hash
 from imaginairy.sources.fetch import on_disk
-from imaginairy.sources.roles import DRAWS, VAE
+from imaginairy.sources.roles import DRAWS, TEXT_ENCODER, VAE
 
 NOT_TAKEN = ("prompts", "prompts_file", "output", "output_kind", "ray", "version")
 OF_IMAGINE = [param for param in imagine_cmd.params if param.name not in NOT_TAKEN]
@@ -116,18 +116,20 @@ def _as_then(records: Sequence[Record]) -> Precision:
 def _require_models(record: Record, store: Any) -> None:
     """Find the models, and the VAE, before anything is drawn."""
     fields = record.asked.fields
-    wanted = {"model": (DRAWS, fields.get("model"))}
+    wanted = [("model", DRAWS, fields.get("model"))]
     if fields.get("vae"):
-        wanted["vae"] = VAE, fields["vae"]
+        wanted.append(("vae", VAE, fields["vae"]))
+    for each in fields.get("text_encoders") or ():
+        wanted.append(("text-encoder", TEXT_ENCODER, each))
     if fields.get("refiner"):
-        wanted["refiner"] = DRAWS, parse_refiner(fields["refiner"])[0]
-    for option, (role, name) in wanted.items():
+        wanted.append(("refiner", DRAWS, parse_refiner(fields["refiner"])[0]))
+    for option, role, name in wanted:
         try:
             store.locate(name, role=role)
         except UnknownModelError as error:
             raise UnknownModelError(
                 f"'{record.path}' cannot be drawn again as it was: {error} Another "
-                f"{option} can be given with --{option}."
+                f"{option.replace('-', ' ')} can be given with --{option}."
             ) from error
 
 

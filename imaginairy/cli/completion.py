@@ -15,6 +15,7 @@ from imaginairy.lora import loras
 from imaginairy.plugins import plugin_names
 from imaginairy.references import reference_images
 from imaginairy.samplers import SAMPLERS
+from imaginairy.text_encoder import text_encoders
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -126,7 +127,7 @@ def for_field(name: str, check: Any) -> "Complete | None":
     """Return what is offered for a field of a prompt, or None."""
     if check is checks.enhancers:
         return any_of(lambda: [(each, "") for each in plugin_names()])
-    if check is checks.model:
+    if check in (checks.model, text_encoders):
         return any_model_of(name)
     if check in (loras, embeddings, hypernetworks):
         return any_adapter

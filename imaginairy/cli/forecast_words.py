@@ -37,6 +37,7 @@ def images_line(kind: dict[str, Any]) -> str:
     at = kind["generated_at"]
     sizes = at if at == kind["saved_at"] else f"{at}, saved at {kind['saved_at']}"
     beside = [kind["model"], *(kind[key] for key in ("vae", "refiner") if kind[key])]
+    beside += kind["text_encoders"]
     best = f", the best of {kind['best_of']} each" if kind["best_of"] > 1 else ""
     steps = "1 step" if kind["steps"] == 1 else f"{kind['steps']} steps"
     return (

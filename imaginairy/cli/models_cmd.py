@@ -25,7 +25,14 @@ from imaginairy.sources.own_default import (
     save_default,
     saved_default,
 )
-from imaginairy.sources.roles import DEFAULT_MODEL, DRAWS, IMAGE_PROMPT, ROLES, VAE
+from imaginairy.sources.roles import (
+    DEFAULT_MODEL,
+    DRAWS,
+    IMAGE_PROMPT,
+    ROLES,
+    TEXT_ENCODER,
+    VAE,
+)
 from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 
 if TYPE_CHECKING:
@@ -149,9 +156,9 @@ def lines_of_adapters(width: int | None) -> Iterator[str]:
 
 
 def by_family() -> dict[str, list[ModelRow]]:
-    """Return the models that generate, and VAEs and IP-Adapters for them, by the title
-    of a family."""
-    roles = (DRAWS, VAE, IMAGE_PROMPT)
+    """Return the models that generate, and VAEs, text encoders and IP-Adapters for
+    them, by the title of a family."""
+    roles = (DRAWS, VAE, TEXT_ENCODER, IMAGE_PROMPT)
     rows = [row for role in roles for row in models_for(role)]
     families = sorted(FAMILIES, key=lambda family: family.name)
     found = {

@@ -91,7 +91,7 @@ class ProgressBars(Observer):
             prompt.steps,
             prompt.sampler_type,
             prompt.model,
-            f" vae:{prompt.vae}" if prompt.vae else "",
+            _parts_beside(prompt),
         )
         self._begin(steps)
 
@@ -165,6 +165,12 @@ class ImageBar(ProgressBars):
         """Take the bar away."""
         self.close()
         self.all.close()
+
+
+def _parts_beside(prompt: ImaginePrompt) -> str:
+    """Name what the model has in place of its own parts."""
+    vae = f" vae:{prompt.vae}" if prompt.vae else ""
+    return vae + "".join(f" text-encoder:{each}" for each in prompt.text_encoders)
 
 
 def _sizes(prompt: ImaginePrompt) -> str:

@@ -36,6 +36,7 @@ SUMS = {
     "hypernetwork": "hypernetwork_sha256",
     "control": "control_sha256",
     "IP-Adapter": "image_prompt_sha256",
+    "text encoder": "text_encoder_sha256",
 }
 """What is recorded of the files of what acts beside the models."""
 MOST_OF_A_NAME = 60

@@ -130,6 +130,9 @@ def named_outside(
                 yield Named(name, _quoted(each))
         elif name == "image_prompts":
             yield from _image_prompts(value)
+        elif name == "text_encoders":
+            for each in [value] if isinstance(value, str) else value:
+                yield from _model(name, str(each))
         elif name in ROLE_OF:
             model = checks.parse_refiner(value)[0] if name == "refiner" else str(value)
             yield from _model(name, model)

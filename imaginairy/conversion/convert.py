@@ -36,7 +36,7 @@ from imaginairy.conversion.vocabularies import (
 from imaginairy.errors import BadOptionError
 from imaginairy.families.family import DENOISER
 from imaginairy.lora import Lora
-from imaginairy.models.checkpoint import vocabulary_beside
+from imaginairy.models.reading import vocabulary_beside
 from imaginairy.weights.gguf_writing import size_in_blocks, write_gguf
 from imaginairy.weights.writing import size_written, write_safetensors
 from imaginairy.whole_files import (

@@ -14,8 +14,9 @@ from imaginairy.conversion.pieces import Plan, pieces_of
 from imaginairy.conversion.source import Source
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, Family, PartRow, function
-from imaginairy.models.checkpoint import Checkpoint, parts_of_file, read_schedule
+from imaginairy.models.checkpoint import Checkpoint, parts_of_file
 from imaginairy.models.declared import INDEX, NOISE, said_by_file
+from imaginairy.models.reading import read_schedule
 from imaginairy.published.schedule import settings_of
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.folder import EMPTY_IS_ZEROS

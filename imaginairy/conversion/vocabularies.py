@@ -9,7 +9,7 @@ from imaginairy.conversion.source import Source
 from imaginairy.errors import BadOptionError
 from imaginairy.families.family import PartRow, function
 from imaginairy.families.table import FAMILIES
-from imaginairy.models.checkpoint import vocabularies_read, vocabulary_beside
+from imaginairy.models.reading import vocabularies_read, vocabulary_beside
 from imaginairy.networks.config import ClipTextConfig
 from imaginairy.sources import hub
 from imaginairy.sources.checksum import checksum

@@ -182,8 +182,10 @@ class PartRow:
     written: Written | None = None
     """How it is written; None where that is not supported."""
     alone: str = ""
-    """Pattern of what a file is told to hold that holds this network alone, for models
-    whose parts lie in files beside each other; see `families.strangers`."""
+    """Pattern of what a file is told to hold that holds this network alone, for parts
+    that are given, or lie beside each other in files; see `families.strangers`."""
+    design: str = ""
+    """What the design of a text encoder is called, in messages."""
     comes_alone: bool = False
     """Whether a file of it alone is taken for a model whose other parts lie beside
     it."""

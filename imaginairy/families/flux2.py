@@ -46,6 +46,7 @@ FLUX2 = Family(
             QWEN3,
             usual={"reads": (9, 18, 27), "max_tokens": 512},
             alone=r"a text encoder (\(Qwen3-[48]B\)|of Qwen3's kind)",
+            design="Qwen3-4B or Qwen3-8B",
         ),
     ),
     condition="imaginairy.families.language_condition:of_flux2",

@@ -4,7 +4,13 @@ A family says where one lies, by `replace`: its role, folder, prefix and vocabul
 """
 
 from imaginairy.families.family import PartRow, Written
-from imaginairy.families.unet_kin import AS_OPENAI, CONFIGS, TEXT_CLASSES, TEXT_SETTINGS
+from imaginairy.families.unet_kin import (
+    AS_OPENAI,
+    CLIP_L_ALONE,
+    CONFIGS,
+    TEXT_CLASSES,
+    TEXT_SETTINGS,
+)
 from imaginairy.settings import OneOf, Schema
 
 QWEN_TOKENIZERS = r"Qwen2Tokenizer(Fast)?"
@@ -38,6 +44,7 @@ QWEN3 = PartRow(
     written=QWEN3_WRITTEN,
     encoder="imaginairy.families.language_condition:LanguageEncoder",
     alone=r"a text encoder (\(Qwen3-4B\)|of Qwen3's kind)",
+    design="Qwen3-4B",
 )
 """Qwen3; `usual` says after which layers it is read, as `reads`, and `max_tokens`."""
 
@@ -71,6 +78,7 @@ T5 = PartRow(
     written=T5_WRITTEN,
     encoder="imaginairy.families.language_condition:LanguageEncoder",
     alone=r"a text encoder (\(T5-XXL\)|of T5's kind)",
+    design="T5-XXL",
 )
 """The encoder of T5 1.1; `usual` says as `max_tokens` how many are read where those are
 not 512. Numbers of float16 do not hold what it computes."""
@@ -86,6 +94,7 @@ CLIP_POOLED = PartRow(
     vocabulary="tokenizer",
     pooled_only=True,
     written=AS_OPENAI,
-    alone=r"a text encoder (\(CLIP-L\)|of CLIP's kind)",
+    alone=CLIP_L_ALONE,
+    design="CLIP-L",
 )
 """CLIP's text encoder where a text is read as one alone."""

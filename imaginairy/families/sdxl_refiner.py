@@ -10,6 +10,7 @@ from imaginairy.families.family import Header, PartRow, WrittenModel
 from imaginairy.families.sdxl import SDXL
 from imaginairy.families.unet_kin import (
     AS_OPENCLIP,
+    CLIP_G_ALONE,
     FILL,
     TEXT_CLASSES,
     TEXT_SETTINGS,
@@ -49,6 +50,8 @@ SDXL_REFINER = replace(
             usual={"final_norm": False, "pooled": True, "projected": True},
             vocabulary="tokenizer_2",
             written=AS_OPENCLIP,
+            alone=CLIP_G_ALONE,
+            design="OpenCLIP-bigG",
             pad=FILL,
         ),
     ),

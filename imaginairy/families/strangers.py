@@ -38,6 +38,7 @@ from imaginairy.samplers.prediction import Prediction
 WHOLE = "give a file that holds all of it, or its folder in the diffusers layout"
 ALONE = f"which is one part of a model; {WHOLE}"
 BESIDE_A_MODEL = "which is one part of a model; give it as --vae beside one"
+READS_BESIDE = "which is one part of a model; give it as --text-encoder beside one"
 OVER = (
     "which is one part of a model; give it over a model that has the others, as "
     "--model FILE+sdxl"
@@ -136,22 +137,16 @@ PARTS = (
     Kind(
         "text encoders", "both text encoders of Stable Diffusion XL",
         names(r"^conditioner\.embedders\.0\.", r"^conditioner\.embedders\.1\."),
-        ((SDXL, ()),), "both text encoders of {}", ALONE,
+        ((SDXL, ()),), "both text encoders of {}", READS_BESIDE,
     ),
     Kind(
         "UNet", "the UNet of a diffusion model", names(BLOCK),
         widths(READS_TEXT, 1, CONTEXTS), "the UNet of {} alone", OVER,
     ),
     Kind(
-        "tiny autoencoder", "a TAESD, a tiny autoencoder",
-        (*names(TINY), Sign(TINY_LATENTS, 1, (4,))),
-        widths(TINY_LATENTS, 1, {4: f"{SD1}, 2.x or XL"}),
-        "a TAESD, a tiny autoencoder, for {}", BESIDE_A_MODEL,
-    ),
-    Kind(
         "tiny autoencoder", "a TAESD, a tiny autoencoder", names(TINY),
-        widths(TINY_LATENTS, 1, {16: f"{FLUX1} or {SD3}"}),
-        "a TAESD, a tiny autoencoder, for {}", ALONE,
+        widths(TINY_LATENTS, 1, {4: f"{SD1}, 2.x or XL", 16: f"{FLUX1} or {SD3}"}),
+        "a TAESD, a tiny autoencoder, for {}", BESIDE_A_MODEL,
     ),
     Kind(
         "autoencoder", "an autoencoder (VAE) for Wan or Qwen-Image",
@@ -160,18 +155,13 @@ PARTS = (
         advice="which are not supported; give the VAE of another model",
     ),
     Kind(
-        "autoencoder", "an autoencoder (VAE)",
-        (*names(DECODER), Sign(LATENTS, 1, (4,))),
-        widths(LATENTS, 1, {4: f"{SD1}, 2.x or XL"}),
-        "an autoencoder (VAE) for {}", BESIDE_A_MODEL,
-    ),
-    Kind(
         "autoencoder", "an autoencoder (VAE)", names(DECODER),
         widths(LATENTS, 1, {
+            4: f"{SD1}, 2.x or XL",
             16: f"{FLUX1}, {SD3} or {ZIMAGE}",
             32: FLUX2,
         }),
-        "an autoencoder (VAE) for {}", ALONE,
+        "an autoencoder (VAE) for {}", BESIDE_A_MODEL,
     ),
     Kind(
         "image encoder", "an image encoder of CLIP",
@@ -182,19 +172,19 @@ PARTS = (
         "text encoder", "a text encoder of CLIP's kind",
         names(rf"{TOKENS}|{OPEN_CLIP}"),
         (*widths(TOKENS, 1, CLIPS), *widths(OPEN_CLIP, 1, CLIPS)),
-        "a text encoder ({})", ALONE,
+        "a text encoder ({})", READS_BESIDE,
     ),
     Kind(
         "text encoder", "a text encoder of T5's kind", names(T5),
         widths(T5, 1, {4096: "T5-XXL"}),
-        "a text encoder ({})", ALONE,
+        "a text encoder ({})", READS_BESIDE,
     ),
     Kind(
         "text encoder", "a text encoder of Qwen3's kind",
         names(r"(^|\.)(layers\.0\.self_attn\.q_norm|blk\.0\.attn_q_norm)\.weight$",
               WORDS),
         widths(WORDS, 1, {2560: "Qwen3-4B", 4096: "Qwen3-8B"}),
-        "a text encoder ({})", ALONE,
+        "a text encoder ({})", READS_BESIDE,
     ),
     Kind(
         "language model", "a language model",

@@ -148,6 +148,10 @@ AS_OPENAI = Written(
     folder=f"{CLIP_TEXT}:LEVELLED",
     weights="model.safetensors",
 )
+CLIP_L_ALONE = r"a text encoder (\(CLIP-L\)|of CLIP's kind)"
+CLIP_H_ALONE = r"a text encoder (\(OpenCLIP-H\)|of CLIP's kind)"
+CLIP_G_ALONE = r"a text encoder (\(OpenCLIP-bigG\)|of CLIP's kind)"
+"""What files are told to hold that hold the text encoders of Stable Diffusion."""
 AS_OPENCLIP = replace(AS_OPENAI, file=f"{CLIP_TEXT}:OPENCLIP")
 NO_CHECKER = {
     "safety_checker": [None, None],

@@ -46,6 +46,7 @@ RECORDED = (
     "precision",
     "prompt_text",
     "software",
+    "text_encoder_sha256",
     "vae_sha256",
 )
 """What `--json` says besides the fields of a prompt; it is passed over in a file, so

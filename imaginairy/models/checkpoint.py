@@ -1,9 +1,7 @@
 """A model taken apart: of which family, whose tensors, what settings."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,8 @@ from imaginairy.families.family import (
     Family,
     Header,
     PartRow,
-    function,
 )
-from imaginairy.families.table import (
-    FAMILIES,
-    family_of,
-    only_supported,
-)
+from imaginairy.families.table import FAMILIES, family_of
 from imaginairy.log import log
 from imaginairy.models.declared import (
     INDEX,
@@ -30,6 +23,13 @@ from imaginairy.models.declared import (
     said_by_file,
     said_by_name,
     said_of_parts,
+)
+from imaginairy.models.given_texts import (
+    Asked,
+    GivenText,
+    files_of,
+    texts_placed,
+    words_of,
 )
 from imaginairy.models.known import (
     header_of_folder,
@@ -43,16 +43,12 @@ from imaginairy.models.no_model import (
     why_no_folder,
 )
 from imaginairy.models.parts_beside import below_prefix, with_parts_beside
-from imaginairy.published.naming import OtherDesignError
+from imaginairy.models.reading import read_part, read_schedule, vocabularies_read
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.discrete import ScheduleConfig
-from imaginairy.samplers.prediction import NoiseConfig, Prediction
-from imaginairy.settings import Schema, Settings, Whole, read, shown_value
-from imaginairy.sources.layouts import (
-    CONFIG,
-    SCHEDULER,
-    has_clip_vocabulary,
-)
+from imaginairy.samplers.prediction import NoiseConfig
+from imaginairy.settings import Settings, Whole, read, shown_value
+from imaginairy.sources.layouts import CONFIG, SCHEDULER
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.leftovers import check_leftovers, leave_aside, unwrapped
@@ -76,6 +72,8 @@ class Checkpoint:
     """What an empty negative prompt is, where it says so."""
     vocabularies: Mapping[str, Path] = field(default_factory=dict)
     """Folders with vocabularies of the model's own, by the role of who reads them."""
+    given: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """The files of the text encoders that it was given, by what was asked for."""
 
 
 def read_checkpoint(
@@ -84,6 +82,7 @@ def read_checkpoint(
     half: bool = False,
     known: Settings | None = None,
     beside: Sequence[Path] = (),
+    texts: Sequence[Asked] = (),
 ) -> Checkpoint:
     """Open a model in a single file, or in a folder in the diffusers layout.
 
@@ -92,14 +91,15 @@ def read_checkpoint(
         known: of its noise, where it does not say so itself; as in
             `scheduler_config.json`.
         beside: files of the parts that a single file lacks.
+        texts: text encoders that take the place of its own, or of those that it lacks.
 
     Raises:
         CheckpointError: the path holds no model of a family that is known, or a broken
             one.
     """
     if path.is_dir():
-        return read_folder(ModelFolder(path, half=half), known)
-    return read_opened(path, open_weights(path), known, beside)
+        return read_folder(ModelFolder(path, half=half), known, texts)
+    return read_opened(path, open_weights(path), known, beside, texts)
 
 
 def read_opened(
@@ -107,13 +107,14 @@ def read_opened(
     opened: Tensors,
     known: Settings | None = None,
     beside: Sequence[Path] = (),
+    texts: Sequence[Asked] = (),
 ) -> Checkpoint:
     """Tell the parts of a model in a single file that is open."""
     family, whole, outside = family_of_file(opened)
     if family is None:
         raise CheckpointError(why_no_file(path, opened))
     try:
-        return _read_as(family, path, whole, outside, known or {}, beside)
+        return _read_as(family, path, whole, outside, known or {}, beside, texts)
     except CheckpointError as error:
         if like := resembles(family, whole):
             raise CheckpointError(refused_as(path, like)) from error
@@ -127,10 +128,12 @@ def _read_as(
     outside: list[str],
     known: Settings,
     beside: Sequence[Path],
+    texts: Sequence[Asked],
 ) -> Checkpoint:
     refuse_named(path, family, whole)
-    whole = with_parts_beside(path, family, whole, beside)
-    refuse_lacking(path, family, whole)
+    given = _texts_of_file(path, family, whole, texts) if texts else {}
+    whole = with_parts_beside(path, family, whole, beside, given)
+    refuse_lacking(path, family, whole, given)
     leave_aside(path, outside)
     prefixes = tuple(row.prefix for row in family.parts)
     markers = [name for marker in family.markers for name in marker.read]
@@ -149,6 +152,7 @@ def _read_as(
             path,
         )
     parts = parts_of_file(path, family, whole, said)
+    parts |= {role: each.part for role, each in given.items()}
     layers = min(parts[row.role].config.layers for row in family.texts)
     places = {
         row.role: place
@@ -167,8 +171,24 @@ def _read_as(
             said_of_parts(path, whole).get(INDEX, {}), family
         ),
         weight_files=whole.files,
-        vocabularies=places,
+        vocabularies=places | words_of(given),
+        given=files_of(given),
     )
+
+
+def _texts_of_file(
+    path: Path, family: Family, whole: Tensors, texts: Sequence[Asked]
+) -> dict[str, GivenText]:
+    """Return the text encoders that the model of a file is given, by role."""
+    said = said_by_file(path, whole, family)
+    own = parts_of_file(path, family, whole, said)
+    says = said_of_parts(path, whole)
+    has = {
+        row.role: (own[row.role], says.get(row.folder, {}))
+        for row in family.texts
+        if row.role in own
+    }
+    return texts_placed(path, family, has, texts)
 
 
 def _is_usual(family: Family, name: str, value: Any) -> bool:
@@ -203,50 +223,49 @@ def parts_of_file(
     }
 
 
-def vocabularies_read(path: Path, row: PartRow) -> list[Path]:
-    """Return the vocabularies that lie by a single file; the last is the one read."""
-    near = path.parent / str(row.vocabulary), path.parent, vocabulary_beside(path, row)
-    return [place for place in near if has_clip_vocabulary(place)]
-
-
-def vocabulary_beside(path: Path, row: PartRow) -> Path:
-    """Return where the vocabulary lies that is of one single file alone."""
-    return path.parent / f"{path.stem}.{row.vocabulary}"
-
-
-def read_folder(folder: ModelFolder, known: Settings | None = None) -> Checkpoint:
+def read_folder(
+    folder: ModelFolder, known: Settings | None = None, texts: Sequence[Asked] = ()
+) -> Checkpoint:
     """Open a model in a folder in the diffusers layout."""
     path, family = folder.path, family_of(header_of_folder(folder))
     if family is None:
         raise CheckpointError(why_no_folder(folder))
+    own = {
+        row.role: (_part_of_folder(folder, family, row), folder.settings(row.folder))
+        for row in family.texts
+        if texts and folder.has_weights(row.folder)
+    }
+    given = texts_placed(path, family, own, texts, half=folder.half)
     rows = [
         row
         for row in family.parts
+        if row.role not in given
         if row.role != AUTOENCODER or folder.has_weights(row.folder)
     ]
     tensors = {row.role: folder.tensors(row.folder, family.folders) for row in rows}
+    words = {row.role: path / str(row.vocabulary) for row in family.texts}
     checkpoint = Checkpoint(
         family,
-        {
-            row.role: read_part(
-                path,
-                family,
-                row,
-                tensors[row.role],
-                folder.settings(row.folder),
-                path / row.folder / CONFIG,
-            )
-            for row in rows
-        },
+        {row.role: _part_of_folder(folder, family, row) for row in rows}
+        | {role: each.part for role, each in given.items()},
         schedule=read_schedule(
             path / SCHEDULER, family, {**(known or {}), **folder.scheduler}
         ),
         empty_negative=empty_negative(folder.index, family),
         weight_files=tuple(file for each in tensors.values() for file in each.files),
-        vocabularies={row.role: path / str(row.vocabulary) for row in family.texts},
+        vocabularies={k: v for k, v in words.items() if k not in given or v.is_dir()}
+        | words_of(given),
+        given=files_of(given),
     )
     check_pipeline(folder, family)
     return checkpoint
+
+
+def _part_of_folder(folder: ModelFolder, family: Family, row: PartRow) -> Part:
+    where = folder.path / row.folder / CONFIG
+    tensors = folder.tensors(row.folder, family.folders)
+    settings = folder.settings(row.folder)
+    return read_part(folder.path, family, row, tensors, settings, where)
 
 
 def family_of_file(whole: Tensors) -> tuple[Family | None, Tensors, list[str]]:
@@ -265,63 +284,3 @@ def family_of_file(whole: Tensors) -> tuple[Family | None, Tensors, list[str]]:
         if family.detect(Header(inner.shapes.copy, metadata=whole.metadata)):
             return family, inner, []
     return None, whole, []
-
-
-def read_part(
-    path: Path,
-    family: Family,
-    row: PartRow,
-    tensors: Tensors,
-    settings: Settings,
-    said_in: Path,
-) -> Part:
-    """Read a network's size and names off its tensors.
-
-    Args:
-        settings: what is said of it.
-        said_in: what said that, for messages.
-    """
-    published: Callable[[Tensors, Settings], Part] = function(row.published)
-    said = read_settings(said_in, family, row, settings)
-    with _lacking(path, family, row):
-        return published(tensors, {**row.usual, **said})
-
-
-def read_settings(
-    where: Path, family: Family, row: PartRow, settings: Settings
-) -> dict[str, Any]:
-    """Return what is said of a network, as it is computed with.
-
-    Raises:
-        CheckpointError: it is not what such a network can have.
-    """
-    module = import_module(row.published.partition(":")[0])
-    sizes: Schema = getattr(module, "SETTINGS", {})
-    return read(where, settings, {**sizes, **row.settings}, family.title)
-
-
-def read_schedule(where: Path, family: Family, settings: Settings) -> NoiseConfig:
-    """Return the schedule that a model was trained with."""
-    schedule: Callable[[Path, Settings, str, Prediction], NoiseConfig]
-    schedule = function(family.schedule)
-    said = {**family.noise, **settings}
-    return schedule(where, said, family.title, family.prediction)
-
-
-@contextmanager
-def _lacking(path: Path, family: Family, row: PartRow) -> Iterator[None]:
-    """Turn a tensor that is not there, or of another rank, into a sentence."""
-    said = f"'{path}' holds no {row.title} of the {family.title} design"
-    try:
-        yield
-    except KeyError as error:
-        raise CheckpointError(f"{said}: the tensor {error} is missing.") from error
-    except OtherDesignError as error:
-        raise CheckpointError(
-            f"The {row.title} of '{path}' is not of the {family.title} design, as "
-            f"{error}; {only_supported()}."
-        ) from error
-    except (IndexError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{said}: a tensor has another shape ({error}).") from (
-            error
-        )

@@ -1,6 +1,6 @@
 """What models say of themselves, read without their weights and never fetched."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +29,8 @@ from imaginairy.sources.rows import (
 def is_to_fetch(row: ModelRow) -> bool:
     """Tell whether a model is to be fetched before it can be used."""
     fetched = HubFile | HubRepo | WebFile | Packing | Packings
-    return isinstance(row.weights, fetched) and not on_disk(row)
+    away = isinstance(row.weights, fetched) and not on_disk(row)
+    return away or any(map(is_to_fetch, row.texts))
 
 
 class Glance(Weightless):
@@ -49,11 +50,17 @@ class Glance(Weightless):
         """What was asked for, by role and name."""
         self.vocabularies: dict[HubFile, None] = {}
         """Those that are read beside them and are still to be fetched."""
-        self._open: dict[str, Checkpoint] = {}
+        self._open: dict[tuple[str, ...], Checkpoint] = {}
 
-    def has(self, name: str | None, *, role: str = DRAWS) -> bool:
-        """Note a model; tell whether it is there with all that it is read with."""
-        row = self.locate(name, role=role)
+    def has(
+        self, name: str | None, *, role: str = DRAWS, text_encoders: Sequence[str] = ()
+    ) -> bool:
+        """Note a model; tell whether it is there with all that it is read with.
+
+        Args:
+            text_encoders: those that it is given, where it draws.
+        """
+        row = self._row(role, name, text_encoders)
         self.rows[row.role, row.name] = row
         if row.over and not self.has(row.over):
             return False
@@ -61,9 +68,20 @@ class Glance(Weightless):
         self.vocabularies |= dict.fromkeys(lacking)
         return not is_to_fetch(row) and not lacking
 
-    def family_of(self, name: str | None) -> str:
-        """Return the name of a model's family; nothing where it is not known yet."""
-        row = self.locate(name)
+    def _row(
+        self, role: str, name: str | None, text_encoders: Sequence[str]
+    ) -> ModelRow:
+        if role == DRAWS:
+            return self._given(name, text_encoders)
+        return self.locate(name, role=role)
+
+    def family_of(self, name: str | None, text_encoders: Sequence[str] = ()) -> str:
+        """Return the name of a model's family; nothing where it is not known yet.
+
+        Args:
+            text_encoders: those that it is given.
+        """
+        row = self._row(DRAWS, name, text_encoders)
         return row.family if is_to_fetch(row) else self._opened(row).family.name
 
     def _vocabularies(self, row: ModelRow) -> Iterator[HubFile]:
@@ -83,9 +101,9 @@ class Glance(Weightless):
 
     def _opened(self, row: ModelRow) -> Checkpoint:
         """Open a model once, however often it is looked at."""
-        if row.name not in self._open:
-            self._open[row.name] = super()._opened(row)
-        return self._open[row.name]
+        if row.called not in self._open:
+            self._open[row.called] = super()._opened(row)
+        return self._open[row.called]
 
     def _made(self, row: ModelRow, device: torch.device) -> Any:
         self.rows[row.role, row.name] = row

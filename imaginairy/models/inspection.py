@@ -19,12 +19,12 @@ from imaginairy.models.checkpoint import (
     family_of_file,
     read_folder,
     read_opened,
-    read_schedule,
 )
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.known import UNKNOWN, header_of_folder, known_as, shard
 from imaginairy.models.no_model import resembles, why_no_folder
 from imaginairy.models.own_defaults import with_own_defaults
+from imaginairy.models.reading import read_schedule
 from imaginairy.models.training import readable, spoken_of, training
 from imaginairy.samplers.prediction import NoiseConfig, Prediction
 from imaginairy.sources import hub

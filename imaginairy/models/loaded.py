@@ -1,11 +1,14 @@
 """A model that draws, in memory, with all that is known of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from torch import nn
 
+from imaginairy.errors import CheckpointError
+from imaginairy.families.family import AUTOENCODER
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.words import KnownWords, read_words
 from imaginairy.sources.checksum import Checksum
@@ -28,6 +31,8 @@ class LoadedModel:
     """The autoencoder that it has in place of its own; None where it has its own."""
     vae_sha256: Callable[[], str] | None = None
     """Gives the SHA-256 of that autoencoder's weights."""
+    text_sha256: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    """Give the SHA-256 of each text encoder that it is given, by its name."""
     decoder_sha256: Callable[[], str] | None = None
     """Gives the SHA-256 of the weights of the tiny VAE that decodes, where one does."""
 
@@ -39,12 +44,45 @@ class LoadedModel:
 
     @classmethod
     def made_of(
-        cls, spec: ModelRow, diffusion: DrawingModel, files: tuple[Path, ...]
+        cls,
+        spec: ModelRow,
+        diffusion: DrawingModel,
+        files: tuple[Path, ...],
+        given: Mapping[str, tuple[Path, ...]] = MappingProxyType({}),
     ) -> "LoadedModel":
-        """Return a model with what its files and its folder say of it."""
+        """Return a model with what its files and its folder say of it.
+
+        Args:
+            given: the files of the text encoders that it is given, by their names.
+        """
         folder = own_folder(spec)
         words = read_words(folder) if folder else None
-        return cls(spec, diffusion, Checksum(files), words)
+        texts = {name: Checksum(each) for name, each in given.items()}
+        return cls(spec, diffusion, Checksum(files), words, text_sha256=texts)
+
+    def require_autoencoder(self, vae: str | None) -> None:
+        """Check that it has a whole autoencoder, its own or another.
+
+        Args:
+            vae: the other that was given.
+
+        Raises:
+            CheckpointError: it has none.
+        """
+        if AUTOENCODER in self.diffusion.networks:
+            return
+        half, one = "", "one"
+        if vae is not None:
+            half, one = f", and '{vae}' only decodes", "a whole one"
+        raise CheckpointError(
+            f"'{self.spec.name}' has no autoencoder (VAE){half}; give {one} "
+            "with --vae, or a model that has one."
+        )
+
+    @property
+    def text_encoders(self) -> tuple[str, ...]:
+        """The names of the text encoders that it is given."""
+        return tuple(each.name for each in self.spec.texts)
 
     def decoding(self, network: nn.Module, source: Tensors) -> "LoadedModel":
         """Return the same with a tiny VAE that decodes in place of the autoencoder.

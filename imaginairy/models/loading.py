@@ -1,6 +1,8 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,8 @@ def load(
     free = memory()[0] if free is None else free
     if device.type != "meta":
         tell_terms(spec, checkpoint)
-        read_ahead(checkpoint.weight_files, free)
+        given = chain.from_iterable(checkpoint.given.values())
+        read_ahead((*checkpoint.weight_files, *given), free)
     if AUTOENCODER in checkpoint.parts:
         config = checkpoint.parts[AUTOENCODER].config
         require_grid(spec.name, checkpoint.family, config)
@@ -234,9 +237,14 @@ def opened(spec: ModelRow, *, half: bool = False) -> Checkpoint:
     if not spec.over:
         spec = packed_here(spec)
         path = fetch(spec, half=half)
-        beside = other_parts(spec)
-        return read_checkpoint(path, half=half, known=spec.says, beside=beside)
-    base = opened(locate(DRAWS, spec.over), half=half)
+        return read_checkpoint(
+            path,
+            half=half,
+            known=spec.says,
+            beside=other_parts(spec),
+            texts=[(each.name, fetch(each, half=half)) for each in spec.texts],
+        )
+    base = opened(replace(locate(DRAWS, spec.over), texts=spec.texts), half=half)
     return over(base, fetch(spec, half=half), spec.says, half=half)
 
 

@@ -1,6 +1,7 @@
 """Why something is no model that draws, for messages."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
@@ -90,20 +91,32 @@ def resembles(family: Family, whole: Tensors) -> Stranger | None:
     return None
 
 
-def refuse_lacking(path: Path, family: Family, whole: Tensors) -> None:
+def refuse_lacking(
+    path: Path, family: Family, whole: Tensors, given: Collection[str] = ()
+) -> None:
     """Refuse a file that holds some of the networks of a model and others not.
 
     The autoencoder may be taken from elsewhere.
+
+    Args:
+        given: roles of what is.
 
     Raises:
         CheckpointError: it does.
     """
     header = Header(whole.shapes.copy)
-    lacking = [row for row in family.parts if not header.has(row.prefix)]
+    lacking = [
+        row
+        for row in family.parts
+        if row.role not in given and not header.has(row.prefix)
+    ]
     if any(row.role != AUTOENCODER for row in lacking):
         held = [row.title for row in family.parts if header.has(row.prefix)]
+        roles = {AUTOENCODER: "--vae"}
+        options = {roles.get(row.role, "--text-encoder") for row in lacking}
         advice = (
-            "put files that hold these into the folder where it lies"
+            f"give files that hold these, as {' and '.join(sorted(options))}, or put "
+            "them into the folder where it lies"
             if family.part(DENOISER).comes_alone
             else "give a file that holds all of them, or a folder in the diffusers "
             "layout"

@@ -8,14 +8,11 @@ from typing import Any
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Header
-from imaginairy.models.checkpoint import (
-    Checkpoint,
-    read_part,
-    read_schedule,
-)
+from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.known import known_as, refused_as
 from imaginairy.models.no_model import refuse_named
+from imaginairy.models.reading import read_part, read_schedule
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.discrete import ScheduleConfig
 from imaginairy.settings import Settings

@@ -1,12 +1,12 @@
 """The parts of a model whose transformer lies alone in its file: in files beside it."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import Family, Header, PartRow
+from imaginairy.families.family import DENOISER, Family, Header, PartRow
 from imaginairy.log import log
 from imaginairy.models.known import known_as
 from imaginairy.sources.layouts import CHECKPOINT_ENDINGS
@@ -30,15 +30,28 @@ def below_prefix(whole: Tensors, row: PartRow) -> Tensors:
 
 
 def with_parts_beside(
-    path: Path, family: Family, whole: Tensors, given: Sequence[Path] = ()
+    path: Path,
+    family: Family,
+    whole: Tensors,
+    given: Sequence[Path] = (),
+    elsewhere: Collection[str] = (),
 ) -> Tensors:
     """Return a model of a file with the parts that it lacks, as far as they lie beside.
 
     Each is the first file that holds such a part alone: of those that are given, in the
     folder of the file, then in the folders beside that.
+
+    Args:
+        elsewhere: roles of what comes from other places.
     """
+    if not family.part(DENOISER).comes_alone:
+        return whole
     header = Header(whole.shapes.copy)
-    lacking = [row for row in family.parts if row.alone and not header.has(row.prefix)]
+    lacking = [
+        row
+        for row in family.parts
+        if row.alone and row.role not in elsewhere and not header.has(row.prefix)
+    ]
     if not lacking:
         return whole
     parts = {"": whole}

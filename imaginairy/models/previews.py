@@ -68,7 +68,9 @@ def previewing(
     if row is not None and (fetch or on_disk(row)):
         try:
             vae = loaded.vae.name if loaded.vae else None
-            return store.get(name, vae=vae, decoder=row.name).diffusion
+            texts = loaded.text_encoders
+            tiny = store.get(name, vae=vae, decoder=row.name, text_encoders=texts)
+            return tiny.diffusion
         except ImaginairyError as error:
             why = str(error).rstrip(".")
     elif row is not None:

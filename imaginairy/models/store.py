@@ -1,8 +1,9 @@
 """Who owns the loaded models."""
 
 import os
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from threading import RLock
 from time import monotonic
@@ -21,20 +22,20 @@ from imaginairy.device import (
 from imaginairy.economy import LITTLE, Economy
 from imaginairy.errors import (
     BadOptionError,
-    CheckpointError,
     DownloadError,
     NotEnoughMemoryError,
     UnknownModelError,
     in_words,
     memory_told,
 )
-from imaginairy.families.family import AUTOENCODER, function
+from imaginairy.families.family import function
 from imaginairy.log import log
 from imaginairy.memory import wants_low_memory
 from imaginairy.models.adapters import HeldAdapters
 from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.controls import HeldControls
 from imaginairy.models.drawing import DrawingModel
+from imaginairy.models.held import DECODES, REFINES, Kept, kept
 from imaginairy.models.image_prompts import HeldImagePrompts
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loaders import LOADERS
@@ -47,7 +48,14 @@ from imaginairy.said import Told, warn_once
 from imaginairy.sources.lacking import Missing, missing
 from imaginairy.sources.locate import locate, named
 from imaginairy.sources.own_default import OwnDefault, own_default
-from imaginairy.sources.roles import DRAWS, ROLES, VAE, WITH_MODEL, role_named
+from imaginairy.sources.roles import (
+    DRAWS,
+    ROLES,
+    TEXT_ENCODER,
+    VAE,
+    WITH_MODEL,
+    role_named,
+)
 from imaginairy.sources.rows import LocalPath, ModelRow
 
 if TYPE_CHECKING:
@@ -59,12 +67,6 @@ if TYPE_CHECKING:
     from imaginairy.models.upscaler import Upscaler
 
 T = TypeVar("T")
-
-Kept = dict[str, tuple[ModelRow, Any]]
-DECODES = "decodes"
-"""Where the tiny VAE is held that decodes in place of a model's own."""
-REFINES = "refines"
-"""Where the model that goes on with another's pictures is held."""
 
 WITHOUT_WEIGHTS = torch.device("meta")
 """Where tensors have a shape and a type, and no values that would take memory."""
@@ -161,8 +163,19 @@ class ModelStore:
             self._located[key] = self._located.setdefault((role, row.name), row)
         return self._located[key]
 
+    def _given(self, name: str | None, text_encoders: Sequence[str]) -> ModelRow:
+        """Return the model meant by a name, with the text encoders that it is given."""
+        row = self.locate(name)
+        texts = [self.locate(each, role=TEXT_ENCODER) for each in text_encoders]
+        return replace(row, texts=tuple(texts)) if texts else row
+
     def get(
-        self, name: str | None, *, vae: str | None = None, decoder: str | None = None
+        self,
+        name: str | None,
+        *,
+        vae: str | None = None,
+        decoder: str | None = None,
+        text_encoders: Sequence[str] = (),
     ) -> LoadedModel:
         """Return a model that draws, loaded; see `imaginairy.sources.locate`.
 
@@ -171,6 +184,7 @@ class ModelStore:
         Args:
             vae: the autoencoder to give it in place of its own; the rest is shared.
             decoder: a tiny VAE that decodes in its place.
+            text_encoders: those to give it in place of its own, or as it lacks them.
 
         Raises:
             UnknownModelError: nothing goes by one of the names.
@@ -179,23 +193,16 @@ class ModelStore:
             DownloadError: one of them could not be fetched.
         """
         with self.in_use():
-            row = self.locate(name)
-            if _kept(self._held, row) is None and _kept(self._held, row, REFINES):
+            row = self._given(name, text_encoders)
+            if kept(self._held, row) is None and kept(self._held, row, REFINES):
                 first, second = self._held.pop(DRAWS, None), self._held.pop(REFINES)
                 self._held |= {DRAWS: second, **({REFINES: first} if first else {})}
                 for place in (VAE, DECODES):  # made for the one that draws
                     self._held.pop(place, None)
-            loaded: LoadedModel = self.companion(DRAWS, name)
+            loaded: LoadedModel = self._companion(row)
             if vae is not None:
                 loaded = self._with_vae(loaded, vae)
-            if AUTOENCODER not in loaded.diffusion.networks:
-                half, one = "", "one"
-                if vae is not None:
-                    half, one = f", and '{vae}' only decodes", "a whole one"
-                raise CheckpointError(
-                    f"'{loaded.spec.name}' has no autoencoder (VAE){half}; give {one} "
-                    "with --vae, or a model that has one."
-                )
+            loaded.require_autoencoder(vae)
             return self._decoding(loaded, decoder)
 
     def _with_vae(self, loaded: LoadedModel, vae: str) -> LoadedModel:
@@ -215,7 +222,7 @@ class ModelStore:
 
     def _once(self, place: str, row: ModelRow, make: Callable[[], T]) -> T:
         """Return what was made of a model for a place, made where that is another's."""
-        there: T | None = _kept(self._held, row, place)
+        there: T | None = kept(self._held, row, place)
         if there is None:
             self._held.pop(place, None)  # before another one takes its place
             with torch.inference_mode(False):  # to be used outside too
@@ -227,17 +234,19 @@ class ModelStore:
         """Return the model that goes on with another's pictures, loaded beside that."""
         with self.in_use():
             row = self.locate(name)
-            drawing: LoadedModel | None = _kept(self._held, row)
+            drawing: LoadedModel | None = kept(self._held, row)
             making = partial(self._made, row, self.device)
             return drawing or self._once(REFINES, row, making)
 
     def companion(self, role: str, name: str | None) -> Any:
         """Return a model of a role, loaded; see `imaginairy.sources.locate`."""
         with self.in_use():
-            row = self.locate(name, role=role)
-            if role == DRAWS and _kept(self._held, row) is None:
-                self.clear()
-            return self._once(role, row, partial(self._made, row, self.device))
+            return self._companion(self.locate(name, role=role))
+
+    def _companion(self, row: ModelRow) -> Any:
+        if row.role == DRAWS and kept(self._held, row) is None:
+            self.clear()
+        return self._once(row.role, row, partial(self._made, row, self.device))
 
     def check(self, role: str, name: str | None) -> Any:
         """Return a model of a role without its weights.
@@ -248,7 +257,7 @@ class ModelStore:
         """
         with self.in_use():
             row = self.locate(name, role=role)
-            model = _kept(self._held, row) or _kept(self._checked, row)
+            model = kept(self._held, row) or kept(self._checked, row)
             if model is None:
                 model = self._made(row, WITHOUT_WEIGHTS)
                 self._checked[role] = row, model
@@ -267,9 +276,10 @@ class ModelStore:
                 )
             if row.role != DRAWS:
                 return function(LOADERS[row.role])(row, device)
+            checkpoint = self._opened(row)
             diffusion, files = load(
                 row, device, self.dtype,
-                checkpoint=self._opened(row), free=self.free, little=self.low_memory,
+                checkpoint=checkpoint, free=self.free, little=self.low_memory,
             )  # fmt: skip
             row = self._known_better(row, diffusion)
             if row.taken_for:
@@ -277,7 +287,7 @@ class ModelStore:
                 log.info(
                     "%s is taken for %s: by default %s.", row.name, row.taken_for, does
                 )
-            return LoadedModel.made_of(row, diffusion, files)
+            return LoadedModel.made_of(row, diffusion, files, checkpoint.given)
 
     def _opened(self, row: ModelRow) -> Checkpoint:
         return opened(row, half=self.dtype != torch.float32)
@@ -381,15 +391,3 @@ class ModelStore:
         """Let go of what is loaded and of the memory it took."""
         self._held, self._checked, self._refused, self._lacking = {}, {}, {}, {}
         let_go(self.device)
-
-
-def _kept(kept: Kept, row: ModelRow, *places: str) -> Any | None:
-    """Return the model of a row where it is what is kept for its role.
-
-    A name is enough: those of paths are what they lead to, however they are written.
-
-    Args:
-        places: where to look, in place of that.
-    """
-    there = (kept[place] for place in places or (row.role,) if place in kept)
-    return next((model for known, model in there if known.name == row.name), None)

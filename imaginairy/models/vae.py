@@ -12,16 +12,13 @@ from imaginairy.device import memory_format
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import AUTOENCODER, Family, Header, PartRow
 from imaginairy.families.table import family_named, family_of
-from imaginairy.models.checkpoint import (
-    family_of_file,
-    read_part,
-    read_settings,
-)
+from imaginairy.models.checkpoint import family_of_file
 from imaginairy.models.declared import said_by_file
 from imaginairy.models.drawing import DrawingModel
 from imaginairy.models.known import header_of_folder, known_as
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.loading import held_in, require_grid
+from imaginairy.models.reading import read_part, read_settings
 from imaginairy.models.tiny_vae import (
     both_halves,
     halves_in,

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from imaginairy.models.held import REFINES
 from imaginairy.models.loaded import LoadedModel
-from imaginairy.models.store import REFINES, WITHOUT_WEIGHTS, ModelStore
+from imaginairy.models.store import WITHOUT_WEIGHTS, ModelStore
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
 

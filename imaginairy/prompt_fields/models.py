@@ -7,6 +7,7 @@ from imaginairy.embedding import embeddings
 from imaginairy.fields import option
 from imaginairy.hypernetwork import hypernetworks
 from imaginairy.lora import Lora, loras
+from imaginairy.text_encoder import text_encoders
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
@@ -15,12 +16,20 @@ class ModelFields:
 
     model: str | None = option(
         "Model (checkpoint): a name, a path, or owner/repo on the hub.",
-        checks.model, section="Model", also=("model_weights_path",),
+        checks.model, section="Model", also=("model_weights_path", "diffusion_model"),
     )  # fmt: skip
     vae: str | None = option(
         "VAE (autoencoder) in place of the model's own: a name, a path, or owner/repo "
         "on the hub; of a model, its VAE is taken.",
         checks.model, section="Model", follows=("model",),
+    )  # fmt: skip
+    text_encoders: tuple[str, ...] = option(
+        "Text encoder in place of the model's own, or for one that has none: a name, a "
+        "path, or owner/repo on the hub; of a model, its text encoders are taken. Of a "
+        "model that reads by two, which is which is told by what they hold. May be "
+        "given several times.",
+        text_encoders, (), section="Model", called="text_encoder", follows=("model",),
+        also=("text_encoder", "clip_l", "clip_g", "t5xxl", "llm"),
     )  # fmt: skip
     fast_decode: bool = option(
         "Decode the image by a tiny VAE (TAESD) in place of the model's own: in a "

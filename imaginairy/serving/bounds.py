@@ -247,6 +247,11 @@ def _beside(role: str) -> Rule:
     return lambda _, name, value: take(name, value)
 
 
+def _each_beside(role: str) -> Rule:
+    take = beside(role)
+    return lambda _, name, value: [take(name, each) for each in _several(value)]
+
+
 def _caption(bounds: Bounds, name: str, value: Any) -> str:
     """Take a text that names no field whose value is the server's own affair."""
     if not isinstance(value, str):
@@ -287,6 +292,7 @@ RULES: Mapping[str, Rule] = {
     "model": _model,
     "refiner": _refiner,
     "vae": _beside("vae"),
+    "text_encoders": _each_beside("text-encoder"),
     "mask_model": _beside("mask"),
     "fix_faces_model": _beside("face-restorer"),
     "fix_faces_detector": _beside("face-detector"),

@@ -13,12 +13,14 @@ from imaginairy.sources.image_prompt_rows import (
 )
 from imaginairy.sources.roles import ROLES
 from imaginairy.sources.rows import ModelRow, Packings
+from imaginairy.sources.text_rows import TEXT_ROWS
 from imaginairy.sources.vae_rows import VAE_ROWS
 
 MODELS: tuple[ModelRow, ...] = (
     *DRAWING_ROWS,
     *FLOW_ROWS,
     *VAE_ROWS,
+    *TEXT_ROWS,
     *CONTROL_ROWS,
     *IMAGE_PROMPT_ROWS,
     *IMAGE_ENCODER_ROWS,

@@ -14,6 +14,7 @@ from imaginairy.sources.layouts import (
     MODEL_INDEX,
     SCHEDULER,
     WORDS,
+    folder_files,
     holds_weights,
     pick_weights,
     with_shards,
@@ -98,6 +99,32 @@ def vae_files(files: Sequence[str], origin: str, noun: str, half: bool) -> list[
             return [*reversed(weights), *({settings} & {*files})]
     lacks = " and ".join(f"no {folder}/" for folder in folders)
     return [_one_checkpoint(files, origin, lacks)]
+
+
+def text_files(files: Sequence[str], origin: str, noun: str, half: bool) -> list[str]:
+    """Choose what is needed of the text encoders of a repository.
+
+    Those are in the folders of a model, with their vocabularies; or there is one at the
+    top, or the one file there is.
+
+    Raises:
+        UnknownModelError: there are none of these folders, and not one file.
+    """
+    rows = {row.folder: row for family in FAMILIES for row in family.texts}
+    held = [folder for folder in rows if holds_weights(files, folder)]
+    if MODEL_INDEX in files and held:
+        weights = [
+            each
+            for folder in held
+            for each in with_shards(pick_weights(files, folder, half=half), files)
+        ]
+        words = tuple(f"{rows[folder].vocabulary}/" for folder in held)
+        settings = [f"{folder}/{CONFIG}" for folder in held]
+        small = [file for file in files if file.startswith(words) or file in settings]
+        return [*weights, *small, MODEL_INDEX]
+    if holds_weights(files, "") and CONFIG in files:
+        return folder_files(files, origin, noun, half)
+    return [_one_checkpoint(files, origin, f"no {CONFIG}")]
 
 
 def _one_checkpoint(files: Sequence[str], origin: str, lacks: str) -> str:

@@ -18,6 +18,8 @@ from imaginairy.sources.repo_names import REPO_NAME
 from imaginairy.sources.roles import BUNDLED_MODEL, DEFAULT_MODEL, DRAWS, role_named
 from imaginairy.sources.rows import HubFile, HubRepo, LocalPath, ModelRow
 
+FILES = (*CHECKPOINT_ENDINGS, ".gguf")
+"""What names end with that are no repositories."""
 OVER = "+"
 """What stands between the file of a network alone and the model with the others."""
 
@@ -50,7 +52,7 @@ def locate(role: str, name: str | None) -> ModelRow:
         )
     if role == DRAWS and (row := _laid_over(name)):
         return row
-    is_repo = REPO_NAME.fullmatch(name) and not name.endswith(CHECKPOINT_ENDINGS)
+    is_repo = REPO_NAME.fullmatch(name) and not name.endswith(FILES)
     if is_repo and not meant.is_file:
         repo, _, revision = name.partition("@")
         return ModelRow(

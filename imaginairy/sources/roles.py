@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from imaginairy.errors import BadOptionError, in_words, near_miss
-from imaginairy.sources.checkpoints import checkpoint_files, vae_files
+from imaginairy.sources.checkpoints import checkpoint_files, text_files, vae_files
 from imaginairy.sources.control_files import control_files
 from imaginairy.sources.layouts import Choose, folder_files
 
@@ -11,6 +11,8 @@ DRAWS = "draws"
 """The role of the models that draw pictures; all others go beside one of these."""
 VAE = "vae"
 """The role of autoencoders that take the place of that of a model that draws."""
+TEXT_ENCODER = "text-encoder"
+"""The role of text encoders that are given to a model that draws."""
 CONTROL = "control"
 """The role of what steers a model that draws by hints: ControlNets, T2I-Adapters."""
 
@@ -58,6 +60,14 @@ ROLES: dict[str, Role] = {
         bundled=None,
         paths="a file or folder that is a VAE or has one",
         files=vae_files,
+    ),
+    TEXT_ENCODER: Role(
+        noun="text encoder",
+        option="text_encoders",
+        published="qwen3-4b",
+        bundled=None,
+        paths="a file or folder that is a text encoder or has one",
+        files=text_files,
     ),
     CONTROL: Role(
         noun="control",
@@ -171,9 +181,9 @@ ROLES: dict[str, Role] = {
     ),
 }
 
-WITH_MODEL = (VAE, CONTROL, IMAGE_PROMPT)
+WITH_MODEL = (VAE, TEXT_ENCODER, CONTROL, IMAGE_PROMPT)
 """The roles of what is loaded with the model that is to have it."""
-GENERATE = (DRAWS, VAE, CONTROL, IMAGE_PROMPT, IMAGE_ENCODER)
+GENERATE = (DRAWS, VAE, TEXT_ENCODER, CONTROL, IMAGE_PROMPT, IMAGE_ENCODER)
 """The roles of what has a part in generating an image."""
 BESIDE = {name: role for name, role in ROLES.items() if name not in GENERATE}
 """What works on pictures, before they are drawn or afterwards."""

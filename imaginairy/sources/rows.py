@@ -194,6 +194,13 @@ class ModelRow:
     a name, a path or `owner/repo`."""
     taken_for: str = ""
     """What it was taken for that its family is not, and why; said when it is used."""
+    texts: "tuple[ModelRow, ...]" = ()
+    """The text encoders that it is given, in place of its own or as it lacks them."""
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """By what it is known among those that are loaded: its name, and theirs."""
+        return self.name, *(each.name for each in self.texts)
 
     @property
     def size(self) -> int | None:

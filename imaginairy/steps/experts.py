@@ -82,7 +82,12 @@ def experts_of(
     order: Order, store: ModelStore, *, look_later: bool = False
 ) -> tuple[Expert, ...]:
     """Return who draws an order, in the order in which they do."""
-    first = store.get(order.model, vae=order.vae, decoder=order.decoder)
+    first = store.get(
+        order.model,
+        vae=order.vae,
+        decoder=order.decoder,
+        text_encoders=order.text_encoders,
+    )
     loaded = [(first, 0.0)]
     if order.refiner is not None:
         name, begins = order.refiner

@@ -99,6 +99,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Pa
     other = tiny_pipeline(seed=3)
     other.save_pretrained(folder / "other")
     save_file(other.vae.state_dict(), folder / "vae.safetensors")
+    save_file(other.text_encoder.state_dict(), folder / "clip.safetensors")
     up, down = torch.ones(32, 1, 1, 1), torch.ones(1, 4, 3, 3)
     conv_in = {"lora_up.weight": up, "lora_down.weight": down}
     lora = {f"lora_unet_conv_in.{name}": each for name, each in conv_in.items()}

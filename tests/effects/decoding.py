@@ -19,6 +19,16 @@ def another_vae_turns_the_same_latents_into_another_picture(
     assert before.result.vae_hash is None and after.result.vae_hash is not None
 
 
+@judges("text_encoders", ("clip.safetensors",))
+def another_text_encoder_says_something_else_of_the_same_text(
+    before: Seen, after: Seen
+) -> None:
+    start, other = (seen.steps[0].latents for seen in (before, after))
+    assert torch.equal(start, other)
+    assert distance(before.image, after.image) > 0
+    assert not before.result.text_hashes and len(after.result.text_hashes) == 1
+
+
 @judges("fast_decode", True)
 def the_tiny_vae_beside_the_model_decodes_the_same_latents(
     before: Seen, after: Seen

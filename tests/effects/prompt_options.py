@@ -49,6 +49,7 @@ PLAIN: dict[str, Value] = {
     "prediction": ("v", "v"),
     "model": ("other", "other"),
     "vae": ("vae.safetensors", "vae.safetensors"),
+    "text_encoders": ("clip.safetensors", ["clip.safetensors"]),
     "hypernetworks": ("hyper.pt=0.5", ["hyper.pt=0.5"]),
     "embeddings": ("fox=zorb.safetensors", ["zorb.safetensors"]),
     "fast_decode": (None, True),

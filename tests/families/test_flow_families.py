@@ -18,6 +18,7 @@ from imaginairy.families.family import DENOISER
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.models.inspection import inspected
 from imaginairy.models.loading import opened
+from imaginairy.sources.checksum import checksum
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import HubFile, ModelRow, Packing, Packings
 from imaginairy.weights.gguf_writing import Laid, write_gguf
@@ -253,14 +254,26 @@ def test_what_to_avoid_is_theirs(store: ModelStore, model: Model) -> None:
     assert_same(result.img, theirs)
 
 
-def test_what_lacks_a_part_says_which_and_where_to_put_it(
-    model: Model, tmp_path: Path
+def test_parts_from_anywhere_draw_as_they_do_together(
+    store: ModelStore, model: Model, tmp_path: Path
 ) -> None:
+    """Each lies in a folder of its own and is given, text encoders in any order."""
     alone = tmp_path / "alone" / model.file.name
     alone.parent.mkdir()
     alone.symlink_to(model.file)
-    with pytest.raises(CheckpointError, match=r"no (T5 )?text encoder; put files"):
+    with pytest.raises(CheckpointError, match=r"no (T5 )?text encoder; give files"):
         read_checkpoint(alone)
+    vae, *texts = (model.file.with_name(f"{x}.safetensors") for x in model.kind.parts)
+    given = [str(text) for text in reversed(texts)]
+    beside = {"vae": str(vae), "text_encoders": given}
+    [result], latents = drawn(store, prompt(alone, model.kind, **beside))
+    _, wanted = drawn(store, prompt(model.folder, model.kind))
+    assert_close(latents[0], wanted[0], 1e-5)
+    said = result.metadata_dict()
+    assert said["text_encoders"] == given
+    sums = {each: checksum([Path(each)]) for each in given}
+    assert said["text_encoder_sha256"] == sums
+    assert said["model_sha256"] == checksum([alone])
 
 
 def test_tiles_are_refused(store: ModelStore, model: Model) -> None:

@@ -14,8 +14,9 @@ from imaginairy.errors import CheckpointError
 from imaginairy.families.family import PartRow, function
 from imaginairy.families.language_parts import CLIP_POOLED, QWEN3, T5
 from imaginairy.families.sdxl import SDXL
-from imaginairy.models.checkpoint import Checkpoint, read_part
+from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.loading import find_tokenizer
+from imaginairy.models.reading import read_part
 from imaginairy.sources.checksum import checksum
 from imaginairy.sources.drawing_rows import DRAWING_ROWS, VOCABULARIES
 from tests.support.golden import CPU
