@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import numpy as np
@@ -260,7 +261,7 @@ def test_parts_from_anywhere_draw_as_they_do_together(
     """Each lies in a folder of its own and is given, text encoders in any order."""
     alone = tmp_path / "alone" / model.file.name
     alone.parent.mkdir()
-    alone.symlink_to(model.file)
+    copy(model.file, alone)
     with pytest.raises(CheckpointError, match=r"no (T5 )?text encoder; give files"):
         read_checkpoint(alone)
     vae, *texts = (model.file.with_name(f"{x}.safetensors") for x in model.kind.parts)

@@ -105,7 +105,7 @@ def test_other_roles_are_refused_with_what_there_is() -> None:
     with pytest.raises(BadOptionError) as refused:
         locate("upscalar", None)
     assert str(refused.value) == (
-        "Models have no role 'upscalar'; roles are: draws, vae, control, "
+        "Models have no role 'upscalar'; roles are: draws, vae, text-encoder, control, "
         "image-prompt, image-encoder, mask, "
         "upscaler, face-detector, face-restorer, captioner, similarity, depth, "
         "soft-edges, segmenter, pose, person-detector, safety. Did "
