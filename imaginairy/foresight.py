@@ -21,7 +21,6 @@ from imaginairy.lazy_image import LazyLoadingImage, is_of_web
 from imaginairy.log import log
 from imaginairy.lora import without_loras
 from imaginairy.models.glance import Glance, is_to_fetch
-from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.previews import tiny_vae_of, usual_tiny_vae
 from imaginairy.models.store import ModelStore
 from imaginairy.models.weightless import bytes_of
@@ -29,7 +28,7 @@ from imaginairy.observe import Observer
 from imaginairy.order import Order
 from imaginairy.recorded import pictures
 from imaginairy.schema import ImaginePrompt
-from imaginairy.settling import settled, settled_unseen, usual_schedule
+from imaginairy.settling import loaded_for, settled, settled_unseen, usual_schedule
 from imaginairy.sizes import written
 from imaginairy.sources import hub
 from imaginairy.sources.adapters import adapter_on_disk, adapter_source, locate_adapter
@@ -322,12 +321,6 @@ def drawn_by(prompt: ImaginePrompt) -> Iterator[tuple[str, str | None]]:
     yield from ((TEXT_ENCODER, each) for each in prompt.text_encoders)
     if prompt.refiner is not None:
         yield DRAWS, parse_refiner(prompt.refiner)[0]
-
-
-def loaded_for(prompt: ImaginePrompt, glance: Glance) -> LoadedModel:
-    """Return the model that draws a prompt, without its weights."""
-    texts = prompt.text_encoders
-    return glance.get(prompt.model, vae=prompt.vae, text_encoders=texts)
 
 
 def beside(prompt: ImaginePrompt) -> Iterator[tuple[str, str]]:

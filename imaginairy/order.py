@@ -70,8 +70,6 @@ class Order:
     model: str
     vae: str | None
     """The autoencoder in place of the model's own; None where it has that."""
-    text_encoders: tuple[str, ...] = ()
-    """Those that the model is given in place of its own, or as it lacks them."""
     decoder: str | None = None
     """The tiny VAE that decodes in its place; None where none does."""
     sampler: Sampler
@@ -135,7 +133,7 @@ class Order:
         return (
             self.model,
             self.vae,
-            self.text_encoders,
+            self.prompt.text_encoders,
             self.decoder,
             self.refiner,
             self.loras,
@@ -254,7 +252,6 @@ def order_of(
         ),
         model=spec.name,
         vae=prompt.vae,
-        text_encoders=prompt.text_encoders,
         sampler=sampler,
         steps=steps,
         steps_to_run=to_run,

@@ -64,8 +64,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     """
     safety.safety_mode()  # a bad one is refused before anything is loaded
     load_plugins(prompt)
-    texts = prompt.text_encoders
-    loaded = store.get(prompt.model, vae=prompt.vae, text_encoders=texts)
+    loaded = loaded_for(prompt, store)
     require_suitable(prompt, loaded)
     diffusion = loaded.diffusion
     acting = adapters_for(prompt, loaded, store)
@@ -86,8 +85,7 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     loras = tuple(lora for _, lora in acting)
     whole = replace(
         whole,
-        vae=loaded.vae.name if loaded.vae else None,
-        text_encoders=loaded.text_encoders,
+        **loaded.beside,
         loras=loras[: len(prompt.loras)],
         hypernetworks=hypernetworks,
         embeddings=tuple(each.given for each in words),
@@ -113,6 +111,12 @@ def settled(prompt: ImaginePrompt, store: ModelStore) -> Order:
     say_where_nothing_is_left_out(order, store)
     require_drawable(order, loaded, store)
     return order
+
+
+def loaded_for(prompt: ImaginePrompt, store: ModelStore) -> LoadedModel:
+    """Return the model that draws a prompt, with the parts that it gives it."""
+    texts = prompt.text_encoders
+    return store.get(prompt.model, vae=prompt.vae, text_encoders=texts)
 
 
 def with_image_guidance(prompt: ImaginePrompt, loaded: LoadedModel) -> ImaginePrompt:
@@ -270,9 +274,7 @@ def decoder_for(
             f"No tiny VAE is known for the model '{loaded.spec.name}', so nothing "
             "decodes fast; give one of its own with vae, or leave fast_decode out."
         )
-    vae = loaded.vae.name if loaded.vae else None
-    texts = loaded.text_encoders
-    store.get(loaded.spec.name, vae=vae, decoder=row.name, text_encoders=texts)
+    store.get(loaded.spec.name, decoder=row.name, **loaded.beside)
     return row.name
 
 

@@ -82,6 +82,7 @@ MAY_IMPORT = {
     "asked_files": {"checks", "errors"},
     "control": {"asked_files", "checks", "errors", "lazy_image"},
     "embedding": {"asked_files", "errors"},
+    "text_encoder": {"asked_files", "checks", "errors"},
     "hypernetwork": {"asked_files", "errors"},
     "adapters.hypernetworks": {"errors", "families", "hypernetwork", "networks"}
     | {"sources", "weights"},
@@ -190,7 +191,7 @@ MAY_IMPORT = {
     },
     "weighted_prompt": {"checks", "errors", "prompt_language"},
     "prompt_fields": {"checks", "embedding", "fields", "lazy_image", "lora", "needs"}
-    | {"control", "hypernetwork", "image_prompt", "references"}
+    | {"control", "hypernetwork", "image_prompt", "references", "text_encoder"}
     | {"prompt_fields", "samplers", "sizes", "weighted_prompt"},
     "schema": {"checks", "errors", "fields", "metadata", "prompt_fields", "recorded"}
     | {"control", "hypernetwork", "image_prompt", "lora", "sizes"}

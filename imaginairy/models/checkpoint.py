@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ class Checkpoint:
     """Folders with vocabularies of the model's own, by the role of who reads them."""
     given: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """The files of the text encoders that it was given, by what was asked for."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of its files."""
+        return (*self.weight_files, *chain.from_iterable(self.given.values()))
 
 
 def read_checkpoint(

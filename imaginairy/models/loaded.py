@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from torch import nn
 
@@ -80,9 +81,10 @@ class LoadedModel:
         )
 
     @property
-    def text_encoders(self) -> tuple[str, ...]:
-        """The names of the text encoders that it is given."""
-        return tuple(each.name for each in self.spec.texts)
+    def beside(self) -> dict[str, Any]:
+        """The names of what it has in place of its own parts, as prompts say them."""
+        texts = tuple(each.name for each in self.spec.texts)
+        return {"vae": self.vae.name if self.vae else None, "text_encoders": texts}
 
     def decoding(self, network: nn.Module, source: Tensors) -> "LoadedModel":
         """Return the same with a tiny VAE that decodes in place of the autoencoder.

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -72,8 +71,7 @@ def load(
     free = memory()[0] if free is None else free
     if device.type != "meta":
         tell_terms(spec, checkpoint)
-        given = chain.from_iterable(checkpoint.given.values())
-        read_ahead((*checkpoint.weight_files, *given), free)
+        read_ahead(checkpoint.files, free)
     if AUTOENCODER in checkpoint.parts:
         config = checkpoint.parts[AUTOENCODER].config
         require_grid(spec.name, checkpoint.family, config)

@@ -67,10 +67,7 @@ def previewing(
     row, why = tiny_vae_of(loaded), "no tiny VAE is known for it"
     if row is not None and (fetch or on_disk(row)):
         try:
-            vae = loaded.vae.name if loaded.vae else None
-            texts = loaded.text_encoders
-            tiny = store.get(name, vae=vae, decoder=row.name, text_encoders=texts)
-            return tiny.diffusion
+            return store.get(name, decoder=row.name, **loaded.beside).diffusion
         except ImaginairyError as error:
             why = str(error).rstrip(".")
     elif row is not None:

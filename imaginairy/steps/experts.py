@@ -86,7 +86,7 @@ def experts_of(
         order.model,
         vae=order.vae,
         decoder=order.decoder,
-        text_encoders=order.text_encoders,
+        text_encoders=order.prompt.text_encoders,
     )
     loaded = [(first, 0.0)]
     if order.refiner is not None:

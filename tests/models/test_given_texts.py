@@ -164,7 +164,8 @@ def test_it_takes_the_place_of_a_models_own_where_it_is_of_that_size(
     assert len(one.layers) == len(two.layers), "those behind are left out"
     weights = (each.state_dict()["tokens.weight"] for each in (one, two))
     assert not torch.equal(*weights)
-    assert other.text_encoders == (str(deeper),) and not own.text_encoders
+    assert other.beside == {"vae": None, "text_encoders": (str(deeper),)}
+    assert own.beside == {"vae": None, "text_encoders": ()}
     assert own.weights_sha256() != other.text_sha256[str(deeper)]()
     assert store.get(str(model), text_encoders=[str(deeper)]) is other
     flatter = clip(pipeline.text_encoder, tmp_path / "flatter" / TENSORS, layers - 1)
