@@ -5,6 +5,7 @@ Nothing here needs torch.
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from imaginairy.errors import BadOptionError, in_words
@@ -17,6 +18,9 @@ SAID = {
 """What the environment may say, as the commands read it."""
 MEMINFO = Path("/proc/meminfo")
 """Where Linux tells how much memory is free."""
+CGROUP = Path("/sys/fs/cgroup")
+LIMITS = (CGROUP / "memory.max", CGROUP / "memory" / "memory.limit_in_bytes")
+"""Where it tells how much a container may take, in the second and the first version."""
 
 
 def wants_low_memory(asked: object = None) -> bool:
@@ -43,14 +47,26 @@ def wants_low_memory(asked: object = None) -> bool:
 
 
 def memory() -> tuple[int | None, int | None]:
-    """Return how many bytes of memory are free, and how many there are."""
+    """Return how many bytes of memory are free, and how many there are.
+
+    In a container there are no more than that may take.
+    """
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return None, None
+    total = min([total, *_limits()])
     try:
         text = MEMINFO.read_text()
     except OSError:
         return total, total
     available = re.search(r"MemAvailable:\s+(\d+) kB", text)
-    return (int(available[1]) * 1024 if available else total), total
+    return min(int(available[1]) * 1024 if available else total, total), total
+
+
+def _limits() -> Iterator[int]:
+    for file in LIMITS:
+        try:
+            yield int(file.read_text())
+        except (OSError, ValueError):  # none, or `max`
+            pass
