@@ -25,6 +25,8 @@ from imaginairy.sources.rows import HubFile, ModelRow, Packing, Packings
 from imaginairy.weights.gguf_writing import Laid, write_gguf
 from imaginairy.weights.packed import Packed
 from imaginairy.weights.packing import to_q8_0
+from tests.published.test_qwen3 import as_llama_cpp as qwens_gguf
+from tests.published.test_t5 import as_llama_cpp as t5s_gguf
 from tests.published.test_zimage import its_authors as zimages_authors
 from tests.support import tiny_flow
 from tests.support.beside_diffusers import Last
@@ -211,25 +213,34 @@ def test_prompts_of_any_length_share_a_batch(store: ModelStore, model: Model) ->
     assert_same(several[0].img, wanted(model, FOX))
 
 
-def test_a_transformer_that_is_packed_draws_about_the_same(
+def test_parts_that_are_packed_draw_about_the_same(
     store: ModelStore, model: Model, tmp_path: Path
 ) -> None:
-    """A GGUF of 8 bits, in place of the file among the others; turns it keeps whole."""
+    """GGUFs of 8 bits, in place of the files among the others; turns they keep whole.
+
+    Those of text encoders have llama.cpp's names, and words that are packed too.
+    """
     packed = tmp_path / "packed"
     packed.mkdir()
+    reader = model.kind.parts[-1]
     for each in model.file.parent.iterdir():
-        if each != model.file:
+        if each.stem not in ("transformer", reader):
             (packed / each.name).symlink_to(each)
     file = packed / "transformer.gguf"
-    tensors = load_file(model.file)
-    write_gguf(file, [laid(*each) for each in tensors.items()], {})
+    is_qwen = model.kind.family in ("z-image", "flux2")
+    for stem, renamed in (
+        ("transformer", dict), (reader, qwens_gguf if is_qwen else t5s_gguf),
+    ):  # fmt: skip
+        tensors = renamed(load_file(model.file.with_stem(stem)))
+        write_gguf(packed / f"{stem}.gguf", [laid(*x) for x in tensors.items()], {})
     [[whole], [other]] = (
         drawn(store, prompt(p, model.kind))[0] for p in (model.file, file)
     )
     one, two = (np.asarray(each.img, np.float32) for each in (whole, other))
     assert 0 < np.abs(one - two).mean() < 8
-    part = read_checkpoint(file).parts[DENOISER]
-    assert {*part.tensors.packed.values()} == {"Q8_0"}, "as memory is counted"
+    parts = read_checkpoint(file).parts
+    for part in (parts[DENOISER], list(parts.values())[-1]):
+        assert {*part.tensors.packed.values()} == {"Q8_0"}, "as memory is counted"
     assert any(
         isinstance(each, Packed)
         for each in store.get(str(file)).diffusion.network.parameters()
