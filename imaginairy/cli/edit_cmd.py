@@ -1,5 +1,6 @@
 """`aimg edit`: an image changed as a prompt says, all of it or a part."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -7,8 +8,9 @@ import click
 from imaginairy.cli.common_options import WIDE
 from imaginairy.cli.completion import any_of
 from imaginairy.cli.imagine_cmd import imagine_cmd
-from imaginairy.cli.run import reporting_errors
+from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.cli.sections import SectionedCommand, SectionedOption
+from imaginairy.cli.stores import Stores
 from imaginairy.lazy_image import is_file
 from imaginairy.printable import printable
 from imaginairy.prompt_fields.editing import DEFAULT_IMAGE_GUIDANCE
@@ -87,7 +89,7 @@ def edit_cmd(
             "shall be; edit one PICTURE at a time.",
             context,
         )
-    is_seen = _looks_at_references(options.get("model"))
+    is_seen = _looks_at_references(context.ensure_object(Stores), options)
     if is_seen and not any(options.get(name) is not None for name in OF_AN_INIT_IMAGE):
         others = options.pop("reference_images")
         context.invoke(imagine_cmd, reference_images=(picture, *others), **options)
@@ -97,34 +99,28 @@ def edit_cmd(
     context.invoke(imagine_cmd, init_image=picture, **options)
 
 
-def _looks_at_references(model: str | None) -> bool:
-    """Tell whether a model, None for the usual one, looks at reference images.
+def _looks_at_references(stores: Stores, options: Mapping[str, Any]) -> bool:
+    """Tell whether the model that is asked for looks at reference images.
 
-    Of a repository that is not listed that is known once it was fetched.
+    Of a repository that is not listed that is known once it is fetched, which is done
+    now, unless no more than a plan is wanted.
     """
     from imaginairy.families.table import family_named
+    from imaginairy.models.own_defaults import with_own_defaults
+    from imaginairy.sources.fetch import on_disk
     from imaginairy.sources.locate import locate
     from imaginairy.sources.own_default import own_default
     from imaginairy.sources.roles import DRAWS
 
     own = own_default()
-    name = model or (own and own.name)
+    name = options.get("model") or (own and own.name)
     if not name:
         return False
-    row = locate(DRAWS, name)
-    if not row.family:
-        from imaginairy.models.own_defaults import with_own_defaults
-
-        row = with_own_defaults(row)
-    family = family_named(row.family or _family_in(row.weights))
+    row = with_own_defaults(locate(DRAWS, name))
+    family = family_named(row.family)
+    if not (family or on_disk(row) or options["plan"] or options["ray"]):
+        show_log(options["log_level"], quiet=options["quiet"])
+        device, precision = options["device"], options["precision"]
+        store = stores.get(device, precision, low_memory=options["low_memory"])
+        family = store.get(name, vae=options.get("vae")).diffusion.family
     return family is not None and family.references is not None
-
-
-def _family_in(weights: Any) -> str:
-    """Return the family of a repository that a listed model is in; else nothing."""
-    from imaginairy.sources.catalog import models_for
-    from imaginairy.sources.roles import DRAWS
-    from imaginairy.sources.rows import HubRepo
-
-    rows = (row for row in models_for(DRAWS) if isinstance(weights, HubRepo))
-    return next((row.family for row in rows if row.weights == weights), "")

@@ -14,7 +14,7 @@ from imaginairy.masks.canvas import resized
 from imaginairy.models.store import ModelStore
 from imaginairy.order import Order
 from imaginairy.schema import ImaginePrompt
-from imaginairy.sizes import Size, on_grid, written
+from imaginairy.sizes import LARGEST_SIDE, SMALLEST_SIDE, Size, written
 
 
 def seen_beside(
@@ -35,19 +35,23 @@ def seen_beside(
         for each in prompt.reference_images
     )
     if prompt.init_image is None and prompt.drawn is None:
-        prompt = _sized_like(prompt, sizes[0])
+        prompt = _sized_like(prompt, sizes[0], family.grid.step)
     return prompt, sizes
 
 
-def _sized_like(prompt: ImaginePrompt, size: Size) -> ImaginePrompt:
+def _sized_like(prompt: ImaginePrompt, size: Size, step: int) -> ImaginePrompt:
     """Return a prompt of a size, or of its shape where one of the sides is said."""
     width, height = size
+
+    def in_shape(side: float) -> int:
+        return min(LARGEST_SIDE, max(SMALLEST_SIDE, step * round(side / step)))
+
     if prompt.width and prompt.height:
         return prompt
     if prompt.width:
-        return replace(prompt, height=on_grid(size, prompt.width / width)[1])
+        return replace(prompt, height=in_shape(height * prompt.width / width))
     if prompt.height:
-        return replace(prompt, width=on_grid(size, prompt.height / height)[0])
+        return replace(prompt, width=in_shape(width * prompt.height / height))
     return replace(prompt, draw_size=written(size))
 
 

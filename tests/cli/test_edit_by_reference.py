@@ -11,6 +11,8 @@ from PIL import Image
 
 from imaginairy import ImaginePrompt
 from tests.support.commands import Run, assert_refused
+from tests.support.hub_client import REPO, Client
+from tests.support.hub_server import HubServer, Repo
 from tests.support.tiny_flow import built, flux2
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
@@ -110,3 +112,19 @@ def test_others_refuse_them_and_a_lost_one_is_named(
     (shown / "cat.jpg").unlink()
     lost = run("again", "--trust", said["path"], "-q")
     assert_refused(lost, "cat.jpg', which is not there any more; give it with --refer")
+
+
+def test_what_a_repository_holds_is_known_the_first_time_too(
+    run: Run, klein: Path, shown: Path, tmp_path: Path
+) -> None:
+    files = {
+        file.relative_to(klein).as_posix(): file.read_bytes()
+        for file in klein.rglob("*")
+        if file.is_file()
+    }
+    with (
+        HubServer({REPO: Repo(files)}) as server,
+        Client(tmp_path / "home", server.url).here(),
+    ):
+        said = drawn(run, "edit", "house.jpg", "a fox", "--model", REPO)
+    assert names(said) == ["house"] and said["model"] == REPO

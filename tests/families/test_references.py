@@ -119,6 +119,8 @@ def test_they_are_drawn_together_as_alone_and_at_any_size(
     alone = [drawn(store, folder, row, width=64, height=80) for row in rows]
     assert_close(together, torch.cat(alone), TOLERANCE)
     assert (alone[0] - alone[1]).abs().max() > 100 * TOLERANCE
+    wide = drawn(store, folder, [HOUSE], width=120)
+    assert wide.shape[2:] == (96, 128), "in the shape of the reference, about"
 
 
 @pytest.mark.parametrize(
