@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "kept": set(),
     "conditioning": {"kept", "image_context"},
     "image_context": set(),
-    "networks": {"networks", "conditioning", "kept", "image_context"},
+    "eight_bits": set(),
+    "networks": {"networks", "conditioning", "eight_bits", "kept", "image_context"},
     "samplers": {"samplers", "conditioning", "errors", "kept"},
     "whole_files": set(),
     "said": {"errors", "log", "whole_files"},
@@ -72,7 +73,7 @@ MAY_IMPORT = {
     | {"prompt_language", "weighted_prompt", "word_signs"},
     "tokenizer": {"errors"},
     "weights": {"errors", "kinds", "log", "settings", "sources.layouts", "tokenizer"}
-    | {"printable", "weights"},
+    | {"eight_bits", "printable", "weights"},
     "device": {"errors", "memory", "precision"},
     "memory": {"errors"},
     "precision": {"errors"},

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaginairy.eight_bits import typed
 from imaginairy.image_context import Seen
 from imaginairy.kept import Kept
 
@@ -54,7 +55,7 @@ class Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:  # the name nn.Linear gave it
         if self.changes:
             return changed(self, input, F.linear)
-        return F.linear(input, self.weight.to(input.dtype), self.bias)
+        return F.linear(input, typed(self.weight, input.dtype), self.bias)
 
 
 class Embedding(nn.Embedding):
@@ -115,7 +116,7 @@ class Conv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # the name nn.Conv2d gave it
         if self.changes:
             return changed(self, input, self._convolved)
-        return self._convolved(input, self.weight.to(input.dtype), self.bias)
+        return self._convolved(input, typed(self.weight, input.dtype), self.bias)
 
     def _convolved(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if not (self.wrap_x or self.wrap_y):
@@ -130,7 +131,7 @@ class Conv2d(nn.Conv2d):
 
     def between(self, rows: Tensor) -> Tensor:
         """Convolve rows that come with those above and below that it looks at."""
-        weight, pad = self.weight.to(rows.dtype), int(self.padding[1])
+        weight, pad = typed(self.weight, rows.dtype), int(self.padding[1])
         if self.wrap_x:
             rows, pad = F.pad(rows, (pad, pad, 0, 0), mode="circular"), 0
         return F.conv2d(
@@ -150,7 +151,7 @@ def changed(
         for each in layer.changes:
             weight, bias = each.changed(weight, bias)
     bias = None if bias is None else bias.to(input.dtype)
-    output = compute(input, weight.to(input.dtype), bias)
+    output = compute(input, typed(weight, input.dtype), bias)
     if thin:
         for each in layer.changes:
             output = each.added(output, input, compute)

@@ -10,10 +10,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from imaginairy.weights.packed import Packing, table
+from imaginairy.weights.packed import Groups, Packing, meant
 
 SMALL, LARGE = 32, 256
 """Numbers of a block of either kind."""
+NIBBLES, SIXES, UPPER = 0x0F0F0F0F, 0x3F3F3F3F, 0x30303030
+"""Bits of the four bytes of a word."""
 UNEVEN = (
     -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
 )  # fmt: skip
@@ -25,19 +27,31 @@ def _half(blocks: Tensor, place: int) -> Tensor:
     return blocks[:, place : place + 2].contiguous().view(torch.float16).float()
 
 
+def _cut(data: Tensor, bits: int) -> Tensor:
+    """Return (..., 8 / bits, n) numbers of few bits of (..., n): the low ones first."""
+    *places, n = data.shape
+    made = data.new_empty((*places, 8 // bits, n))
+    for part, some in enumerate(made.unbind(-2)):  # of which a stack would take longer
+        some.copy_((data >> (bits * part)) & (2**bits - 1))
+    return made
+
+
 def _nibbles(data: Tensor) -> Tensor:
     """Return (..., 2, n) numbers of 4 bits of (..., n): the low ones first."""
-    return torch.stack([data & 15, data >> 4], dim=-2)
+    made = data.new_empty((*data.shape[:-1], 2, data.shape[-1]))
+    made[..., 0, :] = data & 15
+    made[..., 1, :] = data >> 4
+    return made
 
 
 def _pairs(data: Tensor) -> Tensor:
     """Return (..., 4, n) numbers of 2 bits of (..., n): the low ones first."""
-    return torch.stack([(data >> shift) & 3 for shift in (0, 2, 4, 6)], dim=-2)
+    return _cut(data, 2)
 
 
 def _bits(data: Tensor) -> Tensor:
     """Return (..., 8, n) bits of (..., n): the low ones first."""
-    return torch.stack([(data >> shift) & 1 for shift in range(8)], dim=-2)
+    return _cut(data, 1)
 
 
 def _fifth_bits(data: Tensor) -> Tensor:
@@ -45,117 +59,109 @@ def _fifth_bits(data: Tensor) -> Tensor:
     return _bits(data).mT.reshape(-1, 2, 16)
 
 
-def _scaled(numbers: Tensor, scales: Tensor, start: Tensor | None = None) -> Tensor:
-    """Return numbers times what their groups are scaled by, less where these start.
-
-    Args:
-        numbers: (blocks, groups, n).
-        scales: (blocks, groups).
-    """
-    made = numbers * scales[..., None]
-    if start is not None:
-        made -= start[..., None]
-    return made.flatten(1)
-
-
-def q4_0(blocks: Tensor) -> Tensor:
+def q4_0(blocks: Tensor) -> Groups:
     """Unpack numbers from -8 to 7 and their scale."""
-    numbers = _nibbles(blocks[:, 2:]).flatten(1).view(torch.int8) - 8
-    return numbers * _half(blocks, 0)
+    numbers = _nibbles(blocks[:, 2:]).view(-1, 1, SMALL)
+    return numbers.view(torch.int8) - 8, _half(blocks, 0), None
 
 
-def q4_1(blocks: Tensor) -> Tensor:
+def q4_1(blocks: Tensor) -> Groups:
     """Unpack numbers from 0 to 15, their scale, and where they start."""
-    numbers = _nibbles(blocks[:, 4:]).flatten(1)
-    return (numbers * _half(blocks, 0)).add_(_half(blocks, 2))
+    numbers = _nibbles(blocks[:, 4:]).view(-1, 1, SMALL)
+    return numbers, _half(blocks, 0), -_half(blocks, 2)
 
 
-def q5_0(blocks: Tensor) -> Tensor:
+def q5_0(blocks: Tensor) -> Groups:
     """Unpack numbers from -16 to 15 and their scale."""
     numbers = _nibbles(blocks[:, 6:]) | (_fifth_bits(blocks[:, 2:6]) << 4)
-    return (numbers.flatten(1).view(torch.int8) - 16) * _half(blocks, 0)
+    numbers = numbers.view(torch.int8).view(-1, 1, SMALL) - 16
+    return numbers, _half(blocks, 0), None
 
 
-def q5_1(blocks: Tensor) -> Tensor:
+def q5_1(blocks: Tensor) -> Groups:
     """Unpack numbers from 0 to 31, their scale, and where they start."""
     numbers = _nibbles(blocks[:, 8:]) | (_fifth_bits(blocks[:, 4:8]) << 4)
-    return (numbers.flatten(1) * _half(blocks, 0)).add_(_half(blocks, 2))
+    return numbers.view(-1, 1, SMALL), _half(blocks, 0), -_half(blocks, 2)
 
 
-def q8_0(blocks: Tensor) -> Tensor:
+def q8_0(blocks: Tensor) -> Groups:
     """Unpack numbers from -128 to 127 and their scale."""
-    return blocks[:, 2:].view(torch.int8) * _half(blocks, 0)
+    return blocks[:, None, 2:].view(torch.int8), _half(blocks, 0), None
 
 
-def q2_k(blocks: Tensor) -> Tensor:
+def q2_k(blocks: Tensor) -> Groups:
     """Unpack numbers from 0 to 3 in groups of 16, each with a scale and a start."""
     groups = blocks[:, :16]
     numbers = _pairs(blocks[:, 16:80].view(-1, 2, 32)).reshape(-1, 16, 16)
-    scales = (groups & 15) * _half(blocks, 80)
-    return _scaled(numbers, scales, (groups >> 4) * _half(blocks, 82))
+    scales = (groups & 15).float() * _half(blocks, 80)
+    return numbers, scales, (groups >> 4).float() * _half(blocks, 82)
 
 
-def q3_k(blocks: Tensor) -> Tensor:
+def q3_k(blocks: Tensor) -> Groups:
     """Unpack numbers from -4 to 3 in groups of 16, each with a scale."""
     high = _bits(blocks[:, :32]).view(-1, 16, 16)
     numbers = _pairs(blocks[:, 32:96].view(-1, 2, 32)).reshape(-1, 16, 16)
     numbers = (numbers | (high << 2)).view(torch.int8) - 4
     scales = _nibbles(blocks[:, 96:104]).flatten(1)
     scales |= _pairs(blocks[:, 104:108]).flatten(1) << 4
-    return _scaled(numbers, (scales.view(torch.int8) - 32) * _half(blocks, 108))
+    scales = scales.view(torch.int8) - 32
+    return numbers, scales.float() * _half(blocks, 108), None
 
 
-def _scales_of_6_bits(data: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scales and starts, (blocks, 8) each, of 12 bytes."""
-    first, second, rest = data[:, :4], data[:, 4:8], data[:, 8:]
-    scales = torch.cat([first & 63, (rest & 15) | (first >> 6 << 4)], dim=1)
-    starts = torch.cat([second & 63, (rest >> 4) | (second >> 6 << 4)], dim=1)
-    return scales, starts
+def _scales_of_6_bits(blocks: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scales and starts, (blocks, 8) each, of 12 bytes and what multiplies them.
+
+    Of each word its four bytes are treated together.
+    """
+    first, second, rest = blocks[:, 4:16].contiguous().view(torch.int32).unbind(1)
+    words = (
+        first & SIXES,
+        (rest & NIBBLES) | ((first >> 2) & UPPER),
+        second & SIXES,
+        ((rest >> 4) & NIBBLES) | ((second >> 2) & UPPER),
+    )
+    both = torch.stack(words, dim=1).view(torch.uint8).float()
+    return both[:, :8] * _half(blocks, 0), both[:, 8:] * _half(blocks, 2)
 
 
-def q4_k(blocks: Tensor) -> Tensor:
+def q4_k(blocks: Tensor) -> Groups:
     """Unpack numbers from 0 to 15 in groups of 32, each with a scale and a start."""
-    scales, starts = _scales_of_6_bits(blocks[:, 4:16])
     numbers = _nibbles(blocks[:, 16:].view(-1, 4, 32)).view(-1, 8, 32)
-    return _scaled(numbers, scales * _half(blocks, 0), starts * _half(blocks, 2))
+    return numbers, *_scales_of_6_bits(blocks)
 
 
-def q5_k(blocks: Tensor) -> Tensor:
+def q5_k(blocks: Tensor) -> Groups:
     """Unpack numbers from 0 to 31 in groups of 32, each with a scale and a start."""
-    scales, starts = _scales_of_6_bits(blocks[:, 4:16])
     numbers = _nibbles(blocks[:, 48:].view(-1, 4, 32)).view(-1, 8, 32)
     numbers |= _bits(blocks[:, 16:48]) << 4
-    return _scaled(numbers, scales * _half(blocks, 0), starts * _half(blocks, 2))
+    return numbers, *_scales_of_6_bits(blocks)
 
 
-def q6_k(blocks: Tensor) -> Tensor:
+def q6_k(blocks: Tensor) -> Groups:
     """Unpack numbers from -32 to 31 in groups of 16, each with a scale."""
     numbers = _nibbles(blocks[:, :128].view(-1, 2, 64)).view(-1, 16, 16)
     numbers |= _pairs(blocks[:, 128:192].view(-1, 2, 32)).view(-1, 16, 16) << 4
-    scales = blocks[:, 192:208].view(torch.int8) * _half(blocks, 208)
-    return _scaled(numbers.view(torch.int8) - 32, scales)
+    scales = blocks[:, 192:208].view(torch.int8).float() * _half(blocks, 208)
+    return numbers.view(torch.int8) - 32, scales, None
 
 
-def _uneven(numbers: Tensor) -> Tensor:
-    return table(UNEVEN, numbers.device)[numbers.int()]
-
-
-def iq4_nl(blocks: Tensor) -> Tensor:
+def iq4_nl(blocks: Tensor) -> Groups:
     """Unpack sixteen uneven numbers and their scale."""
-    return _uneven(_nibbles(blocks[:, 2:]).flatten(1)) * _half(blocks, 0)
+    numbers = meant(UNEVEN, _nibbles(blocks[:, 2:]).view(-1, 1, SMALL))
+    return numbers, _half(blocks, 0), None
 
 
-def iq4_xs(blocks: Tensor) -> Tensor:
+def iq4_xs(blocks: Tensor) -> Groups:
     """Unpack sixteen uneven numbers in groups of 32, each with a scale."""
     low = _nibbles(blocks[:, 4:8]).mT.flatten(1)
     high = _pairs(blocks[:, 2:4]).mT.flatten(1)
-    scales = ((low | (high << 4)).view(torch.int8) - 32) * _half(blocks, 0)
+    scales = (low | (high << 4)).view(torch.int8) - 32
     numbers = _nibbles(blocks[:, 8:].view(-1, 8, 16)).flatten(2)
-    return _scaled(_uneven(numbers), scales)
+    return meant(UNEVEN, numbers), scales.float() * _half(blocks, 0), None
 
 
 def _row(
-    name: str, numbers: int, size: int, unpack: Callable[[Tensor], Tensor]
+    name: str, numbers: int, size: int, unpack: Callable[[Tensor], Groups]
 ) -> tuple[str, tuple[int, Packing]]:
     return name, (size, Packing(name, numbers, unpack))
 

@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from imaginairy.eight_bits import EIGHT_BITS, longer
 from imaginairy.errors import CheckpointError
 from imaginairy.settings import ListOf, Number, OneOf, Schema, Whole, read
-from imaginairy.weights.packed import Packed, Packing, table
+from imaginairy.weights.packed import Groups, Packed, Packing, meant
 from imaginairy.weights.stored import Shape
 from imaginairy.weights.tensors import Tensors
 
@@ -29,7 +30,6 @@ SAID = (".scale_input", ".input_scale", ".comfy_quant")
 """What else does: how its input might be rounded, and a word on all that."""
 MARKER = "scaled_fp8"
 """A tensor that stands for such weights."""
-EIGHT_BITS = (torch.float8_e4m3fn, torch.float8_e5m2)
 STATE = ".quant_state.bitsandbytes__"
 """What the name of what bitsandbytes says of a weight has after that of the weight."""
 FOUR_BITS = ("nf4", "fp4")
@@ -114,10 +114,10 @@ class _FourBits(_Pack):
         return Packed(packing, (data, largest.float().view(-1, 1)), self.shape)
 
 
-def _of_four_bits(meaning: tuple[float, ...], data: Tensor, largest: Tensor) -> Tensor:
+def _of_four_bits(meaning: tuple[float, ...], data: Tensor, largest: Tensor) -> Groups:
     """Unpack sixteen numbers of any meaning, the high half of a byte first."""
     numbers = torch.stack([data >> 4, data & 15], dim=-1).flatten(1)
-    return table(meaning, data.device)[numbers.int()].mul_(largest)
+    return meant(meaning, numbers)[:, None], largest, None
 
 
 def multiplied(weight: Tensor, scale: Tensor, shape: Shape) -> Packed:
@@ -129,8 +129,9 @@ def multiplied(weight: Tensor, scale: Tensor, shape: Shape) -> Packed:
     return Packed(Packing(called, row, _times), parts, tuple(shape))
 
 
-def _times(weight: Tensor, scale: Tensor) -> Tensor:
-    return weight.float().mul_(scale)
+def _times(weight: Tensor, scale: Tensor) -> Groups:
+    numbers, least = longer(weight)
+    return numbers[:, None], scale * least, None
 
 
 class _Joined(Tensors):

@@ -10,8 +10,14 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-AT_ONCE = 2**18
+AT_ONCE = 2**20
 """Numbers that a CPU unpacks at a time, which its caches hold."""
+TOGETHER = 2**22
+"""Numbers that a CPU multiplies by at a time. New memory for all of a matrix would take
+as long as to unpack it."""
+Groups = tuple[Tensor, Tensor, Tensor | None]
+"""Numbers in groups, (blocks, groups, n) of any type, what those of each are multiplied
+by, and what is taken off them then, (blocks, groups) in float32."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +27,26 @@ class Packing:
     name: str
     numbers: int
     """Of a block."""
-    unpack: Callable[..., Tensor]
-    """Gives the numbers of blocks, (blocks, numbers) in float32, of all the tensors
-    that they lie in, whose first axes are the blocks."""
+    groups: Callable[..., Groups]
+    """Gives the groups of blocks, of all the tensors that they lie in, whose first axes
+    are the blocks."""
+
+    def unpack(self, *parts: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return the numbers of blocks, (blocks, numbers) in float32.
+
+        Args:
+            out: where to; elsewhere than on a CPU that is not used.
+        """
+        numbers, scales, starts = self.groups(*parts)
+        if numbers.device.type == "cpu":  # which turns whole numbers into floats first
+            shape = len(parts[0]), self.numbers  # several at a time, else one by one
+            made = torch.empty(shape) if out is None else out
+            made = made.view(numbers.shape).copy_(numbers).mul_(scales[..., None])
+        else:
+            made = numbers * scales[..., None]
+        if starts is not None:
+            made -= starts[..., None]
+        return made.flatten(1)
 
 
 class Packed(Tensor):
@@ -74,20 +97,30 @@ class Packed(Tensor):
         parts = tuple(part.to(device) for part in self.parts)
         return Packed(self.packing, parts, shape, dtype)
 
-    def unpacked(self, dtype: torch.dtype | None = None) -> Tensor:
-        """Return the numbers, as a tensor like any other."""
-        made = torch.empty(
-            (len(self.parts[0]), self.packing.numbers),
-            dtype=dtype or self.dtype,
-            device=self.device,
-        )
-        step = max(1, AT_ONCE // self.packing.numbers)
-        if self.device.type != "cpu":
-            step = len(made)
-        for start in range(0, len(made), step):
-            blocks = slice(start, start + step)
-            made[blocks] = self.packing.unpack(*(part[blocks] for part in self.parts))
-        return made.view(self.shape)
+    def unpacked(
+        self, dtype: torch.dtype | None = None, out: Tensor | None = None
+    ) -> Tensor:
+        """Return the numbers, as a tensor like any other.
+
+        Args:
+            out: where to, of as many numbers.
+        """
+        shape, device = (len(self.parts[0]), self.packing.numbers), self.device
+        if out is None:
+            out = torch.empty(shape, dtype=dtype or self.dtype, device=device)
+        made = out.view(shape)
+        step = len(made) if device.type != "cpu" else AT_ONCE // self.packing.numbers
+        floats = made
+        if made.dtype != torch.float32 and device.type == "cpu":
+            floats = torch.empty(min(len(made), max(1, step)), shape[1])
+        for start in range(0, len(made), max(1, step)):
+            blocks = slice(start, start + max(1, step))
+            some = made[blocks]
+            where = some if floats is made else floats[: len(some)]
+            found = self.packing.unpack(*(p[blocks] for p in self.parts), out=where)
+            if found.data_ptr() != some.data_ptr():
+                some.copy_(found)
+        return out.view(self.shape)
 
     def like(
         self, each: Callable[[Tensor], Tensor], shape: tuple[int, ...] | None = None
@@ -114,6 +147,12 @@ class Packed(Tensor):
 def table(numbers: tuple[float, ...], device: torch.device) -> Tensor:
     """Return what packed numbers stand for, in float32; it is there but once."""
     return torch.tensor(numbers, dtype=torch.float32, device=device)
+
+
+def meant(numbers: tuple[float, ...], places: Tensor) -> Tensor:
+    """Return what stands at places of a table, in float32."""
+    found = table(numbers, places.device).index_select(0, places.flatten().int())
+    return found.view(places.shape)
 
 
 def plain(value: Any) -> Any:
@@ -186,6 +225,33 @@ def _copied(packed: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor
     return packed
 
 
+def _multiplied(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor | None:
+    """Multiply by some rows after the others, as a CPU does it soonest."""
+    if not isinstance(weight, Packed) or weight.device.type != "cpu":
+        return None
+    width, rows = weight.shape[1], max(1, TOGETHER // weight.shape[1])
+    if width % weight.packing.numbers or input.dtype != weight.dtype:
+        return None
+    flat = input.reshape(-1, width)
+    made = flat.new_empty(len(flat), len(weight))
+    place = flat.new_empty(min(rows, len(weight)), width)
+    for start in range(0, len(weight), rows):
+        some = _rows(weight, 0, start, start + rows)
+        if some is None:
+            return None
+        by, into = (
+            some.unpacked(out=place[: len(some)]).T,
+            made[:, start : start + rows],
+        )
+        if bias is None:
+            torch.mm(flat, by, out=into)
+        else:
+            torch.addmm(bias[start : start + rows], flat, by, out=into)
+    return made.view(*input.shape[:-1], len(weight))
+
+
 def _looked_up(packed: Tensor, numbers: Tensor, *_: Any, **__: Any) -> Tensor | None:
     """Return the rows of these numbers, of which no others are unpacked."""
     if not isinstance(packed, Packed):
@@ -213,6 +279,7 @@ STAYS: dict[Any, Callable[..., Tensor | bool | None]] = {
     _ATEN.empty_like: _empty,
     _ATEN.copy_: _copied,
     _ATEN.embedding: _looked_up,
+    _ATEN.linear: _multiplied,
 }
 """What is done to packed tensors without unpacking them all; None says that it has to
 be unpacked."""

@@ -84,6 +84,23 @@ def stays_packed(whole: Packed, plain: torch.Tensor) -> None:
     assert not whole.is_pinned()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_a_cpu_multiplies_by_some_rows_after_the_others(
+    dtype: torch.dtype, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imaginairy.weights.packed.TOGETHER", 64 * rows)
+    monkeypatch.setattr("imaginairy.weights.packed.AT_ONCE", 64)
+    weight, x = packed(8, 64, dtype=dtype), torch.randn(2, 5, 64, dtype=dtype)
+    near = 1e-5 if dtype is torch.float32 else 2e-2
+    with torch.inference_mode():
+        for bias in (None, torch.randn(8, dtype=dtype)):
+            wanted = F.linear(x, weight.unpacked(), bias)
+            given = F.linear(x, weight, bias)
+            assert given.shape == (2, 5, 8) and given.dtype is dtype
+            assert torch.allclose(given, wanted, rtol=near, atol=near)
+
+
 def test_what_is_not_whole_blocks_is_unpacked() -> None:
     whole = packed(6, 16)
     plain = whole.unpacked()
