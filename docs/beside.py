@@ -43,7 +43,7 @@ def packed(packing: Packing) -> str:
         + (f" (SHA-256 `{file.sha256[:12]}...`)" if file.sha256 else "")
         for file in packing.lies
     )
-    return f"{sum(packing.sizes) / 1e9:.1f} GB: {', '.join(parts)}"
+    return f"{(packing.size or 0) / 1e9:.1f} GB: {', '.join(parts)}"
 
 
 def others(*roles: str) -> Iterator[tuple[str, ...]]:

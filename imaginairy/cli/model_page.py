@@ -96,7 +96,7 @@ def plain_facts(spec: ModelRow) -> dict[str, Any]:
     if isinstance(spec.weights, Packings):
         here = packed_on_disk(spec)
         facts["packings"] = [
-            {"name": x.name, "size": sum(x.sizes), "here": x in here}
+            {"name": x.name, "size": x.size, "here": x in here}
             for x in spec.weights.choices
         ]
     return facts
@@ -156,7 +156,8 @@ def packings_of(spec: ModelRow) -> dict[str, str]:
         return {}
     here = packed_on_disk(spec)
     each = (
-        f"{spec.name}:{packing.name} ({readable(sum(packing.sizes))}"
+        f"{spec.name}:{packing.name} "
+        f"({readable(packing.size) if packing.size else packing.places[0].repo}"
         f"{', on this machine' if packing in here else ''})"
         for packing in spec.weights.choices
     )

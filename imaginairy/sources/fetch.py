@@ -152,7 +152,9 @@ def size_of(row: ModelRow, place: Path | None) -> int | None:
     Of what comes in several packings they are those of the best that is here.
     """
     for packing in packed_on_disk(row):
-        return sum(packing.sizes)
+        if packing.size is not None:
+            return packing.size
+        break
     if row.size is not None or place is None:
         return row.size
     files = [place] if place.is_file() else place.rglob("*")

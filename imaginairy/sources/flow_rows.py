@@ -82,7 +82,7 @@ ZIMAGE = Packings((
         ), QWEN, FLUX1_VAE,
     )),
     Packing("folder", HubRepo("Tongyi-MAI/Z-Image-Turbo"),
-            (24619732800, 8044982048, 335304388)),
+            (12309866400, 8044982048, 167652194)),
     Packing("q8_0", (
         _file(
             ZIMAGE_GGUF, "z_image_turbo-Q8_0.gguf", 6577440704,

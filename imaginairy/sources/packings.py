@@ -57,10 +57,19 @@ def fits(packing: Packing, room: Room) -> bool:
     return in_turns or whole + WORKS <= may_take
 
 
+def runs(packing: Packing, room: Room) -> bool:
+    """Tell whether a model packed in a way can be drawn with, if more slowly.
+
+    What does not fit at once is read from disk, or streamed to a device, part by part.
+    """
+    machine = room.holds if room.host is None else room.host
+    return max(packing.sizes) <= SHARE * (machine or UNSAID)
+
+
 def chosen(
     choices: Collection[Packing], room: Room, here: Collection[Packing]
 ) -> tuple[Packing, str]:
-    """Choose the best packing that fits, one that is here before others; say why.
+    """Choose the best packing that fits, one that is here and runs before all; say why.
 
     Args:
         choices: the best first.
@@ -71,13 +80,14 @@ def chosen(
     suits = [] if room.little else [each for each in choices if fits(each, room)]
     if known := [each for each in suits if each in here]:
         return known[0], HERE
+    if run := [each for each in here if room.little or runs(each, room)]:
+        return min(run, key=_size), HERE
+    if room.little:
+        return min(offered, key=_size), LITTLE
     if new := [each for each in suits if each in offered]:
         return new[0], room.said
-    smallest = min(here or offered, key=_size)
-    if room.little:
-        return smallest, HERE if here else LITTLE
     why = HERE if here else "it is the smallest"
-    return smallest, f"{why}, and {room.said}"
+    return min(here or offered, key=_size), f"{why}, and {room.said}"
 
 
 def _size(packing: Packing) -> int:
@@ -95,8 +105,9 @@ def settled(row: ModelRow, room: Room, here: Collection[Packing]) -> ModelRow:
     choices = row.weights.choices
     packing, why = chosen(choices, room, here)
     others = (f"{row.name}:{x.name}" for x in choices if x.name != packing.name)
+    size = f", {gigabytes(packing.size)}" if packing.size else ""
     said = (
-        f"{row.name}: {packing.title}, {gigabytes(_size(packing))}, because {why}; "
+        f"{row.name}: {packing.title}{size}, because {why}; "
         f"others: --model {', '.join(others)}"
     )
     return replace(row, weights=replace(packing, chosen=said))

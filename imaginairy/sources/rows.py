@@ -98,13 +98,18 @@ class Packing:
     """The network that draws first, then the other parts; or all of them as a folder,
     which is taken where it is here or asked for, as it is larger than need be."""
     about: tuple[int, ...] = ()
-    """Bytes of the parts of a folder."""
+    """Bytes of memory that the parts of a folder take; on disk they may take more."""
     chosen: str = ""
     """Why it was chosen, in a sentence; nothing where it was asked for."""
 
     @property
+    def size(self) -> int | None:
+        """Bytes of its files, as well as they are known; of a folder they are not."""
+        return sum(self.sizes) if isinstance(self.lies, tuple) else None
+
+    @property
     def sizes(self) -> tuple[int, ...]:
-        """The bytes of each part, as well as they are known."""
+        """The bytes of memory that each part takes, as well as they are known."""
         if isinstance(self.lies, HubRepo):
             return self.about
         return tuple(file.size or file.about for file in self.lies)
@@ -209,7 +214,7 @@ class ModelRow:
             case HubFile() | WebFile() as file:
                 return file.size
             case Packing() as packing:
-                return sum(packing.sizes) or None
+                return packing.size
         return None
 
 

@@ -64,7 +64,7 @@ def test_packings_are_told_with_the_one_that_fits(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     said = " ".join(run("models", "Z-Image").output.split())
-    assert "packings z-image-turbo:bf16 (20.69 GB), z-image-turbo:folder" in said
+    assert "packings z-image-turbo:bf16 (20.69 GB), z-image-turbo:folder (To" in said
     assert "taken here z-image-turbo: " in said
     assert " of memory; others: --model z-image-turbo:" in said
     assert "z-image-turbo 7-20.7 GB no" in " ".join(run("models").output.split())

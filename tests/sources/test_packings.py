@@ -32,9 +32,9 @@ from tests.support.hub_client import Client
 from tests.support.hub_server import HubServer, Repo
 
 GB = 10**9
-BIG, SMALL = Room(100), Room(50)
+BIG, SMALL = Room(200), Room(50)
 FILES = {
-    "draws.safetensors": b"draws" * 8,
+    "draws.safetensors": b"draws" * 20,
     "draws-Q4_K.gguf": b"GGUF" * 4,
     "reads.safetensors": b"reads" * 4,
     "sub/vae.safetensors": b"decodes",
@@ -178,6 +178,7 @@ def test_no_second_packing_is_fetched_where_one_is_here_that_runs(
     fetch(asked)
     assert here.downloads() == ["draws.safetensors"], "the other parts are shared"
     assert taken(packed_here(ROW, BIG)).name == "bf16"
+    assert taken(packed_here(ROW, Room(130))).name == "q4_k", "the other does not fit"
     assert taken(packed_here(ROW, SMALL)).name == "q4_k"
     assert taken(packed_here(ROW, replace(BIG, little=True))).name == "q4_k"
 
@@ -186,6 +187,10 @@ def test_one_that_does_not_fit_is_taken_where_no_other_can_be_had(
     here: HubServer, client: Client
 ) -> None:
     fetch(replace(ROW, weights=BF16))
+    slowly = taken(packed_here(ROW, Room(130)))
+    assert slowly.name == "bf16" and "it is on this machine;" in slowly.chosen
+    streamed = Room(50, "the device 'cuda'", host=130)
+    assert taken(packed_here(ROW, streamed)).name == "bf16"
     assert taken(packed_here(ROW, SMALL)).name == "q4_k"
     with client.here(HF_HUB_OFFLINE="1"):
         packing = taken(packed_here(ROW, SMALL))
@@ -207,7 +212,9 @@ def test_a_folder_is_taken_where_it_is_here(here: HubServer, client: Client) -> 
     here.repos["someone/whole"] = Repo({**server_files, **weights})
     folder = fetch(replace(ROW, weights=FOLDER))
     assert folder.is_dir() and (folder / "model_index.json").is_file()
-    assert taken(packed_here(ROW, Room(1000))).name == "folder"
+    row = packed_here(ROW, Room(1000))
+    assert taken(row).chosen.startswith("mine: folder, because it is on this machine;")
+    assert row.size is None and size_of(row, folder) == size_of(ROW, folder)
     assert other_parts(replace(ROW, weights=FOLDER)) == ()
 
 
