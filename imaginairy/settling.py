@@ -45,6 +45,7 @@ from imaginairy.steps.image_prompt import image_prompts_for
 from imaginairy.steps.seen_beside import seen_beside
 from imaginairy.suiting import (
     require_prediction,
+    require_references,
     require_steps,
     require_suitable,
 )
@@ -215,6 +216,8 @@ def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:
     load_plugins(prompt)
     spec = store.locate(prompt.model)
     family, schedule = family_named(spec.family), usual_schedule(spec)
+    if family is not None:
+        require_references(prompt, spec.name, family)
     prompt, references = seen_beside(prompt, family)
     whole, scale = with_companions(prompt, filled(prompt, spec), spec, store)
     order = order_of(

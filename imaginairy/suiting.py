@@ -2,6 +2,7 @@
 
 from imaginairy.control import Control
 from imaginairy.errors import BadOptionError
+from imaginairy.families.family import Family
 from imaginairy.families.table import FAMILIES, listed
 from imaginairy.image_prompt import ImageReference
 from imaginairy.lora import Lora
@@ -42,7 +43,7 @@ def require_suitable(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
     """
     require_told(prompt, loaded)
     require_picture(prompt, loaded)
-    require_references(prompt, loaded)
+    require_references(prompt, loaded.spec.name, loaded.diffusion.family)
     require_tiles(prompt, loaded)
 
 
@@ -89,17 +90,19 @@ def require_picture(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
         )
 
 
-def require_references(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
-    """Check that a model that is given reference images looks at such.
+def require_references(prompt: ImaginePrompt, name: str, family: Family) -> None:
+    """Check that models of a family look at reference images where some are given.
+
+    Args:
+        name: of the model that is given them.
 
     Raises:
-        BadOptionError: it does not.
+        BadOptionError: they do not.
     """
-    family = loaded.diffusion.family
     if prompt.reference_images and family.references is None:
         readers = [row.title for row in FAMILIES if row.references]
         raise BadOptionError(
-            f"The model '{loaded.spec.name}' is of {family.title} and looks at no "
+            f"The model '{name}' is of {family.title} and looks at no "
             f"reference_images, as models of {listed(readers)} do; leave them out, or "
             "give the image as init_image."
         )

@@ -23,6 +23,7 @@ def whole(seed: int, batch: int, tokens: int) -> Conditioning:
         noise(seed, batch, 2),
         read,
         control=noise(seed, batch, 2),
+        references=[noise(seed, batch, 4, 2, 2), noise(seed, batch, 4, 2, 6)],
     )
 
 
@@ -32,6 +33,8 @@ def assert_same(ours: Conditioning, wanted: Conditioning) -> None:
         assert (one is None) == (other is None), name
         if one is not None:
             assert torch.equal(one, other), name
+    for one, other in zip(ours.references, wanted.references, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_of_one_length_nothing_is_padded_and_no_mask_arises() -> None:

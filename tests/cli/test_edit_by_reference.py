@@ -107,6 +107,8 @@ def test_others_refuse_them_and_a_lost_one_is_named(
     asked = ("--reference-image", "cat.jpg", "-q")
     others = run("edit", "house.jpg", "a fox", "--model", tiny_folder, *asked)
     assert_refused(others, "is of Stable Diffusion 1.x and looks at no reference_image")
+    planned = run("imagine", "a fox", "--model", "chroma1-hd", "--plan", *asked)
+    assert_refused(planned, "'chroma1-hd' is of Chroma and looks at no reference_image")
     said = drawn(run, "edit", "cat.jpg", "a fox", "--model", klein)
     assert_refused(run("again", said["path"], "-q"), "cat.jpg', model '")
     (shown / "cat.jpg").unlink()

@@ -145,6 +145,8 @@ def test_what_cannot_be_looked_at_is_refused(
     for size in ((63, 80), (64, 520)):
         with pytest.raises(BadOptionError, match=f"{size[0]}x{size[1]} shows too litt"):
             drawn(store, folder, [Image.new("RGB", size)])
+    room = store.get(str(folder)).diffusion.bytes_held
+    assert room((96, 64), [(96, 32), (64, 48)]) == room((96, 128)), "they take memory"
     words = r"Stable Diffusion 1\.x and looks at no reference_images, as models of Flux"
     with pytest.raises(BadOptionError, match=words):
         drawn(store, tiny_folder, [HOUSE])
