@@ -23,6 +23,8 @@ ZIMAGE_GGUF = "leejet/Z-Image-Turbo-GGUF", "c61c0e422dc8b541b7548cf33a4ef8302b0f
 KLEIN_GGUF = "leejet/FLUX.2-klein-4B-GGUF", "3b1f5a9dc3abb32238b053aeb3d823c30afdacbd"
 SCHNELL_GGUF = "city96/FLUX.1-schnell-gguf", "f495746ed9c5efcf4661f53ef05401dceadc17d2"
 QWEN_GGUF = "unsloth/Qwen3-4B-GGUF", "22c9fc8a8c7700b76a1789366280a6a5a1ad1120"
+SCHNELL_COMFY = "Comfy-Org/flux1-schnell", "7d679837b018bfeb28eca55734b335efcd0e7100"
+"""Its authors give the same file to those who accept a licence first."""
 FLUX_TEXTS = "comfyanonymous/flux_text_encoders"
 T5_GGUF = "city96/t5-v1_1-xxl-encoder-gguf"
 CHROMA_GGUF = "silveroxides/Chroma1-HD-GGUF"
@@ -127,8 +129,7 @@ KLEIN = Packings((
 SCHNELL = Packings((
     Packing("bf16", (
         _file(
-            "black-forest-labs/FLUX.1-schnell", "flux1-schnell.safetensors",
-            23782506688,
+            SCHNELL_COMFY, "flux1-schnell.safetensors", 23782506688,
             "9403429e0052277ac2a87ad800adece5481eecefd9ed334e1f348723621d2a0a",
         ), T5, CLIP_L, FLUX1_VAE,
     )),
@@ -139,6 +140,12 @@ SCHNELL = Packings((
             SCHNELL_GGUF, "flux1-schnell-Q8_0.gguf", 12687821728,
             "f6694941193b10148dbf1f0f498d4ccd3e9875c127fc53946213b68580c66f10",
         ), T5_Q8, CLIP_L, FLUX1_VAE,
+    )),
+    Packing("fp8", (
+        _file(
+            SCHNELL_COMFY, "flux1-schnell-fp8.safetensors", 17236328572,
+            "ead426278b49030e9da5df862994f25ce94ab2ee4df38b556ddddb3db093bf72",
+        ),
     )),
     Packing("q4_k", (
         _file(

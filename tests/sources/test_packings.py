@@ -93,6 +93,19 @@ def test_the_best_that_fits_the_memory_is_taken(
         assert smallest is not fits(packing, room)
 
 
+def test_of_each_file_its_size_is_known_and_its_sum_a_sum() -> None:
+    for row in FLOW_ROWS:
+        assert isinstance(row.weights, Packings)
+        names = [each.name for each in row.weights.choices]
+        assert len({*names}) == len(names) and names[0] == "bf16"
+        for packing in row.weights.choices:
+            assert all(packing.sizes) and len(packing.sizes) >= 1
+            for file in packing.places:
+                if isinstance(file, HubFile):
+                    assert (file.size is None) == (file.about > 0)
+                    assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32
+
+
 def test_what_is_taken_is_said_in_a_line() -> None:
     said = taken(settled(FLOW_ROWS[0], Room(int(8.2 * GB)), ())).chosen
     assert said == (
@@ -142,7 +155,8 @@ def test_a_packing_goes_by_name() -> None:
     assert str(refused.value) == (
         "The model 'flux1-schnell' does not come as 'q9'; give one of "
         "flux1-schnell:bf16, flux1-schnell:folder, flux1-schnell:q8_0, "
-        "flux1-schnell:q4_k, or 'flux1-schnell' for the one that fits."
+        "flux1-schnell:fp8, flux1-schnell:q4_k, or 'flux1-schnell' for the one that "
+        "fits."
     )
 
 
