@@ -19,7 +19,7 @@ from imaginairy.cli.progress import ProgressBar
 from imaginairy.cli.run import reporting_errors, show_log
 from imaginairy.log import log
 from imaginairy.lora import parse_lora
-from imaginairy.sources.roles import DRAWS
+from imaginairy.sources.roles import DRAWS, TEXT_ENCODER
 
 if TYPE_CHECKING:
     from imaginairy.conversion.convert import Converted, Written
@@ -39,6 +39,17 @@ NAMES_SHOWN = 3
 )  # fmt: skip
 @model_option("--vae", "vae", ON_HUB)
 @click.option(
+    "--text-encoder", "text_encoders", multiple=True,
+    shell_complete=any_model(TEXT_ENCODER),
+    help="A text encoder, as --text-encoder of imagine takes it: one that MODEL lacks, "
+    "or one in place of its own.",
+)  # fmt: skip
+@click.option(
+    "--alone", is_flag=True,
+    help="Write the network that draws alone, as files of flow transformers mostly "
+    "hold it: a UNet or a transformer, in the names that its authors gave.",
+)  # fmt: skip
+@click.option(
     "--precision", type=click.Choice(("fp16", "bf16", "fp32")),
     help="What all numbers are written in; as they are stored by default.",
 )  # fmt: skip
@@ -49,8 +60,8 @@ NAMES_SHOWN = 3
 )  # fmt: skip
 @click.option(
     "--pack", type=click.Choice(("fp8", "q8_0", "q4_k")),
-    help="Pack the matrices of the network that draws: fp8 in the .safetensors file of "
-    "the whole model, q8_0 and q4_k in a .gguf file of that network alone.",
+    help="Pack the matrices of the network that draws: fp8 in a .safetensors file, "
+    "q8_0 and q4_k in a .gguf file of that network alone.",
 )  # fmt: skip
 @yes_option
 @quiet_option()
@@ -60,6 +71,8 @@ def convert_cmd(
     out: str,
     loras: tuple[str, ...],
     vae: str | None,
+    text_encoders: tuple[str, ...],
+    alone: bool,
     precision: "Written | None",
     layout: "Layout | None",
     pack: "Pack | None",
@@ -82,7 +95,8 @@ def convert_cmd(
     try:
         done = convert(
             model, out, loras=wanted, vae=vae, layout=layout, precision=precision,
-            pack=pack, yes=yes, watched=shown_by(bar),
+            pack=pack, text_encoders=text_encoders, alone=alone, yes=yes,
+            watched=shown_by(bar),
         )  # fmt: skip
     finally:
         bar.close()
@@ -112,9 +126,7 @@ def what_was_done(done: "Converted") -> str:
         beside = " and ".join(str(path) for path in done.beside)
         said += f"; it reads a vocabulary of its own: keep {beside} beside it"
     if done.alone:
-        said += (
-            f"; it holds the {done.alone} alone: draw with --model {done.path}+MODEL"
-        )
+        said += f"; it holds the {done.alone} alone: draw with {done.drawn}"
     if done.unread:
         names = ", ".join(done.unread[:NAMES_SHOWN])
         more = ", ..." if len(done.unread) > NAMES_SHOWN else ""

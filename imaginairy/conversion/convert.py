@@ -25,7 +25,7 @@ from imaginairy.conversion.packing import (
     said_of_blocks,
     with_eight_bits,
 )
-from imaginairy.conversion.single_file import plan_file
+from imaginairy.conversion.single_file import FilePlan, by_itself, plan_file
 from imaginairy.conversion.source import Source, settled, source_of, with_vae
 from imaginairy.conversion.vocabularies import (
     files_of,
@@ -66,11 +66,18 @@ class Asked:
     """Whether what is there may be written over."""
     pack: Pack | None = None
     """How the matrices of the network that draws are packed; None leaves them so."""
+    alone: bool = False
+    """Whether the network that draws is to be written alone."""
 
     @property
     def dtype(self) -> torch.dtype | None:
         """The type of its numbers, where that was asked for."""
         return DTYPES[self.precision] if self.precision else None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is to be the file of one network."""
+        return self.alone or self.in_blocks
 
     @property
     def in_blocks(self) -> bool:
@@ -91,6 +98,8 @@ class Converted:
     """Folders that go with it."""
     alone: str = ""
     """The one network that it holds, where it is no whole model."""
+    drawn: str = ""
+    """How it is drawn with then."""
 
 
 def convert(
@@ -102,6 +111,8 @@ def convert(
     layout: Layout | None = None,
     precision: Written | None = None,
     pack: Pack | None = None,
+    text_encoders: Sequence[str] = (),
+    alone: bool = False,
     yes: bool = False,
     watched: Watched = lambda size: lambda count: None,
 ) -> Converted:
@@ -118,8 +129,10 @@ def convert(
         vae: takes the place of its autoencoder.
         precision: what all numbers are written in.
         pack: packs the matrices of the network that draws: `fp8` in 8 bits with a
-            scale each, in a file of the whole model; `q8_0` and `q4_k` in blocks, in a
-            GGUF file of that network alone.
+            scale each, in a safetensors file; `q8_0` and `q4_k` in blocks, in a GGUF
+            file of that network alone.
+        text_encoders: take the place of its own, or of those that it lacks.
+        alone: writes the network that draws alone, in the names that its authors gave.
         watched: is told how many bytes will be written, and returns what is told of
             some whenever they are.
 
@@ -131,16 +144,12 @@ def convert(
         DownloadError: something could not be fetched.
     """
     require_packed(out, layout, pack)
-    asked = Asked(layout_of(out, layout), precision, yes, pack)
+    asked = Asked(layout_of(out, layout), precision, yes, pack, alone)
+    require_whole(out, asked, vae, text_encoders)
     path = Path(out)
-    source = source_of(name)
+    source = source_of(name, text_encoders, alone=asked.is_alone)
     require_free(path, asked.layout, (source.path, *source.files), yes=yes)
     if vae is not None:
-        if asked.in_blocks:
-            raise BadOptionError(
-                f"'{out}' will hold the network that draws alone, and no VAE; leave "
-                "--vae out, and give it where you draw."
-            )
         source = with_vae(source, vae)
     source = settled(with_adapters(source, loras))
     require_free(path, asked.layout, source.files, yes=yes)
@@ -150,10 +159,35 @@ def convert(
     return write(source, path, asked, watched)
 
 
+def require_whole(
+    out: str, asked: Asked, vae: str | None, text_encoders: Sequence[str]
+) -> None:
+    """Check that parts are given only to what will hold them.
+
+    Raises:
+        BadOptionError: they are given to the file of one network, or that is to be a
+            folder.
+    """
+    if asked.alone and asked.layout == "folder":
+        raise BadOptionError(
+            f"A network alone goes into a file, and '{out}' will be a folder; leave "
+            "--alone out, or give a name that ends in .safetensors."
+        )
+    given = {"VAE": vae, "text encoder": text_encoders}
+    for noun in (noun for noun, each in given.items() if each and asked.is_alone):
+        option = f"--{noun.lower().replace(' ', '-')}"
+        raise BadOptionError(
+            f"'{out}' will hold the network that draws alone, and no {noun}; leave "
+            f"{option} out, and give it where you draw."
+        )
+
+
 def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:
-    plan = plan_file(source, path, asked.dtype, asked.precision)
+    plan = plan_file(source, path, asked.dtype, asked.precision, alone=asked.alone)
     if asked.pack == "fp8":
         plan = with_eight_bits(plan, source)
+    if asked.alone:
+        return _alone(source, path, by_itself(plan, source), watched)
     own = own_vocabularies(source)
     beside = {
         vocabulary_beside(path, source.family.part(role)): files_of(folder)
@@ -179,16 +213,37 @@ def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Conv
     return Converted(path, size, plan.unread, tuple(beside))
 
 
+def _alone(source: Source, path: Path, plan: FilePlan, watched: Watched) -> Converted:
+    size = size_written(plan.pieces, plan.metadata)
+    require_room(path, size, f"'{path.name}'")
+    clear_abandoned(path.absolute().parent)
+    with whole_file(path, waits=False) as place:
+        write_safetensors(
+            place, plan.pieces, plan.metadata, rest=_rest(source), written=watched(size)
+        )
+    return _one_network(source, path, size)
+
+
+def _one_network(source: Source, path: Path, size: int) -> Converted:
+    row = source.family.part(DENOISER)
+    drawn = f"--model {path}+MODEL"
+    if row.comes_alone:
+        drawn = f"--model {path}, its text encoder and VAE beside it or given"
+    return Converted(path, size, (), alone=row.title, drawn=drawn)
+
+
 def _as_blocks(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:
     assert asked.pack is not None  # see `in_blocks`
-    pieces = in_blocks(source, asked.pack, asked.dtype)
-    said = said_of_blocks(source, asked.precision)
+    plan = plan_file(source, path, asked.dtype, asked.precision, alone=True)
+    plan = by_itself(plan, source)
+    pieces = in_blocks(plan, asked.pack)
+    said = said_of_blocks(source, plan)
     size = size_in_blocks(pieces, said)
     require_room(path, size, f"'{path.name}'")
     clear_abandoned(path.absolute().parent)
     with whole_file(path, waits=False) as place:
         write_gguf(place, pieces, said, rest=_rest(source), written=watched(size))
-    return Converted(path, size, (), alone=source.family.part(DENOISER).title)
+    return _one_network(source, path, size)
 
 
 def _as_folder(source: Source, path: Path, asked: Asked, watched: Watched) -> Converted:

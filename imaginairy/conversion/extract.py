@@ -108,6 +108,7 @@ def extract(
     layout_of(out, "file")
     path = Path(out)
     first, second = source_of(base), source_of(tuned)
+    require_adapters(first)
     require_alike(first, second)
     require_free(path, "file", (first.path, second.path), yes=yes)
     require_room(path, 0, f"'{path.name}'")
@@ -125,6 +126,19 @@ def extract(
     with whole_file(path, waits=False) as place:
         write_safetensors(place, pieces, says)
     return done
+
+
+def require_adapters(source: Source) -> None:
+    """Check that adapters of a model are written.
+
+    Raises:
+        BadOptionError: they are not.
+    """
+    if not source.written.trained_as:
+        raise BadOptionError(
+            f"'{source.row.name}' is of {source.family.title}, of whose models no LoRA "
+            "is extracted; give others."
+        )
 
 
 def require_alike(first: Source, second: Source) -> None:

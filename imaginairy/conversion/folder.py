@@ -12,7 +12,7 @@ from imaginairy.conversion.metadata import metadata_of
 from imaginairy.conversion.pieces import pieces_of
 from imaginairy.conversion.single_file import config_of
 from imaginairy.conversion.source import Source
-from imaginairy.conversion.vocabularies import vocabulary_files
+from imaginairy.conversion.vocabularies import tokenizer_class, vocabulary_files
 from imaginairy.families.family import AUTOENCODER, DENOISER, PartRow, function
 from imaginairy.published.flow_schedule import SCHEDULER as FLOW_SCHEDULER
 from imaginairy.published.schedule import settings_of
@@ -120,7 +120,8 @@ def settings_of_part(source: Source, row: PartRow) -> dict[str, Any]:
     """Return what `config.json` of a part says, with what it said before."""
     settings = config_of(row, source.checkpoint.parts[row.role])
     width, height = source.size
-    if width == height and row.role == DENOISER:
+    says = row.written is not None and row.written.says_size
+    if width == height and row.role == DENOISER and says:
         settings["sample_size"] = width // source.family.grid.pixels
     if width == height and row.role == AUTOENCODER:
         settings["sample_size"] = width
@@ -143,6 +144,7 @@ def index_of(source: Source, noise: Settings) -> dict[str, Any]:
     index: dict[str, Any] = {
         "_class_name": kind,
         **(NO_ESTIMATOR if kind == written.led else written.index),
+        **said_before(source),
         "scheduler": ["diffusers", noise["_class_name"]],
     }
     if checkpoint.empty_negative is not None:
@@ -155,8 +157,15 @@ def index_of(source: Source, noise: Settings) -> dict[str, Any]:
                 library, name = "transformers", says["architectures"][0]
             index[row.folder] = [library, name]
     for row in family.texts:
-        index[str(row.vocabulary)] = ["transformers", "CLIPTokenizer"]
+        index[str(row.vocabulary)] = ["transformers", tokenizer_class(row)]
     return index
+
+
+def said_before(source: Source) -> dict[str, bool]:
+    """Return what a folder said of the same that this says."""
+    before = source.folder.index if source.folder else {}
+    said = ((name, before.get(name)) for name in source.written.index)
+    return {name: value for name, value in said if isinstance(value, bool)}
 
 
 def pipeline_of(source: Source) -> str:

@@ -14,6 +14,8 @@ STALE = (
     OWN_CONFIG, "modelspec.hash_sha256", "sshs_model_hash", "sshs_legacy_hash",
 )  # fmt: skip
 """What files say that is no longer so of another."""
+GENERAL = "general."
+"""What names begin with by which a GGUF file says what it is."""
 WORDS = {"v_prediction": "v"}
 """What the ModelSpec calls what a network predicts, where it is another word."""
 
@@ -25,7 +27,11 @@ def metadata_of(source: Source, precision: str | None) -> dict[str, str]:
         precision: what it is written in, where that was asked for.
     """
     checkpoint, size = source.checkpoint, "x".join(map(str, source.size))
-    kept = {k: v for k, v in source.metadata.items() if k not in STALE}
+    kept = {
+        k: v
+        for k, v in source.metadata.items()
+        if k not in STALE and not k.startswith(GENERAL)
+    }
     said: dict[str, str] = {
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.title": source.title,

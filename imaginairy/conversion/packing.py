@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from imaginairy.conversion.destination import Pack
-from imaginairy.conversion.metadata import metadata_of
-from imaginairy.conversion.single_file import FilePlan, part_plan
+from imaginairy.conversion.metadata import GENERAL
+from imaginairy.conversion.single_file import FilePlan
 from imaginairy.conversion.source import Source
 from imaginairy.families.family import DENOISER
 from imaginairy.weights.blocks import BLOCKS
@@ -22,8 +22,6 @@ MATRIX = 2
 EIGHT_BITS = torch.float8_e4m3fn
 SMALL = "Q8_0"
 """How rows are packed that do not fill the blocks that are asked for."""
-GENERAL = "general."
-"""What names begin with by which a GGUF file says what it is."""
 
 
 def with_eight_bits(plan: FilePlan, source: Source) -> FilePlan:
@@ -64,17 +62,13 @@ def _in_eight_bits(piece: Piece) -> list[Piece]:
     ]
 
 
-def in_blocks(source: Source, pack: Pack, dtype: torch.dtype | None) -> list[Laid]:
-    """Plan the tensors of a network that draws by itself, its matrices in blocks.
+def in_blocks(plan: FilePlan, pack: Pack) -> list[Laid]:
+    """Return the tensors of a network that draws by itself, its matrices in blocks.
 
-    Args:
-        dtype: what all others are written in; None leaves each as it is stored.
+    Markers that hold nothing are left out.
     """
-    row = source.family.part(DENOISER)
-    return [
-        _laid(replace(piece, name=piece.name.removeprefix(row.prefix)), pack.upper())
-        for piece in part_plan(source, row, dtype).pieces
-    ]
+    held = (piece for piece in plan.pieces if piece.size)
+    return [_laid(piece, pack.upper()) for piece in held]
 
 
 def _laid(piece: Piece, kind: str) -> Laid:
@@ -93,11 +87,11 @@ def _packed(piece: Piece, kind: str) -> Tensor:
     return PACKS[kind](piece.make())
 
 
-def said_of_blocks(source: Source, precision: str | None) -> dict[str, str | int]:
+def said_of_blocks(source: Source, plan: FilePlan) -> dict[str, str | int]:
     """Return what a GGUF file says of itself."""
     return {
-        f"{GENERAL}architecture": source.family.name,
+        f"{GENERAL}architecture": source.written.blocks or source.family.name,
         f"{GENERAL}name": source.title,
         f"{GENERAL}quantization_version": 2,
-        **metadata_of(source, precision),
+        **plan.metadata,
     }

@@ -1,7 +1,7 @@
 """A model as one safetensors file, in the names that training programs gave."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,13 @@ from imaginairy.conversion.metadata import metadata_of, own_config
 from imaginairy.conversion.pieces import Plan, pieces_of
 from imaginairy.conversion.source import Source
 from imaginairy.errors import CheckpointError
-from imaginairy.families.family import AUTOENCODER, Family, PartRow, function
+from imaginairy.families.family import (
+    AUTOENCODER,
+    DENOISER,
+    Family,
+    PartRow,
+    function,
+)
 from imaginairy.models.checkpoint import Checkpoint, parts_of_file
 from imaginairy.models.declared import INDEX, NOISE, said_by_file
 from imaginairy.models.reading import read_schedule
@@ -52,7 +58,12 @@ class Planned(Tensors):
 
 
 def plan_file(
-    source: Source, path: Path, dtype: torch.dtype | None, precision: str | None = None
+    source: Source,
+    path: Path,
+    dtype: torch.dtype | None,
+    precision: str | None = None,
+    *,
+    alone: bool = False,
 ) -> FilePlan:
     """Plan the one file of a model; no tensor is read but those that say something.
 
@@ -61,6 +72,7 @@ def plan_file(
 
     Args:
         path: where it will lie.
+        alone: whether it is to hold the network that draws alone, see `by_itself`.
 
     Raises:
         CheckpointError: it cannot be written, or would be read as another model.
@@ -70,6 +82,7 @@ def plan_file(
         row.role: part_plan(source, row, dtype)
         for row in family.parts
         if row.role in source.checkpoint.parts
+        if row.role == DENOISER or not alone
     }
     pieces = [piece for plan in plans.values() for piece in plan.pieces]
     pieces += markers_of(source)
@@ -77,8 +90,18 @@ def plan_file(
     bare = Planned(path, pieces, said)
     said = {**said, **own_config(lacking(source, path, bare))}
     refuse_misread(source, path, Planned(path, pieces, said))
-    unread = source.unread({role: plan.read for role, plan in plans.items()})
-    return FilePlan(pieces, said, unread)
+    read = {role: plan.read for role, plan in plans.items()}
+    return FilePlan(pieces, said, [] if alone else source.unread(read))
+
+
+def by_itself(plan: FilePlan, source: Source) -> FilePlan:
+    """Return the plan of a file of the network that draws alone, whose names have
+    nothing before them."""
+    start = source.family.part(DENOISER).prefix
+    named = (
+        replace(piece, name=piece.name.removeprefix(start)) for piece in plan.pieces
+    )
+    return replace(plan, pieces=[*named], unread=[])
 
 
 def part_plan(source: Source, row: PartRow, dtype: torch.dtype | None) -> Plan:
@@ -147,7 +170,7 @@ def lacking(source: Source, path: Path, bare: Tensors) -> dict[str, dict[str, An
             _read_names(row),
         )
         for row in family.parts
-        if row.role in checkpoint.parts
+        if row.role in read
     }
     noise = settings_of(checkpoint.schedule)
     lacks[NOISE] = _differing(
@@ -190,7 +213,7 @@ def refuse_misread(source: Source, path: Path, planned: Tensors) -> None:
     others = [
         family.part(role).title
         for role, part in checkpoint.parts.items()
-        if parts[role].config != part.config
+        if role in parts and parts[role].config != part.config
     ]
     if noise != checkpoint.schedule:
         others.append("noise")

@@ -1,8 +1,9 @@
 """The model that is converted, as it lies there, and what becomes of its parts."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.vae import is_tiny, vae_part
 from imaginairy.samplers.prediction import Prediction
 from imaginairy.settings import Settings
-from imaginairy.sources.fetch import fetch
+from imaginairy.sources.fetch import fetch, packed_here
 from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.sources.locate import locate
-from imaginairy.sources.roles import DRAWS, VAE
+from imaginairy.sources.roles import DRAWS, TEXT_ENCODER, VAE
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.assemble import HALVES
 from imaginairy.weights.folder import ModelFolder
@@ -123,23 +124,33 @@ class Source:
                 yield name
 
 
-def source_of(name: str | None) -> Source:
+def source_of(
+    name: str | None, text_encoders: Sequence[str] = (), *, alone: bool = False
+) -> Source:
     """Open a model by its name, its path or `owner/repo`.
+
+    Args:
+        text_encoders: those to give it in place of its own, or as it lacks them.
+        alone: its network that draws will do.
 
     Raises:
         UnknownModelError: nothing goes by that name.
         CheckpointError: it is broken, unsafe, or of no family that can be written.
         DownloadError: it could not be fetched.
     """
-    row = locate(DRAWS, name)
-    checkpoint = opened(row)
+    texts = tuple(locate(TEXT_ENCODER, each) for each in text_encoders)
+    row = replace(locate(DRAWS, name), texts=texts)
+    checkpoint = opened(row, alone=alone)
     family = checkpoint.family
     if family.written is None or not all(part.written for part in family.parts):
         raise CheckpointError(
             f"'{row.name}' is of {family.title}, models of which cannot be converted."
         )
-    row = with_own_defaults(row)
-    return Source(row, fetch(row), checkpoint, files=checkpoint.weight_files)
+    row = packed_here(with_own_defaults(row))
+    given = checkpoint.given.values()
+    names = [f"the text encoder {Path(each.name).name}" for each in texts]
+    files = (*checkpoint.weight_files, *chain.from_iterable(given))
+    return Source(row, fetch(row), checkpoint, merged=tuple(names), files=files)
 
 
 def settled(source: Source) -> Source:

@@ -50,6 +50,12 @@ TOLD, IDS = "a photo of a cat", [320, 1125, 539, 320, 2368]
 """A text, and its tokens in CLIP's vocabulary."""
 
 
+def tokenizer_class(row: PartRow) -> str:
+    """Return what transformers calls what reads by the vocabulary of a part."""
+    said = CONFIGS.get(str(row.usual_vocabulary), {})
+    return said.get("tokenizer_class", "CLIPTokenizer")
+
+
 def own_vocabularies(source: Source) -> dict[str, Path]:
     """Return the folders of vocabularies that are not the public one, by role.
 

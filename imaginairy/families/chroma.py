@@ -3,10 +3,12 @@
 from imaginairy.families.family import Family, Header
 from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
 from imaginairy.families.flow_kin import (
+    NO_EYES,
     SCHEDULERS,
     STREAMS,
     begins,
     transformer_part,
+    written_as,
 )
 from imaginairy.families.flux1 import GRID
 from imaginairy.families.language_parts import T5, T5_TOKENIZERS
@@ -40,5 +42,6 @@ CHROMA = Family(
         "tokenizer": T5_TOKENIZERS,
         "scheduler": SCHEDULERS,
     },
+    written=written_as("chroma", "ChromaPipeline", "flux", **NO_EYES),
     architecture=r"chroma.*",
 )

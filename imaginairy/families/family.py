@@ -116,6 +116,8 @@ class Written:
     """That of folders in the diffusers layout."""
     weights: str
     """What its file is called there."""
+    says_size: bool = True
+    """Whether its `config.json` says the size that it was trained at."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,11 @@ class WrittenModel:
     index: Mapping[str, Any]
     """What else that file says."""
     trained_as: str
-    """What kohya's trainers call such a model, as `ss_base_model_version`."""
+    """What kohya's trainers call such a model, as `ss_base_model_version`; empty where
+    no adapters of such are written."""
+    blocks: str = ""
+    """What GGUF files of its network that draws say as `general.architecture`, where
+    that is not the family's name."""
     edits: str = "StableDiffusionInstructPix2PixPipeline"
     """The same of one whose network edits a picture."""
     led: str = "StableDiffusionDepth2ImgPipeline"

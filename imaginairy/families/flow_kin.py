@@ -7,9 +7,19 @@ in files of their own, beside it.
 from collections.abc import Mapping
 from typing import Any
 
-from imaginairy.families.family import DENOISER, Header, PartRow
+from imaginairy.families.family import (
+    DENOISER,
+    Header,
+    PartRow,
+    Written,
+    WrittenModel,
+)
+from imaginairy.families.unet_kin import DIFFUSERS_WEIGHTS
 from imaginairy.settings import OneOf, Schema
 
+CONFIGS = "imaginairy.published.flow_configs"
+NO_EYES = {"image_encoder": [None, None], "feature_extractor": [None, None]}
+"""What a folder says that sees no image prompts, where pipelines may."""
 TRANSFORMER = "model.diffusion_model."
 """What the names of its transformer begin with in a single file that holds more."""
 FOLDER = "transformer"
@@ -22,8 +32,19 @@ FLOW_GRID_STEP = 2
 """Latents along a side of a patch."""
 
 
-def transformer_part(published: str, classes: str, settings: Schema) -> PartRow:
-    """Return the row of a transformer that a function of `published` reads."""
+def transformer_part(
+    published: str,
+    classes: str,
+    settings: Schema,
+    *,
+    folder: str = "OF_DIFFUSERS",
+) -> PartRow:
+    """Return the row of a transformer that a function of `published` reads.
+
+    Args:
+        folder: the naming there of folders in the diffusers layout.
+    """
+    module, _, network = published.partition(":")
     return PartRow(
         role=DENOISER,
         title="transformer",
@@ -35,6 +56,33 @@ def transformer_part(published: str, classes: str, settings: Schema) -> PartRow:
         half=False,
         wide=True,
         comes_alone=True,
+        written=Written(
+            config=f"{CONFIGS}:of_{network}",
+            file=f"{module}:OF_AUTHORS",
+            folder=f"{module}:{folder}",
+            weights=DIFFUSERS_WEIGHTS,
+            says_size=False,
+        ),
+    )
+
+
+def written_as(
+    architecture: str, pipeline: str, blocks: str, **index: Any
+) -> WrittenModel:
+    """Return what models of such a family say of themselves where they are written.
+
+    Args:
+        architecture: as `modelspec.architecture`.
+        pipeline: what `model_index.json` calls what draws with it, beside `index`.
+        blocks: what GGUF files say as `general.architecture`.
+    """
+    return WrittenModel(
+        architecture={"": architecture},
+        pipeline=pipeline,
+        inpaints=pipeline,
+        index=index,
+        trained_as="",
+        blocks=blocks,
     )
 
 

@@ -6,12 +6,14 @@ from imaginairy.families.family import Family, Header, LatentGrid
 from imaginairy.families.flow_autoencoders import FLUX_1_AUTOENCODER
 from imaginairy.families.flow_kin import (
     FLOW_GRID_STEP,
+    NO_EYES,
     SCHEDULERS,
     STREAMS,
     begins,
     has,
     of_turbo,
     transformer_part,
+    written_as,
 )
 from imaginairy.families.language_parts import CLIP_POOLED, T5, T5_TOKENIZERS
 from imaginairy.families.unet_kin import TOKENIZERS
@@ -53,5 +55,6 @@ FLUX1 = Family(
         "tokenizer_2": T5_TOKENIZERS,
         "scheduler": SCHEDULERS,
     },
+    written=written_as("flux-1", "FluxPipeline", "flux", **NO_EYES),
     architecture=r"flux-?\.?1.*|flux-(dev|schnell).*",
 )

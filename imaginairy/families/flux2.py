@@ -12,6 +12,7 @@ from imaginairy.families.flow_kin import (
     has,
     of_turbo,
     transformer_part,
+    written_as,
 )
 from imaginairy.families.language_parts import QWEN3, QWEN_TOKENIZERS
 from imaginairy.families.references import References
@@ -39,7 +40,10 @@ FLUX2 = Family(
     detect=detect,
     parts=(
         transformer_part(
-            "imaginairy.published.flux:flux", "Flux2Transformer2DModel", SETTINGS
+            "imaginairy.published.flux:flux",
+            "Flux2Transformer2DModel",
+            SETTINGS,
+            folder="OF_DIFFUSERS_2",
         ),
         FLUX_2_AUTOENCODER,
         replace(
@@ -58,5 +62,6 @@ FLUX2 = Family(
     prediction="flow",
     noise={"use_dynamic_shifting": True},
     beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},
+    written=written_as("flux-2", "Flux2KleinPipeline", "flux", is_distilled=True),
     architecture=r"flux-?\.?2.*",
 )

@@ -11,6 +11,7 @@ from imaginairy.families.flow_kin import (
     has,
     of_turbo,
     transformer_part,
+    written_as,
 )
 from imaginairy.families.language_parts import QWEN3, QWEN_TOKENIZERS
 from imaginairy.settings import OneOf, Schema
@@ -50,4 +51,5 @@ ZIMAGE = Family(
     noise={"shift": 3.0},
     beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},
     architecture=r"z-?image.*",
+    written=written_as("z-image", "ZImagePipeline", "lumina2"),
 )

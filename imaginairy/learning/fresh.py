@@ -156,9 +156,8 @@ def require_written(model: Drawing) -> None:
         BadOptionError: they cannot.
     """
     family = model.family
-    if family.written is None or any(
-        row.written is None for row in family.parts if row.is_text
-    ):
+    written = family.written is not None and family.written.trained_as
+    if not written or any(row.written is None for row in family.parts if row.is_text):
         raise BadOptionError(
             f"Adapters of {family.title} cannot be learnt; give another model."
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from imaginairy.errors import CheckpointError
@@ -89,6 +90,7 @@ def read_checkpoint(
     known: Settings | None = None,
     beside: Sequence[Path] = (),
     texts: Sequence[Asked] = (),
+    alone: bool = False,
 ) -> Checkpoint:
     """Open a model in a single file, or in a folder in the diffusers layout.
 
@@ -98,6 +100,7 @@ def read_checkpoint(
             `scheduler_config.json`.
         beside: files of the parts that a single file lacks.
         texts: text encoders that take the place of its own, or of those that it lacks.
+        alone: of a file, its network that draws will do; no others are looked for.
 
     Raises:
         CheckpointError: the path holds no model of a family that is known, or a broken
@@ -105,7 +108,8 @@ def read_checkpoint(
     """
     if path.is_dir():
         return read_folder(ModelFolder(path, half=half), known, texts)
-    return read_opened(path, open_weights(path), known, beside, texts)
+    opened = open_weights(path)
+    return read_opened(path, opened, known, beside, texts, alone=alone)
 
 
 def read_opened(
@@ -114,13 +118,21 @@ def read_opened(
     known: Settings | None = None,
     beside: Sequence[Path] = (),
     texts: Sequence[Asked] = (),
+    *,
+    alone: bool = False,
 ) -> Checkpoint:
-    """Tell the parts of a model in a single file that is open."""
+    """Tell the parts of a model in a file that is open; see `read_checkpoint`."""
     family, whole, outside = family_of_file(opened)
     if family is None:
         raise CheckpointError(why_no_file(path, opened))
     try:
-        return _read_as(family, path, whole, outside, known or {}, beside, texts)
+        refuse_named(path, family, whole)
+        if alone:
+            return _read_as(family, path, whole, outside, known or {})
+        given = _texts_of_file(path, family, whole, texts) if texts else {}
+        whole = with_parts_beside(path, family, whole, beside, given)
+        refuse_lacking(path, family, whole, given)
+        return _read_as(family, path, whole, outside, known or {}, given)
     except CheckpointError as error:
         if like := resembles(family, whole):
             raise CheckpointError(refused_as(path, like)) from error
@@ -133,13 +145,8 @@ def _read_as(
     whole: Tensors,
     outside: list[str],
     known: Settings,
-    beside: Sequence[Path],
-    texts: Sequence[Asked],
+    given: Mapping[str, GivenText] = MappingProxyType({}),
 ) -> Checkpoint:
-    refuse_named(path, family, whole)
-    given = _texts_of_file(path, family, whole, texts) if texts else {}
-    whole = with_parts_beside(path, family, whole, beside, given)
-    refuse_lacking(path, family, whole, given)
     leave_aside(path, outside)
     prefixes = tuple(row.prefix for row in family.parts)
     markers = [name for marker in family.markers for name in marker.read]
@@ -159,7 +166,8 @@ def _read_as(
         )
     parts = parts_of_file(path, family, whole, said)
     parts |= {role: each.part for role, each in given.items()}
-    layers = min(parts[row.role].config.layers for row in family.texts)
+    texts = [parts[row.role] for row in family.texts if row.role in parts]
+    layers = min((text.config.layers for text in texts), default=1)
     places = {
         row.role: place
         for row in family.texts

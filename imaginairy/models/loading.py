@@ -225,8 +225,12 @@ def stay_as_stored(
     return free is not None and copied > MUCH * free
 
 
-def opened(spec: ModelRow, *, half: bool = False) -> Checkpoint:
+def opened(spec: ModelRow, *, half: bool = False, alone: bool = False) -> Checkpoint:
     """Open a model, fetched if need be; without its weights.
+
+    Args:
+        half: prefer the fp16 files where there are both.
+        alone: of a file, its network that draws will do.
 
     Raises:
         CheckpointError: it is broken, unsafe or of another design.
@@ -241,6 +245,7 @@ def opened(spec: ModelRow, *, half: bool = False) -> Checkpoint:
             known=spec.says,
             beside=other_parts(spec),
             texts=[(each.name, fetch(each, half=half)) for each in spec.texts],
+            alone=alone,
         )
     base = opened(replace(locate(DRAWS, spec.over), texts=spec.texts), half=half)
     return over(base, fetch(spec, half=half), spec.says, half=half)

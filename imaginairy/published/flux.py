@@ -351,19 +351,22 @@ def _authors(title: str, gain: str) -> Naming[FluxConfig]:
     )
 
 
+OF_DIFFUSERS_2 = Naming(
+    "diffusers, Flux.2",
+    r"single_transformer_blocks\.0\.attn\.to_qkv_mlp_proj\.",
+    partial(_config, signs=DIFFUSERS_2),
+    _diffusers_2_names,
+)
+OF_DIFFUSERS = Naming(
+    "diffusers",
+    r"transformer_blocks\.0\.attn\.to_q\.",
+    partial(_config, signs=DIFFUSERS_1),
+    _diffusers_1_names,
+)
+OF_AUTHORS = _authors("its authors", "scale")
 NAMINGS = (
-    Naming(
-        "diffusers, Flux.2",
-        r"single_transformer_blocks\.0\.attn\.to_qkv_mlp_proj\.",
-        partial(_config, signs=DIFFUSERS_2),
-        _diffusers_2_names,
-    ),
-    Naming(
-        "diffusers",
-        r"transformer_blocks\.0\.attn\.to_q\.",
-        partial(_config, signs=DIFFUSERS_1),
-        _diffusers_1_names,
-    ),
+    OF_DIFFUSERS_2,
+    OF_DIFFUSERS,
     _authors("its authors, saved again", "weight"),
-    _authors("its authors", "scale"),
+    OF_AUTHORS,
 )

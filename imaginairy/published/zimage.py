@@ -132,17 +132,16 @@ def _names(config: ZImageConfig, *, signs: _Signs) -> Names:
     return names
 
 
-NAMINGS = (
-    Naming(
-        "diffusers",
-        r"all_x_embedder\.",
-        partial(_config, signs=DIFFUSERS),
-        partial(_names, signs=DIFFUSERS),
-    ),
-    Naming(
-        "its authors",
-        r"x_embedder\.",
-        partial(_config, signs=AUTHORS),
-        partial(_names, signs=AUTHORS),
-    ),
+OF_DIFFUSERS = Naming(
+    "diffusers",
+    r"all_x_embedder\.",
+    partial(_config, signs=DIFFUSERS),
+    partial(_names, signs=DIFFUSERS),
 )
+OF_AUTHORS = Naming(
+    "its authors",
+    r"x_embedder\.",
+    partial(_config, signs=AUTHORS),
+    partial(_names, signs=AUTHORS),
+)
+NAMINGS = (OF_DIFFUSERS, OF_AUTHORS)

@@ -23,7 +23,11 @@ NAMES_SHOWN = 3
 EMPTY_IS_ZEROS = "force_zeros_for_empty_prompt"
 """What a folder calls it that an empty negative prompt is zeros."""
 PART = ListOf(Text(null=True), most=9)
-INDEX: Schema = {"_class_name": Text(), EMPTY_IS_ZEROS: Flag()}
+INDEX: Schema = {
+    "_class_name": Text(),
+    EMPTY_IS_ZEROS: Flag(),
+    "is_distilled": Flag(),
+}
 """What is read of a `model_index.json` beside the parts, which are lists of texts."""
 
 
