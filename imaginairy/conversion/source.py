@@ -35,7 +35,7 @@ from imaginairy.weights.assemble import HALVES
 from imaginairy.weights.folder import ModelFolder
 from imaginairy.weights.weightfile import Tensors
 
-POSITIONS = ".position_ids"
+POSITIONS = (".position_ids", ".num_batches_tracked")
 """What the names of numbers end with that are the same in all files."""
 Merges = Mapping[str, Mapping[str, Change]]
 """What becomes of the layers of networks, by their role."""

@@ -55,7 +55,8 @@ def with_parts_beside(
     if not lacking:
         return whole
     parts = {"": whole}
-    for file, title in chain(_told(given), _beside(path)):
+    start = family.part(DENOISER).prefix
+    for file, title in chain(_told(given, start), _beside(path, start)):
         row = next((row for row in lacking if re.match(row.alone, title)), None)
         if row is not None:
             if file not in given:
@@ -67,22 +68,28 @@ def with_parts_beside(
     return SideBySide(parts) if len(parts) > 1 else whole
 
 
-def _beside(path: Path) -> Iterator[tuple[Path, str]]:
+def _beside(path: Path, start: str) -> Iterator[tuple[Path, str]]:
     """Yield the files of weights that lie near one, and what each of them is."""
     here = path.parent
     for folder in (here, *(here.parent / name for name in SHELVES)):
         files = sorted(folder.iterdir()) if folder.is_dir() else []
         yield from _told(
-            file for file in files if file.suffix.lower() in ENDINGS and file != path
+            (x for x in files if x.suffix.lower() in ENDINGS and x != path), start
         )
 
 
-def _told(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Yield files of weights, and what each of them is."""
+def _told(files: Iterable[Path], start: str) -> Iterator[tuple[Path, str]]:
+    """Yield files of weights that are no whole models, and what each of them is.
+
+    Args:
+        start: what names begin with in whole ones.
+    """
     for file in files:
         try:
             hollow = open_weights(file, hollow=True)
         except CheckpointError:  # it is another thing, which is no matter here
+            continue
+        if any(name.startswith(start) for name in hollow.shapes):
             continue
         if known := known_as(Header(hollow.shapes.copy)):
             yield file, known.title

@@ -128,6 +128,13 @@ def it_is_not_said(before: Ran, after: Ran) -> None:
     assert before.files == after.files
 
 
+def it_is_the_unet_alone(before: Ran, after: Ran) -> None:
+    start = "model.diffusion_model."
+    whole, alone = (tensors(ran, "made.safetensors") for ran in (before, after))
+    held = {name.removeprefix(start) for name in whole if name.startswith(start)}
+    assert {*alone} == held < {*whole} | held
+
+
 def convert_options() -> Iterator[Row]:
     """Yield what `aimg convert` has."""
     yield "model", CONVERT, ("convert", "other", CONVERT[2]), differ_in("")
@@ -136,6 +143,9 @@ def convert_options() -> Iterator[Row]:
     yield "--lora", CONVERT, lora, differ_in(FIRST)
     vae = (*CONVERT, "--vae", "vae.safetensors")
     yield "--vae", CONVERT, vae, differ_in("first_stage_model.")
+    text = (*CONVERT, "--text-encoder", "clip.safetensors")
+    yield "--text-encoder", CONVERT, text, differ_in("cond_stage_model.")
+    yield "--alone", CONVERT, (*CONVERT, "--alone"), it_is_the_unet_alone
     yield "--precision", CONVERT, (*CONVERT, "--precision", "fp16"), it_is_half_as_large
     folder = (*CONVERT[:2], "made", "--layout", "folder")
     yield "--layout", CONVERT, folder, it_is_a_folder

@@ -194,6 +194,7 @@ SUITABLE: dict[str, st.SearchStrategy[Any]] = {
     "url": st.none() | st.sampled_from(SOURCES),
     "vae": MODELS,
     "embeddings": MODELS,
+    "alone": SWITCH,
     "text_encoders": st.lists(MODELS, max_size=2),
     "values": st.dictionaries(
         st.sampled_from(FIELDS), VALUES.map(lambda made: made.value)
