@@ -290,7 +290,8 @@ def imagine_command(metadata: Mapping[str, Any]) -> tuple[list[str] | None, str 
             continue
         several = value if isinstance(value, list) else [value]
         if any(str(each).startswith(IN_MEMORY) for each in several):
-            return None, f"Its {name.replace('_', ' ')} was in memory and is not there."
+            what = f"{'One of its' if several is value else 'Its'} {name}"
+            return None, f"{what.replace('_', ' ')} was in memory and is not there."
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             options.append(f"--{flag}" if value else f"--no-{flag}")

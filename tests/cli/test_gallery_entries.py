@@ -222,6 +222,8 @@ def test_other_pictures_of_the_same_name_and_the_one_before(tmp_path: Path) -> N
 def test_what_can_lie_over_a_picture(tmp_path: Path) -> None:
     before = save(tmp_path / "before.png")
     assert init_image({"init_image": str(before)}) == before
+    assert init_image({"reference_images": [str(before)]}) == before
+    assert init_image({"reference_images": [str(before), str(before)]}) is None
     for source, more in (
         (str(before), {"outpaint": "all8"}),
         (str(tmp_path / "gone.png"), {}),
@@ -285,6 +287,8 @@ def test_the_command_of_what_was_said(said: dict[str, Any], parts: list[str]) ->
 def test_what_was_in_memory_is_named() -> None:
     _, why = imagine_command({"prompt": "a", "mask_image": f"{IN_MEMORY}ab"})
     assert why == "Its mask image was in memory and is not there."
+    _, why = imagine_command({"prompt": "a", "reference_images": [f"{IN_MEMORY}ab"]})
+    assert why == "One of its reference images was in memory and is not there."
     _, why = imagine_command({"prompt": "a", "conditioning": "sha256:ab"})
     assert why == "Drawn from ready-made embeddings, which no command can give."
 

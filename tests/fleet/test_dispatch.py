@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from PIL import Image
+
 from imaginairy import ImaginePrompt
 from imaginairy.fleet.dispatch import Dispatch, kind_of, share
 from imaginairy.fleet.rows import PromptRow
@@ -227,6 +229,7 @@ def test_prompts_of_a_kind_differ_in_words_and_seeds() -> None:
         {"sampler_type": "ddim"},
         {"loras": ["a.safetensors"]},
         {"best_of": 2},
+        {"reference_images": [Image.new("RGB", (64, 64))]},
     ]
-    assert len({usual, *(kind("a fox", **fields) for fields in others)}) == 8
+    assert len({usual, *(kind("a fox", **fields) for fields in others)}) == 9
     assert kind("a fox <lora:mist:1>") != usual

@@ -57,8 +57,10 @@ def signer(folder: Path) -> C2paSigner:
     return C2paSigner(folder / "one.pem", folder / "one.key")
 
 
-def result(init_image: Any = None) -> ImagineResult:
-    prompt = ImaginePrompt("a telling tale", seed=1, init_image=init_image)
+def result(init_image: Any = None, references: Any = ()) -> ImagineResult:
+    prompt = ImaginePrompt(
+        "a telling tale", seed=1, init_image=init_image, reference_images=references
+    )
     return ImagineResult(
         prompt=filled(prompt, known(DRAWS, "sd15")),
         images={"generated": NOISE},
@@ -141,6 +143,9 @@ def test_an_edited_picture_says_of_what_it_was_made(
     assert (before["relationship"], before["format"]) == ("parentOf", "image/png")
     assert before["active_manifest"] == credentials(first).manifest["label"]
     assert "title" not in before, "the name of a file is nobody's business"
+    third = result(references=[first, path]).save(tmp_path / "c.png", signer=signer)
+    (of_it,) = credentials(third).manifest["ingredients"]
+    assert of_it["active_manifest"] == before["active_manifest"]
 
 
 @pytest.mark.parametrize(
