@@ -279,12 +279,6 @@ def test_a_size_takes_all_sizes_away(tmp_path: Path) -> None:
             "--init-image.",
         ),
         (
-            {"reference_images": ["https://example.org/a.png", "/no/b.png"]},
-            "reference_images",
-            "was drawn from '/no/b.png', which is not there any more; give it with "
-            "--reference-image.",
-        ),
-        (
             {"init_image": "https://example.org/a.png", "mask_image": "/no/b.png"},
             "mask_image",
             "was drawn from '/no/b.png', which is not there any more; give it with "
