@@ -25,7 +25,14 @@ from imaginairy.sources.catalog import MODELS, known, models_for
 from imaginairy.sources.control_rows import CONTROL_ROWS
 from imaginairy.sources.locate import locate
 from imaginairy.sources.own_default import VARIABLE, save_default
-from imaginairy.sources.roles import BUNDLED_MODEL, CONTROL, DRAWS, IMAGE_PROMPT, VAE
+from imaginairy.sources.roles import (
+    BUNDLED_MODEL,
+    CONTROL,
+    DRAWS,
+    IMAGE_PROMPT,
+    TEXT_ENCODER,
+    VAE,
+)
 from imaginairy.sources.rows import BundledFolder
 from imaginairy.sources.shelves import CONTROLS
 
@@ -223,7 +230,9 @@ def test_the_list_for_programs(run: Run) -> None:
         for model in group["models"]
     }
     assert {*models} == {
-        row.name for role in (DRAWS, VAE, IMAGE_PROMPT) for row in models_for(role)
+        row.name
+        for role in (DRAWS, VAE, TEXT_ENCODER, IMAGE_PROMPT)
+        for row in models_for(role)
     }
     for family, model in models.values():
         assert family == model["family"]
