@@ -1,7 +1,7 @@
 """Measure both libraries in turn, several rounds, and print a table of ratios.
 
 `make bench` or `python -m benchmarks [--rounds 3] [--pixels 512] [--xl]`; for a GPU,
-`python -m benchmarks gpu`. The machine
+`python -m benchmarks gpu`, and `python -m benchmarks flows`. The machine
 should have nothing else to do, 12 GB of memory, and in the temporary folder 5 GB of
 room, with Stable Diffusion XL 12 GB.
 """
@@ -157,5 +157,9 @@ if __name__ == "__main__":
         from benchmarks.gpu.__main__ import main as measure_gpu
 
         measure_gpu(sys.argv[2:])
+    elif sys.argv[1:2] == ["flows"]:
+        from benchmarks.flows import main as measure_flows
+
+        measure_flows(sys.argv[2:])
     else:
         main()

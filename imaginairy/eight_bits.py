@@ -24,7 +24,7 @@ def longer(weight: Tensor) -> tuple[Tensor, float]:
     if weight.dtype not in EIGHT_BITS:
         return weight, 1.0
     if weight.device.type != "cpu":
-        return weight.float(), 1.0
+        return weight.half(), 1.0
     bits = weight.view(torch.int8).to(torch.int16)
     if weight.dtype == torch.float8_e5m2:
         return bits.bitwise_left_shift_(8).view(torch.float16), 1.0

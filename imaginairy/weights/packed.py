@@ -12,6 +12,9 @@ from torch.utils._pytree import tree_map
 
 AT_ONCE = 2**20
 """Numbers that a CPU unpacks at a time, which its caches hold."""
+LIKE_FLOATS = ("cpu", "mps")
+"""Kinds of devices that are quicker, or surer, to turn whole numbers into floats before
+they multiply. Others do all in one go, and round as they write."""
 TOGETHER = 2**22
 """Numbers that a CPU multiplies by at a time. New memory for all of a matrix would take
 as long as to unpack it."""
@@ -32,21 +35,23 @@ class Packing:
     are the blocks."""
 
     def unpack(self, *parts: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return the numbers of blocks, (blocks, numbers) in float32.
-
-        Args:
-            out: where to; elsewhere than on a CPU that is not used.
-        """
+        """Return the numbers of blocks, (blocks, numbers) in float32 or as in `out`."""
         numbers, scales, starts = self.groups(*parts)
-        if numbers.device.type == "cpu":  # which turns whole numbers into floats first
-            shape = len(parts[0]), self.numbers  # several at a time, else one by one
-            made = torch.empty(shape) if out is None else out
-            made = made.view(numbers.shape).copy_(numbers).mul_(scales[..., None])
+        if out is None:
+            out = scales.new_empty(len(parts[0]), self.numbers)
+        made, by = out.view(numbers.shape), scales[..., None]
+        if numbers.device.type in LIKE_FLOATS:
+            some = made if out.dtype == torch.float32 else scales.new_empty(made.shape)
+            some.copy_(numbers).mul_(by)
+            if starts is not None:
+                some -= starts[..., None]
+            if some is not made:
+                made.copy_(some)
+        elif starts is None:
+            torch.mul(numbers, by, out=made)
         else:
-            made = numbers * scales[..., None]
-        if starts is not None:
-            made -= starts[..., None]
-        return made.flatten(1)
+            torch.sub(numbers * by, starts[..., None], out=made)
+        return out
 
 
 class Packed(Tensor):
@@ -105,21 +110,15 @@ class Packed(Tensor):
         Args:
             out: where to, of as many numbers.
         """
-        shape, device = (len(self.parts[0]), self.packing.numbers), self.device
+        shape = len(self.parts[0]), self.packing.numbers
         if out is None:
-            out = torch.empty(shape, dtype=dtype or self.dtype, device=device)
-        made = out.view(shape)
-        step = len(made) if device.type != "cpu" else AT_ONCE // self.packing.numbers
-        floats = made
-        if made.dtype != torch.float32 and device.type == "cpu":
-            floats = torch.empty(min(len(made), max(1, step)), shape[1])
-        for start in range(0, len(made), max(1, step)):
-            blocks = slice(start, start + max(1, step))
-            some = made[blocks]
-            where = some if floats is made else floats[: len(some)]
-            found = self.packing.unpack(*(p[blocks] for p in self.parts), out=where)
-            if found.data_ptr() != some.data_ptr():
-                some.copy_(found)
+            out = torch.empty(shape, dtype=dtype or self.dtype, device=self.device)
+        made, step = out.view(shape), max(1, AT_ONCE // self.packing.numbers)
+        if self.device.type != "cpu":
+            step = max(1, len(made))
+        for start in range(0, len(made), step):
+            blocks = slice(start, start + step)
+            self.packing.unpack(*(p[blocks] for p in self.parts), out=made[blocks])
         return out.view(self.shape)
 
     def like(
