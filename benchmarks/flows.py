@@ -1,7 +1,8 @@
 """Measure flow transformers on a CPU: `python -m benchmarks flows [--pixels 512]`.
 
 Transformers of real size, packed, whose weights are made one by one at random, predict
-in a process of their own. It says where the time goes, and the most memory held.
+in a process of their own. It says where the processor's time goes, which other work
+changes least, and the most memory held.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pixels", type=int, default=512)
     parser.add_argument("--models", default="zimage", help=", ".join(FLOWS))
     parser.add_argument("--packed", default="Q4_K", help=", ".join(KINDS))
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--tiny", action="store_true", help="sizes that take no time")
     parser.add_argument("--one", action="store_true", help="here, as JSON")
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(measured(asked)))
         return
     print(
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"{asked.threads} threads, torch {torch.__version__}, "
         f"{asked.pixels} x {asked.pixels} pixels.\n\n"
         "| | packed | in | a step | unpacking | products | attention | most memory |\n"
         "|---|---|---|---|---|---|---|---|"
@@ -58,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             command = [sys.executable, "-m", "benchmarks.flows", "--one"]
             command += ["--models", model, "--packed", kind]
             command += ["--pixels", str(asked.pixels), "--steps", str(asked.steps)]
+            command += ["--threads", str(asked.threads)]
             command += ["--tiny"] if asked.tiny else []
             ran = subprocess.run(command, stdout=subprocess.PIPE, check=True)
             print(line(model, kind, json.loads(ran.stdout.splitlines()[-1])))
@@ -76,6 +79,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     """Return what steps of a transformer take here; of times the least."""
     size = (flows.TINY if asked.tiny else flows.SIZES)[asked.models]
     assert isinstance(size, flows.FlowSize)
+    torch.set_num_threads(asked.threads)
     dtype = choose_dtype(CPU)
     if not asked.tiny:
         size = replace(size, latents=asked.pixels // 8)
@@ -86,9 +90,9 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     with torch.inference_mode():
         for _ in range(asked.steps):
             with watched() as spent:
-                begun = perf_counter()
+                begun = process_time()
                 once()
-                rows.append({"step": perf_counter() - begun, **spent})
+                rows.append({"step": process_time() - begun, **spent})
     best = min(rows, key=lambda row: row["step"])
     products = best.pop("linear") - best["unpacking"]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -102,9 +106,9 @@ def watched() -> Iterator[dict[str, float]]:
 
     def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **named: Any) -> Any:
-            begun = perf_counter()
+            begun = process_time()
             found = function(*given, **named)
-            spent[name] += perf_counter() - begun
+            spent[name] += process_time() - begun
             return found
 
         return call

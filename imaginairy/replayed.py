@@ -18,7 +18,8 @@ LEAST_STEPS = 6
 """Recording takes about as long as asking once more."""
 MOST_PLACES = 2 * 128 * 128
 """Places of the latents of a whole batch from which on the device is what is waited
-for, and only memory would be lost."""
+for, and only memory would be lost; a network whose layers are larger says fewer, by
+`most_recorded`."""
 MOST_WAYS = 4
 
 
@@ -45,6 +46,7 @@ class Replayed:
     ) -> None:
         self.network, self.device, self.state, self.may = network, device, state, may
         self._graph = DEVICES[device.type].graph
+        self._most = getattr(network, "most_recorded", MOST_PLACES)
         self._dtype = self._held_in()
         self._ways: dict[Hashable, tuple[Conditioning, Recording | None]] = {}
 
@@ -52,7 +54,7 @@ class Replayed:
         self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning
     ) -> Tensor:
         """Return what the network predicts."""
-        if self._graph is None or not self.may() or places(latents) > MOST_PLACES:
+        if self._graph is None or not self.may() or places(latents) > self._most:
             self._give_up()
             return self._asked(latents, timesteps, conditioning)
         if self._held_in() != self._dtype:  # by weights that are soon gone

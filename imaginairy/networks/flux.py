@@ -22,6 +22,7 @@ from imaginairy.networks.flux_modulation import (
 )
 from imaginairy.networks.layers import Linear, computed_in, in_slices
 from imaginairy.networks.tokens import (
+    FEW_PLACES,
     Embedded,
     RMSNorm,
     cut,
@@ -189,6 +190,8 @@ class Single(nn.Module):
 
 class Flux(nn.Module):
     """Predict the velocity, noise - clean latents, of noised latents."""
+
+    most_recorded = FEW_PLACES
 
     def __init__(self, config: FluxConfig) -> None:
         super().__init__()

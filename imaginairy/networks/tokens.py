@@ -14,6 +14,9 @@ from imaginairy.networks.layers import Changes, Linear, in_slices, sinusoid
 
 TIME_DIM = 256
 """Width of the sinusoid that a number is embedded as."""
+FEW_PLACES = 64 * 64
+"""Places of latents above which transformers of billions of weights are not recorded
+(see `replayed`): for 128 x 128 a GPU took as long recorded, and recording besides."""
 INEXACT = ("mps",)
 """Kinds of devices that have no numbers of 64 bits, and no complex ones everywhere."""
 

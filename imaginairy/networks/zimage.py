@@ -14,6 +14,7 @@ from imaginairy.conditioning import Conditioning
 from imaginairy.networks.config import TokensConfig
 from imaginairy.networks.layers import Linear, computed_in, in_slices
 from imaginairy.networks.tokens import (
+    FEW_PLACES,
     Embedded,
     RMSNorm,
     cut,
@@ -149,6 +150,8 @@ class Laid:
 
 class ZImage(nn.Module):
     """Predict the velocity, noise - clean latents, of noised latents."""
+
+    most_recorded = FEW_PLACES
 
     def __init__(self, config: ZImageConfig) -> None:
         super().__init__()
