@@ -31,11 +31,17 @@ def in_our_terms(name: str, value: Any) -> tuple[str, Any]:
     return ours, value
 
 
+def _each(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
 def as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is set in `values` by our names alone.
 
+    What may be several things is all that is said of it by any name.
+
     Raises:
-        BadOptionError: a field is set by two names, or see `in_our_terms`.
+        BadOptionError: another field is set by two names, or see `in_our_terms`.
     """
     fields: dict[str, Any] = {}
     names: dict[str, str] = {}
@@ -43,6 +49,9 @@ def as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         field, fields_value = in_our_terms(name, value)
+        if field in names and isinstance(OPTIONS[field].default, tuple):
+            fields[field] = [*_each(fields[field]), *_each(fields_value)]
+            continue
         if field in names:
             raise BadOptionError(
                 f"{names[field]} and {name} say the same thing; give one of them."

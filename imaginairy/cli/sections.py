@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 import click
@@ -65,13 +65,25 @@ class SectionedOption(click.Option):
         return super(SectionedOption, shown).get_help_record(ctx)
 
 
+def _dashed(word: str, known: Collection[str]) -> str:
+    """Return an option that is written with underscores as it is known."""
+    name, sign, value = word.partition("=")
+    dashed = name.replace("_", "-")
+    is_other = word.startswith("--") and name not in known and dashed in known
+    return f"{dashed}{sign}{value}" if is_other else word
+
+
 class SectionedCommand(PlainCommand):
     """A command that takes the options of `imagine` and shows them by section."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the options; those that only other tools have become ours."""
+        """Read the options; those that only other tools have become ours.
+
+        Some tools write options with underscores, as `--clip_l`.
+        """
+        known = {name for each in self.params for name in each.opts}
         try:
-            rest = super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, [_dashed(word, known) for word in args])
         except click.NoSuchOption as error:
             if error.option_name in MEANT:
                 raise click.UsageError(MEANT[error.option_name], ctx) from error

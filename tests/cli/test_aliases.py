@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from imaginairy import ImaginePrompt
-from imaginairy.aliases import ALIASES, OPPOSITES
+from imaginairy.aliases import ALIASES, OPPOSITES, as_fields
 from imaginairy.cli.again_cmd import again_cmd
 from imaginairy.cli.aimg import aimg
 from imaginairy.cli.edit_cmd import edit_cmd
@@ -81,6 +81,15 @@ def test_an_alias_says_what_the_option_does(
         return {name: value for name, value in params.items() if name not in OPPOSITES}
 
     assert read(*theirs) == read(*SAME[theirs]) != read()
+
+
+def test_underscores_do_for_hyphens_and_several_names_say_several_things() -> None:
+    words = ("a fox", "--clip_l=a_b.pt", "--t5xxl", "c.pt", "--cfg_scale", "3")
+    params = imagine_cmd.make_context("x", [*words]).params
+    assert params["text_encoders"] == ("a_b.pt", "c.pt")
+    assert params["prompt_strength"] == 3
+    both = as_fields({"clip_l": "a.pt", "t5xxl": ["b.pt"], "lora": "c"})
+    assert both == {"text_encoders": ["a.pt", "b.pt"], "loras": "c"}
 
 
 def test_every_alias_is_tried_above_and_means_a_field() -> None:
