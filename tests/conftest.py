@@ -26,7 +26,19 @@ from tests.support.examples import register_profiles  # noqa: E402
 # Nothing large is imported here: what only hands tests out has no use for it.
 register_profiles()
 
+LONGEST = (
+    "tests/pages/",
+    "tests/test_notebook.py",
+    "tests/fleet/test_on_a_cluster.py",
+    "storybook/tests/test_rehearsal.py",
+)
 LOCAL = ("127.", "0.0.0.0", "::1", "localhost", "/", "\0")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, for which all would else wait at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:

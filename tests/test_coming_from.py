@@ -42,6 +42,7 @@ BUNDLED = {
     "describe": "--caption-model storybook-blip -q",
 }
 """What each command is given besides, so that it needs no network and little time."""
+SIZES = {"--size", "--draw-size", "--width", "--height", "-w", "-h"}
 VAE = "storybook/vae/diffusion_pytorch_model.safetensors"
 TEXT = "storybook/text_encoder/model.safetensors"
 WIDTH = 224
@@ -132,6 +133,8 @@ def run(words: list[str], stores: Stores) -> list[dict[str, Any]]:
     """Run a command of `aimg`; return what it says of each image, where it does."""
     name, *rest = words
     besides = shlex.split(BUNDLED.get(name, ""))
+    if name == "imagine" and not SIZES & {*rest}:
+        besides += ["--size", "64"]
     ran = CliRunner().invoke(aimg, [name, *besides, *rest], obj=stores)
     assert ran.exit_code == 0, ran.output
     told = [line for line in ran.stdout.splitlines() if line.startswith("{")]

@@ -135,7 +135,8 @@ class Lesson:
         """The file that it is saved in."""
         if self.output is not None:
             return Path(self.output)
-        name = re.sub(r"[^\w.-]+", "-", self.word or Path(self.folder).resolve().name)
+        folder = os.path.abspath(self.folder)  # noqa: PTH100  # links may go round
+        name = re.sub(r"[^\w.-]+", "-", self.word or Path(folder).name)
         homes = own_folders()
         home = homes[0] if homes else ADAPTERS.learnt
         return home / f"{name.strip('-.') or 'learnt'}{WEIGHTS}"

@@ -39,8 +39,8 @@ def described(group: str, count: int) -> list[tuple[str, dict[str, str]]]:
 
 def test_scenes_of_no_group_in_particular_are_of_any():
     rng = random.Random(1)
-    assert {draw_scene(rng).group for _ in range(150)} == set(GROUPS)
-    assert {draw_training_scene(rng).group for _ in range(150)} == set(GROUPS)
+    assert {draw_scene(rng).group for _ in range(90)} == set(GROUPS)
+    assert {draw_training_scene(rng).group for _ in range(90)} == set(GROUPS)
     few = {draw_scene(rng, among=("dog", "cat")).group for _ in range(30)}
     assert few == {"dog", "cat"}
 
@@ -48,7 +48,7 @@ def test_scenes_of_no_group_in_particular_are_of_any():
 @pytest.mark.parametrize("group", GROUPS)
 def test_drawing_fills_the_picture_and_knows_its_parts(group):
     rng = random.Random(2)
-    for _ in range(12):
+    for _ in range(8):
         scene = draw_scene(rng, group, parts=True)
         assert scene.image.size == (SIZE, SIZE)
         assert len(scene.image.getcolors(SIZE * SIZE)) > 8
@@ -59,11 +59,13 @@ def test_drawing_fills_the_picture_and_knows_its_parts(group):
 @pytest.mark.parametrize("group", WORDED)
 def test_every_option_can_be_asked_for(group):
     rows = [row for _, row in described(group, 300)]
-    shown = {(name, value): row for row in rows for name, value in row.items()}
+    seen = set()
     rng = random.Random(3)
-    for row in shown.values():
-        scene = draw_scene(rng, group, **row)
-        assert scene.attributes == row
+    for row in rows:
+        if row.items() - seen:
+            scene = draw_scene(rng, group, **row)
+            assert scene.attributes == row
+            seen |= row.items()
 
 
 @pytest.mark.parametrize("group", WORDED)
@@ -204,7 +206,7 @@ def test_no_word_of_a_group_is_a_stray(group):
 @pytest.mark.parametrize("group", WORDED)
 def test_phrases_mean_something_in_every_scene(group):
     rng = random.Random(7)
-    for _ in range(10):
+    for _ in range(6):
         scene = draw_scene(rng, group, parts=True)
         asked = present(scene)
         assert len(asked) >= 3

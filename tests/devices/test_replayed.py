@@ -52,10 +52,11 @@ def test_steps_that_are_alike_are_recorded_once(
 ) -> None:
     """Each way of asking is asked once, and then recorded."""
     store = ModelStore(NAME, "full")
+    wanted = drawn(ModelStore("cpu", "full"), models["1"], **fields)
     for _ in range(2):  # what is told of one picture is not told of the next
         device.recorded = device.replayed = 0
         image = drawn(store, models["1"], **fields)
-        assert_same(image, drawn(ModelStore("cpu", "full"), models["1"], **fields))
+        assert_same(image, wanted)
         assert device.recorded == ways
         assert device.replayed == (STEPS - ways if ways else 0)
 

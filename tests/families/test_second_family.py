@@ -56,6 +56,12 @@ def store() -> ModelStore:
     return ModelStore("cpu")
 
 
+@pytest.fixture(scope="module")
+def flowing() -> ModelStore:
+    """Keeps it as a flow."""
+    return ModelStore("cpu")
+
+
 @pytest.fixture
 def model(store: ModelStore, file: Path) -> DrawingModel:
     return store.get(str(file)).diffusion
@@ -170,9 +176,9 @@ def test_a_network_that_sees_the_mask_is_told_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_as_a_flow_it_is_drawn_by_the_samplers_made_for_flows(
-    tmp_path: Path, sampler: str
+    flowing: ModelStore, file: Path, sampler: str
 ) -> None:
-    file, store = save_as_file(tmp_path / "quilt.safetensors"), ModelStore("cpu")
+    store = flowing
     with register(FLOWING):
         usual = ImaginePrompt(FOX, model=str(file), seed=1)
         asked = replace(usual, sampler_type=sampler)
@@ -207,13 +213,13 @@ def test_pictures_drawn_together_are_those_drawn_alone(
     """Texts of other lengths too, which are padded and masked beside each other."""
     prompts = [
         prompt(file, text, seed=seed, sampler_type=sampler)
-        for text, seed in ((FOX, 1), (LONG, 2), ("a (bowl:1.4) of fruit", 3))
+        for text, seed in ((LONG, 2), ("a (bowl:1.4) of fruit", 3))
     ]
     seen: list[int] = []
     hook = model.network.register_forward_pre_hook(lambda _, a: seen.append(len(a[0])))
-    together = list(imagine(prompts, store=store, batch_size=3))
+    together = list(imagine(prompts, store=store, batch_size=2))
     hook.remove()
-    assert {*seen} == {6}, "what to follow and what to avoid of three"
+    assert {*seen} == {4}, "what to follow and what to avoid of two"
     for each, alone in zip(together, prompts, strict=True):
         [single] = imagine(alone, store=store, batch_size=1)
         assert np.abs(pixels(single) - pixels(each)).max() <= 1

@@ -305,6 +305,8 @@ def test_it_goes_where_adapters_are_found(
     place.write_bytes(b"")
     assert locate_adapter("zorb-style").place.path == place  # type: ignore[union-attr]
     assert Lesson("pictures").out.name == "pictures.safetensors"
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert Lesson(tmp_path / "loop").out.name == "loop.safetensors"
     monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(tmp_path / "own"))
     assert Lesson("p", "zorb").out == tmp_path / "own" / "zorb.safetensors"
 

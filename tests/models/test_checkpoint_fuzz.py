@@ -121,7 +121,9 @@ def unet_heads(settings: dict[str, Any]) -> tuple[int, ...] | None:
     """Return the heads of the UNet's two levels, of 32 and 64 channels, if any."""
     said = settings.get("num_attention_heads") or settings.get("attention_head_dim")
     heads = said if isinstance(said, list) and said else [said or 8] * 2
+    named = (settings.get("num_attention_heads"), settings.get("attention_head_dim"))
     fit = len(heads) == 2 and all(map(is_count, heads))
+    fit = fit and all(each or each is None for each in named)
     return tuple(heads) if fit and not (32 % heads[0] or 64 % heads[1]) else None
 
 
@@ -151,6 +153,7 @@ VALUES = st.recursive(
 @broken_at_random
 @example(part="unet", given={"norm_num_groups": 2.0})
 @example(part="unet", given={"attention_head_dim": [8.0, 8]})
+@example(part="unet", given={"attention_head_dim": []})
 @example(part="text_encoder", given={"num_attention_heads": 3.0})
 @example(part="text_encoder", given={"num_attention_heads": -3})
 @given(

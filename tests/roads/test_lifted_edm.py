@@ -42,7 +42,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Draw:
 
     def drawn(model: str, *texts: str, **options: Any) -> list[np.ndarray]:
         usual: dict[str, Any] = {
-            "negative_prompt": BOWL, "prompt_strength": 4.0, "steps": 4, "width": 64,
+            "negative_prompt": BOWL, "prompt_strength": 4.0, "steps": 3, "width": 64,
             "height": 64, "sampler_type": "k_euler", "upscale": False,
         }  # fmt: skip
         prompts = [
@@ -98,6 +98,6 @@ def test_every_way(drawn: Draw, kind: str, way: str) -> None:
 
 @pytest.mark.parametrize("name", ["k_euler", "k_dpmpp_2m"])
 def test_several_together_under_more_noise(drawn: Draw, name: str) -> None:
-    texts, options = (FOX, "a wooden cabin"), {"sampler_type": name, "steps": 8}
+    texts, options = (FOX, "a wooden cabin"), {"sampler_type": name, "steps": 4}
     wanted = drawn("storybook under more noise", *texts, **options)
     assert_alike(drawn("playground", *texts, **options), wanted)

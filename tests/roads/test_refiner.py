@@ -6,7 +6,7 @@ On the same random weights, from a folder and from a single file, alone and toge
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,7 @@ WALKS: dict[str, tuple[dict[str, Any], Any]] = {
 """The same walk, ours and diffusers'."""
 
 
+@cache  # whatever layout ours is read from
 @torch.inference_mode()
 def by_both(
     base: Any, refiner: Any, walk: str, text: str, seed: int, share: float

@@ -19,7 +19,7 @@ def register_profiles() -> None:
     """Make the profiles known, and take the one that the environment names."""
     always = settings(deadline=None, suppress_health_check=SUPPRESSED)
     settings.register_profile(
-        "daily", always, max_examples=30, derandomize=True, database=None
+        "daily", always, max_examples=15, derandomize=True, database=None
     )
     settings.register_profile("nightly", always, max_examples=1200, print_blob=True)
     profile = os.environ.get(PROFILE, "daily")
