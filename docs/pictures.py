@@ -22,6 +22,7 @@ PAGES = (
     ROOT / "docs" / "features.md",
     ROOT / "docs" / "adapters.md",
     ROOT / "docs" / "controls.md",
+    ROOT / "docs" / "storybook.md",
 )
 ILLUSTRATED = re.compile(
     r"```bash\n(?P<code>(?:(?!```).)*)```\n+!\[.*?\]\((?P<picture>[^)]+)\)", re.S

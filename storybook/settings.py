@@ -376,18 +376,18 @@ FLOW = ZImageConfig(
 FLOW_SHIFT = 3.0
 """As Z-Image's, of the levels that are drawn at."""
 TRAIN_FLOW_AUTOENCODER = schedule(
-    steps=6_000, batch=16, rate=9e-4, warm_up=100, ema=0.99, gpu=(4_000, 96), muon=True
+    steps=6_000, batch=16, rate=9e-4, warm_up=100, ema=0.99, gpu=(1_700, 96), muon=True
 )
 TRAIN_FLOW = schedule(
     steps=40_000, batch=16, rate=1.2e-3, warm_up=300, ema=0.9995,
-    gpu=(14_000, 768), muon=True,
+    gpu=(2_600, 2_048), muon=True,
 )  # fmt: skip
 FLOW_TWINS = max(1, TRAIN_FLOW.batch // 6)
 """Pairs that are told apart beside a batch."""
 FLOW_LEVELS = (0.4, 1.2)
 """Mean and deviation of the logit of the levels of noise that are learnt at."""
 TRAIN_FLOW_STEPS = schedule(
-    steps=3_000, batch=16, rate=5e-4, warm_up=50, ema=0.995, gpu=(1_500, 512), muon=True
+    steps=3_000, batch=16, rate=5e-4, warm_up=50, ema=0.995, gpu=(380, 1_024), muon=True
 )
 FLOW_STEPS = 8
 """Steps that it draws in when it has learnt to take few."""

@@ -33,6 +33,12 @@ DATA = {
     "storybook/tokenizer": "merges.txt tokenizer_config.json vocab.json",
     "storybook/unet": "config.json diffusion_pytorch_model.safetensors",
     "storybook/vae": "config.json diffusion_pytorch_model.safetensors",
+    "storybook_flow": "look.json model_index.json origin.json words.json",
+    "storybook_flow/scheduler": "scheduler_config.json",
+    "storybook_flow/text_encoder": "config.json model.safetensors",
+    "storybook_flow/tokenizer": "tokenizer.json tokenizer_config.json",
+    "storybook_flow/transformer": "config.json diffusion_pytorch_model.safetensors",
+    "storybook_flow/vae": "config.json diffusion_pytorch_model.safetensors",
     "storybook_blip": "config.json generation_config.json model.safetensors origin.json"
     " preprocessor_config.json tokenizer_config.json vocab.txt",
     "storybook_clip": "config.json merges.txt model.safetensors origin.json"
