@@ -107,4 +107,4 @@ def test_it_says_where_it_comes_from() -> None:
     folder = Path(BundledFolder("storybook_flow").path)
     told = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
     stages = [each["stage"] for each in told["stages"]]
-    assert stages == ["flow_autoencoder", "flow", "flow_steps"]
+    assert stages == ["flow-autoencoder", "flow", "flow-steps"]

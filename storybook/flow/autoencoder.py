@@ -30,7 +30,7 @@ from storybook.training.loop import (
 )
 from storybook.training.workers import Team
 
-NAME = "flow_autoencoder"
+NAME = "flow-autoencoder"
 SPREAD = settings.STATE / "flow_spread.json"
 
 

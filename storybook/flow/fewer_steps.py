@@ -27,7 +27,7 @@ from storybook.training.loop import (
 from storybook.training.precision import mixed
 from storybook.training.workers import Team
 
-NAME = "flow_steps"
+NAME = "flow-steps"
 SMALL_STEPS = 3
 """Steps that the flow takes where the copy takes one."""
 

@@ -54,7 +54,7 @@ def report() -> None:
             for name, pictures in tried.items()
         },
     }
-    if checkpoint_path("flow_autoencoder").exists():
+    if checkpoint_path("flow-autoencoder").exists():
         fresh = fresh_pictures()
         rebuilt = reconstruct(load_autoencoder(), fresh, pick_device())
         figures["autoencoder_psnr_db"] = round(psnr(fresh, rebuilt), 2)

@@ -43,7 +43,7 @@ def history_of(commit: str, file: str) -> bytes | None:
 
 
 def test_every_bundled_model_says_where_it_comes_from() -> None:
-    assert len(FOLDERS) == 10
+    assert len(FOLDERS) == 11
     assert [folder for folder in FOLDERS if not (DATA / folder / FILE).exists()] == []
 
 

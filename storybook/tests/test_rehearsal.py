@@ -52,7 +52,7 @@ def test_a_model_made_from_nothing_draws(tmp_path: Path) -> None:
     *_, again = ran.stdout.split("storybook: ")
     assert again == "unet\n", "what is finished is not trained again"
     home = tmp_path / "rehearsal"
-    for name in ("autoencoder", "text", "unet", "flow_autoencoder", "flow"):
+    for name in ("autoencoder", "text", "unet", "flow-autoencoder", "flow"):
         last = (home / f"{name}.log").read_text().splitlines()[-1]
         assert json.loads(last)["step"] == 2
     made = home / "data" / "storybook"

@@ -92,7 +92,8 @@ def test_other_names_are_refused_with_what_there_is(name: str) -> None:
     assert str(refused.value) == (
         f"There is no model '{name}'; give one of sd15, sd15-inpainting, sd14, "
         "instruct-pix2pix, sdxl-instruct-pix2pix, "
-        "storybook, sd21, sd2-depth, sd-turbo, sdxl, sdxl-inpainting, sdxl-refiner, "
+        "storybook, storybook-flow, "
+        "sd21, sd2-depth, sd-turbo, sdxl, sdxl-inpainting, sdxl-refiner, "
         "sdxl-turbo, "
         "sdxl-lightning-2step, sdxl-lightning-4step, sdxl-lightning-8step, lcm-sdxl, "
         "lcm-dreamshaper, ssd-1b, lcm-ssd-1b, vega, "
