@@ -201,10 +201,10 @@ def choose_device(name: str | None = None) -> torch.device:
     """
     if name is None:
         return torch.device(next(row.name for row in DEVICES.values() if row.count()))
-    kind, _, index = in_words(name).partition(":")
+    kind, colon, index = in_words(name).partition(":")
     row = DEVICES.get(kind)
     there = row.count() if row else 0
-    if row and index and not (row.numbered and re.fullmatch("[0-9]{1,9}", index)):
+    if row and colon and not (row.numbered and re.fullmatch("[0-9]{1,9}", index)):
         there = 0
     if not there or int(index or 0) >= there:
         usable = ", ".join(row.name for row in DEVICES.values() if row.count())

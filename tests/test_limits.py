@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "hypernetworks": (),
     "merge_loras": False,
     "loras": (),
+    "text_encoders": (),
     "embeddings": (),
     "guidance_rescale": 0.0,
     "perpendicular_negative": 0.0,

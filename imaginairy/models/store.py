@@ -57,6 +57,7 @@ from imaginairy.sources.roles import (
     role_named,
 )
 from imaginairy.sources.rows import LocalPath, ModelRow
+from imaginairy.text_encoder import text_encoders as given_texts
 
 if TYPE_CHECKING:
     from imaginairy.models.captioning import Captioner
@@ -165,8 +166,8 @@ class ModelStore:
 
     def _given(self, name: str | None, text_encoders: Sequence[str]) -> ModelRow:
         """Return the model meant by a name, with the text encoders that it is given."""
-        row = self.locate(name)
-        texts = [self.locate(each, role=TEXT_ENCODER) for each in text_encoders]
+        row, names = self.locate(name), given_texts("text_encoders", text_encoders)
+        texts = [self.locate(each, role=TEXT_ENCODER) for each in names]
         return replace(row, texts=tuple(texts)) if texts else row
 
     def get(
