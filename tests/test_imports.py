@@ -37,6 +37,7 @@ MAY_IMPORT = {
         "models",
         "adapters",
         "lora",
+        "text_encoder",
         "conditioning",
         "networks",
         "samplers",
