@@ -8,7 +8,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
@@ -16,6 +16,7 @@ from imaginairy.conversion.convert import convert
 from imaginairy.conversion.extract import Wanted, extract
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.family import DENOISER
+from imaginairy.lora import parse_lora
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.weights.weightfile import open_weights
 from tests.published.test_zimage import its_authors as zimages_authors
@@ -131,9 +132,27 @@ def test_a_transformer_alone_has_the_names_of_its_authors_and_is_packed(
     )
 
 
+@pytest.mark.parametrize("model", ["Flux.1"], indirect=True)
+def test_a_lora_is_merged_into_what_others_lay_together(
+    model: Model, tmp_path: Path
+) -> None:
+    chance, width = torch.Generator().manual_seed(3), 64
+    down, up = (torch.randn(s, generator=chance) for s in ((4, width), (width, 4)))
+    layer = "transformer.transformer_blocks.0.attn.to_k.lora_{}.weight"
+    lora = tmp_path / "lora.safetensors"
+    save_file({layer.format("A"): down, layer.format("B"): up}, lora)
+    merged = [parse_lora(f"{lora}=0.5")]
+    out = written(model.folder, tmp_path / "x.safetensors", alone=True, loras=merged)
+    fused = "double_blocks.0.img_attn.qkv.weight"
+    tensors, before = load_file(out), model.named[fused]
+    wanted = torch.cat([0 * up @ down, 0.5 * up @ down, 0 * up @ down])
+    torch.testing.assert_close(tensors[fused] - before, wanted, atol=1e-5, rtol=1e-5)
+    others = {*tensors} - {fused}
+    assert all(tensors[name].equal(model.named[name]) for name in others)
+
+
+@pytest.mark.parametrize("model", ["Z-Image"], indirect=True)
 def test_what_nobody_writes_is_refused(model: Model, tmp_path: Path) -> None:
-    if model.design != "lumina2":
-        return  # one is enough
     home, lone = str(model.folder), str(tmp_path / "alone.safetensors")
     convert(home, lone, alone=True)
     for out, options, sentence in (
