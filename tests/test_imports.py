@@ -57,6 +57,7 @@ MAY_IMPORT = {
         "settings",
         "sizes",
         "sources",
+        "text_encoder",
         "tokenizer",
         "weights",
     },
