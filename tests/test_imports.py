@@ -57,7 +57,6 @@ MAY_IMPORT = {
         "settings",
         "sizes",
         "sources",
-        "text_encoder",
         "tokenizer",
         "weights",
     },

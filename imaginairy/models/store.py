@@ -188,6 +188,7 @@ class ModelStore:
             text_encoders: those to give it in place of its own, or as it lacks them.
 
         Raises:
+            BadOptionError: these are no names.
             UnknownModelError: nothing goes by one of the names.
             CheckpointError: the model has no autoencoder and is given none or a decoder
                 alone, or that is not for it, or a file is broken.
