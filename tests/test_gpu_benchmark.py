@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks import flows as flows_on_cpu
 from benchmarks.gpu import flows, networks
 from benchmarks.gpu.__main__ import main, measured
 from benchmarks.gpu.networks import operations
@@ -64,6 +65,19 @@ def test_their_flow_transformers_are_measured(size: str) -> None:
 def test_theirs_are_measured(way: str, size: str) -> None:
     (row,) = rows_of(Cell(size, "diffusers", way), TINY[size], torch.device("cpu"), 0)
     assert row["ms"] > 0
+
+
+@pytest.mark.parametrize("size", flows.TINY)
+def test_it_is_said_where_a_processor_s_time_goes(
+    size: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--tiny", "--steps", "1", "--packed", "Q4_K", "--models", size]
+    flows_on_cpu.main([*asked, "--one"])
+    row = json.loads(capsys.readouterr().out)
+    parts = [row[part] for part in ("unpacking", "products", "attention")]
+    assert min(parts) > 0 and sum(parts) < row["step"] and row["peak"] > 1e8
+    text = flows_on_cpu.line(size, "Q4_K", row | {"step": 10.0, "unpacking": 2.5})
+    assert text.startswith(f"| {size} | Q4_K | {row['dtype']} | 10.0 s | 25% |")
 
 
 def test_torch_alone_is_measured() -> None:
