@@ -1,8 +1,8 @@
 """From a model's row to the model: fetched where needed, read, assembled."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import ModelRow
 from imaginairy.weights.ahead import read_ahead
-from imaginairy.weights.assemble import FLOATS, HALVES, PICTURES
+from imaginairy.weights.assemble import FLOATS, HALVES, PICTURES, Part
 
 MUCH = 0.25
 """The share of the free memory that copies of weights may take."""
@@ -158,10 +158,27 @@ def needs(
     for roles in ([row.role for row in family.texts], *([role] for role in works)):
         types = (computed_in(family.part(role), device, dtype) for role in roles)
         number = max(each.itemsize for each in types)
-        networks = [parts[role].unfilled() for role in roles]
-        numbers = works.get(roles[0], 0)
-        found.append(needs_of(networks, number, number * numbers, ahead=ahead))
+        networks = [(parts[role], parts[role].unfilled()) for role in roles]
+        sized = [(network, sizes(part, network, number)) for part, network in networks]
+        taken = number * works.get(roles[0], 0)
+        taken += max(part.unpacks(network, number) for part, network in networks)
+        found.append(needs_of(sized, taken, ahead=ahead))
     return found
+
+
+def sizes(part: Part, network: nn.Module, number: int) -> Callable[[nn.Module], int]:
+    """Return what tells how many bytes weights of modules take, packed ones so.
+
+    Args:
+        network: that of the part, whose weights need not have values.
+        number: bytes of each number that is not packed.
+    """
+    packed = part.stays_packed(network)
+    each = {
+        weight: weight.numel() * packed.get(name, number)
+        for name, weight in network.named_parameters()
+    }
+    return lambda module: ceil(sum(each[weight] for weight in module.parameters()))
 
 
 def _networks(

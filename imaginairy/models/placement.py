@@ -41,21 +41,23 @@ class Needs:
     """Beside the weights, for a usual picture."""
 
 
-def needs_of(
-    networks: Iterable[nn.Module], number: int, works: int, *, ahead: bool
-) -> Needs:
-    """Return what networks take, whose weights need not have values.
+Sized = tuple[nn.Module, Callable[[nn.Module], int]]
+"""A network, whose weights need not have values, and what tells how many bytes those of
+each of its modules take."""
+
+
+def needs_of(networks: Iterable[Sized], works: int, *, ahead: bool) -> Needs:
+    """Return what networks take.
 
     Args:
-        number: bytes that each number of their weights takes.
         works: bytes that they take beside the weights.
         ahead: whether a block comes while the one before it computes.
     """
     weights = least = 0
-    for network in networks:
-        weights += _count(network)
-        least += _in_blocks(network, _count, ahead=ahead)
-    return Needs(number * weights, number * least, works)
+    for network, size in networks:
+        weights += size(network)
+        least += _in_blocks(network, size, ahead=ahead)
+    return Needs(weights, least, works)
 
 
 def _in_blocks(
@@ -66,10 +68,6 @@ def _in_blocks(
     whole = size(network)
     held = (1 + ahead) * max(blocks, default=0)
     return min(whole, whole - sum(blocks) + held)
-
-
-def _count(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())
 
 
 def _bytes(module: nn.Module) -> int:

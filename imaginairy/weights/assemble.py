@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from imaginairy.errors import CheckpointError
 from imaginairy.log import shortened
 from imaginairy.settings import Settings
+from imaginairy.weights.joined import bytes_of
 from imaginairy.weights.leftovers import IGNORED, LEFT_ASIDE, some, unexpected
 from imaginairy.weights.packed import Packed, plain
 from imaginairy.weights.stored import Names, Shape, Stored, stored_as
@@ -32,6 +33,10 @@ FEW = 32
 
 MAPPED = 2**28
 """Bytes of a file that are kept in memory beside their copies while these are made."""
+
+
+UNPACKING = 6
+"""Bytes of a number that are held beside it while it is unpacked, at most."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,32 @@ class Part:
         _refuse_misfits(self, unfilled, places)
         for place in places.values():
             _refuse_whole_numbers(self, place, self.tensors.types[place.name])
+
+    def stays_packed(self, network: nn.Module) -> dict[str, float]:
+        """Return the bytes of a number of each weight that stays packed, by name.
+
+        Args:
+            network: its own, whose weights need not have values.
+        """
+        found = {}
+        for name, _ in network.named_parameters():
+            place = stored_as(name, self.names)
+            kind = self.tensors.packed.get(place.name)
+            layer = network.get_submodule(name.rpartition(".")[0])
+            if kind is not None and not place.turned and _casts(layer, name):
+                found[name] = bytes_of(kind)
+        return found
+
+    def unpacks(self, network: nn.Module, number: int) -> int:
+        """Return how many bytes are held while the largest such weight is unpacked.
+
+        Args:
+            number: bytes of a number that is unpacked.
+        """
+        packed = self.stays_packed(network)
+        weights = (network.get_parameter(name) for name in packed)
+        most = max((weight.numel() for weight in weights), default=0)
+        return most * (number + UNPACKING)
 
     def unfilled(self) -> nn.Module:
         """Build the network on the meta device, where it takes no memory.

@@ -19,6 +19,7 @@ from torch import Tensor
 from imaginairy.eight_bits import EIGHT_BITS, longer
 from imaginairy.errors import CheckpointError
 from imaginairy.settings import ListOf, Number, OneOf, Schema, Whole, read
+from imaginairy.weights.blocks import BLOCKS
 from imaginairy.weights.packed import Groups, Packed, Packing, meant
 from imaginairy.weights.stored import Shape
 from imaginairy.weights.tensors import Tensors
@@ -132,6 +133,18 @@ def multiplied(weight: Tensor, scale: Tensor, shape: Shape) -> Packed:
 def _times(weight: Tensor, scale: Tensor) -> Groups:
     numbers, least = longer(weight)
     return numbers[:, None], scale * least, None
+
+
+def bytes_of(kind: str) -> float:
+    """Return how many bytes a number takes that is packed in a way, about.
+
+    Args:
+        kind: as `Tensors.packed` has it.
+    """
+    if kind in BLOCKS:
+        size, packing = BLOCKS[kind]
+        return size / packing.numbers
+    return 4.5 / 8 if kind in FOUR_BITS else 1.0
 
 
 class _Joined(Tensors):

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
 from imaginairy.conditioning import Conditioning
+from imaginairy.conversion.convert import convert
+from imaginairy.conversion.destination import PACKED, Pack
 from imaginairy.device import computes_in, free_bytes
 from imaginairy.errors import BadOptionError
 from imaginairy.models.loading import needs, opened
 from imaginairy.models.placement import Mapped, Needs, Placed, chosen
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
+from imaginairy.weights.packed import Packed
 from tests.support.pictures import assert_same
 from tests.support.tiny import tiny_pipeline
 from tests.support.vaes import as_folder
@@ -110,6 +113,25 @@ def test_what_networks_need_is_reckoned_from_their_sizes(folder: Path) -> None:
     half = needs(checkpoint, CPU, torch.bfloat16)
     assert [2 * each.weights for each in half] == [each.weights for each in found]
     assert [2 * each.works for each in half] == [each.works for each in found]
+
+
+@pytest.mark.parametrize("pack", ["fp8", "q8_0"])
+def test_packed_weights_are_reckoned_packed(
+    pack: Pack, folder: Path, tmp_path: Path
+) -> None:
+    """What is held of them, and for a moment what the largest unpacks to."""
+    out = tmp_path / ("packed" + PACKED[pack])
+    convert(str(folder), str(out), pack=pack)
+    name = f"{out}+{folder}" if pack == "q8_0" else str(out)
+    store = ModelStore("cpu", "full")
+    network = store.get(name).diffusion.network
+    held = sum(weight.nbytes for weight in network.parameters())
+    plain = needs(opened(locate(DRAWS, str(folder))), CPU, torch.float32)[1]
+    found = needs(opened(locate(DRAWS, name)), CPU, torch.float32)[1]
+    assert 0.95 * held <= found.weights <= 1.05 * held < plain.weights
+    assert found.least < plain.least
+    largest = max(w.numel() for w in network.parameters() if isinstance(w, Packed))
+    assert found.works - plain.works == 10 * largest
 
 
 @pytest.mark.parametrize(
