@@ -140,7 +140,7 @@ def draw(store: "ModelStore") -> Callable[..., "ImagineResult"]:
     from imaginairy import ImaginePrompt, imagine
 
     def draw(prompt: "PromptText", **options: Any) -> "ImagineResult":
-        usual = {"seed": 1, "steps": 8, "model": "storybook", "upscale": False}
+        usual = {"seed": 1, "steps": 5, "model": "storybook", "upscale": False}
         options = usual | options
         return next(imagine(ImaginePrompt(prompt, **options), store=store))
 

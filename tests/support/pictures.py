@@ -1,7 +1,13 @@
 """Ways to look at pictures in tests."""
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from imaginairy import ModelStore
 
 COLOURS = {
     "red": (226, 52, 46),
@@ -79,11 +85,21 @@ def brightness(image: Image.Image, box: tuple[int, ...] | None = None) -> float:
     return float(pixels(image.crop(box) if box else image).mean())
 
 
+@cache
+def _comparing() -> "ModelStore":
+    """Keep what tells how well phrases fit loaded, as most pages ask it often."""
+    from imaginairy import ModelStore
+
+    return ModelStore("cpu")
+
+
 def likeliest(image: Image.Image, *phrases: str) -> str:
     """Return which of some phrases fits a picture of the bundled model best."""
     from imaginairy import find_img_text_similarity
 
-    found = find_img_text_similarity(image, phrases, model="storybook-clip")
+    found = find_img_text_similarity(
+        image, phrases, model="storybook-clip", store=_comparing()
+    )
     return max(found, key=lambda each: each[1])[0]
 
 
