@@ -9,6 +9,7 @@ import torch
 from diffusers import ZImagePipeline
 
 from imaginairy import ImaginePrompt, ImagineResult, ModelStore, imagine
+from imaginairy.errors import BadOptionError
 from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import BundledFolder
@@ -101,6 +102,13 @@ def test_diffusers_draws_the_same_with_it(store: ModelStore) -> None:
     [own] = latents.values()
     assert torch.allclose(own.squeeze(), wanted, atol=1e-4)
     assert ours.img.getbbox() is not None
+
+
+def test_the_decoder_of_another_bundled_model_is_none_of_its_own(
+    store: ModelStore,
+) -> None:
+    with pytest.raises(BadOptionError, match=f"tiny VAE is known for .*{MODEL}"):
+        drawn(store, prompt("books", fast_decode=True))
 
 
 def test_it_says_where_it_comes_from() -> None:

@@ -33,7 +33,7 @@ def tiny_vae_of(loaded: LoadedModel) -> ModelRow | None:
     if loaded.vae and isinstance(model.decoder, TinyAutoencoder):
         return loaded.vae
     if spec.defaults.companions == "bundled":
-        return BUNDLED_TINY
+        return BUNDLED_TINY if _is_kin(BUNDLED_TINY, model.family) else None
     row = usual_tiny_vae(model.family)
     if row is None:
         return None
