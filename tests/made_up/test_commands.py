@@ -61,6 +61,7 @@ WORDS: dict[str, st.SearchStrategy[str]] = {
     "ray": st.sampled_from(["nowhere:0", "127.0.0.1:1", "no where", ":0", ""]),
     "replicas": st.sampled_from(["1", "2", "1-4", "4-1", "0", "", "x", "9" * 5000]),
     "workers": st.sampled_from(["1", "auto", "0", "-1", "", "x", "1.5", "9" * 5000]),
+    "instructions": TEXTS,
     "out": st.sampled_from(PLACES),
     "outdir": st.sampled_from(PLACES),
     "output": st.sampled_from(
