@@ -336,6 +336,24 @@ def generated(made: Made) -> None:
     assert share(image, "blue", (0, 0, 12, 12)) > 0.9
 
 
+def by_a_flow(made: Made) -> None:
+    asked = (
+        "a red circle on a blue background",
+        "a bowl of oranges",
+        "a woman with long red hair",
+        "a black dog on grass",
+        "the sea with a boat, by day",
+        "books",
+    )
+    circle, oranges, _, dog, sea, _ = (
+        each.image for each in made.drawn(*asked, seed=1, steps=8, prompt_strength=1.0)
+    )
+    assert share(circle, "red", (192, 192, 320, 320)) > 0.9
+    assert share(circle, "blue", (0, 0, 48, 48)) > 0.9
+    assert share(oranges, "orange") > 0.1 and share(dog, "green") > 0.1
+    assert share(sea, "blue") > 0.3
+
+
 CHECKS: dict[str, list[Check]] = {
     "index.md": [the_first, again, in_python],
     "commands.md": [
@@ -356,7 +374,14 @@ CHECKS: dict[str, list[Check]] = {
     "api.md": [kept_loaded],
     "add-a-model.md": [by_its_path, asked_first],
     "add-a-sampler.md": [a_function, tried_out],
-    "storybook.md": [a_scene, there_and_back, words, noised, generated],
+    "storybook.md": [
+        a_scene,
+        there_and_back,
+        words,
+        noised,
+        generated,
+        by_a_flow,
+    ],
 }
 """What must be so behind each block of a page, in their order."""
 
