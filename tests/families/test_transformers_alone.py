@@ -29,4 +29,7 @@ def test_a_transformer_alone_says_what_is_to_lie_beside_it(
     write_hollow(file, {start + name: s for name, s in LAYOUTS[layout].items()})
     message = refusal(file)
     assert message.startswith(f"'{file}' holds the transformer of {ALONE[layout]} and")
-    assert message.endswith("put files that hold these into the folder where it lies.")
+    assert message.endswith(
+        "give files that hold these, as --text-encoder and --vae, or put them into the "
+        "folder where it lies."
+    )
