@@ -5,6 +5,7 @@ import logging
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,6 +14,8 @@ from zlib import crc32
 from tests.support import surroundings
 
 if TYPE_CHECKING:
+    import torch
+
     from imaginairy import ImagineResult, ModelStore
     from imaginairy.weighted_prompt import PromptText
 
@@ -60,20 +63,24 @@ def pytest_terminal_summary(
         terminalreporter.write_line(f"This order again: --randomly-seed={seed}")
 
 
+@cache
+def chance() -> "torch.Generator":
+    """Return torch's own chance; some tests hide torch, which comes only once."""
+    import torch
+
+    return torch.default_generator
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
     """Let chance in a fixture be the same, whichever test asks for it first."""
-    import torch
-
-    torch.default_generator.manual_seed(crc32(fixturedef.argname.encode()))
+    chance().manual_seed(crc32(fixturedef.argname.encode()))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Let chance in a test be the same, whichever came before."""
-    import torch
-
-    torch.default_generator.manual_seed(crc32(item.nodeid.encode()))
+    chance().manual_seed(crc32(item.nodeid.encode()))
 
 
 @pytest.fixture(autouse=True)

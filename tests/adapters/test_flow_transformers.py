@@ -301,7 +301,7 @@ def test_gains_of_norms_are_changed(made: Made) -> None:
 
 FLUX_2_NAMES, FLUX_1_NAMES = flux.NAMINGS[:2]
 NAMES = {"Flux.2": "FLUX_2_NAMES", "Flux.1 dev": "FLUX_1_NAMES"}
-SAYS = WrittenModel({}, "", "", {}, "")
+SAYS = WrittenModel({}, "", "", {}, trained_as="flux")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -24,6 +24,7 @@ def test_collecting_goes_on_where_torch_cannot_be_imported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(sys.modules, "torch")
+    gc.unfreeze()
     with pytest.raises(ImportError), uncollected():
         raise ImportError
     assert gc.isenabled() and gc.get_freeze_count() == 0
