@@ -23,8 +23,8 @@ def another_vae_turns_the_same_latents_into_another_picture(
 def another_text_encoder_says_something_else_of_the_same_text(
     before: Seen, after: Seen
 ) -> None:
-    start, other = (seen.steps[0].latents for seen in (before, after))
-    assert torch.equal(start, other)
+    first, other = (seen.steps[0].latents for seen in (before, after))
+    assert 0 < (first - other).abs().mean() < first.abs().mean() / 2  # the same noise
     assert distance(before.image, after.image) > 0
     assert not before.result.text_hashes and len(after.result.text_hashes) == 1
 
