@@ -64,6 +64,16 @@ XL = DrawingDefaults(
 FEW_STEPS = DrawingDefaults(**TURBO, reach=SD_REACH)
 """Of models that were distilled to draw in one to four steps, without guidance."""
 
+STORYBOOK = DrawingDefaults(
+    width=128,
+    height=128,
+    steps=25,
+    prompt_strength=3.5,
+    sampler="ddim",
+    companions="bundled",
+    upscales=True,
+    reach=1.0,
+)
 DRAWING_ROWS: tuple[ModelRow, ...] = (
     ModelRow(
         role=DRAWS,
@@ -140,16 +150,7 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
         summary="a small model of a drawn world, bundled with the package",
         weights=BundledFolder("storybook"),
         licence="MIT",
-        defaults=DrawingDefaults(
-            width=128,
-            height=128,
-            steps=25,
-            prompt_strength=3.5,
-            sampler="ddim",
-            companions="bundled",
-            upscales=True,
-            reach=1.0,
-        ),
+        defaults=STORYBOOK,
     ),
     ModelRow(
         role=DRAWS,
@@ -159,16 +160,7 @@ DRAWING_ROWS: tuple[ModelRow, ...] = (
         summary="a small flow transformer of that world, of Z-Image's kind, bundled",
         weights=BundledFolder("storybook_flow"),
         licence="MIT",
-        defaults=DrawingDefaults(
-            width=128,
-            height=128,
-            steps=8,
-            prompt_strength=1.0,
-            sampler="k_euler",
-            companions="bundled",
-            upscales=True,
-            reach=1.0,
-        ),
+        defaults=replace(STORYBOOK, steps=8, prompt_strength=1.0, sampler="k_euler"),
     ),
     ModelRow(
         role=DRAWS,

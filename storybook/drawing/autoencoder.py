@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from imaginairy.networks.autoencoder import Autoencoder, sample_latents
+from imaginairy.networks.config import AutoencoderConfig
 from imaginairy.networks.layers import ResidualBlock
 from storybook import settings
+from storybook.settings import Schedule
 from storybook.training.cache import (
     chances_of,
     fresh_pictures,
@@ -38,25 +40,33 @@ NAME = "autoencoder"
 
 def train() -> None:
     """Train to the end of the schedule in `settings`."""
-    train_together(NAME, settings.TRAIN_AUTOENCODER, _train)
+    plan = settings.TRAIN_AUTOENCODER
+    train_together(NAME, plan, partial(learn, NAME, settings.AUTOENCODER, plan))
 
 
-def _train(team: Team) -> None:
+def learn(
+    name: str,
+    config: AutoencoderConfig,
+    plan: Schedule,
+    team: Team,
+    *,
+    kl_weight: float = settings.KL_WEIGHT,
+) -> None:
+    """Train an autoencoder of some size, by name."""
     device = pick_device()
     torch.manual_seed(settings.SEED)
-    model = Autoencoder(settings.AUTOENCODER)
+    model = Autoencoder(config)
     start_evenly(model)
     model.to(device, memory_format=torch.channels_last)
     fresh = fresh_pictures()
-    plan = settings.TRAIN_AUTOENCODER
-    trainer = Trainer(NAME, model, plan, team)
+    trainer = Trainer(name, model, plan, team)
 
     def loss_of(crops: np.ndarray, noise: Generator) -> tuple[Tensor, Figures]:
-        return reconstruction_loss(model, to_tensor(crops, device), noise)
+        return reconstruction_loss(model, to_tensor(crops, device), noise, kl_weight)
 
     def preview(_step: int) -> Figures:
         drawn = reconstruct(model, fresh, device)
-        save_sheet(fresh[:24], drawn[:24])
+        save_sheet(fresh[:24], drawn[:24], name)
         return {"psnr": psnr(fresh, drawn)}
 
     trainer.run(Crops(plan.batch, team.rank), loss_of, preview)
@@ -116,7 +126,7 @@ def reconstruction_loss(
     model: Autoencoder,
     crops: Tensor,
     generator: Generator,
-    kl_weight: float = settings.KL_WEIGHT,
+    kl_weight: float,
 ) -> tuple[Tensor, Figures]:
     """Compare pixels and their differences, and keep the latents near a Gaussian."""
     with mixed(crops.device):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from imaginairy.families.family import AUTOENCODER, DENOISER, function
+from imaginairy.families.family import AUTOENCODER, DENOISER, Family, function
 from imaginairy.families.sd1 import SD1
 from imaginairy.networks.autoencoder import Autoencoder
 from imaginairy.sources.layouts import CONFIG
@@ -42,11 +44,16 @@ def export() -> None:
     autoencoder = load_finished()
     fold_spread(autoencoder, *load_spread())
     latents = SIZE // settings.AUTOENCODER.downsampling
-    write_part(DENOISER, painter.unet, settings.UNET, sample_size=latents)
-    write_part(AUTOENCODER, autoencoder, settings.AUTOENCODER, sample_size=SIZE)
+    write_part(
+        SD1, settings.DATA, DENOISER, painter.unet, settings.UNET, sample_size=latents
+    )
+    write_part(
+        SD1, settings.DATA, AUTOENCODER, autoencoder, settings.AUTOENCODER,
+        sample_size=SIZE,
+    )  # fmt: skip
     last = settings.TEXT.vocab_size - 1
     text = replace(settings.TEXT, end_token=last)
-    write_part("text", painter.reader.text, text, pad_token_id=last)
+    write_part(SD1, settings.DATA, "text", painter.reader.text, text, pad_token_id=last)
     write_tokenizer()
     write_configs()
     write_origin(settings.DATA, "export", TRAINED)
@@ -68,16 +75,29 @@ def fold_spread(autoencoder: Autoencoder, mean: Tensor, deviation: Tensor) -> No
         outward.weight *= unit[None, :, None, None]
 
 
-def write_part(role: str, network: nn.Module, config: Any, **also: int) -> None:
+def write_part(
+    family: Family,
+    root: Path,
+    role: str,
+    network: nn.Module,
+    config: Any,
+    *,
+    beside: Mapping[str, Tensor] | None = None,
+    **also: int | None,
+) -> None:
     """Write one network's tensors under their published names, and its settings.
 
     Args:
+        root: the folder of the model.
+        beside: tensors that its files have and the network has not, by their modules.
         also: what else the settings say.
     """
-    row = SD1.part(role)
+    row = family.part(role)
+    assert row.written is not None
     names = function(row.written.folder).names(config)
-    halves = {name: tensor.half() for name, tensor in network.state_dict().items()}
-    path = settings.DATA / row.folder / row.written.weights
+    tensors = {**network.state_dict(), **(beside or {})}
+    halves = {name: tensor.half() for name, tensor in tensors.items()}
+    path = root / row.folder / row.written.weights
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(as_stored(halves, names), path, metadata={"format": "pt"})
     path.chmod(0o644)  # the library leaves it to its owner

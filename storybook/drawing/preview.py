@@ -70,12 +70,16 @@ def draw_preview(unet: UNet, text: ClipText) -> None:
     latents = sample(unet, text, PROMPTS, settings.SEED)
     mean, deviation = (each[:, None, None] for each in load_spread())
     latents = latents.cpu() * deviation + mean
-    pixels = to_pixels(load_finished().decode(latents))
+    save_rows(to_pixels(load_finished().decode(latents)), "unet")
+
+
+def save_rows(pixels: np.ndarray, name: str) -> None:
+    """Save pictures (count, height, width, 3), `COLUMNS` a row."""
     rows = [
         np.concatenate(list(pixels[i : i + COLUMNS]), axis=1)
         for i in range(0, len(pixels), COLUMNS)
     ]
-    Image.fromarray(np.concatenate(rows)).save(settings.STATE / "unet.png")
+    Image.fromarray(np.concatenate(rows)).save(settings.STATE / f"{name}.png")
 
 
 def sample(unet: UNet, text: ClipText, prompts: tuple[str, ...], seed: int) -> Tensor:

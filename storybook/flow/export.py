@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
 
-from imaginairy.networks.qwen3_text import Qwen3Text
-from imaginairy.published import autoencoder as published_autoencoder
-from imaginairy.published import configs, qwen3, zimage
-from imaginairy.published.naming import Naming
-from imaginairy.sources.layouts import CONFIG, WORDS
-from imaginairy.weights.assemble import Part
-from imaginairy.weights.stored import as_stored
-from imaginairy.weights.weightfile import open_weights
+from imaginairy.families.family import AUTOENCODER, DENOISER
+from imaginairy.families.zimage import ZIMAGE
+from imaginairy.sources.layouts import WORDS
 from storybook import settings
+from storybook.drawing.export import write_part
 from storybook.flow import autoencoder, fewer_steps, train, vocabulary
 from storybook.training.loop import checkpoint_path
 from storybook.training.origin import write_origin
@@ -31,88 +24,33 @@ TRAINED = {
     fewer_steps.NAME: settings.TRAIN_FLOW_STEPS,
 }
 """The stages whose weights are written."""
-DIFFUSERS = "diffusion_pytorch_model.safetensors"
 LOOK = "look.json"
 
 
 def export() -> None:
     """Write everything that drawing needs to `settings.FLOW_DATA`."""
     stage = fewer_steps if checkpoint_path(fewer_steps.NAME).exists() else train
-    painter = train.load_painter(stage.NAME)
-    root = settings.FLOW_DATA
-    write_tensors(
-        root / "transformer" / DIFFUSERS,
-        zimage.NAMINGS[0],
-        settings.FLOW,
-        painter.painter.state_dict(),
+    painter, root = train.load_painter(stage.NAME), settings.FLOW_DATA
+    latents = SIZE // settings.FLOW_AUTOENCODER.downsampling
+    write_part(
+        ZIMAGE, root, DENOISER, painter.painter, settings.FLOW, sample_size=latents
     )
-    write_json(root / "transformer" / CONFIG, transformer_settings())
-    write_text(root / "text_encoder", painter.text.state_dict())
-    write_autoencoder(root / "vae")
-    folder = root / "tokenizer"
-    shutil.copytree(vocabulary.FOLDER, folder, dirs_exist_ok=True)
+    write_part(
+        ZIMAGE, root, AUTOENCODER, autoencoder.load_autoencoder(),
+        autoencoder.finished_config(), sample_size=SIZE,
+    )  # fmt: skip
+    last = {"norm.weight": torch.ones(settings.FLOW_TEXT.token_width)}
+    end = vocabulary.load().tokenizer.token_to_id(vocabulary.END)
+    write_part(
+        ZIMAGE, root, "text", painter.text, settings.FLOW_TEXT,
+        beside=last, eos_token_id=end, bos_token_id=None,
+    )  # fmt: skip
+    shutil.copytree(vocabulary.FOLDER, root / "tokenizer", dirs_exist_ok=True)
     write_configs(root)
     for name in (WORDS, LOOK):
         if (settings.DATA / name).exists():
             shutil.copyfile(settings.DATA / name, root / name)
     write_origin(root, "flow-export", TRAINED)
-
-
-def write_tensors(
-    path: Path, naming: Naming[Any], config: Any, tensors: dict[str, Tensor]
-) -> None:
-    """Write tensors under their published names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    halves = {name: tensor.half() for name, tensor in tensors.items()}
-    stored = as_stored(halves, naming.names(config))
-    save_file(stored, path, metadata={"format": "pt"})
-    path.chmod(0o644)  # the library leaves it to its owner
-
-
-def transformer_settings() -> dict[str, Any]:
-    """Return what `config.json` says of the transformer."""
-    config = settings.FLOW
-    return {
-        "_class_name": "ZImageTransformer2DModel",
-        "all_patch_size": [2],
-        "all_f_patch_size": [1],
-        "in_channels": config.in_channels,
-        "dim": config.width,
-        "n_layers": config.layers,
-        "n_refiner_layers": config.refiners,
-        "n_heads": config.heads,
-        "n_kv_heads": config.heads,
-        "norm_eps": 1e-5,
-        "qk_norm": True,
-        "cap_feat_dim": config.context_dim,
-        "rope_theta": config.theta,
-        "t_scale": 1000.0,
-        "axes_dims": list(config.axes),
-        "axes_lens": [1024, 512, 512],
-        "sample_size": SIZE // settings.FLOW_AUTOENCODER.downsampling,
-    }
-
-
-def write_text(folder: Path, tensors: dict[str, Tensor]) -> None:
-    """Write the language model, with the layer that nothing reads to draw."""
-    config = settings.FLOW_TEXT
-    whole = {**tensors, "norm.weight": torch.ones(config.token_width)}
-    write_tensors(folder / "model.safetensors", qwen3.TRANSFORMERS, config, whole)
-    part = Part(Qwen3Text, config, open_weights(folder / "model.safetensors"), {})
-    said = configs.of_qwen3(part)
-    end = vocabulary.load().tokenizer.token_to_id("<|im_end|>")
-    write_json(folder / CONFIG, {**said, "eos_token_id": end, "bos_token_id": None})
-
-
-def write_autoencoder(folder: Path) -> None:
-    """Write the autoencoder, whose latents are shifted and scaled as Flux's are."""
-    config, model = autoencoder.finished_config(), autoencoder.load_autoencoder()
-    path = folder / DIFFUSERS
-    naming = published_autoencoder.DIFFUSERS
-    write_tensors(path, naming, config, model.state_dict())
-    part = Part(type(model), config, open_weights(path), naming.names(config))
-    said = configs.of_autoencoder(part)
-    write_json(folder / CONFIG, {**said, "sample_size": SIZE})
 
 
 def write_configs(root: Path) -> None:

@@ -7,12 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from storybook import settings
 from storybook.drawing.autoencoder import to_pixels
-from storybook.drawing.preview import COLUMNS, PROMPTS
+from storybook.drawing.preview import PROMPTS, save_rows
 from storybook.flow import vocabulary
 from storybook.flow.autoencoder import SPREAD, load_autoencoder
 from storybook.flow.painter import Painter
@@ -40,12 +39,7 @@ def draw_preview(
         latents = latents + (then - now).to(device) * velocity
     spread = json.loads(SPREAD.read_text())
     latents = latents.cpu() * spread["deviation"] + spread["mean"]
-    pixels = to_pixels(load_autoencoder().decode(latents))
-    sheet = [
-        np.concatenate(list(pixels[i : i + COLUMNS]), axis=1)
-        for i in range(0, len(pixels), COLUMNS)
-    ]
-    Image.fromarray(np.concatenate(sheet)).save(settings.STATE / f"{name}.png")
+    save_rows(to_pixels(load_autoencoder().decode(latents)), name)
 
 
 def drawn_at(steps: int) -> Tensor:

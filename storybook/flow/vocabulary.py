@@ -20,6 +20,7 @@ from storybook.world import write_caption
 from storybook.world.words import STRAYS
 
 FOLDER = settings.STATE / "flow_tokenizer"
+END = "<|im_end|>"
 CAPTIONS_READ = 20_000
 STRAY_COPIES = 20
 AROUND = "user", "assistant"
@@ -66,7 +67,7 @@ def train() -> None:
         {
             "tokenizer_class": "Qwen2Tokenizer",
             "model_max_length": settings.FLOW_TEXT.max_tokens,
-            "eos_token": "<|im_end|>",
+            "eos_token": END,
             "pad_token": QWEN_PAD,
             "additional_special_tokens": list(QWEN_SPECIAL[1:]),
             "chat_template": CHAT,
