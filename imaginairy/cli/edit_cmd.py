@@ -122,5 +122,7 @@ def _looks_at_references(stores: Stores, options: Mapping[str, Any]) -> bool:
         show_log(options["log_level"], quiet=options["quiet"])
         device, precision = options["device"], options["precision"]
         store = stores.get(device, precision, low_memory=options["low_memory"])
-        family = store.get(name, vae=options.get("vae")).diffusion.family
+        beside = {each: options.get(each) for each in ("vae", "text_encoders")}
+        given = {each: named for each, named in beside.items() if named}
+        family = store.get(name, **given).diffusion.family
     return family is not None and family.references is not None

@@ -78,17 +78,21 @@ class Leg:
     """Noisiest first, with the one to end on."""
 
 
-def experts_of(
-    order: Order, store: ModelStore, *, look_later: bool = False
-) -> tuple[Expert, ...]:
-    """Return who draws an order, in the order in which they do."""
-    first = store.get(
+def begun_by(order: Order, store: ModelStore) -> LoadedModel:
+    """Return the model that an order names, with what stands in place of its parts."""
+    return store.get(
         order.model,
         vae=order.vae,
         decoder=order.decoder,
         text_encoders=order.prompt.text_encoders,
     )
-    loaded = [(first, 0.0)]
+
+
+def experts_of(
+    order: Order, store: ModelStore, *, look_later: bool = False
+) -> tuple[Expert, ...]:
+    """Return who draws an order, in the order in which they do."""
+    loaded = [(begun_by(order, store), 0.0)]
     if order.refiner is not None:
         name, begins = order.refiner
         loaded.append((store.refiner(name), begins))
@@ -96,7 +100,7 @@ def experts_of(
         Expert(
             model,
             _stages(model, order, store, look_later),
-            cache(partial(previewing, first, store)),
+            cache(partial(previewing, loaded[0][0], store)),
             begins,
         )
         for model, begins in loaded

@@ -15,6 +15,7 @@ from imaginairy.models.store import ModelStore
 from imaginairy.order import Order
 from imaginairy.schema import ImaginePrompt
 from imaginairy.sizes import LARGEST_SIDE, SMALLEST_SIDE, Size, written
+from imaginairy.steps.experts import begun_by
 
 
 def seen_beside(
@@ -59,8 +60,7 @@ def pictures_beside(order: Order, store: ModelStore) -> tuple[Image.Image, ...]:
     """Return the reference images of an order as they are seen."""
     if not order.references:
         return ()
-    loaded = store.get(order.model, vae=order.vae, decoder=order.decoder)
-    family = loaded.diffusion.family
+    family = begun_by(order, store).diffusion.family
     assert family.references is not None  # as the order has sizes of them
     return tuple(
         as_seen(each, family.references, family.grid.step)

@@ -17,6 +17,7 @@ from imaginairy.families.flux2 import FLUX2
 from imaginairy.families.references import References
 from tests.support import tiny_flow
 from tests.support.beside_diffusers import Last
+from tests.support.flow_names import its_authors
 from tests.support.golden import assert_close
 
 FOX = "a red fox"
@@ -98,6 +99,24 @@ def test_pictures_are_theirs_as_large_as_the_first_reference(
     assert theirs.shape[2:] == (80, 64), "of 70x85, what there are whole squares of"
     other = drawn(store, folder, [CAT, SKY])
     assert (other - theirs).abs().max() > 100 * TOLERANCE, "the second has a say"
+
+
+def test_they_go_along_with_parts_that_a_transformer_alone_is_given(
+    store: ModelStore, folder: Path, pipeline: Any, tmp_path: Path
+) -> None:
+    weights = its_authors(pipeline.transformer.state_dict())
+    tiny_flow.save_split(tmp_path, {"alone": weights})
+    beside = {"text_encoders": str(folder / "text_encoder"), "vae": str(folder / "vae")}
+    usual = {"seed": 1, "steps": STEPS, "reference_images": [HOUSE]}
+    whole, alone = (
+        ImaginePrompt(FOX, model=str(model), **usual, **given)
+        for model, given in (
+            (folder, {}),
+            (tmp_path / "alone.safetensors", beside),
+        )
+    )
+    one, other = (np.asarray(r.img, int) for r in imagine([whole, alone], store=store))
+    assert np.abs(one - other).max() <= 1
 
 
 def test_what_is_avoided_is_told_of_them_too(
