@@ -197,23 +197,31 @@ def _as_file(source: Source, path: Path, asked: Asked, watched: Watched) -> Conv
     for folder in (*beside, *left):
         require_free(folder, "folder", source.files, yes=asked.yes)
     require_own_vocabulary(source, path, own)
-    size = size_written(plan.pieces, plan.metadata)
-    require_room(path, size, f"'{path.name}'")
-    clear_abandoned(path.absolute().parent)
-    with whole_file(path, waits=False) as place:
-        write_safetensors(
-            place, plan.pieces, plan.metadata, rest=_rest(source), written=watched(size)
-        )
+
+    def lay_beside() -> None:
         for folder, files in beside.items():
             with whole_folder(folder) as inner:
                 for name, data in files.items():
                     (inner / name).write_bytes(data)
         for folder in left:
             shutil.rmtree(folder)
+
+    size = _saved(source, path, plan, watched, lay_beside)
     return Converted(path, size, plan.unread, tuple(beside))
 
 
 def _alone(source: Source, path: Path, plan: FilePlan, watched: Watched) -> Converted:
+    return _one_network(source, path, _saved(source, path, plan, watched))
+
+
+def _saved(
+    source: Source,
+    path: Path,
+    plan: FilePlan,
+    watched: Watched,
+    beside: Callable[[], None] = lambda: None,
+) -> int:
+    """Write a file as planned, and what lies beside it; return its bytes."""
     size = size_written(plan.pieces, plan.metadata)
     require_room(path, size, f"'{path.name}'")
     clear_abandoned(path.absolute().parent)
@@ -221,7 +229,8 @@ def _alone(source: Source, path: Path, plan: FilePlan, watched: Watched) -> Conv
         write_safetensors(
             place, plan.pieces, plan.metadata, rest=_rest(source), written=watched(size)
         )
-    return _one_network(source, path, size)
+        beside()
+    return size
 
 
 def _one_network(source: Source, path: Path, size: int) -> Converted:
