@@ -217,7 +217,7 @@ def settled_unseen(prompt: ImaginePrompt, store: ModelStore) -> Order:
     spec = store.locate(prompt.model)
     family, schedule = family_named(spec.family), usual_schedule(spec)
     if family is not None:
-        require_references(prompt, spec.name, family)
+        require_references(prompt, spec, family)
     prompt, references = seen_beside(prompt, family)
     whole, scale = with_companions(prompt, filled(prompt, spec), spec, store)
     order = order_of(

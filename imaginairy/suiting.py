@@ -10,6 +10,8 @@ from imaginairy.models.loaded import LoadedModel
 from imaginairy.order import Order
 from imaginairy.samplers.prediction import PREDICTED, Prediction
 from imaginairy.schema import ImaginePrompt
+from imaginairy.sources.few_steps import FEW_STEPS
+from imaginairy.sources.rows import ModelRow
 
 TOLD_SIZES = ("original_size", "crop", "target_size")
 """The fields that only some families read."""
@@ -43,7 +45,7 @@ def require_suitable(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
     """
     require_told(prompt, loaded)
     require_picture(prompt, loaded)
-    require_references(prompt, loaded.spec.name, loaded.diffusion.family)
+    require_references(prompt, loaded.spec, loaded.diffusion.family)
     require_tiles(prompt, loaded)
 
 
@@ -90,22 +92,22 @@ def require_picture(prompt: ImaginePrompt, loaded: LoadedModel) -> None:
         )
 
 
-def require_references(prompt: ImaginePrompt, name: str, family: Family) -> None:
-    """Check that models of a family look at reference images where some are given.
-
-    Args:
-        name: of the model that is given them.
+def require_references(prompt: ImaginePrompt, spec: ModelRow, family: Family) -> None:
+    """Check that a model looks at reference images where some are given.
 
     Raises:
-        BadOptionError: they do not.
+        BadOptionError: it does not.
     """
-    if prompt.reference_images and family.references is None:
-        readers = [row.title for row in FAMILIES if row.references]
-        raise BadOptionError(
-            f"The model '{name}' is of {family.title} and looks at no "
-            f"reference_images, as models of {listed(readers)} do; leave them out, or "
-            "give the image as init_image."
-        )
+    if not prompt.reference_images or family.looks_at_references(refers=spec.refers):
+        return
+    some = [kind.title for kind in FEW_STEPS if kind.refers]
+    whole = [row.title for row in FAMILIES if row.looks_at_references(refers=False)]
+    renamed = "; if it is one, let its name say so" if family.references else ""
+    raise BadOptionError(
+        f"The model '{spec.name}' is of {family.title} and looks at no "
+        f"reference_images, as {listed(some)} and models of {listed(whole)} do"
+        f"{renamed}; leave them out, or give the image as init_image."
+    )
 
 
 def require_tiles(prompt: ImaginePrompt, loaded: LoadedModel) -> None:

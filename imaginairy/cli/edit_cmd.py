@@ -124,5 +124,6 @@ def _looks_at_references(stores: Stores, options: Mapping[str, Any]) -> bool:
         store = stores.get(device, precision, low_memory=options["low_memory"])
         beside = {each: options.get(each) for each in ("vae", "text_encoders")}
         given = {each: named for each, named in beside.items() if named}
-        family = store.get(name, **given).diffusion.family
-    return family is not None and family.references is not None
+        row = store.get(name, **given).spec
+        family = family_named(row.family)
+    return family is not None and family.looks_at_references(refers=row.refers)

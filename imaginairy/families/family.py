@@ -255,6 +255,9 @@ class Family:
     networks are told beside the text."""
     empty_negatives: tuple[EmptyNegative, ...] = ("text",)
     """What an empty negative prompt may be, the usual one first."""
+    masks_pixels: bool = False
+    """Whether its networks for inpainting see which pixels are painted, behind the
+    picture without them; else which latents are, before it."""
     references: References | None = None
     """Which reference images its network looks at beside what it draws; None where it
     looks at none."""
@@ -301,6 +304,20 @@ class Family:
     def part(self, role: str) -> PartRow:
         """Return the part of a role."""
         return next(part for part in self.parts if part.role == role)
+
+    def looks_at_references(self, *, refers: bool) -> bool:
+        """Tell whether one of its models looks at reference images.
+
+        Args:
+            refers: whether that says so itself; see `sources.rows.ModelRow`.
+        """
+        return self.references is not None and (refers or not self.references.of_some)
+
+    @property
+    def seen_with_mask(self) -> int:
+        """How many channels its networks for inpainting see beside the latents."""
+        mask = self.grid.pixels**2 if self.masks_pixels else 1
+        return self.grid.channels + mask
 
     def defaults_of(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is usual for a model that says something of itself."""

@@ -5,6 +5,7 @@ in files of their own, beside it.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from imaginairy.families.family import (
@@ -67,19 +68,25 @@ def transformer_part(
 
 
 def written_as(
-    architecture: str, pipeline: str, blocks: str, **index: Any
+    architecture: str,
+    pipeline: str,
+    blocks: str,
+    *,
+    inpaints: str = "",
+    index: Mapping[str, Any] = MappingProxyType({}),
 ) -> WrittenModel:
     """Return what models of such a family say of themselves where they are written.
 
     Args:
         architecture: as `modelspec.architecture`.
-        pipeline: what `model_index.json` calls what draws with it, beside `index`.
+        pipeline: what `model_index.json` calls what draws with it, beside the `index`.
         blocks: what GGUF files say as `general.architecture`.
+        inpaints: the same as `pipeline`, for models that see a mask.
     """
     return WrittenModel(
         architecture={"": architecture},
         pipeline=pipeline,
-        inpaints=pipeline,
+        inpaints=inpaints or pipeline,
         index=index,
         trained_as="",
         blocks=blocks,

@@ -16,6 +16,7 @@ from imaginairy.families.flow_kin import (
     written_as,
 )
 from imaginairy.families.language_parts import CLIP_POOLED, T5, T5_TOKENIZERS
+from imaginairy.families.references import References
 from imaginairy.families.unet_kin import TOKENIZERS
 
 OTHERS = ("distilled_guidance_layer.", "double_stream_modulation_", "controlnet_")
@@ -48,6 +49,8 @@ FLUX1 = Family(
     native=1024,
     defaults=of_turbo(4),
     schedule="imaginairy.published.flow_schedule:flow_of",
+    masks_pixels=True,
+    references=References(pixels=1024 * 1024, of_some=True),
     prediction="flow",
     noise={"shift": 1.0},
     beside={
@@ -55,6 +58,8 @@ FLUX1 = Family(
         "tokenizer_2": T5_TOKENIZERS,
         "scheduler": SCHEDULERS,
     },
-    written=written_as("flux-1", "FluxPipeline", "flux", **NO_EYES),
-    architecture=r"flux-?\.?1.*|flux-(dev|schnell).*",
+    written=written_as(
+        "flux-1", "FluxPipeline", "flux", inpaints="FluxFillPipeline", index=NO_EYES
+    ),
+    architecture=r"flux-?\.?1.*|flux-(dev|schnell|kontext|fill).*",
 )

@@ -62,6 +62,8 @@ FLUX2 = Family(
     prediction="flow",
     noise={"use_dynamic_shifting": True},
     beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},
-    written=written_as("flux-2", "Flux2KleinPipeline", "flux", is_distilled=True),
+    written=written_as(
+        "flux-2", "Flux2KleinPipeline", "flux", index={"is_distilled": True}
+    ),
     architecture=r"flux-?\.?2.*",
 )

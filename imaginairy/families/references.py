@@ -17,6 +17,9 @@ class References:
     """Pixels of a side, at the least."""
     narrowest: int = 8
     """How many times as long one side may be as the other."""
+    of_some: bool = False
+    """Whether only those of its models look at any that say so; see
+    `sources.few_steps`."""
 
     def size(self, own: Size) -> Size:
         """Return the size to which a picture is taken, in its own shape.

@@ -46,7 +46,6 @@ OVER = (
 BESIDE_IT = "whose text encoder and autoencoder have to lie beside it"
 """Of what a family draws with, once it has these."""
 MISTRAL = "which reads texts by Mistral; give a Flux.2 [klein]"
-FILL = "whose transformer sees the mask; give flux1-schnell, with a mask"
 HINTED = "whose transformer sees a hint; give flux1-schnell, or sdxl with --control"
 LOOKS = "which looks at pictures and draws none"
 
@@ -79,7 +78,7 @@ MODELS = (
         other(f"{FLUX1} [{kind}]", *names(FLUX1_BLOCKS), *signs,
               advice=advice)
         for kind, signs, advice in (
-            ("Fill", (Sign(r"(img_in|x_embedder)\.weight$", 1, (384,)),), FILL),
+            ("Fill", (Sign(r"(img_in|x_embedder)\.weight$", 1, (384,)),), BESIDE_IT),
             ("Canny or Depth", (Sign(r"(img_in|x_embedder)\.weight$", 1, (128,)),),
              HINTED),
             ("dev", names(r"guidance_(in\.in_layer|embedder\.linear_1)\."), BESIDE_IT),

@@ -210,17 +210,22 @@ class DrawingModel:
     @property
     def sees_mask(self) -> bool:
         """Whether the network is for inpainting and sees a mask beside the latents."""
-        return bool(self.network.config.in_channels == 2 * self.grid.channels + 1)
+        return self._seen_beside == self.family.seen_with_mask
 
     @property
     def sees_depth(self) -> bool:
         """Whether the network is led by depth, which it sees beside the latents."""
-        return bool(self.network.config.in_channels == self.grid.channels + 1)
+        return self._seen_beside == 1
 
     @property
     def edits(self) -> bool:
         """Whether the network edits a picture, which it sees beside the latents."""
-        return bool(self.network.config.in_channels == 2 * self.grid.channels)
+        return self._seen_beside == self.grid.channels
+
+    @property
+    def _seen_beside(self) -> int:
+        """How many channels the network sees beside the latents."""
+        return int(self.network.config.in_channels) - self.grid.channels
 
     @property
     def shown_scale(self) -> float:

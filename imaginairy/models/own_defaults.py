@@ -38,9 +38,10 @@ class Own:
     """What it calls itself."""
     noise: Settings = field(default_factory=dict)
     """What it says of its noise, as in `scheduler_config.json`."""
-    says: Collection[str] = ()
-    """What a kind that is distilled may be told by: the names of its tensors, or of
-    the settings that its folder has, and the class of its scheduler."""
+    says: Collection[str] | few_steps.Shapes = ()
+    """What a kind that is distilled may be told by: the shapes of its tensors by their
+    names, or the names of the settings that its folder has, the class of its scheduler
+    and that of what draws with it."""
 
 
 def with_own_defaults(row: ModelRow) -> ModelRow:
@@ -80,6 +81,7 @@ def _distilled(row: ModelRow, few: few_steps.Told | None) -> ModelRow:
         defaults=replace(row.defaults, **few.defaults),
         says={**few.says, **row.says},
         taken_for=f"{few.kind.title}, as {few.because}",
+        refers=few.kind.refers,
     )
 
 
@@ -88,7 +90,7 @@ def _over(row: ModelRow, path: Path) -> ModelRow:
     base = with_own_defaults(locate(DRAWS, row.over))
     if not base.family:
         return row
-    tensors: Collection[str] = ()
+    tensors: few_steps.Shapes = {}
     if path.is_file():
         try:
             tensors = open_weights(path, hollow=True).shapes
@@ -137,7 +139,8 @@ def told_by_folder(path: Path) -> Own | None:
     latents = _or_empty(lambda: read(path, settings, SAMPLE, family.title))
     side = family.grid.pixels * int(latents.get("sample_size", 0))
     size = (side, side) if side else None
-    says = (*filter(settings.get, settings), shown_value(scheduler.get("_class_name")))
+    classes = scheduler.get("_class_name"), folder.index.get("_class_name")
+    says = (*filter(settings.get, settings), *map(shown_value, classes))
     return Own(family, size, noise=scheduler, says=says)
 
 

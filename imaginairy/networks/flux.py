@@ -36,9 +36,6 @@ from imaginairy.networks.tokens import (
 )
 
 PATCH = 2
-APART = 10
-"""How far apart reference images are, and the first of them from what is drawn, on the
-first axis of places."""
 
 
 def normed(x: Tensor) -> Tensor:
@@ -197,8 +194,7 @@ class Flux(nn.Module):
         super().__init__()
         self.config, width, bias = config, config.width, config.bias
         told = config.modulates == "told"
-        patch = PATCH**2 * config.in_channels
-        self.image_in = Linear(patch, width, bias=bias)
+        self.image_in = Linear(PATCH**2 * config.in_channels, width, bias=bias)
         self.text_in = Linear(config.context_dim, width, bias=bias)
         self.time = None if told else Embedded(256, width, bias=bias)
         self.guidance = (
@@ -212,20 +208,23 @@ class Flux(nn.Module):
         self.modulations = Told(config) if told else Learnt(config)
         self.doubles = nn.ModuleList(Double(config) for _ in range(config.doubles))
         self.singles = nn.ModuleList(Single(config) for _ in range(config.singles))
-        self.out = Linear(width, patch, bias=bias)
+        self.out = Linear(width, PATCH**2 * config.out_channels, bias=bias)
 
     def forward(
         self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning
     ) -> Tensor:
-        """Return the velocity predicted in `latents`, in their shape and dtype.
+        """Return the velocity predicted in `latents`, in their size and dtype.
 
         Args:
-            latents: (batch, channels, height, width), sides even; so are those of
+            latents: (batch, in_channels, height, width), sides even; so are those of
                 reference images, where the conditioning has any.
             timesteps: (batch,) in [0, 1000], 1000 times the share of noise.
             conditioning: its tokens are (batch, n, context_dim); those that its mask
                 hides have no say. Its pooled text and its guidance are read where the
                 configuration says so.
+
+        Returns:
+            (batch, out_channels, height, width).
 
         Raises:
             ValueError: the conditioning lacks what this network reads, or a side is
@@ -247,7 +246,9 @@ class Flux(nn.Module):
             x = block(x, modulation, turns, seen)
         drawn = x[:, text.shape[1] :][:, : patches[0].shape[1]]
         image = self.out(modulated(drawn, *modulations.final))
-        return joined(image, latents.shape, PATCH, channels_last=False).to(latents)
+        batch, _, height, width = latents.shape
+        shape = batch, self.config.out_channels, height, width
+        return joined(image, shape, PATCH, channels_last=False).to(latents)
 
     def modulated(
         self, timesteps: Tensor, text: Conditioning, dtype: torch.dtype
@@ -278,7 +279,7 @@ class Flux(nn.Module):
         for number, latents in enumerate(every):
             height, width = (side // PATCH for side in latents.shape[-2:])
             image = F.pad(grid(height, width, device), (1, int(counts)))
-            image[:, 0] = APART * number
+            image[:, 0] = self.config.apart * number
             places.append(image)
         return turns(torch.cat(places), self.config.axes, self.config.theta)[None]
 

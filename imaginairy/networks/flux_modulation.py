@@ -26,6 +26,8 @@ class FluxConfig(TokensConfig):
     """Size one of these transformers; the defaults are Flux.1's."""
 
     in_channels: int = 16
+    """Of the latents, and of what lies behind them for networks that see more."""
+    out_channels: int = 16
     """Of the latents."""
     width: int = 3072
     heads: int = 24
@@ -47,6 +49,9 @@ class FluxConfig(TokensConfig):
     """Channels of a head that tell a place on each of the axes: a picture's number, y,
     x and, where there are four, the number of a text's token."""
     theta: float = 10000.0
+    apart: int = 1
+    """How far apart reference images are, and the first of them from what is drawn, on
+    the first of the axes."""
     modulates: Modulates = "each"
     """Whether each block learnt how the moment modulates it, all do alike, or a network
     beside tells it."""

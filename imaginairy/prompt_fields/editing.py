@@ -46,10 +46,10 @@ class EditingFields:
         ),
     )  # fmt: skip
     reference_images: "tuple[ImageLike, ...]" = option(
-        "Reference image, for models that look at such (Flux.2): the text says what is "
-        "made of it, as in 'give it a red roof'; a path or a web address. May be given "
-        "several times, as for 'put the cat of the first image on the chair of the "
-        "second'.",
+        "Reference image, for models that look at such (Flux.2, Flux.1 [Kontext]): the "
+        "text says what is made of it, as in 'give it a red roof'; a path or a web "
+        "address. May be given several times, as for 'put the cat of the first image "
+        "on the chair of the second'.",
         reference_images, (), section="Editing", called="reference_image",
         also=("reference_image", "ref_image"),
     )  # fmt: skip

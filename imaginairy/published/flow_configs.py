@@ -34,6 +34,8 @@ def of_flux(part: Part) -> dict[str, Any]:
         "joint_attention_dim": config.context_dim,
         "axes_dims_rope": list(config.axes),
     }
+    if config.out_channels != config.in_channels:
+        said["out_channels"] = config.out_channels * PATCH
     return said | _own(config)
 
 

@@ -30,6 +30,10 @@ THETA, LATER_THETA = 10000.0, 2000.0
 EIGHTHS = (1, 3.5, 3.5)
 """How the channels of a head of Flux.1 tell a place: parts of eight."""
 QUARTERS = 4
+LATER_APART = 10
+"""How far apart the reference images of Flux.2 are; those of Flux.1 are 1 apart."""
+MASKED = 64
+"""Pixels of a mask that a place of latents has, for networks that see one."""
 FEW = 3
 """Linear layers, each as wide as a token, of which a first layer's rows are queries,
 keys and values."""
@@ -107,20 +111,21 @@ def flux(tensors: Tensors, settings: Settings) -> Part:
 def _config(
     shapes: Shapes, settings: Settings, *, signs: _Signs, gain: str = "weight"
 ) -> FluxConfig:
-    width, patch = shapes[signs.image_in]
+    width = shapes[signs.image_in][0]
     alike, tells = signs.alike in shapes, any(n.startswith(TELLS) for n in shapes)
     seen = shapes[signs.image_in][1] // PATCH
-    out = _out(shapes)
-    if out != patch:
+    out = _out(shapes) // PATCH
+    if seen not in (out, 2 * out + MASKED):
         raise OtherDesignError(
-            f"it takes {seen} channels and gives {out // PATCH}, as those do that are "
-            "led by another picture"
+            f"it takes {seen} channels and gives {out}, as those do that are led by "
+            "another picture"
         )
     head = shapes[signs.norm.format(gain)][0]
     wide = shapes[signs.thought][0]
     narrowed = shapes[signs.narrow][1]
     return FluxConfig(
         in_channels=seen,
+        out_channels=out,
         width=width,
         heads=width // head,
         doubles=count(shapes, signs.doubles),
@@ -133,6 +138,7 @@ def _config(
         bias=signs.image_in.replace("weight", "bias") in shapes,
         axes=settings.get("axes_dims_rope") or _axes(head, alike=alike),
         theta=settings.get("rope_theta") or (LATER_THETA if alike else THETA),
+        apart=LATER_APART if alike else 1,
         modulates="alike" if alike else "told" if tells else "each",
         **_told(shapes) if tells else {},
     )

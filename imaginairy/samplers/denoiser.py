@@ -214,28 +214,13 @@ def seeing_picture(network: Network) -> Network:
     return predict
 
 
-def seeing_mask(network: Network, paint: Tensor, masked_latents: Tensor) -> Network:
-    """Give a network for inpainting what it wants to see beside the latents.
+def seeing(network: Network, seen: Tensor) -> Network:
+    """Give a network what it wants to see of each picture beside the latents.
 
     Args:
-        paint: (batch, 1, h, w), 1 where it is to paint.
-        masked_latents: latents of the pictures with that part blanked out, (batch,
-            channels, h, w).
+        seen: what is laid behind them, (batch, channels, h, w): a mask and what stays,
+            or how near things lie.
     """
-    return _seeing(network, torch.cat([paint, masked_latents], dim=1))
-
-
-def seeing_depth(network: Network, depth: Tensor) -> Network:
-    """Give a network that is led by depth what it wants to see beside the latents.
-
-    Args:
-        depth: how near what is drawn lies, (batch, 1, h, w) in [-1, 1]; 1 is nearest.
-    """
-    return _seeing(network, depth)
-
-
-def _seeing(network: Network, seen: Tensor) -> Network:
-    """Lay something behind the latents of each picture, (batch, channels, h, w)."""
 
     def predict(
         latents: Tensor, timesteps: Tensor, conditioning: Conditioning

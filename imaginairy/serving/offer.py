@@ -90,7 +90,7 @@ class Offer:
         found = self.model("model", name)
         row = next(row for row in self.models.values() if row.name == found)
         family = family_named(row.family)
-        return family is not None and family.references is not None
+        return family is not None and family.looks_at_references(refers=row.refers)
 
     def refiner(self, field: str, value: Any) -> str:
         """Return a refiner that is one of the models; see `model`."""

@@ -5,11 +5,12 @@ names tell, where a kind is called by a word that others are not.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 MOST_STEPS = 16
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,12 @@ class FewSteps:
     noise: Mapping[str, Any] = field(default_factory=dict)
     """What is usual of their noise, as in `scheduler_config.json`."""
     says: str = ""
-    """Pattern of what only they have: a tensor, a setting of their UNet or a class of
-    scheduler."""
+    """Pattern of what only they have: a tensor, a setting of their UNet, or the class
+    of their scheduler or of what draws with them."""
+    measures: int = 0
+    """What the second axis of that tensor measures; anything where that is 0."""
+    refers: bool = False
+    """Whether they look at reference images; see `families.references`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,9 @@ LCM: Mapping[str, Any] = {"steps": 4, "prompt_strength": 1.5, "sampler": "k_lcm"
 EMBEDDING: Mapping[str, Any] = {**LCM, "prompt_strength": 8.0}
 """Of those that read the guidance scale, which costs them nothing."""
 DEV: Mapping[str, Any] = {"steps": 28, "prompt_strength": 3.5, "sampler": "k_euler"}
+KONTEXT: Mapping[str, Any] = {**DEV, "prompt_strength": 2.5}
+FILL: Mapping[str, Any] = {**DEV, "steps": 50, "prompt_strength": 30.0}
+BY_SIZE: Mapping[str, Any] = {"use_dynamic_shifting": True}
 UNDISTILLED: Mapping[str, Any] = {
     "steps": 28, "prompt_strength": 4.0, "sampler": "k_euler",
 }  # fmt: skip
@@ -103,8 +111,15 @@ FEW_STEPS = (
         named=r"\bhyper ?(sd|\d+ ?steps?\b)",
     ),
     FewSteps(
-        "a Flux.1 that reads the guidance scale", DEV, ("flux1",),
-        noise={"use_dynamic_shifting": True},
+        "a Flux.1 [Fill]", FILL, ("flux1",), noise=BY_SIZE,
+        says=r".*(img_in|x_embedder)\.weight|FluxFillPipeline", measures=384,
+    ),
+    FewSteps(
+        "a Flux.1 [Kontext]", KONTEXT, ("flux1",), named=r"\bkontext\b",
+        says="FluxKontextPipeline", refers=True, noise=BY_SIZE,
+    ),
+    FewSteps(
+        "a Flux.1 that reads the guidance scale", DEV, ("flux1",), noise=BY_SIZE,
         says=r".*guidance_(in\.in_layer|embedder\.linear_1)\.weight|guidance_embeds",
     ),
     FewSteps(
@@ -121,25 +136,36 @@ FEW_STEPS = (
 
 
 def told(
-    family: str, names: Collection[str], says: Collection[str] = ()
+    family: str, names: Collection[str], says: Collection[str] | Shapes = ()
 ) -> Told | None:
     """Tell whether a model was distilled to a few steps, and how.
 
     Args:
         family: name of its family.
         names: that of its file, folder or repository, and what it calls itself.
-        says: the names of its tensors, or of its settings, and of its scheduler.
+        says: the shapes of its tensors by their names, or the names of its settings,
+            of its scheduler and of what draws with it.
     """
     written = [plain(name) for name in names]
     for kind in FEW_STEPS:
         if family not in kind.families:
             continue
-        shown = next((each for each in says if re.fullmatch(kind.says, each)), "")
-        if shown:
+        if shown := next(_shown(kind, says), ""):
             return _told(kind, f"'{shown}' says", written)
         if kind.named and any(re.search(kind.named, name) for name in written):
             return _told(kind, "its name says", written)
     return None
+
+
+def _shown(kind: FewSteps, says: Collection[str] | Shapes) -> Iterator[str]:
+    """Yield what only models of a kind have."""
+    shapes = says if isinstance(says, Mapping) else {}
+    for each in filter(re.compile(kind.says).fullmatch, says):
+        if (
+            not kind.measures
+            or shapes.get(each, (0, kind.measures))[1] == kind.measures
+        ):
+            yield each
 
 
 def told_of_adapter(family: str, names: Collection[str]) -> Told | None:

@@ -199,6 +199,9 @@ class ModelRow:
     a name, a path or `owner/repo`."""
     taken_for: str = ""
     """What it was taken for that its family is not, and why; said when it is used."""
+    refers: bool = False
+    """Whether it says that it looks at reference images, where only some of its family
+    do; see `families.references`."""
     texts: "tuple[ModelRow, ...]" = ()
     """The text encoders that it is given, in place of its own or as it lacks them."""
 

@@ -25,8 +25,7 @@ from imaginairy.samplers.denoiser import (
     Network,
     NetworkDenoiser,
     guided,
-    seeing_depth,
-    seeing_mask,
+    seeing,
     seeing_picture,
 )
 from imaginairy.samplers.guidance import Limits, Projection, Threshold, between
@@ -143,13 +142,10 @@ def _denoiser(
         return stages.run(*asked, often=True, climbs=alone)
 
     network: Network = draws
-    if model.sees_mask and start.blanked is not None:
-        keep = (
-            torch.zeros_like(start.noise[:, :1]) if start.keep is None else start.keep
-        )
-        network = seeing_mask(draws, 1 - keep.round(), start.blanked)
+    if model.sees_mask and start.masked is not None:
+        network = seeing(draws, start.masked)
     elif model.sees_depth and start.depth is not None:
-        network = seeing_depth(draws, start.depth)
+        network = seeing(draws, start.depth)
     elif model.edits:
         network = seeing_picture(draws)
     said, unseen = edited(said, orders, start.shown)

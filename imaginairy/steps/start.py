@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from imaginairy.device import SeededNoise, spherical_mix
 from imaginairy.masks.canvas import Canvas
@@ -16,6 +18,9 @@ from imaginairy.steps.depth import depths_of
 from imaginairy.steps.experts import Expert
 from imaginairy.steps.prepare import Prepared
 from imaginairy.steps.stages import Stages
+
+HALF = 0.5
+"""From how much of a pixel stays on it is seen, by networks that see a mask."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,9 @@ class Start:
     """Clean latents of the init images."""
     keep: Tensor | None
     """How much of each latent stays as in the init image, (batch, 1, h, w)."""
-    blanked: Tensor | None
-    """Latents of the init images without what is painted, for models that see it."""
+    masked: Tensor | None
+    """What models for inpainting see: latents of the init images without what is
+    painted, and where that is."""
     shown: Tensor | None = None
     """Latents of the init images as models see them that edit these."""
     depth: Tensor | None = None
@@ -60,7 +66,7 @@ def start(
         draw_noise=lambda: torch.cat([each.draw_noise() for each in starts]),
         init_latents=_laid([each.init_latents for each in starts]),
         keep=_laid([each.keep for each in starts]),
-        blanked=_laid([each.blanked for each in starts]),
+        masked=_laid([each.masked for each in starts]),
         shown=_laid([each.shown for each in starts]),
         depth=depths_of(orders, experts[0].model) if sees_depth else None,
     )
@@ -103,15 +109,13 @@ def _start(
         latents = sampler.start(schedule, noise, levels[0], begun)
     else:
         latents = begun
-    blanked = shown = None
-    if sees_mask:
-        picture = _blanked(order, canvas)
-        blanked = encoded(model, picture, torch.zeros(shape), stages)
+    masked = _masked(order, canvas, expert) if sees_mask else None
+    shown = None
     if model.edits and canvas is not None:
         picture = image_to_tensor(canvas.picture)
         shown = encoded(model, picture, torch.zeros(shape), stages)
         shown = shown * model.shown_scale
-    return Start(latents, levels, noise, draw_noise, init_latents, keep, blanked, shown)
+    return Start(latents, levels, noise, draw_noise, init_latents, keep, masked, shown)
 
 
 def encoded(
@@ -123,9 +127,19 @@ def encoded(
     return stages.run("the encoder", network, model.encode, picture, noise, holds=holds)
 
 
-def _blanked(order: Order, canvas: Canvas | None) -> Tensor:
-    """Return the init image with grey where it is painted, (1, 3, h, w) in [-1, 1]."""
-    if canvas is None or canvas.keep is None:
-        return torch.zeros(1, 3, *reversed(order.drawn))
-    stays = latent_mask(canvas.keep, downsampling=1) >= 0.5
-    return image_to_tensor(canvas.picture) * stays
+def _masked(order: Order, canvas: Canvas | None, expert: Expert) -> Tensor:
+    """Return what a network for inpainting sees, (1, channels, h, w).
+
+    What is painted is grey in the picture; where nothing is said to stay, all of it.
+    """
+    model, family = expert.model, expert.model.family
+    pixels, keep = family.grid.pixels, Image.new("L", order.drawn)
+    picture = torch.zeros(1, 3, *reversed(order.drawn))
+    if canvas is not None and canvas.keep is not None:
+        picture, keep = image_to_tensor(canvas.picture), canvas.keep
+    stays = (latent_mask(keep, downsampling=1) >= HALF).float()
+    noise = torch.zeros(model.latent_shape(order.drawn))
+    seen = encoded(model, picture * stays, noise, expert.stages)
+    if family.masks_pixels:
+        return torch.cat([seen, F.pixel_unshuffle(1 - stays, pixels).to(seen)], dim=1)
+    return torch.cat([1 - latent_mask(keep, pixels).round().to(seen), seen], dim=1)

@@ -38,9 +38,7 @@ HOUSE, CAT, SKY = patches((80, 64), 1), patches((70, 85), 2), patches((80, 64), 
 def pipeline() -> Any:
     """Theirs, which looks closely at what it is shown."""
     pipeline = tiny_flow.built(tiny_flow.flux2)
-    with torch.no_grad():
-        for weight in pipeline.transformer.parameters():
-            weight.mul_(4 if weight.ndim == 2 else 1)
+    tiny_flow.sharpened(pipeline)
     return pipeline
 
 
@@ -166,6 +164,6 @@ def test_what_cannot_be_looked_at_is_refused(
             drawn(store, folder, [Image.new("RGB", size)])
     room = store.get(str(folder)).diffusion.bytes_held
     assert room((96, 64), [(96, 32), (64, 48)]) == room((96, 128)), "they take memory"
-    words = r"Stable Diffusion 1\.x and looks at no reference_images, as models of Flux"
+    words = r"Stable Diffusion 1\.x and looks at no reference_images, as a Flux"
     with pytest.raises(BadOptionError, match=words):
         drawn(store, tiny_folder, [HOUSE])

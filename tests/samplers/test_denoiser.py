@@ -10,7 +10,7 @@ from imaginairy.samplers.denoiser import (
     Inpainting,
     NetworkDenoiser,
     guided,
-    seeing_mask,
+    seeing,
 )
 from imaginairy.samplers.discrete import NoiseSchedule
 from imaginairy.samplers.prediction import Prediction
@@ -202,15 +202,15 @@ def test_a_soft_mask_mixes_the_noise_that_leads_to_either(
 def test_a_network_for_inpainting_sees_its_own_picture_beside(pictures: int) -> None:
     """Both halves of a guided batch do."""
     network = Network()
-    paint, blanked = noise(3, pictures, 1, 2, 2), noise(4, pictures, 4, 2, 2)
-    seeing = seeing_mask(network, paint, blanked)
+    masked = noise(3, pictures, 5, 2, 2)
+    sees = seeing(network, masked)
     told = NetworkDenoiser(
-        lambda *asked: seeing(*asked)[:, :4], SCHEDULES["discrete"], "clean", PROMPT
+        lambda *asked: sees(*asked)[:, :4], SCHEDULES["discrete"], "clean", PROMPT
     )
     clean = guided(told, EMPTY, 2.0).denoised(LATENTS, SIGMA)
     [(latents, _, _)] = network.calls
     scale = SCHEDULES["discrete"].scale(SIGMA)
     torch.testing.assert_close(latents[:, :4], torch.cat([scale * LATENTS] * 2))
-    beside = torch.cat([paint, blanked], dim=1).expand(2, -1, -1, -1)
+    beside = masked.expand(2, -1, -1, -1)
     assert torch.equal(latents[:, 4:], torch.cat([beside, beside]))
     assert clean.shape == LATENTS.shape

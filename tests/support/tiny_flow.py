@@ -98,14 +98,21 @@ def zimage() -> Any:
     )
 
 
-def flux1(*, dev: bool = False) -> Any:
-    """Everything that Flux.1 is made of."""
+def flux1(*, dev: bool = False, kind: Any = FluxPipeline, seen: int = 64) -> Any:
+    """Everything that Flux.1 is made of.
+
+    Args:
+        kind: what of diffusers draws with it.
+        seen: numbers that its transformer sees of a patch.
+    """
     text, words = reader()
     more = t5_tokenizer()
     transformer = FluxTransformer2DModel(
-        **STREAMS, pooled_projection_dim=64, guidance_embeds=dev
+        **{**STREAMS, "in_channels": seen, "out_channels": 64},
+        pooled_projection_dim=64,
+        guidance_embeds=dev,
     )
-    return FluxPipeline(
+    return kind(
         scheduler=FlowMatchEulerDiscreteScheduler(**(BY_SIZE if dev else {})),
         vae=autoencoder(),
         text_encoder=text,
@@ -168,6 +175,13 @@ def built(build: Any, **options: Any) -> Any:
     pipeline.transformer.eval()
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def sharpened(pipeline: Any) -> None:
+    """Let a transformer look closely at what it is shown."""
+    with torch.no_grad():
+        for weight in pipeline.transformer.parameters():
+            weight.mul_(4 if weight.ndim == 2 else 1)
 
 
 def save_split(folder: Path, files: Mapping[str, Named]) -> None:
