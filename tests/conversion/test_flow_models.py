@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,13 @@ Kind = tuple[Any, Callable[[Named], Named], str, str]
 KINDS: dict[str, Kind] = {
     "Z-Image": (tiny_flow.zimage, zimages_authors, "q4_k", "lumina2"),
     "Flux.1": (tiny_flow.flux1, its_authors, "fp8", ""),
+    "Flux.1 Fill": (
+        partial(tiny_flow.flux1, dev=True, kind=diffusers.FluxFillPipeline, seen=384),
+        its_authors, "q8_0", "flux",
+    ),
     "Flux.2": (tiny_flow.flux2, its_authors, "q8_0", "flux"),
     "Chroma": (tiny_flow.chroma, its_authors, "q4_k", "flux"),
-}
+}  # fmt: skip
 """How each is built, named and packed here, and what GGUF files call its design."""
 ERRORS = {"q8_0": 0.012, "q4_k": 0.08, "fp8": 0.06}
 """How far latents are off at most, one with another: twice what was measured."""
