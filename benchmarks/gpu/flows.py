@@ -111,8 +111,9 @@ class FlowSize(Size):
 
 
 KLEIN = FluxConfig(
-    in_channels=32, doubles=5, singles=20, context_dim=7680, pooled_dim=None,
-    thought=3, gated=True, bias=False, axes=(32,) * 4, theta=2000.0, modulates="alike",
+    in_channels=32, out_channels=32, doubles=5, singles=20, context_dim=7680,
+    pooled_dim=None, thought=3, gated=True, bias=False, axes=(32,) * 4, theta=2000.0,
+    modulates="alike",
 )  # fmt: skip
 SIZES: dict[str, Size] = {
     "zimage": FlowSize(ZImageConfig(), {}, 100, FlowConfig(shift=3.0), steps=8),
@@ -148,8 +149,9 @@ TINY: dict[str, Size] = {
     ),
     "klein": FlowSize(
         FluxConfig(
-            **SMALL, in_channels=32, doubles=1, singles=1, pooled_dim=None, thought=3,
-            gated=True, bias=False, axes=(8,) * 4, theta=2000.0, modulates="alike",
+            **SMALL, in_channels=32, out_channels=32, doubles=1, singles=1,
+            pooled_dim=None, thought=3, gated=True, bias=False, axes=(8,) * 4,
+            theta=2000.0, modulates="alike",
         ),
         {**STREAMS, "in_channels": 128, "axes_dims_rope": (8,) * 4},
         5, FlowConfig(by_steps=True), steps=2, latents=8,
