@@ -42,6 +42,6 @@ CHROMA = Family(
         "tokenizer": T5_TOKENIZERS,
         "scheduler": SCHEDULERS,
     },
-    written=written_as("chroma", "ChromaPipeline", "flux", index=NO_EYES),
+    written=written_as("chroma", "ChromaPipeline", "flux", "chroma", index=NO_EYES),
     architecture=r"chroma.*",
 )

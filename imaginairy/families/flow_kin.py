@@ -71,6 +71,7 @@ def written_as(
     architecture: str,
     pipeline: str,
     blocks: str,
+    trained_as: str,
     *,
     inpaints: str = "",
     index: Mapping[str, Any] = MappingProxyType({}),
@@ -81,6 +82,7 @@ def written_as(
         architecture: as `modelspec.architecture`.
         pipeline: what `model_index.json` calls what draws with it, beside the `index`.
         blocks: what GGUF files say as `general.architecture`.
+        trained_as: what adapters say as `ss_base_model_version`.
         inpaints: the same as `pipeline`, for models that see a mask.
     """
     return WrittenModel(
@@ -88,7 +90,8 @@ def written_as(
         pipeline=pipeline,
         inpaints=inpaints or pipeline,
         index=index,
-        trained_as="",
+        trained_as=trained_as,
+        lora_of_file=True,
         blocks=blocks,
     )
 

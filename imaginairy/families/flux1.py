@@ -59,7 +59,12 @@ FLUX1 = Family(
         "scheduler": SCHEDULERS,
     },
     written=written_as(
-        "flux-1", "FluxPipeline", "flux", inpaints="FluxFillPipeline", index=NO_EYES
+        "flux-1",
+        "FluxPipeline",
+        "flux",
+        "flux1",
+        inpaints="FluxFillPipeline",
+        index=NO_EYES,
     ),
     architecture=r"flux-?\.?1.*|flux-(dev|schnell|kontext|fill).*",
 )

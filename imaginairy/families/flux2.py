@@ -63,7 +63,7 @@ FLUX2 = Family(
     noise={"use_dynamic_shifting": True},
     beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},
     written=written_as(
-        "flux-2", "Flux2KleinPipeline", "flux", index={"is_distilled": True}
+        "flux-2", "Flux2KleinPipeline", "flux", "flux2", index={"is_distilled": True}
     ),
     architecture=r"flux-?\.?2.*",
 )

@@ -51,5 +51,5 @@ ZIMAGE = Family(
     noise={"shift": 3.0},
     beside={"tokenizer": QWEN_TOKENIZERS, "scheduler": SCHEDULERS},
     architecture=r"z-?image.*",
-    written=written_as("z-image", "ZImagePipeline", "lumina2"),
+    written=written_as("z-image", "ZImagePipeline", "lumina2", "zimage"),
 )

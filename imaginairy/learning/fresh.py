@@ -135,9 +135,16 @@ def fresh_tensors(
         seed: of what is drawn.
 
     Raises:
-        BadOptionError: models of its family have no adapters that are written here.
+        BadOptionError: models of its family have no adapters that are written here, or
+            their text encoders have none where they are to.
     """
     require_written(model)
+    readers = (model.networks[row.role] for row in model.family.parts if row.is_text)
+    if text and not any(any(_of_text(reader)) for reader in readers):
+        raise BadOptionError(
+            f"The text encoder of {model.family.title} is not learnt with; leave "
+            "--text-encoder out."
+        )
     alpha = float(rank) if alpha is None else alpha
     chance = torch.Generator().manual_seed(seed)
     fresh: dict[str, Tensor] = {}

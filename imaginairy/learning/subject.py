@@ -14,6 +14,7 @@ from imaginairy.adapters.held import held_adapter
 from imaginairy.adapters.word_file import OF_TWO
 from imaginairy.errors import BadOptionError, DeviceError
 from imaginairy.families.learned_word import LearnedWord
+from imaginairy.families.text import TextEncoder
 from imaginairy.learning.course import Course
 from imaginairy.learning.fresh import fresh_tensors, require_written
 from imaginairy.learning.kinds import NOTHING
@@ -102,9 +103,17 @@ def fresh_vectors(model: DrawingModel, count: int, text: str) -> dict[str, Tenso
     """Return vectors of a new word, by the names that files have for them.
 
     They are those of the tokens of a text, over and over; of each text encoder its own.
+
+    Raises:
+        BadOptionError: the text encoders read no learned words.
     """
     require_written(model)
     readers = [model.encoders[row.role] for row in model.family.texts]
+    if not all(isinstance(reader, TextEncoder) for reader in readers):
+        raise BadOptionError(
+            f"The text encoders of {model.family.title} read no learned words; learn "
+            "a LoRA, or with a model of Stable Diffusion."
+        )
     names = [ALONE] if len(readers) == 1 else [one for one, _ in OF_TWO]
     vectors = {}
     for name, reader in zip(names, readers, strict=True):

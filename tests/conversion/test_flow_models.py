@@ -13,10 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy.adapters.names import Like
 from imaginairy.conversion.convert import convert
 from imaginairy.conversion.extract import Wanted, extract
 from imaginairy.errors import BadOptionError, CheckpointError
 from imaginairy.families.family import DENOISER
+from imaginairy.learning.fresh import fresh_tensors
 from imaginairy.lora import parse_lora
 from imaginairy.models.checkpoint import read_checkpoint
 from imaginairy.weights.weightfile import open_weights
@@ -156,6 +158,30 @@ def test_a_lora_is_merged_into_what_others_lay_together(
     assert all(tensors[name].equal(model.named[name]) for name in others)
 
 
+def test_a_lora_is_extracted_from_what_it_made(
+    store: ModelStore, model: Model, tmp_path: Path
+) -> None:
+    lora, plain = tmp_path / "lora.safetensors", drawn(store, model.folder)
+    fresh = fresh_tensors("lora", store.get(str(model.folder)).diffusion, rank=2)
+    torch.manual_seed(3)
+    for name, tensor in fresh.items():
+        if name.endswith("lora_up.weight"):
+            fresh[name] = torch.randn_like(tensor)
+    save_file(fresh, lora)
+    merged = written(
+        model.folder, tmp_path / "merged", folder=True, loras=[parse_lora(str(lora))]
+    )
+    wanted = drawn(store, merged)
+    assert relative_error(wanted, plain) > 0.01
+    likes: tuple[Like, ...] = ("kohya", "peft")
+    for like in likes:
+        out = tmp_path / f"{like}.safetensors"
+        extract(str(model.folder), str(merged), str(out), Wanted(rank=2, like=like))
+        for each in (lora, out):
+            ours = drawn(store, model.folder, loras=[str(each)])
+            assert relative_error(ours, wanted) < 0.005
+
+
 @pytest.mark.parametrize("model", ["Z-Image"], indirect=True)
 def test_what_nobody_writes_is_refused(model: Model, tmp_path: Path) -> None:
     home, lone = str(model.folder), str(tmp_path / "alone.safetensors")
@@ -171,5 +197,3 @@ def test_what_nobody_writes_is_refused(model: Model, tmp_path: Path) -> None:
             convert(home, f"{tmp_path}/{out}", **options)
     with pytest.raises(CheckpointError, match="give files that hold these, as --text-"):
         convert(lone, f"{tmp_path}/x/")
-    with pytest.raises(BadOptionError, match="of whose models no LoRA is extracted"):
-        extract(home, home, f"{tmp_path}/x.safetensors", Wanted())
