@@ -11,6 +11,9 @@ EIGHT_BITS = (torch.float8_e4m3fn, torch.float8_e5m2)
 LEAST = 256.0
 """How much larger numbers with 4 bits of exponent are than those with 5 whose bits are
 the same, as these begin at smaller ones."""
+NAN, NEGATIVE_NAN = 0x7F, 0xFF
+"""What stands for no number with 4 bits of exponent, where a finite one would else be
+as `longer` reads it; it has the most of all bits, with a sign and without."""
 SIGN_AND_REST = -0x4080
 """All bits of 16 but the first of the exponent and the last ones of the fraction."""
 
@@ -30,6 +33,14 @@ def longer(weight: Tensor) -> tuple[Tensor, float]:
         return bits.bitwise_left_shift_(8).view(torch.float16), 1.0
     bits = bits.bitwise_left_shift_(7).bitwise_and_(SIGN_AND_REST)
     return bits.view(torch.float16), LEAST
+
+
+def holds_nan(weight: Tensor) -> bool:
+    """Tell whether weights hold what `longer` would take for numbers."""
+    if weight.dtype != torch.float8_e4m3fn or not weight.numel():
+        return False
+    most = weight.view(torch.int8).max(), weight.view(torch.uint8).max()
+    return most[0].item() == NAN or most[1].item() == NEGATIVE_NAN
 
 
 def typed(weight: Tensor, dtype: torch.dtype) -> Tensor:

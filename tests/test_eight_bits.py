@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imaginairy.eight_bits import EIGHT_BITS, typed
+from imaginairy.eight_bits import EIGHT_BITS, holds_nan, typed
 
 
 @pytest.mark.parametrize("kind", EIGHT_BITS)
@@ -16,3 +16,13 @@ def test_all_finite_numbers_are_those_of_torch(kind: torch.dtype) -> None:
         assert torch.equal(given[finite], every.to(dtype)[finite])
     half = torch.randn(3).half()
     assert typed(half, torch.float16) is half
+
+
+def test_what_is_no_number_is_noticed() -> None:
+    every = torch.arange(256).to(torch.uint8)
+    for number in every:
+        one = number.view(1).view(torch.float8_e4m3fn)
+        assert holds_nan(one) == bool(one.float().isnan())
+    numbers = every.view(torch.float8_e4m3fn)
+    assert holds_nan(numbers) and not holds_nan(numbers[:0x7F])
+    assert not holds_nan(numbers[:0]) and not holds_nan(torch.tensor([torch.nan]))

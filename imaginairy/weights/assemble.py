@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from imaginairy.eight_bits import holds_nan
 from imaginairy.errors import CheckpointError
 from imaginairy.log import shortened
 from imaginairy.settings import Settings
@@ -174,6 +175,7 @@ def assemble(
             part.tensors.rest()
             mapped = 0
         _refuse_whole_numbers(part, place, whole.dtype)
+        _refuse_nan(part, place, whole)
         layer = network.get_submodule(name.rpartition(".")[0])
         casts = _casts(layer, name)
         ours = place.taken(whole)
@@ -239,6 +241,15 @@ def _refuse_whole_numbers(part: Part, place: Stored, dtype: torch.dtype) -> None
         raise CheckpointError(
             f"'{part.tensors.origin}' holds {part.tensors.prefix}{place.name} as "
             f"{dtype}; only floating-point weights are supported."
+        )
+
+
+def _refuse_nan(part: Part, place: Stored, whole: Tensor) -> None:
+    """Refuse NaN where nothing that is computed with it would be NaN."""
+    if any(map(holds_nan, whole.parts if isinstance(whole, Packed) else (whole,))):
+        raise CheckpointError(
+            f"'{part.tensors.origin}' holds NaN in {part.tensors.prefix}{place.name}; "
+            "the file is broken: fetch it again or take another."
         )
 
 

@@ -148,6 +148,18 @@ def test_weights_that_are_no_floating_point_numbers_are_refused(
     assert "as torch.int8; only floating-point weights are supported" in message
 
 
+@pytest.mark.parametrize("bits", [0x7F, 0xFF])
+def test_weights_of_8_bits_that_are_no_numbers_are_refused(
+    bits: int, compvis: Named, tmp_path: Path
+) -> None:
+    name = UNET + "input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight"
+    small = compvis[name].to(torch.float8_e4m3fn)
+    small.view(torch.uint8)[0, 0] = bits
+    for scale in ({}, {name.replace(".weight", ".scale_weight"): torch.ones(())}):
+        save_file({**compvis, name: small, **scale}, tmp_path / "model.safetensors")
+        assert f"NaN in {name}" in refusal(tmp_path / "model.safetensors")
+
+
 @pytest.mark.parametrize("prefix", [UNET, "cond_stage_model."])
 def test_a_file_that_lacks_a_whole_network_is_refused(
     compvis: Named, tmp_path: Path, prefix: str
