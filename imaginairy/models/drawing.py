@@ -273,12 +273,19 @@ class DrawingModel:
         Args:
             beside: the sizes of the reference images that it looks at.
         """
+        number = computes_in(self.network).itemsize
+        held = self.network.config.numbers_held(*self._places(size, beside))
+        return int(number * held)
+
+    def _places(
+        self, size: tuple[int, int], beside: Sequence[tuple[int, int]]
+    ) -> tuple[int, int]:
+        """Return how high and wide latents are that have room for reference images."""
         _, height, width = self.grid.shape(size)
         if self.family.references:
             more = [self.grid.shape(each) for each in beside]
             height += ceil(sum(h * w for _, h, w in more) / width)
-        number = computes_in(self.network).itemsize
-        return int(number * self.network.config.numbers_held(height, width))
+        return height, width
 
     def bytes_of_pixels(self, size: tuple[int, int], role: str = AUTOENCODER) -> int:
         """Return about how much memory the autoencoder takes for a picture, whole.
@@ -291,11 +298,14 @@ class DrawingModel:
         number = computes_in(network).itemsize
         return int(number * network.config.numbers_held(height, width))
 
-    def size_in(self, size: tuple[int, int], free: int) -> tuple[int, int] | None:
+    def size_in(
+        self, size: tuple[int, int], beside: Sequence[tuple[int, int]], free: int
+    ) -> tuple[int, int] | None:
         """Return the largest size that can be drawn in so many bytes.
 
         Args:
             size: width and height of what is too large; its shape is kept about.
+            beside: as of `bytes_held`.
         """
         room, step = SHARE_OF_FREE * free, self.grid.step
         for share in range(LARGEST_SHARE, 0, -1):
@@ -303,19 +313,21 @@ class DrawingModel:
                 max(SMALLEST_SIDE, side * share // SHARES // step * step)
                 for side in size
             )
-            if self._bytes_at_least((width, height)) <= room:
+            if self._bytes_at_least((width, height), beside) <= room:
                 return width, height
         return None
 
-    def _bytes_at_least(self, size: tuple[int, int]) -> int:
+    def _bytes_at_least(
+        self, size: tuple[int, int], beside: Sequence[tuple[int, int]]
+    ) -> int:
         """Return about what a picture takes where all is done to need little memory."""
         width, height = size
-        _, rows, columns = self.grid.shape(size)
+        places = self._places(size, beside)
         drawn, seen = self.network.config, self.autoencoder.config
         sliced = getattr(drawn, "numbers_held_in_slices", drawn.numbers_held)
         return max(
             self.placed.takes(self.network)
-            + computes_in(self.network).itemsize * int(sliced(rows, columns)),
+            + computes_in(self.network).itemsize * int(sliced(*places)),
             self.placed.takes(self.autoencoder)
             + computes_in(self.autoencoder).itemsize
             * int(seen.numbers_held_in_stripes(height, width)),

@@ -111,7 +111,7 @@ def _stages(
     loaded: LoadedModel, order: Order, store: ModelStore, later: bool
 ) -> Stages:
     model = loaded.diffusion
-    fits = partial(model.size_in, order.drawn)
+    fits = partial(model.size_in, order.drawn, order.references)
     return Stages(
         loaded.title,
         store.economy,

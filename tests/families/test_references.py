@@ -164,6 +164,10 @@ def test_what_cannot_be_looked_at_is_refused(
             drawn(store, folder, [Image.new("RGB", size)])
     room = store.get(str(folder)).diffusion.bytes_held
     assert room((96, 64), [(96, 32), (64, 48)]) == room((96, 128)), "they take memory"
+    fits = store.get(str(folder)).diffusion.size_in
+    free = 4 * room((320, 320))
+    assert fits((640, 640), [], free) == (208, 208)
+    assert fits((640, 640), [(640, 640)] * 4, free) is None, "they alone take it"
     words = r"Stable Diffusion 1\.x and looks at no reference_images, as a Flux"
     with pytest.raises(BadOptionError, match=words):
         drawn(store, tiny_folder, [HOUSE])
