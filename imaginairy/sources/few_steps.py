@@ -161,10 +161,8 @@ def _shown(kind: FewSteps, says: Collection[str] | Shapes) -> Iterator[str]:
     """Yield what only models of a kind have."""
     shapes = says if isinstance(says, Mapping) else {}
     for each in filter(re.compile(kind.says).fullmatch, says):
-        if (
-            not kind.measures
-            or shapes.get(each, (0, kind.measures))[1] == kind.measures
-        ):
+        wide = shapes.get(each, ())[1:2]
+        if not kind.measures or wide in ((), (kind.measures,)):
             yield each
 
 
