@@ -138,6 +138,8 @@ def test_they_are_drawn_together_as_alone_and_at_any_size(
     assert (alone[0] - alone[1]).abs().max() > 100 * TOLERANCE
     wide = drawn(store, folder, [HOUSE], width=120)
     assert wide.shape[2:] == (96, 128), "in the shape of the reference, about"
+    low = drawn(store, folder, [HOUSE], height=96)
+    assert low.shape[2:] == (96, 128)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,9 @@ def test_no_request_has_what_reads_image_prompts_fetched(
     offer = Offer({"sd15": known(DRAWS, "sd15"), "sd21": known(DRAWS, "sd21")})
     (folder / "mine.bin").write_bytes(b"")
     (folder / "ip-adapter_sd15.safetensors").write_bytes(b"")
+    (folder / "path.bin.bin").write_bytes(b"")
+    (tmp_path / "path.bin").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)  # where that name is the path of another file
     there = ["mine", "ip-adapter_sd15"]
     assert sorted(offer.image_adapters("sd15")) == sorted(there)
     assert offer.image_adapter("sd15", "mine") == "mine"
