@@ -1,6 +1,7 @@
 """The page about serving: every block does what it says, asked of a real server."""
 
 import json
+import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from docs.run import Block, runnable
 from imaginairy import ModelStore
 from imaginairy.cli.serve_cmd import serve_cmd
 from imaginairy.pictures import read_picture
-from tests.support.pages import ROOT, usual_steps
+from tests.support.pages import ROOT, path_with_ours, usual_steps
 from tests.support.pictures import pixels, share
 from tests.support.served import Served, served
 
@@ -99,7 +100,8 @@ def test_what_the_page_shows_is_so(
             said = capsys.readouterr().out
         else:
             said = subprocess.run(
-                ["bash", "-euc", code], check=True, capture_output=True, text=True
-            ).stdout
+                ["bash", "-euc", code], check=True, capture_output=True, text=True,
+                env=os.environ | {"PATH": path_with_ours()},
+            ).stdout  # fmt: skip
         check(tmp_path, said)
     session["client"].close()

@@ -23,6 +23,11 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
 
 
+def path_with_ours() -> str:
+    """Return where commands are looked for: first where those of the tests lie."""
+    return f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+
+
 class Picture:
     """A file that a block made, opened."""
 
@@ -150,7 +155,7 @@ def judge(page: Path, folder: Path, checks: Sequence[Check], *, steps: int = 4) 
     assert len(blocks) == len(checks), f"{page.name} has {len(blocks)} blocks to run"
     random.seed(1)  # takes seeds where the page gives none
     session: dict[str, Any] = {"__name__": "__main__"}
-    path = {"PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
+    path = {"PATH": path_with_ours()}
     with (
         usual_steps(steps),
         WarmCommands() as commands,
