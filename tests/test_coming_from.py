@@ -114,7 +114,8 @@ def place(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "place"
     shutil.copytree(files, folder)
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(folder))
+    # Where names lie is looked up once, so it is a place that outlives a row.
+    monkeypatch.setenv("IMAGINAIRY_ADAPTERS", str(files))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return folder
 

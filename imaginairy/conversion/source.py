@@ -21,6 +21,7 @@ from imaginairy.families.family import (
 )
 from imaginairy.models.checkpoint import Checkpoint
 from imaginairy.models.drawing import usual_latents
+from imaginairy.models.given_texts import spared
 from imaginairy.models.loading import opened, require_grid
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.vae import is_tiny, vae_part
@@ -146,7 +147,7 @@ def source_of(
         raise CheckpointError(
             f"'{row.name}' is of {family.title}, models of which cannot be converted."
         )
-    row = packed_here(with_own_defaults(row))
+    row = spared(packed_here(with_own_defaults(row)))
     given = checkpoint.given.values()
     names = [f"the text encoder {Path(each.name).name}" for each in texts]
     files = (*checkpoint.weight_files, *chain.from_iterable(given))

@@ -6,17 +6,19 @@ whole model may be taken, too.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from imaginairy.errors import CheckpointError
 from imaginairy.families.family import Family, Header, PartRow
-from imaginairy.families.table import FAMILIES, listed
+from imaginairy.families.table import FAMILIES, family_named, listed
 from imaginairy.models.known import known_as
 from imaginairy.models.reading import read_part, vocabularies_read
 from imaginairy.settings import Settings, shown_value
+from imaginairy.sources.fetch import on_disk
 from imaginairy.sources.layouts import CONFIG, has_clip_vocabulary
+from imaginairy.sources.rows import HubFile, ModelRow, Packing
 from imaginairy.weights.assemble import Part
 from imaginairy.weights.folder import ModelFolder, weights_in
 from imaginairy.weights.json_file import read_json
@@ -102,6 +104,29 @@ def texts_placed(
             row = family.part(role)
             placed[role] = GivenText(name, part, each.vocabulary(row))
     return placed
+
+
+def spared(row: ModelRow) -> ModelRow:
+    """Return a model without the text encoders of its own that it does not need.
+
+    The place of these is taken by what it is given, as far as that is on this machine.
+
+    Raises:
+        CheckpointError: one that is given is broken.
+    """
+    packing, family = row.weights, family_named(row.family)
+    given = [place for each in row.texts if (place := on_disk(each))]
+    if not given or family is None or not isinstance(packing, Packing):
+        return row
+    found = [text for place in given for text in _found(place, half=False)]
+    patterns = [part.alone for text in found for part in _rows(family, text)]
+    replaced = [
+        file
+        for file in packing.places
+        if isinstance(file, HubFile) and file.holds
+        if any(re.match(pattern, file.holds) for pattern in patterns)
+    ]
+    return replace(row, weights=packing.without(replaced)) if replaced else row
 
 
 def words_of(given: Mapping[str, GivenText]) -> dict[str, Path]:

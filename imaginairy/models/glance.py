@@ -8,6 +8,7 @@ import torch
 
 from imaginairy.families.table import family_named
 from imaginairy.models.checkpoint import Checkpoint
+from imaginairy.models.given_texts import spared
 from imaginairy.models.loaded import LoadedModel
 from imaginairy.models.store import ModelStore
 from imaginairy.models.weightless import Weightless
@@ -67,6 +68,9 @@ class Glance(Weightless):
         lacking = [file for file in self._vocabularies(row) if not hub.cached(file)]
         self.vocabularies |= dict.fromkeys(lacking)
         return not is_to_fetch(row) and not lacking
+
+    def _given(self, name: str | None, text_encoders: Sequence[str]) -> ModelRow:
+        return spared(super()._given(name, text_encoders))
 
     def _row(
         self, role: str, name: str | None, text_encoders: Sequence[str]

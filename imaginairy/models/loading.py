@@ -22,6 +22,7 @@ from imaginairy.log import log
 from imaginairy.memory import memory
 from imaginairy.models.checkpoint import Checkpoint, read_checkpoint
 from imaginairy.models.drawing import DrawingModel
+from imaginairy.models.given_texts import spared
 from imaginairy.models.over import over
 from imaginairy.models.placement import (
     HOST,
@@ -254,14 +255,15 @@ def opened(spec: ModelRow, *, half: bool = False, alone: bool = False) -> Checkp
         DownloadError: it could not be fetched.
     """
     if not spec.over:
-        spec = packed_here(spec)
+        texts = [(each.name, fetch(each, half=half)) for each in spec.texts]
+        spec = spared(packed_here(spec))
         path = fetch(spec, half=half)
         return read_checkpoint(
             path,
             half=half,
             known=spec.says,
             beside=other_parts(spec),
-            texts=[(each.name, fetch(each, half=half)) for each in spec.texts],
+            texts=texts,
             alone=alone,
         )
     base = opened(replace(locate(DRAWS, spec.over), texts=spec.texts), half=half)

@@ -28,6 +28,9 @@ SCHNELL_COMFY = "Comfy-Org/flux1-schnell", "7d679837b018bfeb28eca55734b335efcd0e
 FLUX_TEXTS = "comfyanonymous/flux_text_encoders"
 T5_GGUF = "city96/t5-v1_1-xxl-encoder-gguf"
 CHROMA_GGUF = "silveroxides/Chroma1-HD-GGUF"
+OF_QWEN, OF_T5 = "a text encoder (Qwen3-4B)", "a text encoder (T5-XXL)"
+OF_CLIP = "a text encoder (CLIP-L)"
+"""What text encoders are told to be, see `families.strangers`."""
 
 
 def _file(
@@ -36,36 +39,43 @@ def _file(
     size: int | None = None,
     sha256: str | None = None,
     about: int = 0,
+    holds: str = "",
 ) -> HubFile:
     repo, revision = (lies, "main") if isinstance(lies, str) else lies
-    return HubFile(repo, path, revision, size, sha256, about)
+    return HubFile(repo, path, revision, size, sha256, about, holds)
 
 
 QWEN = _file(
     ZIMAGE_COMFY, "split_files/text_encoders/qwen_3_4b.safetensors", 8044982048,
     "6c671498573ac2f7a5501502ccce8d2b08ea6ca2f661c458e708f36b36edfc5a",
+    holds=OF_QWEN,
 )  # fmt: skip
 QWEN_Q8 = _file(
     QWEN_GGUF, "Qwen3-4B-Q8_0.gguf", 4280405792,
     "eed555233267a33c7e8ee31682762cc7751b3f6d224039086e0e846f05fffa5d",
+    holds=OF_QWEN,
 )  # fmt: skip
 QWEN_Q4 = _file(
     QWEN_GGUF, "Qwen3-4B-Q4_K_M.gguf", 2497281312,
     "f6f851777709861056efcdad3af01da38b31223a3ba26e61a4f8bf3a2195813a",
+    holds=OF_QWEN,
 )  # fmt: skip
 CLIP_L = _file(
     FLUX_TEXTS, "clip_l.safetensors", 246144152,
     "660c6f5b1abae9dc498ac2d21e1347d2abdb0cf6c0c0c8576cd796491d9a6cdd",
+    holds=OF_CLIP,
 )  # fmt: skip
 T5 = _file(
     FLUX_TEXTS, "t5xxl_fp16.safetensors", 9787841024,
     "6e480b09fae049a72d2a8c5fbccb8d3e92febeb233bbe9dfe7256958a9167635",
+    holds=OF_T5,
 )  # fmt: skip
 T5_Q8 = _file(
     T5_GGUF, "t5-v1_1-xxl-encoder-Q8_0.gguf", 5061584064,
     "9ec60f6028534b7fe5af439fcb535d75a68592a9ca3fcdeb175ef89e3ee99825",
+    holds=OF_T5,
 )  # fmt: skip
-T5_Q4 = _file(T5_GGUF, "t5-v1_1-xxl-encoder-Q4_K_M.gguf", about=2900000000)
+T5_Q4 = _file(T5_GGUF, "t5-v1_1-xxl-encoder-Q4_K_M.gguf", about=2900000000, holds=OF_T5)
 FLUX1_VAE = _file(
     ZIMAGE_COMFY, "split_files/vae/ae.safetensors", 335304388,
     "afc8e28272cd15db3919bacdb6918ce9c1ed22e96cb12c4d5ed0fba823529e38",

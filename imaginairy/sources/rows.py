@@ -1,7 +1,7 @@
 """What a row of the catalog says: a model, what it is for, and where it lies."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -21,6 +21,8 @@ class HubFile:
     sha256: str | None = None
     about: int = 0
     """Bytes, where they are not known to the last one; of these nothing is checked."""
+    holds: str = ""
+    """What it is told to be, of a text encoder whose place another may take."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,12 @@ class Packing:
     def places(self) -> tuple[HubFile | HubRepo, ...]:
         """Where its parts lie."""
         return self.lies if isinstance(self.lies, tuple) else (self.lies,)
+
+    def without(self, files: Collection[HubFile]) -> "Packing":
+        """Return it without some of the files of its parts."""
+        if not isinstance(self.lies, tuple):
+            return self
+        return replace(self, lies=tuple(x for x in self.lies if x not in files))
 
     @property
     def title(self) -> str:

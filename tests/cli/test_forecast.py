@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 from PIL import Image
+from safetensors.torch import save_file
 
 from imaginairy.cli.forecast_words import in_time, memory_line
 from imaginairy.cli.rates import Kind, Rate
 from imaginairy.conversion.convert import convert
+from tests.support import tiny_flow
 from tests.support.commands import Run, assert_refused
 from tests.support.tiny import tiny_pipeline
 from tests.support.tiny_image_prompts import (
@@ -117,6 +119,11 @@ def test_the_packing_that_would_be_fetched_is_told(
         assert "Z-Image-Turbo-GGUF and " in model["origin"]
         assert vocabulary["size"] == 11_422_654, "no file of these has one"
         assert ("packing" in model) == low
+    text = tmp_path / "text.safetensors"
+    save_file(tiny_flow.qwen(8, layers=1).model.state_dict(), text)
+    model, given = plan_of(run, *words, "--text-encoder", text)["models"][:2]
+    assert model["size"] == 6_696_836_004 - 2_497_281_312, "its own is not fetched"
+    assert given["path"] == str(text)
     said = run("imagine", "a fox", "--model", "z-image", "--low-memory", "--plan")
     assert "because little memory is to be taken; others:" in (
         " ".join(said.stdout.split())
