@@ -2,7 +2,6 @@
 
 import json
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -394,14 +393,3 @@ def test_where_a_value_ends(said: str, value: str) -> None:
 def test_steps_afterwards_that_are_no_list_are_passed_over() -> None:
     for nothing in ("[" * 100_000, '{"done": "upscale"}', "7"):
         assert parsed(f"CFG scale: 7, Postprocess: {nothing}").afterwards == ()
-
-
-def test_it_can_be_imported_from_where_it_was_and_from_its_package() -> None:
-    names = "parse_parameters", "read_foreign"
-    by_package = import_module("imaginairy.metadata")
-    by_old_name = import_module("imaginairy.foreign_metadata")
-    for name in names:
-        assert getattr(by_package, name) is getattr(by_old_name, name)
-    assert by_package.read_written is read_written
-    with pytest.raises(AttributeError, match="has no attribute 'read_all'"):
-        by_package.read_all  # noqa: B018
