@@ -139,8 +139,7 @@ def settings_of_noise(source: Source) -> dict[str, Any]:
 def index_of(source: Source, noise: Settings) -> dict[str, Any]:
     """Return what `model_index.json` says."""
     family, checkpoint, written = source.family, source.checkpoint, source.written
-    before = source.folder.index.get("_class_name") if source.folder else None
-    kind = before or pipeline_of(source)
+    kind = source.pipeline
     index: dict[str, Any] = {
         "_class_name": kind,
         **(NO_ESTIMATOR if kind == written.led else written.index),
@@ -166,14 +165,6 @@ def said_before(source: Source) -> dict[str, bool]:
     before = source.folder.index if source.folder else {}
     said = ((name, before.get(name)) for name in source.written.index)
     return {name: value for name, value in said if isinstance(value, bool)}
-
-
-def pipeline_of(source: Source) -> str:
-    """Return what `model_index.json` calls what draws with a model."""
-    channels, written = source.family.grid.channels, source.written
-    more = source.checkpoint.parts[DENOISER].config.in_channels - channels
-    others = {0: written.pipeline, 1: written.led, channels: written.edits}
-    return others.get(more, written.inpaints)
 
 
 def carried(source: Source) -> dict[str, bytes]:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from imaginairy.conversion.source import Source
-from imaginairy.models.declared import ARCHITECTURE, OWN_CONFIG
+from imaginairy.models.declared import ARCHITECTURE, DRAWN_BY, OWN_CONFIG
 from imaginairy.published.schedule import settings_of
 from imaginairy.samplers.discrete import ScheduleConfig
+from imaginairy.sources import few_steps
 
 MERGED = "modelspec.merged_from"
 STALE = (
@@ -39,6 +40,7 @@ def metadata_of(source: Source, precision: str | None) -> dict[str, str]:
         **kept,
         ARCHITECTURE: architecture(source),
         **predicted(source),
+        **drawn_by(source),
     }
     noise = checkpoint.schedule
     if isinstance(noise, ScheduleConfig) and noise.zero_terminal_snr:
@@ -63,6 +65,15 @@ def predicted(source: Source) -> dict[str, str]:
     """Say what the network predicts, where not all of its kind predict the same."""
     word = settings_of(source.checkpoint.schedule).get("prediction_type")
     return {"modelspec.prediction_type": WORDS.get(word, word)} if word else {}
+
+
+def drawn_by(source: Source) -> dict[str, str]:
+    """Say by which class of diffusers' it is drawn with, where that tells its kind."""
+    noise = source.folder.scheduler if source.folder else {}
+    classes = source.pipeline, noise.get("_class_name")
+    named = [each for each in classes if isinstance(each, str)]
+    telling = [each for each in named if few_steps.told(source.family.name, (), [each])]
+    return {DRAWN_BY: ", ".join(telling)} if telling else {}
 
 
 def own_config(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -85,6 +85,18 @@ class Source:
         is_whole = (self.path / MODEL_INDEX).is_file()
         return ModelFolder(self.path) if is_whole else None
 
+    @property
+    def pipeline(self) -> str:
+        """What `model_index.json` calls what draws with it."""
+        before = self.folder.index.get("_class_name") if self.folder else None
+        if before or self.row.refers:
+            return before or self.written.refers
+        channels = self.family.grid.channels
+        more = self.checkpoint.parts[DENOISER].config.in_channels - channels
+        written = self.written
+        others = {0: written.pipeline, 1: written.led, channels: written.edits}
+        return others.get(more, written.inpaints)
+
     def said_before(self, row: PartRow) -> Settings:
         """Return what `config.json` of a part says, where the part is its own."""
         own = self.checkpoint.weight_files

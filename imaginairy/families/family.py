@@ -143,6 +143,9 @@ class WrittenModel:
     """The same of one whose network edits a picture."""
     led: str = "StableDiffusionDepth2ImgPipeline"
     """The same of one whose network is led by depth."""
+    refers: str = ""
+    """The same of one that looks at reference images, where not all of its family do.
+    """
     lora_of_file: bool = False
     """Whether they call layers of the network that draws as single files do."""
 

@@ -74,6 +74,7 @@ def written_as(
     trained_as: str,
     *,
     inpaints: str = "",
+    refers: str = "",
     index: Mapping[str, Any] = MappingProxyType({}),
 ) -> WrittenModel:
     """Return what models of such a family say of themselves where they are written.
@@ -84,11 +85,13 @@ def written_as(
         blocks: what GGUF files say as `general.architecture`.
         trained_as: what adapters say as `ss_base_model_version`.
         inpaints: the same as `pipeline`, for models that see a mask.
+        refers: the same for those that look at reference images, where others do not.
     """
     return WrittenModel(
         architecture={"": architecture},
         pipeline=pipeline,
         inpaints=inpaints or pipeline,
+        refers=refers,
         index=index,
         trained_as=trained_as,
         lora_of_file=True,

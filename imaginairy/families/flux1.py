@@ -64,6 +64,7 @@ FLUX1 = Family(
         "flux",
         "flux1",
         inpaints="FluxFillPipeline",
+        refers="FluxKontextPipeline",
         index=NO_EYES,
     ),
     architecture=r"flux-?\.?1.*|flux-(dev|schnell|kontext|fill).*",

@@ -56,6 +56,8 @@ LONGEST_YAML = 100_000
 ARCHITECTURE = "modelspec.architecture"
 OWN_CONFIG = "imaginairy.config"
 """What a file that was converted holds settings under, as JSON."""
+DRAWN_BY = "imaginairy.drawn_by"
+"""What it names classes of diffusers' under that tell its kind, with commas between."""
 NOISE, INDEX = "scheduler", "index"
 """What stands there for `scheduler_config.json` and `model_index.json`."""
 

@@ -9,7 +9,7 @@ from imaginairy.errors import CheckpointError
 from imaginairy.families.family import DENOISER, Family
 from imaginairy.families.table import family_of
 from imaginairy.models.checkpoint import family_of_file
-from imaginairy.models.declared import said_by_file, yaml_below
+from imaginairy.models.declared import DRAWN_BY, said_by_file, yaml_below
 from imaginairy.models.known import header_of_folder
 from imaginairy.published.schedule import PREDICTIONS
 from imaginairy.samplers.prediction import Prediction
@@ -21,7 +21,7 @@ from imaginairy.sources.locate import locate
 from imaginairy.sources.roles import DRAWS
 from imaginairy.sources.rows import HubRepo, LocalPath, ModelRow
 from imaginairy.weights.folder import ModelFolder
-from imaginairy.weights.weightfile import open_weights
+from imaginairy.weights.weightfile import Tensors, open_weights
 
 SAMPLE: Schema = {"sample_size": Number(0, LARGEST_SIDE, null=True)}
 """How many latents a side of what a UNet was trained on, in its config.json."""
@@ -90,13 +90,13 @@ def _over(row: ModelRow, path: Path) -> ModelRow:
     base = with_own_defaults(locate(DRAWS, row.over))
     if not base.family:
         return row
-    tensors: few_steps.Shapes = {}
+    says: few_steps.Shapes = {}
     if path.is_file():
         try:
-            tensors = open_weights(path, hollow=True).shapes
+            says = says_of(open_weights(path, hollow=True))
         except CheckpointError:
             return row  # as loading will say
-    few = few_steps.told(base.family, names_of(row), tensors)
+    few = few_steps.told(base.family, names_of(row), says)
     row = replace(row, family=base.family, defaults=base.defaults)
     return _distilled(row, few)
 
@@ -144,6 +144,12 @@ def told_by_folder(path: Path) -> Own | None:
     return Own(family, size, noise=scheduler, says=says)
 
 
+def says_of(file: Tensors) -> few_steps.Shapes:
+    """Return what a file tells a kind by: its tensors, and classes that it names."""
+    classes = file.metadata.get(DRAWN_BY, "").split(", ")
+    return {**dict.fromkeys(filter(None, classes), ()), **file.shapes}
+
+
 def _or_empty(read: Callable[[], Settings]) -> Settings:
     """Return settings, or none where loading will refuse them."""
     try:
@@ -176,4 +182,4 @@ def told_by_file(path: Path) -> Own | None:
     drawable = [SMALLEST_SIDE <= s <= LARGEST_SIDE and s % GRID == 0 for s in sides]
     size = (sides[0], sides[1]) if drawable and all(drawable) else None
     noise = _or_empty(lambda: said_by_file(path, whole, family))
-    return Own(family, size, (title,), noise, whole.shapes)
+    return Own(family, size, (title,), noise, says_of(whole))

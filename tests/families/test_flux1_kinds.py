@@ -1,5 +1,6 @@
 """Flux.1 [Kontext], which is shown reference images, and [Fill], which sees a mask."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imaginairy import ImaginePrompt, ModelStore, imagine
+from imaginairy.conversion.convert import convert
 from imaginairy.errors import BadOptionError
 from imaginairy.models.inspection import inspected
 from tests.families.test_references import HOUSE, SKY
@@ -127,6 +129,23 @@ def test_what_does_not_say_that_it_is_kontext_is_shown_none(
     words += r"models of Flux\.2 do; if it is one, let its name say so; leave them out"
     with pytest.raises(BadOptionError, match=words):
         drawn(store, file, STEPS, reference_images=[HOUSE])
+
+
+def test_what_is_converted_says_that_it_is_kontext(
+    store: ModelStore, kontext: Any, tmp_path: Path
+) -> None:
+    folder, _ = saved(kontext, tmp_path, "mine")
+    file, packed, again = (tmp_path / x for x in ("a.safetensors", "a.gguf", "again"))
+    convert(str(folder), str(file))
+    convert(str(folder), str(packed), pack="q8_0", alone=True)
+    convert(str(file), f"{again}/")
+    index = json.loads((again / "model_index.json").read_text())
+    assert index["_class_name"] == "FluxKontextPipeline"
+    ours = drawn(store, folder, STEPS, reference_images=[HOUSE])
+    for path in (file, again):
+        same = drawn(store, path, STEPS, reference_images=[HOUSE])
+        assert_close(same, ours, TOLERANCE)
+    assert store.locate(str(packed)).refers
 
 
 @pytest.fixture(scope="module")
