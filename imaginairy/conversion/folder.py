@@ -132,7 +132,8 @@ def settings_of_part(source: Source, row: PartRow) -> dict[str, Any]:
 def settings_of_noise(source: Source) -> dict[str, Any]:
     """Return what `scheduler_config.json` says, with what it said before."""
     noise = source.checkpoint.schedule
-    before = source.folder.scheduler if source.folder else {}
+    told = [("_class_name", x) for x in source.classes if x.endswith("Scheduler")]
+    before = source.folder.scheduler if source.folder else dict(told)
     return {**USUAL[type(noise)], **before, **settings_of(noise)}
 
 

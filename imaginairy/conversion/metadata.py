@@ -8,11 +8,11 @@ from imaginairy.conversion.source import Source
 from imaginairy.models.declared import ARCHITECTURE, DRAWN_BY, OWN_CONFIG
 from imaginairy.published.schedule import settings_of
 from imaginairy.samplers.discrete import ScheduleConfig
-from imaginairy.sources import few_steps
 
 MERGED = "modelspec.merged_from"
 STALE = (
-    OWN_CONFIG, "modelspec.hash_sha256", "sshs_model_hash", "sshs_legacy_hash",
+    OWN_CONFIG, DRAWN_BY, "modelspec.hash_sha256", "sshs_model_hash",
+    "sshs_legacy_hash",
 )  # fmt: skip
 """What files say that is no longer so of another."""
 GENERAL = "general."
@@ -40,7 +40,6 @@ def metadata_of(source: Source, precision: str | None) -> dict[str, str]:
         **kept,
         ARCHITECTURE: architecture(source),
         **predicted(source),
-        **drawn_by(source),
     }
     noise = checkpoint.schedule
     if isinstance(noise, ScheduleConfig) and noise.zero_terminal_snr:
@@ -50,6 +49,8 @@ def metadata_of(source: Source, precision: str | None) -> dict[str, str]:
     if source.merged:
         before = kept.get(MERGED) or source.title
         said[MERGED] = ", ".join((before, *source.merged))
+    if source.classes:
+        said[DRAWN_BY] = ", ".join(source.classes)
     if precision:
         said["modelspec.precision"] = precision
     return said
@@ -65,15 +66,6 @@ def predicted(source: Source) -> dict[str, str]:
     """Say what the network predicts, where not all of its kind predict the same."""
     word = settings_of(source.checkpoint.schedule).get("prediction_type")
     return {"modelspec.prediction_type": WORDS.get(word, word)} if word else {}
-
-
-def drawn_by(source: Source) -> dict[str, str]:
-    """Say by which class of diffusers' it is drawn with, where that tells its kind."""
-    noise = source.folder.scheduler if source.folder else {}
-    classes = source.pipeline, noise.get("_class_name")
-    named = [each for each in classes if isinstance(each, str)]
-    telling = [each for each in named if few_steps.told(source.family.name, (), [each])]
-    return {DRAWN_BY: ", ".join(telling)} if telling else {}
 
 
 def own_config(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

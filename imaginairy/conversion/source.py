@@ -20,13 +20,15 @@ from imaginairy.families.family import (
     function,
 )
 from imaginairy.models.checkpoint import Checkpoint
+from imaginairy.models.declared import DRAWN_BY
 from imaginairy.models.drawing import usual_latents
 from imaginairy.models.given_texts import spared
 from imaginairy.models.loading import opened, require_grid
 from imaginairy.models.own_defaults import with_own_defaults
 from imaginairy.models.vae import is_tiny, vae_part
 from imaginairy.samplers.prediction import Prediction
-from imaginairy.settings import Settings
+from imaginairy.settings import Settings, shown_value
+from imaginairy.sources import few_steps
 from imaginairy.sources.fetch import fetch, packed_here
 from imaginairy.sources.layouts import MODEL_INDEX
 from imaginairy.sources.locate import locate
@@ -96,6 +98,17 @@ class Source:
         written = self.written
         others = {0: written.pipeline, 1: written.led, channels: written.edits}
         return others.get(more, written.inpaints)
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Those of diffusers' that it is drawn with, as far as they tell its kind."""
+        named = self.metadata.get(DRAWN_BY, "").split(", ")
+        if self.folder:
+            kinds = self.folder.index, self.folder.scheduler
+            named = [shown_value(each.get("_class_name")) for each in kinds]
+        elif self.row.refers:
+            named = [self.pipeline]
+        return [x for x in named if few_steps.told(self.family.name, (), [x])]
 
     def said_before(self, row: PartRow) -> Settings:
         """Return what `config.json` of a part says, where the part is its own."""

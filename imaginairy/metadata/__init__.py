@@ -1,22 +1,12 @@
 """Tags in picture files: everything that made a picture, and back."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from imaginairy.metadata.foreign import parse_parameters, read_foreign
-    from imaginairy.metadata.read import read_written
-
-__all__ = ["parse_parameters", "read_foreign", "read_written"]
-
-_LAZY = {
-    "parse_parameters": "imaginairy.metadata.foreign",
-    "read_foreign": "imaginairy.metadata.foreign",
-    "read_written": "imaginairy.metadata.read",
-}
+from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    """Return `read_written` for programs that import it from here; see `read`."""
+    if name != "read_written":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+    from imaginairy.metadata.read import read_written
+
+    return read_written

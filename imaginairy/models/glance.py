@@ -52,6 +52,7 @@ class Glance(Weightless):
         self.vocabularies: dict[HubFile, None] = {}
         """Those that are read beside them and are still to be fetched."""
         self._open: dict[tuple[str, ...], Checkpoint] = {}
+        self._spared: dict[ModelRow, ModelRow] = {}
 
     def has(
         self, name: str | None, *, role: str = DRAWS, text_encoders: Sequence[str] = ()
@@ -70,7 +71,10 @@ class Glance(Weightless):
         return not is_to_fetch(row) and not lacking
 
     def _given(self, name: str | None, text_encoders: Sequence[str]) -> ModelRow:
-        return spared(super()._given(name, text_encoders))
+        row = super()._given(name, text_encoders)
+        if row not in self._spared:
+            self._spared[row] = spared(row)
+        return self._spared[row]
 
     def _row(
         self, role: str, name: str | None, text_encoders: Sequence[str]

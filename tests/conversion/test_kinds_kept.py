@@ -37,3 +37,12 @@ def test_what_is_converted_is_drawn_as_before(
     convert(str(folder), str(tmp_path / "unet.safetensors"), alone=True)
     over = locate(DRAWS, f"{tmp_path / 'unet.safetensors'}+{model('sd1', 'folder')}")
     assert with_own_defaults(over).defaults.sampler == sampler
+    again = tmp_path / "again"
+    convert(str(file), f"{again}/")
+    assert row(again).defaults == row(folder).defaults
+    says = again / "scheduler/scheduler_config.json"
+    assert json.loads(says.read_text())["_class_name"] == scheduler
+    noise = {**json.loads(says.read_text()), "_class_name": "DDIMScheduler"}
+    says.write_text(json.dumps(noise))  # what a folder says now is what holds
+    convert(str(again), str(tmp_path / "usual.safetensors"))
+    assert row(tmp_path / "usual.safetensors").defaults.sampler == "plms"
